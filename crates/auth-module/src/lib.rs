@@ -1,0 +1,1 @@
+//! The authentication module: users, passwords, sessions, required factors, lockouts and the OTP cache

@@ -1,0 +1,1 @@
+//! A faithful simulator of both Karaden APIs, with a phone inbox page

@@ -1,0 +1,1 @@
+//! What an authentication factor is: plugin trait, prompts, submissions, steps and evidence

@@ -1,0 +1,1 @@
+//! Contracts for storing one-time-code challenges and quotas, with memory, SQLite and Redis backends

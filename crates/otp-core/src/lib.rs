@@ -1,0 +1,1 @@
+//! Pure rules of one-time codes: derivation, policy, challenge states, HOTP, TOTP and the SMS text

@@ -1,0 +1,1 @@
+//! Shared test tools: manual clock, seeded randomness, log capture and leak scanner
