@@ -1,0 +1,89 @@
+//! Texts as keys with arguments; the host translates.
+
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
+
+/// One translatable text: a key of the host's catalogue and the arguments its sentence names.
+///
+/// ```
+/// use mfa_plugin_api::{Arg, Message};
+///
+/// let sent = Message::new("otp-sent").with("to", "***-****-5678").with("digits", 6_u64);
+/// assert_eq!(sent.key(), "otp-sent");
+/// assert_eq!(sent.args().next(), Some(("to", &Arg::Text("***-****-5678".into()))));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    key: Cow<'static, str>,
+    args: Vec<(Cow<'static, str>, Arg)>,
+}
+
+impl Message {
+    /// The text of `key`, without arguments.
+    pub fn new(key: impl Into<Cow<'static, str>>) -> Self {
+        Self { key: key.into(), args: Vec::new() }
+    }
+
+    /// The same text with one more argument.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Arg>) -> Self {
+        self.args.push((name.into(), value.into()));
+        self
+    }
+
+    /// The key in the host's catalogue.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Name and value of each argument, in the order given.
+    pub fn args(&self) -> impl Iterator<Item = (&str, &Arg)> {
+        self.args.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+}
+
+/// The value of an argument. The host formats it for the reader's language and time zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arg {
+    /// A count of things.
+    Count(u64),
+    /// A length of time, shown in seconds or minutes.
+    Duration(Duration),
+    /// A point in time, shown as a clock time.
+    Instant(SystemTime),
+    /// Text that is the same in every language.
+    Text(String),
+}
+
+impl From<u64> for Arg {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<Duration> for Arg {
+    fn from(duration: Duration) -> Self {
+        Self::Duration(duration)
+    }
+}
+
+impl From<SystemTime> for Arg {
+    fn from(instant: SystemTime) -> Self {
+        Self::Instant(instant)
+    }
+}
+
+impl From<String> for Arg {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<&str> for Arg {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}

@@ -1,0 +1,150 @@
+//! The trait that a factor implements.
+
+use std::{borrow::Cow, fmt};
+
+use async_trait::async_trait;
+
+use crate::{
+    context::{FlowContext, RandomnessUnavailable},
+    prompt::{ActionId, Prompt},
+    step::Reply,
+    submission::Submission,
+};
+
+/// The name of a factor in policies, sessions and audit records, such as `sms-otp`.
+///
+/// One to 32 lower-case ASCII letters, digits and hyphens, starting with a letter.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FactorId(Cow<'static, str>);
+
+impl FactorId {
+    /// The factor that the authentication module verifies itself.
+    pub const PASSWORD: Self = Self(Cow::Borrowed("password"));
+    /// The SMS one-time code.
+    pub const SMS_OTP: Self = Self(Cow::Borrowed("sms-otp"));
+
+    /// A factor by name.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidFactorId`] if the name breaks the rule of the type.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, InvalidFactorId> {
+        let name = name.into();
+        let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase());
+        let is_clean =
+            name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        if starts_well && is_clean && name.len() <= 32 {
+            Ok(Self(name))
+        } else {
+            Err(InvalidFactorId)
+        }
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FactorId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A factor name that is not 1 to 32 lower-case ASCII letters, digits and hyphens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a factor name is 1 to 32 lower-case ASCII letters, digits and hyphens, starting with a letter"
+)]
+pub struct InvalidFactorId;
+
+/// What a plugin says of itself.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Descriptor {
+    /// The factor it provides.
+    pub factor: FactorId,
+    /// Whether [`MfaPlugin::status`] has anything to tell while a prompt is open.
+    pub has_live_status: bool,
+}
+
+impl Descriptor {
+    /// A plugin for `factor` without live status.
+    pub fn new(factor: FactorId) -> Self {
+        Self { factor, has_live_status: false }
+    }
+
+    /// The same plugin with live status.
+    #[must_use]
+    pub fn with_live_status(mut self) -> Self {
+        self.has_live_status = true;
+        self
+    }
+}
+
+/// One authentication factor.
+///
+/// # Contract
+///
+/// 1. The controller calls [`begin`](Self::begin) once a login, after every earlier factor was
+///    verified; then any number of `submit` and `action`, one at a time or, from several tabs, at
+///    once. What must not race belongs in a store's atomic step, never in the plugin's state.
+/// 2. [`Step::Done`](crate::Step::Done) is only returned by a call that verified an answer itself.
+/// 3. What the user does wrong is a [`Prompt`] with a rejection, or `Denied`; what the outside world
+///    does wrong is `Unavailable`; [`PluginError`] is for faults that an operator has to look at.
+///    Every error keeps the login where it was.
+/// 4. No call waits without a bound of its own.
+/// 5. No secret and no whole phone number in a message's arguments, the state or an audit event.
+#[async_trait]
+pub trait MfaPlugin: fmt::Debug + Send + Sync + 'static {
+    /// What this plugin is.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// Starts the factor for this login.
+    async fn begin(&self, context: &FlowContext<'_>) -> Result<Reply, PluginError>;
+
+    /// Takes what the user typed.
+    async fn submit(
+        &self,
+        context: &FlowContext<'_>,
+        submission: &Submission,
+    ) -> Result<Reply, PluginError>;
+
+    /// Does one of the prompt's actions. An action unknown to the plugin shows the prompt again.
+    async fn action(
+        &self,
+        context: &FlowContext<'_>,
+        action: &ActionId,
+    ) -> Result<Reply, PluginError>;
+
+    /// The prompt as it stands now: for a reload of the page, another tab, or live status.
+    ///
+    /// Changes nothing and sends nothing. `None` if this login has no prompt open.
+    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError>;
+}
+
+const _: fn(&dyn MfaPlugin) = |_| {};
+
+/// A fault that neither the user nor the provider caused, such as a missing service.
+///
+/// The host logs it with its source, answers with a general page, and lets nobody in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PluginError {
+    /// The host did not hand out a service that the plugin needs.
+    #[error("the host does not provide {0}")]
+    MissingService(&'static str),
+    /// The random generator failed.
+    #[error("no randomness")]
+    Randomness(#[from] RandomnessUnavailable),
+    /// A store, a key or the like failed.
+    #[error("{context}")]
+    Internal {
+        /// What the plugin was doing.
+        context: &'static str,
+        /// Why it failed; carries no secret and no phone number.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,55 @@
+//! Handing typed services to plugins without this crate knowing their types.
+
+use std::{
+    any::{Any, TypeId, type_name},
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+};
+
+/// Services by type: at most one value of each.
+///
+/// The authentication module puts the OTP cache in (`Arc<dyn ChallengeStore>`), a plugin takes it
+/// out by naming the type. So this crate needs no dependency on any store.
+///
+/// ```
+/// use std::sync::Arc;
+/// use mfa_plugin_api::Services;
+///
+/// trait Greeter: Send + Sync { fn greet(&self) -> String; }
+/// struct Polite;
+/// impl Greeter for Polite { fn greet(&self) -> String { "good morning".into() } }
+///
+/// let services = Services::new().with::<Arc<dyn Greeter>>(Arc::new(Polite));
+/// assert_eq!(services.find::<Arc<dyn Greeter>>().map(|g| g.greet()).as_deref(), Some("good morning"));
+/// assert!(services.find::<String>().is_none());
+/// ```
+#[derive(Clone, Default)]
+pub struct Services {
+    by_type: HashMap<TypeId, (&'static str, Arc<dyn Any + Send + Sync>)>,
+}
+
+impl Services {
+    /// No services.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same services and `service`, which replaces an earlier one of its type.
+    #[must_use]
+    pub fn with<T: Send + Sync + 'static>(mut self, service: T) -> Self {
+        self.by_type.insert(TypeId::of::<T>(), (type_name::<T>(), Arc::new(service)));
+        self
+    }
+
+    /// The service of type `T`, if the host has one.
+    pub fn find<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.by_type.get(&TypeId::of::<T>()).and_then(|(_, service)| service.downcast_ref())
+    }
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.by_type.values().map(|(name, _)| name)).finish()
+    }
+}
