@@ -1,1 +1,16 @@
-//! Shared test tools: manual clock, seeded randomness, log capture and leak scanner
+//! Tools that the tests of every crate share: a clock and randomness that a test steers, recorders
+//! for the audit trail and the log, and a scanner that looks for secrets in what they recorded.
+//!
+//! A dev-dependency only: no product code names this crate.
+
+mod audit;
+mod clock;
+mod leak;
+mod log;
+mod randomness;
+
+pub use crate::audit::RecordingAudit;
+pub use crate::clock::ManualClock;
+pub use crate::leak::{Leak, LeakScanner};
+pub use crate::log::LogCapture;
+pub use crate::randomness::{FailingRandomness, SeededRandomness};

@@ -1,0 +1,86 @@
+//! Randomness that a test can repeat, and randomness that fails.
+
+use std::sync::{Mutex, PoisonError};
+
+use mfa_plugin_api::{Randomness, RandomnessUnavailable};
+
+/// Bytes that look random and are the same for the same seed. For tests only: anyone can predict
+/// them.
+///
+/// ```
+/// use mfa_plugin_api::Randomness as _;
+///
+/// let (mut one, mut two) = ([0; 32], [0; 32]);
+/// testkit::SeededRandomness::new(7).fill(&mut one)?;
+/// testkit::SeededRandomness::new(7).fill(&mut two)?;
+/// assert_eq!(one, two);
+/// # Ok::<(), mfa_plugin_api::RandomnessUnavailable>(())
+/// ```
+#[derive(Debug)]
+pub struct SeededRandomness(Mutex<u64>);
+
+impl SeededRandomness {
+    /// The sequence that belongs to `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self(Mutex::new(seed))
+    }
+
+    /// The next `N` bytes of the sequence.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut out = [0; N];
+        self.write(&mut out);
+        out
+    }
+
+    fn write(&self, out: &mut [u8]) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for chunk in out.chunks_mut(8) {
+            let block = next(&mut state).to_le_bytes();
+            chunk.copy_from_slice(&block[..chunk.len()]);
+        }
+    }
+}
+
+impl Randomness for SeededRandomness {
+    fn fill(&self, out: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+        self.write(out);
+        Ok(())
+    }
+}
+
+/// A generator that never answers.
+#[derive(Debug, Clone, Copy)]
+pub struct FailingRandomness;
+
+impl Randomness for FailingRandomness {
+    fn fill(&self, _out: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+        Err(RandomnessUnavailable)
+    }
+}
+
+/// One step of SplitMix64 (Steele, Lea and Flood, 2014).
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splitmix64_gives_the_published_first_values_of_seed_1234567() {
+        let mut state = 1_234_567;
+        assert_eq!(next(&mut state), 6_457_827_717_110_365_317);
+        assert_eq!(next(&mut state), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn a_sequence_does_not_repeat_itself() {
+        let randomness = SeededRandomness::new(0);
+        assert_ne!(randomness.bytes::<32>(), randomness.bytes::<32>());
+    }
+}
