@@ -1,0 +1,98 @@
+//! The part of `cargo metadata` that the chores read.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::{machine, process};
+
+/// What cargo knows of the workspace and of everything that it depends on.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
+    workspace_members: Vec<String>,
+}
+
+/// One package, ours or not.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
+    id: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) source: Option<String>,
+    pub(crate) license: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) repository: Option<String>,
+    pub(crate) readme: Option<String>,
+    pub(crate) rust_version: Option<String>,
+    #[serde(default)]
+    pub(crate) keywords: Vec<String>,
+    #[serde(default)]
+    pub(crate) categories: Vec<String>,
+    /// `None` may be published anywhere, an empty list nowhere.
+    pub(crate) publish: Option<Vec<String>>,
+    #[serde(default)]
+    pub(crate) features: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) manifest_path: PathBuf,
+    #[serde(default)]
+    pub(crate) metadata: serde_json::Value,
+}
+
+/// One line of a dependency table.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// `None` is a normal dependency; else `dev` or `build`.
+    pub(crate) kind: Option<String>,
+    pub(crate) req: String,
+}
+
+impl Metadata {
+    /// Asks cargo. The lock file has to be up to date.
+    ///
+    /// # Errors
+    ///
+    /// When cargo fails or says something else than expected.
+    pub(crate) fn load() -> Result<Self> {
+        let mut command = Command::new(machine::cargo());
+        command.current_dir(machine::workspace_root()).args([
+            "metadata",
+            "--format-version=1",
+            "--locked",
+            "--quiet",
+        ]);
+        command.args(["--filter-platform", "x86_64-unknown-linux-gnu"]);
+        Self::parse(&process::output(&mut command)?)
+    }
+
+    pub(crate) fn parse(json: &str) -> Result<Self> {
+        serde_json::from_str(json).context("cargo metadata has an unexpected shape")
+    }
+
+    /// The workspace's own packages, by name.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| self.workspace_members.contains(&package.id))
+    }
+
+    /// The workspace's packages that are published, each of them for use without the rest.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
+        self.members().filter(|package| package.is_published())
+    }
+}
+
+impl Package {
+    pub(crate) fn is_published(&self) -> bool {
+        self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+    }
+
+    /// The package's folder, relative to `root` where it lies under it.
+    pub(crate) fn folder<'a>(&'a self, root: &Path) -> &'a Path {
+        let folder = self.manifest_path.parent().unwrap_or(Path::new(""));
+        folder.strip_prefix(root).unwrap_or(folder)
+    }
+}

@@ -1,0 +1,146 @@
+//! Running other programs: nothing on standard input, every line shown as it comes and handed to a
+//! listener, and in unattended runs an end after a time limit.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::machine::{self, Stopwatch};
+
+/// Runs `command` to its end, shows what it says, and calls `listener` with each line.
+///
+/// # Errors
+///
+/// When the program cannot be started, ends with anything but success, or (unattended runs only) is
+/// still running after `limit`; it is then killed with all its children.
+pub(crate) fn run(
+    command: &mut Command,
+    limit: Duration,
+    listener: &mut dyn FnMut(&str),
+) -> Result<()> {
+    let name = describe(command);
+    let status = watch(command, limit, listener).with_context(|| name.clone())?;
+    if !status.success() {
+        bail!("`{name}` ended with {status}");
+    }
+    Ok(())
+}
+
+/// Runs `command` and returns its standard output; its standard error goes to ours.
+///
+/// # Errors
+///
+/// When the program cannot be started, fails, or says something that is not UTF-8.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let name = describe(command);
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| name.clone())?;
+    if !output.status.success() {
+        bail!("`{name}` ended with {}", output.status);
+    }
+    String::from_utf8(output.stdout).with_context(|| name)
+}
+
+fn watch(
+    command: &mut Command,
+    limit: Duration,
+    listener: &mut dyn FnMut(&str),
+) -> Result<ExitStatus> {
+    let limited = machine::is_unattended();
+    if limited {
+        command.process_group(0);
+    }
+    let mut child =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let stopwatch = Stopwatch::start();
+    let (sender, lines) = mpsc::channel();
+    let readers = [
+        child.stdout.take().map(|pipe| read_lines(pipe, sender.clone())),
+        child.stderr.take().map(|pipe| read_lines(pipe, sender.clone())),
+    ];
+    drop(sender);
+    loop {
+        match lines.recv_timeout(Duration::from_secs(1)) {
+            Ok(line) => {
+                println!("{line}");
+                listener(&line);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if limited && stopwatch.elapsed() > limit {
+            kill(&mut child);
+            bail!("still running after {} s, so it was killed", limit.as_secs());
+        }
+    }
+    for reader in readers.into_iter().flatten() {
+        let _ended = reader.join();
+    }
+    Ok(child.wait()?)
+}
+
+fn read_lines(pipe: impl Read + Send + 'static, sender: Sender<String>) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+            line.clear();
+            if sender.send(text).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Ends the child's whole process group, so that a hanging test does not outlive its runner.
+fn kill(child: &mut Child) {
+    let group = format!("-{}", child.id());
+    let _gone = Command::new("kill").args(["-KILL", "--", &group]).status();
+    let _reaped = child.wait();
+}
+
+/// The command line, for messages.
+fn describe(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn every_line_of_both_streams_reaches_the_listener() {
+        let mut seen = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo one; echo two >&2; printf three"]);
+        run(&mut command, MINUTE, &mut |line| seen.push(line.to_owned())).unwrap();
+        seen.sort();
+        assert_eq!(seen, ["one", "three", "two"]);
+    }
+
+    #[test]
+    fn a_failing_program_is_named_with_its_status() {
+        let error =
+            run(Command::new("sh").args(["-c", "exit 3"]), MINUTE, &mut |_| {}).unwrap_err();
+        assert_eq!(format!("{error:#}"), "`sh -c exit 3` ended with exit status: 3");
+    }
+
+    #[test]
+    fn a_missing_program_is_an_error() {
+        let error =
+            run(&mut Command::new("no-such-program-here"), MINUTE, &mut |_| {}).unwrap_err();
+        assert!(format!("{error:#}").starts_with("no-such-program-here: "), "{error:#}");
+    }
+}

@@ -1,0 +1,258 @@
+//! The steps of `cargo xtask test`, in the order they run: the cheap ones that fail most often first.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::tally::Tally;
+use super::tools::Tool;
+use crate::metadata::Metadata;
+use crate::{machine, process, tidy};
+
+/// One step.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) needs: &'static [Tool],
+    /// Steps without which this one cannot run.
+    pub(crate) after: &'static [&'static str],
+    pub(crate) run: fn(&mut Session, &mut Tally) -> Result<()>,
+}
+
+/// Every step.
+pub(crate) const ALL: &[Step] = &[
+    Step {
+        name: "fmt",
+        what: "cargo fmt --check",
+        needs: &[],
+        after: &[],
+        run: |session, _| session.cargo(&["fmt", "--all", "--check"]),
+    },
+    Step {
+        name: "tidy",
+        what: "arrows between crates, licences, metadata, file sizes, the code map",
+        needs: &[],
+        after: &[],
+        run: |_, _| tidy::main(),
+    },
+    Step {
+        name: "clippy",
+        what: "all targets, warnings denied",
+        needs: &[],
+        after: &[],
+        run: clippy,
+    },
+    Step {
+        name: "features",
+        what: "each feature of the published crates alone, and none",
+        needs: &[Tool::OpenSslHeaders],
+        after: &[],
+        run: each_feature,
+    },
+    Step {
+        name: "docs",
+        what: "rustdoc as the docs host builds it, warnings denied",
+        needs: &[],
+        after: &[],
+        run: docs,
+    },
+    Step {
+        name: "build",
+        what: "every test, example and binary",
+        needs: &[],
+        after: &[],
+        run: build,
+    },
+    Step {
+        name: "test",
+        what: "unit and integration tests",
+        needs: &[Tool::Redis],
+        after: &["build"],
+        run: |session, tally| {
+            session.cargo_test(&["--bins", "--lib", "--tests", "--examples"], tally)
+        },
+    },
+    Step {
+        name: "doctest",
+        what: "the examples in the documentation and the READMEs",
+        needs: &[],
+        after: &["build"],
+        run: |session, tally| session.cargo_test(&["--doc"], tally),
+    },
+];
+
+/// Features that are left out where all features are built together, each with its reason. The step
+/// `features` still builds every one of them alone.
+const NOT_TOGETHER: [(&str, &str, &str); 1] =
+    [("karaden-client", "native-tls", "links OpenSSL, which nothing else here may reach")];
+
+const LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// What the steps share.
+pub(crate) struct Session {
+    root: PathBuf,
+    metadata: Metadata,
+    /// `--features` for "everything together", as cargo wants it.
+    features: String,
+    /// What could not be checked, and why.
+    pub(crate) unchecked: Vec<String>,
+}
+
+impl Session {
+    pub(crate) fn new() -> Result<Self> {
+        let metadata = Metadata::load()?;
+        let features = features_together(&metadata);
+        Ok(Self { root: machine::workspace_root(), metadata, features, unchecked: Vec::new() })
+    }
+
+    fn cargo_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(machine::cargo());
+        command.current_dir(&self.root).args(arguments);
+        command
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<()> {
+        process::run(&mut self.cargo_command(arguments), LIMIT, &mut |_| {})
+    }
+
+    fn cargo_test(&self, targets: &[&str], tally: &mut Tally) -> Result<()> {
+        let mut command =
+            self.cargo_command(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+        command.args(["--features", &self.features]).args(targets);
+        // Snapshots are compared, never written.
+        command.env("INSTA_UPDATE", "no");
+        process::run(&mut command, LIMIT, &mut |line| tally.hear(line))
+    }
+}
+
+/// Every feature of every member as `crate/feature`, but those of [`NOT_TOGETHER`].
+fn features_together(metadata: &Metadata) -> String {
+    let mut features = Vec::new();
+    for package in metadata.members() {
+        let wanted = |feature: &&String| {
+            *feature != "default"
+                && !NOT_TOGETHER
+                    .iter()
+                    .any(|(name, left_out, _)| package.name == *name && feature == left_out)
+        };
+        features.extend(
+            package
+                .features
+                .keys()
+                .filter(wanted)
+                .map(|feature| format!("{}/{feature}", package.name)),
+        );
+    }
+    features.join(",")
+}
+
+fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
+    let features = session.features.as_str();
+    session.cargo(&[
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--locked",
+        "--features",
+        features,
+        "--",
+        "-D",
+        "warnings",
+    ])
+}
+
+/// Each published crate must build with each of its features alone, and with none.
+fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
+    for package in session.metadata.published() {
+        let named =
+            package.features.keys().map(String::as_str).filter(|feature| *feature != "default");
+        for feature in std::iter::once("").chain(named) {
+            println!(
+                "{} with {}",
+                package.name,
+                if feature.is_empty() { "no feature" } else { feature }
+            );
+            let name = package.name.as_str();
+            session.cargo(&[
+                "clippy",
+                "--quiet",
+                "--locked",
+                "--package",
+                name,
+                "--lib",
+                "--no-default-features",
+                "--features",
+                feature,
+                "--",
+                "-D",
+                "warnings",
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// The docs as the docs host builds them: with `--cfg docsrs`, which needs a feature that rustdoc has only
+/// on nightly. The wrapper unlocks it for rustdoc alone, so that no dependency is built a second time.
+fn docs(session: &mut Session, _: &mut Tally) -> Result<()> {
+    let folder = machine::target_dir().join("xtask");
+    fs::create_dir_all(&folder)?;
+    let wrapper = folder.join("rustdoc-docsrs");
+    fs::write(
+        &wrapper,
+        format!("#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec '{}' \"$@\"\n", machine::rustdoc()),
+    )?;
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))
+        .context("the rustdoc wrapper")?;
+    let features = session.features.as_str();
+    let mut command = session.cargo_command(&[
+        "doc",
+        "--workspace",
+        "--no-deps",
+        "--locked",
+        "--features",
+        features,
+    ]);
+    command.env("RUSTDOC", &wrapper).env("RUSTDOCFLAGS", "--cfg docsrs -D warnings");
+    process::run(&mut command, LIMIT, &mut |_| {})
+}
+
+fn build(session: &mut Session, _: &mut Tally) -> Result<()> {
+    let features = session.features.as_str();
+    session.cargo(&[
+        "build",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--locked",
+        "--features",
+        features,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_features_go_together_but_the_ones_left_out_with_a_reason() {
+        let metadata = Metadata::parse(
+            r#"{"workspace_members": ["a", "b"], "packages": [
+                {"id": "a", "name": "karaden-client", "version": "0.1.0", "manifest_path": "/x/Cargo.toml",
+                 "features": {"default": ["rustls"], "rustls": [], "native-tls": []}},
+                {"id": "b", "name": "other", "version": "0.1.0", "manifest_path": "/y/Cargo.toml",
+                 "features": {"native-tls": []}},
+                {"id": "c", "name": "foreign", "version": "0.1.0", "manifest_path": "/z/Cargo.toml",
+                 "features": {"std": []}}]}"#,
+        )
+        .unwrap();
+        assert_eq!(features_together(&metadata), "karaden-client/rustls,other/native-tls");
+    }
+}

@@ -1,0 +1,149 @@
+//! Counting what the test runners report, from the lines they close with.
+
+/// The count of every runner heard so far, and their closing lines as they wrote them.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+    /// Tests that a runner left out; a run that has any is not complete.
+    pub(crate) skipped: u64,
+    pub(crate) closings: Vec<String>,
+}
+
+impl Tally {
+    /// Takes note of `line` if it is a closing line of a runner that we know: libtest, Node's test
+    /// runner (spec and TAP), pytest and Python's unittest.
+    pub(crate) fn hear(&mut self, line: &str) {
+        let Some(count) = Count::of(line.trim()) else { return };
+        self.passed += count.passed;
+        self.failed += count.failed;
+        self.skipped += count.skipped;
+        self.closings.push(line.trim().to_owned());
+    }
+
+    /// Whether any runner was heard at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.closings.is_empty()
+    }
+
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.closings.extend(other.closings);
+    }
+}
+
+/// What one closing line says.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Count {
+    fn of(line: &str) -> Option<Self> {
+        Self::libtest(line)
+            .or_else(|| Self::node(line))
+            .or_else(|| Self::pytest(line))
+            .or_else(|| Self::unittest(line))
+    }
+
+    /// `test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.1s`
+    fn libtest(line: &str) -> Option<Self> {
+        let rest = line.strip_prefix("test result: ")?;
+        let (_, counts) = rest.split_once(". ")?;
+        Some(Self::from_pairs(counts.split(';')))
+    }
+
+    /// `ℹ pass 12`, `# fail 0`: one line a kind.
+    fn node(line: &str) -> Option<Self> {
+        let rest = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "))?;
+        let (kind, number) = rest.split_once(' ')?;
+        let number = number.parse().ok()?;
+        match kind {
+            "pass" => Some(Self { passed: number, ..Self::default() }),
+            "fail" | "cancelled" => Some(Self { failed: number, ..Self::default() }),
+            "skipped" | "todo" => Some(Self { skipped: number, ..Self::default() }),
+            _ => None,
+        }
+    }
+
+    /// `===== 1 failed, 2 passed in 0.12s =====`
+    fn pytest(line: &str) -> Option<Self> {
+        let line = line.trim_matches(['=', ' ']);
+        let (counts, _) = line.split_once(" in ")?;
+        let known = counts.split(", ").all(|part| {
+            matches!(
+                part.split_once(' '),
+                Some((number, "passed" | "failed" | "skipped" | "error" | "errors" | "xfailed" | "warnings"))
+                    if number.parse::<u64>().is_ok()
+            )
+        });
+        known.then(|| Self::from_pairs(counts.split(", ")))
+    }
+
+    /// `Ran 12 tests in 0.1s` counts them; `FAILED (failures=1, errors=2)` takes back.
+    fn unittest(line: &str) -> Option<Self> {
+        let (number, _) = line.strip_prefix("Ran ")?.split_once(" test")?;
+        Some(Self { passed: number.parse().ok()?, ..Self::default() })
+    }
+
+    fn from_pairs<'a>(pairs: impl Iterator<Item = &'a str>) -> Self {
+        let mut count = Self::default();
+        for (number, kind) in pairs.filter_map(|pair| pair.trim().split_once(' ')) {
+            let number = number.parse().unwrap_or(0);
+            match kind {
+                "passed" => count.passed += number,
+                "failed" | "error" | "errors" => count.failed += number,
+                "ignored" | "skipped" | "xfailed" => count.skipped += number,
+                _ => {}
+            }
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(line: &str, expected: Option<(u64, u64, u64)>) {
+        let found = Count::of(line).map(|count| (count.passed, count.failed, count.skipped));
+        assert_eq!(found, expected, "{line}");
+    }
+
+    #[test]
+    fn closing_lines_are_understood_and_others_are_not() {
+        check(
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.10s",
+            Some((12, 0, 1)),
+        );
+        check(
+            "test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out",
+            Some((3, 2, 0)),
+        );
+        check("# pass 7", Some((7, 0, 0)));
+        check("ℹ fail 2", Some((0, 2, 0)));
+        check("ℹ skipped 1", Some((0, 0, 1)));
+        check("# duration_ms 12", None);
+        check("===== 1 failed, 2 passed in 0.12s =====", Some((2, 1, 0)));
+        check("5 passed in 1.20s", Some((5, 0, 0)));
+        check("Ran 4 tests in 0.2s", Some((4, 0, 0)));
+        check("test store::opens ... ok", None);
+        check("5 apples in 1 basket", None);
+        check("", None);
+    }
+
+    #[test]
+    fn a_tally_adds_up_and_keeps_the_lines() {
+        let mut tally = Tally::default();
+        tally.hear("test result: ok. 2 passed; 0 failed; 0 ignored");
+        tally.hear("running 3 tests");
+        tally.hear("  # fail 1");
+        assert_eq!((tally.passed, tally.failed, tally.skipped), (2, 1, 0));
+        assert_eq!(tally.closings, ["test result: ok. 2 passed; 0 failed; 0 ignored", "# fail 1"]);
+    }
+}

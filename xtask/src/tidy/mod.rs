@@ -1,0 +1,62 @@
+//! `cargo xtask tidy`: rules on the shape of the tree that no compiler checks.
+
+mod arrows;
+mod codemap;
+mod files;
+mod licences;
+mod light;
+mod published;
+mod twins;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::machine;
+use crate::metadata::Metadata;
+
+/// Runs every check and prints every finding.
+///
+/// # Errors
+///
+/// When there is a finding, or the tree cannot be read.
+pub(crate) fn main() -> Result<()> {
+    let root = machine::workspace_root();
+    let findings = examine(&root)?;
+    for finding in &findings {
+        println!("tidy: {finding}");
+    }
+    if findings.is_empty() {
+        println!("tidy: the tree is in order");
+        return Ok(());
+    }
+    bail!("tidy found {} things", findings.len())
+}
+
+fn examine(root: &Path) -> Result<Vec<String>> {
+    let metadata = Metadata::load()?;
+    let architecture = read(root, "ARCHITECTURE.md")?;
+    let rules = codemap::parse(&architecture).context("ARCHITECTURE.md")?;
+    let exceptions: files::Exceptions =
+        toml::from_str(&read(root, "xtask/tidy.toml")?).context("xtask/tidy.toml")?;
+    let policy: licences::Policy =
+        toml::from_str(&read(root, "deny.toml")?).context("deny.toml")?;
+    let tracked = files::tracked(root)?;
+    let folders: BTreeSet<String> =
+        metadata.members().map(|package| package.folder(root).display().to_string()).collect();
+
+    let mut findings = codemap::check(&rules, &architecture, &folders, root);
+    findings.extend(arrows::check(&rules, &metadata));
+    findings.extend(light::check(root)?);
+    findings.extend(licences::check(&policy, &metadata));
+    findings.extend(published::check(&metadata, root));
+    findings.extend(files::check(root, &tracked, &exceptions)?);
+    findings.extend(twins::check(&read(root, "README.md")?, &read(root, "README.ja.md")?));
+    Ok(findings)
+}
+
+fn read(root: &Path, name: &str) -> Result<String> {
+    fs::read_to_string(root.join(name)).with_context(|| name.to_owned())
+}

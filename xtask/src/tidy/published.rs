@@ -1,0 +1,173 @@
+//! What a published crate has to bring along.
+
+use std::fs;
+use std::path::Path;
+
+use crate::metadata::{Metadata, Package};
+
+/// Finds what the published crates lack.
+pub(crate) fn check(metadata: &Metadata, root: &Path) -> Vec<String> {
+    let of = |package: &Package| {
+        let mut findings = manifest(package);
+        findings.extend(files(package, root));
+        findings
+            .into_iter()
+            .map(|finding| format!("{}: {finding}", package.name))
+            .collect::<Vec<_>>()
+    };
+    metadata.published().flat_map(of).collect()
+}
+
+/// The fields of its manifest.
+fn manifest(package: &Package) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut demand = |holds: bool, what: &str| {
+        if !holds {
+            findings.push(what.to_owned());
+        }
+    };
+    let description = package.description.as_deref().unwrap_or_default();
+    demand(!description.is_empty(), "no description");
+    demand(!description.to_lowercase().contains("a library"), "the description says `a library`");
+    demand(package.repository.is_some(), "no repository");
+    demand(package.readme.as_deref() == Some("README.md"), "readme is not README.md");
+    demand(package.rust_version.is_some(), "no rust-version");
+    demand(
+        package.license.as_deref() == Some("MIT OR Apache-2.0"),
+        "the licence is not MIT OR Apache-2.0",
+    );
+    demand((1..=5).contains(&package.keywords.len()), "not one to five keywords");
+    demand((1..=5).contains(&package.categories.len()), "not one to five categories");
+    let hosted = &package.metadata["docs"]["rs"];
+    demand(hosted["all-features"] == true, "the docs host is not told to build all features");
+    demand(
+        hosted["rustdoc-args"] == serde_json::json!(["--cfg", "docsrs"]),
+        "the docs host is not told --cfg docsrs",
+    );
+    findings
+}
+
+/// The files in its folder.
+fn files(package: &Package, root: &Path) -> Vec<String> {
+    let folder = root.join(package.folder(root));
+    let mut findings = Vec::new();
+    for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        match (fs::read(folder.join(name)), fs::read(root.join(name))) {
+            (Ok(here), Ok(there)) if here == there => {}
+            (Ok(_), _) => findings.push(format!("{name} differs from the workspace's")),
+            (Err(_), _) => findings.push(format!("no {name}")),
+        }
+    }
+    let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
+    findings.extend(changelog(&text("CHANGELOG.md")));
+    findings.extend(readme(&text("README.md"), package));
+    findings.extend(library(&text("src/lib.rs")));
+    findings
+}
+
+fn changelog(text: &str) -> Option<String> {
+    let has_section = text.lines().any(|line| line.starts_with("## "));
+    (!has_section).then(|| "CHANGELOG.md has no section".to_owned())
+}
+
+/// The README is the crate's front page: an example, and every feature by name.
+fn readme(text: &str, package: &Package) -> Vec<String> {
+    let mut findings = Vec::new();
+    if !text.contains("```rust") && !text.contains("```\n") {
+        findings.push("README.md has no example".to_owned());
+    }
+    let named = |feature: &String| text.contains(&format!("`{feature}`"));
+    let unnamed =
+        package.features.keys().filter(|feature| *feature != "default" && !named(feature));
+    findings
+        .extend(unnamed.map(|feature| format!("README.md does not name the feature `{feature}`")));
+    findings
+}
+
+fn library(text: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    for line in
+        [r#"#![doc = include_str!("../README.md")]"#, "#![cfg_attr(docsrs, feature(doc_cfg))]"]
+    {
+        if !text.lines().any(|found| found == line) {
+            findings.push(format!("src/lib.rs has no line {line}"));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(fields: &str) -> Package {
+        let json = format!(
+            r#"{{"workspace_members": ["x"], "packages": [
+                {{"id": "x", "name": "x", "version": "0.1.0", "manifest_path": "/x/Cargo.toml"{fields}}}]}}"#
+        );
+        Metadata::parse(&json).unwrap().packages.remove(0)
+    }
+
+    const WHOLE: &str = r#", "description": "Codes", "repository": "r", "readme": "README.md", "rust_version": "1.90",
+        "license": "MIT OR Apache-2.0", "keywords": ["a"], "categories": ["b"], "features": {"default": [], "sqlite": []},
+        "metadata": {"docs": {"rs": {"all-features": true, "rustdoc-args": ["--cfg", "docsrs"]}}}"#;
+
+    #[test]
+    fn a_whole_manifest_passes() {
+        assert!(manifest(&package(WHOLE)).is_empty());
+    }
+
+    #[test]
+    fn an_empty_manifest_lacks_everything() {
+        assert_eq!(
+            manifest(&package("")),
+            [
+                "no description",
+                "no repository",
+                "readme is not README.md",
+                "no rust-version",
+                "the licence is not MIT OR Apache-2.0",
+                "not one to five keywords",
+                "not one to five categories",
+                "the docs host is not told to build all features",
+                "the docs host is not told --cfg docsrs",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_readme_without_an_example_or_a_feature_is_found() {
+        let package = package(WHOLE);
+        assert_eq!(
+            readme("# x", &package),
+            ["README.md has no example", "README.md does not name the feature `sqlite`"]
+        );
+        assert!(
+            readme("# x\n```rust\nlet x = 1;\n```\n| `sqlite` | a file |\n", &package).is_empty()
+        );
+    }
+
+    #[test]
+    fn an_empty_changelog_or_a_library_without_its_front_page_is_found() {
+        assert!(changelog("# Changelog\n").is_some());
+        assert!(changelog("# Changelog\n\n## Unreleased\n").is_none());
+        assert_eq!(library("//! Docs.\n").len(), 2);
+    }
+
+    #[test]
+    fn missing_files_are_found() {
+        let findings = check(
+            &Metadata::parse(&format!(
+                r#"{{"workspace_members": ["x"], "packages": [
+                    {{"id": "x", "name": "x", "version": "0.1.0", "manifest_path": "/nonexistent/x/Cargo.toml"{WHOLE}}}]}}"#
+            ))
+            .unwrap(),
+            Path::new("/nonexistent"),
+        );
+        for expected in
+            ["x: no LICENSE-MIT", "x: no LICENSE-APACHE", "x: CHANGELOG.md has no section"]
+        {
+            assert!(findings.iter().any(|finding| finding == expected), "{expected}: {findings:?}");
+        }
+    }
+}
