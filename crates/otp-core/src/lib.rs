@@ -1,1 +1,27 @@
-//! Pure rules of one-time codes: derivation, policy, challenge states, HOTP, TOTP and the SMS text
+//! Pure rules of one-time codes: derivation, policy, challenge states, HOTP, TOTP and the SMS text.
+
+pub mod gcra;
+
+mod binding;
+mod code;
+mod format;
+mod id;
+mod key;
+mod mac;
+mod phone;
+mod policy;
+mod record;
+mod time;
+
+pub use binding::Binding;
+pub use code::{OtpCode, TypedCode};
+pub use format::{Alphabet, CodeFormat, InvalidAlphabet, InvalidLength, Malformed};
+pub use id::{ChallengeId, InvalidId, InvalidPurpose, KeyId, Nonce, Purpose, SubjectKey};
+pub use key::{DigestKey, DuplicateKeyId, KeyRing, KeyTooShort, UnknownKey};
+pub use phone::{AllowedPrefixes, InvalidPhoneNumber, PhoneNumber, UnknownPrefix};
+pub use policy::{InvalidPolicy, Policy, PolicySettings};
+pub use record::{
+    Attempt, AttemptRefused, Challenge, ChallengeParts, ConsumeRefused, Consumed, Delivery,
+    InvalidRecord, NewChallenge, OpenRefused, Rejected, ResendGranted, ResendRefused, Standing,
+    SubjectRecord, Verified,
+};

@@ -1,0 +1,154 @@
+// What script adds to pages that work without it: filling the code from the text message, counting
+// down, live status, showing the password. Loaded with `defer`; no other file is needed.
+"use strict";
+
+(() => {
+  const text = (element, words) => {
+    if (element && element.textContent !== words) element.textContent = words;
+  };
+
+  const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+
+  // --- one submission at a time ---------------------------------------------------------------
+  for (const form of document.querySelectorAll("form[data-once]")) {
+    form.addEventListener("submit", (event) => {
+      if (form.dataset.sent) {
+        event.preventDefault();
+        return;
+      }
+      form.dataset.sent = "true";
+    });
+  }
+  // A page that comes back from the history can be submitted again.
+  window.addEventListener("pageshow", () => {
+    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+  });
+
+  // --- links of the error summary lead to the field -------------------------------------------
+  for (const link of document.querySelectorAll(".summary a[href^='#']")) {
+    link.addEventListener("click", (event) => {
+      const field = document.getElementById(link.hash.slice(1));
+      if (!field) return;
+      event.preventDefault();
+      field.focus();
+    });
+  }
+
+  // --- password: show and hide, caps lock -----------------------------------------------------
+  for (const button of document.querySelectorAll("button[data-reveal]")) {
+    const input = document.getElementById(button.dataset.reveal);
+    const show = (isShown) => {
+      input.type = isShown ? "text" : "password";
+      text(button, isShown ? button.dataset.hide : button.dataset.show);
+      button.setAttribute("aria-label", isShown ? button.dataset.labelHide : button.dataset.labelShow);
+    };
+    button.addEventListener("click", () => show(input.type === "password"));
+    // Browsers offer to keep what was typed in a password field only.
+    input.form.addEventListener("submit", () => show(false));
+    show(false);
+    button.hidden = false;
+  }
+  for (const hint of document.querySelectorAll("[data-caps-lock]")) {
+    const input = document.getElementById("password");
+    const look = (event) => {
+      if (typeof event.getModifierState !== "function") return;
+      text(hint, event.getModifierState("CapsLock") ? hint.dataset.capsLock : "");
+    };
+    input.addEventListener("keydown", look);
+    input.addEventListener("keyup", look);
+    input.addEventListener("blur", () => text(hint, ""));
+  }
+
+  // --- the code from the text message (WebOTP) ------------------------------------------------
+  const code = document.querySelector("input[autocomplete='one-time-code']");
+  const listening = new AbortController();
+  const stopListening = () => listening.abort();
+  if (code && "OTPCredential" in window) {
+    navigator.credentials
+      .get({ otp: { transport: ["sms"] }, signal: listening.signal })
+      .then((credential) => {
+        if (!credential || !credential.code) return;
+        code.value = credential.code;
+        code.form.requestSubmit();
+      })
+      .catch(() => {
+        // The user declined or typed the code: both are fine.
+      });
+    for (const form of document.forms) form.addEventListener("submit", stopListening);
+  }
+
+  // --- countdowns -----------------------------------------------------------------------------
+  const announce = document.getElementById("announce");
+  const actions = [...document.querySelectorAll(".action")].map((box) => ({
+    box,
+    name: box.dataset.action,
+    button: box.querySelector("button"),
+    line: box.querySelector(".wait"),
+    readyAt: performance.now() + Number(box.dataset.wait) * 1000,
+    wasWaiting: Number(box.dataset.wait) > 0,
+  }));
+  const expires = document.getElementById("expires");
+  let endsAt = expires ? performance.now() + Number(expires.dataset.expires) * 1000 : Infinity;
+  let hasEnded = false;
+
+  const tick = () => {
+    const now = performance.now();
+    for (const action of actions) {
+      const left = Math.max(0, Math.ceil((action.readyAt - now) / 1000));
+      if (left > 0) {
+        action.wasWaiting = true;
+        action.button.setAttribute("aria-disabled", "true");
+        text(action.line, action.box.dataset.waitWords.replace("{clock}", clock(left)));
+      } else if (action.wasWaiting) {
+        action.wasWaiting = false;
+        action.button.removeAttribute("aria-disabled");
+        text(action.line, "");
+        text(announce, `${action.button.textContent} – ${action.box.dataset.ready}`);
+      }
+    }
+    if (!hasEnded && now >= endsAt) {
+      hasEnded = true;
+      stopListening();
+      expires.hidden = false;
+      text(expires, expires.dataset.expired);
+      text(announce, expires.dataset.expired);
+    }
+  };
+  if (actions.length > 0 || expires) {
+    tick();
+    setInterval(tick, 1000);
+  }
+
+  // --- live status ----------------------------------------------------------------------------
+  const texts = document.getElementById("texts");
+  if (texts && texts.dataset.events && "EventSource" in window) {
+    const notice = document.getElementById("notice");
+    const source = new EventSource(texts.dataset.events);
+    source.addEventListener("status", (event) => {
+      const status = JSON.parse(event.data);
+      const paragraphs = status.texts.map((words) => {
+        const paragraph = document.createElement("p");
+        paragraph.textContent = words;
+        return paragraph;
+      });
+      if (paragraphs.map((p) => p.textContent).join("\n") !== [...texts.children].map((p) => p.textContent).join("\n")) {
+        texts.replaceChildren(...paragraphs);
+      }
+      if (status.notice && notice.textContent.trim() !== status.notice) {
+        const paragraph = document.createElement("p");
+        paragraph.className = "notice";
+        paragraph.textContent = status.notice;
+        notice.replaceChildren(paragraph);
+      }
+      const now = performance.now();
+      for (const action of actions) {
+        const live = status.actions.find((candidate) => candidate.id === action.name);
+        if (live) action.readyAt = now + live.wait * 1000;
+      }
+      if (expires && typeof status.expires_in === "number") endsAt = now + status.expires_in * 1000;
+      tick();
+    });
+    source.addEventListener("end", () => source.close());
+    window.addEventListener("pagehide", () => source.close());
+  }
+})();

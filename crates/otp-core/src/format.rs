@@ -1,0 +1,356 @@
+//! What a code looks like, and reading one from what a person typed.
+
+use std::fmt;
+
+use thiserror::Error;
+use zeroize::Zeroize as _;
+
+use crate::code::{Chars, OtpCode, TypedCode};
+
+/// The characters that codes are made of: 2 to 62 different ASCII letters and digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Alphabet {
+    chars: [u8; Self::MAX_LEN],
+    len: u8,
+}
+
+impl Alphabet {
+    const MAX_LEN: usize = 62;
+
+    /// `0` to `9`.
+    pub const DIGITS: Self = match Self::of(b"0123456789") {
+        Ok(digits) => digits,
+        Err(_) => panic!("ten different digits"),
+    };
+
+    /// The letters and digits that are hard to take for one another: no `0 O 1 I L U`.
+    pub const UNMISTAKABLE: Self = match Self::of(b"23456789ABCDEFGHJKMNPQRSTVWXYZ") {
+        Ok(alphabet) => alphabet,
+        Err(_) => panic!("thirty different letters and digits"),
+    };
+
+    /// The alphabet with these characters.
+    ///
+    /// If it has letters of one case only, what users type in the other case is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidAlphabet`] for fewer than two characters, a repeated one, or one that is neither an
+    /// ASCII letter nor a digit (the others could be taken for separators).
+    pub const fn new(chars: &str) -> Result<Self, InvalidAlphabet> {
+        Self::of(chars.as_bytes())
+    }
+
+    const fn of(chars: &[u8]) -> Result<Self, InvalidAlphabet> {
+        if chars.len() < 2 || chars.len() > Self::MAX_LEN {
+            return Err(InvalidAlphabet);
+        }
+        let mut alphabet = Self { chars: [0; Self::MAX_LEN], len: 0 };
+        while (alphabet.len as usize) < chars.len() {
+            let next = chars[alphabet.len as usize];
+            if !next.is_ascii_alphanumeric() || alphabet.has(next) {
+                return Err(InvalidAlphabet);
+            }
+            alphabet.chars[alphabet.len as usize] = next;
+            alphabet.len += 1;
+        }
+        Ok(alphabet)
+    }
+
+    const fn has(&self, ascii: u8) -> bool {
+        let mut at = 0;
+        while at < self.len as usize {
+            if self.chars[at] == ascii {
+                return true;
+            }
+            at += 1;
+        }
+        false
+    }
+
+    fn is_digits(&self) -> bool {
+        self.as_bytes().iter().all(u8::is_ascii_digit)
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.chars[..usize::from(self.len)]
+    }
+
+    /// The character of this alphabet that `typed` stands for.
+    fn read(&self, typed: char) -> Option<u8> {
+        let ascii = u8::try_from(half_width(typed)).ok()?;
+        if self.has(ascii) {
+            return Some(ascii);
+        }
+        let other_case = ascii ^ 0x20;
+        (ascii.is_ascii_alphabetic() && self.has(other_case)).then_some(other_case)
+    }
+}
+
+impl fmt::Debug for Alphabet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Alphabet({})", str::from_utf8(self.as_bytes()).unwrap_or_default())
+    }
+}
+
+/// Characters that cannot be an alphabet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("an alphabet is 2 to 62 different ascii letters and digits")]
+pub struct InvalidAlphabet;
+
+/// The shape of a code: its alphabet and its length of 4 to 10 characters.
+///
+/// The format is not kept with a challenge. A host that changes it makes the codes that are open at
+/// that moment useless, and nothing else.
+///
+/// ```
+/// use otp_core::{CodeFormat, Malformed};
+///
+/// let six = CodeFormat::digits(6)?;
+/// assert_eq!(six.normalise("１２３ ４５６")?.expose_secret(), "123456");
+/// assert_eq!(six.normalise("認証コード 012345（5分有効）")?.expose_secret(), "012345");
+/// assert_eq!(six.normalise("12345").unwrap_err(), Malformed::TooShort);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeFormat {
+    alphabet: Alphabet,
+    len: u8,
+    /// How many codes there are.
+    codes: u64,
+    /// The largest word that is not rejected: a multiple of `codes`, less one.
+    last_fair: u64,
+}
+
+impl CodeFormat {
+    /// The length of the shortest code.
+    pub const MIN_LEN: u8 = 4;
+    /// The length of the longest code.
+    pub const MAX_LEN: u8 = 10;
+    /// Nothing longer than this many bytes is read: more than the longest SMS.
+    pub const MAX_TYPED_BYTES: usize = 4096;
+
+    /// Codes of `len` decimal digits.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLength`] outside 4 to 10.
+    pub const fn digits(len: u8) -> Result<Self, InvalidLength> {
+        Self::new(Alphabet::DIGITS, len)
+    }
+
+    /// Codes of `len` characters of `alphabet`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidLength`] outside 4 to 10.
+    pub const fn new(alphabet: Alphabet, len: u8) -> Result<Self, InvalidLength> {
+        if len < Self::MIN_LEN || len > Self::MAX_LEN {
+            return Err(InvalidLength);
+        }
+        let codes = (alphabet.len as u64).pow(len as u32);
+        let last_fair = u64::MAX - (u64::MAX % codes + 1) % codes;
+        Ok(Self { alphabet, len, codes, last_fair })
+    }
+
+    /// How many characters a code has.
+    #[expect(clippy::len_without_is_empty, reason = "a code is never empty")]
+    pub const fn len(&self) -> u8 {
+        self.len
+    }
+
+    /// What a code is made of.
+    pub const fn alphabet(&self) -> &Alphabet {
+        &self.alphabet
+    }
+
+    /// How many different codes there are: one guess is right with one in this.
+    pub const fn codes(&self) -> u64 {
+        self.codes
+    }
+
+    /// Makes a code out of 256 uniform bits, or `None` if they have to be drawn again.
+    pub(crate) fn draw(&self, uniform: &[u32; 8]) -> Option<OtpCode> {
+        let mut words = uniform
+            .as_chunks::<2>()
+            .0
+            .iter()
+            .map(|[high, low]| u64::from(*high) << 32 | u64::from(*low));
+        let mut number = words.find(|word| *word <= self.last_fair)? % self.codes;
+        let mut ascii = [0; Self::MAX_LEN as usize];
+        let used = &mut ascii[..usize::from(self.len)];
+        let base = u64::from(self.alphabet.len);
+        for place in used.iter_mut().rev() {
+            *place = self.alphabet.chars[usize::try_from(number % base).unwrap_or_default()];
+            number /= base;
+        }
+        let code = Chars::new(used).map(OtpCode::new);
+        ascii.zeroize();
+        code
+    }
+
+    /// Reads a code from what a person typed or pasted.
+    ///
+    /// Full-width characters are folded to ASCII; white space (U+3000 too), hyphens, dashes and full
+    /// stops of any kind are dropped. If the rest is not a code and codes are digits, a pasted message
+    /// is searched: when all its runs of exactly [`len`](Self::len) digits are one and the same code,
+    /// that is taken. Nothing else is repaired. The result read again gives itself.
+    ///
+    /// What is malformed is an error to the user and not an attempt: never count it.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] says what is wrong, and no more: not one character of the input.
+    pub fn normalise(&self, typed: &str) -> Result<TypedCode, Malformed> {
+        if typed.len() > Self::MAX_TYPED_BYTES {
+            return Err(Malformed::TooLong);
+        }
+        let mut found = Run::default();
+        let mut is_plain = true;
+        for c in typed.chars().filter(|c| !is_separator(*c)) {
+            match self.alphabet.read(c) {
+                Some(ascii) => found.push(ascii),
+                None => is_plain = false,
+            }
+        }
+        if (!is_plain || found.len > usize::from(self.len))
+            && let Some(code) = self.pasted(typed)?
+        {
+            return Ok(code);
+        }
+        if !is_plain {
+            return Err(Malformed::NotACode);
+        }
+        match found.len {
+            0 => Err(Malformed::Empty),
+            n if n < usize::from(self.len) => Err(Malformed::TooShort),
+            n if n > usize::from(self.len) => Err(Malformed::TooLong),
+            _ => found.code().ok_or(Malformed::NotACode),
+        }
+    }
+
+    /// The one code in a pasted message.
+    fn pasted(&self, text: &str) -> Result<Option<TypedCode>, Malformed> {
+        if !self.alphabet.is_digits() {
+            return Ok(None);
+        }
+        let mut found: Option<Run> = None;
+        let mut run = Run::default();
+        for c in text.chars().chain(['\n']) {
+            let c = half_width(c);
+            if let Ok(digit) = u8::try_from(c)
+                && digit.is_ascii_digit()
+            {
+                run.push(digit);
+                continue;
+            }
+            let done = std::mem::take(&mut run);
+            if done.len == usize::from(self.len)
+                && done.chars().iter().all(|d| self.alphabet.has(*d))
+            {
+                match &found {
+                    Some(first) if first.chars() != done.chars() => {
+                        return Err(Malformed::Ambiguous);
+                    }
+                    _ => found = Some(done),
+                }
+            }
+        }
+        Ok(found.and_then(|run| run.code()))
+    }
+}
+
+/// A length that no code has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a code has 4 to 10 characters")]
+pub struct InvalidLength;
+
+/// Why an input is no code. Not an attempt, so it must not be counted as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+pub enum Malformed {
+    /// A message with several different codes in it.
+    #[error("more than one code was entered")]
+    Ambiguous,
+    /// Nothing but separators, or nothing at all.
+    #[error("no code was entered")]
+    Empty,
+    /// Characters that are in no code, and no single code among them.
+    #[error("the input is not a code")]
+    NotACode,
+    /// Too many characters.
+    #[error("the code is too long")]
+    TooLong,
+    /// Too few characters.
+    #[error("the code is too short")]
+    TooShort,
+}
+
+/// Characters collected from the input: the first ten, and the count of all.
+#[derive(Default)]
+struct Run {
+    first: [u8; Chars::MAX_LEN],
+    len: usize,
+}
+
+impl Run {
+    fn push(&mut self, ascii: u8) {
+        if let Some(place) = self.first.get_mut(self.len) {
+            *place = ascii;
+        }
+        self.len += 1;
+    }
+
+    fn chars(&self) -> &[u8] {
+        &self.first[..self.len.min(Chars::MAX_LEN)]
+    }
+
+    fn code(&self) -> Option<TypedCode> {
+        Chars::new(self.chars()).map(TypedCode::new)
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.first.zeroize();
+    }
+}
+
+/// The ASCII form of a full-width character (U+FF01 to U+FF5E); any other as it is.
+pub(crate) fn half_width(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => {
+            char::from_u32(u32::from(c) - 0xff01 + 0x21).unwrap_or(char::REPLACEMENT_CHARACTER)
+        }
+        _ => c,
+    }
+}
+
+/// Whether people put this between the characters of a code or a number without meaning anything.
+pub(crate) fn is_separator(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '-' | '.'
+                | '\u{00ad}' // soft hyphen
+                | '\u{058a}' // Armenian hyphen
+                | '\u{200b}'..='\u{200f}' // zero-width and direction marks
+                | '\u{2010}'..='\u{2015}' // hyphens, dashes, bar
+                | '\u{202a}'..='\u{202e}' // embedding marks that phones put around numbers
+                | '\u{2043}' // hyphen bullet
+                | '\u{2060}' // word joiner
+                | '\u{2066}'..='\u{2069}' // isolation marks
+                | '\u{207b}' // superscript minus
+                | '\u{2212}' // minus
+                | '\u{2500}' // box drawing, typed for a dash
+                | '\u{2796}' // heavy minus
+                | '\u{30fb}' // katakana middle dot
+                | '\u{30fc}' // prolonged sound mark
+                | '\u{fe58}' // small em dash
+                | '\u{fe63}' // small hyphen-minus
+                | '\u{feff}' // byte order mark
+                | '\u{ff0d}' // full-width hyphen
+                | '\u{ff0e}' // full-width full stop
+                | '\u{ff65}' // half-width middle dot
+                | '\u{ff70}' // half-width prolonged sound mark
+        )
+}

@@ -1,0 +1,155 @@
+//! The generic cell rate algorithm (ITU-T I.371) as a pure function: a rate limit in one number.
+//!
+//! A store keeps one [`Mark`] per key and replaces it by the one that [`charge`] gives, in one atomic
+//! step. Everything is whole microseconds, so a script in a database that counts in doubles comes to
+//! the same decision. The span between two events is rounded up, never in favour of the sender.
+//!
+//! ```
+//! use std::time::{Duration, SystemTime};
+//!
+//! use otp_core::gcra::{self, Charge, Mark, Rate};
+//!
+//! let rate = Rate::new(2, Duration::from_secs(60))?;
+//! let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+//! let mut mark = Mark::default();
+//! for left in [1, 0] {
+//!     let Charge::Granted(granted) = gcra::charge(mark, &rate, 1, now) else { panic!() };
+//!     assert_eq!(granted.left, left);
+//!     mark = granted.mark;
+//! }
+//! assert_eq!(gcra::charge(mark, &rate, 1, now), Charge::Refused { until: now + Duration::from_secs(30) });
+//! # Ok::<(), gcra::InvalidRate>(())
+//! ```
+
+use std::time::{Duration, SystemTime};
+
+use thiserror::Error;
+
+const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// A burst of so many events, refilled evenly over a period.
+///
+/// From a full burst, at most `burst` events fit into any instant and at most twice `burst` into one
+/// period: the burst itself and what the period refills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rate {
+    burst: u32,
+    interval_micros: u64,
+}
+
+impl Rate {
+    /// `burst` events per `period`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRate`] if `burst` is 0, or `period` is below one microsecond per event or over
+    /// 366 days.
+    pub fn new(burst: u32, period: Duration) -> Result<Self, InvalidRate> {
+        let micros = period.as_micros();
+        if burst == 0 || micros < u128::from(burst) || period > LONGEST_PERIOD {
+            return Err(InvalidRate);
+        }
+        let interval = micros.div_ceil(u128::from(burst));
+        Ok(Self { burst, interval_micros: u64::try_from(interval).map_err(|_| InvalidRate)? })
+    }
+
+    /// How many events fit at once.
+    pub const fn burst(&self) -> u32 {
+        self.burst
+    }
+
+    /// The span in which one event is refilled, in microseconds, rounded up.
+    pub const fn interval_micros(&self) -> u64 {
+        self.interval_micros
+    }
+
+    fn span(&self, events: u32) -> u64 {
+        self.interval_micros.saturating_mul(u64::from(events))
+    }
+}
+
+/// A rate that allows nothing, or that is finer than the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a rate is one or more events in a period of up to 366 days")]
+pub struct InvalidRate;
+
+/// What is kept per key: the instant at which the burst is full again, in microseconds since the Unix
+/// epoch. The default is a key that was never charged; so is every mark in the past, which a store may
+/// therefore forget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark(u64);
+
+impl Mark {
+    /// Takes back what [`as_micros`](Self::as_micros) gave.
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// The instant in microseconds since the Unix epoch.
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Whether the key says nothing any more at `now`.
+    pub fn is_spent(self, now: SystemTime) -> bool {
+        self.0 <= micros(now)
+    }
+}
+
+/// What came of a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// The events are within the rate.
+    Granted(Granted),
+    /// Not before `until`; nothing was charged.
+    Refused {
+        /// The first instant, to the microsecond, at which the same charge would be granted if nobody
+        /// else comes first.
+        until: SystemTime,
+    },
+    /// Never: more events at once than the burst has.
+    TooLarge,
+}
+
+/// A charge that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// What the store has to keep now.
+    pub mark: Mark,
+    /// How many more events fit at this instant.
+    pub left: u32,
+}
+
+/// Charges `events` to a key whose mark is `mark`, at the instant `now`.
+pub fn charge(mark: Mark, rate: &Rate, events: u32, now: SystemTime) -> Charge {
+    if events > rate.burst {
+        return Charge::TooLarge;
+    }
+    let now = micros(now);
+    let full_at = mark.0.max(now).saturating_add(rate.span(events));
+    let latest = now.saturating_add(rate.span(rate.burst));
+    if full_at > latest {
+        return Charge::Refused { until: instant(full_at - rate.span(rate.burst)) };
+    }
+    let left = (latest - full_at) / rate.interval_micros;
+    Charge::Granted(Granted { mark: Mark(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
+}
+
+/// Gives back `events` that were charged and not used, say because the message was refused.
+///
+/// Giving back more than was charged gains nothing: a mark in the past counts as now.
+#[must_use = "the store has to keep the mark"]
+pub fn refund(mark: Mark, rate: &Rate, events: u32) -> Mark {
+    Mark(mark.0.saturating_sub(rate.span(events)))
+}
+
+fn micros(at: SystemTime) -> u64 {
+    let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn instant(micros: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH
+        .checked_add(Duration::from_micros(micros))
+        .unwrap_or(SystemTime::UNIX_EPOCH)
+}

@@ -1,0 +1,247 @@
+//! The names of things: challenges, subjects, purposes, keys, and the nonce of a code.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::binding::length_prefixed;
+
+/// The name of one challenge: 16 random bytes, written as 22 characters of base64url.
+///
+/// Not a secret: it may stand in a form field or a log. It must be fresh for every challenge, for a
+/// store tells challenges apart by nothing else.
+///
+/// ```
+/// use otp_core::ChallengeId;
+///
+/// let id = ChallengeId::from_bytes([7; 16]);
+/// assert_eq!(id.to_string(), "BwcHBwcHBwcHBwcHBwcHBw");
+/// assert_eq!("BwcHBwcHBwcHBwcHBwcHBw".parse(), Ok(id));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ChallengeId([u8; 16]);
+
+impl ChallengeId {
+    /// Makes the id out of 16 bytes, which the caller has drawn at random.
+    pub const fn from_bytes(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+
+    /// The 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for ChallengeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; 22];
+        match URL_SAFE_NO_PAD.encode_slice(self.0, &mut text) {
+            Ok(_) => f.pad(str::from_utf8(&text).map_err(|_| fmt::Error)?),
+            Err(_) => Err(fmt::Error),
+        }
+    }
+}
+
+impl fmt::Debug for ChallengeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChallengeId({self})")
+    }
+}
+
+impl FromStr for ChallengeId {
+    type Err = InvalidId;
+
+    /// Reads exactly what `Display` writes; padding, white space and other alphabets are refused.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let mut bytes = [0; 16];
+        if text.len() != 22 {
+            return Err(InvalidId);
+        }
+        match URL_SAFE_NO_PAD.decode_slice(text, &mut bytes) {
+            Ok(16) => Ok(Self(bytes)),
+            _ => Err(InvalidId),
+        }
+    }
+}
+
+/// A text that is no id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not a challenge id")]
+pub struct InvalidId;
+
+/// The key under which a store keeps everything about one subject of one tenant.
+///
+/// A digest, so a store or its backup names no user. Two different pairs of tenant and subject
+/// never share a key, however their texts are cut.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectKey([u8; 16]);
+
+impl SubjectKey {
+    /// The key of `subject` in `tenant`: the first 16 bytes of SHA-256 over both, length-prefixed.
+    ///
+    /// ```
+    /// use otp_core::SubjectKey;
+    ///
+    /// assert_ne!(SubjectKey::derive("ab", "c"), SubjectKey::derive("a", "bc"));
+    /// ```
+    pub fn derive(tenant: &str, subject: &str) -> Self {
+        let mut input = Vec::with_capacity(32 + tenant.len() + subject.len());
+        length_prefixed(&mut input, b"otp-core/subject/1");
+        length_prefixed(&mut input, tenant.as_bytes());
+        length_prefixed(&mut input, subject.as_bytes());
+        let mut key = [0; 16];
+        key.copy_from_slice(&Sha256::digest(&input)[..16]);
+        Self(key)
+    }
+
+    /// Takes back the bytes of a key that [`derive`](Self::derive) made.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for SubjectKey {
+    /// 32 lower-case hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for SubjectKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SubjectKey({self})")
+    }
+}
+
+/// What a code is for, in 1 to 15 characters of `a-z`, `0-9`, `-`, `_` and `.`.
+///
+/// A code answers only for the purpose it was issued for, and a subject has at most one open
+/// challenge per purpose.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Purpose([u8; Self::MAX_LEN]);
+
+impl Purpose {
+    /// The length of the longest name, in bytes.
+    pub const MAX_LEN: usize = 15;
+
+    /// Logging in.
+    pub const LOGIN: Self = Self(*b"login\0\0\0\0\0\0\0\0\0\0");
+
+    /// Confirming one sensitive action in a session that exists.
+    pub const STEP_UP: Self = Self(*b"step-up\0\0\0\0\0\0\0\0");
+
+    /// A purpose with a name of the host's choice.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPurpose`] if the name is empty, longer than 15 bytes or has another character.
+    pub fn new(name: &str) -> Result<Self, InvalidPurpose> {
+        let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+        if name.is_empty() || name.len() > Self::MAX_LEN || !name.bytes().all(allowed) {
+            return Err(InvalidPurpose);
+        }
+        let mut bytes = [0; Self::MAX_LEN];
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        Ok(Self(bytes))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        let len = self.0.iter().position(|b| *b == 0).unwrap_or(Self::MAX_LEN);
+        str::from_utf8(&self.0[..len]).unwrap_or_default()
+    }
+
+    /// The name, padded with zero bytes: how a record keeps it.
+    pub(crate) const fn padded(&self) -> &[u8; Self::MAX_LEN] {
+        &self.0
+    }
+
+    pub(crate) fn from_padded(padded: &[u8]) -> Option<Self> {
+        let end = padded.iter().position(|b| *b == 0).unwrap_or(padded.len());
+        let (name, rest) = padded.split_at(end);
+        let name = str::from_utf8(name).ok()?;
+        if rest.iter().any(|b| *b != 0) { None } else { Self::new(name).ok() }
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Purpose({self})")
+    }
+}
+
+impl FromStr for Purpose {
+    type Err = InvalidPurpose;
+
+    fn from_str(name: &str) -> Result<Self, InvalidPurpose> {
+        Self::new(name)
+    }
+}
+
+/// A name that no [`Purpose`] can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a purpose is named in 1 to 15 characters of a-z, 0-9, '-', '_' and '.'")]
+pub struct InvalidPurpose;
+
+/// 16 random bytes that a code is derived from; worth nothing without the key.
+///
+/// The store keeps it instead of the code. Not a secret in the strict sense, but of no use to
+/// anyone, so `Debug` hides it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Nonce([u8; 16]);
+
+impl Nonce {
+    /// Makes the nonce out of 16 bytes, which the caller has drawn at random.
+    pub const fn from_bytes(random: [u8; 16]) -> Self {
+        Self(random)
+    }
+
+    /// The 16 bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Nonce {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Nonce(..)")
+    }
+}
+
+/// The number of a key in a [`KeyRing`](crate::KeyRing), kept with each challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(u32);
+
+impl KeyId {
+    /// The key with this number.
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    pub const fn as_u32(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -1,0 +1,189 @@
+//! Japanese mobile numbers: read as people write them, kept as E.164, shown masked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::format::{half_width, is_separator};
+
+/// A Japanese mobile number, kept in E.164 (`+819012345678`).
+///
+/// Personal data: `Debug` and [`masked`](Self::masked) show the last four digits, and there is no
+/// `Display`. Which prefixes are accepted is [`AllowedPrefixes`].
+///
+/// ```
+/// use otp_core::PhoneNumber;
+///
+/// let number = PhoneNumber::from_japanese("０９０−１２３４−５６７８")?;
+/// assert_eq!(number.as_e164(), "+819012345678");
+/// assert_eq!(number.national(), "09012345678");
+/// assert_eq!(number.masked(), "***-****-5678");
+/// assert_eq!(format!("{number:?}"), "PhoneNumber(***-****-5678)");
+/// assert_eq!(PhoneNumber::from_japanese("+81 90 1234 5678")?, number);
+/// # Ok::<(), otp_core::InvalidPhoneNumber>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PhoneNumber([u8; 13]);
+
+impl PhoneNumber {
+    /// Reads a number with the default prefixes 070, 080 and 090.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_japanese_with`](Self::from_japanese_with).
+    pub fn from_japanese(text: &str) -> Result<Self, InvalidPhoneNumber> {
+        Self::from_japanese_with(text, AllowedPrefixes::default())
+    }
+
+    /// Reads a number in national form (`090-1234-5678`) or in international form (`+81`, `0081` or
+    /// bare `81`), the latter also with the `(0)` that people keep (`+81 (0)90 …`).
+    ///
+    /// Full-width characters are folded; white space, hyphens, dashes, full stops and round brackets
+    /// are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPhoneNumber::NotAMobileNumber`] for what is no Japanese mobile number of eleven
+    /// digits, [`InvalidPhoneNumber::PrefixNotAllowed`] for one that `allowed` leaves out.
+    pub fn from_japanese_with(
+        text: &str,
+        allowed: AllowedPrefixes,
+    ) -> Result<Self, InvalidPhoneNumber> {
+        let subscriber = subscriber(text).ok_or(InvalidPhoneNumber::NotAMobileNumber)?;
+        if !allowed.allows(subscriber[0]) {
+            return Err(InvalidPhoneNumber::PrefixNotAllowed);
+        }
+        let mut e164 = *b"+81..........";
+        e164[3..].copy_from_slice(&subscriber);
+        Ok(Self(e164))
+    }
+
+    /// The number in E.164: `+81` and ten digits.
+    pub fn as_e164(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The number as it is dialled within Japan and as Karaden wants it: eleven digits from 0.
+    pub fn national(&self) -> String {
+        let mut national = String::with_capacity(11);
+        national.push('0');
+        national.push_str(&self.as_e164()[3..]);
+        national
+    }
+
+    /// The number for the eyes of its owner: `***-****-5678`.
+    pub fn masked(&self) -> String {
+        format!("***-****-{}", self.last_four())
+    }
+
+    /// The last four digits, as a log may have them.
+    pub fn last_four(&self) -> &str {
+        &self.as_e164()[9..]
+    }
+
+    /// The first seven digits of the national form: one block of ten thousand numbers, by which
+    /// sending can be limited.
+    pub fn block(&self) -> String {
+        let mut national = self.national();
+        national.truncate(7);
+        national
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PhoneNumber({})", self.masked())
+    }
+}
+
+impl FromStr for PhoneNumber {
+    type Err = InvalidPhoneNumber;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPhoneNumber> {
+        Self::from_japanese(text)
+    }
+}
+
+/// The ten digits after the country code, if `text` is a Japanese mobile number.
+fn subscriber(text: &str) -> Option<[u8; 10]> {
+    let mut digits = [0; 16];
+    let mut len = 0;
+    let mut has_plus = false;
+    for c in text.chars().map(half_width) {
+        match c {
+            '0'..='9' => {
+                *digits.get_mut(len)? = u8::try_from(c).ok()?;
+                len += 1;
+            }
+            '+' if len == 0 && !has_plus => has_plus = true,
+            '(' | ')' => {}
+            c if is_separator(c) => {}
+            _ => return None,
+        }
+    }
+    let digits = &digits[..len];
+    let national = match (has_plus, digits) {
+        (_, [b'8', b'1', rest @ ..]) | (false, [b'0', b'0', b'8', b'1', rest @ ..]) => {
+            rest.strip_prefix(b"0").unwrap_or(rest)
+        }
+        (false, [b'0', rest @ ..]) => rest,
+        _ => return None,
+    };
+    let number = <[u8; 10]>::try_from(national).ok()?;
+    matches!(number, [b'6'..=b'9', b'0', ..]).then_some(number)
+}
+
+/// Which of 060, 070, 080 and 090 are accepted; 070, 080 and 090 by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AllowedPrefixes(u8);
+
+impl AllowedPrefixes {
+    /// 070, 080 and 090.
+    pub const ESTABLISHED: Self = Self(0b1110);
+
+    /// Those three and 060, which Japan opened to mobile phones later.
+    pub const WITH_060: Self = Self(0b1111);
+
+    /// The prefixes in `list`, each one of `060`, `070`, `080` and `090`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownPrefix`] for any other, and for an empty list, with which nobody could log in.
+    pub fn from_list<'a>(list: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownPrefix> {
+        let mut bits = 0;
+        for prefix in list {
+            match prefix.as_bytes() {
+                [b'0', digit @ b'6'..=b'9', b'0'] => bits |= 1 << (digit - b'6'),
+                _ => return Err(UnknownPrefix),
+            }
+        }
+        if bits == 0 { Err(UnknownPrefix) } else { Ok(Self(bits)) }
+    }
+
+    const fn allows(self, digit: u8) -> bool {
+        matches!(digit, b'6'..=b'9') && self.0 & 1 << (digit - b'6') != 0
+    }
+}
+
+impl Default for AllowedPrefixes {
+    fn default() -> Self {
+        Self::ESTABLISHED
+    }
+}
+
+/// A prefix that is none of Japan's mobile ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a mobile prefix is one of 060, 070, 080 and 090, and at least one is needed")]
+pub struct UnknownPrefix;
+
+/// Why a text is no number to send to. It repeats nothing of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum InvalidPhoneNumber {
+    /// Not a Japanese mobile number of eleven digits.
+    #[error("not a Japanese mobile number")]
+    NotAMobileNumber,
+    /// A mobile number with a prefix that the configuration leaves out.
+    #[error("mobile numbers with this prefix are not accepted")]
+    PrefixNotAllowed,
+}

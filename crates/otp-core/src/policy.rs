@@ -1,0 +1,183 @@
+//! The numbers behind the rules: how many attempts, how long a lock, how soon a resend.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The limits as a configuration states them; [`Policy::new`] checks them.
+///
+/// ```
+/// use otp_core::{Policy, PolicySettings};
+///
+/// let policy = Policy::new(PolicySettings { attempts_per_challenge: 3, ..Default::default() })?;
+/// assert_eq!(policy.attempts_per_challenge(), 3);
+/// assert_eq!(policy.hard_stop(), 100);
+/// # Ok::<(), otp_core::InvalidPolicy>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicySettings {
+    /// Attempts at one challenge, counted before comparing: 3 to 10, default 5.
+    pub attempts_per_challenge: u8,
+    /// Attempts of one subject over all challenges until the factor is locked for it: no fewer than
+    /// those per challenge, no more than `hard_stop`, default 10.
+    pub attempts_per_subject: u8,
+    /// After this long without an attempt the subject's count falls back to zero: 1 minute to 24
+    /// hours, default 15 minutes.
+    pub quiet_period: Duration,
+    /// How long the first lock in a row lasts, the second, and so on; the last one repeats: 1 to 8
+    /// values, none shorter than `quiet_period` or than the one before, none over 24 hours. Default
+    /// 15, 30 and 60 minutes.
+    pub locks: Vec<Duration>,
+    /// Wrong codes in a row until only an administrator can unlock: 50 to 100, default 100, the most
+    /// that NIST SP 800-63B-4 (3.2.2) allows.
+    pub hard_stop: u8,
+    /// How often the code of a challenge may be sent again: 0 to 5, default 3.
+    pub resends_per_challenge: u8,
+    /// How long after the first message the code may be sent again, after the second, and so on; the
+    /// last one repeats: 1 to 8 values of 30 to 300 seconds, none shorter than the one before.
+    /// Default 60, 90 and 180 seconds.
+    pub resend_cooldowns: Vec<Duration>,
+    /// The wait once the carrier reports that the message did not arrive: 5 seconds up to the first
+    /// cooldown, default 15 seconds.
+    pub undelivered_cooldown: Duration,
+}
+
+impl Default for PolicySettings {
+    fn default() -> Self {
+        Self {
+            attempts_per_challenge: 5,
+            attempts_per_subject: 10,
+            quiet_period: 15 * MINUTE,
+            locks: vec![15 * MINUTE, 30 * MINUTE, 60 * MINUTE],
+            hard_stop: 100,
+            resends_per_challenge: 3,
+            resend_cooldowns: [60, 90, 180].map(Duration::from_secs).to_vec(),
+            undelivered_cooldown: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Limits that have been checked; the defaults are those of [`PolicySettings`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy(PolicySettings);
+
+impl Policy {
+    /// Checks the settings against their ranges.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPolicy`] with every setting that is out of range.
+    pub fn new(settings: PolicySettings) -> Result<Self, InvalidPolicy> {
+        let problems = problems(&settings);
+        if problems.is_empty() { Ok(Self(settings)) } else { Err(InvalidPolicy(problems)) }
+    }
+
+    /// Attempts at one challenge.
+    pub const fn attempts_per_challenge(&self) -> u8 {
+        self.0.attempts_per_challenge
+    }
+
+    /// Attempts of one subject over all challenges until the factor is locked for it.
+    pub const fn attempts_per_subject(&self) -> u8 {
+        self.0.attempts_per_subject
+    }
+
+    /// The time without an attempt after which the subject's count falls back to zero.
+    pub const fn quiet_period(&self) -> Duration {
+        self.0.quiet_period
+    }
+
+    /// The lengths of successive locks; never empty, the last one repeats.
+    pub fn locks(&self) -> &[Duration] {
+        &self.0.locks
+    }
+
+    /// Wrong codes in a row until only an administrator can unlock.
+    pub const fn hard_stop(&self) -> u8 {
+        self.0.hard_stop
+    }
+
+    /// How often the code of a challenge may be sent again.
+    pub const fn resends_per_challenge(&self) -> u8 {
+        self.0.resends_per_challenge
+    }
+
+    /// The waits before successive resends; never empty, the last one repeats.
+    pub fn resend_cooldowns(&self) -> &[Duration] {
+        &self.0.resend_cooldowns
+    }
+
+    /// The wait once the carrier reports that the message did not arrive.
+    pub const fn undelivered_cooldown(&self) -> Duration {
+        self.0.undelivered_cooldown
+    }
+
+    /// How long the next lock lasts after `locks_in_a_row` earlier ones.
+    pub fn lock_after(&self, locks_in_a_row: u8) -> Duration {
+        nth_or_last(&self.0.locks, locks_in_a_row)
+    }
+
+    /// How long to wait for the next message after `resends` resends.
+    pub fn cooldown_after(&self, resends: u8) -> Duration {
+        nth_or_last(&self.0.resend_cooldowns, resends)
+    }
+}
+
+/// Settings that are out of range, all of them.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the one-time-code policy is out of range: {}", .0.join("; "))]
+pub struct InvalidPolicy(Vec<&'static str>);
+
+impl InvalidPolicy {
+    /// One phrase per setting that is out of range, each starting with the name of the setting.
+    pub fn problems(&self) -> &[&'static str] {
+        &self.0
+    }
+}
+
+fn problems(s: &PolicySettings) -> Vec<&'static str> {
+    let day = 24 * 60 * MINUTE;
+    let seconds = Duration::from_secs;
+    let first_cooldown = s.resend_cooldowns.first().copied().unwrap_or_default();
+    let rules = [
+        (
+            (3..=10).contains(&s.attempts_per_challenge),
+            "attempts_per_challenge must be between 3 and 10",
+        ),
+        (
+            (s.attempts_per_challenge..=s.hard_stop).contains(&s.attempts_per_subject),
+            "attempts_per_subject must be between attempts_per_challenge and hard_stop",
+        ),
+        (
+            (MINUTE..=day).contains(&s.quiet_period),
+            "quiet_period must be between 1 minute and 24 hours",
+        ),
+        (
+            rises_within(&s.locks, s.quiet_period, day),
+            "locks must be 1 to 8 rising spans between quiet_period and 24 hours",
+        ),
+        ((50..=100).contains(&s.hard_stop), "hard_stop must be between 50 and 100"),
+        (s.resends_per_challenge <= 5, "resends_per_challenge must be at most 5"),
+        (
+            rises_within(&s.resend_cooldowns, seconds(30), seconds(300)),
+            "resend_cooldowns must be 1 to 8 rising spans between 30 and 300 seconds",
+        ),
+        (
+            (seconds(5)..=first_cooldown).contains(&s.undelivered_cooldown),
+            "undelivered_cooldown must be between 5 seconds and the first resend cooldown",
+        ),
+    ];
+    rules.into_iter().filter(|(holds, _)| !holds).map(|(_, problem)| problem).collect()
+}
+
+fn rises_within(spans: &[Duration], least: Duration, most: Duration) -> bool {
+    (1..=8).contains(&spans.len())
+        && spans.is_sorted()
+        && spans.iter().all(|span| (least..=most).contains(span))
+}
+
+fn nth_or_last(spans: &[Duration], n: u8) -> Duration {
+    spans.get(usize::from(n)).or(spans.last()).copied().unwrap_or_default()
+}

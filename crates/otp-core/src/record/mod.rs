@@ -1,0 +1,389 @@
+//! The rules as a pure state machine: one record per subject holds its counters and its challenges.
+//!
+//! A store keeps one [`SubjectRecord`] per [`SubjectKey`] and applies each method in one atomic step.
+//! The instant is an argument, so every rule can be tested on both sides of its boundary, and every
+//! store decides alike. All instants are whole milliseconds, rounded down.
+//!
+//! ```text
+//!  one challenge                                   one subject
+//!
+//!    open ──▶ ┌──────┐ ─ grant_resend ─┐             ┌──────┐ ◀─ consume, unlock ─┐
+//!             │ open │ ◀───────────────┘       ┌───▶ │ open │ ─ 10th attempt ─▶ ┌────────┐
+//!             └──┬───┘ ─ begin_attempt ─┐      │     └──┬───┘ ◀─ locked_until ─ │ locked │
+//!                │  ▲  ◀────────────────┘      │        │                      └───┬────┘
+//!    consume ────┤  (refused from the 6th)     │        ▼ 100th in a row           │
+//!    revoke  ────┤                             │   ┌─────────┐ ◀──────────────────┘
+//!    expires_at ─┤                             └── │ blocked │
+//!                ▼                     unlock,     └─────────┘
+//!              gone            a consume in flight
+//! ```
+//!
+//! * An attempt is counted before it is handed out, on the challenge and on the subject.
+//! * The subject's count falls back to zero after a quiet period without an attempt, and when a lock
+//!   begins. So no span of that length ever holds more attempts than the limit.
+//! * The lock begins when the last attempt is handed out; if that one is right, consuming it clears
+//!   the lock.
+//! * Successive locks grow longer. Wrong codes in a row and locks in a row go back to zero by a
+//!   success or by an administrator, and by nothing else: not a resend, not a new challenge, not time.
+
+mod attempt;
+mod challenge;
+mod challenges;
+mod encoding;
+mod refused;
+#[cfg(test)]
+mod tests;
+
+use std::time::SystemTime;
+
+use crate::id::{ChallengeId, SubjectKey};
+use crate::policy::Policy;
+use crate::record::challenges::Challenges;
+use crate::time::Millis;
+
+pub use attempt::{Attempt, Consumed, Rejected, Standing, Verified};
+pub use challenge::{Challenge, ChallengeParts, Delivery, NewChallenge};
+pub use encoding::InvalidRecord;
+pub use refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused};
+
+/// Everything about one subject: its counters and its open challenges. See the
+/// [module](self) for the rules.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use otp_core::*;
+///
+/// let keys = KeyRing::new(KeyId::new(1), DigestKey::from_bytes(&[1; 32])?);
+/// let six = CodeFormat::digits(6)?;
+/// let policy = Policy::default();
+/// let phone = PhoneNumber::from_japanese("090-1234-5678")?;
+/// let binding =
+///     Binding { tenant: "", subject: "alice", flow: "f1", purpose: Purpose::LOGIN, phone: &phone };
+/// let subject = SubjectKey::derive(binding.tenant, binding.subject);
+/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+///
+/// let mut record = SubjectRecord::new();
+/// let new = NewChallenge {
+///     id: ChallengeId::from_bytes([2; 16]), // random in real life
+///     purpose: Purpose::LOGIN,
+///     kid: keys.current_id(),
+///     nonce: Nonce::from_bytes([3; 16]), // random in real life
+///     expires_at: now + Duration::from_secs(300),
+/// };
+/// let challenge = record.open(new, &policy, now)?;
+/// let sent = challenge.code(&keys, &binding, &six)?;
+///
+/// let typed = six.normalise(sent.expose_secret())?;
+/// let attempt = record.begin_attempt(subject, challenge.id(), &policy, now)?;
+/// let verified = attempt.verify(&keys, &binding, &six, &typed, now)?;
+/// let consumed = record.consume(verified, now)?;
+/// assert_eq!(consumed.attempts(), 1);
+/// assert!(record.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubjectRecord {
+    challenges: Challenges,
+    last_attempt_at: Millis,
+    locked_until: Millis,
+    failures_in_a_row: u8,
+    attempts_in_window: u8,
+    locks_in_a_row: u8,
+    is_blocked: bool,
+}
+
+impl SubjectRecord {
+    /// How many challenges of different purposes one subject can have open.
+    pub const MAX_OPEN: usize = 8;
+
+    /// A record of which nothing is known yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens a challenge. It revokes the one that is open for the same purpose, and resets nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenRefused::Blocked`] and [`OpenRefused::Locked`] by the subject's standing;
+    /// [`OpenRefused::DuplicateId`] if a challenge of this id is open; [`OpenRefused::TooManyOpen`] if
+    /// [`MAX_OPEN`](Self::MAX_OPEN) challenges for other purposes are.
+    pub fn open(
+        &mut self,
+        new: NewChallenge,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Challenge, OpenRefused> {
+        let at = Millis::from(now);
+        match self.standing_at(policy, at) {
+            Standing::Open => {}
+            Standing::Locked { until } => return Err(OpenRefused::Locked { until }),
+            Standing::Blocked => return Err(OpenRefused::Blocked),
+        }
+        let slice = self.challenges.as_slice();
+        if slice.iter().any(|c| c.id == new.id) {
+            return Err(OpenRefused::DuplicateId);
+        }
+        let stays = |c: &Challenge| c.purpose != new.purpose && !c.is_over(at);
+        if slice.iter().filter(|c| stays(c)).count() >= Self::MAX_OPEN {
+            let until = slice.iter().filter(|c| stays(c)).map(|c| c.expires_at).min();
+            return Err(OpenRefused::TooManyOpen { until: until.unwrap_or(at).into() });
+        }
+        self.challenges.retain(stays);
+        let challenge = Challenge::open(new, policy, at);
+        self.challenges.push(challenge.clone());
+        Ok(challenge)
+    }
+
+    /// Counts an attempt at the challenge `id` and hands it out. `subject` is the key of this record.
+    ///
+    /// # Errors
+    ///
+    /// [`AttemptRefused`]; a refused attempt is not counted and changes nothing.
+    pub fn begin_attempt(
+        &mut self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Attempt, AttemptRefused> {
+        let at = Millis::from(now);
+        match self.standing_at(policy, at) {
+            Standing::Open => {}
+            Standing::Locked { until } => return Err(AttemptRefused::Locked { until }),
+            Standing::Blocked => return Err(AttemptRefused::Blocked),
+        }
+        let challenge = self.find_mut(id).ok_or(AttemptRefused::NotFound)?;
+        if challenge.is_over(at) {
+            return Err(AttemptRefused::Expired);
+        }
+        if challenge.attempts >= policy.attempts_per_challenge() {
+            return Err(AttemptRefused::AttemptsExhausted);
+        }
+        challenge.attempts += 1;
+        let challenge = challenge.clone();
+        self.count(policy, at);
+        let standing = self.standing_at(policy, at);
+        let attempts_left = match standing {
+            Standing::Open => self.attempts_left(&challenge, policy),
+            Standing::Locked { .. } | Standing::Blocked => 0,
+        };
+        Ok(Attempt { subject, challenge, attempts_left, standing })
+    }
+
+    /// Turns a proof into the one success: the challenge is gone and the subject's counters, locks and
+    /// block are cleared. Its challenges for other purposes stay open.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeRefused::NotFound`] if the challenge has been consumed, revoked or replaced since, or
+    /// is not of this record; [`ConsumeRefused::Expired`] at or after `expires_at`.
+    pub fn consume(
+        &mut self,
+        verified: Verified,
+        now: SystemTime,
+    ) -> Result<Consumed, ConsumeRefused> {
+        let at = Millis::from(now);
+        let id = verified.challenge_id();
+        if self.find(id).ok_or(ConsumeRefused::NotFound)?.is_over(at) {
+            return Err(ConsumeRefused::Expired);
+        }
+        self.challenges.retain(|c| c.id != id);
+        self.unlock();
+        Ok(verified.consumed(at))
+    }
+
+    /// Allows the code of the challenge `id` to be sent once more: the same code, the same end, the
+    /// same counters.
+    ///
+    /// # Errors
+    ///
+    /// [`ResendRefused`]; a refusal changes nothing.
+    pub fn grant_resend(
+        &mut self,
+        id: ChallengeId,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<ResendGranted, ResendRefused> {
+        let at = Millis::from(now);
+        match self.standing_at(policy, at) {
+            Standing::Open => {}
+            Standing::Locked { until } => return Err(ResendRefused::Locked { until }),
+            Standing::Blocked => return Err(ResendRefused::Blocked),
+        }
+        let challenge = self.find_mut(id).ok_or(ResendRefused::NotFound)?;
+        if challenge.is_over(at) {
+            return Err(ResendRefused::Expired);
+        }
+        if challenge.attempts >= policy.attempts_per_challenge() {
+            return Err(ResendRefused::AttemptsExhausted);
+        }
+        if challenge.resends >= policy.resends_per_challenge() {
+            return Err(ResendRefused::Exhausted);
+        }
+        if at < challenge.resend_at {
+            return Err(ResendRefused::TooEarly { at: challenge.resend_at.into() });
+        }
+        challenge.resends += 1;
+        challenge.resend_at = at.after(policy.cooldown_after(challenge.resends));
+        challenge.delivery = Delivery::Pending;
+        Ok(ResendGranted::of(challenge.clone(), policy))
+    }
+
+    /// Notes what the carrier says about the last message, and says whether that changed anything.
+    ///
+    /// When the message did not arrive, the next one may go out after the short cooldown, counted
+    /// from `now`. Once *delivered*, a message stays delivered; once *undelivered*, only *delivered*
+    /// changes it. So reports that come twice or out of order shorten the wait at most once a message.
+    pub fn record_delivery(
+        &mut self,
+        id: ChallengeId,
+        delivery: Delivery,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> bool {
+        let at = Millis::from(now);
+        let Some(challenge) = self.find_mut(id).filter(|c| !c.is_over(at)) else {
+            return false;
+        };
+        let is_news = match challenge.delivery {
+            Delivery::Pending => delivery != Delivery::Pending,
+            Delivery::OutOfRange | Delivery::Error => delivery == Delivery::Delivered,
+            Delivery::Delivered => false,
+        };
+        if is_news {
+            challenge.delivery = delivery;
+            if delivery.is_undelivered() {
+                let soon = at.after(policy.undelivered_cooldown());
+                challenge.resend_at = challenge.resend_at.min(soon);
+            }
+        }
+        is_news
+    }
+
+    /// Ends the challenge `id` and says whether it was there. Counters stay as they are.
+    pub fn revoke(&mut self, id: ChallengeId) -> bool {
+        self.challenges.retain(|c| c.id != id)
+    }
+
+    /// Clears counters, locks and block, as an administrator may. Open challenges and the attempts
+    /// counted on them stay.
+    pub fn unlock(&mut self) {
+        let challenges = std::mem::take(&mut self.challenges);
+        *self = Self { challenges, ..Self::default() };
+    }
+
+    /// The challenge `id`, unless it is gone; at its `expires_at` it is.
+    pub fn challenge(&self, id: ChallengeId, now: SystemTime) -> Option<&Challenge> {
+        self.find(id).filter(|c| !c.is_expired(now))
+    }
+
+    /// All challenges in the record, those too that have expired and not been swept.
+    pub fn challenges(&self) -> &[Challenge] {
+        self.challenges.as_slice()
+    }
+
+    /// Whether the subject may use the factor at `now`.
+    pub fn standing(&self, policy: &Policy, now: SystemTime) -> Standing {
+        self.standing_at(policy, now.into())
+    }
+
+    /// Attempts since the last success, each of which was wrong, is in flight or was given up.
+    pub const fn failures_in_a_row(&self) -> u8 {
+        self.failures_in_a_row
+    }
+
+    /// Locks since the last success.
+    pub const fn locks_in_a_row(&self) -> u8 {
+        self.locks_in_a_row
+    }
+
+    /// Attempts that count towards the next lock at `now`.
+    pub fn attempts_in_window(&self, policy: &Policy, now: SystemTime) -> u8 {
+        self.counted(policy, now.into())
+    }
+
+    /// Drops the challenges that have expired, and says whether there were any. Counters stay.
+    pub fn sweep(&mut self, now: SystemTime) -> bool {
+        let at = Millis::from(now);
+        self.challenges.retain(|c| !c.is_over(at))
+    }
+
+    /// The first instant at which [`sweep`](Self::sweep) finds something.
+    pub fn sweep_at(&self) -> Option<SystemTime> {
+        self.challenges().iter().map(|c| c.expires_at).min().map(SystemTime::from)
+    }
+
+    /// Whether the record says nothing, so that a store may forget it: no challenge and no failure
+    /// since the last success. A record with failures has to be kept, however old they are.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn find(&self, id: ChallengeId) -> Option<&Challenge> {
+        self.challenges.as_slice().iter().find(|c| c.id == id)
+    }
+
+    fn find_mut(&mut self, id: ChallengeId) -> Option<&mut Challenge> {
+        self.challenges.as_mut_slice().iter_mut().find(|c| c.id == id)
+    }
+
+    fn standing_at(&self, policy: &Policy, at: Millis) -> Standing {
+        if self.is_blocked || self.failures_in_a_row >= policy.hard_stop() {
+            Standing::Blocked
+        } else if at < self.locked_until {
+            Standing::Locked { until: self.locked_until.into() }
+        } else {
+            Standing::Open
+        }
+    }
+
+    /// The attempts that count towards the next lock, of which a quiet period makes none.
+    fn counted(&self, policy: &Policy, at: Millis) -> u8 {
+        let is_quiet = self.last_attempt_at.until(at) >= policy.quiet_period();
+        if is_quiet { 0 } else { self.attempts_in_window }
+    }
+
+    fn count(&mut self, policy: &Policy, at: Millis) {
+        self.attempts_in_window = self.counted(policy, at).saturating_add(1);
+        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.last_attempt_at = self.last_attempt_at.max(at);
+        self.is_blocked = self.failures_in_a_row >= policy.hard_stop();
+        if self.attempts_in_window >= policy.attempts_per_subject() {
+            self.locked_until = self.last_attempt_at.after(policy.lock_after(self.locks_in_a_row));
+            self.locks_in_a_row = self.locks_in_a_row.saturating_add(1);
+            self.attempts_in_window = 0;
+        }
+    }
+
+    /// Attempts left to one challenge, which its subject's limits may cut short.
+    fn attempts_left(&self, challenge: &Challenge, policy: &Policy) -> u8 {
+        let of_challenge = policy.attempts_per_challenge().saturating_sub(challenge.attempts);
+        let of_subject = policy.attempts_per_subject().saturating_sub(self.attempts_in_window);
+        let of_row = policy.hard_stop().saturating_sub(self.failures_in_a_row);
+        of_challenge.min(of_subject).min(of_row)
+    }
+}
+
+/// Leave to send the code of a challenge once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResendGranted {
+    /// The challenge, the resend counted; its code is the same as before.
+    pub challenge: Challenge,
+    /// How many more resends it has.
+    pub resends_left: u8,
+    /// The first instant of the next one, if there is one.
+    pub next_at: Option<SystemTime>,
+}
+
+impl ResendGranted {
+    /// The leave that goes with a challenge whose resend has just been counted.
+    pub fn of(challenge: Challenge, policy: &Policy) -> Self {
+        Self {
+            resends_left: challenge.resends_left(policy),
+            next_at: challenge.resend_at(policy),
+            challenge,
+        }
+    }
+}

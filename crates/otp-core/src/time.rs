@@ -1,0 +1,48 @@
+//! Instants as whole milliseconds since the Unix epoch: half the size of a `SystemTime`, the same
+//! number in every store (a Lua double holds it exactly), and no arithmetic that can overflow.
+
+use std::time::{Duration, SystemTime};
+
+/// The last instant that a record can name: the end of the year 9999.
+const LAST: u64 = 253_402_300_799_999;
+
+/// Milliseconds since the Unix epoch, from 0 to the end of the year 9999.
+///
+/// A `SystemTime` is rounded down; what lies outside the range is moved to its nearest end. All
+/// rules compare instants in this form, so every backend decides alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Millis(u64);
+
+impl Millis {
+    pub(crate) const fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// The instant with this count of milliseconds, unless it lies past the year 9999.
+    pub(crate) const fn from_u64(millis: u64) -> Option<Self> {
+        if millis <= LAST { Some(Self(millis)) } else { None }
+    }
+
+    pub(crate) fn after(self, span: Duration) -> Self {
+        let span = u64::try_from(span.as_millis()).unwrap_or(LAST);
+        Self(self.0.saturating_add(span).min(LAST))
+    }
+
+    /// How long before `later` this instant lies; zero if it does not.
+    pub(crate) fn until(self, later: Self) -> Duration {
+        Duration::from_millis(later.0.saturating_sub(self.0))
+    }
+}
+
+impl From<SystemTime> for Millis {
+    fn from(at: SystemTime) -> Self {
+        let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_millis()).unwrap_or(LAST).min(LAST))
+    }
+}
+
+impl From<Millis> for SystemTime {
+    fn from(at: Millis) -> Self {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(at.0)
+    }
+}
