@@ -1,1 +1,51 @@
-//! A faithful simulator of both Karaden APIs, with a phone inbox page
+//! A Karaden that stands on your own machine: both APIs of the service, faults on demand, and a
+//! phone that shows the texts as they arrive. Nothing is ever sent to anyone.
+//!
+//! * **Karaden SMS API** under `/api/{tenant_id}/…`, versions `2023-01-01`, `2023-12-01` and
+//!   `2024-03-01`, with the order of checks, codes and messages of the service.
+//! * **空電プッシュ v2** under `/v2/…`, tolerant where the service is known to be.
+//! * `GET /` is the inbox page, `GET /inbox.json[?to=…]` the same for programs.
+//! * `PUT /faults` makes either API misbehave, see [`Fault`]; magic numbers choose the delivery
+//!   result, see [`Outcome::for_number`].
+//!
+//! The wire types are written here a second time, on purpose: shared with a client, one misreading
+//! of the API would pass on both sides.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use karaden_sim::{Sim, SimConfig};
+//!
+//! let sim = Sim::start(SimConfig::default()).await?;
+//! assert!(sim.addr().ip().is_loopback());
+//! assert!(sim.inbox(None).is_empty());
+//! sim.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+mod clock;
+mod config;
+mod control;
+mod fault;
+mod id;
+mod inbox;
+mod json;
+mod push;
+mod request;
+mod running;
+mod server;
+mod sms;
+mod time;
+mod world;
+
+pub use clock::ClockMode;
+pub use config::{
+    Absent, Delivery, ListRule, PushAccount, Quirks, SimConfig, SmsProject, TrackingRule,
+    UnknownCode,
+};
+pub use fault::{Fault, FaultMode, Operation};
+pub use inbox::InboxMessage;
+pub use running::{Running, Sim, SimError};
+pub use world::{Api, Carrier, DeliveryMode, Outcome};

@@ -1,3 +1,166 @@
-//! The simulator.
+//! `karaden-sim`: a Karaden on your own machine.
 
-fn main() {}
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use karaden_sim::{ClockMode, Delivery, PushAccount, Sim, SimConfig, SmsProject};
+use secrecy::SecretString;
+
+/// A faithful simulator of both Karaden APIs. No SMS is ever sent; open the printed address to see
+/// the phone.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    /// Where to listen.
+    #[arg(long, default_value = "127.0.0.1:8081", env = "KARADEN_SIM_LISTEN")]
+    listen: SocketAddr,
+    /// Listen even where others can reach the inbox and all switches.
+    #[arg(long)]
+    allow_non_loopback: bool,
+    /// The address others know this simulator by, for upload and download URLs.
+    #[arg(long)]
+    public_url: Option<String>,
+    /// Tenant of the SMS API.
+    #[arg(long, default_value = "159bfd33-b9b7-f424-4755-c119b324591d")]
+    tenant_id: String,
+    /// Bearer token of the SMS API.
+    #[arg(
+        long,
+        default_value = "demo-token",
+        env = "KARADEN_SIM_API_TOKEN",
+        hide_env_values = true
+    )]
+    api_token: SecretString,
+    /// Service settings that exist; repeat for more.
+    #[arg(long = "service-id", default_value = "1")]
+    service_ids: Vec<u64>,
+    /// Access key of the push API.
+    #[arg(
+        long,
+        default_value = "demo-push",
+        env = "KARADEN_SIM_PUSH_TOKEN",
+        hide_env_values = true
+    )]
+    push_token: SecretString,
+    /// Security code of the push API.
+    #[arg(
+        long,
+        default_value = "demo-code",
+        env = "KARADEN_SIM_PUSH_SECURITY_CODE",
+        hide_env_values = true
+    )]
+    push_security_code: SecretString,
+    /// Where delivery results of the SMS API are posted (http).
+    #[arg(long)]
+    callback_url: Option<String>,
+    /// How time goes; a manual clock moves by POST /clock {"advance_ms":…}.
+    #[arg(long, value_enum, default_value = "real")]
+    clock: Clock,
+    /// Milliseconds from acceptance until the carrier has a message.
+    #[arg(long, default_value_t = 300)]
+    sent_after_ms: u64,
+    /// Milliseconds from then until the handset has it.
+    #[arg(long, default_value_t = 700)]
+    result_after_ms: u64,
+    /// Milliseconds by which a late message is late.
+    #[arg(long, default_value_t = 60_000)]
+    late_after_ms: u64,
+    /// How many messages are kept.
+    #[arg(long, default_value_t = 100_000)]
+    history: usize,
+    /// Threads that answer.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Clock {
+    Real,
+    Manual,
+}
+
+impl Args {
+    fn into_config(self) -> SimConfig {
+        SimConfig {
+            listen: self.listen,
+            allow_non_loopback: self.allow_non_loopback,
+            public_url: self.public_url,
+            projects: vec![SmsProject {
+                tenant_id: self.tenant_id,
+                api_token: self.api_token,
+                service_ids: self.service_ids,
+                callback_url: self.callback_url,
+                ..SmsProject::default()
+            }],
+            push_accounts: vec![PushAccount {
+                token: self.push_token,
+                security_code: self.push_security_code,
+                ..PushAccount::default()
+            }],
+            history: self.history,
+            clock: match self.clock {
+                Clock::Real => ClockMode::Real,
+                Clock::Manual => ClockMode::Manual(start_of_manual_time()),
+            },
+            delivery: Delivery {
+                sent_after: Duration::from_millis(self.sent_after_ms),
+                result_after: Duration::from_millis(self.result_after_ms),
+                late_after: Duration::from_millis(self.late_after_ms),
+                ..Delivery::default()
+            },
+            ..SimConfig::default()
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a manual clock starts at the present")]
+fn start_of_manual_time() -> std::time::SystemTime {
+    std::time::SystemTime::now()
+}
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let args = Args::parse();
+    match serve(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(args.threads.max(1))
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let sim = Sim::start(args.into_config()).await.context("cannot start the simulator")?;
+        announce(&sim.url());
+        stop_signal().await.context("cannot wait for signals")?;
+        sim.shutdown().await;
+        Ok(())
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the address is what the program is started for")]
+fn announce(url: &str) {
+    println!("inbox     {url}/");
+    println!("SMS API   {url}/api");
+    println!("push API  {url}/v2/");
+    println!("シミュレーター：実際のSMSは送信されません (no SMS is really sent)");
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
+}

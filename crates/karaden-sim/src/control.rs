@@ -1,0 +1,164 @@
+//! The switches: faults, quirks, delivery, clock. For tests and demos, without authentication,
+//! which is why the simulator stays on loopback.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::body::{Reply, json, text};
+use crate::config::Quirks;
+use crate::fault::Fault;
+use crate::request::Call;
+use crate::running::Shared;
+use crate::world::DeliveryMode;
+
+/// Most faults at a time.
+const MOST_FAULTS: usize = 1_000;
+
+/// Answers a request to a switch; `None` if the path is none.
+pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
+    let answer = match (call.path, call.method) {
+        ("/faults", &Method::GET) => Ok(show(&shared.world().faults)),
+        ("/faults", &Method::PUT) => put_faults(shared, call),
+        ("/faults", &Method::POST) => add_fault(shared, call),
+        ("/faults", &Method::DELETE) => Ok(replace_faults(shared, Vec::new())),
+        ("/faults/redirected", _) => {
+            shared.world().faults.count_redirect();
+            Ok(json(StatusCode::OK, r#"{"object":"redirected","status":"100"}"#))
+        }
+        ("/quirks", &Method::GET) => Ok(show(&shared.world().quirks)),
+        ("/quirks", &Method::PUT) => put_quirks(shared, call),
+        ("/delivery", &Method::GET) => Ok(show(&Delivery::of(shared))),
+        ("/delivery", &Method::PUT) => put_delivery(shared, call),
+        ("/clock", &Method::GET) => Ok(show(&Clock::of(shared))),
+        ("/clock", &Method::POST) => advance(shared, call),
+        ("/healthz", &Method::GET) => Ok(text(StatusCode::OK, "ok\n")),
+        ("/faults" | "/quirks" | "/delivery" | "/clock" | "/healthz", _) => {
+            Ok(text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
+        }
+        _ => return None,
+    };
+    Some(answer.unwrap_or_else(|problem| text(StatusCode::BAD_REQUEST, problem)))
+}
+
+fn put_faults(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
+    let faults = match call.body.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'[') => read::<Vec<Fault>>(call)?,
+        _ => vec![read::<Fault>(call)?],
+    };
+    if faults.len() > MOST_FAULTS {
+        return Err(format!("at most {MOST_FAULTS} faults"));
+    }
+    Ok(replace_faults(shared, faults))
+}
+
+fn replace_faults(shared: &Shared, faults: Vec<Fault>) -> Reply {
+    let mut world = shared.world();
+    world.faults.replace(faults);
+    shared.note_faults(&world);
+    show(&world.faults)
+}
+
+fn add_fault(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
+    let fault = read::<Fault>(call)?;
+    let mut world = shared.world();
+    if world.faults.len() == MOST_FAULTS {
+        return Err(format!("at most {MOST_FAULTS} faults"));
+    }
+    world.faults.add(fault);
+    shared.note_faults(&world);
+    Ok(show(&world.faults))
+}
+
+fn put_quirks(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
+    let quirks = read::<Quirks>(call)?;
+    shared.world().quirks = quirks.clone();
+    Ok(show(&quirks))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Delivery {
+    mode: DeliveryMode,
+    #[serde(default)]
+    sent_after_ms: Option<u64>,
+    #[serde(default)]
+    result_after_ms: Option<u64>,
+    #[serde(default)]
+    late_after_ms: Option<u64>,
+}
+
+impl Delivery {
+    fn of(shared: &Shared) -> Self {
+        let delivery = shared.world().delivery;
+        let millis = |duration: Duration| u64::try_from(duration.as_millis()).ok();
+        Self {
+            mode: delivery.mode,
+            sent_after_ms: millis(delivery.sent_after),
+            result_after_ms: millis(delivery.result_after),
+            late_after_ms: millis(delivery.late_after),
+        }
+    }
+}
+
+fn put_delivery(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
+    let asked = read::<Delivery>(call)?;
+    let mut world = shared.world();
+    world.delivery.mode = asked.mode;
+    for (asked, setting) in
+        [(asked.sent_after_ms, 0), (asked.result_after_ms, 1), (asked.late_after_ms, 2)]
+    {
+        let Some(millis) = asked else { continue };
+        let duration = Duration::from_millis(millis);
+        match setting {
+            0 => world.delivery.sent_after = duration,
+            1 => world.delivery.result_after = duration,
+            _ => world.delivery.late_after = duration,
+        }
+    }
+    drop(world);
+    Ok(show(&Delivery::of(shared)))
+}
+
+#[derive(Serialize)]
+struct Clock {
+    mode: &'static str,
+    now: String,
+}
+
+impl Clock {
+    fn of(shared: &Shared) -> Self {
+        Self {
+            mode: if shared.clock.is_manual() { "manual" } else { "real" },
+            now: shared.clock.now().iso().to_string(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_ms: u64,
+}
+
+fn advance(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
+    let asked = read::<Advance>(call)?;
+    if shared.clock.advance(Duration::from_millis(asked.advance_ms)).is_none() {
+        return Ok(text(StatusCode::CONFLICT, "the clock is real: start with --clock manual"));
+    }
+    shared.changed();
+    Ok(show(&Clock::of(shared)))
+}
+
+fn read<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, String> {
+    serde_json::from_slice(call.body).map_err(|error| error.to_string())
+}
+
+fn show(value: &impl Serialize) -> Reply {
+    match serde_json::to_vec(value) {
+        Ok(body) => json(StatusCode::OK, body),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}

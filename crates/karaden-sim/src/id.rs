@@ -1,0 +1,157 @@
+//! Message ids: opaque to clients, yet the simulator finds a message from its id without a table.
+//!
+//! An id is a version 4 UUID. Its last 48 bits are the message's sequence number under a bijection,
+//! the rest a mix of seed and number; a look-up inverts the bijection and compares the whole id.
+
+use std::fmt;
+
+/// A message's place in the order of acceptance, from 0.
+pub(crate) type Sequence = u64;
+
+const NODE_BITS: u32 = 48;
+const NODE_MASK: u64 = (1 << NODE_BITS) - 1;
+/// Odd, so multiplication by it is a bijection of 48-bit numbers.
+const FACTOR: u64 = 0x5851_F42D_4C95;
+
+/// The id of one object of the simulator, shown as a lower-case UUID.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Id(u128);
+
+impl Id {
+    /// Reads a UUID in its canonical form, in either case.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        parse_uuid(text).map(Self)
+    }
+
+    /// The form of the push API: letters and digits, so that nobody takes it for a number.
+    pub(crate) fn push(self) -> String {
+        format!("km{:032x}", self.0)
+    }
+
+    /// Reads the form of [`push`](Self::push).
+    pub(crate) fn parse_push(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("km").filter(|digits| digits.len() == 32)?;
+        u128::from_str_radix(digits, 16).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut hex = [0_u8; 36];
+        let mut value = self.0;
+        for position in (0..36).rev() {
+            hex[position] = if matches!(position, 8 | 13 | 18 | 23) {
+                b'-'
+            } else {
+                let digit = b"0123456789abcdef"[(value & 0xf) as usize];
+                value >>= 4;
+                digit
+            };
+        }
+        f.write_str(std::str::from_utf8(&hex).unwrap_or_default())
+    }
+}
+
+/// Makes ids and finds their sequence numbers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ids {
+    seed: u64,
+}
+
+impl Ids {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    pub(crate) fn id(self, sequence: Sequence) -> Id {
+        let node = sequence.wrapping_add(self.seed).wrapping_mul(FACTOR) & NODE_MASK;
+        let one = mix(self.seed ^ mix(sequence));
+        let two = mix(one);
+        let high = (one & !0xf000) | 0x4000; // version 4
+        let low = ((two & 0x3fff) | 0x8000) << NODE_BITS | node; // variant 1
+        Id(u128::from(high) << 64 | u128::from(low))
+    }
+
+    /// The sequence number of an id this value made; any other id yields `None` or, being forged,
+    /// a number whose own id differs.
+    pub(crate) fn sequence(self, id: Id) -> Option<Sequence> {
+        #[expect(clippy::cast_possible_truncation, reason = "the last 48 bits are wanted")]
+        let node = id.0 as u64 & NODE_MASK;
+        let sequence = node.wrapping_mul(inverse(FACTOR)).wrapping_sub(self.seed) & NODE_MASK;
+        (self.id(sequence) == id).then_some(sequence)
+    }
+}
+
+/// Whether `text` is a UUID, whatever its version.
+pub(crate) fn parse_uuid(text: &str) -> Option<u128> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 36 {
+        return None;
+    }
+    let mut value = 0_u128;
+    for (position, &byte) in bytes.iter().enumerate() {
+        if matches!(position, 8 | 13 | 18 | 23) {
+            if byte != b'-' {
+                return None;
+            }
+            continue;
+        }
+        value = value << 4 | u128::from(char::from(byte).to_digit(16)?);
+    }
+    Some(value)
+}
+
+/// The number that undoes a multiplication by the odd number `factor`, modulo a power of two.
+const fn inverse(factor: u64) -> u64 {
+    let mut inverse = factor;
+    let mut round = 0;
+    while round < 6 {
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(factor.wrapping_mul(inverse)));
+        round += 1;
+    }
+    inverse
+}
+
+/// A bijective scrambling of 64 bits (the finaliser of SplitMix64).
+pub(crate) const fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ value >> 31
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_id_leads_back_to_its_message(seed: u64, sequence in 0_u64..1 << 40) {
+            let ids = Ids::new(seed);
+            let id = ids.id(sequence);
+            prop_assert_eq!(ids.sequence(id), Some(sequence));
+            prop_assert_eq!(Id::parse(&id.to_string()), Some(id));
+            prop_assert_eq!(Id::parse_push(&id.push()), Some(id));
+            let text = id.to_string();
+            prop_assert_eq!(&text[14..15], "4");
+            prop_assert!("89ab".contains(&text[19..20]));
+        }
+
+        #[test]
+        fn an_id_of_another_simulator_leads_nowhere(seed: u64, sequence in 0_u64..1 << 40) {
+            let foreign = Ids::new(seed.wrapping_add(1)).id(sequence);
+            prop_assert_eq!(Ids::new(seed).sequence(foreign), None);
+        }
+    }
+
+    #[test]
+    fn only_canonical_uuids_are_read() {
+        assert!(parse_uuid("159bfd33-b9b7-f424-4755-c119b324591d").is_some());
+        for text in ["", "159bfd33b9b7f4244755c119b324591d", "159bfd33-b9b7-f424-4755-c119b324591g"]
+        {
+            assert_eq!(parse_uuid(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Queueing: `karadenqueue` and `sepakaradenqueue`.
+
+use http::StatusCode;
+
+use super::{Caller, Status, authenticate, wire};
+use crate::body::{Reply, json};
+use crate::config::TrackingRule;
+use crate::request::Form;
+use crate::running::Shared;
+use crate::time::{Instant, is_day};
+use crate::world::{NewMessage, Number, Texts, is_restricted, utf16_units};
+
+/// The text parameters of `karadenqueue`, in the order of [`Texts::PerCarrier`].
+const TEXTS: [&str; 5] =
+    ["DocomoMessage", "SoftbankMessage", "AuMessage", "OptionMessage", "RakutenMessage"];
+/// The parts of `sepakaradenqueue`.
+const PARTS: [&str; 10] = [
+    "message1",
+    "message2",
+    "message3",
+    "message4",
+    "message5",
+    "message6",
+    "message7",
+    "message8",
+    "message9",
+    "message10",
+];
+/// Most UTF-16 units of one part; a line break counts as one.
+const LONGEST_PART: usize = 70;
+
+/// `POST karadenqueue.json`: one text per carrier.
+pub(super) fn queue(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
+    let caller = authenticate(shared, form)?;
+    let to = check_number(form)?;
+    let tags = tracking(form, &caller)?;
+    let texts = carrier_texts(form, &caller)?;
+    accept(shared, &caller, form, to, tags, texts, None, now)
+}
+
+/// `POST sepakaradenqueue.json`: one text in up to ten parts.
+pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
+    let caller = authenticate(shared, form)?;
+    if !caller.account.long_split {
+        return Err(Status::NoLongSplit);
+    }
+    let to = check_number(form)?;
+    let tags = tracking(form, &caller)?;
+    let parts = PARTS.map(|name| form.get(name).unwrap_or_default());
+    let too_long = parts.iter().any(|part| utf16_units(part) > LONGEST_PART);
+    if parts[0].is_empty() || too_long {
+        return Err(Status::BadText);
+    }
+    let count = parts.iter().filter(|part| !part.is_empty()).count();
+    let text = Texts::One(parts.concat().into());
+    accept(shared, &caller, form, to, tags, text, u16::try_from(count).ok(), now)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the two callers differ in each of these")]
+fn accept(
+    shared: &Shared,
+    caller: &Caller<'_>,
+    form: &Form<'_>,
+    to: Number,
+    tags: Vec<Box<str>>,
+    texts: Texts,
+    parts: Option<u16>,
+    now: Instant,
+) -> Result<Reply, Status> {
+    let new = NewMessage {
+        owner: caller.owner,
+        to,
+        texts,
+        tags,
+        service_id: 0,
+        is_shorten: form.get("ShorturlFlg") == Some("1"),
+        parts,
+        scheduled_at: None,
+        limited_at: None,
+        checks_history: form.get("PermitDate").is_some_and(is_day),
+        error: None,
+    };
+    let mut world = shared.world();
+    let id = world.accept(new, now).id;
+    let mut out = String::with_capacity(64);
+    let mut object = wire::Object::begin(&mut out, &world.quirks);
+    object.string("messageId", &id.push());
+    object.status(Status::Ok);
+    object.end();
+    shared.accepted(world, now);
+    Ok(json(StatusCode::OK, out))
+}
+
+/// 202 for what is no number, 203 for one that may not be sent to.
+fn check_number(form: &Form<'_>) -> Result<Number, Status> {
+    let to = form.get("To").and_then(Number::parse).ok_or(Status::BadNumber)?;
+    if is_restricted(to) { Err(Status::Restricted) } else { Ok(to) }
+}
+
+/// The tracking code, as the message's only tag; none if it is missing or empty.
+fn tracking(form: &Form<'_>, caller: &Caller<'_>) -> Result<Vec<Box<str>>, Status> {
+    let Some(code) = form.filled("TrackingCode") else { return Ok(Vec::new()) };
+    check_tracking(code, caller.account.tracking)?;
+    Ok(vec![code.into()])
+}
+
+pub(super) fn check_tracking(code: &str, rule: TrackingRule) -> Result<(), Status> {
+    let fits = match rule {
+        TrackingRule::Any => code.len() <= 100 && code.bytes().all(|byte| byte.is_ascii_graphic()),
+        TrackingRule::EightDigits => {
+            code.len() <= 8 && code.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        TrackingRule::Refused => false,
+    };
+    if fits && !code.is_empty() { Ok(()) } else { Err(Status::BadTracking) }
+}
+
+fn carrier_texts(form: &Form<'_>, caller: &Caller<'_>) -> Result<Texts, Status> {
+    let texts = TEXTS.map(|name| form.get(name).unwrap_or_default());
+    let limit = caller.account.single_limit;
+    let missing = |name: &String| form.filled(name).is_none();
+    if texts.iter().all(|text| text.is_empty())
+        || texts.iter().any(|text| utf16_units(text) > limit)
+        || caller.account.required_texts.iter().any(missing)
+    {
+        return Err(Status::BadText);
+    }
+    let first = texts.iter().find(|text| !text.is_empty()).copied().unwrap_or_default();
+    if texts.iter().all(|text| text.is_empty() || *text == first) {
+        return Ok(Texts::One(first.into()));
+    }
+    Ok(Texts::PerCarrier(Box::new(texts.map(Box::from))))
+}

@@ -1,0 +1,91 @@
+//! A request after its body has been read, and its form fields.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use url::form_urlencoded;
+
+use crate::time::Instant;
+
+/// A request in the shape the handlers want it.
+#[derive(Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a str,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a Bytes,
+    pub(crate) now: Instant,
+}
+
+impl Call<'_> {
+    /// A header's value if there is one and it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub(crate) fn form(&self) -> Form<'_> {
+        Form::parse(self.body)
+    }
+
+    pub(crate) fn query(&self) -> Form<'_> {
+        Form::parse(self.query.as_bytes())
+    }
+}
+
+/// Form fields in the order sent. Raw UTF-8, empty pairs and unknown names all pass.
+#[derive(Debug, Default)]
+pub(crate) struct Form<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+}
+
+impl<'a> Form<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Self {
+        Self { pairs: form_urlencoded::parse(bytes).collect() }
+    }
+
+    /// The first value of a field, if it was sent at all.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
+    }
+
+    /// The first value of a field, unless it is missing or empty.
+    pub(crate) fn filled(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
+    /// The values of an array in any spelling seen: `tags[]=a`, `tags[0]=a`; `tags=a` too.
+    pub(crate) fn array(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.pairs.iter().filter_map(move |(key, value)| {
+            let rest = key.strip_prefix(name)?;
+            let index = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+            let fits = rest.is_empty()
+                || index.is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()));
+            fits.then_some(value.as_ref())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_spellings_of_arrays_are_read_in_order() {
+        for form in ["tags[]=a&tags[]=b", "tags[0]=a&tags[1]=b", "tags%5B%5D=a&tags%5B%5D=b"] {
+            let form = Form::parse(form.as_bytes());
+            assert_eq!(form.array("tags").collect::<Vec<_>>(), ["a", "b"]);
+        }
+        assert_eq!(Form::parse(b"tagsy=a&tags[x]=b").array("tags").count(), 0);
+    }
+
+    #[test]
+    fn raw_text_and_a_trailing_ampersand_are_borne() {
+        let raw = "message1=認証コード 1&message2=&".as_bytes();
+        let form = Form::parse(raw);
+        assert_eq!(form.get("message1"), Some("認証コード 1"));
+        assert_eq!((form.get("message2"), form.filled("message2")), (Some(""), None));
+        assert_eq!(form.get(""), None);
+    }
+}

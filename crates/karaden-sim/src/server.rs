@@ -1,0 +1,152 @@
+//! The HTTP side: connections, routing, faults, and an orderly end.
+
+mod bomb;
+mod misbehave;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::body::{Reply, text};
+use crate::fault::Operation;
+use crate::request::Call;
+use crate::running::Shared;
+use crate::{control, inbox, push, sms};
+
+/// The largest request body of the APIs.
+const LARGEST_REQUEST: usize = 256 * 1024;
+/// How long requests in flight may take to end once the simulator stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
+
+/// Accepts connections until told to stop, then waits for those that are open.
+pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+    let graceful = GracefulShutdown::new();
+    let cut_all = CancellationToken::new();
+    let _cut_on_drop = cut_all.clone().drop_guard();
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(60));
+    builder.http2().timer(TokioTimer::new());
+    let builder = Arc::new(builder);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shared.stop.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, _)) => serve(&shared, &builder, &graceful, &cut_all, stream),
+            Err(error) => {
+                tracing::warn!(error = %error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await;
+}
+
+fn serve(
+    shared: &Arc<Shared>,
+    builder: &Arc<auto::Builder<TokioExecutor>>,
+    graceful: &GracefulShutdown,
+    cut_all: &CancellationToken,
+    stream: TcpStream,
+) {
+    let _ = stream.set_nodelay(true);
+    let cut = cut_all.child_token();
+    let service = {
+        let (shared, cut) = (Arc::clone(shared), cut.clone());
+        service_fn(move |request| {
+            let (shared, cut) = (Arc::clone(&shared), cut.clone());
+            async move { Ok::<_, Infallible>(handle(&shared, request, &cut).await) }
+        })
+    };
+    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = connection => {}
+            // Dropping the connection closes its socket, whatever was being answered.
+            () = cut.cancelled() => {}
+        }
+    });
+}
+
+async fn handle(
+    shared: &Arc<Shared>,
+    request: Request<Incoming>,
+    cut: &CancellationToken,
+) -> Reply {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    let operation = operation(&parts.method, path);
+    let Ok(body) = read(body, LARGEST_REQUEST).await else {
+        return text(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
+    };
+    let call = Call {
+        method: &parts.method,
+        path,
+        query: parts.uri.query().unwrap_or_default(),
+        headers: &parts.headers,
+        body: &body,
+        now: shared.clock.now(),
+    };
+    match operation {
+        Some(operation) if shared.has_faults() => {
+            misbehave::answer(shared, &call, operation, cut).await
+        }
+        Some(operation) => api(shared, &call, operation),
+        None => other(shared, &call),
+    }
+}
+
+/// Which API call a request is, if it is one.
+fn operation(method: &Method, path: &str) -> Option<Operation> {
+    if path.starts_with("/api/") { sms::operation(method, path) } else { push::operation(path) }
+}
+
+/// The right answer to an API call.
+fn api(shared: &Shared, call: &Call<'_>, operation: Operation) -> Reply {
+    match operation.api() {
+        crate::Api::Sms => sms::handle(shared, call),
+        crate::Api::Push => push::handle(shared, call),
+    }
+}
+
+/// Everything that is not an API call.
+fn other(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
+    if call.path.starts_with("/api/") {
+        return sms::handle(shared, call);
+    }
+    if let Some(reply) = inbox::handle(shared, call) {
+        return reply;
+    }
+    control::handle(shared, call).unwrap_or_else(|| text(StatusCode::NOT_FOUND, "Not Found"))
+}
+
+async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ()> {
+    if http_body::Body::is_end_stream(&body) {
+        return Ok(Bytes::new());
+    }
+    // Nearly every request is one frame: no copy then.
+    let first = match body.frame().await {
+        None => return Ok(Bytes::new()),
+        Some(frame) => frame.map_err(drop)?.into_data().unwrap_or_default(),
+    };
+    if http_body::Body::is_end_stream(&body) && first.len() <= limit {
+        return Ok(first);
+    }
+    let rest = Limited::new(body, limit.saturating_sub(first.len()));
+    let rest = rest.collect().await.map_err(drop)?.to_bytes();
+    Ok([first, rest].concat().into())
+}

@@ -1,0 +1,141 @@
+//! Errors as the API words them.
+
+use http::StatusCode;
+
+use crate::body::{Reply, json};
+use crate::config::Absent;
+use crate::json::Object;
+
+/// Why a request is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    status: StatusCode,
+    code: &'static str,
+    message: &'static str,
+    errors: Vec<(&'static str, Vec<String>)>,
+}
+
+impl Failure {
+    const fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        Self { status, code, message, errors: Vec::new() }
+    }
+
+    pub(crate) const fn invalid_version() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_version", "不正なバージョンが指定されています")
+    }
+
+    pub(crate) const fn unauthenticated() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthentication",
+            "認証に失敗しました、指定されているトークンは利用できません",
+        )
+    }
+
+    pub(crate) const fn invalid_tenant() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_tenant", "不正なテナントIDが指定されています")
+    }
+
+    pub(crate) const fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "model_not_found",
+            "対象となるモデルが見つかりませんでした、または指定されたトークンでは操作できない可能性があります。",
+        )
+    }
+
+    pub(crate) const fn can_not_cancel() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "can_not_cancel_message",
+            "メッセージのキャンセルができません、予約投稿のメッセージは開始5分前までキャンセル可能です。",
+        )
+    }
+
+    pub(crate) const fn unknown(status: StatusCode) -> Self {
+        Self::new(status, "unknown", "不明なエラーが発生しました")
+    }
+
+    /// Not documented; the code of the 500 with the right status.
+    pub(crate) const fn method_not_allowed() -> Self {
+        Self::unknown(StatusCode::METHOD_NOT_ALLOWED)
+    }
+
+    /// All wrong fields together.
+    pub(crate) const fn validation(errors: Vec<(&'static str, Vec<String>)>) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            code: "validation_error",
+            message: "バリデーションエラーが発生しました",
+            errors,
+        }
+    }
+
+    /// The error the API would give with this status; for statuses without a known code, our own.
+    pub(crate) const fn for_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::UNAUTHORIZED => Self::unauthenticated(),
+            StatusCode::NOT_FOUND => Self::not_found(),
+            StatusCode::UNPROCESSABLE_ENTITY => Self::validation(Vec::new()),
+            StatusCode::FORBIDDEN => {
+                Self::new(status, "forbidden", "指定されたトークンではこの操作は許可されていません")
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                Self::new(status, "too_many_requests", "リクエストが多すぎます")
+            }
+            _ => Self::unknown(status),
+        }
+    }
+
+    pub(crate) fn reply(&self, absent: Absent) -> Reply {
+        let mut out = String::with_capacity(256);
+        self.write(&mut out, absent, self.message);
+        json(self.status, out)
+    }
+
+    /// The same error with another text.
+    pub(crate) fn reply_saying(&self, absent: Absent, message: &str) -> Reply {
+        let mut out = String::with_capacity(256 + message.len());
+        self.write(&mut out, absent, message);
+        json(self.status, out)
+    }
+
+    fn write(&self, out: &mut String, absent: Absent, message: &str) {
+        let mut object = Object::begin(out, absent);
+        object.string("object", "error");
+        object.string("code", self.code);
+        object.string("message", message);
+        if self.errors.is_empty() {
+            object.absent("errors");
+        } else {
+            let mut errors = Object::begin(object.key("errors"), absent);
+            for (name, texts) in &self.errors {
+                errors.strings(name, texts.iter().map(String::as_str));
+            }
+            errors.end();
+        }
+        object.end();
+    }
+}
+
+/// Wrong fields, collected until all are checked.
+#[derive(Debug, Default)]
+pub(crate) struct Problems(Vec<(&'static str, Vec<String>)>);
+
+impl Problems {
+    pub(crate) fn add(&mut self, field: &'static str, text: impl Into<String>) {
+        match self.0.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, texts)) => texts.push(text.into()),
+            None => self.0.push((field, vec![text.into()])),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        if self.0.is_empty() { Ok(()) } else { Err(Failure::validation(self.0)) }
+    }
+
+    pub(crate) fn into_text(self) -> Option<String> {
+        let texts: Vec<_> = self.0.into_iter().flat_map(|(_, texts)| texts).collect();
+        (!texts.is_empty()).then(|| texts.join(" "))
+    }
+}

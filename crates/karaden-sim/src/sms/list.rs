@@ -1,0 +1,145 @@
+//! Listing messages: newest first, by page. The service's order is unknown; this is our decision.
+
+use http::StatusCode;
+
+use super::error::Problems;
+use super::wire::{View, state_of};
+use super::{Caller, Failure};
+use crate::body::{Reply, json};
+use crate::request::{Call, Form};
+use crate::running::Shared;
+use crate::time::{Instant, parse_date_time};
+use crate::world::{Along, Message, Number};
+
+const DEFAULT_PER_PAGE: usize = 20;
+const MOST_PER_PAGE: usize = 100;
+
+/// What a listing asks for; every filter is optional.
+#[derive(Debug, Default)]
+struct Query<'a> {
+    service_id: Option<u64>,
+    to: Option<&'a str>,
+    status: Option<&'a str>,
+    result: Option<&'a str>,
+    sent_result: Option<&'a str>,
+    tag: Option<&'a str>,
+    start_at: Option<Instant>,
+    end_at: Option<Instant>,
+    page: usize,
+    per_page: usize,
+}
+
+/// `GET /messages`.
+pub(super) fn list(
+    shared: &Shared,
+    call: &Call<'_>,
+    caller: &Caller<'_>,
+) -> Result<Reply, Failure> {
+    let form = call.query();
+    let query = Query::read(&form)?;
+    let world = shared.world();
+    let along = match (query.tag, query.to.map(Number::parse)) {
+        (Some(tag), _) => Along::Tag(tag),
+        (None, Some(Some(number))) => Along::Number(number),
+        _ => Along::Everything,
+    };
+    let skip = (query.page - 1).saturating_mul(query.per_page);
+    let mut matching = world
+        .history
+        .newest_first(along)
+        .filter(|message| message.owner == caller.owner && query.fits(message, call.now))
+        .skip(skip)
+        .peekable();
+    let page: Vec<_> = matching.by_ref().take(query.per_page).collect();
+    let has_more = matching.peek().is_some();
+    let mut out = String::with_capacity(64 + page.len() * 900);
+    View::new(caller, world.quirks.absent, call.now).write_list(
+        &mut out,
+        page.into_iter(),
+        has_more,
+    );
+    Ok(json(StatusCode::OK, out))
+}
+
+impl<'a> Query<'a> {
+    fn read(form: &'a Form<'_>) -> Result<Self, Failure> {
+        let mut problems = Problems::default();
+        let query = Self {
+            service_id: number(form, "service_id", &mut problems),
+            to: form.filled("to"),
+            status: word(form, "status", &["done", "waiting", "error", "canceled"], &mut problems),
+            result: word(form, "result", &["done", "processing"], &mut problems),
+            sent_result: word(
+                form,
+                "sent_result",
+                &["none", "received", "unconnected", "error", "unknown"],
+                &mut problems,
+            ),
+            tag: form.filled("tag"),
+            start_at: date_time(form, "start_at", &mut problems),
+            end_at: date_time(form, "end_at", &mut problems),
+            page: size(form, "page", 1, usize::MAX, &mut problems),
+            per_page: size(form, "per_page", DEFAULT_PER_PAGE, MOST_PER_PAGE, &mut problems),
+        };
+        problems.finish()?;
+        Ok(query)
+    }
+
+    fn fits(&self, message: &Message, now: Instant) -> bool {
+        let state = state_of(message.stage(now));
+        self.service_id.is_none_or(|id| id == message.service_id)
+            && self.to.is_none_or(|to| to == message.to.as_str())
+            && self.tag.is_none_or(|tag| message.has_tag(tag))
+            && self.status.is_none_or(|status| status == state.status)
+            && self.result.is_none_or(|result| result == state.result)
+            && self.sent_result.is_none_or(|result| result == state.sent_result)
+            && self.start_at.is_none_or(|at| at <= message.accepted_at)
+            && self.end_at.is_none_or(|at| message.accepted_at <= at.end_of_second())
+    }
+}
+
+fn number(form: &Form<'_>, field: &'static str, problems: &mut Problems) -> Option<u64> {
+    let number = form.filled(field)?.parse().ok();
+    if number.is_none() {
+        problems.add(field, format!("{field}には整数を指定してください。"));
+    }
+    number
+}
+
+fn size(
+    form: &Form<'_>,
+    field: &'static str,
+    default: usize,
+    most: usize,
+    problems: &mut Problems,
+) -> usize {
+    let Some(text) = form.filled(field) else { return default };
+    match text.parse() {
+        Ok(size) if (1..=most).contains(&size) => size,
+        _ => {
+            problems.add(field, format!("{field}の値が範囲外です。"));
+            default
+        }
+    }
+}
+
+fn word<'a>(
+    form: &'a Form<'_>,
+    field: &'static str,
+    known: &[&str],
+    problems: &mut Problems,
+) -> Option<&'a str> {
+    let word = form.filled(field)?;
+    if !known.contains(&word) {
+        problems.add(field, format!("{field}の値が正しくありません。"));
+    }
+    Some(word)
+}
+
+fn date_time(form: &Form<'_>, field: &'static str, problems: &mut Problems) -> Option<Instant> {
+    let at = parse_date_time(form.filled(field)?);
+    if at.is_none() {
+        problems.add(field, format!("{field}にはISO 8601形式の日時を指定してください。"));
+    }
+    at
+}

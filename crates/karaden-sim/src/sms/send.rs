@@ -1,0 +1,158 @@
+//! Sending one message and cancelling a reservation.
+
+use std::time::Duration;
+
+use super::error::Problems;
+use super::{Caller, Failure, message_reply, wire};
+use crate::body::Reply;
+use crate::id::Id;
+use crate::request::{Call, Form};
+use crate::running::Shared;
+use crate::time::{Instant, parse_date_time};
+use crate::world::{NewMessage, Number, Stage, Texts, is_restricted, utf16_units};
+
+/// Most UTF-16 units of a text.
+const LONGEST_BODY: usize = 660;
+/// How far ahead a message may be reserved.
+const FURTHEST_RESERVATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// Until how long before its time a reservation may be cancelled.
+const CANCEL_UNTIL: Duration = Duration::from_secs(5 * 60);
+
+/// `POST /messages`.
+pub(super) fn send(
+    shared: &Shared,
+    call: &Call<'_>,
+    caller: &Caller<'_>,
+) -> Result<Reply, Failure> {
+    let form = call.form();
+    let new = read(&form, caller, call.now)?;
+    let mut world = shared.world();
+    let absent = world.quirks.absent;
+    let message = world.accept(new, call.now);
+    let view = wire::View::new(caller, absent, call.now).fresh();
+    let reply = message_reply(&view, message);
+    shared.accepted(world, call.now);
+    Ok(reply)
+}
+
+/// Checks every field and says everything that is wrong at once.
+pub(super) fn read(
+    form: &Form<'_>,
+    caller: &Caller<'_>,
+    now: Instant,
+) -> Result<NewMessage, Failure> {
+    let mut problems = Problems::default();
+    let service_id = match form.filled("service_id").map(str::parse::<u64>) {
+        Some(Ok(id)) if id > 0 => {
+            if !caller.project.service_ids.contains(&id) {
+                return Err(Failure::not_found());
+            }
+            id
+        }
+        Some(_) => {
+            problems.add("service_id", "service_idには1以上の整数を指定してください。");
+            0
+        }
+        None => {
+            problems.add("service_id", "service_idは必ず指定してください。");
+            0
+        }
+    };
+    let to = read_number(form, &mut problems);
+    let body = read_body(form, &mut problems);
+    let is_shorten = match form.filled("is_shorten") {
+        None | Some("false" | "0") => false,
+        Some("true" | "1") => true,
+        Some(_) => {
+            problems.add("is_shorten", "is_shortenにはtrueかfalseを指定してください。");
+            false
+        }
+    };
+    let scheduled_at = read_date_time(form, "scheduled_at", &mut problems);
+    if scheduled_at.is_some_and(|at| at > now.plus(FURTHEST_RESERVATION)) {
+        problems.add("scheduled_at", "scheduled_atには30日以内の日時を指定してください。");
+    }
+    let limited_at = read_date_time(form, "limited_at", &mut problems);
+    let tags = form.array("tags").map(Box::from).collect();
+    problems.finish()?;
+    let (Some(to), Some(body)) = (to, body) else { return Err(Failure::validation(Vec::new())) };
+    Ok(NewMessage {
+        owner: caller.owner,
+        to,
+        texts: Texts::One(body),
+        tags,
+        service_id,
+        is_shorten,
+        parts: None,
+        scheduled_at,
+        limited_at,
+        checks_history: false,
+        error: None,
+    })
+}
+
+fn read_number(form: &Form<'_>, problems: &mut Problems) -> Option<Number> {
+    let Some(text) = form.filled("to") else {
+        problems.add("to", "toは必ず指定してください。");
+        return None;
+    };
+    match Number::parse(text) {
+        Some(number) if !is_restricted(number) => Some(number),
+        Some(_) => {
+            problems.add("to", "toに指定された電話番号には送信できません。");
+            None
+        }
+        None => {
+            problems.add("to", "toには11桁の数字を指定してください。");
+            None
+        }
+    }
+}
+
+fn read_body(form: &Form<'_>, problems: &mut Problems) -> Option<Box<str>> {
+    let Some(text) = form.filled("body") else {
+        problems.add("body", "bodyは必ず指定してください。");
+        return None;
+    };
+    if utf16_units(text) > LONGEST_BODY {
+        problems.add("body", "bodyは660文字以内で指定してください。");
+        return None;
+    }
+    Some(Box::from(text))
+}
+
+fn read_date_time(
+    form: &Form<'_>,
+    field: &'static str,
+    problems: &mut Problems,
+) -> Option<Instant> {
+    let text = form.filled(field)?;
+    let at = parse_date_time(text);
+    if at.is_none() {
+        problems.add(field, format!("{field}にはISO 8601形式の日時を指定してください。"));
+    }
+    at
+}
+
+/// `POST /messages/{message_id}/cancel`: until five minutes before the reserved time, that
+/// instant included; a message without a reservation and a cancelled one cannot be.
+pub(super) fn cancel(
+    shared: &Shared,
+    call: &Call<'_>,
+    caller: &Caller<'_>,
+    id: &str,
+) -> Result<Reply, Failure> {
+    let mut world = shared.world();
+    let absent = world.quirks.absent;
+    let message = Id::parse(id).and_then(|id| world.history.find_mut(id));
+    let message =
+        message.filter(|message| message.owner == caller.owner).ok_or_else(Failure::not_found)?;
+    let in_time = message.scheduled_at.is_some_and(|at| call.now <= at.minus(CANCEL_UNTIL));
+    if !in_time || message.stage(call.now) != Stage::Waiting {
+        return Err(Failure::can_not_cancel());
+    }
+    message.canceled_at = Some(call.now);
+    let reply = message_reply(&wire::View::new(caller, absent, call.now), message);
+    shared.accepted(world, call.now);
+    Ok(reply)
+}

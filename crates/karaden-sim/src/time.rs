@@ -1,0 +1,218 @@
+//! Instants as the simulator keeps them, and the forms in which the two APIs write them.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::civil;
+use jiff::tz::{Offset, TimeZone};
+
+/// Japan's offset: the only zone the service speaks.
+const JST: Offset = Offset::constant(9);
+
+/// An instant as milliseconds of Unix time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Instant(i64);
+
+impl Instant {
+    /// Later than anything that happens.
+    pub(crate) const NEVER: Self = Self(i64::MAX);
+
+    pub(crate) const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    pub(crate) const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    pub(crate) fn plus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    pub(crate) fn minus(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
+    /// The last millisecond of the second this instant starts in: the wire forms have no fraction,
+    /// so an end given as `…:59` means all of that second.
+    pub(crate) fn end_of_second(self) -> Self {
+        Self(self.0.saturating_add(999 - self.0.rem_euclid(1_000)))
+    }
+
+    /// The same for a minute: the push API's periods have no seconds.
+    pub(crate) fn end_of_minute(self) -> Self {
+        Self(self.0.saturating_add(59_999 - self.0.rem_euclid(60_000)))
+    }
+
+    /// How long it takes from `earlier` to this instant; zero if it lies before.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
+    }
+
+    fn civil(self) -> civil::DateTime {
+        let timestamp = jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        });
+        // The ends of the calendar have no room for the offset: keep a day away from them.
+        let low = jiff::Timestamp::MIN.as_second() + 86_400;
+        let high = jiff::Timestamp::MAX.as_second() - 86_400;
+        if timestamp.as_second() < low || timestamp.as_second() > high {
+            return civil::DateTime::ZERO;
+        }
+        JST.to_datetime(timestamp)
+    }
+
+    /// `2020-01-31T23:59:59+09:00`, the form of the SMS API.
+    pub(crate) fn iso(self) -> Iso {
+        Iso(self.civil())
+    }
+
+    /// `2018/03/13 22:04:48` in Japan, without a zone: the form of the push API.
+    pub(crate) fn slashed(self) -> String {
+        let at = self.civil();
+        format!(
+            "{:04}/{:02}/{:02} {:02}:{:02}:{:02}",
+            at.year(),
+            at.month(),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second()
+        )
+    }
+
+    /// `YYYYMMDDhhmmss`, as result files are named.
+    pub(crate) fn compact(self) -> String {
+        let at = self.civil();
+        format!(
+            "{:04}{:02}{:02}{:02}{:02}{:02}",
+            at.year(),
+            at.month(),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second()
+        )
+    }
+
+    /// `22:04`, for the phone.
+    pub(crate) fn clock_face(self) -> String {
+        let at = self.civil();
+        format!("{:02}:{:02}", at.hour(), at.minute())
+    }
+}
+
+/// An instant that displays as ISO 8601 with seconds and Japan's offset.
+pub(crate) struct Iso(civil::DateTime);
+
+impl fmt::Display for Iso {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.0;
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}+09:00",
+            at.year(),
+            at.month(),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second()
+        )
+    }
+}
+
+/// Reads a date-time of the SMS API: ISO 8601 with an offset or `Z`, with or without a fraction.
+/// A space instead of `T` and a missing offset (then Japan's) pass too, because the vendor's
+/// Python SDK writes list filters that way.
+pub(crate) fn parse_date_time(text: &str) -> Option<Instant> {
+    let text = text.trim();
+    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+        return Some(Instant(timestamp.as_millisecond()));
+    }
+    if !text.contains(':') {
+        return None;
+    }
+    in_japan(text.parse::<civil::DateTime>().ok()?)
+}
+
+/// Reads `YYYYMMDDHHMM`, the form of the push API's periods.
+pub(crate) fn parse_minute(text: &str) -> Option<Instant> {
+    if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = |range: std::ops::Range<usize>| text[range].parse::<i8>().ok();
+    let year = text[0..4].parse::<i16>().ok()?;
+    in_japan(
+        civil::DateTime::new(
+            year,
+            number(4..6)?,
+            number(6..8)?,
+            number(8..10)?,
+            number(10..12)?,
+            0,
+            0,
+        )
+        .ok()?,
+    )
+}
+
+/// Whether `text` is a calendar day as `YYYYMMDD`.
+pub(crate) fn is_day(text: &str) -> bool {
+    text.len() == 8 && parse_minute(&format!("{text}0000")).is_some()
+}
+
+fn in_japan(at: civil::DateTime) -> Option<Instant> {
+    let timestamp = TimeZone::fixed(JST).to_timestamp(at).ok()?;
+    Some(Instant(timestamp.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW_YEAR: i64 = 1_577_804_399_000; // 2019-12-31T14:59:59Z
+
+    #[test]
+    fn every_spelling_of_a_date_time_is_the_same_instant() {
+        for text in [
+            "2019-12-31T23:59:59+09:00",
+            "2019-12-31T14:59:59Z",
+            "2019-12-31T14:59:59.0Z",
+            "2019-12-31 23:59:59+09:00",
+            "2019-12-31 23:59:59",
+            "2019-12-31T23:59:59",
+        ] {
+            assert_eq!(parse_date_time(text), Some(Instant(NEW_YEAR)), "{text}");
+        }
+        for text in ["", "tomorrow", "2019-12-31", "2019-13-01T00:00:00Z", "20191231235959"] {
+            assert_eq!(parse_date_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_api_writes_its_own_form() {
+        let at = Instant(NEW_YEAR);
+        assert_eq!(at.iso().to_string(), "2019-12-31T23:59:59+09:00");
+        assert_eq!(at.slashed(), "2019/12/31 23:59:59");
+        assert_eq!(at.compact(), "20191231235959");
+        assert_eq!(parse_date_time(&at.iso().to_string()), Some(at));
+    }
+
+    #[test]
+    fn a_period_has_twelve_digits_and_is_in_japan() {
+        assert_eq!(parse_minute("201912312359"), Some(Instant(NEW_YEAR - 59_000)));
+        for text in ["20191231", "2019123123590", "201913010000", "20191231235x"] {
+            assert_eq!(parse_minute(text), None, "{text}");
+        }
+        assert!(is_day("20200229") && !is_day("20190229") && !is_day("2020-02-29"));
+    }
+
+    #[test]
+    fn the_ends_of_time_are_written_without_panic() {
+        for at in [Instant(i64::MIN), Instant::NEVER] {
+            assert!(at.iso().to_string().ends_with("+09:00"));
+        }
+    }
+}

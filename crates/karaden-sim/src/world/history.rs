@@ -1,0 +1,140 @@
+//! The bounded memory of messages: a ring, and chains through it by number and by tag.
+//!
+//! Each message names the one before it with the same number and with the same tag, and a table
+//! holds only the newest of each chain. So taking a message in, finding it by id and dropping the
+//! oldest cost the same however many there are, and a look-up walks its own chain alone.
+
+use std::collections::hash_map::RandomState;
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
+
+use super::message::{Draft, Message, Tag};
+use super::number::Number;
+use crate::id::{Id, Ids, Sequence};
+
+#[derive(Debug)]
+pub(crate) struct History {
+    ids: Ids,
+    capacity: usize,
+    messages: VecDeque<Message>,
+    /// The sequence number of the oldest message kept.
+    oldest: Sequence,
+    newest_by_number: HashMap<u64, Sequence>,
+    newest_by_tag: HashMap<u64, Sequence>,
+    hasher: RandomState,
+}
+
+/// Which messages to walk along.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Along<'a> {
+    Everything,
+    Number(Number),
+    Tag(&'a str),
+}
+
+impl History {
+    pub(crate) fn new(ids: Ids, capacity: usize) -> Self {
+        Self {
+            ids,
+            capacity: capacity.max(1),
+            messages: VecDeque::new(),
+            oldest: 0,
+            newest_by_number: HashMap::new(),
+            newest_by_tag: HashMap::new(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Takes a message in and drops the oldest if there are too many.
+    pub(crate) fn push(&mut self, mut draft: Draft) -> &mut Message {
+        if self.messages.len() == self.capacity {
+            self.drop_oldest();
+        }
+        let sequence = self.next_sequence();
+        let tags = std::mem::take(&mut draft.tags);
+        let tags = tags.into_iter().map(|text| self.link_tag(text, sequence)).collect();
+        let mut message = Message::new(self.ids.id(sequence), sequence, draft, tags);
+        message.before = self.newest_by_number.insert(message.to.key(), sequence);
+        self.messages.push_back(message);
+        let last = self.messages.len() - 1;
+        &mut self.messages[last]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub(crate) fn next_sequence(&self) -> Sequence {
+        self.oldest + self.messages.len() as Sequence
+    }
+
+    pub(crate) fn find(&self, id: Id) -> Option<&Message> {
+        self.at(self.ids.sequence(id)?)
+    }
+
+    pub(crate) fn find_mut(&mut self, id: Id) -> Option<&mut Message> {
+        let sequence = self.ids.sequence(id)?;
+        self.at_mut(sequence)
+    }
+
+    pub(crate) fn at(&self, sequence: Sequence) -> Option<&Message> {
+        self.messages.get(usize::try_from(sequence.checked_sub(self.oldest)?).ok()?)
+    }
+
+    pub(crate) fn at_mut(&mut self, sequence: Sequence) -> Option<&mut Message> {
+        self.messages.get_mut(usize::try_from(sequence.checked_sub(self.oldest)?).ok()?)
+    }
+
+    /// Messages from the newest to the oldest.
+    pub(crate) fn newest_first<'a>(
+        &'a self,
+        along: Along<'a>,
+    ) -> impl Iterator<Item = &'a Message> {
+        let hash = match along {
+            Along::Tag(text) => self.hasher.hash_one(text),
+            _ => 0,
+        };
+        let first = match along {
+            Along::Everything => self.next_sequence().checked_sub(1),
+            Along::Number(number) => self.newest_by_number.get(&number.key()).copied(),
+            Along::Tag(_) => self.newest_by_tag.get(&hash).copied(),
+        };
+        let before = move |message: &&'a Message| {
+            self.at(match along {
+                Along::Everything => message.sequence.checked_sub(1)?,
+                Along::Number(_) => message.before?,
+                Along::Tag(_) => message.tags.iter().find(|tag| tag.hash == hash)?.before?,
+            })
+        };
+        std::iter::successors(first.and_then(|first| self.at(first)), before)
+            .filter(move |message| !matches!(along, Along::Tag(text) if !message.has_tag(text)))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.oldest = self.next_sequence();
+        self.messages.clear();
+        self.newest_by_number.clear();
+        self.newest_by_tag.clear();
+    }
+
+    fn link_tag(&mut self, text: Box<str>, sequence: Sequence) -> Tag {
+        let hash = self.hasher.hash_one(&*text);
+        // A tag given twice must not make a message its own predecessor.
+        let before = self.newest_by_tag.insert(hash, sequence).filter(|before| *before != sequence);
+        Tag { text, hash, before }
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(message) = self.messages.pop_front() else { return };
+        self.oldest += 1;
+        let key = message.to.key();
+        if self.newest_by_number.get(&key) == Some(&message.sequence) {
+            self.newest_by_number.remove(&key);
+        }
+        for tag in &message.tags {
+            if self.newest_by_tag.get(&tag.hash) == Some(&message.sequence) {
+                self.newest_by_tag.remove(&tag.hash);
+            }
+        }
+    }
+}

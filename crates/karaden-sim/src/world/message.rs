@@ -1,0 +1,211 @@
+//! One message and the state it is in at an instant.
+
+use serde::{Deserialize, Serialize};
+
+use super::number::Number;
+use super::outcome::{Carrier, Outcome, Plan};
+use super::text::{segments, utf16_units};
+use crate::id::{Id, Sequence};
+use crate::time::Instant;
+
+/// One of the two APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Api {
+    /// 空電プッシュ v2.
+    Push,
+    /// Karaden SMS API.
+    Sms,
+}
+
+/// Whose message it is: the position of the project or account in the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) api: Api,
+    pub(crate) index: u16,
+}
+
+/// What a message says, per carrier.
+#[derive(Clone, Debug)]
+pub(crate) enum Texts {
+    /// The same to everyone.
+    One(Box<str>),
+    /// In the order docomo, SoftBank, au, optional carrier, Rakuten; empty where not given.
+    PerCarrier(Box<[Box<str>; 5]>),
+}
+
+impl Texts {
+    pub(crate) fn of(&self, carrier: Carrier) -> &str {
+        match self {
+            Self::One(text) => text,
+            Self::PerCarrier(texts) => {
+                let own = match carrier {
+                    Carrier::Docomo => &texts[0],
+                    Carrier::Softbank => &texts[1],
+                    Carrier::Au => &texts[2],
+                    Carrier::Option => &texts[3],
+                    Carrier::Rakuten => &texts[4],
+                };
+                let first = || texts.iter().find(|text| !text.is_empty());
+                if own.is_empty() { first().map_or("", |text| text) } else { own }
+            }
+        }
+    }
+}
+
+/// A tag and the message before this one that bears it.
+#[derive(Clone, Debug)]
+pub(crate) struct Tag {
+    pub(crate) text: Box<str>,
+    pub(crate) hash: u64,
+    pub(crate) before: Option<Sequence>,
+}
+
+/// What is known of a message before it is taken into the history.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) owner: Owner,
+    pub(crate) to: Number,
+    pub(crate) texts: Texts,
+    pub(crate) tags: Vec<Box<str>>,
+    pub(crate) service_id: u64,
+    pub(crate) is_shorten: bool,
+    /// How many parts the sender cut it into; `None` leaves it to the carrier.
+    pub(crate) parts: Option<u16>,
+    pub(crate) scheduled_at: Option<Instant>,
+    pub(crate) limited_at: Option<Instant>,
+    pub(crate) accepted_at: Instant,
+    pub(crate) plan: Plan,
+    /// Why a row of a bulk file was not sent.
+    pub(crate) error: Option<Box<str>>,
+}
+
+/// An accepted message.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) id: Id,
+    pub(crate) sequence: Sequence,
+    pub(crate) owner: Owner,
+    pub(crate) to: Number,
+    pub(crate) carrier: Carrier,
+    pub(crate) texts: Texts,
+    pub(crate) tags: Box<[Tag]>,
+    pub(crate) service_id: u64,
+    pub(crate) is_shorten: bool,
+    pub(crate) parts: u16,
+    pub(crate) clicks: u32,
+    pub(crate) scheduled_at: Option<Instant>,
+    pub(crate) limited_at: Option<Instant>,
+    pub(crate) accepted_at: Instant,
+    pub(crate) canceled_at: Option<Instant>,
+    pub(crate) plan: Plan,
+    pub(crate) error: Option<Box<str>>,
+    /// The message before this one to the same number.
+    pub(crate) before: Option<Sequence>,
+}
+
+/// Where a message is on its way.
+///
+/// ```text
+/// Waiting ──▶ Sent ──▶ Final(outcome) ──▶ Final(Received)   (only a late one)
+///    ├──▶ Canceled
+///    └──▶ Final(unsent outcome)
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Accepted or reserved, not yet with the carrier.
+    Waiting,
+    /// Cancelled before it left.
+    Canceled,
+    /// With the carrier, no result yet.
+    Sent,
+    /// The result is known. A late message is `OutOfRange` until it is `Received`.
+    Final(Outcome),
+    /// A row of a bulk file that was refused.
+    ProcessingError,
+}
+
+impl Message {
+    pub(crate) fn new(id: Id, sequence: Sequence, draft: Draft, tags: Box<[Tag]>) -> Self {
+        let carrier = Carrier::of(draft.to);
+        let parts = draft.parts.unwrap_or_else(|| {
+            u16::try_from(segments(utf16_units(draft.texts.of(carrier)))).unwrap_or(u16::MAX)
+        });
+        Self {
+            id,
+            sequence,
+            owner: draft.owner,
+            to: draft.to,
+            carrier,
+            texts: draft.texts,
+            tags,
+            service_id: draft.service_id,
+            is_shorten: draft.is_shorten,
+            parts,
+            clicks: 0,
+            scheduled_at: draft.scheduled_at,
+            limited_at: draft.limited_at,
+            accepted_at: draft.accepted_at,
+            canceled_at: None,
+            plan: draft.plan,
+            error: draft.error,
+            before: None,
+        }
+    }
+
+    /// The text this number's carrier gets.
+    pub(crate) fn body(&self) -> &str {
+        self.texts.of(self.carrier)
+    }
+
+    pub(crate) fn stage(&self, now: Instant) -> Stage {
+        if self.error.is_some() {
+            return Stage::ProcessingError;
+        }
+        if self.canceled_at.is_some() {
+            return Stage::Canceled;
+        }
+        if now < self.plan.sent_at {
+            return Stage::Waiting;
+        }
+        if now < self.plan.result_at {
+            return Stage::Sent;
+        }
+        Stage::Final(match self.plan.outcome {
+            Outcome::LateReceived if now < self.plan.back_at => Outcome::OutOfRange,
+            Outcome::LateReceived => Outcome::Received,
+            outcome => outcome,
+        })
+    }
+
+    /// When the text was on the handset, if it is by `now`.
+    pub(crate) fn arrived_at(&self, now: Instant) -> Option<Instant> {
+        let at = self.plan.arrives_at().filter(|at| *at <= now)?;
+        (self.canceled_at.is_none() && self.error.is_none()).then_some(at)
+    }
+
+    /// When the carrier got it, if it did by `now`.
+    pub(crate) fn sent_at(&self, now: Instant) -> Option<Instant> {
+        let sent = match self.stage(now) {
+            Stage::Sent => true,
+            Stage::Final(outcome) => !outcome.is_unsent(),
+            _ => false,
+        };
+        sent.then_some(self.plan.sent_at)
+    }
+
+    /// The last instant up to `now` at which something changed.
+    pub(crate) fn updated_at(&self, now: Instant) -> Instant {
+        let steps = self.plan.changes().filter(|at| *at <= now).max();
+        self.canceled_at.or(steps).unwrap_or(self.accepted_at).max(self.accepted_at)
+    }
+
+    pub(crate) fn has_tag(&self, text: &str) -> bool {
+        self.tags.iter().any(|tag| *tag.text == *text)
+    }
+
+    /// Whether the handset may still get it by a change of plan.
+    pub(crate) fn is_open(&self, now: Instant) -> bool {
+        matches!(self.stage(now), Stage::Waiting | Stage::Sent | Stage::Final(Outcome::OutOfRange))
+    }
+}

@@ -1,0 +1,73 @@
+//! Phone numbers in the national form that both APIs use.
+
+use std::fmt;
+
+/// Eleven ASCII digits. `Debug` shows the last four.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Number([u8; 11]);
+
+impl Number {
+    /// Reads exactly eleven ASCII digits, the one rule that is documented.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits: [u8; 11] = text.as_bytes().try_into().ok()?;
+        digits.iter().all(u8::is_ascii_digit).then_some(Self(digits))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The digits as one number, to look it up by.
+    pub(crate) fn key(self) -> u64 {
+        self.0.iter().fold(0, |key, digit| key * 10 + u64::from(digit - b'0'))
+    }
+
+    /// `090-1234-5678`, as people write it.
+    pub(crate) fn grouped(&self) -> String {
+        let text = self.as_str();
+        format!("{}-{}-{}", &text[..3], &text[3..7], &text[7..])
+    }
+
+    /// The last two digits, if this is one of the numbers that choose their own fate:
+    /// `0x0-0000-00NN`.
+    pub(crate) fn magic(self) -> Option<u8> {
+        let fits = self.0[0] == b'0' && self.0[2] == b'0' && self.0[3..9] == *b"000000";
+        fits.then(|| (self.0[9] - b'0') * 10 + self.0[10] - b'0')
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Number(***-****-{})", &self.as_str()[7..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn eleven_digits_and_nothing_else() {
+        let number = Number::parse("09012345678").unwrap();
+        assert_eq!((number.as_str(), number.key()), ("09012345678", 9_012_345_678));
+        assert_eq!(number.grouped(), "090-1234-5678");
+        for text in ["", "0901234567", "090123456789", "090-1234-567", "+8190123456", "０９０"] {
+            assert_eq!(Number::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn magic_numbers_are_told_from_others() {
+        let magic = |text| Number::parse(text).unwrap().magic();
+        assert_eq!(magic("09000000002"), Some(2));
+        assert_eq!(magic("07000000015"), Some(15));
+        assert_eq!(magic("09012345678"), None);
+        assert_eq!(magic("09100000002"), None);
+    }
+
+    #[test]
+    fn debug_hides_the_number() {
+        let shown = format!("{:?}", Number::parse("09012345678").unwrap());
+        assert!(shown.contains("5678") && !shown.contains("1234"), "{shown}");
+    }
+}

@@ -1,0 +1,103 @@
+//! What all tests of the simulator need: one that runs, and a plain HTTP client.
+
+use std::time::{Duration, SystemTime};
+
+use karaden_sim::{ClockMode, Running, Sim, SimConfig};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::Value;
+
+/// The tenant of the default configuration.
+pub const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
+/// A number without magic.
+pub const NUMBER: &str = "09012345678";
+/// 2026-01-01T09:00:00+09:00, where manual clocks start.
+pub const START_SECONDS: u64 = 1_767_225_600;
+
+/// A simulator and a client that follows no redirects.
+pub struct Bench {
+    pub sim: Running,
+    pub client: Client,
+}
+
+pub async fn start(config: SimConfig) -> Bench {
+    let client = Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .timeout(Duration::from_secs(20))
+        .no_proxy()
+        .build()
+        .unwrap();
+    Bench { sim: Sim::start(config).await.unwrap(), client }
+}
+
+/// A configuration whose clock stands still at [`START_SECONDS`].
+pub fn manual() -> SimConfig {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(START_SECONDS);
+    SimConfig { clock: ClockMode::Manual(at), ..SimConfig::default() }
+}
+
+impl Bench {
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.sim.url()))
+    }
+
+    /// A request to the SMS API with everything in order.
+    pub fn sms(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, &format!("/api/{TENANT}{path}"))
+            .bearer_auth("demo-token")
+            .header("Karaden-Version", "2024-03-01")
+    }
+
+    pub async fn send_raw(&self, fields: &[(&str, &str)]) -> Response {
+        self.sms(Method::POST, "/messages").form(fields).send().await.unwrap()
+    }
+
+    /// Sends one message and returns it.
+    pub async fn send(&self, to: &str, more: &[(&str, &str)]) -> Value {
+        let mut fields = vec![("service_id", "1"), ("to", to), ("body", "認証コード 123456")];
+        fields.extend(more);
+        ok(self.send_raw(&fields).await).await
+    }
+
+    pub async fn message(&self, id: &str) -> Value {
+        ok(self.sms(Method::GET, &format!("/messages/{id}")).send().await.unwrap()).await
+    }
+
+    pub async fn list(&self, query: &[(&str, &str)]) -> Value {
+        ok(self.sms(Method::GET, "/messages").query(query).send().await.unwrap()).await
+    }
+
+    /// A push call with the secrets added.
+    pub async fn push(&self, operation: &str, fields: &[(&str, &str)]) -> Value {
+        let mut all = vec![("Token", "demo-push"), ("SecurityCode", "demo-code")];
+        all.extend(fields);
+        let path = format!("/v2/{operation}.json");
+        let request = if operation.contains("inquiry") {
+            self.request(Method::GET, &path).query(&all)
+        } else {
+            self.request(Method::POST, &path).form(&all)
+        };
+        ok(request.send().await.unwrap()).await
+    }
+
+    pub async fn get_json(&self, path: &str) -> Value {
+        ok(self.request(Method::GET, path).send().await.unwrap()).await
+    }
+
+    pub async fn put(&self, path: &str, body: &Value) -> Response {
+        self.request(Method::PUT, path).json(body).send().await.unwrap()
+    }
+
+    pub async fn fault(&self, fault: Value) {
+        let response = self.put("/faults", &fault).await;
+        assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
+    }
+}
+
+/// The JSON of an answer that must be 200.
+pub async fn ok(response: Response) -> Value {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    assert_eq!(status, 200, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
