@@ -4,7 +4,7 @@ language-switch = 表示言語
 skip-to-content = 本文へ移動
 page-title = { $title } – { $service }
 page-title-error = エラー: { $title } – { $service }
-panel-heading = { $service } へのログイン
+panel-heading = { $service }へのログイン
 panel-host = アドレスバーの表示が { $host } であることをご確認ください。
 panel-steps = パスワードと、携帯電話に届く認証コードの2段階で本人確認を行います。
 panel-share = 認証コードやパスワードを、当社から電話やメールでお聞きすることはありません。
@@ -50,7 +50,7 @@ prompt-help-title = お困りのとき
 prompt-wait = あと { $clock } で利用できます。
 prompt-ready = 利用できるようになりました。
 prompt-live-expired = 有効期限が切れました。
-prompt-requested-from = このログインの接続元: { $address }
+prompt-requested-from = このログインは { $address } から行われています。
 prompt-relay-warning = 心当たりのないログインの場合は、コードを入力せずにこの画面を閉じてください。
 
 ## お知らせの画面

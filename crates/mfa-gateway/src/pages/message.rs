@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use askama::Template;
-use mfa_plugin_api::Message;
+use mfa_plugin_api::{Arg, Message};
 
 use super::{CsrfToken, Frame, field, finish, path};
 
@@ -285,10 +285,16 @@ pub fn render_message(page: &MessagePage<'_>) -> String {
         title,
         body: page.body.map_or_else(|| frame.t(body), |body| frame.m(body)),
         retry_words: (page.retry_at)
+            .filter(|_| !page.body.is_some_and(tells_when))
             .map(|until| frame.m(&Message::new("message-retry-at").with("until", until))),
         tone: page.kind.tone(),
         links: (page.links.iter().chain(own.as_ref()))
             .map(|link| (frame.m(&link.label), link.href.clone()))
             .collect(),
     })
+}
+
+/// Whether a message names a time itself, so that the page need not say it once more.
+fn tells_when(message: &Message) -> bool {
+    message.args().any(|(_, arg)| matches!(arg, Arg::Duration(_) | Arg::Instant(_)))
 }
