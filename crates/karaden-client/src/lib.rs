@@ -1,1 +1,38 @@
-//! Typed async client of both Karaden SMS APIs that says not sent, refused or unknown
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod engine;
+mod error;
+mod invalid;
+mod options;
+mod outcome;
+mod phone;
+mod random;
+mod redact;
+mod refusal;
+mod retry;
+mod text;
+mod time;
+mod wire;
+
+pub mod push;
+pub mod sms;
+pub mod transport;
+
+pub use secrecy::SecretString;
+
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub use reqwest;
+
+pub use self::error::{Error, ErrorKind};
+pub use self::invalid::{Found, Invalid, Rule};
+pub use self::options::Options;
+pub use self::outcome::{
+    NotSent, Refusal, Resolution, ResolvePolicy, SendError, SendOutcome, UnknownSend,
+};
+pub use self::phone::PhoneNumber;
+pub use self::random::{FixedRandomness, Randomness, SystemRandomness};
+pub use self::refusal::RefusalReason;
+pub use self::retry::RetryPolicy;
+pub use self::transport::Transport;

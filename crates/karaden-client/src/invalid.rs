@@ -1,0 +1,149 @@
+//! What a local check says: which field, which rule, what class of value.
+
+use std::fmt;
+
+/// A value that a local check refused before anything went out.
+///
+/// It names the field, the rule and the class of the value found, never the value itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    field: &'static str,
+    rule: Rule,
+    found: Found,
+}
+
+impl Invalid {
+    pub(crate) const fn new(field: &'static str, rule: Rule, found: Found) -> Self {
+        Self { field, rule, found }
+    }
+
+    /// The field in Karaden's spelling, such as `to` or `scheduled_at`.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// The rule that the value breaks.
+    pub fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// What class of value was found.
+    pub fn found(&self) -> Found {
+        self.found
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}, found {}", self.field, self.rule, self.found)
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+/// The rules that are checked before the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rule {
+    /// Must be a Japanese mobile number.
+    MobileNumber,
+    /// Must not be empty.
+    NotEmpty,
+    /// Must not be longer than this many units.
+    AtMost(usize),
+    /// Must only use characters of the Basic Multilingual Plane: a handset may show others wrongly.
+    BasicPlane,
+    /// Must not contain control characters other than line breaks.
+    NoControl,
+    /// Must only use the characters that are safe in this field.
+    SafeCharacters,
+    /// Must be positive.
+    Positive,
+    /// Must lie in the future.
+    InFuture,
+    /// Must not lie in the future.
+    NotInFuture,
+    /// Must be at most 30 days ahead.
+    Within30Days,
+    /// Must be later than `scheduled_at`.
+    AfterScheduledAt,
+    /// Must fit the number of parts.
+    AtMostParts(usize),
+    /// Needs this version of the API or a later one.
+    NeedsVersion(&'static str),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MobileNumber => f.write_str("must be a Japanese mobile number"),
+            Self::NotEmpty => f.write_str("must not be empty"),
+            Self::AtMost(units) => write!(f, "must have at most {units} units"),
+            Self::BasicPlane => f.write_str("must stay within the Basic Multilingual Plane"),
+            Self::NoControl => f.write_str("must not contain control characters"),
+            Self::SafeCharacters => f.write_str("must only use safe characters"),
+            Self::Positive => f.write_str("must be positive"),
+            Self::InFuture => f.write_str("must lie in the future"),
+            Self::NotInFuture => f.write_str("must not lie in the future"),
+            Self::Within30Days => f.write_str("must be at most 30 days ahead"),
+            Self::AfterScheduledAt => f.write_str("must be later than `scheduled_at`"),
+            Self::AtMostParts(parts) => write!(f, "must fit into {parts} parts"),
+            Self::NeedsVersion(version) => write!(f, "needs API version {version} or later"),
+        }
+    }
+}
+
+/// The class of the value that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Found {
+    /// An empty text.
+    Empty,
+    /// A text of this many units.
+    Units(usize),
+    /// This many digits.
+    Digits(usize),
+    /// Digits of the right number but with a start that is not a mobile one.
+    OtherPrefix,
+    /// A character that does not belong there.
+    ForeignCharacter,
+    /// A character outside the Basic Multilingual Plane, such as an emoji.
+    SupplementaryCharacter,
+    /// A control character.
+    ControlCharacter,
+    /// An instant that has passed.
+    Past,
+    /// An instant ahead.
+    Future,
+    /// More than 30 days ahead.
+    TooFarAhead,
+    /// An instant before another one that it must follow.
+    TooEarly,
+    /// Zero or a negative number.
+    NotPositive,
+    /// More parts than this.
+    MoreParts,
+    /// An earlier version.
+    EarlierVersion,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("an empty text"),
+            Self::Units(units) => write!(f, "{units} units"),
+            Self::Digits(digits) => write!(f, "{digits} digits"),
+            Self::OtherPrefix => f.write_str("another prefix"),
+            Self::ForeignCharacter => f.write_str("another character"),
+            Self::SupplementaryCharacter => f.write_str("a character beyond it"),
+            Self::ControlCharacter => f.write_str("a control character"),
+            Self::Past => f.write_str("a past instant"),
+            Self::Future => f.write_str("a future instant"),
+            Self::TooFarAhead => f.write_str("a later instant"),
+            Self::TooEarly => f.write_str("an earlier instant"),
+            Self::NotPositive => f.write_str("zero or less"),
+            Self::MoreParts => f.write_str("more parts"),
+            Self::EarlierVersion => f.write_str("an earlier version"),
+        }
+    }
+}

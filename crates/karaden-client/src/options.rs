@@ -1,0 +1,154 @@
+//! The settings that both clients share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::random::{Randomness, SystemRandomness};
+use crate::retry::RetryPolicy;
+
+/// Limits and habits of a client. The same for both APIs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) total_timeout: Duration,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) max_download_bytes: usize,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) user_agent: String,
+    pub(crate) proxy: Option<ProxySettings>,
+    pub(crate) root_certificates: Vec<Vec<u8>>,
+    pub(crate) only_given_roots: bool,
+    pub(crate) pool_idle_timeout: Duration,
+    pub(crate) allow_http: bool,
+    pub(crate) randomness: Arc<dyn Randomness>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(3),
+            total_timeout: Duration::from_secs(10),
+            max_body_bytes: 64 * 1024,
+            max_download_bytes: 64 * 1024 * 1024,
+            retry: RetryPolicy::default(),
+            user_agent: concat!("karaden-client/", env!("CARGO_PKG_VERSION")).to_owned(),
+            proxy: None,
+            root_certificates: Vec::new(),
+            only_given_roots: false,
+            pool_idle_timeout: Duration::from_secs(20),
+            allow_http: false,
+            randomness: Arc::new(SystemRandomness),
+        }
+    }
+}
+
+impl Options {
+    /// The longest time to reach the server, TLS included. Default 3 s.
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The longest time for one request and its whole answer. Default 10 s.
+    #[must_use]
+    pub fn with_total_timeout(mut self, timeout: Duration) -> Self {
+        self.total_timeout = timeout;
+        self
+    }
+
+    /// The longest answer that is read, in bytes. Default 64 KiB.
+    ///
+    /// Pages of the message list have their own bound, eight times this one.
+    #[must_use]
+    pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
+        self.max_body_bytes = bytes;
+        self
+    }
+
+    /// The longest result file of a bulk send that is read, in bytes. Default 64 MiB.
+    #[must_use]
+    pub fn with_max_download_bytes(mut self, bytes: usize) -> Self {
+        self.max_download_bytes = bytes;
+        self
+    }
+
+    /// When to try again. See [`RetryPolicy`].
+    #[must_use]
+    pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Adds a product of yours to the `User-Agent`, as in `karaden-client/0.1.0 (+shop/2.3)`.
+    ///
+    /// Characters that do not belong into a header are dropped.
+    #[must_use]
+    pub fn with_user_agent_suffix(mut self, product: &str) -> Self {
+        let clean: String =
+            product.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '(' | ')')).collect();
+        self.user_agent = format!("{} (+{clean})", Self::default().user_agent);
+        self
+    }
+
+    /// Sends everything through this proxy, `http://host:port` or `https://host:port`.
+    ///
+    /// Without it no proxy is used, whatever the environment says. A user and password in the URL
+    /// are used for basic authentication and never shown.
+    #[must_use]
+    pub fn with_proxy(mut self, url: &str) -> Self {
+        self.proxy = Some(ProxySettings(url.to_owned()));
+        self
+    }
+
+    /// Trusts these certificates too: PEM, one or more in a text.
+    #[must_use]
+    pub fn with_root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Trusts only the given root certificates and not the system's.
+    #[must_use]
+    pub fn with_only_given_roots(mut self) -> Self {
+        self.only_given_roots = true;
+        self
+    }
+
+    /// How long an idle connection is kept for reuse. Default 20 s.
+    ///
+    /// Keep it below the server's own limit: a request written to a connection that the server is
+    /// just closing ends with an unknown outcome.
+    #[must_use]
+    pub fn with_pool_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.pool_idle_timeout = timeout;
+        self
+    }
+
+    /// Allows base URLs with `http:` on any host. On loopback they are always allowed.
+    ///
+    /// Dangerous: tokens, numbers and texts then cross the network in the clear.
+    #[must_use]
+    pub fn dangerous_allow_http(mut self) -> Self {
+        self.allow_http = true;
+        self
+    }
+
+    /// The randomness of waits. Default: the operating system's.
+    #[must_use]
+    pub fn with_randomness(mut self, randomness: impl Randomness) -> Self {
+        self.randomness = Arc::new(randomness);
+        self
+    }
+}
+
+/// A proxy URL, whose user and password are not shown.
+#[derive(Clone)]
+pub(crate) struct ProxySettings(pub(crate) String);
+
+impl std::fmt::Debug for ProxySettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("<proxy>")
+    }
+}

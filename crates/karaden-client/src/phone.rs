@@ -1,0 +1,170 @@
+//! The number a message goes to.
+
+use std::fmt;
+
+use crate::invalid::{Found, Invalid, Rule};
+use crate::redact;
+
+/// A Japanese mobile number in the form that both APIs take: 11 digits, starting with 0.
+///
+/// Accepted spellings: hyphens, spaces, dots and brackets anywhere, full-width digits, and `+81`
+/// or `0081` for the leading 0. `Debug` shows the last four digits only.
+///
+/// ```
+/// use karaden_client::PhoneNumber;
+///
+/// let number = PhoneNumber::new("+81 90-1234-5678")?;
+/// assert_eq!(number.expose_digits(), "09012345678");
+/// assert_eq!(number.masked(), "*******5678");
+/// assert_eq!(PhoneNumber::new("０９０ー１２３４ー５６７８")?, number);
+/// # Ok::<(), karaden_client::Invalid>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PhoneNumber(String);
+
+/// The beginnings of Japanese mobile numbers.
+const MOBILE: [&str; 4] = ["060", "070", "080", "090"];
+
+impl PhoneNumber {
+    /// A mobile number: 060, 070, 080 or 090 and eight more digits.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::MobileNumber`] on field `to` for anything else.
+    pub fn new(number: &str) -> Result<Self, Invalid> {
+        Self::with_prefixes(number, &MOBILE)
+    }
+
+    /// A number of 11 digits that begins with one of `prefixes`, for contracts that reach others.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::MobileNumber`] on field `to` for anything else.
+    pub fn with_prefixes(number: &str, prefixes: &[&str]) -> Result<Self, Invalid> {
+        let refuse = |found| Invalid::new("to", Rule::MobileNumber, found);
+        let digits = national_digits(number).map_err(refuse)?;
+        if digits.len() != 11 {
+            let found = if digits.is_empty() { Found::Empty } else { Found::Digits(digits.len()) };
+            return Err(refuse(found));
+        }
+        if !prefixes.iter().any(|prefix| digits.starts_with(prefix)) {
+            return Err(refuse(Found::OtherPrefix));
+        }
+        Ok(Self(digits))
+    }
+
+    /// The 11 digits. Personal data: not for logs.
+    pub fn expose_digits(&self) -> &str {
+        &self.0
+    }
+
+    /// The number with all but the last four digits hidden, for logs and screens.
+    pub fn masked(&self) -> String {
+        redact::phone(&self.0)
+    }
+}
+
+impl fmt::Debug for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PhoneNumber({})", self.masked())
+    }
+}
+
+/// The digits of a number with its country code replaced by 0.
+fn national_digits(number: &str) -> Result<String, Found> {
+    let mut digits = String::with_capacity(16);
+    let mut international = false;
+    for c in number.trim().chars() {
+        match c {
+            '0'..='9' => digits.push(c),
+            '０'..='９' => digits.push(char::from(b'0' + full_width_digit(c))),
+            '+' | '＋' if digits.is_empty() && !international => international = true,
+            ' ' | '\u{3000}' | '-' | '.' | '(' | ')' | '（' | '）' | 'ー' | '－' | '‐' | '‑'
+            | '–' | '−' | '—' => {}
+            _ => return Err(Found::ForeignCharacter),
+        }
+        if digits.len() > 20 {
+            return Err(Found::Digits(digits.len()));
+        }
+    }
+    let country = if international { "81" } else { "0081" };
+    match digits.strip_prefix(country) {
+        // Some write the trunk 0 as well: +81 (0)90 …
+        Some(rest) => Ok(format!("0{}", rest.strip_prefix('0').unwrap_or(rest))),
+        None if international => Err(Found::OtherPrefix),
+        None => Ok(digits),
+    }
+}
+
+/// The value of a full-width digit.
+fn full_width_digit(c: char) -> u8 {
+    u8::try_from(u32::from(c) - u32::from('０')).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_number() {
+        for spelling in [
+            "09012345678",
+            "090-1234-5678",
+            " 090 1234 5678 ",
+            "+819012345678",
+            "+81-90-1234-5678",
+            "+81 (0)90 1234 5678",
+            "0081 90 1234 5678",
+            "０９０１２３４５６７８",
+            "（090）1234ー5678",
+        ] {
+            assert_eq!(PhoneNumber::new(spelling).expect(spelling).expose_digits(), "09012345678");
+        }
+    }
+
+    #[test]
+    fn others_are_refused_with_the_reason() {
+        let rows = [
+            ("", Found::Empty),
+            ("0901234567", Found::Digits(10)),
+            ("090123456789", Found::Digits(12)),
+            ("03012345678", Found::OtherPrefix),
+            ("05012345678", Found::OtherPrefix),
+            ("02012345678", Found::OtherPrefix),
+            ("+15551234567", Found::OtherPrefix),
+            ("0901234567a", Found::ForeignCharacter),
+            ("090+12345678", Found::ForeignCharacter),
+            ("++819012345678", Found::ForeignCharacter),
+            ("090１２３４５６７٨", Found::ForeignCharacter),
+        ];
+        for (number, found) in rows {
+            let invalid = PhoneNumber::new(number).expect_err(number);
+            assert_eq!((invalid.field(), invalid.found()), ("to", found), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_contract_may_allow_other_prefixes() {
+        assert!(PhoneNumber::with_prefixes("020-1234-5678", &["020"]).is_ok());
+        assert!(PhoneNumber::with_prefixes("090-1234-5678", &["020"]).is_err());
+    }
+
+    #[test]
+    fn debug_and_errors_hide_the_number() {
+        let shown = format!("{:?}", PhoneNumber::new("09012345678"));
+        assert!(!shown.contains("0901234"), "{shown}");
+        let shown = format!("{:?} {0}", PhoneNumber::new("0901234567x").expect_err("letter"));
+        assert!(!shown.contains("1234"), "{shown}");
+    }
+
+    proptest! {
+        #[test]
+        fn normalising_twice_changes_nothing(text in "[+0-9０-９ ーa-]{0,24}") {
+            if let Ok(number) = PhoneNumber::new(&text) {
+                prop_assert_eq!(PhoneNumber::new(number.expose_digits()), Ok(number));
+            }
+        }
+    }
+}

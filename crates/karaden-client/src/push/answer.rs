@@ -1,0 +1,92 @@
+//! Judging the answers of 空電プッシュ: a JSON `status` code, whatever the HTTP status.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine;
+use crate::error::{Effect, Error, ErrorKind};
+use crate::refusal::RefusalReason;
+use crate::transport::Response;
+use crate::wire;
+
+#[derive(Deserialize)]
+struct Status {
+    #[serde(default, deserialize_with = "wire::number")]
+    status: Option<i64>,
+}
+
+/// The code of a call that was carried out.
+const OK: i64 = 100;
+/// The send list was changed, but some of its rows were not.
+pub(super) const PARTLY: i64 = 900;
+
+/// Reads an answer with status 100 into `T`.
+pub(super) fn success<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
+    success_with(response, &[OK])
+}
+
+/// Reads an answer with one of these statuses into `T`.
+pub(super) fn success_with<T: DeserializeOwned>(
+    response: &Response,
+    good: &[i64],
+) -> Result<T, Error> {
+    let code = match wire::json::<Status>(response.body()) {
+        Some(Status { status: Some(code) }) => code,
+        _ if response.status() == 200 => return Err(unreadable(response)),
+        _ => return Err(engine::by_status(response)),
+    };
+    if good.contains(&code) {
+        wire::json(response.body()).ok_or_else(|| unreadable(response))
+    } else {
+        Err(failure(code, response))
+    }
+}
+
+/// An answer that is not what the API promises.
+pub(super) fn unreadable(response: &Response) -> Error {
+    Error::new(ErrorKind::Decode, Effect::Unknown)
+        .with_status(response.status())
+        .with_phrase("the answer is not the JSON object that the API promises")
+}
+
+#[derive(Deserialize)]
+struct Id {
+    #[serde(default, rename = "messageId", deserialize_with = "wire::text")]
+    message_id: Option<String>,
+}
+
+/// The error for a status code that is no success.
+///
+/// 2xx and 3xx are refusals of the request, of which some are known. Every other code, and a
+/// refusal that comes with a message id, leaves open what was done.
+fn failure(code: i64, response: &Response) -> Error {
+    use ErrorKind as Kind;
+    use RefusalReason as Why;
+    let has_id = wire::json::<Id>(response.body())
+        .and_then(|id| id.message_id)
+        .is_some_and(|id| !id.trim().is_empty());
+    let word = code.to_string();
+    let (kind, reason) = match code {
+        201 => (Kind::Unauthenticated, Why::Unauthenticated),
+        202 => (Kind::Refused, Why::InvalidNumber),
+        203 => (Kind::Refused, Why::Restricted),
+        205 => (Kind::Refused, Why::InvalidTrackingCode),
+        206 => (Kind::NotFound, Why::InvalidMessageId),
+        209 => (Kind::Forbidden, Why::SplitNotEnabled),
+        301 => (Kind::Refused, Why::InvalidText),
+        200..=399 => (Kind::Refused, Why::Other(Some(word.clone()))),
+        999 => return unknown(Kind::Server, response).with_code(&word),
+        _ => return unknown(Kind::Decode, response).with_code(&word),
+    };
+    if has_id {
+        return unknown(Kind::Decode, response).with_code(&word);
+    }
+    Error::new(kind, Effect::None)
+        .with_status(response.status())
+        .with_code(&word)
+        .with_refusal(reason)
+}
+
+fn unknown(kind: ErrorKind, response: &Response) -> Error {
+    Error::new(kind, Effect::Unknown).with_status(response.status())
+}

@@ -1,0 +1,301 @@
+//! The client of 空電プッシュ v2.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::answer;
+use super::delivery::{Delivery, MessageId, Tracked, WireDelivery};
+use super::new_message::{NewMessage, TrackingCode};
+use super::{Resolution, SendError, SendOutcome, UnknownSend};
+use crate::engine::{self, Engine, Operation, Safety};
+use crate::error::{Effect, Error, ErrorKind};
+use crate::options::Options;
+use crate::outcome::{self, ResolvePolicy};
+use crate::time;
+use crate::transport::{Response, Transport};
+use crate::wire;
+
+/// The most pages read for one tracking code.
+const MAX_PAGES: usize = 100;
+/// How far around `now` a message is looked for.
+const LOOK_AROUND: Duration = Duration::from_secs(24 * 60 * 60);
+
+const fn operation(name: &'static str, safety: Safety) -> Operation {
+    Operation { api: "push", name, safety }
+}
+
+/// A client of 空電プッシュ v2. Cheap to clone; clones share their connections.
+///
+/// Needs a Tokio runtime with its timer.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    base: Url,
+    token: SecretString,
+    security_code: SecretString,
+}
+
+/// A message that 空電プッシュ accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Accepted {
+    /// The id, one for all parts.
+    pub message_id: MessageId,
+}
+
+impl Client {
+    /// Starts a client for this base URL (it differs between contracts, and ends in `/v2/`),
+    /// access key and security code.
+    pub fn builder(
+        base_url: impl Into<String>,
+        token: impl Into<SecretString>,
+        security_code: impl Into<SecretString>,
+    ) -> ClientBuilder {
+        ClientBuilder {
+            base_url: base_url.into(),
+            token: token.into(),
+            security_code: security_code.into(),
+            options: Options::default(),
+            transport: None,
+        }
+    }
+
+    /// Sends one message: `karadenqueue`, or `sepakaradenqueue` for a
+    /// [long one](NewMessage::long).
+    ///
+    /// Tried again only where the message surely did not arrive: no connection, or HTTP 429.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::NotSent`](crate::SendError::NotSent) gives the message back.
+    /// [`SendError::Unknown`](crate::SendError::Unknown) keeps it: [resolve](UnknownSend::resolve)
+    /// it, never build the same message again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the outcome unknown; a unique tracking code finds it later with
+    /// [`find_by_tracking_code`](Self::find_by_tracking_code).
+    pub async fn send(&self, message: NewMessage) -> Result<SendOutcome, SendError> {
+        let (path, name) = if message.is_long() {
+            ("sepakaradenqueue.json", "send_long")
+        } else {
+            ("karadenqueue.json", "send")
+        };
+        let mut form = self.credentials(String::with_capacity(1024));
+        message.append_to(&mut form);
+        form.append_pair("format", "json");
+        let request = self.inner.engine.post_form(self.url(path), form.finish());
+        let result =
+            self.inner.engine.call(operation(name, Safety::Write), request, accepted).await;
+        outcome::conclude(result, message)
+    }
+
+    /// Asks what became of a message (`karadeninquiry`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an unknown id, otherwise as for every call.
+    pub async fn inquire(&self, id: &MessageId) -> Result<Delivery, Error> {
+        let mut query = self.credentials(String::new());
+        query.append_pair("messageId", id.as_str()).append_pair("format", "json");
+        let mut url = self.url("karadeninquiry.json");
+        url.set_query(Some(&query.finish()));
+        let request = self.inner.engine.get(url);
+        let judge = |response: &Response| {
+            answer::success::<WireDelivery>(response).map(WireDelivery::into_delivery)
+        };
+        self.inner.engine.call(operation("inquire", Safety::Read), request, judge).await
+    }
+
+    /// All messages with this tracking code that were sent between two instants, whole minutes in
+    /// Japan (`karadeninquiry_tr`, all of its pages).
+    ///
+    /// # Errors
+    ///
+    /// As for every call; [`ErrorKind::TooLarge`] after 100 pages; [`ErrorKind::Decode`] if the
+    /// server announces records that it does not deliver.
+    pub async fn find_by_tracking_code(
+        &self,
+        code: &TrackingCode,
+        from: SystemTime,
+        to: SystemTime,
+    ) -> Result<Vec<Tracked>, Error> {
+        let mut found = Vec::new();
+        let mut start = 1;
+        for _ in 0..MAX_PAGES {
+            let page = self.tracked_page(code, from, to, start).await?;
+            let got = page.list.len();
+            found.extend(page.list.into_iter().filter_map(WireDelivery::into_tracked));
+            start += got;
+            let more = page.maxrecord.unwrap_or(0) >= i64::try_from(start).unwrap_or(i64::MAX);
+            match (more, got) {
+                (false, _) => return Ok(found),
+                // Records that do not come: their absence would be taken for "not sent".
+                (true, 0) => return Err(Error::new(ErrorKind::Decode, Effect::None)),
+                (true, _) => {}
+            }
+        }
+        Err(Error::new(ErrorKind::TooLarge, Effect::None))
+    }
+
+    async fn tracked_page(
+        &self,
+        code: &TrackingCode,
+        from: SystemTime,
+        to: SystemTime,
+        start: usize,
+    ) -> Result<WireTracked, Error> {
+        let minute =
+            |at| time::minute(at).ok_or_else(|| Error::config("an instant is out of range"));
+        let mut query = self.credentials(String::new());
+        query
+            .append_pair("TrackingCode", code.as_str())
+            .append_pair("Startcount", &start.to_string())
+            .append_pair("Startdate", &minute(from)?)
+            .append_pair("Enddate", &minute(to)?)
+            .append_pair("format", "json");
+        let mut url = self.url("karadeninquiry_tr.json");
+        url.set_query(Some(&query.finish()));
+        let mut request = self.inner.engine.get(url);
+        request.max_body_bytes = request.max_body_bytes.saturating_mul(8);
+        let operation = operation("find_by_tracking_code", Safety::Read);
+        self.inner.engine.call(operation, request, answer::success).await
+    }
+
+    fn credentials(&self, buffer: String) -> Serializer<'static, String> {
+        let mut form = Serializer::new(buffer);
+        form.append_pair("Token", self.inner.token.expose_secret())
+            .append_pair("SecurityCode", self.inner.security_code.expose_secret());
+        form
+    }
+
+    fn url(&self, operation: &str) -> Url {
+        let mut url = self.inner.base.clone();
+        let path = format!("{}{operation}", url.path());
+        url.set_path(&path);
+        url
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("push::Client")
+            .field("host", &self.inner.base.host_str())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct WireQueued {
+    #[serde(default, rename = "messageId", deserialize_with = "wire::text")]
+    message_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireTracked {
+    #[serde(default, deserialize_with = "wire::number")]
+    maxrecord: Option<i64>,
+    #[serde(default, deserialize_with = "null_as_empty")]
+    list: Vec<WireDelivery>,
+}
+
+fn null_as_empty<'de, D: serde::Deserializer<'de>>(
+    input: D,
+) -> Result<Vec<WireDelivery>, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
+}
+
+fn accepted(response: &Response) -> Result<Accepted, Error> {
+    let queued: WireQueued = answer::success(response)?;
+    let message_id = queued.message_id.as_deref().and_then(MessageId::new);
+    Ok(Accepted { message_id: message_id.ok_or_else(|| answer::unreadable(response))? })
+}
+
+impl UnknownSend {
+    /// Looks the message up by its tracking code, in the day before and after `now`, until it is
+    /// found, surely absent, or the policy gives up.
+    ///
+    /// Without a [unique](TrackingCode::unique) tracking code nothing can be looked up, and the
+    /// outcome stays unknown at once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the message too; the code finds it later with
+    /// [`Client::find_by_tracking_code`].
+    pub async fn resolve(
+        self,
+        client: &Client,
+        policy: &ResolvePolicy,
+        now: SystemTime,
+    ) -> Resolution {
+        let Some(code) = self.message().tracking_code().filter(|code| code.is_unique()).cloned()
+        else {
+            let why = Error::new(ErrorKind::GaveUp, Effect::None)
+                .with_phrase("the message has no unique tracking code");
+            return Resolution::Unknown(self.with_look_up_error(why));
+        };
+        let from = now.checked_sub(LOOK_AROUND).unwrap_or(now);
+        let to = now.checked_add(LOOK_AROUND).unwrap_or(now);
+        outcome::resolve(self, policy, || async {
+            let found = client.find_by_tracking_code(&code, from, to).await?;
+            Ok(found.into_iter().next().map(|t| Accepted { message_id: t.message_id }))
+        })
+        .await
+    }
+}
+
+/// Builds a [`Client`].
+#[must_use = "call `build`"]
+pub struct ClientBuilder {
+    base_url: String,
+    token: SecretString,
+    security_code: SecretString,
+    options: Options,
+    transport: Option<Arc<dyn Transport>>,
+}
+
+impl ClientBuilder {
+    /// Time-outs, bounds, retries, proxy, certificates.
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Another transport: shared with another client, wrapped, or scripted for a test.
+    pub fn with_transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for an unusable URL, proxy or certificate, or empty credentials.
+    pub fn build(self) -> Result<Client, Error> {
+        let base = engine::base_url(&self.base_url, self.options.allow_http)?;
+        if self.token.expose_secret().is_empty() || self.security_code.expose_secret().is_empty() {
+            return Err(Error::config("the token and the security code must not be empty"));
+        }
+        let engine = Engine::new(self.transport, self.options, HeaderMap::new())?;
+        let (token, security_code) = (self.token, self.security_code);
+        Ok(Client { inner: Arc::new(Inner { engine, base, token, security_code }) })
+    }
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("push::ClientBuilder").finish_non_exhaustive()
+    }
+}

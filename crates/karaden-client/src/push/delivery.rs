@@ -1,0 +1,218 @@
+//! What 空電プッシュ says of a message.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use crate::time;
+use crate::wire::{self, open_enum};
+
+/// The id of a message. Not secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// An id as it came from Karaden: 1 to 128 printable ASCII characters without spaces.
+    ///
+    /// `None` for anything else.
+    pub fn new(id: &str) -> Option<Self> {
+        let id = id.trim();
+        let good = (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
+        good.then(|| Self(id.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+open_enum! {
+    /// The state between the service and the carrier (`messagestatus`).
+    MessageStatus {
+        /// Accepted, not sent yet.
+        Accepted = "0",
+        /// Sent to the carrier; [`ResultStatus`] says more.
+        Sent = "1",
+        /// Sending failed; surely not delivered.
+        Error = "2",
+        /// Blocked by the number-history check: the number changed hands since the consent.
+        NumberChangedHands = "3",
+        /// Unknown; it may have reached the user.
+        Unknown = "9",
+    }
+}
+
+open_enum! {
+    /// The state between the carrier and the handset (`resultstatus`).
+    ResultStatus {
+        /// No result yet.
+        None = "0",
+        /// It arrived.
+        Received = "1",
+        /// The handset is off or out of range; it may still arrive.
+        OutOfRange = "2",
+        /// It could not be delivered.
+        Error = "3",
+        /// Unknown. The code differs between contracts.
+        Unknown = "4" | "99",
+    }
+}
+
+open_enum! {
+    /// The carrier of the number (`carrier`).
+    Carrier {
+        /// NTT docomo.
+        Docomo = "1",
+        /// SoftBank.
+        Softbank = "2",
+        /// au.
+        Au = "3",
+        /// The optional carrier of the contract.
+        Option = "4",
+        /// Being determined.
+        Checking = "5",
+    }
+}
+
+/// What became of a message. `Debug` hides the text.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Delivery {
+    /// Between the service and the carrier.
+    pub message_status: Option<MessageStatus>,
+    /// Between the carrier and the handset.
+    pub result_status: Option<ResultStatus>,
+    /// The carrier; absent now and then while the message is processed.
+    pub carrier: Option<Carrier>,
+    /// When it was sent.
+    pub sent_at: Option<SystemTime>,
+    /// How often the short URLs in it were opened.
+    pub clicks: Option<i64>,
+    /// The text as sent, after URLs were shortened. Personal data.
+    pub text: Option<String>,
+}
+
+impl Delivery {
+    /// Whether nothing more will change.
+    ///
+    /// *Out of range* counts as open: the carrier tries again for a while.
+    pub fn is_final(&self) -> bool {
+        match &self.message_status {
+            Some(
+                MessageStatus::Error | MessageStatus::NumberChangedHands | MessageStatus::Unknown,
+            ) => true,
+            Some(MessageStatus::Accepted) => false,
+            _ => matches!(
+                self.result_status,
+                Some(ResultStatus::Received | ResultStatus::Error | ResultStatus::Unknown)
+            ),
+        }
+    }
+
+    /// Whether the message arrived at the handset.
+    pub fn is_received(&self) -> bool {
+        self.result_status == Some(ResultStatus::Received)
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("message_status", &self.message_status)
+            .field("result_status", &self.result_status)
+            .field("carrier", &self.carrier)
+            .field("sent_at", &self.sent_at)
+            .field("clicks", &self.clicks)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One message found by its tracking code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tracked {
+    /// The id.
+    pub message_id: MessageId,
+    /// What became of it.
+    pub delivery: Delivery,
+}
+
+/// The same on the wire; also the elements of the list by tracking code.
+#[derive(Deserialize)]
+pub(super) struct WireDelivery {
+    #[serde(default, rename = "messageId", deserialize_with = "wire::text")]
+    message_id: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    messagestatus: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    resultstatus: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    senddate: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    carrier: Option<String>,
+    #[serde(default, deserialize_with = "wire::number")]
+    click: Option<i64>,
+    #[serde(default, rename = "docomoMessage", deserialize_with = "wire::text")]
+    docomo: Option<String>,
+    #[serde(default, rename = "softbankMessage", deserialize_with = "wire::text")]
+    softbank: Option<String>,
+    #[serde(default, rename = "auMessage", deserialize_with = "wire::text")]
+    au: Option<String>,
+    #[serde(default, rename = "optionMessage", deserialize_with = "wire::text")]
+    option: Option<String>,
+    #[serde(default, rename = "rakutenMessage", deserialize_with = "wire::text")]
+    rakuten: Option<String>,
+}
+
+/// A code without the spaces and leading zeros that could hide what it is; empty is absent.
+fn code(text: Option<&String>) -> Option<&str> {
+    let text = text?.trim();
+    let short = text.trim_start_matches('0');
+    match (text.is_empty(), short.is_empty()) {
+        (true, _) => None,
+        (false, true) => Some("0"),
+        (false, false) => Some(short),
+    }
+}
+
+impl WireDelivery {
+    pub(super) fn into_delivery(self) -> Delivery {
+        let carrier = code(self.carrier.as_ref()).map(Carrier::from);
+        Delivery {
+            message_status: code(self.messagestatus.as_ref()).map(MessageStatus::from),
+            result_status: code(self.resultstatus.as_ref()).map(ResultStatus::from),
+            sent_at: self.senddate.as_deref().and_then(time::parse_japanese),
+            clicks: self.click,
+            text: self.text_for(carrier.as_ref()),
+            carrier,
+        }
+    }
+
+    pub(super) fn into_tracked(self) -> Option<Tracked> {
+        let message_id = MessageId::new(self.message_id.as_deref()?)?;
+        Some(Tracked { message_id, delivery: self.into_delivery() })
+    }
+
+    /// The text of the carrier, or else any that there is.
+    fn text_for(&self, carrier: Option<&Carrier>) -> Option<String> {
+        let own = match carrier {
+            Some(Carrier::Docomo) => &self.docomo,
+            Some(Carrier::Softbank) => &self.softbank,
+            Some(Carrier::Au) => &self.au,
+            _ => &self.option,
+        };
+        [own, &self.docomo, &self.softbank, &self.au, &self.option, &self.rakuten]
+            .into_iter()
+            .flatten()
+            .find(|text| !text.is_empty())
+            .cloned()
+    }
+}

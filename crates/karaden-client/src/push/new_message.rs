@@ -1,0 +1,373 @@
+//! A message to be sent, checked while it is put together.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use crate::invalid::{Found, Invalid, Rule};
+use crate::phone::PhoneNumber;
+use crate::text::{self, TextRule};
+use crate::time;
+
+/// The longest single text, and the longest part of a long one.
+pub(super) const PART_UNITS: usize = 70;
+/// The most parts of a long text.
+pub(super) const MAX_PARTS: usize = 10;
+/// A line break counts as two: the service may turn it into CR LF.
+pub(super) const LINE_BREAK_UNITS: usize = 2;
+
+/// The caller's label of a message, by which it can be looked up.
+///
+/// Not secret, but stored by Karaden: put nothing into it that tells who the user is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TrackingCode {
+    code: String,
+    is_unique: bool,
+}
+
+impl TrackingCode {
+    /// A code that no other message of these days carries: 1 to 32 ASCII letters or digits.
+    ///
+    /// With it an unknown outcome can be resolved. Eight digits are the only form seen in public;
+    /// a contract that refuses others answers [`InvalidTrackingCode`].
+    ///
+    /// [`InvalidTrackingCode`]: crate::RefusalReason::InvalidTrackingCode
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::NotEmpty`], [`Rule::AtMost`] or [`Rule::SafeCharacters`] on field `TrackingCode`.
+    pub fn unique(code: &str) -> Result<Self, Invalid> {
+        Ok(Self { code: checked(code)?, is_unique: true })
+    }
+
+    /// A label that many messages share, such as a campaign or a day. It resolves nothing.
+    ///
+    /// # Errors
+    ///
+    /// As for [`unique`](Self::unique).
+    pub fn label(code: &str) -> Result<Self, Invalid> {
+        Ok(Self { code: checked(code)?, is_unique: false })
+    }
+
+    /// A unique code of 16 digits from 64 random bits.
+    pub fn from_random(random: [u8; 8]) -> Self {
+        let number = u64::from_be_bytes(random) % 10_000_000_000_000_000;
+        Self { code: format!("{number:016}"), is_unique: true }
+    }
+
+    /// The code as text.
+    pub fn as_str(&self) -> &str {
+        &self.code
+    }
+
+    /// Whether it was given as unique.
+    pub fn is_unique(&self) -> bool {
+        self.is_unique
+    }
+}
+
+fn checked(code: &str) -> Result<String, Invalid> {
+    let refuse = |rule, found| Err(Invalid::new("TrackingCode", rule, found));
+    match code.len() {
+        0 => refuse(Rule::NotEmpty, Found::Empty),
+        length if length > 32 => refuse(Rule::AtMost(32), Found::Units(length)),
+        _ if !code.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+            refuse(Rule::SafeCharacters, Found::ForeignCharacter)
+        }
+        _ => Ok(code.to_owned()),
+    }
+}
+
+/// The text for each carrier.
+///
+/// ```
+/// use karaden_client::push::CarrierTexts;
+///
+/// let texts = CarrierTexts::same("確認コード 123456").with_au("確認 123456").with_rakuten_field();
+/// # let _ = texts;
+/// ```
+#[derive(Clone)]
+pub struct CarrierTexts {
+    docomo: String,
+    softbank: String,
+    au: String,
+    option: String,
+    rakuten: Option<String>,
+}
+
+impl CarrierTexts {
+    /// The same text for docomo, SoftBank, au and the optional carrier.
+    pub fn same(text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self {
+            docomo: text.clone(),
+            softbank: text.clone(),
+            au: text.clone(),
+            option: text,
+            rakuten: None,
+        }
+    }
+
+    /// Another text for docomo.
+    #[must_use]
+    pub fn with_docomo(mut self, text: impl Into<String>) -> Self {
+        self.docomo = text.into();
+        self
+    }
+
+    /// Another text for SoftBank.
+    #[must_use]
+    pub fn with_softbank(mut self, text: impl Into<String>) -> Self {
+        self.softbank = text.into();
+        self
+    }
+
+    /// Another text for au.
+    #[must_use]
+    pub fn with_au(mut self, text: impl Into<String>) -> Self {
+        self.au = text.into();
+        self
+    }
+
+    /// Another text for the optional carrier.
+    #[must_use]
+    pub fn with_option(mut self, text: impl Into<String>) -> Self {
+        self.option = text.into();
+        self
+    }
+
+    /// Another text for Rakuten Mobile, sent in the field `RakutenMessage`.
+    ///
+    /// That field is inferred, so it is left out unless asked for.
+    #[must_use]
+    pub fn with_rakuten(mut self, text: impl Into<String>) -> Self {
+        self.rakuten = Some(text.into());
+        self
+    }
+
+    /// Sends the docomo text in the field `RakutenMessage` too.
+    ///
+    /// Try this if a valid text is refused as [`InvalidText`](crate::RefusalReason::InvalidText).
+    #[must_use]
+    pub fn with_rakuten_field(self) -> Self {
+        let text = self.docomo.clone();
+        self.with_rakuten(text)
+    }
+
+    fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("DocomoMessage", Some(self.docomo.as_str())),
+            ("SoftbankMessage", Some(self.softbank.as_str())),
+            ("AuMessage", Some(self.au.as_str())),
+            ("OptionMessage", Some(self.option.as_str())),
+            ("RakutenMessage", self.rakuten.as_deref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, text)| Some((name, text?)))
+    }
+
+    fn map(self, change: impl Fn(String) -> String) -> Self {
+        Self {
+            docomo: change(self.docomo),
+            softbank: change(self.softbank),
+            au: change(self.au),
+            option: change(self.option),
+            rakuten: self.rakuten.map(change),
+        }
+    }
+}
+
+impl fmt::Debug for CarrierTexts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CarrierTexts").finish_non_exhaustive()
+    }
+}
+
+/// A message to be sent through 空電プッシュ.
+///
+/// It is not `Clone`: sending consumes it, and it comes back only when it surely was not sent.
+/// `Debug` hides number and text.
+pub struct NewMessage {
+    to: PhoneNumber,
+    text: Text,
+    tracking_code: Option<TrackingCode>,
+    short_urls: Option<bool>,
+    permit_date: Option<String>,
+}
+
+enum Text {
+    Single(CarrierTexts),
+    Parts(Vec<String>),
+}
+
+impl NewMessage {
+    /// One text of at most 70 UTF-16 units for every carrier; a line break counts as two.
+    ///
+    /// # Errors
+    ///
+    /// On field `message`: [`Rule::NotEmpty`], [`Rule::AtMost`], [`Rule::NoControl`],
+    /// [`Rule::BasicPlane`].
+    pub fn new(to: PhoneNumber, text: impl Into<String>) -> Result<Self, Invalid> {
+        Self::per_carrier(to, CarrierTexts::same(text))
+    }
+
+    /// A text for each carrier, each of at most 70 units.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new); the field is the carrier's, such as `AuMessage`.
+    pub fn per_carrier(to: PhoneNumber, texts: CarrierTexts) -> Result<Self, Invalid> {
+        Self::per_carrier_up_to(to, texts, PART_UNITS)
+    }
+
+    /// The same with another limit in units, for a contract that allows longer single texts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`per_carrier`](Self::per_carrier).
+    pub fn per_carrier_up_to(
+        to: PhoneNumber,
+        texts: CarrierTexts,
+        max_units: usize,
+    ) -> Result<Self, Invalid> {
+        let texts = texts.map(text::with_plain_line_breaks);
+        for (field, text) in texts.fields() {
+            let rule = TextRule { field, max_units, line_break_units: LINE_BREAK_UNITS };
+            text::check(text, rule)?;
+        }
+        Ok(Self::with_text(to, Text::Single(texts)))
+    }
+
+    /// A long text in up to ten parts of 70 units (長文分割送信), cut where it reads best.
+    ///
+    /// Parts end after a line break, a sentence, a comma or a space where one is near the limit;
+    /// they never cut through a character with its combining marks, and together they are the
+    /// text, unchanged.
+    ///
+    /// # Errors
+    ///
+    /// On field `message`: [`Rule::NotEmpty`], [`Rule::NoControl`], [`Rule::BasicPlane`],
+    /// [`Rule::AtMostParts`].
+    pub fn long(to: PhoneNumber, text: impl Into<String>) -> Result<Self, Invalid> {
+        let text = text::with_plain_line_breaks(text.into());
+        let rule = TextRule {
+            field: "message",
+            max_units: usize::MAX,
+            line_break_units: LINE_BREAK_UNITS,
+        };
+        text::check(&text, rule)?;
+        let parts = text::split(&text, PART_UNITS, LINE_BREAK_UNITS);
+        if parts.len() > MAX_PARTS {
+            return Err(Invalid::new("message", Rule::AtMostParts(MAX_PARTS), Found::MoreParts));
+        }
+        Ok(Self::with_text(to, Text::Parts(parts)))
+    }
+
+    fn with_text(to: PhoneNumber, text: Text) -> Self {
+        Self { to, text, tracking_code: None, short_urls: None, permit_date: None }
+    }
+
+    /// Adds the label by which the message can be looked up.
+    #[must_use]
+    pub fn with_tracking_code(mut self, code: TrackingCode) -> Self {
+        self.tracking_code = Some(code);
+        self
+    }
+
+    /// Takes the label away, for a contract that refuses it.
+    #[must_use]
+    pub fn without_tracking_code(mut self) -> Self {
+        self.tracking_code = None;
+        self
+    }
+
+    /// Replaces the URLs in the text by short ones. Not for one-time codes.
+    #[must_use]
+    pub fn with_short_urls(mut self) -> Self {
+        self.short_urls = Some(true);
+        self
+    }
+
+    /// Leaves the URLs in the text as they are.
+    #[must_use]
+    pub fn without_short_urls(mut self) -> Self {
+        self.short_urls = Some(false);
+        self
+    }
+
+    /// Has the number's history checked: it is not sent if the number changed hands since
+    /// `consented_at`, the instant at which its owner agreed. The day counts in Japan.
+    ///
+    /// The refusal comes later, as
+    /// [`MessageStatus::NumberChangedHands`](super::MessageStatus::NumberChangedHands).
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::NotInFuture`] on field `PermitDate` if `consented_at` is after `now`.
+    pub fn with_permit_date(
+        mut self,
+        consented_at: SystemTime,
+        now: SystemTime,
+    ) -> Result<Self, Invalid> {
+        let day = time::day(consented_at).filter(|_| consented_at <= now);
+        let refuse = || Invalid::new("PermitDate", Rule::NotInFuture, Found::Future);
+        self.permit_date = Some(day.ok_or_else(refuse)?);
+        Ok(self)
+    }
+
+    /// The number it goes to.
+    pub fn to(&self) -> &PhoneNumber {
+        &self.to
+    }
+
+    /// The label.
+    pub fn tracking_code(&self) -> Option<&TrackingCode> {
+        self.tracking_code.as_ref()
+    }
+
+    /// How many parts it is sent in.
+    pub fn parts(&self) -> usize {
+        match &self.text {
+            Text::Single(_) => 1,
+            Text::Parts(parts) => parts.len(),
+        }
+    }
+
+    /// Whether it goes to the operation for long texts.
+    pub(super) fn is_long(&self) -> bool {
+        matches!(self.text, Text::Parts(_))
+    }
+
+    /// Everything but the credentials.
+    pub(super) fn append_to(&self, form: &mut url::form_urlencoded::Serializer<'_, String>) {
+        form.append_pair("To", self.to.expose_digits());
+        match &self.text {
+            Text::Single(texts) => {
+                form.extend_pairs(texts.fields());
+            }
+            Text::Parts(parts) => {
+                for (at, part) in parts.iter().enumerate() {
+                    form.append_pair(&format!("message{}", at + 1), part);
+                }
+            }
+        }
+        if let Some(flag) = self.short_urls {
+            form.append_pair("ShorturlFlg", if flag { "1" } else { "0" });
+        }
+        if let Some(day) = &self.permit_date {
+            form.append_pair("PermitDate", day);
+        }
+        if let Some(code) = &self.tracking_code {
+            form.append_pair("TrackingCode", code.as_str());
+        }
+    }
+}
+
+impl fmt::Debug for NewMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewMessage")
+            .field("to", &self.to)
+            .field("parts", &self.parts())
+            .field("tracking_code", &self.tracking_code)
+            .finish_non_exhaustive()
+    }
+}

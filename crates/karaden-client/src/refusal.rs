@@ -1,0 +1,83 @@
+//! Why Karaden refused a request.
+
+use std::time::Duration;
+
+/// Karaden's reason for refusing a request. A refused message is surely not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RefusalReason {
+    /// The token, access key or security code is wrong.
+    Unauthenticated,
+    /// Not permitted for this plan, project or address.
+    Forbidden,
+    /// The tenant id is wrong.
+    InvalidTenant,
+    /// The `Karaden-Version` is missing or not released.
+    InvalidVersion,
+    /// The object, such as the service setting, does not exist or belongs to another project.
+    NotFound,
+    /// One or more fields are invalid; these are their names.
+    Validation(Vec<String>),
+    /// The phone number is missing or invalid.
+    InvalidNumber,
+    /// The number or its country is restricted, for example because it is not on the send list.
+    Restricted,
+    /// The tracking code is invalid.
+    InvalidTrackingCode,
+    /// The message id is invalid or unknown.
+    InvalidMessageId,
+    /// The profile may not send long texts in parts.
+    SplitNotEnabled,
+    /// The text is missing or too long, or a carrier's text is missing.
+    InvalidText,
+    /// The message can no longer be cancelled: until five minutes before `scheduled_at`.
+    NotCancellable,
+    /// The object was used already.
+    Conflict,
+    /// Too many requests, with the wait that the server asked for.
+    RateLimited(Option<Duration>),
+    /// Another refusal, with Karaden's code where it looks like one.
+    Other(Option<String>),
+}
+
+impl RefusalReason {
+    /// Whether the same request may succeed later without any change.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::RateLimited(_))
+    }
+
+    /// Whether the cause lies in the account or set-up, so that every other message fails as well.
+    pub fn is_account_problem(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthenticated
+                | Self::Forbidden
+                | Self::InvalidTenant
+                | Self::InvalidVersion
+                | Self::NotFound
+                | Self::SplitNotEnabled
+        )
+    }
+
+    /// A stable word for logs and metrics.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::InvalidTenant => "invalid_tenant",
+            Self::InvalidVersion => "invalid_version",
+            Self::NotFound => "not_found",
+            Self::Validation(_) => "validation",
+            Self::InvalidNumber => "invalid_number",
+            Self::Restricted => "restricted",
+            Self::InvalidTrackingCode => "invalid_tracking_code",
+            Self::InvalidMessageId => "invalid_message_id",
+            Self::SplitNotEnabled => "split_not_enabled",
+            Self::InvalidText => "invalid_text",
+            Self::NotCancellable => "not_cancellable",
+            Self::Conflict => "conflict",
+            Self::RateLimited(_) => "rate_limited",
+            Self::Other(_) => "other",
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Retrying as data: what may be tried again, how often and when.
+
+use std::time::Duration;
+
+/// How often and how long a call is tried again.
+///
+/// Only failures are retried that surely had no effect: a connection that could not be made, or an
+/// explicit refusal for rate (HTTP 429). Calls that only read are also retried after time-outs,
+/// broken connections and server faults. A send whose outcome is unknown is never retried.
+///
+/// The wait before retry *n* is drawn uniformly from zero to `base · 2ⁿ`, at most `cap` ("full
+/// jitter"), and never shorter than the server's `Retry-After`. Nothing starts after `deadline`.
+///
+/// ```
+/// use std::time::Duration;
+/// use karaden_client::RetryPolicy;
+///
+/// let policy = RetryPolicy::default();
+/// assert_eq!(policy.delay(0, None, 0), Duration::ZERO);
+/// assert!(policy.delay(0, None, u64::MAX) <= Duration::from_millis(200));
+/// let asked = Some(Duration::from_secs(2));
+/// assert!(policy.delay(0, asked, 0) >= Duration::from_secs(2));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    max_attempts: u32,
+    base: Duration,
+    cap: Duration,
+    deadline: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// Three attempts, base 200 ms, cap 2 s, deadline 15 s.
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            base: Duration::from_millis(200),
+            cap: Duration::from_secs(2),
+            deadline: Duration::from_secs(15),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// One attempt, no retry.
+    pub fn once() -> Self {
+        Self { max_attempts: 1, ..Self::default() }
+    }
+
+    /// Attempts in all, the first included; zero counts as one. Default 3.
+    #[must_use]
+    pub fn with_max_attempts(mut self, max_attempts: u32) -> Self {
+        self.max_attempts = max_attempts.max(1);
+        self
+    }
+
+    /// The longest wait before the first retry; it doubles with each. Default 200 ms.
+    #[must_use]
+    pub fn with_base(mut self, base: Duration) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// The longest wait before any retry, unless the server asks for more. Default 2 s.
+    #[must_use]
+    pub fn with_cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// The end of all attempts and waits of one call, counted from its start. Default 15 s.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Attempts in all, the first included.
+    pub fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    /// The end of all attempts and waits of one call.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// The wait before retry `retry` (the first is 0), from a uniform random number.
+    ///
+    /// When the server asked for a wait, the jitter comes on top of it, so that the clients which
+    /// were turned away together do not come back together.
+    pub fn delay(&self, retry: u32, retry_after: Option<Duration>, random: u64) -> Duration {
+        let doubled = self.base.saturating_mul(1_u32.checked_shl(retry).unwrap_or(u32::MAX));
+        let jitter = scale(doubled.min(self.cap), random);
+        retry_after.map_or(jitter, |asked| asked.saturating_add(jitter))
+    }
+}
+
+/// `limit · random / 2⁶⁴`.
+fn scale(limit: Duration, random: u64) -> Duration {
+    let nanos = limit.as_nanos().min(u128::from(u64::MAX));
+    let share = (nanos * u128::from(random)) >> 64;
+    Duration::from_nanos(u64::try_from(share).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_ceiling_doubles_up_to_the_cap() {
+        let policy = RetryPolicy::default();
+        let ceilings: Vec<_> =
+            (0..6).map(|retry| policy.delay(retry, None, u64::MAX).as_millis()).collect();
+        assert_eq!(ceilings, [199, 399, 799, 1599, 1999, 1999]);
+    }
+
+    proptest! {
+        #[test]
+        fn waits_stay_between_zero_and_the_cap(retry in 0_u32..100, random: u64) {
+            let policy = RetryPolicy::default();
+            prop_assert!(policy.delay(retry, None, random) <= Duration::from_secs(2));
+        }
+
+        #[test]
+        fn retry_after_is_never_undercut(retry in 0_u32..100, random: u64, asked in 0_u64..100_000) {
+            let asked = Duration::from_secs(asked);
+            let wait = RetryPolicy::default().delay(retry, Some(asked), random);
+            prop_assert!(wait >= asked && wait <= asked + Duration::from_secs(2));
+        }
+    }
+}

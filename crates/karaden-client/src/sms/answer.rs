@@ -1,0 +1,117 @@
+//! Judging the answers of the SMS API.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::engine;
+use crate::error::{Effect, Error, ErrorKind};
+use crate::redact;
+use crate::refusal::RefusalReason;
+use crate::transport::Response;
+use crate::wire;
+
+/// Karaden's error object.
+#[derive(Deserialize)]
+struct Problem {
+    #[serde(default, deserialize_with = "wire::text")]
+    object: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    code: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    message: Option<String>,
+    #[serde(default)]
+    errors: Option<FieldErrors>,
+}
+
+/// The map of field names to texts; a list or anything else counts as empty.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum FieldErrors {
+    Map(BTreeMap<String, IgnoredAny>),
+    Other(IgnoredAny),
+}
+
+/// Reads a 200 answer into `T`.
+pub(super) fn success<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
+    if response.status() != 200 {
+        return Err(failure(response));
+    }
+    wire::json(response.body()).ok_or_else(|| unreadable(response))
+}
+
+/// An answer that is not what the API promises.
+pub(super) fn unreadable(response: &Response) -> Error {
+    let phrase = if response.body().is_empty() {
+        "the answer is empty"
+    } else {
+        "the answer is not the JSON object that the API promises"
+    };
+    Error::new(ErrorKind::Decode, Effect::Unknown)
+        .with_status(response.status())
+        .with_phrase(phrase)
+}
+
+/// Reads an answer that is not a success.
+pub(super) fn failure(response: &Response) -> Error {
+    let status = response.status();
+    let plain = engine::by_status(response);
+    let problem = wire::json::<Problem>(response.body())
+        .filter(|problem| problem.object.as_deref() == Some("error"));
+    let Some(problem) = problem else {
+        // A success that is no success of this call, such as 204, says nothing we know.
+        return if status < 300 { unreadable(response) } else { plain };
+    };
+    let code = problem.code.as_deref().unwrap_or("");
+    let error = match refusal(status, code, &problem, response) {
+        Some((kind, reason)) => Error::new(kind, Effect::None)
+            .with_status(status)
+            .with_retry_after(engine::retry_after(response))
+            .with_refusal(reason),
+        None => plain,
+    };
+    error
+        .with_code(code)
+        .with_fields(field_names(&problem))
+        .with_server_text(problem.message.as_deref())
+}
+
+/// The refusal in an error object: only 4xx says that the request was not carried out, and 408
+/// does not (it may come from something between us and Karaden).
+fn refusal(
+    status: u16,
+    code: &str,
+    problem: &Problem,
+    response: &Response,
+) -> Option<(ErrorKind, RefusalReason)> {
+    use ErrorKind as Kind;
+    use RefusalReason as Why;
+    if !(400..500).contains(&status) || status == 408 {
+        return None;
+    }
+    Some(match (status, code) {
+        (_, "invalid_tenant") => (Kind::Refused, Why::InvalidTenant),
+        (_, "invalid_version") => (Kind::Refused, Why::InvalidVersion),
+        (_, "can_not_cancel_message") => (Kind::Refused, Why::NotCancellable),
+        (_, "validation_error") | (422, _) => {
+            (Kind::Refused, Why::Validation(field_names(problem)))
+        }
+        (_, "unauthentication") | (401, _) => (Kind::Unauthenticated, Why::Unauthenticated),
+        (_, "model_not_found") | (404, _) => (Kind::NotFound, Why::NotFound),
+        (403, _) => (Kind::Forbidden, Why::Forbidden),
+        (409, _) => (Kind::Conflict, Why::Conflict),
+        (429, _) => (Kind::RateLimited, Why::RateLimited(engine::retry_after(response))),
+        _ => (Kind::Refused, Why::Other(redact::word(code).map(str::to_owned))),
+    })
+}
+
+/// The names of at most 20 fields, leaving out what does not look like a name.
+fn field_names(problem: &Problem) -> Vec<String> {
+    match &problem.errors {
+        Some(FieldErrors::Map(map)) => {
+            map.keys().filter_map(|key| redact::word(key)).take(20).map(str::to_owned).collect()
+        }
+        Some(FieldErrors::Other(_)) | None => Vec::new(),
+    }
+}

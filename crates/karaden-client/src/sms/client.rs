@@ -1,0 +1,266 @@
+//! The client of the SMS API.
+
+use std::fmt;
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+use super::answer;
+use super::message::{Message, MessageId, WireMessage};
+use super::new_message::{NewMessage, ServiceId, Tag};
+use super::{Resolution, SendError, SendOutcome, UnknownSend};
+use crate::engine::{self, Engine, Operation, Safety};
+use crate::error::Error;
+use crate::options::Options;
+use crate::outcome::{self, ResolvePolicy};
+use crate::transport::{Response, Transport};
+use crate::wire;
+
+const DEFAULT_BASE_URL: &str = "https://prg.karaden.jp/api";
+const VERSION_HEADER: HeaderName = HeaderName::from_static("karaden-version");
+const AGENT_HEADER: HeaderName = HeaderName::from_static("karaden-client-user-agent");
+
+const fn operation(name: &'static str, safety: Safety) -> Operation {
+    Operation { api: "sms", name, safety }
+}
+
+/// A client of the Karaden SMS API. Cheap to clone; clones share their connections.
+///
+/// Needs a Tokio runtime with its timer.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    service_id: ServiceId,
+    messages: Url,
+}
+
+impl Client {
+    /// Starts a client for this tenant, token and service setting.
+    pub fn builder(
+        tenant_id: impl Into<String>,
+        token: impl Into<SecretString>,
+        service_id: ServiceId,
+    ) -> ClientBuilder {
+        ClientBuilder {
+            tenant_id: tenant_id.into(),
+            token: token.into(),
+            service_id,
+            base_url: DEFAULT_BASE_URL.to_owned(),
+            version: ApiVersion::V2024_03_01,
+            options: Options::default(),
+            transport: None,
+        }
+    }
+
+    /// Sends or reserves one message.
+    ///
+    /// Tried again only where the message surely did not arrive: no connection, or HTTP 429.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::NotSent`](crate::SendError::NotSent) gives the message back.
+    /// [`SendError::Unknown`](crate::SendError::Unknown) keeps it: [resolve](UnknownSend::resolve)
+    /// it, never build the same message again.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves the outcome unknown; the message's tag finds it later with
+    /// [`find_by_tag`](Self::find_by_tag).
+    pub async fn send(&self, message: NewMessage) -> Result<SendOutcome, SendError> {
+        let engine = &self.inner.engine;
+        let form = message.to_form(self.inner.service_id);
+        let request = engine.post_form(self.inner.messages.clone(), form);
+        let result = engine.call(operation("send", Safety::Write), request, one_message).await;
+        outcome::conclude(result, message)
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown id or one of another
+    /// project, otherwise as for every call.
+    pub async fn get(&self, id: &MessageId) -> Result<Message, Error> {
+        let request = self.inner.engine.get(self.path(&[id.as_str()]));
+        self.inner.engine.call(operation("get", Safety::Read), request, one_message).await
+    }
+
+    /// Looks a message up by its unique tag; `None` if it is not there (yet).
+    ///
+    /// # Errors
+    ///
+    /// As for every call; also [`ErrorKind::Decode`](crate::ErrorKind::Decode) if the server does
+    /// not honour the filter, so that absence cannot be told.
+    pub async fn find_by_tag(&self, tag: &Tag) -> Result<Option<Message>, Error> {
+        let mut url = self.inner.messages.clone();
+        url.query_pairs_mut().append_pair("tag", tag.as_str()).append_pair("per_page", "100");
+        let mut request = self.inner.engine.get(url);
+        request.max_body_bytes = request.max_body_bytes.saturating_mul(8);
+        let judge = |response: &Response| pick(response, tag);
+        self.inner.engine.call(operation("find_by_tag", Safety::Read), request, judge).await
+    }
+
+    /// The URL of the messages with these segments added, which are known to be safe.
+    fn path(&self, segments: &[&str]) -> Url {
+        let mut url = self.inner.messages.clone();
+        let path = segments.iter().fold(url.path().to_owned(), |path, part| path + "/" + part);
+        url.set_path(&path);
+        url
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("sms::Client")
+            .field("host", &self.inner.messages.host_str())
+            .field("service_id", &self.inner.service_id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UnknownSend {
+    /// Looks the message up by its tag until it is found, surely absent, or the policy gives up.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the message too; the tag finds it later with
+    /// [`Client::find_by_tag`].
+    pub async fn resolve(self, client: &Client, policy: &ResolvePolicy) -> Resolution {
+        let tag = self.message().tag().clone();
+        outcome::resolve(self, policy, || client.find_by_tag(&tag)).await
+    }
+}
+
+fn one_message(response: &Response) -> Result<Message, Error> {
+    let message: WireMessage = answer::success(response)?;
+    message.into_message().ok_or_else(|| answer::unreadable(response))
+}
+
+#[derive(Deserialize)]
+struct WireList {
+    #[serde(default, deserialize_with = "wire::flag")]
+    has_more: Option<bool>,
+    data: Vec<WireMessage>,
+}
+
+/// The message with this tag in a list that was filtered by it.
+fn pick(response: &Response, tag: &Tag) -> Result<Option<Message>, Error> {
+    let list: WireList = answer::success(response)?;
+    let found = list
+        .data
+        .into_iter()
+        .filter_map(WireMessage::into_message)
+        .find(|message| message.tags.iter().any(|t| t == tag.as_str()));
+    // A unique tag fills no page: more to come means that the filter was not applied.
+    if found.is_none() && list.has_more == Some(true) {
+        return Err(answer::unreadable(response));
+    }
+    Ok(found)
+}
+
+/// Builds a [`Client`].
+#[must_use = "call `build`"]
+pub struct ClientBuilder {
+    tenant_id: String,
+    token: SecretString,
+    service_id: ServiceId,
+    base_url: String,
+    version: ApiVersion,
+    options: Options,
+    transport: Option<Arc<dyn Transport>>,
+}
+
+impl ClientBuilder {
+    /// Another base URL, up to and including `/api`: a simulator, a proxy. Default
+    /// `https://prg.karaden.jp/api`. `http:` only on loopback, see
+    /// [`Options::dangerous_allow_http`].
+    pub fn with_base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = base_url.into();
+        self
+    }
+
+    /// The version of the API. Default 2024-03-01.
+    pub fn with_version(mut self, version: ApiVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Time-outs, bounds, retries, proxy, certificates.
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Another transport: shared with another client, wrapped, or scripted for a test.
+    pub fn with_transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The client.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unusable URL, tenant, token, proxy
+    /// or certificate.
+    pub fn build(self) -> Result<Client, Error> {
+        let mut messages = engine::base_url(&self.base_url, self.options.allow_http)?;
+        // The tenant becomes a part of the path under the same rules as an id.
+        if MessageId::new(&self.tenant_id).is_none() {
+            return Err(Error::config("the tenant id cannot stand in a path"));
+        }
+        let path = format!("{}{}/messages", messages.path(), self.tenant_id);
+        messages.set_path(&path);
+        let bearer = format!("Bearer {}", self.token.expose_secret());
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::AUTHORIZATION, engine::secret_header(&bearer)?);
+        headers.insert(VERSION_HEADER, HeaderValue::from_static(self.version.as_str()));
+        headers.insert(AGENT_HEADER, HeaderValue::from_static(AGENT));
+        let engine = Engine::new(self.transport, self.options, headers)?;
+        let inner = Inner { engine, service_id: self.service_id, messages };
+        Ok(Client { inner: Arc::new(inner) })
+    }
+}
+
+/// What the vendor's SDKs say of themselves in JSON; without the host's name.
+const AGENT: &str =
+    concat!("{\"bindings_version\":\"", env!("CARGO_PKG_VERSION"), "\",\"language\":\"Rust\"}");
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("sms::ClientBuilder")
+            .field("version", &self.version)
+            .field("service_id", &self.service_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The versions of the SMS API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ApiVersion {
+    /// Send, list, get, cancel.
+    V2023_01_01,
+    /// Adds `is_shorten_clicked`.
+    V2023_12_01,
+    /// Adds bulk sending and the status `processing_error`.
+    V2024_03_01,
+}
+
+impl ApiVersion {
+    /// The version as the header `Karaden-Version` carries it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V2023_01_01 => "2023-01-01",
+            Self::V2023_12_01 => "2023-12-01",
+            Self::V2024_03_01 => "2024-03-01",
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! A message as Karaden describes it.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use crate::redact;
+use crate::time;
+use crate::wire::{self, open_enum};
+
+/// The id of a message. Not secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// An id as it came from Karaden: 1 to 64 letters, digits, `-` or `_`.
+    ///
+    /// `None` for anything else, which could lead a request to another address.
+    pub fn new(id: &str) -> Option<Self> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (!id.is_empty() && id.len() <= 64 && id.bytes().all(plain)).then(|| Self(id.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+open_enum! {
+    /// How far Karaden is with a message (`result`).
+    MessageResult {
+        /// Everything is done.
+        Done = "done",
+        /// Still being worked on.
+        Processing = "processing",
+    }
+}
+
+open_enum! {
+    /// The state of sending (`status`).
+    Status {
+        /// Handed to the carrier.
+        Done = "done",
+        /// Waiting, for `scheduled_at` or its turn.
+        Waiting = "waiting",
+        /// Sending failed.
+        Error = "error",
+        /// Cancelled before it was sent.
+        Canceled = "canceled",
+        /// A row of a bulk send that could not be processed.
+        ProcessingError = "processing_error",
+    }
+}
+
+open_enum! {
+    /// What the carrier reported (`sent_result`).
+    SentResult {
+        /// Nothing yet.
+        None = "none",
+        /// It arrived at the handset.
+        Received = "received",
+        /// The handset was off or out of range.
+        Unconnected = "unconnected",
+        /// The carrier reported an error.
+        Error = "error",
+        /// The carrier does not know.
+        Unknown = "unknown",
+    }
+}
+
+open_enum! {
+    /// The carrier of the number (`carrier`).
+    Carrier {
+        /// NTT docomo.
+        Docomo = "docomo",
+        /// SoftBank.
+        Softbank = "softbank",
+        /// au.
+        Au = "au",
+        /// Rakuten Mobile.
+        Rakuten = "rakuten",
+        /// Being determined.
+        Checking = "checking",
+        /// Not known.
+        Unknown = "unknown",
+        /// The optional carrier of the contract.
+        Option = "option",
+        /// Abroad.
+        International = "international",
+    }
+}
+
+/// A message as Karaden describes it. `Debug` hides number and text.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// The id.
+    pub id: MessageId,
+    /// The service setting it was sent with.
+    pub service_id: Option<i64>,
+    /// The billing address.
+    pub billing_address_id: Option<i64>,
+    /// The number. Personal data.
+    pub to: Option<String>,
+    /// The text. Personal data.
+    pub body: Option<String>,
+    /// The tags given at sending.
+    pub tags: Vec<String>,
+    /// Whether URLs are shortened.
+    pub is_shorten: Option<bool>,
+    /// Whether a short URL was opened; from version 2023-12-01.
+    pub is_shorten_clicked: Option<bool>,
+    /// How far Karaden is.
+    pub result: Option<MessageResult>,
+    /// The state of sending.
+    pub status: Option<Status>,
+    /// What the carrier reported.
+    pub sent_result: Option<SentResult>,
+    /// The carrier.
+    pub carrier: Option<Carrier>,
+    /// How many messages this one is billed as.
+    pub charged_count_per_sent: Option<i64>,
+    /// When it is to be sent, if it was reserved.
+    pub scheduled_at: Option<SystemTime>,
+    /// The last moment for sending it.
+    pub limited_at: Option<SystemTime>,
+    /// When it was sent.
+    pub sent_at: Option<SystemTime>,
+    /// When it arrived.
+    pub received_at: Option<SystemTime>,
+    /// When it was billed.
+    pub charged_at: Option<SystemTime>,
+    /// When Karaden accepted it.
+    pub created_at: Option<SystemTime>,
+    /// When Karaden last changed it.
+    pub updated_at: Option<SystemTime>,
+}
+
+impl Message {
+    /// Whether nothing more will change: everything is done, or sending failed or was cancelled.
+    pub fn is_final(&self) -> bool {
+        let stopped =
+            matches!(self.status, Some(Status::Error | Status::Canceled | Status::ProcessingError));
+        let reported = matches!(self.sent_result, Some(SentResult::Received | SentResult::Error));
+        stopped || reported || self.result == Some(MessageResult::Done)
+    }
+
+    /// Whether the message arrived at the handset.
+    pub fn is_received(&self) -> bool {
+        self.sent_result == Some(SentResult::Received)
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("id", &self.id)
+            .field("to", &self.to.as_deref().map(redact::phone))
+            .field("result", &self.result)
+            .field("status", &self.status)
+            .field("sent_result", &self.sent_result)
+            .field("carrier", &self.carrier)
+            .field("charged_count_per_sent", &self.charged_count_per_sent)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The same on the wire.
+#[derive(Deserialize)]
+pub(super) struct WireMessage {
+    #[serde(default, deserialize_with = "wire::text")]
+    object: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "wire::number")]
+    service_id: Option<i64>,
+    #[serde(default, deserialize_with = "wire::number")]
+    billing_address_id: Option<i64>,
+    #[serde(default, deserialize_with = "wire::text")]
+    to: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    body: Option<String>,
+    #[serde(default, deserialize_with = "wire::texts")]
+    tags: Vec<String>,
+    #[serde(default, deserialize_with = "wire::flag")]
+    is_shorten: Option<bool>,
+    #[serde(default, deserialize_with = "wire::flag")]
+    is_shorten_clicked: Option<bool>,
+    #[serde(default, deserialize_with = "wire::text")]
+    result: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    sent_result: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    carrier: Option<String>,
+    #[serde(default, deserialize_with = "wire::number")]
+    charged_count_per_sent: Option<i64>,
+    #[serde(default, deserialize_with = "wire::text")]
+    scheduled_at: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    limited_at: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    sent_at: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    received_at: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    charged_at: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    created_at: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    updated_at: Option<String>,
+}
+
+impl WireMessage {
+    /// The message, if it says that it is one and has a usable id.
+    pub(super) fn into_message(self) -> Option<Message> {
+        if self.object.as_deref() != Some("message") {
+            return None;
+        }
+        let at = |text: &Option<String>| text.as_deref().and_then(time::parse_iso);
+        Some(Message {
+            id: MessageId::new(self.id.as_deref()?)?,
+            scheduled_at: at(&self.scheduled_at),
+            limited_at: at(&self.limited_at),
+            sent_at: at(&self.sent_at),
+            received_at: at(&self.received_at),
+            charged_at: at(&self.charged_at),
+            created_at: at(&self.created_at),
+            updated_at: at(&self.updated_at),
+            service_id: self.service_id,
+            billing_address_id: self.billing_address_id,
+            to: self.to,
+            body: self.body,
+            tags: self.tags,
+            is_shorten: self.is_shorten,
+            is_shorten_clicked: self.is_shorten_clicked,
+            result: self.result.as_deref().map(MessageResult::from),
+            status: self.status.as_deref().map(Status::from),
+            sent_result: self.sent_result.as_deref().map(SentResult::from),
+            carrier: self.carrier.as_deref().map(Carrier::from),
+            charged_count_per_sent: self.charged_count_per_sent,
+        })
+    }
+}

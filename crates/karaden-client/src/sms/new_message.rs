@@ -1,0 +1,259 @@
+//! A message to be sent, checked while it is put together.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use url::form_urlencoded::Serializer;
+
+use crate::invalid::{Found, Invalid, Rule};
+use crate::phone::PhoneNumber;
+use crate::text::{self, TextRule};
+use crate::time;
+
+/// The longest text of the SMS API, in UTF-16 units.
+const MAX_UNITS: usize = 660;
+/// How far ahead a message may be reserved.
+const MAX_AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// The id of a service setting: a positive number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServiceId(u32);
+
+impl ServiceId {
+    /// A service setting.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::Positive`] on field `service_id` for zero.
+    pub fn new(id: u32) -> Result<Self, Invalid> {
+        if id == 0 {
+            return Err(Invalid::new("service_id", Rule::Positive, Found::NotPositive));
+        }
+        Ok(Self(id))
+    }
+
+    /// The number.
+    pub fn as_u32(self) -> u32 {
+        self.0
+    }
+}
+
+/// A tag that no other message carries: the handle by which an unknown outcome is resolved.
+///
+/// Not secret, but stored by Karaden: put nothing into it that tells who the user is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Tag(String);
+
+impl Tag {
+    /// A tag of your own making: 1 to 64 of `A-Z a-z 0-9 - _ . :`. It must be unique.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::NotEmpty`], [`Rule::AtMost`] or [`Rule::SafeCharacters`] on field `tags`.
+    pub fn new(tag: &str) -> Result<Self, Invalid> {
+        check_tag(tag, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'))?;
+        Ok(Self(tag.to_owned()))
+    }
+
+    /// A tag from 128 random bits.
+    pub fn from_random(random: [u8; 16]) -> Self {
+        Self(format!("kc-{:032x}", u128::from_be_bytes(random)))
+    }
+
+    /// The tag as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn check_tag(tag: &str, allowed: impl Fn(char) -> bool) -> Result<(), Invalid> {
+    let refuse = |rule, found| Err(Invalid::new("tags", rule, found));
+    match tag.chars().count() {
+        0 => refuse(Rule::NotEmpty, Found::Empty),
+        length if length > 64 => refuse(Rule::AtMost(64), Found::Units(length)),
+        _ if !tag.chars().all(allowed) => refuse(Rule::SafeCharacters, Found::ForeignCharacter),
+        _ => Ok(()),
+    }
+}
+
+/// A message to be sent through the SMS API.
+///
+/// It is not `Clone`: sending consumes it, and it comes back only when it surely was not sent.
+/// `Debug` hides number and text.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use karaden_client::{PhoneNumber, sms};
+///
+/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// let message = sms::NewMessage::new(
+///     PhoneNumber::new("090-1234-5678")?,
+///     "確認コード 123456",
+///     sms::Tag::from_random([7; 16]),
+/// )?
+/// .with_limited_at(now + Duration::from_secs(290), now)?;
+/// assert!(!format!("{message:?}").contains("123456"));
+/// # Ok::<(), karaden_client::Invalid>(())
+/// ```
+pub struct NewMessage {
+    service_id: Option<ServiceId>,
+    to: PhoneNumber,
+    body: String,
+    tag: Tag,
+    labels: Vec<String>,
+    is_shorten: Option<bool>,
+    scheduled_at: Option<SystemTime>,
+    limited_at: Option<SystemTime>,
+}
+
+impl NewMessage {
+    /// A message to `to`. CR LF becomes LF.
+    ///
+    /// # Errors
+    ///
+    /// On field `body`: [`Rule::NotEmpty`], [`Rule::AtMost`] 660 UTF-16 units,
+    /// [`Rule::NoControl`], [`Rule::BasicPlane`].
+    pub fn new(to: PhoneNumber, body: impl Into<String>, tag: Tag) -> Result<Self, Invalid> {
+        let body = text::with_plain_line_breaks(body.into());
+        let rule = TextRule { field: "body", max_units: MAX_UNITS, line_break_units: 1 };
+        text::check(&body, rule)?;
+        Ok(Self {
+            service_id: None,
+            to,
+            body,
+            tag,
+            labels: Vec::new(),
+            is_shorten: None,
+            scheduled_at: None,
+            limited_at: None,
+        })
+    }
+
+    /// Sends with this service setting instead of the client's.
+    #[must_use]
+    pub fn with_service_id(mut self, service_id: ServiceId) -> Self {
+        self.service_id = Some(service_id);
+        self
+    }
+
+    /// Adds a tag that need not be unique, such as a campaign: at most 64 characters.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::NotEmpty`], [`Rule::AtMost`] or [`Rule::SafeCharacters`] (no control characters) on
+    /// field `tags`.
+    pub fn with_label(mut self, label: &str) -> Result<Self, Invalid> {
+        check_tag(label, |c| !c.is_control())?;
+        self.labels.push(label.to_owned());
+        Ok(self)
+    }
+
+    /// Replaces the URLs in the text by short ones. Without this call the service setting decides.
+    #[must_use]
+    pub fn with_short_urls(mut self) -> Self {
+        self.is_shorten = Some(true);
+        self
+    }
+
+    /// Leaves the URLs in the text as they are. Without this call the service setting decides.
+    #[must_use]
+    pub fn without_short_urls(mut self) -> Self {
+        self.is_shorten = Some(false);
+        self
+    }
+
+    /// Reserves the message for `at`: after `now` and at most 30 days later.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::InFuture`] or [`Rule::Within30Days`] on field `scheduled_at`;
+    /// [`Rule::AfterScheduledAt`] on field `limited_at` if that is not later.
+    pub fn with_scheduled_at(mut self, at: SystemTime, now: SystemTime) -> Result<Self, Invalid> {
+        let refuse = |rule, found| Err(Invalid::new("scheduled_at", rule, found));
+        if at <= now {
+            return refuse(Rule::InFuture, Found::Past);
+        }
+        if at > now + MAX_AHEAD {
+            return refuse(Rule::Within30Days, Found::TooFarAhead);
+        }
+        self.scheduled_at = Some(at);
+        self.check_order()?;
+        Ok(self)
+    }
+
+    /// Sets the last moment for sending: after `now` and after `scheduled_at`.
+    ///
+    /// For a one-time code this is the end of its life. On the wire it has whole seconds; the
+    /// fraction is cut off.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::InFuture`] or [`Rule::AfterScheduledAt`] on field `limited_at`.
+    pub fn with_limited_at(mut self, at: SystemTime, now: SystemTime) -> Result<Self, Invalid> {
+        if at <= now {
+            return Err(Invalid::new("limited_at", Rule::InFuture, Found::Past));
+        }
+        self.limited_at = Some(at);
+        self.check_order()?;
+        Ok(self)
+    }
+
+    fn check_order(&self) -> Result<(), Invalid> {
+        match (self.scheduled_at, self.limited_at) {
+            (Some(scheduled), Some(limited)) if limited <= scheduled => {
+                Err(Invalid::new("limited_at", Rule::AfterScheduledAt, Found::TooEarly))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the last moment for sending away, for a service setting that refuses `limited_at`.
+    #[must_use]
+    pub fn without_limited_at(mut self) -> Self {
+        self.limited_at = None;
+        self
+    }
+
+    /// The number it goes to.
+    pub fn to(&self) -> &PhoneNumber {
+        &self.to
+    }
+
+    /// The unique tag.
+    pub fn tag(&self) -> &Tag {
+        &self.tag
+    }
+
+    /// The form that goes over the wire. Unset values are not sent.
+    pub(super) fn to_form(&self, service_id: ServiceId) -> String {
+        let mut form = Serializer::new(String::with_capacity(160 + self.body.len() * 3));
+        let service_id = self.service_id.unwrap_or(service_id).as_u32().to_string();
+        form.append_pair("service_id", &service_id);
+        form.append_pair("to", self.to.expose_digits());
+        form.append_pair("body", &self.body);
+        form.append_pair("tags[]", self.tag.as_str());
+        for label in &self.labels {
+            form.append_pair("tags[]", label);
+        }
+        if let Some(flag) = self.is_shorten {
+            form.append_pair("is_shorten", if flag { "true" } else { "false" });
+        }
+        if let Some(at) = self.scheduled_at.and_then(time::iso) {
+            form.append_pair("scheduled_at", &at);
+        }
+        if let Some(at) = self.limited_at.and_then(time::iso) {
+            form.append_pair("limited_at", &at);
+        }
+        form.finish()
+    }
+}
+
+impl fmt::Debug for NewMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewMessage")
+            .field("to", &self.to)
+            .field("body_units", &text::units(&self.body, 1))
+            .field("tag", &self.tag)
+            .finish_non_exhaustive()
+    }
+}

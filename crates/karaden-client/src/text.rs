@@ -1,0 +1,193 @@
+//! The text of a message: its length as Karaden counts it, and its cutting into parts.
+
+use crate::invalid::{Found, Invalid, Rule};
+
+/// What may stand in a text, and how it is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextRule {
+    pub(crate) field: &'static str,
+    pub(crate) max_units: usize,
+    pub(crate) line_break_units: usize,
+}
+
+/// The length in UTF-16 units, with a line break counted as `line_break_units`.
+///
+/// A character beyond the Basic Multilingual Plane counts as two.
+pub(crate) fn units(text: &str, line_break_units: usize) -> usize {
+    text.chars().map(|c| char_units(c, line_break_units)).sum()
+}
+
+fn char_units(c: char, line_break_units: usize) -> usize {
+    if c == '\n' { line_break_units } else { c.len_utf16() }
+}
+
+/// `text` with CR LF and CR turned into LF.
+pub(crate) fn with_plain_line_breaks(text: String) -> String {
+    if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
+}
+
+/// Checks that `text` can be sent and read on every handset.
+pub(crate) fn check(text: &str, rule: TextRule) -> Result<(), Invalid> {
+    let refuse = |broken, found| Err(Invalid::new(rule.field, broken, found));
+    if text.trim().is_empty() {
+        return refuse(Rule::NotEmpty, Found::Empty);
+    }
+    for c in text.chars() {
+        if c.is_control() && c != '\n' {
+            return refuse(Rule::NoControl, Found::ControlCharacter);
+        }
+        if c.len_utf16() > 1 {
+            return refuse(Rule::BasicPlane, Found::SupplementaryCharacter);
+        }
+    }
+    let length = units(text, rule.line_break_units);
+    if length > rule.max_units {
+        return refuse(Rule::AtMost(rule.max_units), Found::Units(length));
+    }
+    Ok(())
+}
+
+/// Cuts `text` into parts of at most `max_units` that together are `text` again.
+///
+/// The cut goes after the best break in the last third of a part: a line break, then the end of a
+/// sentence, then a comma, then a space; else as late as it fits. It never separates a character
+/// from the combining marks, voicing marks and variation selectors after it.
+pub(crate) fn split(text: &str, max_units: usize, line_break_units: usize) -> Vec<String> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while units(rest, line_break_units) > max_units {
+        let at = cut(rest, max_units, line_break_units);
+        let (part, tail) = rest.split_at(at);
+        parts.push(part.to_owned());
+        rest = tail;
+    }
+    parts.push(rest.to_owned());
+    parts
+}
+
+/// Where to cut a text that is longer than `max_units`: a character boundary, never 0.
+fn cut(text: &str, max_units: usize, line_break_units: usize) -> usize {
+    let mut used = 0;
+    let mut best = (0_u8, 0_usize);
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        used += char_units(c, line_break_units);
+        if used > max_units {
+            break;
+        }
+        let end = at + c.len_utf8();
+        if chars.peek().is_some_and(|(_, next)| clings(*next)) {
+            continue;
+        }
+        let rank = if used * 3 > max_units * 2 { break_rank(c) } else { 0 };
+        if rank >= best.0 {
+            best = (rank, end);
+        }
+    }
+    match best.1 {
+        // One character with more marks than fit: cut among the marks rather than nowhere.
+        0 => text
+            .char_indices()
+            .map(|(at, c)| at + c.len_utf8())
+            .take_while(|end| units(&text[..*end], line_break_units) <= max_units)
+            .last()
+            .unwrap_or_else(|| text.chars().next().map_or(text.len(), char::len_utf8)),
+        at => at,
+    }
+}
+
+/// How good a place after `c` is for a cut.
+fn break_rank(c: char) -> u8 {
+    match c {
+        '\n' => 4,
+        '。' | '．' | '.' | '！' | '!' | '？' | '?' => 3,
+        '、' | '，' | ',' | '」' | '）' | ')' => 2,
+        ' ' | '\u{3000}' => 1,
+        _ => 0,
+    }
+}
+
+/// Whether `c` belongs to the character before it.
+fn clings(c: char) -> bool {
+    matches!(
+        c,
+        '\u{300}'..='\u{36f}'
+            | '\u{200d}'
+            | '\u{20d0}'..='\u{20ff}'
+            | '\u{3099}' | '\u{309a}'
+            | '\u{ff9e}' | '\u{ff9f}'
+            | '\u{fe00}'..='\u{fe0f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_character_beyond_the_basic_plane_counts_as_two() {
+        assert_eq!(units("あa\n", 1), 3);
+        assert_eq!(units("あa\n", 2), 4);
+        assert_eq!(units("𠮷", 1), 2);
+    }
+
+    #[test]
+    fn carriage_returns_become_line_breaks() {
+        assert_eq!(with_plain_line_breaks("a\r\nb\rc\n".to_owned()), "a\nb\nc\n");
+    }
+
+    #[test]
+    fn each_rule_has_its_refusal() {
+        let rule = TextRule { field: "body", max_units: 5, line_break_units: 2 };
+        let rows = [
+            ("", Rule::NotEmpty, Found::Empty),
+            (" \n", Rule::NotEmpty, Found::Empty),
+            ("123456", Rule::AtMost(5), Found::Units(6)),
+            ("123\n5", Rule::AtMost(5), Found::Units(6)),
+            ("a\tb", Rule::NoControl, Found::ControlCharacter),
+            ("a\u{7f}", Rule::NoControl, Found::ControlCharacter),
+            ("a😀", Rule::BasicPlane, Found::SupplementaryCharacter),
+        ];
+        for (text, broken, found) in rows {
+            assert_eq!(check(text, rule), Err(Invalid::new("body", broken, found)), "{text:?}");
+        }
+        for good in ["12345", "12\n4", "あいうえお"] {
+            assert_eq!(check(good, rule), Ok(()), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn cuts_prefer_good_places() {
+        let rows: [(&str, &[&str]); 5] = [
+            ("1234567890ab", &["1234567890", "ab"]),
+            ("1234567。90ab", &["1234567。", "90ab"]),
+            ("12。4567890ab", &["12。4567890", "ab"]),
+            ("1234567、9。abcd", &["1234567、9。", "abcd"]),
+            ("123456789か\u{3099}x", &["123456789", "か\u{3099}x"]),
+        ];
+        for (text, parts) in rows {
+            assert_eq!(split(text, 10, 1), parts, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parts_are_the_text_and_fit(text in "[a-zあ-ん、。\n \u{3099}\u{300}]{0,400}") {
+            let parts = split(&text, 70, 2);
+            prop_assert_eq!(parts.concat(), text.clone());
+            for part in &parts {
+                prop_assert!(units(part, 2) <= 70);
+                prop_assert!(!part.is_empty() || text.is_empty());
+            }
+        }
+
+        #[test]
+        fn any_text_can_be_cut(text: String, limit in 2_usize..20) {
+            let parts = split(&text, limit, 2);
+            prop_assert_eq!(parts.concat(), text);
+            prop_assert!(parts.iter().all(|part| units(part, 2) <= limit));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Instants on the wire. Karaden's clock is Japan's, which knows no summer time.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::{Offset, TimeZone};
+
+/// Japan Standard Time.
+fn japan() -> TimeZone {
+    Offset::constant(9).to_time_zone()
+}
+
+fn in_japan(at: SystemTime) -> Option<jiff::Zoned> {
+    Some(Timestamp::try_from(at).ok()?.to_zoned(japan()))
+}
+
+/// `2020-01-31T23:59:59+09:00`, fractions cut off.
+pub(crate) fn iso(at: SystemTime) -> Option<String> {
+    Some(in_japan(at)?.strftime("%Y-%m-%dT%H:%M:%S+09:00").to_string())
+}
+
+/// `20200131` in Japan.
+pub(crate) fn day(at: SystemTime) -> Option<String> {
+    Some(in_japan(at)?.strftime("%Y%m%d").to_string())
+}
+
+/// `202001312359` in Japan.
+pub(crate) fn minute(at: SystemTime) -> Option<String> {
+    Some(in_japan(at)?.strftime("%Y%m%d%H%M").to_string())
+}
+
+/// Reads `2020-01-31T23:59:59+09:00` with or without a fraction, with an offset or `Z`, and also
+/// with a space for the `T`.
+pub(crate) fn parse_iso(text: &str) -> Option<SystemTime> {
+    text.trim().parse::<Timestamp>().ok().map(SystemTime::from)
+}
+
+/// Reads `2020/01/31 23:59:59` as Japanese time.
+pub(crate) fn parse_japanese(text: &str) -> Option<SystemTime> {
+    let local = DateTime::strptime("%Y/%m/%d %H:%M:%S", text.trim()).ok()?;
+    Some(SystemTime::from(local.to_zoned(japan()).ok()?.timestamp()))
+}
+
+/// The wait that a `Retry-After` asks for: seconds, or a date compared with the answer's `Date`.
+///
+/// At most one day; a date that has passed is no wait.
+pub(crate) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
+    let most = Duration::from_secs(86_400);
+    let value = value.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds).min(most));
+    }
+    let parse = |text: &str| jiff::fmt::rfc2822::parse(text.trim()).ok();
+    let wait = parse(value)?.timestamp().duration_since(parse(date?)?.timestamp());
+    Some(Duration::try_from(wait).unwrap_or(Duration::ZERO).min(most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> SystemTime {
+        parse_iso(text).expect(text)
+    }
+
+    #[test]
+    fn instants_are_written_in_japanese_time() {
+        let instant = at("2020-01-31T15:30:59.987Z");
+        assert_eq!(iso(instant).as_deref(), Some("2020-02-01T00:30:59+09:00"));
+        assert_eq!(day(instant).as_deref(), Some("20200201"));
+        assert_eq!(minute(instant).as_deref(), Some("202002010030"));
+    }
+
+    #[test]
+    fn instants_are_read_in_every_known_spelling() {
+        let expected = at("2023-12-01T15:00:00Z");
+        for text in [
+            "2023-12-01T15:00:00.0Z",
+            "2023-12-02T00:00:00+09:00",
+            "2023-12-02 00:00:00+09:00",
+            " 2023-12-01T15:00:00+00:00 ",
+        ] {
+            assert_eq!(parse_iso(text), Some(expected), "{text}");
+        }
+        assert_eq!(parse_japanese("2023/12/02 00:00:00"), Some(expected));
+        for bad in ["", "2023-12-01", "tomorrow", "2023-13-01T00:00:00Z", "2023/12/02"] {
+            assert_eq!(parse_iso(bad).or(parse_japanese(bad)), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn retry_after_in_seconds_or_as_a_date() {
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        let rows = [
+            ("2", None, Some(2)),
+            (" 0 ", None, Some(0)),
+            ("99999999999", None, Some(86_400)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", date, Some(10)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", date, Some(0)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", None, None),
+            ("-1", None, None),
+            ("soon", date, None),
+        ];
+        for (value, date, seconds) in rows {
+            assert_eq!(retry_after(value, date), seconds.map(Duration::from_secs), "{value}");
+        }
+    }
+}

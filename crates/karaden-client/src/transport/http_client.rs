@@ -1,0 +1,139 @@
+//! The transport over reqwest.
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+
+use super::{Request, Response, Transport, TransportError, TransportErrorKind};
+use crate::error::Error;
+use crate::options::Options;
+
+/// HTTP over [`reqwest`]. Needs a Tokio runtime. Cheap to clone; clones share their connections.
+#[derive(Clone, Debug)]
+pub struct ReqwestTransport {
+    http: reqwest::Client,
+}
+
+impl ReqwestTransport {
+    /// A client with the time-outs, proxy and certificates of `options`: no redirects, no retries,
+    /// no proxy from the environment, no decompression.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a certificate or the proxy URL cannot be
+    /// read, or if TLS cannot be set up.
+    pub fn new(options: &Options) -> Result<Self, Error> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(options.connect_timeout)
+            .pool_idle_timeout(options.pool_idle_timeout)
+            .tcp_nodelay(true)
+            .no_proxy();
+        if let Some(proxy) = &options.proxy {
+            let proxy = reqwest::Proxy::all(proxy.0.as_str())
+                .map_err(|_hidden| Error::config("the proxy URL cannot be used"))?;
+            builder = builder.proxy(proxy);
+        }
+        builder = Self::trust(builder, options)?;
+        let http = builder.build().map_err(|error| {
+            Error::config("the HTTP client cannot be built").with_source(error.without_url())
+        })?;
+        Ok(Self { http })
+    }
+
+    /// Uses a client of yours, with your settings for connecting, TLS and proxies.
+    ///
+    /// Set it up without redirects and without retries (`reqwest::retry::never()`): a send that is
+    /// repeated below this crate is billed and delivered twice.
+    pub fn from_client(http: reqwest::Client) -> Self {
+        Self { http }
+    }
+
+    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
+    fn trust(
+        mut builder: reqwest::ClientBuilder,
+        options: &Options,
+    ) -> Result<reqwest::ClientBuilder, Error> {
+        let mut roots = Vec::new();
+        for pem in &options.root_certificates {
+            let bundle = reqwest::Certificate::from_pem_bundle(pem)
+                .map_err(|_hidden| Error::config("a root certificate cannot be read"))?;
+            if bundle.is_empty() {
+                return Err(Error::config("a root certificate text holds no certificate"));
+            }
+            roots.extend(bundle);
+        }
+        builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
+        Ok(match (options.only_given_roots, roots.is_empty()) {
+            (true, _) => builder.tls_certs_only(roots),
+            (false, false) => builder.tls_certs_merge(roots),
+            (false, true) => builder,
+        })
+    }
+
+    #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
+    fn trust(
+        builder: reqwest::ClientBuilder,
+        options: &Options,
+    ) -> Result<reqwest::ClientBuilder, Error> {
+        if options.only_given_roots || !options.root_certificates.is_empty() {
+            return Err(Error::config("certificates need one of the TLS features"));
+        }
+        Ok(builder)
+    }
+}
+
+#[async_trait]
+impl Transport for ReqwestTransport {
+    async fn execute(&self, request: Request) -> Result<Response, TransportError> {
+        let Request { method, url, headers, body, max_body_bytes } = request;
+        let mut outgoing = reqwest::Request::new(method, url);
+        *outgoing.headers_mut() = headers;
+        if !body.is_empty() {
+            *outgoing.body_mut() = Some(body.into());
+        }
+        let mut answer = self.http.execute(outgoing).await.map_err(hide)?;
+        let status = answer.status().as_u16();
+        let headers = std::mem::take(answer.headers_mut());
+        let body = read_bounded(&mut answer, max_body_bytes).await?;
+        Ok(Response::new(status, body).with_headers(headers))
+    }
+}
+
+async fn read_bounded(
+    answer: &mut reqwest::Response,
+    limit: usize,
+) -> Result<Bytes, TransportError> {
+    let too_large = || TransportError::new(TransportErrorKind::TooLarge);
+    let announced = answer.content_length().unwrap_or(0);
+    if announced > limit as u64 {
+        return Err(too_large());
+    }
+    let Some(first) = answer.chunk().await.map_err(hide)? else { return Ok(Bytes::new()) };
+    if first.len() as u64 == announced {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::from(first);
+    loop {
+        if whole.len() > limit {
+            return Err(too_large());
+        }
+        match answer.chunk().await.map_err(hide)? {
+            Some(chunk) => whole.extend_from_slice(&chunk),
+            None => return Ok(whole.freeze()),
+        }
+    }
+}
+
+/// The error without its URL, whose query may hold the credentials.
+fn hide(error: reqwest::Error) -> TransportError {
+    let kind = if error.is_connect() || error.is_builder() {
+        TransportErrorKind::Connect
+    } else if error.is_timeout() {
+        TransportErrorKind::Timeout
+    } else {
+        TransportErrorKind::Interrupted
+    };
+    TransportError::new(kind).with_source(error.without_url())
+}

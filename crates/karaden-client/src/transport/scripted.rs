@@ -1,0 +1,141 @@
+//! A transport that plays a script: for tests of programs that use this crate.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{Request, Response, Transport, TransportError, TransportErrorKind};
+
+/// One step of a script: how the server answers the next request.
+#[derive(Debug)]
+pub struct Exchange {
+    reply: Result<Response, TransportErrorKind>,
+    after: Duration,
+}
+
+impl Exchange {
+    /// Answers with this status and body.
+    pub fn reply(status: u16, body: impl Into<bytes::Bytes>) -> Self {
+        Self { reply: Ok(Response::new(status, body)), after: Duration::ZERO }
+    }
+
+    /// Adds a header to the answer. Does nothing on a failing step.
+    ///
+    /// # Panics
+    ///
+    /// If the name or the value cannot stand in a header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(response) = &mut self.reply {
+            let value = HeaderValue::from_str(value).expect("a header value in a script is valid");
+            let mut headers: HeaderMap = std::mem::take(&mut response.headers);
+            headers.insert(HeaderName::from_static(name), value);
+            response.headers = headers;
+        }
+        self
+    }
+
+    /// Fails in this way.
+    pub fn fail(kind: TransportErrorKind) -> Self {
+        Self { reply: Err(kind), after: Duration::ZERO }
+    }
+
+    /// Takes this long. Uses Tokio's timer, which tests can pause.
+    #[must_use]
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.after = delay;
+        self
+    }
+}
+
+/// A [`Transport`] that answers from a script and records what was asked. Clones share the script.
+///
+/// A request beyond the end of the script fails with [`TransportErrorKind::Connect`].
+///
+/// ```
+/// # tokio_test(async {
+/// use karaden_client::transport::{Exchange, ScriptedTransport};
+/// use karaden_client::{PhoneNumber, SendOutcome, push};
+///
+/// let script = ScriptedTransport::new([Exchange::reply(
+///     200,
+///     r#"{"status":"100","messageId":"abc123"}"#,
+/// )]);
+/// let client = push::Client::builder("https://karaden.example/v2/", "token", "code")
+///     .with_transport(script.clone())
+///     .build()?;
+/// let message = push::NewMessage::new(PhoneNumber::new("090-1234-5678")?, "確認コード 123456")?;
+/// let SendOutcome::Accepted(accepted) = client.send(message).await? else { panic!() };
+/// assert_eq!(accepted.message_id.as_str(), "abc123");
+/// assert_eq!(script.requests().len(), 1);
+/// # Ok::<(), karaden_client::Error>(()) });
+/// # fn tokio_test<F: std::future::Future<Output = Result<(), karaden_client::Error>>>(f: F) {
+/// #     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+/// #         .block_on(f).unwrap();
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct ScriptedTransport {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    script: VecDeque<Exchange>,
+    requests: Vec<Request>,
+}
+
+impl ScriptedTransport {
+    /// A transport with this script.
+    pub fn new(script: impl IntoIterator<Item = Exchange>) -> Self {
+        let this = Self::default();
+        this.extend(script);
+        this
+    }
+
+    /// Adds steps at the end of the script.
+    pub fn extend(&self, script: impl IntoIterator<Item = Exchange>) {
+        self.with_state(|state| state.script.extend(script));
+    }
+
+    /// The requests so far. They hold what a real server would see: numbers, texts and tokens.
+    pub fn requests(&self) -> Vec<Request> {
+        self.with_state(|state| state.requests.clone())
+    }
+
+    /// How many steps of the script were not used.
+    pub fn steps_left(&self) -> usize {
+        self.with_state(|state| state.script.len())
+    }
+
+    fn with_state<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for ScriptedTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScriptedTransport").field("steps_left", &self.steps_left()).finish()
+    }
+}
+
+#[async_trait]
+impl Transport for ScriptedTransport {
+    async fn execute(&self, request: Request) -> Result<Response, TransportError> {
+        let step = self.with_state(|state| {
+            state.requests.push(request);
+            state.script.pop_front()
+        });
+        let Some(Exchange { reply, after }) = step else {
+            return Err(TransportError::new(TransportErrorKind::Connect));
+        };
+        if !after.is_zero() {
+            tokio::time::sleep(after).await;
+        }
+        reply.map_err(TransportError::new)
+    }
+}

@@ -1,0 +1,242 @@
+//! Reading what the server says: openly, but within bounds.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Parses a JSON answer whatever its content type says; a byte-order mark is dropped.
+///
+/// `None` for anything that is not the JSON that was asked for. The parser's own message may quote
+/// the answer, so it is not handed on.
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    serde_json::from_slice(body).ok()
+}
+
+/// A text that may come as a string, a number or a boolean; anything else counts as absent.
+pub(crate) fn text<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    input.deserialize_any(Loose(PhantomData::<Text>))
+}
+
+/// A number that may come as a number or as a string; anything else counts as absent.
+pub(crate) fn number<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
+    Ok(text(input)?.and_then(|text| text.trim().parse().ok()))
+}
+
+/// A flag that may come as a boolean, as 0/1 or as a word; anything else counts as absent.
+pub(crate) fn flag<'de, D: Deserializer<'de>>(input: D) -> Result<Option<bool>, D::Error> {
+    Ok(match text(input)?.as_deref().map(str::trim) {
+        Some("true" | "1") => Some(true),
+        Some("false" | "0") => Some(false),
+        _ => None,
+    })
+}
+
+/// A list of texts; a single text counts as a list of one, anything else as empty.
+pub(crate) fn texts<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    input.deserialize_any(Loose(PhantomData::<Texts>))
+}
+
+/// What a loosely typed value becomes.
+trait Shape {
+    type Value;
+    fn absent() -> Self::Value;
+    fn from_text(text: String) -> Self::Value;
+    fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::absent())
+    }
+}
+
+struct Text;
+
+impl Shape for Text {
+    type Value = Option<String>;
+
+    fn absent() -> Self::Value {
+        None
+    }
+
+    fn from_text(text: String) -> Self::Value {
+        Some(text)
+    }
+}
+
+struct Texts;
+
+impl Shape for Texts {
+    type Value = Vec<String>;
+
+    fn absent() -> Self::Value {
+        Vec::new()
+    }
+
+    fn from_text(text: String) -> Self::Value {
+        vec![text]
+    }
+
+    fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(OneText(text)) = seq.next_element()? {
+            texts.extend(text);
+        }
+        Ok(texts)
+    }
+}
+
+struct OneText(Option<String>);
+
+impl<'de> de::Deserialize<'de> for OneText {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        text(input).map(Self)
+    }
+}
+
+struct Loose<S>(PhantomData<S>);
+
+impl<'de, S: Shape> Visitor<'de> for Loose<S> {
+    type Value = S::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<S::Value, E> {
+        Ok(S::from_text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<S::Value, E> {
+        Ok(S::from_text(value))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<S::Value, E> {
+        Ok(S::from_text(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<S::Value, E> {
+        Ok(S::from_text(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<S::Value, E> {
+        Ok(S::from_text(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<S::Value, E> {
+        Ok(S::from_text(value.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<S::Value, E> {
+        Ok(S::absent())
+    }
+
+    fn visit_none<E>(self) -> Result<S::Value, E> {
+        Ok(S::absent())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<S::Value, A::Error> {
+        S::from_seq(seq)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<S::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(S::absent())
+    }
+}
+
+/// An enum of the words an API documents, which keeps any other word as `Other`.
+macro_rules! open_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum $name {
+            $($(#[$vdoc])* $variant,)+
+            /// A value that this version of the crate does not know, as received.
+            Other(String),
+        }
+
+        impl $name {
+            /// The value in the API's spelling.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Other(raw) => raw,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(raw: &str) -> Self {
+                match raw.trim() {
+                    $($word $(| $alias)* => Self::$variant,)+
+                    other => Self::Other(other.to_owned()),
+                }
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                match self {
+                    $(Self::$variant => f.write_str(stringify!($variant)),)+
+                    // The value is the server's: show it only if it looks like a code word.
+                    Self::Other(raw) => write!(f, "Other({})", $crate::redact::word(raw).unwrap_or("…")),
+                }
+            }
+        }
+    };
+}
+pub(crate) use open_enum;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    struct Sample {
+        #[serde(default, deserialize_with = "text")]
+        text: Option<String>,
+        #[serde(default, deserialize_with = "number")]
+        number: Option<i64>,
+        #[serde(default, deserialize_with = "flag")]
+        flag: Option<bool>,
+        #[serde(default, deserialize_with = "texts")]
+        texts: Vec<String>,
+    }
+
+    fn check(body: &str, expected: (Option<&str>, Option<i64>, Option<bool>, &[&str])) {
+        let sample: Sample = json(body.as_bytes()).expect(body);
+        let texts: Vec<_> = sample.texts.iter().map(String::as_str).collect();
+        assert_eq!(
+            (sample.text.as_deref(), sample.number, sample.flag, texts.as_slice()),
+            expected,
+            "{body}"
+        );
+    }
+
+    #[test]
+    fn strings_and_numbers_are_the_same() {
+        let expected = (Some("7"), Some(12), Some(true), &["a", "1"][..]);
+        check(r#"{"text":"7","number":"12","flag":"true","texts":["a","1"]}"#, expected);
+        check(r#"{"text":7,"number":12,"flag":true,"texts":["a",1]}"#, expected);
+        check("\u{feff}{\"text\":7,\"number\":\" 12 \",\"flag\":1,\"texts\":[\"a\",1]}", expected);
+    }
+
+    #[test]
+    fn null_absent_and_odd_shapes_are_absent() {
+        let absent = (None, None, None, &[][..]);
+        check("{}", absent);
+        check(r#"{"text":null,"number":null,"flag":null,"texts":null}"#, absent);
+        check(r#"{"text":[[1]],"number":{"a":[1]},"flag":[],"texts":{"a":1}}"#, absent);
+        check(r#"{"number":"","flag":"maybe"}"#, absent);
+    }
+
+    #[test]
+    fn what_is_not_json_is_nothing() {
+        for body in ["", "<html>", "{", "[1", "nul", "\u{1f}\u{8b}"] {
+            assert!(json::<Sample>(body.as_bytes()).is_none(), "{body}");
+        }
+        let deep = "[".repeat(100_000);
+        assert!(json::<Sample>(format!("{{\"text\":{deep}").as_bytes()).is_none());
+    }
+}

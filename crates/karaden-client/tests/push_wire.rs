@@ -1,0 +1,213 @@
+//! 空電プッシュ on the wire.
+
+mod common;
+
+use common::{SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_client, push_message};
+use karaden_client::{ErrorKind, RefusalReason, SendOutcome, push};
+use mockito::{Matcher, Server, ServerGuard};
+
+async fn server_with(status: usize, body: &str, hits: usize) -> (ServerGuard, mockito::Mock) {
+    let mut server = Server::new_async().await;
+    let mock = server
+        .mock("POST", "/v2/karadenqueue.json")
+        .with_status(status)
+        .with_body(body)
+        .expect(hits)
+        .create_async()
+        .await;
+    (server, mock)
+}
+
+fn pair(name: &str, value: &str) -> Matcher {
+    Matcher::UrlEncoded(name.to_owned(), value.to_owned())
+}
+
+#[tokio::test]
+async fn send_fills_every_carrier_and_the_credentials() {
+    let mut server = Server::new_async().await;
+    let mock = server
+        .mock("POST", "/v2/karadenqueue.json")
+        .match_header("content-type", "application/x-www-form-urlencoded")
+        .match_body(Matcher::AllOf(vec![
+            pair("Token", TOKEN),
+            pair("SecurityCode", SECURITY_CODE),
+            pair("To", "09012345678"),
+            pair("DocomoMessage", "本文&+%"),
+            pair("SoftbankMessage", "本文&+%"),
+            pair("AuMessage", "短文"),
+            pair("OptionMessage", "本文&+%"),
+            pair("RakutenMessage", "本文&+%"),
+            pair("ShorturlFlg", "0"),
+            pair("PermitDate", "20270115"),
+            pair("TrackingCode", "12345678"),
+            pair("format", "json"),
+        ]))
+        .with_body(r#"{"messageId":"m01ABC","status":"100"}"#)
+        .expect(1)
+        .create_async()
+        .await;
+    let texts = push::CarrierTexts::same("本文&+%").with_au("短文").with_rakuten_field();
+    let message = push::NewMessage::per_carrier(number(), texts)
+        .expect("valid")
+        .with_tracking_code(push::TrackingCode::unique("12345678").expect("a code"))
+        .without_short_urls()
+        .with_permit_date(now(), now())
+        .expect("not in the future");
+    let outcome = push_client(&server.url()).send(message).await.expect("an answer");
+    let SendOutcome::Accepted(accepted) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(accepted.message_id.as_str(), "m01ABC");
+    mock.assert_async().await;
+}
+
+#[tokio::test]
+async fn a_long_text_goes_in_numbered_parts() {
+    let mut server = Server::new_async().await;
+    let (first, second) = ("あ".repeat(70), "い".repeat(5));
+    let mock = server
+        .mock("POST", "/v2/sepakaradenqueue.json")
+        .match_body(Matcher::AllOf(vec![pair("message1", &first), pair("message2", &second)]))
+        .with_body(r#"{"messageId":7,"status":100}"#)
+        .expect(1)
+        .create_async()
+        .await;
+    let message = push::NewMessage::long(number(), format!("{first}{second}")).expect("valid");
+    assert_eq!(message.parts(), 2);
+    let outcome = push_client(&server.url()).send(message).await.expect("an answer");
+    assert_eq!(outcome.accepted().expect("accepted").message_id.as_str(), "7");
+    mock.assert_async().await;
+}
+
+#[tokio::test]
+async fn refusals_are_typed_whatever_the_http_status() {
+    let rows = [
+        (200, "\"201\"", RefusalReason::Unauthenticated),
+        (401, "201", RefusalReason::Unauthenticated),
+        (200, "202", RefusalReason::InvalidNumber),
+        (200, "\" 203 \"", RefusalReason::Restricted),
+        (200, "205", RefusalReason::InvalidTrackingCode),
+        (200, "209", RefusalReason::SplitNotEnabled),
+        (500, "301", RefusalReason::InvalidText),
+        (200, "207", RefusalReason::Other(Some("207".to_owned()))),
+    ];
+    for (http, status, reason) in rows {
+        let (server, mock) = server_with(http, &format!(r#"{{"status":{status}}}"#), 1).await;
+        let outcome = push_client(&server.url()).send(push_message()).await.expect("an answer");
+        let SendOutcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(*refusal.reason(), reason);
+        mock.assert_async().await;
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
+    let rows = [
+        (200, r#"{"status":"100"}"#, ErrorKind::Decode),
+        (200, r#"{"status":"100","messageId":""}"#, ErrorKind::Decode),
+        (200, r#"{"status":"999"}"#, ErrorKind::Server),
+        (200, r#"{"status":"500"}"#, ErrorKind::Decode),
+        (200, r#"{"status":"202","messageId":"m1"}"#, ErrorKind::Decode),
+        (200, r#"{"status":""}"#, ErrorKind::Decode),
+        (200, "", ErrorKind::Decode),
+        (200, "<html>", ErrorKind::Decode),
+        (503, "<html>", ErrorKind::Server),
+        (307, "", ErrorKind::Redirect),
+    ];
+    for (http, body, kind) in rows {
+        let (server, mock) = server_with(http, body, 1).await;
+        let error = push_client(&server.url()).send(push_message()).await.expect_err("unknown");
+        assert!(error.is_outcome_unknown(), "{http} {body}");
+        assert_eq!(error.error().kind(), kind, "{http} {body}");
+        assert_clean(&full(&error));
+        mock.assert_async().await;
+    }
+}
+
+#[tokio::test]
+async fn an_inquiry_reads_codes_as_strings_or_numbers() {
+    let bodies = [
+        r#"{"auMessage":"本文","carrier":"2","click":"0","docomoMessage":"本文","messagestatus":"1",
+           "optionMessage":"本文","resultstatus":"1","senddate":"2018/03/13 22:04:48",
+           "softbankMessage":"ソフト","status":"100"}"#,
+        r#"{"carrier":2,"click":0,"messagestatus":1,"resultstatus":1,
+           "senddate":"2018/03/13 22:04:48","softbankMessage":"ソフト","status":100}"#,
+    ];
+    for body in bodies {
+        let mut server = Server::new_async().await;
+        let mock = server
+            .mock("GET", "/v2/karadeninquiry.json")
+            .match_query(Matcher::AllOf(vec![
+                pair("Token", TOKEN),
+                pair("SecurityCode", SECURITY_CODE),
+                pair("messageId", "a+b/&"),
+            ]))
+            .with_body(body)
+            .expect(1)
+            .create_async()
+            .await;
+        let id = push::MessageId::new("a+b/&").expect("an id");
+        let delivery = push_client(&server.url()).inquire(&id).await.expect("an answer");
+        assert_eq!(delivery.message_status, Some(push::MessageStatus::Sent));
+        assert_eq!(delivery.result_status, Some(push::ResultStatus::Received));
+        assert_eq!(delivery.carrier, Some(push::Carrier::Softbank));
+        assert_eq!(delivery.text.as_deref(), Some("ソフト"));
+        assert_eq!(delivery.clicks, Some(0));
+        assert!(delivery.is_final() && delivery.is_received());
+        assert!(!format!("{delivery:?}").contains("ソフト"));
+        mock.assert_async().await;
+    }
+}
+
+#[tokio::test]
+async fn tracking_codes_are_read_page_by_page() {
+    let mut server = Server::new_async().await;
+    let page = |ids: &[u32], max: u32| {
+        let list: Vec<_> = ids
+            .iter()
+            .map(|id| format!(r#"{{"messageId":"m{id}","messagestatus":"0","resultstatus":""}}"#))
+            .collect();
+        format!(r#"{{"status":"100","maxrecord":"{max}","list":[{}]}}"#, list.join(","))
+    };
+    let mut mocks = Vec::new();
+    for (start, body) in [("1", page(&[1, 2], 3)), ("3", page(&[3], 3))] {
+        let mock = server
+            .mock("GET", "/v2/karadeninquiry_tr.json")
+            .match_query(Matcher::AllOf(vec![
+                pair("TrackingCode", "12345678"),
+                pair("Startcount", start),
+                pair("Startdate", "202701151700"),
+                pair("Enddate", "202701151701"),
+            ]))
+            .with_body(body)
+            .expect(1)
+            .create_async()
+            .await;
+        mocks.push(mock);
+    }
+    let code = push::TrackingCode::unique("12345678").expect("a code");
+    let to = now() + std::time::Duration::from_secs(60);
+    let found = push_client(&server.url())
+        .find_by_tracking_code(&code, now(), to)
+        .await
+        .expect("an answer");
+    let ids: Vec<_> = found.iter().map(|tracked| tracked.message_id.as_str()).collect();
+    assert_eq!(ids, ["m1", "m2", "m3"]);
+    for mock in mocks {
+        mock.assert_async().await;
+    }
+}
+
+#[tokio::test]
+async fn errors_of_calls_with_secrets_in_the_url_hide_them() {
+    let mut server = Server::new_async().await;
+    let _mock =
+        server.mock("GET", Matcher::Any).with_status(500).with_body("no").create_async().await;
+    let id = push::MessageId::new("m1").expect("an id");
+    let error = push_client(&server.url()).inquire(&id).await.expect_err("a fault");
+    assert_clean(&full(&error));
+    // No server at all: the error comes from the HTTP library.
+    let gone = push_client("http://127.0.0.1:1");
+    let error = gone.inquire(&id).await.expect_err("no server");
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert_clean(&full(&error));
+    assert!(!full(&error).contains("messageId"), "{}", full(&error));
+}

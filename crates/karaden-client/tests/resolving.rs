@@ -1,0 +1,165 @@
+//! Finding out what became of a message, with a script and Tokio's paused time.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{SECURITY_CODE, TENANT, TOKEN, now, number, options, push_message, sms_message};
+use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
+use karaden_client::{Resolution, ResolvePolicy, RetryPolicy, SendError, push, sms};
+
+const EMPTY: &str = r#"{"object":"list","has_more":false,"data":[]}"#;
+const FOUND: &str = r#"{"object":"list","has_more":false,"data":[
+    {"object":"message","id":"m-1","tags":["tag-1"]}]}"#;
+
+fn sms_client(script: &ScriptedTransport) -> sms::Client {
+    sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
+        .with_options(options().with_retry(RetryPolicy::once()))
+        .with_transport(script.clone())
+        .build()
+        .expect("a client")
+}
+
+fn push_client(script: &ScriptedTransport) -> push::Client {
+    push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
+        .with_options(options().with_retry(RetryPolicy::once()))
+        .with_transport(script.clone())
+        .build()
+        .expect("a client")
+}
+
+fn broken() -> Exchange {
+    Exchange::fail(TransportErrorKind::Interrupted)
+}
+
+async fn unknown_sms(client: &sms::Client) -> sms::UnknownSend {
+    match client.send(sms_message()).await {
+        Err(SendError::Unknown(unknown)) => unknown,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_arrived_is_found_and_not_sent_again() {
+    let script = ScriptedTransport::new([
+        broken(),
+        Exchange::reply(200, EMPTY),
+        Exchange::reply(500, ""),
+        Exchange::reply(200, FOUND),
+    ]);
+    let client = sms_client(&script);
+    let resolution = unknown_sms(&client).await.resolve(&client, &ResolvePolicy::default()).await;
+    let Resolution::Accepted(message) = resolution else { panic!("{resolution:?}") };
+    assert_eq!(message.id.as_str(), "m-1");
+    let posts = script.requests().iter().filter(|r| r.method() == "POST").count();
+    assert_eq!((posts, script.steps_left()), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_lasting_absence_gives_the_message_back() {
+    let script = ScriptedTransport::new([broken()]);
+    script.extend((0..100).map(|_| Exchange::reply(200, EMPTY)));
+    let client = sms_client(&script);
+    let unknown = unknown_sms(&client).await;
+    let began = tokio::time::Instant::now();
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    assert!(began.elapsed() >= Duration::from_secs(30), "{:?}", began.elapsed());
+    let Resolution::NotSent(message) = resolution else { panic!("{resolution:?}") };
+    assert_eq!(message.tag().as_str(), "tag-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_look_up_starts_the_absence_anew() {
+    let script = ScriptedTransport::new([broken()]);
+    // Absent at 0, 1, 3, 7, 15 and 23 s; a fault at 31 s; absent from 39 s on.
+    script.extend((0..6).map(|_| Exchange::reply(200, EMPTY)));
+    script.extend([Exchange::reply(500, "")]);
+    script.extend((0..100).map(|_| Exchange::reply(200, EMPTY)));
+    let client = sms_client(&script);
+    let unknown = unknown_sms(&client).await;
+    let began = tokio::time::Instant::now();
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    assert!(matches!(resolution, Resolution::NotSent(_)), "{resolution:?}");
+    assert!(began.elapsed() >= Duration::from_secs(69), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_an_answer_it_stays_unknown() {
+    let script = ScriptedTransport::new([broken()]);
+    script.extend((0..100).map(|_| Exchange::reply(503, "")));
+    let client = sms_client(&script);
+    let unknown = unknown_sms(&client).await;
+    let began = tokio::time::Instant::now();
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    assert!(began.elapsed() <= Duration::from_secs(90));
+    let Resolution::Unknown(unknown) = resolution else { panic!("{resolution:?}") };
+    assert!(unknown.error().is_outcome_unknown());
+    assert_eq!(unknown.look_up_error().and_then(karaden_client::Error::status), Some(503));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_push_message_is_found_by_its_tracking_code() {
+    let script = ScriptedTransport::new([
+        broken(),
+        Exchange::reply(200, r#"{"status":"100","maxrecord":"0","list":[]}"#),
+        Exchange::reply(200, r#"{"status":"100","maxrecord":"1","list":[{"messageId":"m9"}]}"#),
+    ]);
+    let client = push_client(&script);
+    let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
+    let Resolution::Accepted(accepted) = resolution else { panic!("{resolution:?}") };
+    assert_eq!(accepted.message_id.as_str(), "m9");
+}
+
+#[tokio::test(start_paused = true)]
+async fn announced_records_that_do_not_come_prove_no_absence() {
+    let script = ScriptedTransport::new([broken()]);
+    script.extend(
+        (0..100).map(|_| Exchange::reply(200, r#"{"status":"100","maxrecord":"1","list":[]}"#)),
+    );
+    let client = push_client(&script);
+    let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
+    assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_unique_code_nothing_is_looked_up() {
+    for code in [None, Some(push::TrackingCode::label("20270115").expect("a label"))] {
+        let script = ScriptedTransport::new([broken()]);
+        let client = push_client(&script);
+        let mut message = push::NewMessage::new(number(), "本文").expect("valid");
+        if let Some(code) = code {
+            message = message.with_tracking_code(code);
+        }
+        let Err(SendError::Unknown(unknown)) = client.send(message).await else { panic!() };
+        let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
+        assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
+        assert_eq!(script.requests().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_answer_ends_as_unknown_after_the_total_time() {
+    let script = ScriptedTransport::new([Exchange::reply(200, "").after(Duration::from_secs(60))]);
+    let began = tokio::time::Instant::now();
+    let error = sms_client(&script).send(sms_message()).await.expect_err("too slow");
+    assert!(error.is_outcome_unknown() && error.error().is_timeout());
+    assert_eq!(began.elapsed(), Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_connections_are_tried_again_until_the_message_goes_out_once() {
+    let script = ScriptedTransport::new([
+        Exchange::fail(TransportErrorKind::Connect),
+        Exchange::fail(TransportErrorKind::Connect),
+        Exchange::reply(200, r#"{"object":"message","id":"m-1"}"#),
+    ]);
+    let client = sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
+        .with_options(options())
+        .with_transport(script.clone())
+        .build()
+        .expect("a client");
+    assert!(client.send(sms_message()).await.expect("sent").accepted().is_some());
+    assert_eq!(script.requests().len(), 3);
+}
