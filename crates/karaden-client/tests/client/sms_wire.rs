@@ -1,10 +1,8 @@
 //! The SMS API on the wire.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{TENANT, TOKEN, assert_clean, full, now, sms_client, sms_message};
+use crate::common::{TENANT, TOKEN, assert_clean, full, now, sms_client, sms_message};
 use karaden_client::{ErrorKind, RefusalReason, SendError, SendOutcome, sms};
 use mockito::{Matcher, Server, ServerGuard};
 

@@ -1,10 +1,10 @@
 //! Finding out what became of a message, with a script and Tokio's paused time.
 
-mod common;
-
 use std::time::Duration;
 
-use common::{SECURITY_CODE, TENANT, TOKEN, now, number, options, push_message, sms_message};
+use crate::common::{
+    SECURITY_CODE, TENANT, TOKEN, now, number, options, push_message, sms_message,
+};
 use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
 use karaden_client::{Resolution, ResolvePolicy, RetryPolicy, SendError, push, sms};
 

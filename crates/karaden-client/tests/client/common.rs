@@ -1,41 +1,40 @@
 //! What the tests share.
-#![expect(unreachable_pub, reason = "a module of several test binaries")]
 
 use std::time::{Duration, SystemTime};
 
 use karaden_client::{FixedRandomness, Options, PhoneNumber, RetryPolicy, push, sms};
 
 /// A token that must never show up.
-pub const TOKEN: &str = "tok-SECRET-7f3a";
+pub(crate) const TOKEN: &str = "tok-SECRET-7f3a";
 /// A security code that must never show up.
-pub const SECURITY_CODE: &str = "sec-SECRET-91bc";
+pub(crate) const SECURITY_CODE: &str = "sec-SECRET-91bc";
 /// A number of which at most the last four digits may show up.
-pub const NUMBER: &str = "09012345678";
+pub(crate) const NUMBER: &str = "09012345678";
 /// A text that must never show up.
-pub const TEXT: &str = "確認コード 482913";
+pub(crate) const TEXT: &str = "確認コード 482913";
 /// A tenant.
-pub const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
+pub(crate) const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
 
 /// 2027-01-15T17:00:00+09:00.
-pub fn now() -> SystemTime {
+pub(crate) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
 /// Short waits, no jitter.
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     let retry = RetryPolicy::default().with_base(Duration::from_millis(1));
     Options::default().with_randomness(FixedRandomness(0)).with_retry(retry)
 }
 
-pub fn number() -> PhoneNumber {
+pub(crate) fn number() -> PhoneNumber {
     PhoneNumber::new(NUMBER).expect("a mobile number")
 }
 
-pub fn sms_client(url: &str) -> sms::Client {
+pub(crate) fn sms_client(url: &str) -> sms::Client {
     sms_client_with(url, options())
 }
 
-pub fn sms_client_with(url: &str, options: Options) -> sms::Client {
+pub(crate) fn sms_client_with(url: &str, options: Options) -> sms::Client {
     let service = sms::ServiceId::new(1).expect("positive");
     sms::Client::builder(TENANT, TOKEN, service)
         .with_base_url(format!("{url}/api"))
@@ -44,35 +43,35 @@ pub fn sms_client_with(url: &str, options: Options) -> sms::Client {
         .expect("a client")
 }
 
-pub fn sms_message() -> sms::NewMessage {
+pub(crate) fn sms_message() -> sms::NewMessage {
     sms::NewMessage::new(number(), TEXT, sms::Tag::new("tag-1").expect("a tag")).expect("a message")
 }
 
-pub fn push_client(url: &str) -> push::Client {
+pub(crate) fn push_client(url: &str) -> push::Client {
     push_client_with(url, options())
 }
 
-pub fn push_client_with(url: &str, options: Options) -> push::Client {
+pub(crate) fn push_client_with(url: &str, options: Options) -> push::Client {
     push::Client::builder(format!("{url}/v2/"), TOKEN, SECURITY_CODE)
         .with_options(options)
         .build()
         .expect("a client")
 }
 
-pub fn push_message() -> push::NewMessage {
+pub(crate) fn push_message() -> push::NewMessage {
     let code = push::TrackingCode::unique("12345678").expect("a code");
     push::NewMessage::new(number(), TEXT).expect("a message").with_tracking_code(code)
 }
 
 /// Fails if `shown` holds anything that must stay hidden.
-pub fn assert_clean(shown: &str) {
+pub(crate) fn assert_clean(shown: &str) {
     for secret in [TOKEN, SECURITY_CODE, NUMBER, "9012345678", TEXT, "482913", "SecurityCode="] {
         assert!(!shown.contains(secret), "{secret} shows in {shown}");
     }
 }
 
 /// The error with all its sources, as a reporter prints it, and its `Debug`.
-pub fn full(error: &dyn std::error::Error) -> String {
+pub(crate) fn full(error: &dyn std::error::Error) -> String {
     let mut shown = format!("{error:?}\n{error:#?}\n{error}");
     let mut source = error.source();
     while let Some(cause) = source {

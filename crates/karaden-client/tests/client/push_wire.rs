@@ -1,8 +1,8 @@
 //! 空電プッシュ on the wire.
 
-mod common;
-
-use common::{SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_client, push_message};
+use crate::common::{
+    SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_client, push_message,
+};
 use karaden_client::{ErrorKind, RefusalReason, SendOutcome, push};
 use mockito::{Matcher, Server, ServerGuard};
 
