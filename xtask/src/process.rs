@@ -24,6 +24,7 @@ pub(crate) fn run(
     listener: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let name = describe(command);
+    let limit = machine::is_unattended().then_some(limit);
     let status = watch(command, limit, listener).with_context(|| name.clone())?;
     if !status.success() {
         bail!("`{name}` ended with {status}");
@@ -51,60 +52,71 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 fn watch(
     command: &mut Command,
-    limit: Duration,
+    limit: Option<Duration>,
     listener: &mut dyn FnMut(&str),
 ) -> Result<ExitStatus> {
-    let limited = machine::is_unattended();
-    if limited {
+    if limit.is_some() {
         command.process_group(0);
     }
     let mut child =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let stopwatch = Stopwatch::start();
     let (sender, lines) = mpsc::channel();
-    let readers = [
-        child.stdout.take().map(|pipe| read_lines(pipe, sender.clone())),
-        child.stderr.take().map(|pipe| read_lines(pipe, sender.clone())),
-    ];
+    for pipe in
+        [child.stdout.take().map(erase), child.stderr.take().map(erase)].into_iter().flatten()
+    {
+        let sender = sender.clone();
+        thread::spawn(move || read_lines(pipe, &sender));
+    }
     drop(sender);
     loop {
-        match lines.recv_timeout(Duration::from_secs(1)) {
+        match lines.recv_timeout(PATIENCE) {
             Ok(line) => {
                 println!("{line}");
                 listener(&line);
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        if limited && stopwatch.elapsed() > limit {
-            kill(&mut child);
-            bail!("still running after {} s, so it was killed", limit.as_secs());
-        }
-    }
-    for reader in readers.into_iter().flatten() {
-        let _ended = reader.join();
-    }
-    Ok(child.wait()?)
-}
-
-fn read_lines(pipe: impl Read + Send + 'static, sender: Sender<String>) -> thread::JoinHandle<()> {
-    thread::spawn(move || {
-        let mut pipe = BufReader::new(pipe);
-        let mut line = Vec::new();
-        while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
-            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
-            line.clear();
-            if sender.send(text).is_err() {
-                return;
+            Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?),
+            // Both ends of the pipes are still open although the program is gone and nothing comes any more.
+            Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_some() => {
+                kill(&mut child, limit);
+                bail!("it ended but left a program behind that holds its output");
             }
+            Err(RecvTimeoutError::Timeout) => {}
         }
-    })
+        if limit.is_some_and(|limit| stopwatch.elapsed() > limit) {
+            kill(&mut child, limit);
+            bail!("still running after {} s, so it was killed", stopwatch.elapsed().as_secs());
+        }
+    }
 }
 
-/// Ends the child's whole process group, so that a hanging test does not outlive its runner.
-fn kill(child: &mut Child) {
-    let group = format!("-{}", child.id());
-    let _gone = Command::new("kill").args(["-KILL", "--", &group]).status();
+/// How long to wait for the next line before looking whether the program still runs.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+fn erase(pipe: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+    Box::new(pipe)
+}
+
+fn read_lines(pipe: Box<dyn Read + Send>, sender: &Sender<String>) {
+    let mut pipe = BufReader::new(pipe);
+    let mut line = Vec::new();
+    while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+        let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+        line.clear();
+        if sender.send(text).is_err() {
+            return;
+        }
+    }
+}
+
+/// Ends the program, and with a limit its whole process group, so that a hanging test does not outlive its
+/// runner.
+fn kill(child: &mut Child, limit: Option<Duration>) {
+    if limit.is_some() {
+        let group = format!("-{}", child.id());
+        let _gone = Command::new("kill").args(["-KILL", "--", &group]).status();
+    }
+    let _killed = child.kill();
     let _reaped = child.wait();
 }
 
@@ -142,5 +154,24 @@ mod tests {
         let error =
             run(&mut Command::new("no-such-program-here"), MINUTE, &mut |_| {}).unwrap_err();
         assert!(format!("{error:#}").starts_with("no-such-program-here: "), "{error:#}");
+    }
+
+    #[test]
+    fn a_program_past_its_limit_is_killed_with_its_children() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo started; sleep 600 & echo $!; wait"]);
+        let mut lines = Vec::new();
+        let limit = Some(Duration::from_millis(1));
+        let error =
+            watch(&mut command, limit, &mut |line| lines.push(line.to_owned())).unwrap_err();
+        assert!(format!("{error}").starts_with("still running after "), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_leaves_another_behind_is_found() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & echo done"]);
+        let error = watch(&mut command, Some(MINUTE), &mut |_| {}).unwrap_err();
+        assert_eq!(format!("{error}"), "it ended but left a program behind that holds its output");
     }
 }
