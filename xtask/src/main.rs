@@ -1,10 +1,11 @@
 //! The project's chores. `cargo xtask test` runs every check, `cargo xtask tidy` only the ones on the
-//! shape of the tree.
+//! shape of the tree, and `cargo xtask bench NAME` the measurements of one subject.
 #![expect(
     clippy::print_stdout,
     reason = "a command-line tool speaks to its user on standard output"
 )]
 
+mod bench;
 mod machine;
 mod metadata;
 mod process;
@@ -29,12 +30,15 @@ enum Chore {
     Test(test::Arguments),
     /// Checks the shape of the tree: arrows between crates, licences, metadata, file sizes, docs.
     Tidy,
+    /// Measures one subject, and prints its figures against their goals.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test(arguments) => test::main(&arguments),
         Chore::Tidy => tidy::main(),
+        Chore::Bench(arguments) => bench::main(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -41,6 +41,15 @@ pub(crate) struct Package {
     pub(crate) manifest_path: PathBuf,
     #[serde(default)]
     pub(crate) metadata: serde_json::Value,
+    #[serde(default)]
+    targets: Vec<Target>,
+}
+
+/// Something that cargo builds out of a package.
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 /// One line of a dependency table.
@@ -86,6 +95,13 @@ impl Metadata {
 }
 
 impl Package {
+    /// The names of its bench targets.
+    pub(crate) fn benches(&self) -> impl Iterator<Item = &str> {
+        let benches =
+            self.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bench"));
+        benches.map(|target| target.name.as_str())
+    }
+
     pub(crate) fn is_published(&self) -> bool {
         self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
     }

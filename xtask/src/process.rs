@@ -23,6 +23,29 @@ pub(crate) fn run(
     limit: Duration,
     listener: &mut dyn FnMut(&str),
 ) -> Result<()> {
+    finish(command, limit, &mut |line| {
+        println!("{line}");
+        listener(line);
+    })
+}
+
+/// As [`run`], but shows what the program says on standard error.
+///
+/// # Errors
+///
+/// The same.
+pub(crate) fn run_aside(
+    command: &mut Command,
+    limit: Duration,
+    listener: &mut dyn FnMut(&str),
+) -> Result<()> {
+    finish(command, limit, &mut |line| {
+        eprintln!("{line}");
+        listener(line);
+    })
+}
+
+fn finish(command: &mut Command, limit: Duration, listener: &mut dyn FnMut(&str)) -> Result<()> {
     let name = describe(command);
     let limit = machine::is_unattended().then_some(limit);
     let status = watch(command, limit, listener).with_context(|| name.clone())?;
@@ -71,10 +94,7 @@ fn watch(
     drop(sender);
     loop {
         match lines.recv_timeout(PATIENCE) {
-            Ok(line) => {
-                println!("{line}");
-                listener(&line);
-            }
+            Ok(line) => listener(&line),
             Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?),
             // Both ends of the pipes are still open although the program is gone and nothing comes any more.
             Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_some() => {

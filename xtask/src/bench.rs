@@ -1,0 +1,223 @@
+//! `cargo xtask bench NAME`: runs the measurements of one subject and prints them as one table.
+//!
+//! A subject's measurements are all bench targets of the workspace that carry its name. Each of them prints, on
+//! standard output and among whatever else it says, one JSON object a row when it is given `--json`:
+//! `{"name", "value", "unit", "goal", "met"}`, where `goal` and `met` are null for a row that is there to compare with.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::metadata::{Metadata, Package};
+use crate::{machine, process};
+
+/// What to measure.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Arguments {
+    /// The subject, such as `otp`; without one the subjects are listed.
+    name: Option<String>,
+    /// Prints one JSON object a row, and nothing else on standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One measured figure.
+#[derive(Debug, Deserialize, PartialEq, Serialize)]
+struct Row {
+    name: String,
+    value: f64,
+    unit: String,
+    goal: Value,
+    met: Option<bool>,
+}
+
+const LIMIT: Duration = Duration::from_secs(60 * 60);
+
+pub(crate) fn main(arguments: &Arguments) -> Result<()> {
+    let metadata = Metadata::load()?;
+    let targets = targets(&metadata);
+    let subjects: BTreeSet<&str> = targets.iter().map(|(_, target)| *target).collect();
+    let listing = subjects.iter().copied().collect::<Vec<_>>().join(", ");
+    let Some(name) = &arguments.name else {
+        println!("{listing}");
+        return Ok(());
+    };
+    if !subjects.contains(name.as_str()) {
+        bail!("there is no subject `{name}`; there are: {listing}");
+    }
+    let mut rows = Vec::new();
+    for (package, target) in targets.into_iter().filter(|(_, target)| target == name) {
+        rows.extend(measure(package, target)?);
+    }
+    if arguments.json {
+        for row in &rows {
+            println!("{}", serde_json::to_string(row)?);
+        }
+    } else {
+        println!("{}\n\n{}", circumstances(), table(&rows));
+    }
+    let missed: Vec<_> =
+        rows.iter().filter(|row| row.met == Some(false)).map(|row| row.name.as_str()).collect();
+    if missed.is_empty() { Ok(()) } else { bail!("goals missed: {}", missed.join("; ")) }
+}
+
+/// The bench targets of the workspace, as package and target.
+fn targets<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {
+    let of = |package: &'a Package| package.benches().map(|target| (package.name.as_str(), target));
+    metadata.members().flat_map(of).collect()
+}
+
+/// Builds and runs one bench program; whatever it says beside its rows goes to standard error.
+fn measure(package: &str, target: &str) -> Result<Vec<Row>> {
+    let mut command = Command::new(machine::cargo());
+    command.current_dir(machine::workspace_root()).args(["bench", "--locked", "--all-features"]);
+    command.args(["--package", package, "--bench", target, "--", "--json"]);
+    let mut rows = Vec::new();
+    let mut broken = None;
+    process::run_aside(&mut command, LIMIT, &mut |line| {
+        if line.starts_with('{') {
+            match serde_json::from_str(line) {
+                Ok(row) => rows.push(row),
+                Err(error) => broken = Some(error),
+            }
+        }
+    })?;
+    if let Some(error) = broken {
+        return Err(error).with_context(|| format!("a row of {package}'s bench {target}"));
+    }
+    if rows.is_empty() {
+        bail!("{package}'s bench {target} printed no row");
+    }
+    Ok(rows)
+}
+
+/// The rows for people, as a Markdown table.
+fn table(rows: &[Row]) -> String {
+    let mut text =
+        String::from("| measured | value | unit | goal | met |\n|---|---:|---|---|---|\n");
+    for row in rows {
+        let goal = match &row.goal {
+            Value::Null => String::new(),
+            Value::String(goal) => goal.clone(),
+            goal => goal.to_string(),
+        };
+        let met = match row.met {
+            None => "",
+            Some(true) => "yes",
+            Some(false) => "**no**",
+        };
+        let _infallible = writeln!(
+            text,
+            "| {} | {} | {} | {goal} | {met} |",
+            row.name,
+            number(row.value),
+            row.unit
+        );
+    }
+    text
+}
+
+/// Three significant digits for what is small, whole numbers in groups of three for what is big.
+fn number(value: f64) -> String {
+    if value.abs() < 1000.0 {
+        // Up to three digits after the point, one less for each one before it.
+        let digits = [1.0, 10.0, 100.0].iter().filter(|bound| value.abs() < **bound).count();
+        return format!("{value:.digits$}");
+    }
+    let digits = format!("{value:.0}");
+    let (sign, digits) = digits.split_at(digits.len() - digits.trim_start_matches('-').len());
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).unwrap_or_default())
+        .collect();
+    format!("{sign}{}", groups.join(","))
+}
+
+/// What the figures depend on.
+fn circumstances() -> String {
+    let ask = |program: &str, argument: &str| {
+        process::output(Command::new(program).arg(argument))
+            .map_or_else(|_| format!("no {program}"), |text| text.trim().to_owned())
+    };
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let revision = process::output(Command::new("git").args([
+        "-C",
+        env!("CARGO_MANIFEST_DIR"),
+        "describe",
+        "--always",
+        "--dirty",
+    ]));
+    format!(
+        "{cores} × {}, {}, Linux {}; {}; {}; revision {}",
+        field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned()),
+        field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown memory".to_owned()),
+        ask("uname", "-r"),
+        ask("rustc", "--version"),
+        ask("redis-server", "--version"),
+        revision.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned()),
+    )
+}
+
+/// The value of the first line `name : value` of a file.
+fn field(file: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_become_a_table() {
+        let lines = [
+            r#"{"name": "derive", "value": 0.31, "unit": "us", "goal": "<= 0.6", "met": true}"#,
+            r#"{"name": "cycles", "value": 1234567.8, "unit": "1/s", "goal": 2000000, "met": false}"#,
+            r#"{"name": "dashmap", "value": 42.5, "unit": "1/s", "goal": null, "met": null}"#,
+        ];
+        let rows: Vec<Row> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(
+            table(&rows),
+            "| measured | value | unit | goal | met |\n|---|---:|---|---|---|\n\
+             | derive | 0.310 | us | <= 0.6 | yes |\n\
+             | cycles | 1,234,568 | 1/s | 2000000 | **no** |\n\
+             | dashmap | 42.5 | 1/s |  |  |\n"
+        );
+    }
+
+    #[test]
+    fn numbers_are_readable() {
+        for (value, text) in [
+            (0.0, "0.000"),
+            (9.994, "9.99"),
+            (99.0, "99.0"),
+            (999.4, "999"),
+            (1000.0, "1,000"),
+            (-12345.0, "-12,345"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn subjects_are_the_bench_targets_of_the_workspace() {
+        let metadata = Metadata::parse(
+            r#"{"workspace_members": ["a"], "packages": [
+                {"id": "a", "name": "a", "version": "0.1.0", "manifest_path": "/a/Cargo.toml", "targets": [
+                    {"name": "a", "kind": ["lib"]}, {"name": "otp", "kind": ["bench"]}]},
+                {"id": "b", "name": "b", "version": "0.1.0", "manifest_path": "/b/Cargo.toml", "targets": [
+                    {"name": "foreign", "kind": ["bench"]}]}]}"#,
+        )
+        .unwrap();
+        assert_eq!(targets(&metadata), [("a", "otp")]);
+    }
+}
