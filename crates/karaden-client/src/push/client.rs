@@ -92,10 +92,7 @@ impl Client {
         } else {
             ("karadenqueue.json", "send")
         };
-        let mut form = self.credentials(String::with_capacity(1024));
-        message.append_to(&mut form);
-        form.append_pair("format", "json");
-        let request = self.inner.engine.post_form(self.url(path), form.finish());
+        let request = self.inner.engine.post_form(self.url(path), self.form_of(&message));
         let result =
             self.inner.engine.call(operation(name, Safety::Write), request, accepted).await;
         outcome::conclude(result, message)
@@ -107,10 +104,7 @@ impl Client {
     ///
     /// [`ErrorKind::NotFound`] for an unknown id, otherwise as for every call.
     pub async fn inquire(&self, id: &MessageId) -> Result<Delivery, Error> {
-        let mut query = self.credentials(String::new());
-        query.append_pair("messageId", id.as_str()).append_pair("format", "json");
-        let mut url = self.url("karadeninquiry.json");
-        url.set_query(Some(&query.finish()));
+        let url = self.inquiry_url(id);
         let request = self.inner.engine.get(url);
         let judge = |response: &Response| {
             answer::success::<WireDelivery>(response).map(WireDelivery::into_delivery)
@@ -156,6 +150,29 @@ impl Client {
         to: SystemTime,
         start: usize,
     ) -> Result<WireTracked, Error> {
+        let url = self.tracked_url(code, from, to, start)?;
+        let mut request = self.inner.engine.get(url);
+        request.max_body_bytes = request.max_body_bytes.saturating_mul(8);
+        let operation = operation("find_by_tracking_code", Safety::Read);
+        self.inner.engine.call(operation, request, answer::success).await
+    }
+
+    /// The form of one send. Made apart from the call, because a serializer is not `Sync`: a future
+    /// that held one could not move between threads.
+    fn form_of(&self, message: &NewMessage) -> String {
+        let mut form = self.credentials(String::with_capacity(1024));
+        message.append_to(&mut form);
+        form.append_pair("format", "json");
+        form.finish()
+    }
+
+    fn tracked_url(
+        &self,
+        code: &TrackingCode,
+        from: SystemTime,
+        to: SystemTime,
+        start: usize,
+    ) -> Result<Url, Error> {
         let minute =
             |at| time::minute(at).ok_or_else(|| Error::config("an instant is out of range"));
         let mut query = self.credentials(String::new());
@@ -167,10 +184,15 @@ impl Client {
             .append_pair("format", "json");
         let mut url = self.url("karadeninquiry_tr.json");
         url.set_query(Some(&query.finish()));
-        let mut request = self.inner.engine.get(url);
-        request.max_body_bytes = request.max_body_bytes.saturating_mul(8);
-        let operation = operation("find_by_tracking_code", Safety::Read);
-        self.inner.engine.call(operation, request, answer::success).await
+        Ok(url)
+    }
+
+    fn inquiry_url(&self, id: &MessageId) -> Url {
+        let mut query = self.credentials(String::new());
+        query.append_pair("messageId", id.as_str()).append_pair("format", "json");
+        let mut url = self.url("karadeninquiry.json");
+        url.set_query(Some(&query.finish()));
+        url
     }
 
     fn credentials(&self, buffer: String) -> Serializer<'static, String> {
@@ -299,3 +321,12 @@ impl fmt::Debug for ClientBuilder {
         f.debug_struct("push::ClientBuilder").finish_non_exhaustive()
     }
 }
+
+/// Every call may run on any thread: a program that spawns one does not compile otherwise.
+const _: fn(&Client, NewMessage, &MessageId, &TrackingCode, SystemTime) =
+    |client, message, id, code, at| {
+        fn is_send(_: impl Send) {}
+        is_send(client.send(message));
+        is_send(client.inquire(id));
+        is_send(client.find_by_tracking_code(code, at, at));
+    };
