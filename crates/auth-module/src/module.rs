@@ -1,0 +1,107 @@
+//! The authentication module itself: the one door to users, passwords, logins and sessions.
+
+mod administration;
+mod logins;
+mod passwords;
+mod sessions;
+mod settings;
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use mfa_plugin_api::{ClientFacts, Services, Subject};
+
+pub use self::administration::{
+    Disabled, NewPassword, NewUser, UnfitPassword, UserAdded, UserChanged,
+};
+pub use self::settings::{AuthSettings, InvalidSettings};
+use crate::{
+    audit::{AuditRecord, AuditTrail, FlowAudit},
+    directory::UserDirectory,
+    error::AuthError,
+    login::PendingLogin,
+    password::PasswordHasher,
+    policy::FactorPolicy,
+    session_store::SessionStore,
+    user::User,
+};
+
+/// What an [`AuthModule`] is made of.
+#[derive(Debug)]
+pub struct AuthParts {
+    /// The users.
+    pub directory: Arc<dyn UserDirectory>,
+    /// Pending logins and sessions.
+    pub sessions: Arc<dyn SessionStore>,
+    /// The audit trail.
+    pub audit: Arc<dyn AuditTrail>,
+    /// Password hashing.
+    pub hasher: PasswordHasher,
+    /// Which path needs which factors.
+    pub policy: FactorPolicy,
+    /// Lives, limits and keys.
+    pub settings: AuthSettings,
+}
+
+/// The authentication module of the eleven steps: verifies passwords, says which factors are still
+/// required, records their evidence, opens and ends sessions, and owns the OTP cache that it hands
+/// to plugins.
+///
+/// Reads no clock and no random generator: both come with each call.
+pub struct AuthModule {
+    parts: AuthParts,
+    services: Services,
+}
+
+impl AuthModule {
+    /// A module of these parts.
+    pub fn new(parts: AuthParts) -> Self {
+        Self { parts, services: Services::new() }
+    }
+
+    /// What plugins are handed.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &FactorPolicy {
+        &self.parts.policy
+    }
+
+    /// The user as a plugin gets to see them.
+    pub fn subject(&self, user: &User) -> Subject {
+        let subject = Subject::new(self.parts.settings.tenant(), user.id.as_str());
+        match &user.phone_number {
+            Some(number) => subject.with_attribute(Subject::PHONE_NUMBER, number.as_e164()),
+            None => subject,
+        }
+    }
+
+    /// The audit sink for one call of a plugin in `login`.
+    pub fn flow_audit(
+        &self,
+        login: &PendingLogin,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) -> FlowAudit {
+        let template = AuditRecord::new("", now)
+            .about(&login.user.id)
+            .from(client.address)
+            .in_flow(&login.record.flow);
+        FlowAudit { trail: Arc::clone(&self.parts.audit), template }
+    }
+
+    fn record(&self, record: AuditRecord) {
+        self.parts.audit.record(record);
+    }
+
+    async fn flush(&self) -> Result<(), AuthError> {
+        self.parts.audit.flush().await
+    }
+}
+
+impl fmt::Debug for AuthModule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.fmt(f)
+    }
+}

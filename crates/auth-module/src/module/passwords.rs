@@ -1,0 +1,118 @@
+//! Step 1: the name and the password.
+
+use std::time::SystemTime;
+
+use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, Randomness};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::AuthModule;
+use crate::{
+    audit::AuditRecord,
+    directory::Change,
+    error::AuthError,
+    login::{PasswordOutcome, PasswordVerified},
+    name::LoginName,
+    user::Account,
+};
+
+/// The most bytes of a password that are looked at; longer ones are wrong. OWASP and NIST ask for 64
+/// characters at least, and an unbounded password is an attack on the hash.
+pub(crate) const MAX_PASSWORD_BYTES: usize = 1024;
+
+impl AuthModule {
+    /// Verifies a name and a password, at the same cost and with the same answer whether the name is
+    /// unknown, the account disabled or the password wrong.
+    ///
+    /// The name is folded as [`LoginName`] says. The password is taken byte by byte as received
+    /// (OWASP ASVS 5.0, 6.2.8): hashes that were imported were made that way, and a normalisation
+    /// would make some passwords equal that their owners typed differently. Empty ones and those of
+    /// more than 1024 bytes are wrong.
+    ///
+    /// # Errors
+    ///
+    /// When the directory, the quota store or the hashing failed: nobody may be let in.
+    pub async fn verify_password(
+        &self,
+        username: &str,
+        password: &SecretString,
+        client: &ClientFacts,
+        randomness: &dyn Randomness,
+        now: SystemTime,
+    ) -> Result<PasswordOutcome, AuthError> {
+        let account = match LoginName::parse(username) {
+            Ok(name) => self.parts.directory.find_by_name(&name).await?,
+            Err(_) => None,
+        };
+        if !(1..=MAX_PASSWORD_BYTES).contains(&password.expose_secret().len()) {
+            return Ok(self.rejected(account.as_ref(), "length", client, now));
+        }
+        let expected = account.as_ref().and_then(|account| account.password_hash.as_ref());
+        let Ok(is_right) = self.parts.hasher.verify(password, expected).await? else {
+            return Ok(PasswordOutcome::Busy);
+        };
+        match account {
+            Some(account) if is_right && !account.user.is_disabled => {
+                self.verified(account, password, client, randomness, now).await
+            }
+            Some(account) if is_right => Ok(self.rejected(Some(&account), "disabled", client, now)),
+            Some(account) => Ok(self.rejected(Some(&account), "wrong", client, now)),
+            None => Ok(self.rejected(None, "unknown", client, now)),
+        }
+    }
+
+    async fn verified(
+        &self,
+        account: Account,
+        password: &SecretString,
+        client: &ClientFacts,
+        randomness: &dyn Randomness,
+        now: SystemTime,
+    ) -> Result<PasswordOutcome, AuthError> {
+        self.rehash(&account, password, randomness, now).await?;
+        let user = account.user;
+        self.record(
+            AuditRecord::new("password.verified", now).about(&user.id).from(client.address),
+        );
+        let evidence = Evidence::new([AuthenticationMethod::PWD], now);
+        Ok(PasswordOutcome::Verified(PasswordVerified { user, evidence }))
+    }
+
+    /// Raises the cost of an older hash, now that the password is at hand. If there is no room for
+    /// it, the next login does it.
+    async fn rehash(
+        &self,
+        account: &Account,
+        password: &SecretString,
+        randomness: &dyn Randomness,
+        now: SystemTime,
+    ) -> Result<(), AuthError> {
+        let hasher = &self.parts.hasher;
+        let cheaper =
+            |hash: &&_| crate::PasswordHash::parameters(hash).is_cheaper_than(hasher.parameters());
+        let Some(from) = account.password_hash.as_ref().filter(cheaper) else { return Ok(()) };
+        let mut salt = [0; 16];
+        randomness.fill(&mut salt)?;
+        if let Ok(to) = hasher.hash(password, salt).await? {
+            let change = Change::Rehash { from: from.clone(), to };
+            self.parts.directory.change(&account.user.id, change, now).await?;
+        }
+        Ok(())
+    }
+
+    /// The name that was typed is not kept: people type passwords there.
+    fn rejected(
+        &self,
+        account: Option<&Account>,
+        why: &'static str,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) -> PasswordOutcome {
+        let mut record =
+            AuditRecord::new("password.rejected", now).from(client.address).with("why", why);
+        if let Some(account) = account {
+            record = record.about(&account.user.id);
+        }
+        self.record(record);
+        PasswordOutcome::Rejected
+    }
+}

@@ -1,0 +1,104 @@
+//! Lives, limits and keys.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use otp_core::AllowedPrefixes;
+
+use crate::audit::PhoneTagKey;
+
+/// The settings of the authentication module, each with its allowed range.
+#[derive(Debug)]
+pub struct AuthSettings {
+    tenant: String,
+    phone_tag_key: PhoneTagKey,
+    pub(super) pending_life: Duration,
+    pub(super) session_life: Duration,
+    pub(super) session_idle: Duration,
+    pub(super) allowed_prefixes: AllowedPrefixes,
+}
+
+impl AuthSettings {
+    /// The defaults, for the users of `tenant`: pending logins of 10 minutes, sessions of 12 hours
+    /// and of 1 hour without use, numbers that start with 070, 080 or 090.
+    ///
+    /// The tenant goes into every counter and code: changing it forgets the counters and ends every
+    /// open challenge. The key names phone numbers in the audit trail.
+    pub fn new(tenant: impl Into<String>, phone_tag_key: PhoneTagKey) -> Self {
+        Self {
+            tenant: tenant.into(),
+            phone_tag_key,
+            pending_life: minutes(10),
+            session_life: minutes(12 * 60),
+            session_idle: minutes(60),
+            allowed_prefixes: AllowedPrefixes::default(),
+        }
+    }
+
+    /// Pending logins that live 5 to 15 minutes.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSettings::PendingLife`] outside this range.
+    pub fn with_pending_life(mut self, life: Duration) -> Result<Self, InvalidSettings> {
+        self.pending_life =
+            within(life, minutes(5)..=minutes(15)).ok_or(InvalidSettings::PendingLife)?;
+        Ok(self)
+    }
+
+    /// Sessions that live 5 minutes to 24 hours (NIST SP 800-63B, section 2.2.3), and not longer
+    /// than 1 minute to 1 hour without being used.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSettings::SessionLife`] or [`InvalidSettings::SessionIdle`] outside these ranges.
+    pub fn with_session_life(
+        mut self,
+        life: Duration,
+        idle: Duration,
+    ) -> Result<Self, InvalidSettings> {
+        self.session_life =
+            within(life, minutes(5)..=minutes(24 * 60)).ok_or(InvalidSettings::SessionLife)?;
+        self.session_idle =
+            within(idle, minutes(1)..=minutes(60)).ok_or(InvalidSettings::SessionIdle)?;
+        Ok(self)
+    }
+
+    /// Phone numbers with these prefixes.
+    #[must_use]
+    pub fn with_allowed_prefixes(mut self, prefixes: AllowedPrefixes) -> Self {
+        self.allowed_prefixes = prefixes;
+        self
+    }
+
+    /// The tenant.
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// The key that names phone numbers in the audit trail.
+    pub fn phone_tag_key(&self) -> &PhoneTagKey {
+        &self.phone_tag_key
+    }
+}
+
+/// Why settings are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSettings {
+    /// The life of a pending login.
+    #[error("a pending login lives 5 to 15 minutes")]
+    PendingLife,
+    /// The idle time of a session.
+    #[error("a session ends after 1 to 60 minutes without use")]
+    SessionIdle,
+    /// The life of a session.
+    #[error("a session lives 5 minutes to 24 hours")]
+    SessionLife,
+}
+
+const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(minutes * 60)
+}
+
+fn within(value: Duration, range: RangeInclusive<Duration>) -> Option<Duration> {
+    range.contains(&value).then_some(value)
+}

@@ -1,0 +1,264 @@
+//! Pending logins and sessions in SQLite.
+
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::database::Database;
+use crate::{
+    error::AuthError,
+    session_store::{EndAll, PendingRecord, SessionRecord, SessionStore, Swapped, Version},
+    time::{from_millis, to_millis},
+    token::TokenDigest,
+    user::UserId,
+};
+
+/// The pending logins and sessions of a [`Database`]. They survive a restart.
+#[derive(Debug, Clone)]
+pub struct SqliteSessionStore(Database);
+
+impl SqliteSessionStore {
+    pub(super) fn new(database: Database) -> Self {
+        Self(database)
+    }
+}
+
+#[async_trait]
+impl SessionStore for SqliteSessionStore {
+    async fn open_pending(
+        &self,
+        token: TokenDigest,
+        login: PendingRecord,
+    ) -> Result<(), AuthError> {
+        self.0
+            .writer()
+            .write(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "INSERT INTO pending_logins (token_digest, user_id, version, expires_at, record)
+                     VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?;
+                statement.execute(params![
+                    token.as_bytes(),
+                    login.user_id.as_str(),
+                    to_sql(Version::FIRST),
+                    to_millis(login.expires_at),
+                    to_json(&login)?,
+                ])?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn load_pending(
+        &self,
+        token: TokenDigest,
+        now: SystemTime,
+    ) -> Result<Option<(PendingRecord, Version)>, AuthError> {
+        self.0
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT record, version FROM pending_logins
+                     WHERE token_digest = ?1 AND expires_at > ?2",
+                )?;
+                let found = |row: &Row<'_>| Ok((from_json(row)?, version(row, 1)?));
+                statement.query_row(params![token.as_bytes(), to_millis(now)], found).optional()
+            })
+            .await
+    }
+
+    async fn save_pending(
+        &self,
+        token: TokenDigest,
+        login: PendingRecord,
+        read: Version,
+    ) -> Result<Swapped, AuthError> {
+        self.0
+            .writer()
+            .write(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "UPDATE pending_logins SET record = ?3, version = ?4
+                     WHERE token_digest = ?1 AND version = ?2",
+                )?;
+                let changed = statement.execute(params![
+                    token.as_bytes(),
+                    to_sql(read),
+                    to_json(&login)?,
+                    to_sql(read.next()),
+                ])?;
+                if changed == 1 { Ok(Swapped::Done) } else { refused(connection, token) }
+            })
+            .await
+    }
+
+    async fn end_pending(&self, token: TokenDigest) -> Result<bool, AuthError> {
+        self.0
+            .writer()
+            .write(move |connection| {
+                let mut statement = connection
+                    .prepare_cached("DELETE FROM pending_logins WHERE token_digest = ?1")?;
+                Ok(statement.execute([token.as_bytes()])? == 1)
+            })
+            .await
+    }
+
+    async fn complete(
+        &self,
+        pending: TokenDigest,
+        read: Version,
+        token: TokenDigest,
+        session: SessionRecord,
+        replaces: Option<TokenDigest>,
+    ) -> Result<Swapped, AuthError> {
+        self.0
+            .writer()
+            .write(move |connection| {
+                let known = pending_version(connection, pending)?;
+                match known {
+                    None => return Ok(Swapped::Gone),
+                    Some(version) if version != read => return Ok(Swapped::Conflict),
+                    Some(_) => {}
+                }
+                if let Some(old) = replaces
+                    && delete_session(connection, old)?.is_none()
+                {
+                    return Ok(Swapped::Gone);
+                }
+                connection
+                    .prepare_cached("DELETE FROM pending_logins WHERE token_digest = ?1")?
+                    .execute([pending.as_bytes()])?;
+                insert_session(connection, token, &session)?;
+                Ok(Swapped::Done)
+            })
+            .await
+    }
+
+    async fn load_session(
+        &self,
+        token: TokenDigest,
+    ) -> Result<Option<(SessionRecord, SystemTime)>, AuthError> {
+        self.0
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT record, seen_at FROM sessions WHERE token_digest = ?1",
+                )?;
+                let found = |row: &Row<'_>| Ok((from_json(row)?, from_millis(row.get(1)?)));
+                statement.query_row([token.as_bytes()], found).optional()
+            })
+            .await
+    }
+
+    /// Queued, not waited for.
+    async fn touch_session(
+        &self,
+        token: TokenDigest,
+        seen_at: SystemTime,
+    ) -> Result<(), AuthError> {
+        let work = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(
+                "UPDATE sessions SET seen_at = ?2 WHERE token_digest = ?1 AND seen_at < ?2",
+            )?;
+            statement.execute(params![token.as_bytes(), to_millis(seen_at)]).map(drop)
+        };
+        self.0.writer().write_later(work, || tracing::warn!("a session's use was not noted"))
+    }
+
+    async fn end_session(&self, token: TokenDigest) -> Result<Option<SessionRecord>, AuthError> {
+        self.0.writer().write(move |connection| delete_session(connection, token)).await
+    }
+
+    async fn end_all(&self, user: &UserId, what: EndAll) -> Result<usize, AuthError> {
+        let user = user.as_str().to_owned();
+        self.0
+            .writer()
+            .write(move |connection| {
+                let mut ended =
+                    connection.execute("DELETE FROM pending_logins WHERE user_id = ?1", [&user])?;
+                if what == EndAll::PendingLoginsAndSessions {
+                    ended +=
+                        connection.execute("DELETE FROM sessions WHERE user_id = ?1", [&user])?;
+                }
+                Ok(ended)
+            })
+            .await
+    }
+
+    async fn sweep(&self, now: SystemTime, idle_since: SystemTime) -> Result<usize, AuthError> {
+        let (now, idle_since) = (to_millis(now), to_millis(idle_since));
+        self.0
+            .writer()
+            .write(move |connection| {
+                let pending = connection
+                    .execute("DELETE FROM pending_logins WHERE expires_at <= ?1", [now])?;
+                let sessions = connection.execute(
+                    "DELETE FROM sessions WHERE expires_at <= ?1 OR seen_at <= ?2",
+                    [now, idle_since],
+                )?;
+                Ok(pending + sessions)
+            })
+            .await
+    }
+}
+
+fn insert_session(
+    connection: &Connection,
+    token: TokenDigest,
+    session: &SessionRecord,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO sessions (token_digest, user_id, expires_at, seen_at, record)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    statement.execute(params![
+        token.as_bytes(),
+        session.user_id.as_str(),
+        to_millis(session.expires_at),
+        to_millis(session.opened_at),
+        to_json(session)?,
+    ])?;
+    Ok(())
+}
+
+fn delete_session(
+    connection: &Connection,
+    token: TokenDigest,
+) -> rusqlite::Result<Option<SessionRecord>> {
+    connection
+        .prepare_cached("DELETE FROM sessions WHERE token_digest = ?1 RETURNING record")?
+        .query_row([token.as_bytes()], from_json)
+        .optional()
+}
+
+fn refused(connection: &Connection, token: TokenDigest) -> rusqlite::Result<Swapped> {
+    let is_there = pending_version(connection, token)?.is_some();
+    Ok(if is_there { Swapped::Conflict } else { Swapped::Gone })
+}
+
+fn pending_version(
+    connection: &Connection,
+    token: TokenDigest,
+) -> rusqlite::Result<Option<Version>> {
+    connection
+        .prepare_cached("SELECT version FROM pending_logins WHERE token_digest = ?1")?
+        .query_row([token.as_bytes()], |row| version(row, 0))
+        .optional()
+}
+
+fn to_sql(version: Version) -> i64 {
+    i64::try_from(version.0).unwrap_or(i64::MAX)
+}
+
+fn version(row: &Row<'_>, column: usize) -> rusqlite::Result<Version> {
+    Ok(Version(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0)))
+}
+
+fn to_json(record: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(record)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn from_json<T: DeserializeOwned>(row: &Row<'_>) -> rusqlite::Result<T> {
+    serde_json::from_str(&row.get::<_, String>(0)?)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error.into()))
+}

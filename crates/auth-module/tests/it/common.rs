@@ -1,0 +1,192 @@
+//! A module over a fresh SQLite file (or memory), with alice and bob in it.
+#![expect(dead_code, reason = "the tests that use the rest follow")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use auth_module::{
+    AuthModule, AuthParts, AuthSettings, Completed, FactorPolicy, HashParameters, HasherLimits,
+    LoginName, MemoryAuditTrail, NewPassword, NewUser, PasswordHasher, PasswordOutcome,
+    PasswordVerified, PendingLogin, PendingToken, PhoneTagKey, Recorded, Requirement, Rule,
+    Session, SessionStore, SessionToken, User, UserAdded, UserDirectory, sqlite::Database,
+};
+use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
+use otp_core::PhoneNumber;
+use secrecy::SecretString;
+use testkit::{ManualClock, SeededRandomness};
+
+pub(crate) const ALICE_PASSWORD: &str = "correct horse battery";
+pub(crate) const ALICE_PHONE: &str = "09012345678";
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    pub(crate) auth: Arc<AuthModule>,
+    pub(crate) clock: ManualClock,
+    pub(crate) randomness: SeededRandomness,
+    pub(crate) audit: MemoryAuditTrail,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) directory: Arc<dyn UserDirectory>,
+    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) database: Database,
+    pub(crate) folder: tempfile::TempDir,
+}
+
+/// The cheapest hash that is allowed: the tests look at what is done, not at what it costs.
+pub(crate) fn cheap() -> HashParameters {
+    HashParameters::new(4096, 1, 1).unwrap()
+}
+
+pub(crate) fn policy() -> FactorPolicy {
+    let both = || Requirement::new([FactorId::PASSWORD, FactorId::SMS_OTP]);
+    FactorPolicy::new(
+        both(),
+        vec![
+            Rule::public("/public/"),
+            Rule::protected("/low/", Requirement::new([FactorId::PASSWORD])),
+            Rule::protected(
+                "/admin/",
+                both().with_step_up([FactorId::SMS_OTP], 10 * MINUTE).with_group("admins"),
+            ),
+        ],
+    )
+    .unwrap()
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("auth.db")).await.unwrap();
+        let sessions = Arc::new(database.sessions());
+        Self::with_sessions(folder, database, sessions).await
+    }
+
+    pub(crate) async fn with_sessions(
+        folder: tempfile::TempDir,
+        database: Database,
+        sessions: Arc<dyn SessionStore>,
+    ) -> Self {
+        let directory: Arc<dyn UserDirectory> = Arc::new(database.directory());
+        let audit = MemoryAuditTrail::new();
+        let hasher = PasswordHasher::new(cheap(), HasherLimits::default());
+        let auth = AuthModule::new(AuthParts {
+            directory: Arc::clone(&directory),
+            sessions: Arc::clone(&sessions),
+            audit: Arc::new(audit.clone()),
+            hasher: hasher.clone(),
+            policy: policy(),
+            settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),
+        });
+        let world = Self {
+            auth: Arc::new(auth),
+            clock: ManualClock::new(),
+            randomness: SeededRandomness::new(1),
+            audit,
+            hasher,
+            directory,
+            sessions,
+            database,
+            folder,
+        };
+        world.add("alice", Some(ALICE_PASSWORD), Some(ALICE_PHONE), &["admins"]).await;
+        world.add("bob", Some("bob's own password"), None, &[]).await;
+        world
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+
+    pub(crate) async fn add(
+        &self,
+        name: &str,
+        password: Option<&str>,
+        phone: Option<&str>,
+        groups: &[&str],
+    ) -> User {
+        let name = LoginName::parse(name).unwrap();
+        let mut user = NewUser::new(name.clone());
+        user.password = password.map(|p| NewPassword::Plain(SecretString::from(p)));
+        user.phone_number = phone.map(|p| PhoneNumber::from_japanese(p).unwrap());
+        user.groups = groups.iter().map(|&g| g.to_owned()).collect();
+        let added = self.auth.add_user(user, "test", &self.randomness, self.now()).await.unwrap();
+        assert!(matches!(added, UserAdded::Done(_)));
+        self.user(name.as_str()).await
+    }
+
+    pub(crate) async fn user(&self, name: &str) -> User {
+        self.auth.find_user(&LoginName::parse(name).unwrap()).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn try_password(&self, name: &str, password: &str) -> PasswordOutcome {
+        self.try_password_from(name, password, &client()).await
+    }
+
+    pub(crate) async fn try_password_from(
+        &self,
+        name: &str,
+        password: &str,
+        client: &ClientFacts,
+    ) -> PasswordOutcome {
+        let password = SecretString::from(password);
+        let now = self.now();
+        self.auth.verify_password(name, &password, client, &self.randomness, now).await.unwrap()
+    }
+
+    pub(crate) async fn alice_verified(&self) -> PasswordVerified {
+        match self.try_password("alice", ALICE_PASSWORD).await {
+            PasswordOutcome::Verified(verified) => verified,
+            other => panic!("not verified: {other:?}"),
+        }
+    }
+
+    pub(crate) async fn alice_pending(&self, return_to: &str) -> (PendingToken, PendingLogin) {
+        let verified = self.alice_verified().await;
+        let return_to = Some(return_to.to_owned());
+        let (auth, now) = (&self.auth, self.now());
+        auth.open_pending(verified, return_to, &client(), &self.randomness, now).await.unwrap()
+    }
+
+    pub(crate) async fn record_sms(&self, login: &PendingLogin) -> PendingLogin {
+        let evidence = sms_evidence(self.now());
+        let recorded = self.auth.record_evidence(login, &FactorId::SMS_OTP, evidence, self.now());
+        match recorded.await.unwrap() {
+            Recorded::Done { login, missing } => {
+                assert_eq!(missing, []);
+                login
+            }
+            Recorded::Gone => panic!("the login is gone"),
+        }
+    }
+
+    pub(crate) async fn complete(&self, login: &PendingLogin) -> Completed {
+        self.auth.complete(login, &client(), &self.randomness, self.now()).await.unwrap()
+    }
+
+    pub(crate) async fn alice_session(&self) -> (SessionToken, Session) {
+        let (_, login) = self.alice_pending("/").await;
+        let login = self.record_sms(&login).await;
+        match self.complete(&login).await {
+            Completed::Opened { token, session, .. } => (token, session),
+            other => panic!("not opened: {other:?}"),
+        }
+    }
+
+    pub(crate) fn events(&self) -> Vec<&'static str> {
+        self.audit.records().iter().map(|record| record.event).collect()
+    }
+}
+
+pub(crate) fn client() -> ClientFacts {
+    client_at([192, 0, 2, 1])
+}
+
+pub(crate) fn client_at(address: [u8; 4]) -> ClientFacts {
+    ClientFacts::new(IpAddr::V4(Ipv4Addr::from(address)), "ja")
+}
+
+pub(crate) fn sms_evidence(at: SystemTime) -> Evidence {
+    Evidence::new([AuthenticationMethod::OTP, AuthenticationMethod::SMS], at)
+}

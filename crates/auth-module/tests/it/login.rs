@@ -1,0 +1,94 @@
+//! A login from the password to the session, and what may not happen on the way.
+
+use crate::common::{ALICE_PASSWORD, MINUTE, World, client, sms_evidence};
+use auth_module::{Completed, Decision, PasswordOutcome, Recorded, Saved};
+use mfa_plugin_api::{FactorId, PluginState};
+
+#[tokio::test]
+async fn a_login_from_the_password_to_the_session() {
+    let world = World::new().await;
+    let verified = world.alice_verified().await;
+    assert_eq!(verified.user().login_name.as_str(), "alice");
+    let (pending_token, login) = world
+        .auth
+        .open_pending(verified, Some("/x?y=1".into()), &client(), &world.randomness, world.now())
+        .await
+        .unwrap();
+    assert_eq!(world.auth.missing_factors(&login, world.now()), [FactorId::SMS_OTP]);
+
+    let loaded = world.auth.load_pending(&pending_token, world.now()).await.unwrap().unwrap();
+    assert_eq!(loaded.flow(), login.flow());
+    let login = world.record_sms(&loaded).await;
+    let Completed::Opened { token, session, return_to } = world.complete(&login).await else {
+        panic!("not opened")
+    };
+    assert_eq!(return_to.as_deref(), Some("/x?y=1"));
+    let amr: Vec<_> = session.amr().iter().map(|m| m.as_str().to_owned()).collect();
+    assert_eq!(amr, ["pwd", "otp", "sms"]);
+
+    assert!(world.auth.load_pending(&pending_token, world.now()).await.unwrap().is_none());
+    let session = world.auth.load_session(&token, world.now()).await.unwrap().unwrap();
+    assert_eq!(world.auth.decide("/anything", Some(&session), world.now()), Decision::Allowed);
+    assert_eq!(world.auth.decide("/anything", None, world.now()), Decision::LoginRequired);
+    assert_eq!(world.auth.decide("/public/a", None, world.now()), Decision::Public);
+    assert_eq!(session.user().last_login_at, Some(world.now()));
+}
+
+#[tokio::test]
+async fn nothing_completes_while_a_factor_is_missing() {
+    let world = World::new().await;
+    for return_to in ["/", "/public/", "/low/", "/admin/"] {
+        let (token, login) = world.alice_pending(return_to).await;
+        let Completed::Missing(missing) = world.complete(&login).await else {
+            panic!("{return_to} needs the second factor too")
+        };
+        assert_eq!(missing, [FactorId::SMS_OTP], "{return_to}");
+        assert!(world.auth.load_pending(&token, world.now()).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn wrong_unknown_and_disabled_look_the_same() {
+    let world = World::new().await;
+    let before = world.hasher.computed();
+    for (name, password) in
+        [("alice", "wrong password"), ("nobody", ALICE_PASSWORD), ("no body!", ALICE_PASSWORD)]
+    {
+        let outcome = world.try_password(name, password).await;
+        assert!(matches!(outcome, PasswordOutcome::Rejected), "{name}");
+    }
+    assert_eq!(world.hasher.computed() - before, 3, "the same work for each");
+}
+
+#[tokio::test]
+async fn two_tabs_do_not_overwrite_each_other() {
+    let world = World::new().await;
+    let (token, one) = world.alice_pending("/").await;
+    let two = world.auth.load_pending(&token, world.now()).await.unwrap().unwrap();
+    let state = |text: &str| PluginState::from_bytes(text.as_bytes());
+    let factor = FactorId::SMS_OTP;
+
+    let saved = world.auth.save_plugin_state(&one, &factor, Some(&state("one"))).await.unwrap();
+    assert!(matches!(saved, Saved::Done(_)));
+    let saved = world.auth.save_plugin_state(&two, &factor, Some(&state("two"))).await.unwrap();
+    assert!(matches!(saved, Saved::Conflict), "the second tab has read an older version");
+
+    // Evidence is merged instead: the stale tab's success counts, and the other's state stays.
+    let evidence = sms_evidence(world.now());
+    let recorded = world.auth.record_evidence(&two, &factor, evidence, world.now()).await.unwrap();
+    let Recorded::Done { login, missing } = recorded else { panic!("gone") };
+    assert_eq!(missing, []);
+    assert_eq!(login.plugin_state(&factor), Some(state("one")));
+}
+
+#[tokio::test]
+async fn a_pending_login_is_gone_at_its_end() {
+    let world = World::new().await;
+    let (token, login) = world.alice_pending("/").await;
+    let login = world.record_sms(&login).await;
+    world.clock.set(login.expires_at() - MINUTE / 60);
+    assert!(world.auth.load_pending(&token, world.now()).await.unwrap().is_some());
+    world.clock.set(login.expires_at());
+    assert!(world.auth.load_pending(&token, world.now()).await.unwrap().is_none());
+    assert!(matches!(world.complete(&login).await, Completed::Gone));
+}
