@@ -1,1 +1,25 @@
-//! Contracts for storing one-time-code challenges and quotas, with memory, SQLite and Redis backends
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod challenge_store;
+mod error;
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+mod layout;
+mod pointer;
+mod quota;
+mod status;
+
+#[cfg(feature = "conformance")]
+#[cfg_attr(docsrs, doc(cfg(feature = "conformance")))]
+pub mod conformance;
+#[cfg(feature = "memory")]
+#[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
+pub mod memory;
+#[cfg(feature = "sqlite")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+pub mod sqlite;
+
+pub use challenge_store::ChallengeStore;
+pub use error::{StoreError, StoreErrorKind};
+pub use quota::{Charge, Charged, Quota, QuotaKey, QuotaRefused};
+pub use status::SubjectStatus;

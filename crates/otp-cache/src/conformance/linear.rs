@@ -1,0 +1,144 @@
+//! A small linearizability checker after Wing and Gong, with Lowe's memory of what was tried:
+//! is there an order of the recorded calls, true to real time, in which one record alone would
+//! have given the same answers?
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+/// The sequential thing that a history is compared with.
+pub trait Model: Clone + Eq + Hash {
+    /// A call.
+    type Call: Debug;
+    /// What the call answers.
+    type Answer: Debug + PartialEq;
+
+    /// Does the call and answers.
+    fn step(&mut self, call: &Self::Call) -> Self::Answer;
+}
+
+/// One call of a recorded history. Instants are ticks of a counter shared by all callers.
+#[derive(Clone, Debug)]
+pub struct Event<C, A> {
+    /// The tick before the call was made.
+    pub called_at: u64,
+    /// The tick after the answer came.
+    pub answered_at: u64,
+    /// The call.
+    pub call: C,
+    /// The answer; `None` if the caller cannot know whether the call happened.
+    pub answer: Option<A>,
+}
+
+/// Whether the history can be explained by `model` doing one call after the other.
+///
+/// # Panics
+///
+/// If there are more than 128 calls: split the history by subject first.
+pub fn is_linearizable<M: Model>(model: &M, history: &[Event<M::Call, M::Answer>]) -> bool {
+    assert!(history.len() <= 128, "at most 128 calls in one history");
+    let all = if history.len() == 128 { u128::MAX } else { (1 << history.len()) - 1 };
+    let optional = history
+        .iter()
+        .enumerate()
+        .filter(|(_, event)| event.answer.is_none())
+        .fold(0_u128, |mask, (at, _)| mask | 1 << at);
+    let mut tried = HashSet::new();
+    search(model, history, 0, all & !optional, &mut tried)
+}
+
+fn search<M: Model>(
+    model: &M,
+    history: &[Event<M::Call, M::Answer>],
+    done: u128,
+    required: u128,
+    tried: &mut HashSet<(u128, M)>,
+) -> bool {
+    if done & required == required {
+        return true;
+    }
+    if !tried.insert((done, model.clone())) {
+        return false;
+    }
+    // No call may come before one that had been answered before it was made.
+    let horizon = open(history, done)
+        .filter(|(_, event)| event.answer.is_some())
+        .map(|(_, event)| event.answered_at)
+        .min()
+        .unwrap_or(u64::MAX);
+    open(history, done).filter(|(_, event)| event.called_at < horizon).any(|(at, event)| {
+        let mut next = model.clone();
+        let answer = next.step(&event.call);
+        event.answer.as_ref().is_none_or(|seen| *seen == answer)
+            && search(&next, history, done | 1 << at, required, tried)
+    })
+}
+
+fn open<C, A>(history: &[Event<C, A>], done: u128) -> impl Iterator<Item = (usize, &Event<C, A>)> {
+    history.iter().enumerate().filter(move |(at, _)| done & (1 << at) == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A counter that hands out at most `left` tickets.
+    #[derive(Clone, PartialEq, Eq, Hash)]
+    struct Tickets {
+        left: u8,
+    }
+
+    impl Model for Tickets {
+        type Call = ();
+        type Answer = Option<u8>;
+
+        fn step(&mut self, (): &()) -> Option<u8> {
+            self.left = self.left.checked_sub(1)?;
+            Some(self.left)
+        }
+    }
+
+    #[expect(clippy::option_option, reason = "unknown, or an answer that is an option")]
+    fn event(
+        called_at: u64,
+        answered_at: u64,
+        answer: Option<Option<u8>>,
+    ) -> Event<(), Option<u8>> {
+        Event { called_at, answered_at, call: (), answer }
+    }
+
+    fn check(left: u8, history: &[Event<(), Option<u8>>], expected: bool) {
+        assert_eq!(is_linearizable(&Tickets { left }, history), expected, "{history:?}");
+    }
+
+    #[test]
+    fn overlapping_calls_may_take_any_order() {
+        check(2, &[event(1, 4, Some(Some(0))), event(2, 3, Some(Some(1)))], true);
+    }
+
+    #[test]
+    fn answered_before_called_fixes_the_order() {
+        check(2, &[event(1, 2, Some(Some(0))), event(3, 4, Some(Some(1)))], false);
+        check(2, &[event(1, 2, Some(Some(1))), event(3, 4, Some(Some(0)))], true);
+    }
+
+    #[test]
+    fn the_same_ticket_twice_is_found() {
+        check(2, &[event(1, 4, Some(Some(1))), event(2, 3, Some(Some(1)))], false);
+    }
+
+    #[test]
+    fn one_ticket_too_many_is_found() {
+        check(1, &[event(1, 4, Some(Some(0))), event(2, 3, Some(Some(0)))], false);
+        check(1, &[event(1, 4, Some(Some(0))), event(2, 3, Some(None))], true);
+    }
+
+    #[test]
+    fn an_unknown_call_may_have_happened_or_not() {
+        check(2, &[event(1, 2, None), event(3, 4, Some(Some(1)))], true);
+        check(2, &[event(1, 2, None), event(3, 4, Some(Some(0)))], true);
+        // Even late: nobody knows when a lost call arrives.
+        check(2, &[event(1, 2, None), event(3, 4, Some(Some(1))), event(5, 6, Some(None))], true);
+        check(2, &[event(3, 4, Some(Some(0))), event(5, 6, None)], false);
+    }
+}

@@ -1,0 +1,179 @@
+//! The store beside the pure rules: the same calls in the same order must have the same answers.
+
+use std::fmt::Debug;
+use std::time::{Duration, SystemTime};
+
+use otp_core::{ChallengeId, Delivery, Purpose, SubjectRecord};
+
+use super::kit::{Kit, Person, ok};
+use crate::{ChallengeStore, Quota, SubjectStatus};
+
+/// A small generator of repeatable choices (SplitMix64).
+#[derive(Debug)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `bound`.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+
+    pub(super) fn small(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.below(u64::from(bound))).expect("below a u32")
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        let at = usize::try_from(self.below(from.len() as u64)).expect("below a length");
+        from[at]
+    }
+}
+
+/// Walks of calls, instants and purposes, with steps that end on both sides of every boundary.
+pub(super) async fn the_store_decides_as_the_pure_rules<S: ChallengeStore + Quota>(kit: &Kit<S>) {
+    for seed in 0..24 {
+        Walk::new(kit, seed).go(150).await;
+    }
+}
+
+struct Walk<'a, S> {
+    kit: &'a Kit<S>,
+    who: Person,
+    record: SubjectRecord,
+    ids: Vec<ChallengeId>,
+    now: SystemTime,
+    dice: Dice,
+}
+
+/// Where the pure rules and the store differ.
+#[track_caller]
+fn same<T: PartialEq + Debug>(what: &str, expected: &T, answered: &T) {
+    assert_eq!(answered, expected, "{what}: the store (left) and the pure rules (right) differ");
+}
+
+impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
+    fn new(kit: &'a Kit<S>, seed: u64) -> Self {
+        let record = SubjectRecord::new();
+        Self {
+            who: kit.person(),
+            record,
+            ids: vec![ChallengeId::from_bytes(kit.bytes())],
+            now: kit.start(),
+            dice: Dice::new(seed),
+            kit,
+        }
+    }
+
+    async fn go(&mut self, steps: u32) {
+        for _ in 0..steps {
+            self.pass_time();
+            match self.dice.below(16) {
+                0..=3 => self.open().await,
+                4..=9 => self.attempt().await,
+                10 => self.resend().await,
+                11 => self.deliver().await,
+                12 => self.revoke().await,
+                13 => self.unlock_now_and_then().await,
+                _ => self.look().await,
+            }
+        }
+        self.look().await;
+    }
+
+    /// Mostly nothing; else up to, or just before, an instant at which some rule changes its mind.
+    fn pass_time(&mut self) {
+        let seconds = self.dice.pick(&[0, 0, 0, 0, 0, 0, 1, 15, 60, 90, 180, 300, 900, 1800, 3600]);
+        let less = Duration::from_millis(self.dice.pick(&[0, 0, 1]));
+        self.now += Duration::from_secs(seconds).saturating_sub(less);
+    }
+
+    fn id(&mut self) -> ChallengeId {
+        let from = self.ids.len().saturating_sub(3);
+        self.dice.pick(&self.ids[from..])
+    }
+
+    async fn open(&mut self) {
+        let names = ["login", "step-up", "a", "b", "c", "d", "e", "f", "g"];
+        let few = if self.dice.below(4) == 0 { names.len() } else { 2 };
+        let purpose = Purpose::new(self.dice.pick(&names[..few])).expect("a short name");
+        let mut new = self.kit.new_challenge(purpose, self.now);
+        if self.dice.below(10) == 0 {
+            new.id = self.id();
+        }
+        let expected = self.record.open(new, &self.kit.policy, self.now);
+        self.ids.push(new.id);
+        let store = self.kit.node();
+        let answered = ok(store.open(self.who.key, new, &self.kit.policy, self.now).await);
+        same("open", &expected, &answered);
+    }
+
+    async fn attempt(&mut self) {
+        let (key, id) = (self.who.key, self.id());
+        let expected = self.record.begin_attempt(key, id, &self.kit.policy, self.now);
+        let store = self.kit.node();
+        let answered = ok(store.begin_attempt(key, id, &self.kit.policy, self.now).await);
+        match (expected, answered) {
+            (Ok(expected), Ok(answered)) => {
+                same("begin_attempt", expected.challenge(), answered.challenge());
+                same("begin_attempt", &expected.subject(), &answered.subject());
+                same("begin_attempt", &expected.attempts_left(), &answered.attempts_left());
+                same("begin_attempt", &expected.standing(), &answered.standing());
+                if self.dice.below(8) == 0 {
+                    let ours = self.kit.verified(&self.who, expected, self.now);
+                    let theirs = self.kit.verified(&self.who, answered, self.now);
+                    self.pass_time();
+                    let expected = self.record.consume(ours, self.now).map(|c| c.attempts());
+                    let answered = ok(self.kit.node().consume(theirs, self.now).await);
+                    same("consume", &expected, &answered.map(|c| c.attempts()));
+                }
+            }
+            (expected, answered) => same("begin_attempt", &expected.err(), &answered.err()),
+        }
+    }
+
+    async fn resend(&mut self) {
+        let id = self.id();
+        let expected = self.record.grant_resend(id, &self.kit.policy, self.now);
+        let store = self.kit.node();
+        let answered = ok(store.grant_resend(self.who.key, id, &self.kit.policy, self.now).await);
+        same("grant_resend", &expected, &answered);
+    }
+
+    async fn deliver(&mut self) {
+        let id = self.id();
+        let all = [Delivery::Pending, Delivery::Delivered, Delivery::OutOfRange, Delivery::Error];
+        let delivery = self.dice.pick(&all);
+        self.record.record_delivery(id, delivery, &self.kit.policy, self.now);
+        let (store, key) = (self.kit.node(), self.who.key);
+        ok(store.record_delivery(key, id, delivery, &self.kit.policy, self.now).await);
+    }
+
+    async fn revoke(&mut self) {
+        let id = self.id();
+        self.record.revoke(id);
+        ok(self.kit.node().revoke(self.who.key, id).await);
+    }
+
+    async fn unlock_now_and_then(&mut self) {
+        if self.dice.below(4) == 0 {
+            self.record.unlock();
+            ok(self.kit.node().unlock(self.who.key).await);
+        }
+    }
+
+    async fn look(&mut self) {
+        let id = self.id();
+        let expected = self.record.challenge(id, self.now).cloned();
+        let answered = ok(self.kit.node().load(self.who.key, id, self.now).await);
+        same("load", &expected, &answered);
+        let expected = SubjectStatus::of(&self.record, &self.kit.policy, self.now);
+        same("subject_status", &expected, &self.kit.status(&self.who, self.now).await);
+    }
+}

@@ -1,0 +1,186 @@
+//! One shard of the memory backend: a dense vector of entries, an index into it, and a hand that
+//! walks over the entries to sweep the dead ones.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
+use std::time::SystemTime;
+
+/// Keys of both maps: sixteen bytes of a cryptographic hash.
+pub(super) type Key = [u8; 16];
+
+/// What a shard holds.
+pub(super) trait Entry {
+    /// Whether the entry can be forgotten at `now` without anybody noticing.
+    fn is_dead(&self, now: SystemTime) -> bool;
+}
+
+/// Entries looked at for every entry added, so that the dead never outnumber the living for long and
+/// sweeping costs every addition the same. A dead one is replaced by the last one, which is young and
+/// mostly alive: so four looks make two that can find something.
+const SWEPT_PER_INSERT: usize = 4;
+
+#[derive(Debug)]
+pub(super) struct Shard<V> {
+    index: HashMap<Key, u32, Prehashed>,
+    entries: Vec<(Key, V)>,
+    hand: usize,
+}
+
+impl<V> Default for Shard<V> {
+    fn default() -> Self {
+        Self { index: HashMap::default(), entries: Vec::new(), hand: 0 }
+    }
+}
+
+impl<V: Entry> Shard<V> {
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut V> {
+        let at = *self.index.get(&key)?;
+        self.entries.get_mut(at as usize).map(|(_, value)| value)
+    }
+
+    pub(super) fn get(&self, key: Key) -> Option<&V> {
+        let at = *self.index.get(&key)?;
+        self.entries.get(at as usize).map(|(_, value)| value)
+    }
+
+    /// Adds an entry whose key is not there.
+    pub(super) fn insert(&mut self, key: Key, value: V) {
+        let at = u32::try_from(self.entries.len()).expect("a shard holds less than 2^32 entries");
+        self.grow();
+        self.entries.push((key, value));
+        self.index.insert(key, at);
+    }
+
+    /// Grows by a quarter instead of doubling: memory per entry stays flat.
+    fn grow(&mut self) {
+        let len = self.entries.len();
+        if len == self.entries.capacity() {
+            self.entries.reserve_exact(len / 4 + 4);
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: Key) -> bool {
+        let Some(at) = self.index.remove(&key) else { return false };
+        self.forget(at as usize);
+        true
+    }
+
+    /// Takes the entry out of the vector, whose index entry is gone already.
+    fn forget(&mut self, at: usize) {
+        self.entries.swap_remove(at);
+        if let Some((moved, _)) = self.entries.get(at)
+            && let Some(place) = self.index.get_mut(moved)
+        {
+            *place = u32::try_from(at).expect("a place of this shard");
+        }
+        self.shrink();
+    }
+
+    /// Gives memory back once three quarters of it lie idle.
+    fn shrink(&mut self) {
+        let len = self.entries.len();
+        if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
+            self.entries.shrink_to(len * 2);
+            self.index.shrink_to(len * 2);
+        }
+    }
+
+    /// The usual share of sweeping that comes with an addition. Returns how many entries went.
+    pub(super) fn sweep_a_little(&mut self, now: SystemTime) -> usize {
+        self.sweep(SWEPT_PER_INSERT, now)
+    }
+
+    /// Looks at `steps` entries from where the hand stands and forgets the dead ones.
+    pub(super) fn sweep(&mut self, steps: usize, now: SystemTime) -> usize {
+        let mut swept = 0;
+        for _ in 0..steps.min(self.entries.len()) {
+            if self.hand >= self.entries.len() {
+                self.hand = 0;
+            }
+            match self.entries.get(self.hand) {
+                Some((key, value)) if value.is_dead(now) => {
+                    let key = *key;
+                    self.remove(key);
+                    swept += 1;
+                }
+                Some(_) => self.hand += 1,
+                None => break,
+            }
+        }
+        swept
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+}
+
+/// Mixes the sixteen key bytes with a seed drawn for this process.
+///
+/// The keys are hashes already; the seed keeps those who choose names from choosing places.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seed(u64, u64);
+
+impl Seed {
+    /// Draws a seed from the standard library's source for hash maps.
+    pub(super) fn draw() -> Self {
+        let state = std::collections::hash_map::RandomState::new();
+        Self(state.hash_one(1_u8), state.hash_one(2_u8) | 1)
+    }
+
+    /// The hash of a key: its upper bits choose the shard.
+    pub(super) fn hash(self, key: Key) -> u64 {
+        let (low, high) = halves(u128::from_le_bytes(key));
+        let product = u128::from(low ^ self.0).wrapping_mul(u128::from(high ^ self.1 | 1));
+        let (low, high) = halves(product);
+        low ^ high
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+fn halves(number: u128) -> (u64, u64) {
+    (number as u64, (number >> 64) as u64)
+}
+
+/// A seeded hasher for sixteen-byte keys.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Prehashed(Seed);
+
+impl Default for Prehashed {
+    fn default() -> Self {
+        Self(Seed::draw())
+    }
+}
+
+impl BuildHasher for Prehashed {
+    type Hasher = KeyHasher;
+
+    fn build_hasher(&self) -> KeyHasher {
+        KeyHasher { seed: self.0, hash: 0 }
+    }
+}
+
+/// See [`Prehashed`].
+#[derive(Debug)]
+pub(super) struct KeyHasher {
+    seed: Seed,
+    hash: u64,
+}
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(16) {
+            let mut key = [0; 16];
+            key[..chunk.len()].copy_from_slice(chunk);
+            self.hash = self.hash.rotate_left(23) ^ self.seed.hash(key);
+        }
+    }
+
+    fn write_usize(&mut self, _: usize) {
+        // The length prefix of an array: always sixteen.
+    }
+
+    fn finish(&self) -> u64 {
+        self.hash
+    }
+}

@@ -1,0 +1,114 @@
+//! Both contracts for `Arc<T>` and `Box<T>`, so that a host can share a store it knows by trait only.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use otp_core::{
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, Verified,
+};
+
+use crate::{ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, SubjectStatus};
+
+macro_rules! forward {
+    ($pointer:ident) => {
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: ChallengeStore + ?Sized> ChallengeStore for $pointer<T> {
+            async fn open(
+                &self,
+                subject: SubjectKey,
+                new: NewChallenge,
+                policy: &Policy,
+                now: SystemTime,
+            ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
+                (**self).open(subject, new, policy, now).await
+            }
+
+            async fn load(
+                &self,
+                subject: SubjectKey,
+                id: ChallengeId,
+                now: SystemTime,
+            ) -> Result<Option<Challenge>, StoreError> {
+                (**self).load(subject, id, now).await
+            }
+
+            async fn begin_attempt(
+                &self,
+                subject: SubjectKey,
+                id: ChallengeId,
+                policy: &Policy,
+                now: SystemTime,
+            ) -> Result<Result<Attempt, AttemptRefused>, StoreError> {
+                (**self).begin_attempt(subject, id, policy, now).await
+            }
+
+            async fn consume(
+                &self,
+                verified: Verified,
+                now: SystemTime,
+            ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
+                (**self).consume(verified, now).await
+            }
+
+            async fn grant_resend(
+                &self,
+                subject: SubjectKey,
+                id: ChallengeId,
+                policy: &Policy,
+                now: SystemTime,
+            ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+                (**self).grant_resend(subject, id, policy, now).await
+            }
+
+            async fn record_delivery(
+                &self,
+                subject: SubjectKey,
+                id: ChallengeId,
+                delivery: Delivery,
+                policy: &Policy,
+                now: SystemTime,
+            ) -> Result<(), StoreError> {
+                (**self).record_delivery(subject, id, delivery, policy, now).await
+            }
+
+            async fn revoke(&self, subject: SubjectKey, id: ChallengeId) -> Result<(), StoreError> {
+                (**self).revoke(subject, id).await
+            }
+
+            async fn subject_status(
+                &self,
+                subject: SubjectKey,
+                policy: &Policy,
+                now: SystemTime,
+            ) -> Result<SubjectStatus, StoreError> {
+                (**self).subject_status(subject, policy, now).await
+            }
+
+            async fn unlock(&self, subject: SubjectKey) -> Result<(), StoreError> {
+                (**self).unlock(subject).await
+            }
+        }
+
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: Quota + ?Sized> Quota for $pointer<T> {
+            async fn charge(
+                &self,
+                charges: &[Charge],
+                now: SystemTime,
+            ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
+                (**self).charge(charges, now).await
+            }
+
+            async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
+                (**self).refund(charged, now).await
+            }
+        }
+    };
+}
+
+forward!(Arc);
+forward!(Box);

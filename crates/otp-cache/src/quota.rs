@@ -1,0 +1,244 @@
+//! How often something may happen: messages per number, per user, per address, yen per day.
+
+use std::error::Error;
+use std::fmt::{self, Debug};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use otp_core::SubjectKey;
+use otp_core::gcra::{self, Granted, Mark, Rate};
+
+use crate::StoreError;
+
+/// What a limit counts by: sixteen bytes, so that a store or its backup names nobody.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuotaKey([u8; 16]);
+
+impl QuotaKey {
+    /// The key of `value` within `scope`: the first 16 bytes of a SHA-256 over both.
+    ///
+    /// Two limits on the same value, such as per hour and per day, need two scopes. A digest of a
+    /// phone number can be searched for: whoever minds gives a keyed hash of it as `value`.
+    ///
+    /// ```
+    /// use otp_cache::QuotaKey;
+    ///
+    /// let hourly = QuotaKey::derive("sms/user/hour", "alice");
+    /// assert_ne!(hourly, QuotaKey::derive("sms/user/day", "alice"));
+    /// ```
+    pub fn derive(scope: &str, value: &str) -> Self {
+        // Tenants and subjects are hashed with lengths and a domain of their own; quotas are kept
+        // under other names than subjects, so sharing the derivation mixes nothing up.
+        Self(*SubjectKey::derive(scope, value).as_bytes())
+    }
+
+    /// A key made elsewhere, such as the head of a keyed hash.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// The sixteen bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for QuotaKey {
+    /// 32 lower-case hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl Debug for QuotaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "QuotaKey({self})")
+    }
+}
+
+/// So many events against the rate of one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// What the rate counts by.
+    pub key: QuotaKey,
+    /// How much the key allows.
+    pub rate: Rate,
+    /// How many events at once; 0 asks without charging.
+    pub events: u32,
+}
+
+impl Charge {
+    /// One event.
+    pub const fn new(key: QuotaKey, rate: Rate) -> Self {
+        Self { key, rate, events: 1 }
+    }
+
+    /// The same with this many events at once, such as the yen of one message.
+    #[must_use]
+    pub const fn with_events(mut self, events: u32) -> Self {
+        self.events = events;
+        self
+    }
+}
+
+/// Receipt for charges that were granted, all of them: what [`Quota::refund`] gives back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "keep it for the case that what was charged for does not happen"]
+pub struct Charged {
+    charges: Vec<Charge>,
+    left: u32,
+}
+
+impl Charged {
+    /// A receipt, for those who write a [`Quota`]: `left` is the least that any key has left.
+    pub fn new(charges: &[Charge], left: u32) -> Self {
+        Self { charges: charges.to_vec(), left }
+    }
+
+    /// What was charged.
+    pub fn charges(&self) -> &[Charge] {
+        &self.charges
+    }
+
+    /// How many more single events would be granted at the same instant.
+    pub const fn left(&self) -> u32 {
+        self.left
+    }
+}
+
+/// A charge was over its limit. Nothing was charged, to no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaRefused {
+    /// Which of the charges, by its place in the slice; of several the one that has to wait longest.
+    pub which: usize,
+    /// The first instant at which it would be granted if nobody else comes first; `None` if never,
+    /// because it is more at once than the rate has.
+    pub until: Option<SystemTime>,
+}
+
+impl fmt::Display for QuotaRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.until {
+            Some(_) => "the limit is reached for some time",
+            None => "more at once than the limit ever allows",
+        })
+    }
+}
+
+impl Error for QuotaRefused {}
+
+/// Keeps the marks of rate limits.
+///
+/// The rule is [`otp_core::gcra`]; the store makes each charge an atomic step on its key.
+///
+/// # Contract
+///
+/// 1. **Never more.** However many calls run in parallel, on any number of nodes, no key is granted
+///    more than its rate.
+/// 2. **All or none.** If one charge is refused, none stays charged. A backend that spreads keys over
+///    servers may hold them charged for a moment meanwhile, so that somebody else is refused; if it
+///    dies in that moment they stay charged: too strict, never too lax.
+/// 3. **Fails closed.** An error means refuse, and that something may stay charged.
+/// 4. **The caller's clock decides**, and a mark is forgotten only once it says nothing.
+/// 5. **A refund gives back what was charged**, to the same keys, and no more.
+/// 6. **Full means refuse**, as for [`ChallengeStore`](crate::ChallengeStore).
+#[async_trait]
+pub trait Quota: Debug + Send + Sync + 'static {
+    /// Charges all of `charges`, or none. None at all is granted.
+    ///
+    /// Each key may occur once.
+    ///
+    /// # Errors
+    ///
+    /// The inner error says which limit is reached and until when; the outer that the store could
+    /// not tell, in which case what is to be limited must not happen.
+    async fn charge(
+        &self,
+        charges: &[Charge],
+        now: SystemTime,
+    ) -> Result<Result<Charged, QuotaRefused>, StoreError>;
+
+    /// Gives back what was charged and not used, say because the message was refused.
+    ///
+    /// Call it once for a receipt.
+    ///
+    /// # Errors
+    ///
+    /// When the store could not do it: what was charged stays charged, in part or whole.
+    async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError>;
+}
+
+const _: fn(&dyn Quota) = |_| {};
+
+/// What a store has to write when all charges are granted.
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+#[derive(Debug)]
+pub(crate) struct Decision {
+    /// The new marks, in the order of the charges.
+    pub(crate) marks: Vec<Mark>,
+    /// How many of the keys were not stored before.
+    pub(crate) new_keys: usize,
+    /// The least that any key has left.
+    pub(crate) left: u32,
+}
+
+/// Decides about all charges at once; `stored` gives the marks of their keys in the same order.
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+pub(crate) fn decide(
+    charges: &[Charge],
+    stored: impl IntoIterator<Item = Option<Mark>>,
+    now: SystemTime,
+) -> Result<Decision, QuotaRefused> {
+    let mut refusals = Vec::new();
+    let mut decision =
+        Decision { marks: Vec::with_capacity(charges.len()), new_keys: 0, left: u32::MAX };
+    for (which, (charge, stored)) in charges.iter().zip(stored).enumerate() {
+        decision.new_keys += usize::from(stored.is_none());
+        match granted(which, charge, stored.unwrap_or_default(), now) {
+            Ok(granted) => {
+                decision.marks.push(granted.mark);
+                decision.left = decision.left.min(granted.left);
+            }
+            Err(refused) => refusals.push(refused),
+        }
+    }
+    hardest(refusals).map_or(Ok(decision), Err)
+}
+
+/// What the rule says to one charge.
+pub(crate) fn granted(
+    which: usize,
+    charge: &Charge,
+    stored: Mark,
+    now: SystemTime,
+) -> Result<Granted, QuotaRefused> {
+    match gcra::charge(stored, &charge.rate, charge.events, now) {
+        gcra::Charge::Granted(granted) => Ok(granted),
+        gcra::Charge::Refused { until } => Err(QuotaRefused { which, until: Some(until) }),
+        gcra::Charge::TooLarge => Err(QuotaRefused { which, until: None }),
+    }
+}
+
+/// The refusal that has to wait longest, of those that came with their places.
+pub(crate) fn hardest(refusals: impl IntoIterator<Item = QuotaRefused>) -> Option<QuotaRefused> {
+    refusals.into_iter().max_by_key(|refused| (refused.until.is_none(), refused.until))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn of_several_refusals_the_longest_counts_and_never_is_longest() {
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let refused = |which, until| QuotaRefused { which, until };
+        assert_eq!(hardest([]), None);
+        assert_eq!(
+            hardest([refused(0, at(5)), refused(1, at(9)), refused(2, at(7))]),
+            Some(refused(1, at(9)))
+        );
+        assert_eq!(hardest([refused(0, None), refused(1, at(9))]), Some(refused(0, None)));
+    }
+}

@@ -1,0 +1,284 @@
+//! The file itself: opening, layout, transactions, and one row per subject or quota.
+
+use std::error::Error;
+use std::fmt;
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+
+use crate::{StoreError, StoreErrorKind};
+
+/// Marks the file as ours (`PRAGMA application_id`): "OTPC".
+const APPLICATION_ID: i32 = 0x4f54_5043;
+
+/// Version of the tables (`PRAGMA user_version`). Rows carry their own, see `layout`.
+const LAYOUT_VERSION: i32 = 1;
+
+/// How long a transaction waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+const TABLES: &str = "
+    CREATE TABLE subject (key BLOB PRIMARY KEY NOT NULL, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE quota (key BLOB PRIMARY KEY NOT NULL, state BLOB NOT NULL) STRICT, WITHOUT ROWID;
+";
+
+/// Why a transaction did not happen. It says so to every call of its batch.
+#[derive(Debug)]
+pub(super) struct Failure {
+    kind: StoreErrorKind,
+    what: &'static str,
+    detail: Option<String>,
+    needs_reopening: bool,
+}
+
+impl Failure {
+    fn new(kind: StoreErrorKind, what: &'static str) -> Self {
+        Self { kind, what, detail: None, needs_reopening: true }
+    }
+
+    /// Whether the connection is to be thrown away before the next transaction.
+    pub(super) fn needs_reopening(&self) -> bool {
+        self.needs_reopening
+    }
+
+    pub(super) fn to_store_error(&self) -> StoreError {
+        let error = StoreError::new(self.kind, self.what);
+        match &self.detail {
+            Some(detail) => error.with_source(Detail(detail.clone())),
+            None => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        use StoreErrorKind::{Capacity, Conflict, Corrupt, Unavailable};
+        let (kind, what, needs_reopening) = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => (Capacity, "no room left for the store file", false),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                (Conflict, "another process holds the store file", false)
+            }
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                (Corrupt, "the store file is damaged", true)
+            }
+            _ => (Unavailable, "cannot use the store file", true),
+        };
+        Self { kind, what, detail: Some(error.to_string()), needs_reopening }
+    }
+}
+
+/// What SQLite said.
+#[derive(Debug)]
+struct Detail(String);
+
+impl fmt::Display for Detail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Detail {}
+
+/// A table of sixteen-byte keys and short values.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Table {
+    Subject,
+    Quota,
+}
+
+impl Table {
+    const fn select(self) -> &'static str {
+        match self {
+            Self::Subject => "SELECT record FROM subject WHERE key = ?1",
+            Self::Quota => "SELECT state FROM quota WHERE key = ?1",
+        }
+    }
+
+    const fn upsert(self) -> &'static str {
+        match self {
+            Self::Subject => {
+                "INSERT INTO subject (key, record) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET record = excluded.record"
+            }
+            Self::Quota => {
+                "INSERT INTO quota (key, state) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET state = excluded.state"
+            }
+        }
+    }
+
+    const fn delete(self) -> &'static str {
+        match self {
+            Self::Subject => "DELETE FROM subject WHERE key = ?1",
+            Self::Quota => "DELETE FROM quota WHERE key = ?1",
+        }
+    }
+
+    const fn after(self) -> &'static str {
+        match self {
+            Self::Subject => "SELECT key, record FROM subject WHERE key > ?1 ORDER BY key LIMIT ?2",
+            Self::Quota => "SELECT key, state FROM quota WHERE key > ?1 ORDER BY key LIMIT ?2",
+        }
+    }
+}
+
+/// Rows looked at for every row added, so that dead rows never outnumber live ones for long.
+const SWEPT_PER_INSERT: u32 = 2;
+
+/// An open file, with the places where sweeping goes on.
+#[derive(Debug)]
+pub(super) struct Database {
+    connection: Connection,
+    hands: [Vec<u8>; 2],
+}
+
+impl Database {
+    /// Opens the file, making it if there is none.
+    pub(super) fn create_or_open(path: &Path) -> Result<Self, Failure> {
+        create_private(path)?;
+        Self::reopen(path)
+    }
+
+    /// Opens the file that must be there: a file that vanished is never replaced by an empty one.
+    pub(super) fn reopen(path: &Path) -> Result<Self, Failure> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        let mode: String =
+            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(Failure::new(
+                StoreErrorKind::Unavailable,
+                "the store file's disk does not support write-ahead logging",
+            ));
+        }
+        connection.execute_batch(
+            "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA trusted_schema = OFF;",
+        )?;
+        let mut database = Self { connection, hands: [Vec::new(), Vec::new()] };
+        database.set_up()?;
+        Ok(database)
+    }
+
+    /// Makes the tables in an empty file; refuses a file of another program or a newer version.
+    fn set_up(&mut self) -> Result<(), Failure> {
+        let transaction =
+            self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let application: i32 =
+            transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+        let version: i32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let tables: i64 =
+            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        match (application, version, tables) {
+            (APPLICATION_ID, LAYOUT_VERSION, _) => {}
+            (0, 0, 0) => {
+                transaction.execute_batch(TABLES)?;
+                transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+                transaction.pragma_update(None, "user_version", LAYOUT_VERSION)?;
+            }
+            (APPLICATION_ID, _, _) => {
+                return Err(Failure::new(
+                    StoreErrorKind::Corrupt,
+                    "the store file has the layout of another version",
+                ));
+            }
+            _ => {
+                return Err(Failure::new(
+                    StoreErrorKind::Corrupt,
+                    "the file belongs to another program",
+                ));
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    pub(super) fn begin(&self) -> Result<(), Failure> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(())
+    }
+
+    pub(super) fn commit(&self) -> Result<(), Failure> {
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    /// Leaves the transaction, if SQLite has not done so by itself.
+    pub(super) fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            // If this fails the connection is broken, and the next call says so.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// Hands the stored value to `read`, if there is one.
+    pub(super) fn get<T>(
+        &self,
+        table: Table,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>, Failure> {
+        let mut statement = self.connection.prepare_cached(table.select())?;
+        let found =
+            statement.query_row([key], |row| Ok(read(row.get_ref(0)?.as_blob()?))).optional()?;
+        Ok(found)
+    }
+
+    pub(super) fn put(&self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Failure> {
+        self.connection.prepare_cached(table.upsert())?.execute(params![key, value])?;
+        Ok(())
+    }
+
+    pub(super) fn delete(&self, table: Table, key: &[u8]) -> Result<(), Failure> {
+        self.connection.prepare_cached(table.delete())?.execute([key])?;
+        Ok(())
+    }
+
+    /// Looks at the next rows of the table and deletes those that `is_dead` finds dead.
+    pub(super) fn sweep(
+        &mut self,
+        table: Table,
+        is_dead: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), Failure> {
+        let hand = &mut self.hands[table as usize];
+        let mut dead: Vec<Vec<u8>> = Vec::new();
+        let mut seen = 0;
+        {
+            let mut statement = self.connection.prepare_cached(table.after())?;
+            let mut rows = statement.query(params![hand.as_slice(), SWEPT_PER_INSERT])?;
+            while let Some(row) = rows.next()? {
+                let key = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+                let value = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+                if is_dead(value) {
+                    dead.push(key.to_vec());
+                }
+                hand.clear();
+                hand.extend_from_slice(key);
+                seen += 1;
+            }
+        }
+        if seen < SWEPT_PER_INSERT {
+            hand.clear();
+        }
+        dead.iter().try_for_each(|key| self.delete(table, key))
+    }
+}
+
+/// Makes an empty file that only this user can read, unless there is a file already. SQLite gives
+/// its log the same rights.
+fn create_private(path: &Path) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure {
+            detail: Some(error.to_string()),
+            ..Failure::new(StoreErrorKind::Unavailable, "cannot make the store file")
+        }),
+    }
+}

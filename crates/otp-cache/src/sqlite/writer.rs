@@ -1,0 +1,150 @@
+//! The one thread that touches the file: it takes what is waiting, does it in one transaction,
+//! commits, and only then answers everybody.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::database::{Database, Failure};
+use crate::{StoreError, StoreErrorKind};
+
+/// Calls that share one commit, at most.
+const BATCH: usize = 128;
+
+/// Calls that may wait for the writer; further callers wait for a place.
+const QUEUE: usize = 1024;
+
+/// One call of the store, as the writer sees it.
+trait Job: Send {
+    /// Does the work inside the open transaction.
+    fn run(&mut self, database: &mut Database) -> Result<(), Failure>;
+
+    /// Answers the caller: `failure` if the transaction was not committed.
+    fn answer(self: Box<Self>, failure: Option<&Failure>);
+}
+
+/// A call with its work and the way back to its caller.
+struct Call<T, F> {
+    work: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Call<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Database) -> Result<Result<T, StoreError>, Failure> + Send,
+{
+    fn run(&mut self, database: &mut Database) -> Result<(), Failure> {
+        // A caller that has gone away gets nothing done.
+        if let Some(work) = self.work.take()
+            && !self.reply.is_closed()
+        {
+            self.outcome = Some(work(database)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&Failure>) {
+        let outcome = match (failure, self.outcome) {
+            (Some(failure), _) => Err(failure.to_store_error()),
+            (None, Some(outcome)) => outcome,
+            (None, None) => return,
+        };
+        // The caller may have gone away meanwhile; what is done stays done.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+/// The handle that the store keeps: a queue to the thread, and the thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for dyn Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+impl Writer {
+    /// Starts the thread over an opened file.
+    pub(super) fn start(database: Database, path: &Arc<PathBuf>) -> Result<Self, StoreError> {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let name = "otp-cache-sqlite";
+        let path = Arc::clone(path);
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || serve(database, waiting, &path))
+            .map_err(|source| {
+                StoreError::new(StoreErrorKind::Unavailable, "cannot start the store's thread")
+                    .with_source(source)
+            })?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Has the thread do `work` and waits until it is committed.
+    pub(super) async fn call<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Database) -> Result<Result<T, StoreError>, Failure> + Send + 'static,
+    {
+        const GONE: StoreError =
+            StoreError::new(StoreErrorKind::Unavailable, "the store's thread has ended");
+        let Some(queue) = &self.queue else { return Err(GONE) };
+        let (reply, answer) = oneshot::channel();
+        let call = Call { work: Some(work), outcome: None, reply };
+        queue.send(Box::new(call)).await.map_err(|_| GONE)?;
+        answer.await.map_err(|_| GONE)?
+    }
+}
+
+impl Drop for Writer {
+    /// Lets the thread finish what is queued and waits for it, so that the file is closed.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic in the thread has been answered as an error to every caller already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, path: &Path) {
+    let mut slot = Some(database);
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let failure = work_off(&mut slot, &mut batch, path).err();
+        if failure.as_ref().is_some_and(Failure::needs_reopening) {
+            slot = None;
+        }
+        for job in batch.drain(..) {
+            job.answer(failure.as_ref());
+        }
+    }
+}
+
+/// Does the whole batch in one transaction; after an error nothing of it has happened.
+fn work_off(
+    slot: &mut Option<Database>,
+    batch: &mut [Box<dyn Job>],
+    path: &Path,
+) -> Result<(), Failure> {
+    let database = match slot {
+        Some(database) => database,
+        None => slot.insert(Database::reopen(path)?),
+    };
+    database.begin()?;
+    let done = batch.iter_mut().try_for_each(|job| job.run(database));
+    match done.and_then(|()| database.commit()) {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            database.roll_back();
+            Err(failure)
+        }
+    }
+}

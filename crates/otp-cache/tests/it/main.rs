@@ -1,0 +1,4 @@
+//! Every backend and every wrapper runs the whole conformance suite.
+
+mod memory;
+mod sqlite;
