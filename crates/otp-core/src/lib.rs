@@ -1,6 +1,8 @@
 //! Pure rules of one-time codes: derivation, policy, challenge states, HOTP, TOTP and the SMS text.
 
 pub mod gcra;
+pub mod message;
+pub mod oath;
 
 mod binding;
 mod code;

@@ -1,0 +1,299 @@
+//! The words around a code, checked when they are configured and not when they are sent.
+
+use std::fmt;
+use std::time::Duration;
+
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+use super::origin_bound::Host;
+use super::segments::{KaradenLimit, Length, TooLong};
+use crate::code::OtpCode;
+use crate::format::{CodeFormat, half_width};
+
+/// Whether a message may have links in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Links {
+    /// No: a message with a link teaches people to follow links in messages. The default.
+    #[default]
+    Refused,
+    /// Yes.
+    Allowed,
+}
+
+/// What a template is made of.
+#[derive(Clone, Debug)]
+pub struct TemplateSettings<'a> {
+    /// The words, with `{code}` exactly once, and `{minutes}` and `{service}` as wanted; a brace is
+    /// written twice to stand for itself. The line that binds the code to a host is not part of it.
+    pub words: &'a str,
+    /// What `{service}` stands for.
+    pub service: &'a str,
+    /// The host of the last line `@host #code`, if there is to be one.
+    pub host: Option<Host>,
+    /// What the codes look like.
+    pub code: CodeFormat,
+    /// The longest life of a code, for the longest `{minutes}`.
+    pub longest_life: Duration,
+    /// How long the message may be at the most.
+    pub limit: KaradenLimit,
+    /// Whether it may have links.
+    pub links: Links,
+}
+
+/// A message around a code. Whatever it is rendered with, it fits.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use otp_core::CodeFormat;
+/// use otp_core::message::{Host, KaradenLimit, Links, SmsTemplate, TemplateSettings};
+///
+/// let template = SmsTemplate::new(&TemplateSettings {
+///     words: SmsTemplate::JAPANESE,
+///     service: "みどり銀行",
+///     host: Some(Host::new("auth.example.jp")?),
+///     code: CodeFormat::digits(6)?,
+///     longest_life: Duration::from_secs(300),
+///     limit: KaradenLimit::OnePart,
+///     links: Links::Refused,
+/// })?;
+/// assert_eq!(template.longest().segments, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SmsTemplate {
+    pieces: Vec<Piece>,
+    host: Option<Host>,
+    longest: Length,
+    code: CodeFormat,
+    limit: KaradenLimit,
+    longest_life: Duration,
+}
+
+impl SmsTemplate {
+    /// The words in Japanese.
+    pub const JAPANESE: &'static str =
+        "{service}\n認証コード {code}（{minutes}分有効）\n他人に教えないでください";
+
+    /// The words in English: all of them in GSM 7-bit.
+    pub const ENGLISH: &'static str = "{service}: code {code}, valid {minutes} min. Do not share";
+
+    /// Checks the words, and that the longest message they can become fits.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidTemplate`] with every problem found.
+    pub fn new(settings: &TemplateSettings<'_>) -> Result<Self, InvalidTemplate> {
+        let mut problems = Vec::new();
+        let pieces = pieces(settings.words, settings.service, &mut problems);
+        if pieces.iter().filter(|piece| matches!(piece, Piece::Code)).count() != 1 {
+            problems.push(TemplateProblem::CodeNotOnce);
+        }
+        let is_control = |c: char| c.is_control() && c != '\n';
+        if settings.words.contains(|c| is_control(c) && c != '\r')
+            || settings.service.contains(|c| is_control(c) || c == '\n')
+        {
+            problems.push(TemplateProblem::ControlCharacter);
+        }
+        let mut template = Self {
+            pieces,
+            host: settings.host.clone(),
+            longest: Length::of(""),
+            code: settings.code,
+            limit: settings.limit,
+            longest_life: settings.longest_life,
+        };
+        let longest = template.longest_text();
+        template.longest = Length::of(&longest);
+        if settings.links == Links::Refused && has_link(&template.words_only()) {
+            problems.push(TemplateProblem::Link);
+        }
+        if let Err(too_long) = settings.limit.parts(&longest) {
+            problems.push(TemplateProblem::TooLong(too_long));
+        }
+        if problems.is_empty() { Ok(template) } else { Err(InvalidTemplate(problems)) }
+    }
+
+    /// The length of the longest message.
+    pub const fn longest(&self) -> Length {
+        self.longest
+    }
+
+    /// The message for `code`, which is good for `life` from now.
+    ///
+    /// `{minutes}` is rounded down, but never below 1 nor above the longest life that was configured.
+    ///
+    /// # Errors
+    ///
+    /// [`OtherFormat`] if the code is longer than the format that the template was checked with.
+    pub fn render(&self, code: &OtpCode, life: Duration) -> Result<SmsText, OtherFormat> {
+        let code = code.expose_secret();
+        if code.len() > usize::from(self.code.len()) {
+            return Err(OtherFormat);
+        }
+        let text = self.text(code, minutes(life.min(self.longest_life)));
+        Ok(SmsText { text, limit: self.limit })
+    }
+
+    /// The message with the longest value in every place.
+    fn longest_text(&self) -> Zeroizing<String> {
+        let code = "0".repeat(usize::from(self.code.len()));
+        self.text(&code, minutes(self.longest_life))
+    }
+
+    fn words_only(&self) -> Zeroizing<String> {
+        let words = Self { host: None, ..self.clone() };
+        words.text(" ", minutes(self.longest_life))
+    }
+
+    fn text(&self, code: &str, minutes: u64) -> Zeroizing<String> {
+        let minutes = minutes.to_string();
+        let mut parts: Vec<&str> = Vec::with_capacity(self.pieces.len() + 4);
+        parts.extend(self.pieces.iter().map(|piece| match piece {
+            Piece::Code => code,
+            Piece::Minutes => &minutes,
+            Piece::Words(words) => words,
+        }));
+        if let Some(host) = &self.host {
+            parts.extend(["\n@", host.as_str(), " #", code]);
+        }
+        // `concat` allocates once, so no shorter copy with the code is left behind.
+        Zeroizing::new(parts.concat())
+    }
+}
+
+/// A message with a code in it: as secret as the code.
+pub struct SmsText {
+    text: Zeroizing<String>,
+    limit: KaradenLimit,
+}
+
+impl SmsText {
+    /// The text. Give it to the sender and to nobody else.
+    pub fn expose_secret(&self) -> &str {
+        &self.text
+    }
+
+    /// The text in the parts that its limit allows.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLong`], never for a text that [`SmsTemplate::render`] made.
+    pub fn expose_secret_parts(&self) -> Result<Vec<&str>, TooLong> {
+        self.limit.parts(&self.text)
+    }
+
+    /// Its length in the radio network.
+    pub fn length(&self) -> Length {
+        Length::of(&self.text)
+    }
+}
+
+impl fmt::Debug for SmsText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SmsText(..)")
+    }
+}
+
+/// A code of another format than the template was checked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the code is longer than the message template was checked for")]
+pub struct OtherFormat;
+
+/// All that is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the message template cannot be used: {}", list(.0))]
+pub struct InvalidTemplate(Vec<TemplateProblem>);
+
+impl InvalidTemplate {
+    /// The problems, one by one; never empty.
+    pub fn problems(&self) -> &[TemplateProblem] {
+        &self.0
+    }
+}
+
+/// One thing that is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TemplateProblem {
+    /// `{code}` is missing or repeated.
+    #[error("{{code}} must stand in the words exactly once")]
+    CodeNotOnce,
+    /// A character that phones do not show.
+    #[error("the words or the service name have a control character")]
+    ControlCharacter,
+    /// Something that a phone makes a link of.
+    #[error("the message has a link in it")]
+    Link,
+    /// The longest message does not fit.
+    #[error("with the longest values, {0}")]
+    TooLong(TooLong),
+    /// A brace that neither opens a placeholder nor stands twice.
+    #[error("a brace must be doubled unless it encloses a placeholder")]
+    UnmatchedBrace,
+    /// A placeholder that means nothing.
+    #[error("{{{0}}} is none of {{code}}, {{minutes}} and {{service}}")]
+    UnknownPlaceholder(String),
+}
+
+fn list(problems: &[TemplateProblem]) -> String {
+    problems.iter().map(TemplateProblem::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Code,
+    Minutes,
+    Words(String),
+}
+
+/// Takes the words apart; what cannot be understood goes to `problems`.
+fn pieces(words: &str, service: &str, problems: &mut Vec<TemplateProblem>) -> Vec<Piece> {
+    let words = words.replace("\r\n", "\n");
+    let mut pieces = Vec::new();
+    let mut plain = String::new();
+    let mut rest = words.as_str();
+    while let Some(at) = rest.find(['{', '}']) {
+        plain.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(doubled) = rest.strip_prefix("{{").or_else(|| rest.strip_prefix("}}")) {
+            plain.push_str(&rest[..1]);
+            rest = doubled;
+            continue;
+        }
+        let Some((name, after)) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'))
+        else {
+            problems.push(TemplateProblem::UnmatchedBrace);
+            break;
+        };
+        rest = after;
+        match name {
+            "code" => pieces.extend([Piece::Words(std::mem::take(&mut plain)), Piece::Code]),
+            "minutes" => pieces.extend([Piece::Words(std::mem::take(&mut plain)), Piece::Minutes]),
+            "service" => plain.push_str(service),
+            _ => problems.push(TemplateProblem::UnknownPlaceholder(name.to_owned())),
+        }
+    }
+    plain.push_str(rest);
+    pieces.push(Piece::Words(plain));
+    pieces
+}
+
+fn minutes(life: Duration) -> u64 {
+    (life.as_secs() / 60).max(1)
+}
+
+/// Whether a phone would make a link of something in `text`: a scheme, `www.`, or a domain name.
+fn has_link(text: &str) -> bool {
+    let text: String = text.chars().map(half_width).collect::<String>().to_ascii_lowercase();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+    let is_domain = |word: &str| {
+        word.split_once('.').is_some_and(|(first, _)| !first.is_empty())
+            && word
+                .rsplit('.')
+                .next()
+                .is_some_and(|last| last.len() >= 2 && last.bytes().all(|b| b.is_ascii_lowercase()))
+    };
+    ["://", "www.", "mailto:", "tel:"].iter().any(|sign| text.contains(sign))
+        || text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).any(is_domain)
+}
