@@ -1,8 +1,12 @@
 //! The login state machine: drives the password and the factor plugins, and knows none by name.
 
+mod controller;
+mod drive;
+mod standing;
 mod step;
 
+pub use crate::controller::{Controller, InvalidPlugins, LoginRequest, RETRY};
 pub use crate::step::{
-    DeniedStep, Finished, LoginStep, Pending, PendingToken, PromptStep, RejectedReason,
-    RestartReason, SessionToken, StepClass, UnavailableStep,
+    DeniedStep, Failure, Finished, LoginStep, Pending, PromptStep, RejectedReason, RestartReason,
+    StepClass, UnavailableStep,
 };

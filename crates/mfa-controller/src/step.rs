@@ -1,16 +1,15 @@
 //! What a host shows or does next.
 
-use std::{fmt, time::SystemTime};
+use std::time::SystemTime;
 
+use auth_module::{PendingToken, Session, SessionToken};
 use mfa_plugin_api::{FactorId, Message, Prompt};
-use secrecy::{ExposeSecret, SecretString};
 
 /// Where a login stands after a call: all that a host needs for its answer.
 ///
 /// [`LoginStep::class`] gives the class from which a status code follows.
 #[derive(Debug)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "a prompt is the usual step and is moved once")]
 pub enum LoginStep {
     /// Ask the user this.
     Prompt(PromptStep),
@@ -24,8 +23,17 @@ pub enum LoginStep {
     Unavailable(UnavailableStep),
     /// The user may not go on with this factor.
     Denied(DeniedStep),
-    /// A fault of ours that was logged; nobody was let in, and the login stays where it was.
-    Failed,
+    /// A fault that was logged; nobody was let in, and the login stays where it was.
+    Failed(Failure),
+}
+
+/// What kind of fault ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Something of ours is broken; an operator has to look.
+    Internal,
+    /// A store, a directory or a plugin did not answer in time; it may a moment later.
+    Outage,
 }
 
 /// The class of a step. Hosts map it to a status code by a `match` without `_`.
@@ -79,6 +87,8 @@ pub struct PromptStep {
 pub struct Finished {
     /// The token for the session cookie: new with every rise in assurance.
     pub session_token: SessionToken,
+    /// The session it opens.
+    pub session: Session,
     /// Where the user wanted to go, as the host passed it in.
     pub return_to: Option<String>,
 }
@@ -129,6 +139,8 @@ pub enum RestartReason {
     /// The login is over: too old, already finished, ended elsewhere, or never known. A host that finds
     /// a full session beside it simply goes on.
     Ended,
+    /// The path asks for a fresh password, which only the login page can take.
+    PasswordNeeded,
 }
 
 impl LoginStep {
@@ -145,10 +157,12 @@ impl LoginStep {
             Self::Finished(_) => StepClass::Finished,
             Self::Rejected(RejectedReason::Credentials) => StepClass::Refused,
             Self::Rejected(RejectedReason::Throttled { .. }) => StepClass::TooMany,
-            Self::Rejected(RejectedReason::Busy) | Self::Unavailable(_) => StepClass::Unavailable,
+            Self::Rejected(RejectedReason::Busy)
+            | Self::Unavailable(_)
+            | Self::Failed(Failure::Outage) => StepClass::Unavailable,
             Self::Restart(_) => StepClass::Restart,
             Self::Denied(_) => StepClass::Denied,
-            Self::Failed => StepClass::Failed,
+            Self::Failed(Failure::Internal) => StepClass::Failed,
         }
     }
 
@@ -162,39 +176,4 @@ impl LoginStep {
             _ => None,
         }
     }
-}
-
-macro_rules! token {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone)]
-        pub struct $name(SecretString);
-
-        impl $name {
-            /// A token as a cookie carried it; whether it is good is decided when it is used.
-            pub fn new(text: impl Into<String>) -> Self {
-                Self(SecretString::from(text.into()))
-            }
-
-            /// The text for the cookie.
-            pub fn expose_secret(&self) -> &str {
-                self.0.expose_secret()
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(concat!(stringify!($name), "(redacted)"))
-            }
-        }
-    };
-}
-
-token! {
-    /// The secret that ties a browser to its login in progress.
-    PendingToken
-}
-token! {
-    /// The secret that ties a browser to its full session.
-    SessionToken
 }

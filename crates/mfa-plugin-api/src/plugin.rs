@@ -90,7 +90,8 @@ impl Descriptor {
 /// 1. The controller calls [`begin`](Self::begin) once a login, after every earlier factor was
 ///    verified; then any number of `submit` and `action`, one at a time or, from several tabs, at
 ///    once. What must not race belongs in a store's atomic step, never in the plugin's state.
-/// 2. [`Step::Done`](crate::Step::Done) is only returned by a call that verified an answer itself.
+/// 2. [`Step::Done`](crate::Step::Done) is only returned by a call of `submit` or `action` that verified
+///    an answer itself. A host takes it from `begin` for a fault.
 /// 3. What the user does wrong is a [`Prompt`] with a rejection, or `Denied`; what the outside world
 ///    does wrong is `Unavailable`; [`PluginError`] is for faults that an operator has to look at.
 ///    Every error keeps the login where it was.
@@ -138,7 +139,16 @@ pub enum PluginError {
     /// The random generator failed.
     #[error("no randomness")]
     Randomness(#[from] RandomnessUnavailable),
-    /// A store, a key or the like failed.
+    /// A store or the like did not answer; it may a moment later.
+    #[error("{context}")]
+    Outage {
+        /// What the plugin was doing.
+        context: &'static str,
+        /// Why it failed; carries no secret and no phone number.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A key, stored data or the like is broken.
     #[error("{context}")]
     Internal {
         /// What the plugin was doing.
