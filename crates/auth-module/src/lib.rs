@@ -22,6 +22,7 @@ mod audit;
 mod directory;
 mod error;
 mod evidence;
+mod import;
 mod login;
 mod memory;
 mod module;
@@ -38,6 +39,7 @@ pub use crate::audit::{AuditRecord, AuditTrail, FlowAudit, MemoryAuditTrail, Pho
 pub use crate::directory::{Change, UserDirectory};
 pub use crate::error::{AuthError, AuthErrorKind};
 pub use crate::evidence::FactorEvidence;
+pub use crate::import::{ImportFormat, ImportProblem, ImportRule, Imported};
 pub use crate::login::{
     Completed, Decision, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved, Session,
 };

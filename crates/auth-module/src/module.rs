@@ -1,6 +1,7 @@
 //! The authentication module itself: the one door to users, passwords, logins and sessions.
 
 mod administration;
+mod imports;
 mod logins;
 mod passwords;
 mod sessions;
@@ -10,6 +11,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 
 use mfa_plugin_api::{ClientFacts, Services, Subject};
 
+pub(crate) use self::administration::check_password;
 pub use self::administration::{
     Disabled, NewPassword, NewUser, UnfitPassword, UserAdded, UserChanged,
 };

@@ -124,13 +124,9 @@ impl PasswordHasher {
     /// The hashes of many passwords on all cores; for imports, outside the limits of the pool.
     ///
     /// Blocks the calling thread.
-    ///
-    /// # Errors
-    ///
-    /// When a hash cannot be computed.
-    pub fn hash_all(
+    pub(crate) fn hash_all(
         &self,
-        passwords: &[(&SecretString, [u8; 16])],
+        passwords: &[(SecretString, [u8; 16])],
     ) -> Result<Vec<PasswordHash>, AuthError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let share = passwords.len().div_ceil(cores).max(1);
@@ -149,7 +145,7 @@ impl PasswordHasher {
 
     fn hash_chunk(
         &self,
-        chunk: &[(&SecretString, [u8; 16])],
+        chunk: &[(SecretString, [u8; 16])],
     ) -> Result<Vec<PasswordHash>, AuthError> {
         self.0.computed.fetch_add(chunk.len() as u64, Ordering::Relaxed);
         self.0.with_memory(|memory| {

@@ -1,0 +1,130 @@
+//! Adding many users at once.
+
+use std::time::SystemTime;
+
+use mfa_plugin_api::Randomness;
+use secrecy::SecretString;
+
+use super::{AuthModule, NewPassword, administration::new_user_id};
+use crate::{
+    audit::AuditRecord,
+    error::{AuthError, AuthErrorKind},
+    import::{self, ImportFormat, ImportProblem, ImportRule, Imported, Parsed},
+    password::PasswordHash,
+    user::Account,
+};
+
+impl AuthModule {
+    /// Adds every user of a file, or none if anything is wrong with any row.
+    ///
+    /// Ready hashes cost nothing; each plain password costs one hash, on all cores: some 20 ms of one
+    /// core with the default parameters.
+    ///
+    /// # Errors
+    ///
+    /// When the directory, the hashing, the audit trail or the random generator failed. Then either
+    /// no user was added, or all were and the audit trail does not say so.
+    pub async fn import_users(
+        &self,
+        file: Vec<u8>,
+        format: ImportFormat,
+        actor: &str,
+        randomness: &dyn Randomness,
+        now: SystemTime,
+    ) -> Result<Imported, AuthError> {
+        let prefixes = self.parts.settings.allowed_prefixes;
+        let parsed = blocking(move || Ok(import::parse(&file, format, prefixes))).await?;
+        let problems = self.all_problems(&parsed).await?;
+        if !problems.is_empty() {
+            return Ok(Imported::Refused(problems));
+        }
+        let lines: Vec<u64> = parsed.users.iter().map(|(line, _)| *line).collect();
+        let accounts = self.accounts(parsed, randomness, now).await?;
+        let records: Vec<_> = accounts
+            .iter()
+            .map(|a| self.user_record("user.added", &a.user, now).by(actor))
+            .collect();
+        let taken = self.parts.directory.add(accounts).await?;
+        if !taken.is_empty() {
+            // Added by somebody else since we looked.
+            let problem = |place: usize| name_taken(lines.get(place).copied().unwrap_or(0));
+            return Ok(Imported::Refused(taken.into_iter().map(problem).collect()));
+        }
+        let summary = AuditRecord::new("users.imported", now).by(actor);
+        self.record(summary.with("users", records.len().to_string()));
+        for (count, record) in records.into_iter().enumerate() {
+            self.record(record);
+            // The trail's queue is bounded.
+            if count % 1000 == 999 {
+                self.flush().await?;
+            }
+        }
+        self.flush().await?;
+        Ok(Imported::Done(lines.len()))
+    }
+
+    async fn all_problems(&self, parsed: &Parsed) -> Result<Vec<ImportProblem>, AuthError> {
+        let mut problems = parsed.problems.clone();
+        for (name, line) in &parsed.names {
+            if self.parts.directory.find_by_name(name).await?.is_some() {
+                problems.push(name_taken(*line));
+            }
+        }
+        problems.sort_by_key(|problem| problem.line);
+        Ok(problems)
+    }
+
+    async fn accounts(
+        &self,
+        parsed: Parsed,
+        randomness: &dyn Randomness,
+        now: SystemTime,
+    ) -> Result<Vec<Account>, AuthError> {
+        let mut plain: Vec<(SecretString, [u8; 16])> = Vec::new();
+        let mut accounts: Vec<(Account, HashSource)> = Vec::with_capacity(parsed.users.len());
+        for (_, mut new) in parsed.users {
+            let source = match new.password.take() {
+                None => HashSource::Known(None),
+                Some(NewPassword::Hash(hash)) => HashSource::Known(Some(hash)),
+                Some(NewPassword::Plain(password)) => {
+                    let mut salt = [0; 16];
+                    randomness.fill(&mut salt)?;
+                    plain.push((password, salt));
+                    HashSource::Next
+                }
+            };
+            let user = new.into_user(new_user_id(randomness)?, now);
+            accounts.push((Account::new(user, None), source));
+        }
+        let hasher = self.parts.hasher.clone();
+        let mut hashed = blocking(move || hasher.hash_all(&plain)).await?.into_iter();
+        let finish = |(mut account, source): (Account, HashSource)| {
+            account.password_hash = match source {
+                HashSource::Known(hash) => hash,
+                HashSource::Next => hashed.next(),
+            };
+            account
+        };
+        Ok(accounts.into_iter().map(finish).collect())
+    }
+}
+
+/// Where the hash of an account comes from.
+enum HashSource {
+    /// From the file, if at all.
+    Known(Option<PasswordHash>),
+    /// The next of those that were computed.
+    Next,
+}
+
+fn name_taken(line: u64) -> ImportProblem {
+    ImportProblem { line, column: Some("username"), rule: ImportRule::NameTaken }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, AuthError> + Send + 'static,
+) -> Result<T, AuthError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| AuthError::new(AuthErrorKind::Unavailable, "the import did not finish"))?
+}
