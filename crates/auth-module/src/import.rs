@@ -13,15 +13,6 @@ use crate::{
     password::InvalidPasswordHash,
 };
 
-/// What became of an import.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Imported {
-    /// This many users were added.
-    Done(usize),
-    /// Nothing was added. Every problem of the file, in the order of its lines.
-    Refused(Vec<ImportProblem>),
-}
-
 /// One thing that is wrong with a file. It repeats no value of the file, so it may be shown and
 /// logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -39,14 +39,14 @@ pub use crate::audit::{AuditRecord, AuditTrail, FlowAudit, MemoryAuditTrail, Pho
 pub use crate::directory::{Change, UserDirectory};
 pub use crate::error::{AuthError, AuthErrorKind};
 pub use crate::evidence::FactorEvidence;
-pub use crate::import::{ImportFormat, ImportProblem, ImportRule, Imported};
+pub use crate::import::{ImportFormat, ImportProblem, ImportRule};
 pub use crate::login::{
     Completed, Decision, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved, Session,
 };
 pub use crate::memory::MemorySessionStore;
 pub use crate::module::{
     AuthModule, AuthParts, AuthSettings, Disabled, InvalidSettings, NewPassword, NewUser,
-    UnfitPassword, UserAdded, UserChanged,
+    PasswordLimits, UnfitPassword, UserAdded, UserChanged,
 };
 pub use crate::name::{InvalidLoginName, LoginName};
 pub use crate::password::{

@@ -2,6 +2,7 @@
 
 mod administration;
 mod imports;
+mod limits;
 mod logins;
 mod passwords;
 mod sessions;
@@ -10,11 +11,13 @@ mod settings;
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use mfa_plugin_api::{ClientFacts, Services, Subject};
+use otp_cache::{ChallengeStore, Quota};
 
 pub(crate) use self::administration::check_password;
 pub use self::administration::{
     Disabled, NewPassword, NewUser, UnfitPassword, UserAdded, UserChanged,
 };
+pub use self::limits::PasswordLimits;
 pub use self::settings::{AuthSettings, InvalidSettings};
 use crate::{
     audit::{AuditRecord, AuditTrail, FlowAudit},
@@ -34,6 +37,10 @@ pub struct AuthParts {
     pub directory: Arc<dyn UserDirectory>,
     /// Pending logins and sessions.
     pub sessions: Arc<dyn SessionStore>,
+    /// The OTP cache: open challenges and the counters against guessing.
+    pub challenges: Arc<dyn ChallengeStore>,
+    /// The rate limits, of passwords here and of messages in plugins.
+    pub quota: Arc<dyn Quota>,
     /// The audit trail.
     pub audit: Arc<dyn AuditTrail>,
     /// Password hashing.
@@ -57,10 +64,13 @@ pub struct AuthModule {
 impl AuthModule {
     /// A module of these parts.
     pub fn new(parts: AuthParts) -> Self {
-        Self { parts, services: Services::new() }
+        let services = Services::new()
+            .with::<Arc<dyn ChallengeStore>>(Arc::clone(&parts.challenges))
+            .with::<Arc<dyn Quota>>(Arc::clone(&parts.quota));
+        Self { parts, services }
     }
 
-    /// What plugins are handed.
+    /// What plugins are handed: the OTP cache as `Arc<dyn ChallengeStore>` and `Arc<dyn Quota>`.
     pub fn services(&self) -> &Services {
         &self.services
     }
@@ -91,6 +101,16 @@ impl AuthModule {
             .from(client.address)
             .in_flow(&login.record.flow);
         FlowAudit { trail: Arc::clone(&self.parts.audit), template }
+    }
+
+    /// Whether the directory can be read and the audit trail written: for a readiness check.
+    ///
+    /// # Errors
+    ///
+    /// When one of them failed.
+    pub async fn probe(&self) -> Result<(), AuthError> {
+        self.parts.directory.list(None, 1).await?;
+        self.flush().await
     }
 
     fn record(&self, record: AuditRecord) {

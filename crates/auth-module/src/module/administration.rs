@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, time::SystemTime};
 
 use mfa_plugin_api::Randomness;
-use otp_core::PhoneNumber;
+use otp_core::{PhoneNumber, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{AuthModule, passwords::MAX_PASSWORD_BYTES};
+use super::{AuthModule, limits::failed, passwords::MAX_PASSWORD_BYTES};
 use crate::{
     audit::AuditRecord,
     directory::Change,
@@ -166,7 +166,7 @@ impl AuthModule {
     /// When the directory, the session store or the audit trail failed.
     pub async fn set_phone_number(
         &self,
-        id: &UserId,
+        login_name: &LoginName,
         number: Option<PhoneNumber>,
         actor: &str,
         now: SystemTime,
@@ -174,7 +174,8 @@ impl AuthModule {
         let tag = number.as_ref().map(|number| self.parts.settings.phone_tag_key().tag(number));
         let tag = tag.unwrap_or_else(|| "none".to_owned());
         let record = AuditRecord::new("user.phone_number_set", now).with("phone_number", tag);
-        self.apply(id, Change::PhoneNumber(number), EndAll::PendingLogins, record.by(actor)).await
+        self.apply(login_name, Change::PhoneNumber(number), EndAll::PendingLogins, record.by(actor))
+            .await
     }
 
     /// Sets a password, and ends every session and pending login of the user.
@@ -185,7 +186,7 @@ impl AuthModule {
     /// failed.
     pub async fn set_password(
         &self,
-        id: &UserId,
+        login_name: &LoginName,
         password: &SecretString,
         actor: &str,
         randomness: &dyn Randomness,
@@ -196,7 +197,7 @@ impl AuthModule {
         }
         let change = Change::Password(self.hash(password, randomness).await?);
         let record = AuditRecord::new("user.password_set", now).by(actor);
-        self.apply(id, change, EndAll::PendingLoginsAndSessions, record).await
+        self.apply(login_name, change, EndAll::PendingLoginsAndSessions, record).await
     }
 
     /// Shuts or opens an account. Shutting ends every session and pending login of the user.
@@ -206,7 +207,7 @@ impl AuthModule {
     /// When the directory, the session store or the audit trail failed.
     pub async fn set_disabled(
         &self,
-        id: &UserId,
+        login_name: &LoginName,
         is_disabled: Disabled,
         actor: &str,
         now: SystemTime,
@@ -217,21 +218,45 @@ impl AuthModule {
         };
         let change = Change::Disabled(is_disabled == Disabled::Yes);
         let record = AuditRecord::new(event, now).by(actor);
-        self.apply(id, change, EndAll::PendingLoginsAndSessions, record).await
+        self.apply(login_name, change, EndAll::PendingLoginsAndSessions, record).await
     }
 
     async fn apply(
         &self,
-        id: &UserId,
+        login_name: &LoginName,
         change: Change,
         ends: EndAll,
         record: AuditRecord,
     ) -> Result<UserChanged, AuthError> {
-        if !self.parts.directory.change(id, change, record.at).await? {
+        let Some(user) = self.find_user(login_name).await? else {
+            return Ok(UserChanged::NotFound);
+        };
+        if !self.parts.directory.change(&user.id, change, record.at).await? {
             return Ok(UserChanged::NotFound);
         }
-        let ended = self.parts.sessions.end_all(id, ends).await?;
-        self.record(record.about(id).with("logins_ended", ended.to_string()));
+        let ended = self.parts.sessions.end_all(&user.id, ends).await?;
+        self.record(record.about(&user.id).with("logins_ended", ended.to_string()));
+        self.flush().await?;
+        Ok(UserChanged::Done)
+    }
+
+    /// Clears the counters, the lock and the block of the user's one-time codes.
+    ///
+    /// # Errors
+    ///
+    /// When the directory, the OTP cache or the audit trail failed.
+    pub async fn unlock(
+        &self,
+        login_name: &LoginName,
+        actor: &str,
+        now: SystemTime,
+    ) -> Result<UserChanged, AuthError> {
+        let Some(user) = self.find_user(login_name).await? else {
+            return Ok(UserChanged::NotFound);
+        };
+        let subject = SubjectKey::derive(self.parts.settings.tenant(), user.id.as_str());
+        self.parts.challenges.unlock(subject).await.map_err(failed)?;
+        self.record(AuditRecord::new("user.unlocked", now).about(&user.id).by(actor));
         self.flush().await?;
         Ok(UserChanged::Done)
     }

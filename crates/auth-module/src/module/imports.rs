@@ -9,20 +9,21 @@ use super::{AuthModule, NewPassword, administration::new_user_id};
 use crate::{
     audit::AuditRecord,
     error::{AuthError, AuthErrorKind},
-    import::{self, ImportFormat, ImportProblem, ImportRule, Imported, Parsed},
+    import::{self, ImportFormat, ImportProblem, ImportRule, Parsed},
     password::PasswordHash,
     user::Account,
 };
 
 impl AuthModule {
-    /// Adds every user of a file, or none if anything is wrong with any row.
+    /// Adds every user of a file, or none if anything is wrong with any row. Answers how many.
     ///
     /// Ready hashes cost nothing; each plain password costs one hash, on all cores: some 20 ms of one
     /// core with the default parameters.
     ///
     /// # Errors
     ///
-    /// When the directory, the hashing, the audit trail or the random generator failed. Then either
+    /// The inner error is every problem of the file, in the order of its lines. The outer one: the
+    /// directory, the hashing, the audit trail or the random generator failed. Then either
     /// no user was added, or all were and the audit trail does not say so.
     pub async fn import_users(
         &self,
@@ -31,12 +32,12 @@ impl AuthModule {
         actor: &str,
         randomness: &dyn Randomness,
         now: SystemTime,
-    ) -> Result<Imported, AuthError> {
+    ) -> Result<Result<usize, Vec<ImportProblem>>, AuthError> {
         let prefixes = self.parts.settings.allowed_prefixes;
         let parsed = blocking(move || Ok(import::parse(&file, format, prefixes))).await?;
         let problems = self.all_problems(&parsed).await?;
         if !problems.is_empty() {
-            return Ok(Imported::Refused(problems));
+            return Ok(Err(problems));
         }
         let lines: Vec<u64> = parsed.users.iter().map(|(line, _)| *line).collect();
         let accounts = self.accounts(parsed, randomness, now).await?;
@@ -48,7 +49,7 @@ impl AuthModule {
         if !taken.is_empty() {
             // Added by somebody else since we looked.
             let problem = |place: usize| name_taken(lines.get(place).copied().unwrap_or(0));
-            return Ok(Imported::Refused(taken.into_iter().map(problem).collect()));
+            return Ok(Err(taken.into_iter().map(problem).collect()));
         }
         let summary = AuditRecord::new("users.imported", now).by(actor);
         self.record(summary.with("users", records.len().to_string()));
@@ -60,7 +61,7 @@ impl AuthModule {
             }
         }
         self.flush().await?;
-        Ok(Imported::Done(lines.len()))
+        Ok(Ok(lines.len()))
     }
 
     async fn all_problems(&self, parsed: &Parsed) -> Result<Vec<ImportProblem>, AuthError> {

@@ -13,7 +13,8 @@ use crate::{
     evidence::{self, FactorEvidence},
     login::{Completed, PasswordVerified, PendingLogin, Recorded, Saved, Session},
     session_store::{PendingRecord, SessionRecord, Swapped, Version},
-    token::{PendingToken, SessionToken},
+    token::{PendingToken, SessionToken, TokenDigest},
+    user::{User, UserId},
 };
 
 /// How often evidence is merged into a login that other tabs keep changing before giving up.
@@ -70,7 +71,7 @@ impl AuthModule {
     async fn keep_pending(
         &self,
         record: PendingRecord,
-        user: crate::user::User,
+        user: User,
         opened: AuditRecord,
         randomness: &dyn Randomness,
     ) -> Result<(PendingToken, PendingLogin), AuthError> {
@@ -97,7 +98,7 @@ impl AuthModule {
 
     async fn load_pending_by(
         &self,
-        token: crate::token::TokenDigest,
+        token: TokenDigest,
         now: SystemTime,
     ) -> Result<Option<PendingLogin>, AuthError> {
         let Some((record, version)) = self.parts.sessions.load_pending(token, now).await? else {
@@ -227,7 +228,7 @@ impl AuthModule {
             match self.swap(&current, &token, &record, client, now).await? {
                 Swapped::Conflict => {}
                 Swapped::Gone => return Ok(Completed::Gone),
-                Swapped::Done => return self.opened(current, token, record, now).await,
+                Swapped::Done => return self.opened(current, token, record, client, now).await,
             }
         }
         Err(AuthError::new(AuthErrorKind::Unavailable, "a login is changed all the time"))
@@ -280,14 +281,29 @@ impl AuthModule {
         swapped
     }
 
+    /// Things worth knowing at the next login. The session is open by now, so what fails here is
+    /// logged and does no harm.
+    async fn note_login(&self, user: &UserId, client: &ClientFacts, now: SystemTime) {
+        if let Err(error) = self.remember_address(user, client, now).await {
+            tracing::warn!(%error, "the address of a login was not remembered");
+        }
+        match self.parts.directory.change(user, Change::LoggedIn, now).await {
+            Err(error) if error.kind() != AuthErrorKind::ReadOnly => {
+                tracing::warn!(%error, "the time of a login was not noted");
+            }
+            _ => {}
+        }
+    }
+
     async fn opened(
         &self,
         login: PendingLogin,
         token: SessionToken,
         record: SessionRecord,
+        client: &ClientFacts,
         now: SystemTime,
     ) -> Result<Completed, AuthError> {
-        self.parts.directory.change(&login.user.id, Change::LoggedIn, now).await?;
+        self.note_login(&login.user.id, client, now).await;
         let idle_at = now + self.parts.settings.session_idle;
         let session = Session { token: token.digest(), record, user: login.user, idle_at };
         Ok(Completed::Opened { token, session, return_to: login.record.return_to })

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, Randomness};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::AuthModule;
+use super::{AuthModule, limits::Guessed};
 use crate::{
     audit::AuditRecord,
     directory::Change,
@@ -43,15 +43,28 @@ impl AuthModule {
             Ok(name) => self.parts.directory.find_by_name(&name).await?,
             Err(_) => None,
         };
+        let guessed = match &account {
+            Some(account) => Guessed::Known(&account.user.id),
+            None => Guessed::Unknown(username),
+        };
+        let charged = match self.charge_guess(&guessed, client, now).await? {
+            Ok(charged) => charged,
+            Err(until) => {
+                self.record(about(account.as_ref(), "password.throttled", client, now));
+                return Ok(PasswordOutcome::Throttled { until });
+            }
+        };
         if !(1..=MAX_PASSWORD_BYTES).contains(&password.expose_secret().len()) {
             return Ok(self.rejected(account.as_ref(), "length", client, now));
         }
         let expected = account.as_ref().and_then(|account| account.password_hash.as_ref());
         let Ok(is_right) = self.parts.hasher.verify(password, expected).await? else {
+            self.refund_guess(&charged, now).await?;
             return Ok(PasswordOutcome::Busy);
         };
         match account {
             Some(account) if is_right && !account.user.is_disabled => {
+                self.refund_guess(&charged, now).await?;
                 self.verified(account, password, client, randomness, now).await
             }
             Some(account) if is_right => Ok(self.rejected(Some(&account), "disabled", client, now)),
@@ -99,7 +112,6 @@ impl AuthModule {
         Ok(())
     }
 
-    /// The name that was typed is not kept: people type passwords there.
     fn rejected(
         &self,
         account: Option<&Account>,
@@ -107,12 +119,21 @@ impl AuthModule {
         client: &ClientFacts,
         now: SystemTime,
     ) -> PasswordOutcome {
-        let mut record =
-            AuditRecord::new("password.rejected", now).from(client.address).with("why", why);
-        if let Some(account) = account {
-            record = record.about(&account.user.id);
-        }
-        self.record(record);
+        self.record(about(account, "password.rejected", client, now).with("why", why));
         PasswordOutcome::Rejected
+    }
+}
+
+/// The name that was typed is not kept: people type passwords there.
+fn about(
+    account: Option<&Account>,
+    event: &'static str,
+    client: &ClientFacts,
+    now: SystemTime,
+) -> AuditRecord {
+    let record = AuditRecord::new(event, now).from(client.address);
+    match account {
+        Some(account) => record.about(&account.user.id),
+        None => record,
     }
 }

@@ -4,6 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use otp_core::AllowedPrefixes;
 
+use super::PasswordLimits;
 use crate::audit::PhoneTagKey;
 
 /// The settings of the authentication module, each with its allowed range.
@@ -15,6 +16,7 @@ pub struct AuthSettings {
     pub(super) session_life: Duration,
     pub(super) session_idle: Duration,
     pub(super) allowed_prefixes: AllowedPrefixes,
+    pub(super) password_limits: PasswordLimits,
 }
 
 impl AuthSettings {
@@ -31,6 +33,7 @@ impl AuthSettings {
             session_life: minutes(12 * 60),
             session_idle: minutes(60),
             allowed_prefixes: AllowedPrefixes::default(),
+            password_limits: PasswordLimits::default(),
         }
     }
 
@@ -67,6 +70,13 @@ impl AuthSettings {
     #[must_use]
     pub fn with_allowed_prefixes(mut self, prefixes: AllowedPrefixes) -> Self {
         self.allowed_prefixes = prefixes;
+        self
+    }
+
+    /// Wrong passwords as often as `limits` allow.
+    #[must_use]
+    pub fn with_password_limits(mut self, limits: PasswordLimits) -> Self {
+        self.password_limits = limits;
         self
     }
 

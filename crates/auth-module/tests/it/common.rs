@@ -14,6 +14,7 @@ use auth_module::{
     Session, SessionStore, SessionToken, User, UserAdded, UserDirectory, sqlite::Database,
 };
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
+use otp_cache::memory::MemoryStore;
 use otp_core::PhoneNumber;
 use secrecy::SecretString;
 use testkit::{ManualClock, SeededRandomness};
@@ -26,6 +27,7 @@ pub(crate) struct World {
     pub(crate) auth: Arc<AuthModule>,
     pub(crate) clock: ManualClock,
     pub(crate) randomness: SeededRandomness,
+    pub(crate) otp_cache: Arc<MemoryStore>,
     pub(crate) audit: MemoryAuditTrail,
     pub(crate) hasher: PasswordHasher,
     pub(crate) directory: Arc<dyn UserDirectory>,
@@ -71,9 +73,12 @@ impl World {
         let directory: Arc<dyn UserDirectory> = Arc::new(database.directory());
         let audit = MemoryAuditTrail::new();
         let hasher = PasswordHasher::new(cheap(), HasherLimits::default());
+        let otp_cache = Arc::new(MemoryStore::new());
         let auth = AuthModule::new(AuthParts {
             directory: Arc::clone(&directory),
             sessions: Arc::clone(&sessions),
+            challenges: Arc::clone(&otp_cache) as _,
+            quota: Arc::clone(&otp_cache) as _,
             audit: Arc::new(audit.clone()),
             hasher: hasher.clone(),
             policy: policy(),
@@ -83,6 +88,7 @@ impl World {
             auth: Arc::new(auth),
             clock: ManualClock::new(),
             randomness: SeededRandomness::new(1),
+            otp_cache,
             audit,
             hasher,
             directory,
