@@ -46,11 +46,6 @@ pub(crate) fn program(names: &[&str]) -> Option<PathBuf> {
         .find(|candidate| candidate.is_file())
 }
 
-/// The folder that cargo builds into.
-pub(crate) fn target_dir() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace_root().join("target"), PathBuf::from)
-}
-
 /// The user's home folder.
 pub(crate) fn home() -> Option<String> {
     variable("HOME")

@@ -14,6 +14,9 @@ use crate::{machine, process};
 pub(crate) struct Metadata {
     pub(crate) packages: Vec<Package>,
     workspace_members: Vec<String>,
+    /// Where cargo builds into.
+    #[serde(default)]
+    pub(crate) target_directory: PathBuf,
 }
 
 /// One package, ours or not.

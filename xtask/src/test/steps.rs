@@ -110,6 +110,25 @@ impl Session {
         Ok(Self { root: machine::workspace_root(), metadata, features, unchecked: Vec::new() })
     }
 
+    /// A folder for what the steps themselves make.
+    fn scratch(&self) -> Result<PathBuf> {
+        let folder = self.metadata.target_directory.join("xtask");
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    /// A program that the step `build` built.
+    fn built(&self, name: &str) -> Command {
+        let mut command = Command::new(self.metadata.target_directory.join("debug").join(name));
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// Runs `command`, counting what it reports as tests.
+    fn count(command: &mut Command, tally: &mut Tally) -> Result<()> {
+        process::run(command, LIMIT, &mut |line| tally.hear(line))
+    }
+
     fn cargo_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(machine::cargo());
         command.current_dir(&self.root).args(arguments);
@@ -126,7 +145,7 @@ impl Session {
         command.args(["--features", &self.features]).args(targets);
         // Snapshots are compared, never written.
         command.env("INSTA_UPDATE", "no");
-        process::run(&mut command, LIMIT, &mut |line| tally.hear(line))
+        Self::count(&mut command, tally)
     }
 }
 
@@ -200,8 +219,7 @@ fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
 /// The docs as the docs host builds them: with `--cfg docsrs`, which needs a feature that rustdoc has only
 /// on nightly. The wrapper unlocks it for rustdoc alone, so that no dependency is built a second time.
 fn docs(session: &mut Session, _: &mut Tally) -> Result<()> {
-    let folder = machine::target_dir().join("xtask");
-    fs::create_dir_all(&folder)?;
+    let folder = session.scratch()?;
     let wrapper = folder.join("rustdoc-docsrs");
     fs::write(
         &wrapper,
@@ -235,6 +253,31 @@ fn build(session: &mut Session, _: &mut Tally) -> Result<()> {
         "--features",
         features,
     ])
+}
+
+/// Ports that the system chooses, so that a run disturbs nothing else on the machine.
+const FREE_PORTS: [&str; 6] =
+    ["--listen", "127.0.0.1:0", "--sim-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
+
+/// The scripted user: all eleven steps over real HTTP, then what goes wrong in real life.
+fn walk(session: &mut Session, _: &mut Tally) -> Result<()> {
+    let mut command = session.built("mfa-gateway");
+    command.args(["demo", "--walk"]).args(FREE_PORTS);
+    process::run(&mut command, LIMIT, &mut |_| {})
+}
+
+/// A real browser against the running demo.
+fn browser(session: &mut Session, tally: &mut Tally) -> Result<()> {
+    let folder = session.root.join("tests/browser");
+    let npm = |arguments: &[&str]| {
+        let mut command = Command::new("npm");
+        command.current_dir(&folder).args(arguments);
+        command
+    };
+    process::run(&mut npm(&["ci", "--no-audit", "--no-fund"]), LIMIT, &mut |_| {})?;
+    let mut tests = npm(&["test"]);
+    tests.env("MFA_GATEWAY_BIN", session.built("mfa-gateway").get_program());
+    Session::count(&mut tests, tally)
 }
 
 #[cfg(test)]
