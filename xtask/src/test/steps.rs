@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::tally::Tally;
 use super::tools::Tool;
@@ -84,12 +84,28 @@ pub(crate) const ALL: &[Step] = &[
         after: &["build"],
         run: |session, tally| session.cargo_test(&["--doc"], tally),
     },
+    Step {
+        name: "walk",
+        what: "the eleven steps of a login, and what goes wrong in real life, without a browser",
+        needs: &[],
+        after: &["build"],
+        run: walk,
+    },
+    Step {
+        name: "browser",
+        what: "a person's way through the pages in Chromium",
+        needs: &[Tool::Chromium, Tool::JapaneseFont, Tool::Node],
+        after: &["build"],
+        run: browser,
+    },
 ];
 
 /// Features that are left out where all features are built together, each with its reason. The step
 /// `features` still builds every one of them alone.
-const NOT_TOGETHER: [(&str, &str, &str); 1] =
-    [("karaden-client", "native-tls", "links OpenSSL, which nothing else here may reach")];
+const NOT_TOGETHER: [(&str, &str, &str); 2] = [
+    ("karaden-client", "native-tls", "links OpenSSL, which nothing else here may reach"),
+    ("karaden-sim", "vendor-sdk-tests", "needs the vendor's SDKs, which the step `sdk` installs"),
+];
 
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
@@ -174,6 +190,7 @@ fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
     let features = session.features.as_str();
     session.cargo(&[
         "clippy",
+        "--keep-going",
         "--workspace",
         "--all-targets",
         "--locked",
@@ -187,17 +204,15 @@ fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
 
 /// Each published crate must build with each of its features alone, and with none.
 fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
+    let mut failed = Vec::new();
     for package in session.metadata.published() {
-        let named =
-            package.features.keys().map(String::as_str).filter(|feature| *feature != "default");
+        let named = package.features.keys().map(String::as_str).filter(|name| *name != "default");
         for feature in std::iter::once("").chain(named) {
-            println!(
-                "{} with {}",
-                package.name,
-                if feature.is_empty() { "no feature" } else { feature }
-            );
             let name = package.name.as_str();
-            session.cargo(&[
+            let build =
+                format!("{name} with {}", if feature.is_empty() { "no feature" } else { feature });
+            println!("{build}");
+            let build_alone = [
                 "clippy",
                 "--quiet",
                 "--locked",
@@ -210,10 +225,13 @@ fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
                 "--",
                 "-D",
                 "warnings",
-            ])?;
+            ];
+            if session.cargo(&build_alone).is_err() {
+                failed.push(build);
+            }
         }
     }
-    Ok(())
+    if failed.is_empty() { Ok(()) } else { bail!("{}", failed.join(", ")) }
 }
 
 /// The docs as the docs host builds them: with `--cfg docsrs`, which needs a feature that rustdoc has only
@@ -232,6 +250,7 @@ fn docs(session: &mut Session, _: &mut Tally) -> Result<()> {
         "doc",
         "--workspace",
         "--no-deps",
+        "--keep-going",
         "--locked",
         "--features",
         features,
