@@ -1,0 +1,194 @@
+//! The settings of the factor, each checked when it is set.
+
+use std::time::{Duration, SystemTime};
+
+use mfa_plugin_api::{FactorId, Subject};
+use otp_core::{AllowedPrefixes, CodeFormat, PhoneNumber, Policy, Purpose, message::Length};
+
+use crate::{
+    pseudonym::PseudonymKey,
+    quotas::SendLimits,
+    text::{InvalidText, SmsTexts, Templates},
+};
+
+/// How the factor behaves. Every setting but the texts and the key has a default.
+#[derive(Debug, Clone)]
+pub struct SmsOtpConfig {
+    texts: SmsTexts,
+    templates: Templates,
+    pseudonym_key: PseudonymKey,
+    factor: FactorId,
+    purpose: Purpose,
+    format: CodeFormat,
+    lifetime: Duration,
+    deadline_margin: Option<Duration>,
+    policy: Policy,
+    limits: SendLimits,
+    prefixes: AllowedPrefixes,
+}
+
+/// Why a setting is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidConfig {
+    /// Codes of other lengths are either guessed or mistyped.
+    #[error("a code has 6 to 10 digits")]
+    Digits,
+    /// NIST SP 800-63B-4, section 3.1.3.2, allows 10 minutes at most.
+    #[error("a code lives 60 to 600 seconds")]
+    Lifetime,
+    /// A message would not fit, or its words are wrong.
+    #[error(transparent)]
+    Text(#[from] InvalidText),
+}
+
+impl SmsOtpConfig {
+    /// The defaults: 6 digits, 300 s, the default limits and policy, 070, 080 and 090.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig::Text`] if a message would not fit.
+    ///
+    /// # Panics
+    ///
+    /// Never: the defaults are valid, as its tests show.
+    pub fn new(texts: SmsTexts, pseudonym_key: PseudonymKey) -> Result<Self, InvalidConfig> {
+        let format = CodeFormat::digits(6).expect("six digits are a code format");
+        let lifetime = Duration::from_secs(300);
+        Ok(Self {
+            templates: texts.templates(format, lifetime)?,
+            texts,
+            pseudonym_key,
+            factor: FactorId::SMS_OTP,
+            purpose: Purpose::LOGIN,
+            format,
+            lifetime,
+            deadline_margin: Some(Duration::from_secs(10)),
+            policy: Policy::default(),
+            limits: SendLimits::default(),
+            prefixes: AllowedPrefixes::default(),
+        })
+    }
+
+    /// Another name for the factor, such as for a second instance with settings of its own.
+    #[must_use]
+    pub fn with_factor(mut self, factor: FactorId) -> Self {
+        self.factor = factor;
+        self
+    }
+
+    /// What the codes are for: default [`Purpose::LOGIN`]. Only codes of one purpose replace each
+    /// other.
+    #[must_use]
+    pub fn with_purpose(mut self, purpose: Purpose) -> Self {
+        self.purpose = purpose;
+        self
+    }
+
+    /// Codes of `digits` decimal digits: 6 to 10, default 6.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig::Digits`] outside that range, [`InvalidConfig::Text`] if the message then would
+    /// not fit.
+    pub fn with_digits(mut self, digits: u8) -> Result<Self, InvalidConfig> {
+        if !(6..=10).contains(&digits) {
+            return Err(InvalidConfig::Digits);
+        }
+        self.format = CodeFormat::digits(digits).map_err(|_| InvalidConfig::Digits)?;
+        self.templates = self.texts.templates(self.format, self.lifetime)?;
+        Ok(self)
+    }
+
+    /// How long a code can be answered: 60 to 600 s, default 300 s.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig::Lifetime`] outside that range, [`InvalidConfig::Text`] if the message then would
+    /// not fit.
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Result<Self, InvalidConfig> {
+        if !(Duration::from_secs(60)..=Duration::from_secs(600)).contains(&lifetime) {
+            return Err(InvalidConfig::Lifetime);
+        }
+        self.lifetime = lifetime;
+        self.templates = self.texts.templates(self.format, self.lifetime)?;
+        Ok(self)
+    }
+
+    /// Lets the provider send a message however late. By default it has to be sent 10 s before the end
+    /// of the code's life, or not at all.
+    #[must_use]
+    pub fn without_deadline(mut self) -> Self {
+        self.deadline_margin = None;
+        self
+    }
+
+    /// The limits on wrong codes and resends.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The limits on sending.
+    #[must_use]
+    pub fn with_limits(mut self, limits: SendLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The prefixes of the numbers that are sent to. Default 070, 080 and 090.
+    #[must_use]
+    pub fn with_prefixes(mut self, prefixes: AllowedPrefixes) -> Self {
+        self.prefixes = prefixes;
+        self
+    }
+
+    /// The language and the length of the longest message of each language, for an operator's check.
+    pub fn longest_messages(&self) -> impl Iterator<Item = (&str, Length)> {
+        self.templates.lengths()
+    }
+
+    pub(crate) fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
+    pub(crate) fn pseudonym_key(&self) -> &PseudonymKey {
+        &self.pseudonym_key
+    }
+
+    pub(crate) fn factor(&self) -> &FactorId {
+        &self.factor
+    }
+
+    pub(crate) fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    pub(crate) fn format(&self) -> &CodeFormat {
+        &self.format
+    }
+
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub(crate) fn limits(&self) -> &SendLimits {
+        &self.limits
+    }
+
+    /// The last moment for sending a code that ends at `expires_at`.
+    pub(crate) fn deadline(&self, expires_at: SystemTime) -> Option<SystemTime> {
+        expires_at.checked_sub(self.deadline_margin?)
+    }
+
+    /// The number in the directory, if it is one that is sent to.
+    pub(crate) fn phone_number(&self, subject: &Subject) -> Option<PhoneNumber> {
+        let text = subject.attribute(Subject::PHONE_NUMBER)?;
+        PhoneNumber::from_japanese_with(text, self.prefixes).ok()
+    }
+}

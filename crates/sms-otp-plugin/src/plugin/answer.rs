@@ -1,0 +1,114 @@
+//! Taking the code that was typed.
+
+use mfa_plugin_api::{AuditEvent, AuthenticationMethod, Evidence, PluginError, Reply, Step};
+use otp_core::{Attempt, AttemptRefused, Rejected, Standing, TypedCode, Verified};
+
+use super::{Call, store_failed};
+use crate::{
+    prompts::{self, Ended},
+    state::challenge_id,
+};
+
+impl Call<'_> {
+    /// Reads, counts, compares and consumes what was typed.
+    pub(super) async fn answer(&self, typed: &str) -> Result<Reply, PluginError> {
+        let typed = match self.config().format().normalise(typed) {
+            Ok(typed) => typed,
+            Err(why) => {
+                let rejection = prompts::malformed(why, self.config().format().len());
+                return Ok(match self.open_challenge().await? {
+                    Some(open) => {
+                        self.ask(&open, self.sent(), |prompt| prompt.with_rejection(rejection))
+                    }
+                    None => self.end(Ended::Expired),
+                });
+            }
+        };
+        let id = challenge_id(self.context, self.generation());
+        let counted = self
+            .store
+            .begin_attempt(self.subject, id, self.config().policy(), self.now())
+            .await
+            .map_err(|error| store_failed("counting an attempt", error))?;
+        match counted {
+            Ok(attempt) => self.compare(attempt, &typed).await,
+            Err(refused) => Ok(self.not_counted(refused)),
+        }
+    }
+
+    fn not_counted(&self, refused: AttemptRefused) -> Reply {
+        match refused {
+            AttemptRefused::AttemptsExhausted => self.end(Ended::Exhausted),
+            AttemptRefused::Expired | AttemptRefused::NotFound => self.end(Ended::Expired),
+            AttemptRefused::Locked { until } => self.stopped(Standing::Locked { until }),
+            AttemptRefused::Blocked => self.stopped(Standing::Blocked),
+        }
+    }
+
+    async fn compare(&self, attempt: Attempt, typed: &TypedCode) -> Result<Reply, PluginError> {
+        let Some(phone) = &self.phone else {
+            // The number was taken away while the code was on its way.
+            return Ok(self.unavailable(prompts::unavailable()));
+        };
+        let challenge = attempt.challenge().clone();
+        let (keys, format) = (&self.plugin.keys, self.config().format());
+        match attempt.verify(keys, &self.binding(phone), format, typed, self.now()) {
+            Ok(verified) => self.consume(verified).await,
+            Err(Rejected::Expired) => Ok(self.end(Ended::Expired)),
+            Err(Rejected::KeyRetired) => {
+                tracing::warn!("the key of an open challenge has left the key ring");
+                Ok(self.end(Ended::Expired))
+            }
+            Err(Rejected::WrongCode { attempts_left, standing }) => {
+                self.audit(
+                    AuditEvent::new("otp.wrong")
+                        .with("challenge", challenge.id())
+                        .with("attempts_left", attempts_left),
+                );
+                Ok(match (standing, attempts_left) {
+                    (Standing::Locked { .. } | Standing::Blocked, _) => self.stopped(standing),
+                    (Standing::Open, 0) => self.end(Ended::Exhausted),
+                    (Standing::Open, left) => self.ask(&challenge, self.sent(), |prompt| {
+                        prompt.with_rejection(prompts::wrong(left))
+                    }),
+                })
+            }
+        }
+    }
+
+    async fn consume(&self, verified: Verified) -> Result<Reply, PluginError> {
+        let id = verified.challenge_id();
+        let consumed = self
+            .store
+            .consume(verified, self.now())
+            .await
+            .map_err(|error| store_failed("consuming a challenge", error))?;
+        if consumed.is_err() {
+            // Another request with the same code was first, or time ran out in between.
+            return Ok(self.end(Ended::Expired));
+        }
+        self.audit(AuditEvent::new("otp.verified").with("challenge", id));
+        let methods = [AuthenticationMethod::OTP, AuthenticationMethod::SMS];
+        Ok(Reply::new(Step::Done(Evidence::new(methods, self.now()))))
+    }
+
+    /// Too many wrong codes: this factor is closed to the user for a while, or for good.
+    pub(super) fn stopped(&self, standing: Standing) -> Reply {
+        let denied = match standing {
+            Standing::Open => return self.end(Ended::Exhausted),
+            Standing::Locked { until } => {
+                self.audit(AuditEvent::new("otp.locked").with("until", unix_seconds(until)));
+                prompts::locked(until)
+            }
+            Standing::Blocked => {
+                self.audit(AuditEvent::new("otp.blocked"));
+                prompts::blocked()
+            }
+        };
+        self.keep(Step::Denied(denied))
+    }
+}
+
+pub(super) fn unix_seconds(at: std::time::SystemTime) -> u64 {
+    at.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}

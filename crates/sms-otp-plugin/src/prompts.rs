@@ -1,0 +1,156 @@
+//! Every page of the factor, as data.
+
+use std::time::SystemTime;
+
+use mfa_plugin_api::{
+    Action, ActionId, Denied, Field, FieldKind, Message, Notice, Prompt, Rejection, RejectionKind,
+    Unavailable,
+};
+use otp_core::{Challenge, Delivery, Malformed, Policy};
+
+use crate::state::Sent;
+
+/// The name of the field for the code.
+pub(crate) const CODE: &str = "code";
+/// Sends the same code again.
+pub(crate) const RESEND: ActionId = ActionId::from_static("resend");
+/// Opens a new challenge in the place of one that is of no more use.
+pub(crate) const NEW_CODE: ActionId = ActionId::from_static("new-code");
+
+/// What the page for a code has to know.
+#[derive(Debug)]
+pub(crate) struct CodePage<'a> {
+    pub(crate) challenge: &'a Challenge,
+    pub(crate) policy: &'a Policy,
+    pub(crate) digits: u8,
+    pub(crate) masked_to: String,
+    pub(crate) sent: Sent,
+}
+
+impl CodePage<'_> {
+    pub(crate) fn prompt(&self) -> Prompt {
+        let sent = match (self.sent, self.challenge.delivery()) {
+            (Sent::Accepted, _) | (Sent::Unknown, Delivery::Delivered) => "otp-sent",
+            (Sent::Unknown, _) => "otp-sending",
+        };
+        let expires_at = self.challenge.expires_at();
+        let field = Field::new(
+            CODE,
+            FieldKind::OneTimeCode { digits: self.digits },
+            Message::new("otp-label"),
+        )
+        .with_hint(Message::new("otp-hint").with("expires", expires_at));
+        let mut prompt = Prompt::new(Message::new("otp-title"))
+            .with_text(
+                Message::new(sent)
+                    .with("to", self.masked_to.clone())
+                    .with("digits", u64::from(self.digits)),
+            )
+            .with_text(Message::new("otp-warning"))
+            .with_field(field)
+            .with_action(self.way_to_another_message())
+            .with_expires_at(expires_at)
+            .with_help(Message::new("otp-help-delay"))
+            .with_help(Message::new("otp-help-signal"))
+            .with_help(Message::new("otp-help-filter"));
+        prompt.notice = delivery_notice(self.challenge.delivery());
+        prompt
+    }
+
+    fn way_to_another_message(&self) -> Action {
+        match self.challenge.resend_at(self.policy) {
+            Some(at) => Action::new(RESEND, Message::new("otp-resend")).with_available_at(at),
+            None => Action::new(NEW_CODE, Message::new("otp-new-code")),
+        }
+    }
+}
+
+fn delivery_notice(delivery: Delivery) -> Option<Notice> {
+    let key = match delivery {
+        Delivery::Pending => return None,
+        Delivery::Delivered => "otp-delivered",
+        Delivery::OutOfRange => "otp-out-of-range",
+        Delivery::Error => "otp-not-delivered",
+    };
+    Some(Notice::new(Message::new(key)))
+}
+
+/// The page after a code has come to its end: a new one is one click away.
+pub(crate) fn needs_new_code(why: Ended) -> Prompt {
+    let rejection = match why {
+        Ended::Exhausted => {
+            Rejection::new(RejectionKind::Wrong, Message::new("otp-exhausted")).with_field(CODE)
+        }
+        Ended::Expired => Rejection::new(RejectionKind::Expired, Message::new("otp-expired")),
+    };
+    Prompt::new(Message::new("otp-title-new"))
+        .with_action(Action::new(NEW_CODE, Message::new("otp-new-code")))
+        .with_rejection(rejection)
+}
+
+/// How a challenge ended without success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Every attempt was used.
+    Exhausted,
+    /// Too old, replaced by a newer one, or answered already.
+    Expired,
+}
+
+pub(crate) fn resent(to: String) -> Notice {
+    Notice::new(Message::new("otp-resent").with("to", to))
+}
+
+pub(crate) fn new_code_sent(to: String) -> Notice {
+    Notice::new(Message::new("otp-new-code-sent").with("to", to))
+}
+
+pub(crate) fn malformed(why: Malformed, digits: u8) -> Rejection {
+    let message = match why {
+        Malformed::Empty => Message::new("otp-empty"),
+        _ => Message::new("otp-malformed").with("digits", u64::from(digits)),
+    };
+    Rejection::new(RejectionKind::Malformed, message).with_field(CODE)
+}
+
+pub(crate) fn wrong(attempts_left: u8) -> Rejection {
+    let message = Message::new("otp-wrong").with("attempts_left", u64::from(attempts_left));
+    Rejection::new(RejectionKind::Wrong, message).with_field(CODE)
+}
+
+pub(crate) fn resend_wait(at: SystemTime, now: SystemTime) -> Rejection {
+    let wait = at.duration_since(now).unwrap_or_default();
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let message = Message::new("otp-resend-wait").with("seconds", seconds);
+    Rejection::new(RejectionKind::TooMany, message).with_retry_at(at)
+}
+
+pub(crate) fn resends_exhausted() -> Rejection {
+    Rejection::new(RejectionKind::TooMany, Message::new("otp-resend-exhausted"))
+}
+
+pub(crate) fn resend_failed() -> Rejection {
+    Rejection::new(RejectionKind::Unavailable, Message::new("otp-resend-failed"))
+}
+
+pub(crate) fn resend_limited(until: SystemTime) -> Rejection {
+    let message = Message::new("otp-limited").with("until", until);
+    Rejection::new(RejectionKind::TooMany, message).with_retry_at(until)
+}
+
+pub(crate) fn locked(until: SystemTime) -> Denied {
+    Denied::new(Message::new("otp-locked").with("until", until)).with_until(until)
+}
+
+pub(crate) fn blocked() -> Denied {
+    Denied::new(Message::new("otp-blocked"))
+}
+
+/// The one answer for a missing number, a refused one and a provider that is down.
+pub(crate) fn unavailable() -> Unavailable {
+    Unavailable::new(Message::new("otp-unavailable"))
+}
+
+pub(crate) fn limited(until: SystemTime) -> Unavailable {
+    Unavailable::new(Message::new("otp-limited").with("until", until)).with_retry_at(until)
+}

@@ -1,0 +1,78 @@
+//! Names for numbers that nobody without the key can turn back.
+
+use std::fmt::{self, Write as _};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
+
+/// The key under which numbers, users and addresses get the names that limits and logs use.
+///
+/// There are only some hundred million phone numbers: a plain digest of one is found by trying them
+/// all, a keyed one is not. `Debug` is redacted.
+#[derive(Clone)]
+pub struct PseudonymKey(Hmac<Sha256>);
+
+/// A key with fewer than 32 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a pseudonym key needs at least 32 bytes")]
+pub struct PseudonymKeyTooShort;
+
+impl PseudonymKey {
+    /// Takes 32 bytes or more, drawn at random. It may be the secret that other keys are made from:
+    /// what is made here has a domain of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`PseudonymKeyTooShort`] below 32 bytes.
+    pub fn from_bytes(key: &[u8]) -> Result<Self, PseudonymKeyTooShort> {
+        if key.len() < 32 {
+            return Err(PseudonymKeyTooShort);
+        }
+        let mut mac = Hmac::new_from_slice(key).map_err(|_| PseudonymKeyTooShort)?;
+        mac.update(b"sms-otp-plugin/pseudonym/1");
+        Ok(Self(mac))
+    }
+
+    /// The name of `value`: 32 hexadecimal digits.
+    pub(crate) fn pseudonym(&self, value: &str) -> String {
+        self.pseudonym_of(&[value])
+    }
+
+    /// The name of several values together; no two lists share one.
+    pub(crate) fn pseudonym_of(&self, values: &[&str]) -> String {
+        let mut mac = self.0.clone();
+        for value in values {
+            mac.update(&u64::try_from(value.len()).unwrap_or(u64::MAX).to_be_bytes());
+            mac.update(value.as_bytes());
+        }
+        let mut name = String::with_capacity(32);
+        for byte in &mac.finalize().into_bytes()[..16] {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        name
+    }
+}
+
+impl fmt::Debug for PseudonymKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PseudonymKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depends_on_key_and_value_and_on_where_a_value_ends() {
+        let key = PseudonymKey::from_bytes(&[1; 32]).unwrap();
+        let name = key.pseudonym("+819012345678");
+        assert_eq!(name, key.pseudonym("+819012345678"));
+        assert_eq!(name.len(), 32);
+        assert_ne!(name, key.pseudonym("+819012345679"));
+        assert_ne!(name, PseudonymKey::from_bytes(&[2; 32]).unwrap().pseudonym("+819012345678"));
+        assert_ne!(key.pseudonym_of(&["ab", "c"]), key.pseudonym_of(&["a", "bc"]));
+        assert_eq!(PseudonymKey::from_bytes(&[1; 31]).unwrap_err(), PseudonymKeyTooShort);
+    }
+}

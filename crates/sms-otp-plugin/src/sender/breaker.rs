@@ -1,0 +1,198 @@
+//! Leaving a provider alone that does not answer.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, timeout},
+};
+
+use super::{LookUp, LookUpError, OutgoingSms, Reference, SendError, SendOutcome, SmsSender};
+
+/// When a [`CircuitBreaker`] opens, and how much it lets through.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BreakerSettings {
+    /// Failures within `window` that open the breaker. Default 5.
+    pub failures: usize,
+    /// How long a failure counts. Default 30 s.
+    pub window: Duration,
+    /// How long it stays open before one call may try. Default 10 s.
+    pub open_for: Duration,
+    /// Calls to the provider at the same time. Default 32.
+    pub concurrent_calls: usize,
+    /// How long a call may wait for its turn. Default 1 s.
+    pub longest_wait: Duration,
+    /// The end of any call, behind the provider's own time-outs. Default 12 s.
+    pub call_timeout: Duration,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            window: Duration::from_secs(30),
+            open_for: Duration::from_secs(10),
+            concurrent_calls: 32,
+            longest_wait: Duration::from_secs(1),
+            call_timeout: Duration::from_secs(12),
+        }
+    }
+}
+
+/// Bounds the calls to a sender in number and time, and stops them while the provider is down.
+///
+/// ```text
+///            5 failures in 30 s                  10 s later
+///   closed ─────────────────────▶ open ─────────────────────▶ one call tries
+///     ▲                             ▲                            │      │
+///     └──────── it got an answer ───┼────────────────────────────┘      │
+///                                   └──────────── it failed ────────────┘
+/// ```
+///
+/// A refusal is an answer: only *not sent* and *unknown* are failures. A call that the breaker does not
+/// let through is *not sent*.
+#[derive(Debug)]
+pub struct CircuitBreaker {
+    inner: Arc<dyn SmsSender>,
+    settings: BreakerSettings,
+    turns: Semaphore,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    failures: VecDeque<Instant>,
+    open_until: Option<Instant>,
+    is_trying: bool,
+}
+
+/// The breaker did not let a call through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+enum NotLetThrough {
+    #[error("the provider is left alone after failures")]
+    Open,
+    #[error("too many calls at once")]
+    Busy,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no answer in time")]
+struct NoAnswer;
+
+impl CircuitBreaker {
+    /// Guards `inner`.
+    pub fn new(inner: Arc<dyn SmsSender>, settings: BreakerSettings) -> Self {
+        let turns = Semaphore::new(settings.concurrent_calls.max(1));
+        Self { inner, settings, turns, state: Mutex::default() }
+    }
+
+    /// Whether calls are stopped at the moment.
+    pub fn is_open(&self) -> bool {
+        self.state().open_until.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        timeout(self.settings.longest_wait, self.turns.acquire()).await.ok()?.ok()
+    }
+
+    /// Lets a call through, or says how long not to try.
+    fn admit(&self) -> Result<Admitted<'_>, Duration> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let Some(open_until) = state.open_until else {
+            return Ok(Admitted { breaker: self, is_trial: false });
+        };
+        if now < open_until {
+            return Err(open_until - now);
+        }
+        if state.is_trying {
+            return Err(self.settings.open_for);
+        }
+        state.is_trying = true;
+        Ok(Admitted { breaker: self, is_trial: true })
+    }
+}
+
+/// A call on its way. Dropped without an answer, such as by a cancelled caller, it decides nothing.
+struct Admitted<'a> {
+    breaker: &'a CircuitBreaker,
+    is_trial: bool,
+}
+
+impl Admitted<'_> {
+    fn answered(self) {
+        let mut state = self.breaker.state();
+        state.failures.clear();
+        state.open_until = None;
+    }
+
+    fn failed(self) {
+        let settings = &self.breaker.settings;
+        let now = Instant::now();
+        let mut state = self.breaker.state();
+        while state.failures.front().is_some_and(|at| now.duration_since(*at) >= settings.window) {
+            state.failures.pop_front();
+        }
+        state.failures.push_back(now);
+        let is_opening = self.is_trial || state.failures.len() >= settings.failures.max(1);
+        if is_opening {
+            state.open_until = Some(now + settings.open_for);
+            state.failures.clear();
+            tracing::warn!("sms provider left alone after failures");
+        }
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if self.is_trial {
+            self.breaker.state().is_trying = false;
+        }
+    }
+}
+
+#[async_trait]
+impl SmsSender for CircuitBreaker {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+        let Some(_turn) = self.turn().await else {
+            let wait = Some(self.settings.longest_wait);
+            return Err(SendError::not_sent(NotLetThrough::Busy).with_retry_after(wait));
+        };
+        let admitted = self.admit().map_err(|wait| {
+            SendError::not_sent(NotLetThrough::Open).with_retry_after(Some(wait))
+        })?;
+        let outcome = timeout(self.settings.call_timeout, self.inner.send(sms))
+            .await
+            .unwrap_or_else(|_| Err(SendError::unknown(NoAnswer)));
+        match &outcome {
+            Ok(_) => admitted.answered(),
+            Err(_) => admitted.failed(),
+        }
+        outcome
+    }
+
+    /// Not counted: a look-up that fails says little about sending.
+    async fn look_up(
+        &self,
+        reference: &Reference,
+        sent_at: SystemTime,
+    ) -> Result<LookUp, LookUpError> {
+        if self.state().open_until.is_some_and(|until| Instant::now() < until) {
+            return Err(LookUpError::new(NotLetThrough::Open));
+        }
+        let _turn = self.turn().await.ok_or_else(|| LookUpError::new(NotLetThrough::Busy))?;
+        timeout(self.settings.call_timeout, self.inner.look_up(reference, sent_at))
+            .await
+            .unwrap_or_else(|_| Err(LookUpError::new(NoAnswer)))
+    }
+}

@@ -1,0 +1,185 @@
+//! Senders for tests and demonstrations, under the same contract as the real ones.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+
+use super::{
+    Accepted, DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
+    SendError, SendOutcome, SmsSender,
+};
+
+/// One message as a [`RecordingSender`] got it, in the clear: for tests only.
+#[derive(Clone)]
+pub struct RecordedSms(OutgoingSms);
+
+impl RecordedSms {
+    /// The number in E.164.
+    pub fn to(&self) -> &str {
+        self.0.to().as_e164()
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        self.0.expose_text()
+    }
+
+    /// The last moment for sending.
+    pub fn deadline(&self) -> Option<SystemTime> {
+        self.0.deadline()
+    }
+
+    /// The reference.
+    pub fn reference(&self) -> &Reference {
+        self.0.reference()
+    }
+
+    /// The code on the message's last line, after the `#` (WICG sms-one-time-codes, "Message format").
+    pub fn code(&self) -> Option<&str> {
+        self.text().lines().last()?.rsplit_once('#').map(|(_, code)| code)
+    }
+}
+
+impl std::fmt::Debug for RecordedSms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// Keeps what it is given and accepts it, unless told otherwise. Clones share everything.
+#[derive(Debug, Clone, Default)]
+pub struct RecordingSender(Arc<Mutex<Recorded>>);
+
+#[derive(Debug, Default)]
+struct Recorded {
+    sent: Vec<RecordedSms>,
+    next: VecDeque<Next>,
+    looked_up: Vec<Reference>,
+    status: HashMap<Reference, LookUp>,
+}
+
+#[derive(Debug)]
+enum Next {
+    NotSent,
+    Refused(RefusedReason),
+    UnknownArrived,
+    UnknownLost,
+}
+
+impl RecordingSender {
+    /// A sender that accepts everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The messages that reached the "provider", oldest first: also those whose answer was lost.
+    pub fn sent(&self) -> Vec<RecordedSms> {
+        self.state().sent.clone()
+    }
+
+    /// The references that were looked up, oldest first.
+    pub fn looked_up(&self) -> Vec<Reference> {
+        self.state().looked_up.clone()
+    }
+
+    /// The next send fails before anything leaves.
+    pub fn fail_next(&self) {
+        self.state().next.push_back(Next::NotSent);
+    }
+
+    /// The next send is refused.
+    pub fn refuse_next(&self, reason: RefusedReason) {
+        self.state().next.push_back(Next::Refused(reason));
+    }
+
+    /// The next send arrives, but its answer is lost.
+    pub fn lose_next_answer(&self) {
+        self.state().next.push_back(Next::UnknownArrived);
+    }
+
+    /// The next send is lost on its way, and nobody can tell.
+    pub fn lose_next_request(&self) {
+        self.state().next.push_back(Next::UnknownLost);
+    }
+
+    /// From now on a look-up of `reference` tells this.
+    pub fn set_status(&self, reference: &Reference, status: DeliveryStatus) {
+        self.state().status.insert(reference.clone(), LookUp::Present(status));
+    }
+
+    fn state(&self) -> MutexGuard<'_, Recorded> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl SmsSender for RecordingSender {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+        let mut state = self.state();
+        let next = state.next.pop_front();
+        match next {
+            Some(Next::NotSent) => return Err(SendError::not_sent("scripted")),
+            Some(Next::Refused(reason)) => return Ok(SendOutcome::Refused(reason)),
+            Some(Next::UnknownLost) => return Err(SendError::unknown("scripted")),
+            Some(Next::UnknownArrived) | None => {}
+        }
+        state.sent.push(RecordedSms(sms.clone()));
+        let status = LookUp::Present(DeliveryStatus::Pending);
+        state.status.entry(sms.reference().clone()).or_insert(status);
+        if next.is_some() {
+            return Err(SendError::unknown("scripted"));
+        }
+        let id = format!("recorded-{}", state.sent.len());
+        Ok(SendOutcome::Accepted(Accepted::new(id).with_charged_count(1)))
+    }
+
+    async fn look_up(&self, reference: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        let mut state = self.state();
+        state.looked_up.push(reference.clone());
+        Ok(state.status.get(reference).copied().unwrap_or(LookUp::Absent))
+    }
+}
+
+/// Fails every call in one way: a provider that is down.
+#[derive(Debug, Clone)]
+pub struct FailingSender {
+    is_not_sent: bool,
+    calls: Arc<Mutex<usize>>,
+}
+
+impl FailingSender {
+    /// Nothing ever leaves.
+    pub fn not_sent() -> Self {
+        Self { is_not_sent: true, calls: Arc::default() }
+    }
+
+    /// Nobody can ever tell.
+    pub fn unknown() -> Self {
+        Self { is_not_sent: false, calls: Arc::default() }
+    }
+
+    /// How many sends were tried.
+    pub fn calls(&self) -> usize {
+        *self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl SmsSender for FailingSender {
+    async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
+        *self.calls.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        Err(if self.is_not_sent {
+            SendError::not_sent("the provider is down")
+        } else {
+            SendError::unknown("the provider is down")
+        })
+    }
+
+    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        Err(LookUpError::new("the provider is down"))
+    }
+}

@@ -1,0 +1,176 @@
+//! Karaden's two APIs behind the port.
+
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use karaden_client::{Error, PhoneNumber, RefusalReason, push, sms};
+
+use super::{
+    Accepted, DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
+    SendError, SendOutcome, SmsSender,
+};
+
+/// How far around the time of sending a message is looked for by its tracking code.
+const LOOK_AROUND: Duration = Duration::from_secs(60 * 60);
+
+/// Sends through the Karaden SMS API. The reference becomes a tag, the deadline `limited_at`.
+#[derive(Debug, Clone)]
+pub struct KaradenSmsSender {
+    client: sms::Client,
+}
+
+impl KaradenSmsSender {
+    /// Sends through `client`.
+    pub fn new(client: sms::Client) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait]
+impl SmsSender for KaradenSmsSender {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+        let Ok(to) = PhoneNumber::new(&sms.to().national()) else {
+            return Ok(SendOutcome::Refused(RefusedReason::Number));
+        };
+        let Ok(message) = sms_message(sms, to) else {
+            return Ok(SendOutcome::Refused(RefusedReason::Message));
+        };
+        match self.client.send(message).await {
+            Ok(karaden_client::SendOutcome::Accepted(message)) => {
+                let mut accepted = Accepted::new(message.id.as_str());
+                accepted.charged_count =
+                    message.charged_count_per_sent.and_then(|count| u32::try_from(count).ok());
+                Ok(SendOutcome::Accepted(accepted))
+            }
+            Ok(karaden_client::SendOutcome::Refused(refusal)) => refused(refusal.into_error()),
+            Err(failed) => Err(failure(failed.into_error())),
+        }
+    }
+
+    async fn look_up(&self, reference: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        let tag = sms::Tag::new(reference.as_str()).map_err(LookUpError::new)?;
+        let found = self.client.find_by_tag(&tag).await.map_err(LookUpError::new)?;
+        Ok(found.map_or(LookUp::Absent, |message| LookUp::Present(sms_status(&message))))
+    }
+}
+
+fn sms_message(
+    sms: &OutgoingSms,
+    to: PhoneNumber,
+) -> Result<sms::NewMessage, karaden_client::Invalid> {
+    let tag = sms::Tag::new(sms.reference().as_str())?;
+    let message = sms::NewMessage::new(to, sms.expose_text(), tag)?.without_short_urls();
+    match sms.deadline() {
+        Some(deadline) => message.with_limited_at(deadline, sms.now()),
+        None => Ok(message),
+    }
+}
+
+fn sms_status(message: &sms::Message) -> DeliveryStatus {
+    match (&message.status, &message.sent_result) {
+        (_, Some(sms::SentResult::Received)) => DeliveryStatus::Delivered,
+        (_, Some(sms::SentResult::Unconnected)) => DeliveryStatus::OutOfRange,
+        (Some(sms::Status::Error | sms::Status::Canceled | sms::Status::ProcessingError), _)
+        | (_, Some(sms::SentResult::Error)) => DeliveryStatus::Failed,
+        (_, Some(sms::SentResult::Unknown)) => DeliveryStatus::Unknown,
+        _ => DeliveryStatus::Pending,
+    }
+}
+
+/// Sends through 空電プッシュ v2. The reference becomes the tracking code; this API has no deadline.
+#[derive(Debug, Clone)]
+pub struct KaradenPushSender {
+    client: push::Client,
+}
+
+impl KaradenPushSender {
+    /// Sends through `client`.
+    pub fn new(client: push::Client) -> Self {
+        Self { client }
+    }
+}
+
+#[async_trait]
+impl SmsSender for KaradenPushSender {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+        let Ok(to) = PhoneNumber::new(&sms.to().national()) else {
+            return Ok(SendOutcome::Refused(RefusedReason::Number));
+        };
+        let Ok(message) = push_message(sms, to) else {
+            return Ok(SendOutcome::Refused(RefusedReason::Message));
+        };
+        match self.client.send(message).await {
+            Ok(karaden_client::SendOutcome::Accepted(accepted)) => {
+                Ok(SendOutcome::Accepted(Accepted::new(accepted.message_id.as_str())))
+            }
+            Ok(karaden_client::SendOutcome::Refused(refusal)) => refused(refusal.into_error()),
+            Err(failed) => Err(failure(failed.into_error())),
+        }
+    }
+
+    async fn look_up(
+        &self,
+        reference: &Reference,
+        sent_at: SystemTime,
+    ) -> Result<LookUp, LookUpError> {
+        let code = push::TrackingCode::unique(reference.as_str()).map_err(LookUpError::new)?;
+        let from = sent_at.checked_sub(LOOK_AROUND).unwrap_or(sent_at);
+        let to = sent_at.checked_add(LOOK_AROUND).unwrap_or(sent_at);
+        let found = self.client.find_by_tracking_code(&code, from, to).await;
+        let found = found.map_err(LookUpError::new)?;
+        Ok(found.first().map_or(LookUp::Absent, |m| LookUp::Present(push_status(&m.delivery))))
+    }
+}
+
+fn push_message(
+    sms: &OutgoingSms,
+    to: PhoneNumber,
+) -> Result<push::NewMessage, karaden_client::Invalid> {
+    let code = push::TrackingCode::unique(sms.reference().as_str())?;
+    let message = push::NewMessage::new(to, sms.expose_text())?;
+    Ok(message.with_tracking_code(code).without_short_urls())
+}
+
+fn push_status(delivery: &push::Delivery) -> DeliveryStatus {
+    use push::{MessageStatus as Sent, ResultStatus as Result};
+    match (&delivery.message_status, &delivery.result_status) {
+        (_, Some(Result::Received)) => DeliveryStatus::Delivered,
+        (Some(Sent::Error | Sent::NumberChangedHands), _) | (_, Some(Result::Error)) => {
+            DeliveryStatus::Failed
+        }
+        (_, Some(Result::OutOfRange)) => DeliveryStatus::OutOfRange,
+        (Some(Sent::Unknown), _) | (_, Some(Result::Unknown)) => DeliveryStatus::Unknown,
+        _ => DeliveryStatus::Pending,
+    }
+}
+
+/// A refusal: asking later helps only against a rate limit.
+fn refused(error: Error) -> Result<SendOutcome, SendError> {
+    let reason = match error.refusal() {
+        Some(RefusalReason::RateLimited(wait)) => {
+            let wait = *wait;
+            return Err(SendError::not_sent(error).with_retry_after(wait));
+        }
+        Some(RefusalReason::InvalidNumber | RefusalReason::Restricted) => RefusedReason::Number,
+        Some(RefusalReason::Validation(fields)) if fields.iter().any(|f| f == "to") => {
+            RefusedReason::Number
+        }
+        Some(reason) if reason.is_account_problem() => RefusedReason::Account,
+        _ => RefusedReason::Message,
+    };
+    tracing::warn!(
+        reason = error.refusal().map(RefusalReason::as_str),
+        status = error.status(),
+        "karaden refused a message"
+    );
+    Ok(SendOutcome::Refused(reason))
+}
+
+fn failure(error: Error) -> SendError {
+    let wait = error.retry_after();
+    if error.is_definitely_not_sent() {
+        SendError::not_sent(error).with_retry_after(wait)
+    } else {
+        SendError::unknown(error)
+    }
+}

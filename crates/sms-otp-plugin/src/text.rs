@@ -1,0 +1,138 @@
+//! The words of the message, per language.
+
+use std::time::Duration;
+
+use otp_core::{
+    CodeFormat, OtpCode,
+    message::{
+        Host, InvalidTemplate, KaradenLimit, Length, Links, OtherFormat, SmsTemplate, SmsText,
+        TemplateSettings,
+    },
+};
+
+/// The words of the message in each language, and the last line that lets phones fill in the code.
+///
+/// Who sends it and for which host comes from the configuration and never from a request: a message
+/// that names a host out of a request would send codes to whoever asked for them.
+#[derive(Debug, Clone)]
+pub struct SmsTexts {
+    service: String,
+    host: Option<Host>,
+    limit: KaradenLimit,
+    words: Vec<(String, String)>,
+}
+
+impl SmsTexts {
+    /// The words in Japanese: who sends it and the code first, where a locked phone shows them. How
+    /// long the code lives stands on the page; here it would cost service and host their room.
+    pub const JAPANESE: &'static str = "{service} 認証コード {code}\n他人に教えないでください";
+
+    /// The words in English.
+    pub const ENGLISH: &'static str = "{service} code {code}. Never share it";
+
+    /// Japanese and English words of `service`, with the last line `@host #code` for `host` (WICG
+    /// sms-one-time-codes, "Message format"), in one part of at most 70 characters.
+    pub fn new(service: impl Into<String>, host: Host) -> Self {
+        Self {
+            service: service.into(),
+            host: Some(host),
+            limit: KaradenLimit::OnePart,
+            words: vec![
+                ("ja".to_owned(), Self::JAPANESE.to_owned()),
+                ("en".to_owned(), Self::ENGLISH.to_owned()),
+            ],
+        }
+    }
+
+    /// The same texts without the last line, for services without a site of their own.
+    #[must_use]
+    pub fn without_host(mut self) -> Self {
+        self.host = None;
+        self
+    }
+
+    /// Other words for a language, given as its BCP 47 primary tag such as `ja`. What the words may
+    /// hold is said at [`TemplateSettings::words`].
+    #[must_use]
+    pub fn with_words(mut self, language: &str, words: impl Into<String>) -> Self {
+        self.words.retain(|(known, _)| known != language);
+        self.words.push((language.to_owned(), words.into()));
+        self
+    }
+
+    /// Another limit on the length. Longer messages are billed as several.
+    #[must_use]
+    pub fn with_limit(mut self, limit: KaradenLimit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Checks the words of every language with the longest value in every place.
+    pub(crate) fn templates(
+        &self,
+        code: CodeFormat,
+        longest_life: Duration,
+    ) -> Result<Templates, InvalidText> {
+        let mut templates = Vec::with_capacity(self.words.len());
+        for (language, words) in &self.words {
+            let settings = TemplateSettings {
+                words,
+                service: &self.service,
+                host: self.host.clone(),
+                code,
+                longest_life,
+                limit: self.limit,
+                links: Links::Refused,
+            };
+            let template = SmsTemplate::new(&settings)
+                .map_err(|source| InvalidText { language: language.clone(), source })?;
+            templates.push((language.clone(), template));
+        }
+        Ok(Templates(templates))
+    }
+}
+
+/// The words of one language cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the message in the language {language:?} cannot be used")]
+pub struct InvalidText {
+    language: String,
+    source: InvalidTemplate,
+}
+
+impl InvalidText {
+    /// The language.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
+    /// What is wrong with its words.
+    pub fn template(&self) -> &InvalidTemplate {
+        &self.source
+    }
+}
+
+/// The checked words of every language; never none.
+#[derive(Debug, Clone)]
+pub(crate) struct Templates(Vec<(String, SmsTemplate)>);
+
+impl Templates {
+    /// The message in the language of `locale` or, if there is none, in the first one.
+    pub(crate) fn render(
+        &self,
+        locale: &str,
+        code: &OtpCode,
+        life: Duration,
+    ) -> Result<SmsText, OtherFormat> {
+        let primary = locale.split(['-', '_']).next().unwrap_or_default();
+        let is_wanted =
+            |(language, _): &&(String, SmsTemplate)| language.eq_ignore_ascii_case(primary);
+        let chosen = self.0.iter().find(is_wanted).or_else(|| self.0.first());
+        chosen.ok_or(OtherFormat)?.1.render(code, life)
+    }
+
+    /// Language and length of each language's longest message.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = (&str, Length)> {
+        self.0.iter().map(|(language, template)| (language.as_str(), template.longest()))
+    }
+}

@@ -1,0 +1,6 @@
+//! The factor as a host sees it, over the memory store and senders that a test scripts.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod begin;
+mod submit;
+mod support;
