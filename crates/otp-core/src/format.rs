@@ -354,3 +354,153 @@ pub(crate) fn is_separator(c: char) -> bool {
                 | '\u{ff70}' // half-width prolonged sound mark
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(format: CodeFormat, typed: &str, expected: Result<&str, Malformed>) {
+        let got = format.normalise(typed);
+        let got = got.as_ref().map(TypedCode::expose_secret).map_err(|e| *e);
+        assert_eq!(got, expected, "{typed:?}");
+    }
+
+    #[test]
+    fn what_people_type_for_six_digits() {
+        let six = CodeFormat::digits(6).unwrap();
+        for (typed, expected) in [
+            ("123456", Ok("123456")),
+            ("000000", Ok("000000")),
+            ("１２３４５６", Ok("123456")),
+            ("1２3４5６", Ok("123456")),
+            ("123 456", Ok("123456")),
+            ("\u{3000}123\u{3000}456\u{3000}", Ok("123456")),
+            ("12-34-56", Ok("123456")),
+            ("123－456", Ok("123456")),
+            ("123ー456", Ok("123456")),
+            ("123\u{2010}456", Ok("123456")),
+            ("123\u{2212}456", Ok("123456")),
+            ("123—456", Ok("123456")),
+            ("123.456.", Ok("123456")),
+            ("\u{202a}123456\u{202c}\r\n", Ok("123456")),
+            ("", Err(Malformed::Empty)),
+            (" \u{3000}-", Err(Malformed::Empty)),
+            ("12345", Err(Malformed::TooShort)),
+            ("1234567", Err(Malformed::TooLong)),
+            ("12345a", Err(Malformed::NotACode)),
+            ("あ", Err(Malformed::NotACode)),
+            // Other digits are not folded: no phone writes a code in them.
+            ("١٢٣٤٥٦", Err(Malformed::NotACode)),
+            ("①②③④⑤⑥", Err(Malformed::NotACode)),
+            ("²³¹²³¹", Err(Malformed::NotACode)),
+            ("+123456x", Ok("123456")),
+            ("123,456", Err(Malformed::NotACode)),
+        ] {
+            check(six, typed, expected);
+        }
+    }
+
+    #[test]
+    fn a_pasted_message_gives_its_one_code() {
+        let six = CodeFormat::digits(6).unwrap();
+        for (typed, expected) in [
+            ("認証コード 123456（10分有効）", Ok("123456")),
+            ("認証コード：１２３４５６。", Ok("123456")),
+            ("G-123456 is your code", Ok("123456")),
+            (
+                "コード 123456（5分有効）\n他人に教えないでください\n@auth.example.jp #123456",
+                Ok("123456"),
+            ),
+            ("123456 123456", Ok("123456")),
+            ("2026 123456", Ok("123456")),
+            ("code123456", Ok("123456")),
+            ("code 1234567", Err(Malformed::NotACode)),
+            ("code 12345", Err(Malformed::NotACode)),
+            ("code 123456 or 654321", Err(Malformed::Ambiguous)),
+            ("123456 654321", Err(Malformed::Ambiguous)),
+            ("1234567 1234567", Err(Malformed::TooLong)),
+        ] {
+            check(six, typed, expected);
+        }
+    }
+
+    #[test]
+    fn letters_are_read_in_either_case_unless_both_are_in_the_alphabet() {
+        let six = CodeFormat::new(Alphabet::UNMISTAKABLE, 6).unwrap();
+        check(six, "abc-d2ｘ", Ok("ABCD2X"));
+        check(six, "ABCDEO", Err(Malformed::NotACode));
+        check(six, "your code ABCDEF", Err(Malformed::NotACode));
+        let both = CodeFormat::new(Alphabet::new("abAB").unwrap(), 4).unwrap();
+        check(both, "aBbA", Ok("aBbA"));
+        let octal = CodeFormat::new(Alphabet::new("01234567").unwrap(), 6).unwrap();
+        check(octal, "code 123456", Ok("123456"));
+        check(octal, "code 123458", Err(Malformed::NotACode));
+        check(octal, "123458", Err(Malformed::NotACode));
+    }
+
+    #[test]
+    fn nothing_is_read_beyond_4096_bytes() {
+        let six = CodeFormat::digits(6).unwrap();
+        check(six, &format!("123456{}", " ".repeat(4090)), Ok("123456"));
+        check(six, &format!("123456{}", " ".repeat(4091)), Err(Malformed::TooLong));
+    }
+
+    #[test]
+    fn lengths_and_alphabets_on_both_sides_of_each_boundary() {
+        for (len, is_good) in [(0, false), (3, false), (4, true), (10, true), (11, false)] {
+            assert_eq!(CodeFormat::digits(len).is_ok(), is_good, "{len}");
+        }
+        let all: String = ('0'..='9').chain('A'..='Z').chain('a'..='z').collect();
+        for (chars, is_good) in [
+            ("", false),
+            ("0", false),
+            ("01", true),
+            ("010", false),
+            ("0-", false),
+            ("0 1", false),
+            ("あい", false),
+            (all.as_str(), true),
+        ] {
+            assert_eq!(Alphabet::new(chars).is_ok(), is_good, "{chars}");
+        }
+        assert!(Alphabet::new(&format!("{all}0")).is_err());
+        let ten = CodeFormat::new(Alphabet::new(&all).unwrap(), 10).unwrap();
+        assert_eq!((ten.len(), ten.codes()), (10, 62_u64.pow(10)));
+        assert_eq!(format!("{:?}", ten.alphabet()), format!("Alphabet({all})"));
+    }
+
+    /// Words of which each code gets equally many are used, the few beyond them are not.
+    #[test]
+    fn a_word_beyond_the_last_fair_one_is_rejected() {
+        let draw = |format: &CodeFormat, words: [u64; 4]| {
+            let mut halves = [0; 8];
+            for (pair, word) in halves.as_chunks_mut::<2>().0.iter_mut().zip(words) {
+                *pair = [(word >> 32) as u32, (word & 0xffff_ffff) as u32];
+            }
+            format.draw(&halves).map(|code| code.expose_secret().to_owned())
+        };
+        let six = CodeFormat::digits(6).unwrap();
+        // 2^64 = 18_446_744_073_709 · 10^6 + 551_616, so the last fair word ends in 999_999.
+        let last_fair = 18_446_744_073_708_999_999;
+        assert_eq!(six.last_fair, last_fair);
+        assert_eq!(draw(&six, [0; 4]).as_deref(), Some("000000"));
+        assert_eq!(draw(&six, [42, 1, 2, 3]).as_deref(), Some("000042"));
+        assert_eq!(draw(&six, [last_fair, 0, 0, 0]).as_deref(), Some("999999"));
+        let unfair = last_fair + 1;
+        assert_eq!(draw(&six, [unfair, 7, 8, 9]).as_deref(), Some("000007"));
+        assert_eq!(draw(&six, [unfair, u64::MAX, unfair, 9]).as_deref(), Some("000009"));
+        assert_eq!(draw(&six, [unfair; 4]), None);
+        // With an alphabet that divides 2^64 every word is fair.
+        let binary = CodeFormat::new(Alphabet::new("01").unwrap(), 4).unwrap();
+        assert_eq!(draw(&binary, [u64::MAX; 4]).as_deref(), Some("1111"));
+        assert_eq!(draw(&binary, [0b0110, 0, 0, 0]).as_deref(), Some("0110"));
+    }
+
+    #[test]
+    fn nothing_typed_shows_in_debug_or_in_an_error() {
+        let six = CodeFormat::digits(6).unwrap();
+        let typed = six.normalise("918273").unwrap();
+        let error = six.normalise("9182735").unwrap_err();
+        assert!(!format!("{typed:?} {error:?} {error}").contains("918273"));
+    }
+}

@@ -153,3 +153,105 @@ fn instant(micros: u64) -> SystemTime {
         .checked_add(Duration::from_micros(micros))
         .unwrap_or(SystemTime::UNIX_EPOCH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn at(micros: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + Duration::from_micros(micros)
+    }
+
+    fn granted(mark: Mark, rate: &Rate, events: u32, now: SystemTime) -> Granted {
+        match charge(mark, rate, events, now) {
+            Charge::Granted(granted) => granted,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_burst_and_then_one_per_interval() {
+        let rate = Rate::new(5, HOUR).unwrap();
+        assert_eq!((rate.burst(), rate.interval_micros()), (5, 720_000_000));
+        let mut mark = Mark::default();
+        for left in (0..5).rev() {
+            let next = granted(mark, &rate, 1, at(0));
+            assert_eq!(next.left, left);
+            mark = next.mark;
+        }
+        for n in 1..=3 {
+            let due = n * 720_000_000;
+            let until = at(due);
+            assert_eq!(charge(mark, &rate, 1, at(due - 1)), Charge::Refused { until });
+            let next = granted(mark, &rate, 1, at(due));
+            assert_eq!(next.left, 0);
+            mark = next.mark;
+        }
+    }
+
+    #[test]
+    fn a_key_that_rested_has_its_whole_burst_and_no_more() {
+        let rate = Rate::new(3, HOUR).unwrap();
+        let mark = granted(Mark::default(), &rate, 3, at(0)).mark;
+        assert!(!mark.is_spent(at(3_599_999_999)));
+        assert!(mark.is_spent(at(3_600_000_000)));
+        assert_eq!(granted(mark, &rate, 1, at(100 * 3_600_000_000)).left, 2);
+    }
+
+    #[test]
+    fn several_events_are_charged_together_or_not_at_all() {
+        let rate = Rate::new(10, HOUR).unwrap();
+        let mark = granted(Mark::default(), &rate, 7, at(0)).mark;
+        assert_eq!(charge(mark, &rate, 4, at(0)), Charge::Refused { until: at(360_000_000) });
+        assert_eq!(granted(mark, &rate, 3, at(0)).left, 0);
+        assert_eq!(charge(Mark::default(), &rate, 11, at(0)), Charge::TooLarge);
+        assert_eq!(granted(mark, &rate, 0, at(0)).mark, mark);
+    }
+
+    #[test]
+    fn a_refund_gives_back_what_was_charged() {
+        let rate = Rate::new(2, HOUR).unwrap();
+        let first = granted(Mark::default(), &rate, 1, at(0)).mark;
+        let second = granted(first, &rate, 1, at(0)).mark;
+        assert_eq!(refund(second, &rate, 1), first);
+        let too_much = refund(refund(second, &rate, 2), &rate, 2);
+        assert_eq!(granted(too_much, &rate, 1, at(0)).left, 1);
+        assert_eq!(refund(Mark::default(), &rate, 1), Mark::default());
+    }
+
+    #[test]
+    fn the_interval_is_rounded_up() {
+        assert_eq!(Rate::new(7, Duration::from_secs(1)).unwrap().interval_micros(), 142_858);
+    }
+
+    #[test]
+    fn rates_on_both_sides_of_each_boundary() {
+        let micro = Duration::from_micros(1);
+        let year = 366 * 24 * HOUR;
+        for (burst, period, is_good) in [
+            (0, HOUR, false),
+            (1, HOUR, true),
+            (1, micro, true),
+            (1, Duration::ZERO, false),
+            (10, 10 * micro, true),
+            (10, 9 * micro, false),
+            (1, year, true),
+            (1, year + micro, false),
+            (u32::MAX, year, true),
+        ] {
+            assert_eq!(Rate::new(burst, period).is_ok(), is_good, "{burst} in {period:?}");
+        }
+    }
+
+    #[test]
+    fn marks_and_clocks_at_the_ends_of_time_do_not_overflow() {
+        let rate = Rate::new(1, HOUR).unwrap();
+        let last = Mark::from_micros(u64::MAX);
+        assert!(matches!(charge(last, &rate, 1, at(0)), Charge::Refused { .. }));
+        assert_eq!(Mark::from_micros(7).as_micros(), 7);
+        let before = SystemTime::UNIX_EPOCH - HOUR;
+        assert_eq!(granted(Mark::default(), &rate, 1, before).mark.as_micros(), 3_600_000_000);
+    }
+}

@@ -245,3 +245,61 @@ impl fmt::Display for KeyId {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_id_has_one_spelling() {
+        let id = ChallengeId::from_bytes(*b"\xfb\xff0123456789abcd");
+        let text = id.to_string();
+        assert_eq!(text.len(), 22);
+        assert_eq!(text.parse(), Ok(id));
+        assert_eq!(format!("{id:?}"), format!("ChallengeId({text})"));
+        for bad in [
+            String::new(),
+            text[..21].to_owned(),
+            format!("{text}A"),
+            format!("{text}=="),
+            text.replace(['-', '_'], "+"),
+            format!(" {}", &text[1..]),
+            "AAAAAAAAAAAAAAAAAAAAAB".to_owned(), // bits beyond the 128th
+        ] {
+            assert_eq!(bad.parse::<ChallengeId>(), Err(InvalidId), "{bad}");
+        }
+    }
+
+    /// Pinned: a store finds a subject by this key after an upgrade too.
+    #[test]
+    fn a_subject_key_is_pinned() {
+        let key = SubjectKey::derive("tenant", "alice");
+        let input = b"\x12otp-core/subject/1\x06tenant\x05alice";
+        assert_eq!(key.as_bytes()[..], Sha256::digest(input)[..16]);
+        assert_eq!(key, SubjectKey::from_bytes(*key.as_bytes()));
+        assert_eq!(key.to_string().len(), 32);
+        assert!(key.to_string().starts_with(&format!("{:02x}", key.as_bytes()[0])));
+        assert_eq!(format!("{key:?}"), format!("SubjectKey({key})"));
+        assert_ne!(SubjectKey::derive("", "ab"), SubjectKey::derive("ab", ""));
+        // Lengths from 128 take two bytes.
+        let long = "x".repeat(128);
+        let mut input = b"\x12otp-core/subject/1\x00\x80\x01".to_vec();
+        input.extend(long.as_bytes());
+        assert_eq!(SubjectKey::derive("", &long).as_bytes()[..], Sha256::digest(input)[..16]);
+    }
+
+    #[test]
+    fn purposes_are_short_names() {
+        for good in ["a", "login", "step-up", "a_b.c-9", "123456789012345"] {
+            let purpose: Purpose = good.parse().unwrap();
+            assert_eq!((purpose.as_str(), purpose.to_string().as_str()), (good, good));
+            assert_eq!(Purpose::from_padded(purpose.padded()), Some(purpose));
+        }
+        for bad in ["", "1234567890123456", "Login", "a b", "a\0", "é"] {
+            assert_eq!(Purpose::new(bad), Err(InvalidPurpose), "{bad}");
+        }
+        assert_eq!(Purpose::new("login"), Ok(Purpose::LOGIN));
+        assert_eq!(Purpose::new("step-up"), Ok(Purpose::STEP_UP));
+        assert_eq!(format!("{:?}", Purpose::LOGIN), "Purpose(login)");
+    }
+}

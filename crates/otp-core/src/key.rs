@@ -128,3 +128,159 @@ pub struct DuplicateKeyId(pub KeyId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the key ring has no key {0}")]
 pub struct UnknownKey(pub KeyId);
+
+#[cfg(test)]
+mod tests {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    use sha2::Sha256;
+
+    use super::*;
+    use crate::format::Alphabet;
+    use crate::id::Purpose;
+    use crate::phone::PhoneNumber;
+
+    const ID: ChallengeId = ChallengeId::from_bytes([0xa1; 16]);
+    const NONCE: Nonce = Nonce::from_bytes([0xb2; 16]);
+    const KID: KeyId = KeyId::new(1);
+
+    fn ring() -> KeyRing {
+        KeyRing::new(KID, DigestKey::from_bytes(&[7; 32]).unwrap())
+    }
+
+    fn phone() -> PhoneNumber {
+        PhoneNumber::from_japanese("09012345678").unwrap()
+    }
+
+    /// The derivation once more, written down from its description.
+    fn reference(tenant: &str, subject: &str, flow: &str, counter: u32) -> u64 {
+        let mut message = Vec::new();
+        for field in ["otp-core/code/1", tenant, subject, flow, "login", "+819012345678"] {
+            let len = field.len();
+            if len < 128 {
+                message.push(u8::try_from(len).unwrap());
+            } else {
+                message.extend([
+                    u8::try_from(len % 128).unwrap() | 128,
+                    u8::try_from(len / 128).unwrap(),
+                ]);
+            }
+            message.extend(field.as_bytes());
+        }
+        message.extend(ID.as_bytes());
+        message.extend(NONCE.as_bytes());
+        message.extend(counter.to_be_bytes());
+        let mut mac = Hmac::<Sha256>::new_from_slice(&[7; 32]).unwrap();
+        mac.update(&message);
+        u64::from_be_bytes(mac.finalize().into_bytes()[..8].try_into().unwrap())
+    }
+
+    #[test]
+    fn the_code_is_what_the_description_says() {
+        let phone = phone();
+        let purpose = Purpose::LOGIN;
+        let six = CodeFormat::digits(6).unwrap();
+        for subject_len in [0, 1, 5, 100, 127, 128, 200, 250, 280, 290, 300, 1000] {
+            let subject = "s".repeat(subject_len);
+            let binding =
+                Binding { tenant: "t", subject: &subject, flow: "flow", purpose, phone: &phone };
+            let code = ring().derive(KID, &binding, ID, &NONCE, &six).unwrap();
+            let expected = format!("{:06}", reference("t", &subject, "flow", 0) % 1_000_000);
+            assert_eq!(code.expose_secret(), expected, "{subject_len}");
+        }
+    }
+
+    /// Known answers: a change of these breaks every open challenge at an upgrade.
+    #[test]
+    fn known_answers() {
+        let phone = phone();
+        let purpose = Purpose::LOGIN;
+        let binding = Binding { tenant: "t", subject: "alice", flow: "f1", purpose, phone: &phone };
+        for (format, expected) in [
+            (CodeFormat::digits(4), KNOWN[0]),
+            (CodeFormat::digits(6), KNOWN[1]),
+            (CodeFormat::digits(10), KNOWN[2]),
+            (CodeFormat::new(Alphabet::UNMISTAKABLE, 8), KNOWN[3]),
+        ] {
+            let code = ring().derive(KID, &binding, ID, &NONCE, &format.unwrap()).unwrap();
+            assert_eq!(code.expose_secret(), expected);
+        }
+    }
+
+    /// Computed by another implementation (Python: `hmac`, `hashlib`) from the description.
+    const KNOWN: [&str; 4] = ["8133", "298133", "6213298133", "P2ASBXXS"];
+
+    #[test]
+    fn when_every_word_is_rejected_the_next_block_is_drawn() {
+        let mut message = Message::new(
+            &Binding {
+                tenant: "",
+                subject: "",
+                flow: "",
+                purpose: Purpose::LOGIN,
+                phone: &phone(),
+            },
+            ID,
+            &NONCE,
+        );
+        let first = message.bytes().to_vec();
+        assert!(first.ends_with(&[0, 0, 0, 0]));
+        message.set_counter(0x0102_0304);
+        assert!(message.bytes().ends_with(&[1, 2, 3, 4]));
+        assert_eq!(message.bytes()[..first.len() - 4], first[..first.len() - 4]);
+        let long = "x".repeat(1000);
+        let binding = Binding {
+            tenant: &long,
+            subject: "",
+            flow: "",
+            purpose: Purpose::LOGIN,
+            phone: &phone(),
+        };
+        let mut message = Message::new(&binding, ID, &NONCE);
+        message.set_counter(9);
+        assert!(message.bytes().ends_with(&[0, 0, 0, 9]));
+        assert_eq!(message.bytes().len(), first.len() + 1000 + 1);
+    }
+
+    #[test]
+    fn keys_have_32_bytes_or_more() {
+        for (len, is_good) in [(0, false), (31, false), (32, true), (33, true), (200, true)] {
+            assert_eq!(DigestKey::from_bytes(&vec![1; len]).is_ok(), is_good, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_ring_knows_each_key_by_its_number() {
+        let key = |n| DigestKey::from_bytes(&[n; 32]).unwrap();
+        let ring = KeyRing::new(KeyId::new(3), key(3));
+        assert_eq!(
+            ring.clone().with_previous(KeyId::new(3), key(1)).err(),
+            Some(DuplicateKeyId(KeyId::new(3)))
+        );
+        let ring = ring.with_previous(KeyId::new(2), key(2)).unwrap();
+        assert_eq!(
+            ring.clone().with_previous(KeyId::new(2), key(1)).err(),
+            Some(DuplicateKeyId(KeyId::new(2)))
+        );
+        assert_eq!(ring.current_id(), KeyId::new(3));
+        let phone = phone();
+        let binding =
+            Binding { tenant: "", subject: "", flow: "", purpose: Purpose::LOGIN, phone: &phone };
+        let six = CodeFormat::digits(6).unwrap();
+        let code = |ring: &KeyRing, kid| {
+            ring.derive(KeyId::new(kid), &binding, ID, &NONCE, &six)
+                .map(|code| code.expose_secret().to_owned())
+        };
+        assert_eq!(code(&ring, 2), code(&KeyRing::new(KeyId::new(2), key(2)), 2));
+        assert_ne!(code(&ring, 2), code(&ring, 3));
+        assert_eq!(code(&ring, 1), Err(UnknownKey(KeyId::new(1))));
+    }
+
+    #[test]
+    fn no_key_shows_in_debug() {
+        let ring = KeyRing::new(KeyId::new(1), DigestKey::from_bytes(&[0xee; 32]).unwrap());
+        assert_eq!(
+            format!("{ring:?}"),
+            "KeyRing { current: (KeyId(1), DigestKey(..)), previous: [] }"
+        );
+    }
+}

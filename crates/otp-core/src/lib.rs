@@ -13,6 +13,8 @@ mod mac;
 mod phone;
 mod policy;
 mod record;
+#[cfg(feature = "serde")]
+mod serde_impls;
 mod time;
 
 pub use binding::Binding;

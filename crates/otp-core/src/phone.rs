@@ -187,3 +187,106 @@ pub enum InvalidPhoneNumber {
     #[error("mobile numbers with this prefix are not accepted")]
     PrefixNotAllowed,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use InvalidPhoneNumber::{NotAMobileNumber, PrefixNotAllowed};
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        for text in [
+            "09012345678",
+            "090-1234-5678",
+            "090 1234 5678",
+            "(090) 1234-5678",
+            "０９０ー１２３４ー５６７８",
+            "（０９０）１２３４－５６７８",
+            "090.1234.5678",
+            "\u{202a}+81 90-1234-5678\u{202c}",
+            "+819012345678",
+            "+8109012345678",
+            "+81 (0)90 1234 5678",
+            "＋８１９０１２３４５６７８",
+            "00819012345678",
+            "008109012345678",
+            "819012345678",
+            "81 090 1234 5678",
+        ] {
+            let number = PhoneNumber::from_japanese(text);
+            assert_eq!(number.as_ref().map(PhoneNumber::as_e164), Ok("+819012345678"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_mobile_number() {
+        for text in [
+            "",
+            "-",
+            "+",
+            "9012345678",
+            "0901234567",
+            "090123456789",
+            "0312345678",
+            "03-1234-5678",
+            "05012345678",
+            "02012345678",
+            "09112345678",
+            "0120-123-456",
+            "+8190123456789",
+            "+81901234567",
+            "+1 650 253 0000",
+            "+09012345678",
+            "++819012345678",
+            "81+9012345678",
+            "+00819012345678",
+            "090-1234-567a",
+            "090-1234-5678;ext=1",
+            "٠٩٠١٢٣٤٥٦٧٨",
+            "0081000000000000000000",
+        ] {
+            assert_eq!(PhoneNumber::from_japanese(text), Err(NotAMobileNumber), "{text}");
+        }
+    }
+
+    #[test]
+    fn prefixes_are_allowed_by_list() {
+        let only_070 = AllowedPrefixes::from_list(["070"]).unwrap();
+        for (text, allowed, expected) in [
+            ("06012345678", AllowedPrefixes::default(), Err(PrefixNotAllowed)),
+            ("06012345678", AllowedPrefixes::WITH_060, Ok(())),
+            ("07012345678", AllowedPrefixes::default(), Ok(())),
+            ("08012345678", AllowedPrefixes::default(), Ok(())),
+            ("09012345678", AllowedPrefixes::WITH_060, Ok(())),
+            ("07012345678", only_070, Ok(())),
+            ("08012345678", only_070, Err(PrefixNotAllowed)),
+            ("+816012345678", only_070, Err(PrefixNotAllowed)),
+        ] {
+            let got = PhoneNumber::from_japanese_with(text, allowed).map(|_| ());
+            assert_eq!(got, expected, "{text} {allowed:?}");
+        }
+        assert_eq!(
+            AllowedPrefixes::from_list(["070", "080", "090"]),
+            Ok(AllowedPrefixes::ESTABLISHED)
+        );
+        let all = ["060", "070", "080", "090"];
+        assert_eq!(AllowedPrefixes::from_list(all), Ok(AllowedPrefixes::WITH_060));
+        for bad in [&[][..], &["050"], &["070", "020"], &["70"], &["0700"], &["071"]] {
+            assert_eq!(AllowedPrefixes::from_list(bad.iter().copied()), Err(UnknownPrefix));
+        }
+    }
+
+    #[test]
+    fn shown_masked_only() {
+        let number: PhoneNumber = "08087654321".parse().unwrap();
+        assert_eq!(number.national(), "08087654321");
+        assert_eq!(number.masked(), "***-****-4321");
+        assert_eq!(number.last_four(), "4321");
+        assert_eq!(number.block(), "0808765");
+        let shown = format!("{number:?} {:?}", Some(&number));
+        assert!(!shown.contains("8765"), "{shown}");
+        let error = PhoneNumber::from_japanese("0808765432x").unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("8765"));
+    }
+}

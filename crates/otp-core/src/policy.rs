@@ -181,3 +181,122 @@ fn rises_within(spans: &[Duration], least: Duration, most: Duration) -> bool {
 fn nth_or_last(spans: &[Duration], n: u8) -> Duration {
     spans.get(usize::from(n)).or(spans.last()).copied().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems_of(change: impl FnOnce(&mut PolicySettings)) -> Vec<String> {
+        let mut settings = PolicySettings::default();
+        change(&mut settings);
+        let problems = Policy::new(settings).map_err(|e| e.problems().to_vec()).err();
+        let first_word = |problem: &&str| problem.split(' ').next().unwrap_or_default().to_owned();
+        problems.unwrap_or_default().iter().map(first_word).collect()
+    }
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Policy::new(PolicySettings::default()), Ok(Policy::default()));
+    }
+
+    #[test]
+    fn numbers_on_both_sides_of_each_boundary() {
+        type Case = (&'static str, fn(&mut PolicySettings, u8), [(u8, bool); 4]);
+        let cases: [Case; 4] = [
+            (
+                "attempts_per_challenge",
+                |s, n| s.attempts_per_challenge = n,
+                [(2, false), (3, true), (10, true), (11, false)],
+            ),
+            (
+                "attempts_per_subject",
+                |s, n| s.attempts_per_subject = n,
+                [(4, false), (5, true), (100, true), (101, false)],
+            ),
+            (
+                "hard_stop",
+                |s, n| s.hard_stop = n,
+                [(49, false), (50, true), (100, true), (101, false)],
+            ),
+            (
+                "resends_per_challenge",
+                |s, n| s.resends_per_challenge = n,
+                [(0, true), (1, true), (5, true), (6, false)],
+            ),
+        ];
+        for (name, set, values) in cases {
+            for (value, is_good) in values {
+                let problems = problems_of(|s| set(s, value));
+                assert_eq!(!problems.contains(&name.to_owned()), is_good, "{name} = {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn spans_on_both_sides_of_each_boundary() {
+        let seconds = Duration::from_secs;
+        let millisecond = Duration::from_millis(1);
+        let day = 24 * 60 * MINUTE;
+        let quiet = |span: Duration| {
+            problems_of(|s| {
+                s.quiet_period = span;
+                s.locks = vec![span.max(15 * MINUTE)];
+            })
+        };
+        assert_eq!(quiet(MINUTE.saturating_sub(millisecond)), ["quiet_period"]);
+        assert!(quiet(MINUTE).is_empty());
+        assert!(quiet(day).is_empty());
+        assert!(quiet(day + millisecond).contains(&"quiet_period".to_owned()));
+
+        let locks = |locks: &[Duration]| problems_of(|s| s.locks = locks.to_vec()).is_empty();
+        assert!(!locks(&[]));
+        assert!(locks(&[15 * MINUTE]));
+        assert!(!locks(&[(15 * MINUTE).saturating_sub(millisecond)]));
+        assert!(locks(&[day]));
+        assert!(!locks(&[day + millisecond]));
+        assert!(locks(&[15 * MINUTE, 15 * MINUTE]));
+        assert!(!locks(&[16 * MINUTE, 15 * MINUTE]));
+        assert!(locks(&[day; 8]));
+        assert!(!locks(&[day; 9]));
+
+        let cooldowns = |spans: &[u64]| {
+            problems_of(|s| s.resend_cooldowns = spans.iter().copied().map(seconds).collect())
+        };
+        assert!(cooldowns(&[30]).is_empty());
+        assert!(cooldowns(&[30, 300]).is_empty());
+        assert_eq!(cooldowns(&[29]), ["resend_cooldowns"]);
+        assert_eq!(cooldowns(&[301]), ["resend_cooldowns"]);
+        assert_eq!(cooldowns(&[90, 60]), ["resend_cooldowns"]);
+
+        let undelivered = |span| problems_of(|s| s.undelivered_cooldown = span).is_empty();
+        assert!(!undelivered(seconds(5).saturating_sub(millisecond)));
+        assert!(undelivered(seconds(5)));
+        assert!(undelivered(seconds(60)));
+        assert!(!undelivered(seconds(60) + millisecond));
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let settings =
+            PolicySettings { hard_stop: 0, resends_per_challenge: 9, ..Default::default() };
+        let error = Policy::new(settings).unwrap_err();
+        assert_eq!(error.problems().len(), 3);
+        assert_eq!(
+            error.to_string(),
+            "the one-time-code policy is out of range: attempts_per_subject must be between \
+             attempts_per_challenge and hard_stop; hard_stop must be between 50 and 100; \
+             resends_per_challenge must be at most 5"
+        );
+    }
+
+    #[test]
+    fn the_last_lock_and_the_last_cooldown_repeat() {
+        let policy = Policy::default();
+        let locks: Vec<_> = [0, 1, 2, 3, 255].map(|n| policy.lock_after(n) / 60).to_vec();
+        assert_eq!(locks, [15, 30, 60, 60, 60].map(Duration::from_secs));
+        let waits: Vec<_> = [0, 1, 2, 3, 255].map(|n| policy.cooldown_after(n)).to_vec();
+        assert_eq!(waits, [60, 90, 180, 180, 180].map(Duration::from_secs));
+        assert_eq!(policy.locks().len(), 3);
+        assert_eq!(policy.resend_cooldowns().len(), 3);
+    }
+}

@@ -32,7 +32,7 @@ mod challenges;
 mod encoding;
 mod refused;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::time::SystemTime;
 

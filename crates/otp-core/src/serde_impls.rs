@@ -1,0 +1,117 @@
+//! Serialisation for stores and configuration (feature `serde`): ids and purposes as text, a record as
+//! its bytes (base64url in formats for people).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::id::{ChallengeId, KeyId, Purpose};
+use crate::record::SubjectRecord;
+
+macro_rules! as_text {
+    ($($type:ty),+) => {$(
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(D::Error::custom)
+            }
+        }
+    )+};
+}
+
+as_text!(ChallengeId, Purpose);
+
+impl Serialize for KeyId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.as_u32())
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u32::deserialize(deserializer).map(Self::new)
+    }
+}
+
+impl Serialize for SubjectRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.to_bytes()))
+        } else {
+            serializer.serialize_bytes(&self.to_bytes())
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SubjectRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            deserializer.deserialize_str(RecordVisitor)
+        } else {
+            deserializer.deserialize_bytes(RecordVisitor)
+        }
+    }
+}
+
+struct RecordVisitor;
+
+impl Visitor<'_> for RecordVisitor {
+    type Value = SubjectRecord;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a subject record of a known version")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<SubjectRecord, E> {
+        let bytes = URL_SAFE_NO_PAD.decode(text);
+        let bytes = bytes.map_err(|_| E::invalid_value(Unexpected::Other("text"), &self))?;
+        self.visit_bytes(&bytes)
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<SubjectRecord, E> {
+        SubjectRecord::from_bytes(bytes)
+            .map_err(|_| E::invalid_value(Unexpected::Other("bytes"), &self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::value::{BytesDeserializer, Error as ValueError};
+
+    use super::*;
+    use crate::record::tests::busy_record;
+
+    #[test]
+    fn ids_and_purposes_are_text_and_read_back() {
+        let id = ChallengeId::from_bytes([7; 16]);
+        let json = serde_json::to_string(&(id, Purpose::STEP_UP, KeyId::new(3))).unwrap();
+        assert_eq!(json, r#"["BwcHBwcHBwcHBwcHBwcHBw","step-up",3]"#);
+        let read: (ChallengeId, Purpose, KeyId) = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, (id, Purpose::STEP_UP, KeyId::new(3)));
+        assert!(serde_json::from_str::<ChallengeId>(r#""short""#).is_err());
+        assert!(serde_json::from_str::<Purpose>(r#""No Purpose""#).is_err());
+    }
+
+    #[test]
+    fn a_record_is_read_back_and_anything_else_refused() {
+        let record = busy_record();
+        let json = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<SubjectRecord>(&json).unwrap(), record);
+        assert!(serde_json::from_str::<SubjectRecord>(r#""AQ""#).is_err());
+        assert!(serde_json::from_str::<SubjectRecord>(r#""&""#).is_err());
+        assert!(serde_json::from_str::<SubjectRecord>("1").is_err());
+
+        let bytes = record.to_bytes();
+        let read = RecordVisitor.visit_bytes::<ValueError>(&bytes).unwrap();
+        assert_eq!(read, record);
+        let text_format = BytesDeserializer::<ValueError>::new(&bytes);
+        assert!(SubjectRecord::deserialize(text_format).is_ok());
+    }
+}

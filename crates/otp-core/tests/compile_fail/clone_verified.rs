@@ -1,0 +1,5 @@
+fn twice(verified: &otp_core::Verified) -> otp_core::Verified {
+    verified.clone()
+}
+
+fn main() {}

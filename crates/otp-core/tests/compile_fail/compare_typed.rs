@@ -1,0 +1,5 @@
+fn same(a: &otp_core::TypedCode) -> bool {
+    a == "123456"
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+fn show(code: otp_core::OtpCode) {
+    println!("{code}");
+}
+
+fn main() {}

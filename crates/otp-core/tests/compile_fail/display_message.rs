@@ -1,0 +1,5 @@
+fn show(text: otp_core::message::SmsText) {
+    println!("{text}");
+}
+
+fn main() {}

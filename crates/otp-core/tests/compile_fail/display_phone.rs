@@ -1,0 +1,5 @@
+fn show(phone: otp_core::PhoneNumber) {
+    println!("{phone}");
+}
+
+fn main() {}

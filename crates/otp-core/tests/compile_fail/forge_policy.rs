@@ -1,0 +1,3 @@
+fn main() {
+    let _ = otp_core::Policy(otp_core::PolicySettings::default());
+}
