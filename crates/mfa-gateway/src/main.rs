@@ -1,3 +1,7 @@
-//! The gateway.
+//! The gateway's binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mfa_gateway::run()
+}

@@ -1,0 +1,257 @@
+//! The one place where every concrete type meets: from a configuration to a gateway at work.
+
+use std::{path::Path, sync::Arc, time::SystemTime};
+
+use anyhow::Context as _;
+use auth_module::{
+    AuthModule, AuthParts, AuthSettings, FactorPolicy, HashParameters, HasherLimits,
+    PasswordHasher, PhoneTagKey, Requirement, Rule, sqlite::Database,
+};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::tz::TimeZone;
+use karaden_client::{Options, push, sms, sms::ServiceId};
+use mfa_controller::Controller;
+use mfa_plugin_api::{FactorId, MfaPlugin};
+use otp_cache::{ChallengeStore, Quota};
+use otp_core::{
+    AllowedPrefixes, DigestKey, KeyId, KeyRing, Policy, PolicySettings, SubjectKey, message::Host,
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::Sha256;
+use sms_otp_plugin::{
+    KaradenPushSender, KaradenSmsSender, PseudonymKey, SendLimitSettings, SendLimits, SmsOtpConfig,
+    SmsOtpPlugin, SmsSender, SmsTexts,
+};
+
+use crate::{
+    app::App,
+    config::{Access, Config, OtpCache, Sender},
+    http::csrf::FormTokens,
+    ops::Metrics,
+    pages::{Language, Site},
+    proxy::Proxy,
+    time::{SharedClock, SystemRandomness},
+};
+
+const TENANT: &str = "default";
+const MAX_EVENT_STREAMS: usize = 1024;
+
+/// A gateway whose parts are all in place.
+#[derive(Debug, Clone)]
+pub(crate) struct Assembled {
+    pub(crate) app: Arc<App>,
+    pub(crate) database: Database,
+    challenges: Arc<dyn ChallengeStore>,
+}
+
+impl Assembled {
+    /// Asks the stores that no login can do without.
+    pub(crate) async fn probe(&self, now: SystemTime) -> anyhow::Result<()> {
+        self.challenges
+            .subject_status(SubjectKey::derive(TENANT, "probe"), &Policy::default(), now)
+            .await
+            .context("OTP cache")?;
+        self.app.auth.probe().await.context("authentication DB")?;
+        Ok(())
+    }
+}
+
+/// Opens the authentication DB in the data folder.
+pub(crate) async fn open_database(data_dir: &Path) -> anyhow::Result<Database> {
+    std::fs::create_dir_all(data_dir)
+        .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
+    let file = data_dir.join("auth.db");
+    Database::open(&file).await.with_context(|| format!("cannot open {}", file.display()))
+}
+
+/// The authentication module of `config` over `database`, with the OTP cache that it owns.
+pub(crate) async fn open_auth(
+    config: &Config,
+    database: &Database,
+) -> anyhow::Result<(Arc<AuthModule>, Arc<dyn ChallengeStore>)> {
+    let (challenges, quota) = open_otp_cache(config).await?;
+    let master = &config.gateway.secret;
+    let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
+        .with_pending_life(config.sessions.pending)?
+        .with_session_life(config.sessions.absolute, config.sessions.idle)?
+        .with_allowed_prefixes(allowed_prefixes(config)?);
+    let parts = AuthParts {
+        directory: Arc::new(database.directory()),
+        sessions: Arc::new(database.sessions()),
+        audit: Arc::new(database.audit_trail()),
+        hasher: PasswordHasher::new(HashParameters::default(), HasherLimits::default()),
+        policy: policy(config)?,
+        challenges: Arc::clone(&challenges),
+        quota,
+        settings,
+    };
+    Ok((Arc::new(AuthModule::new(parts)), challenges))
+}
+
+/// Puts everything together.
+pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Result<Assembled> {
+    let database = open_database(&config.gateway.data_dir).await?;
+    let (auth, challenges) = open_auth(config, &database).await?;
+    let randomness = Arc::new(SystemRandomness);
+    let plugins: Vec<Arc<dyn MfaPlugin>> = vec![Arc::new(sms_otp(config)?)];
+    let controller = Controller::new(Arc::clone(&auth), plugins, Arc::clone(&randomness) as _)?;
+    let public = &config.gateway.public_url;
+    let origins = std::iter::once(public).chain(&config.gateway.more_origins);
+    let application = &config.application;
+    let app = App {
+        site: site(config)?,
+        default_language: Language::from_tag(&config.gateway.default_language)
+            .unwrap_or(Language::Ja),
+        origins: origins.map(|url| url.origin().ascii_serialization()).collect(),
+        scheme: if public.scheme() == "https" { "https" } else { "http" },
+        trusted_proxies: config.gateway.trusted_proxies.clone(),
+        auth,
+        controller,
+        proxy: Proxy::new(&application.url, application.max_body_bytes, application.timeout)?,
+        form_tokens: FormTokens::new(&derive(&config.gateway.secret, "form-tokens")),
+        clock,
+        randomness,
+        metrics: Metrics::new(),
+        event_streams: Arc::new(tokio::sync::Semaphore::new(MAX_EVENT_STREAMS)),
+    };
+    Ok(Assembled { app: Arc::new(app), database, challenges })
+}
+
+/// A key for one use, derived from the master secret.
+fn derive(master: &SecretString, label: &str) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(master.expose_secret().as_bytes())
+        .expect("HMAC takes keys of any length");
+    mac.update(b"mfa-gateway\0");
+    mac.update(label.as_bytes());
+    mac.finalize().into_bytes().into()
+}
+
+fn site(config: &Config) -> anyhow::Result<Site> {
+    let gateway = &config.gateway;
+    let mut site = Site::new(gateway.service_name.clone());
+    site.host = gateway.public_url.host_str().map(str::to_owned);
+    site.time_zone = TimeZone::get(&gateway.time_zone).context("time zone")?;
+    site.support_url.clone_from(&gateway.support);
+    Ok(site)
+}
+
+/// The prefixes of the numbers that may be sent to.
+pub(crate) fn allowed_prefixes(config: &Config) -> anyhow::Result<AllowedPrefixes> {
+    AllowedPrefixes::from_list(config.sms.prefixes.iter().map(String::as_str))
+        .context("sms.prefixes")
+}
+
+fn policy(config: &Config) -> anyhow::Result<FactorPolicy> {
+    let mut default = Requirement::new([FactorId::PASSWORD, FactorId::SMS_OTP]);
+    let mut rules = Vec::with_capacity(config.rules.len());
+    for rule in &config.rules {
+        match &rule.access {
+            Access::Public => rules.push(Rule::public(&rule.path)),
+            Access::Factors { factors, groups, max_age } => {
+                let factors: Vec<FactorId> = factors
+                    .iter()
+                    .map(|name| FactorId::new(name.clone()))
+                    .collect::<Result<_, _>>()?;
+                let last = factors.last().cloned();
+                let mut requirement = Requirement::new(factors);
+                if let (Some(within), Some(last)) = (max_age, last) {
+                    requirement = requirement.with_step_up([last], *within);
+                }
+                for group in groups {
+                    requirement = requirement.with_group(group);
+                }
+                if rule.path == "/" {
+                    default = requirement.clone();
+                }
+                rules.push(Rule::protected(&rule.path, requirement));
+            }
+        }
+    }
+    Ok(FactorPolicy::new(default, rules)?)
+}
+
+async fn open_otp_cache(
+    config: &Config,
+) -> anyhow::Result<(Arc<dyn ChallengeStore>, Arc<dyn Quota>)> {
+    match &config.otp_cache {
+        OtpCache::Memory => {
+            let store = Arc::new(otp_cache::memory::MemoryStore::new());
+            Ok((Arc::clone(&store) as _, store))
+        }
+        OtpCache::Sqlite => {
+            let file = config.gateway.data_dir.join("otp.db");
+            let store = otp_cache::sqlite::SqliteStore::open(&file).await;
+            let store = Arc::new(store.with_context(|| format!("cannot open {}", file.display()))?);
+            Ok((Arc::clone(&store) as _, store))
+        }
+    }
+}
+
+fn sms_otp(config: &Config) -> anyhow::Result<SmsOtpPlugin> {
+    let otp = &config.otp;
+    let mut keys = otp.keys.iter();
+    let current = keys.next().context("otp.key")?;
+    let mut ring = KeyRing::new(KeyId::new(current.id), digest_key(&current.secret)?);
+    for previous in keys {
+        ring = ring.with_previous(KeyId::new(previous.id), digest_key(&previous.secret)?)?;
+    }
+    let policy = Policy::new(PolicySettings {
+        attempts_per_challenge: otp.attempts_per_challenge,
+        attempts_per_subject: otp.attempts_per_user,
+        quiet_period: otp.quiet_period,
+        locks: otp.locks.clone(),
+        hard_stop: otp.hard_stop,
+        resends_per_challenge: otp.resends,
+        resend_cooldowns: otp.resend_cooldowns.clone(),
+        ..PolicySettings::default()
+    })?;
+    let pseudonyms = PseudonymKey::from_bytes(&derive(&config.gateway.secret, "pseudonyms"))?;
+    let limits = &config.limits;
+    let settings = SendLimitSettings {
+        per_number_hourly: limits.sends_per_hour,
+        per_number_daily: limits.sends_per_day,
+        per_user_hourly: limits.sends_per_hour,
+        per_user_daily: limits.sends_per_day,
+        per_address_hourly: limits.sends_per_address,
+        per_block: limits.sends_per_prefix,
+        ..SendLimitSettings::default()
+    };
+    let host = Host::new(&config.sms.host).context("sms.host")?;
+    let plugin =
+        SmsOtpConfig::new(SmsTexts::new(config.sms.product_name.as_str(), host), pseudonyms)?
+            .with_digits(otp.digits)?
+            .with_lifetime(otp.lifetime)?
+            .with_policy(policy)
+            .with_limits(SendLimits::new(&settings)?)
+            .with_prefixes(allowed_prefixes(config)?);
+    Ok(SmsOtpPlugin::new(plugin, ring, sender(&config.sms.sender)?))
+}
+
+fn digest_key(secret: &SecretString) -> anyhow::Result<DigestKey> {
+    Ok(DigestKey::from_bytes(secret.expose_secret().as_bytes())?)
+}
+
+fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
+    // Whether plain HTTP is allowed was decided, key by key, when the configuration was read.
+    let options = |url: &url::Url| match url.scheme() {
+        "http" => Options::default().dangerous_allow_http(),
+        _ => Options::default(),
+    };
+    Ok(match sender {
+        Sender::KaradenSms { base_url, tenant_id, token, service_id } => {
+            let service_id = ServiceId::new(*service_id)?;
+            let client = sms::Client::builder(tenant_id.as_str(), token.clone(), service_id)
+                .with_base_url(base_url.as_str())
+                .with_options(options(base_url))
+                .build()?;
+            Arc::new(KaradenSmsSender::new(client))
+        }
+        Sender::KaradenPush { base_url, token, security_code } => {
+            let client =
+                push::Client::builder(base_url.as_str(), token.clone(), security_code.clone())
+                    .with_options(options(base_url))
+                    .build()?;
+            Arc::new(KaradenPushSender::new(client))
+        }
+    })
+}

@@ -1,0 +1,139 @@
+//! Single values of the configuration.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use url::Url;
+
+use super::reader::Refusal;
+use crate::path::NormalPath;
+
+pub(crate) fn address(text: &str) -> Result<SocketAddr, Refusal> {
+    text.parse().map_err(|_| {
+        (format!("{text:?} is not an address with a port"), "write \"127.0.0.1:8080\"")
+    })
+}
+
+pub(crate) fn net(text: &str) -> Result<IpNet, Refusal> {
+    let alone = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>().or_else(|_| alone()).map_err(|_| {
+        (format!("holds {text:?}, which is not a network"), "write \"10.0.0.0/8\" or one address")
+    })
+}
+
+fn secure_url(text: &str, insecure: bool) -> Result<Url, Refusal> {
+    let url = Url::parse(text).map_err(|_| {
+        (format!("{text:?} is not a URL"), "write it with its scheme: \"https://…\"")
+    })?;
+    match url.scheme() {
+        "https" => {}
+        "http" if insecure => {}
+        "http" => {
+            let what = "is not https, so secrets would travel readable".to_owned();
+            return Err((
+                what,
+                "use https, or set insecure_http = true for a test on this machine",
+            ));
+        }
+        _ => return Err(("is neither http nor https".to_owned(), "write \"https://…\"")),
+    }
+    let has_extras = !url.username().is_empty()
+        || url.password().is_some()
+        || url.query().is_some()
+        || url.fragment().is_some();
+    if has_extras || url.host_str().is_none() {
+        return Err((
+            "carries more than scheme, host, port and path".to_owned(),
+            "take user, query and fragment out",
+        ));
+    }
+    Ok(url)
+}
+
+/// Scheme, host and port.
+pub(crate) fn origin(text: &str, insecure: bool) -> Result<Url, Refusal> {
+    let url = secure_url(text, insecure)?;
+    if url.path() == "/" {
+        Ok(url)
+    } else {
+        Err(("has a path".to_owned(), "write the origin alone: \"https://host\""))
+    }
+}
+
+/// The base of an API.
+pub(crate) fn base_url(text: &str, insecure: bool) -> Result<Url, Refusal> {
+    secure_url(text, insecure)
+}
+
+pub(crate) fn host(text: &str) -> Result<String, Refusal> {
+    let is_host =
+        Url::parse(&format!("https://{text}/")).is_ok_and(|url| url.host_str() == Some(text));
+    if is_host {
+        Ok(text.to_owned())
+    } else {
+        Err((format!("{text:?} is not a host name"), "write it without scheme, port and path"))
+    }
+}
+
+pub(crate) fn path_prefix(text: &str) -> Result<String, Refusal> {
+    let normal = NormalPath::parse(text).ok().filter(|path| path.as_str() == text);
+    if normal.is_some() && text.ends_with('/') {
+        Ok(text.to_owned())
+    } else {
+        Err((
+            format!("{text:?} is not a path prefix"),
+            "begin and end it with a slash, without dots and escapes",
+        ))
+    }
+}
+
+pub(crate) fn factor(text: &str) -> Result<String, Refusal> {
+    match text {
+        "password" | "sms-otp" => Ok(text.to_owned()),
+        _ => Err((
+            format!("holds {text:?}, which is no factor here"),
+            "use \"password\" and \"sms-otp\"",
+        )),
+    }
+}
+
+pub(crate) fn language(text: &str) -> Result<String, Refusal> {
+    choice(&[("ja", "ja".to_owned()), ("en", "en".to_owned())])(text)
+}
+
+pub(crate) fn time_zone(text: &str) -> Result<String, Refusal> {
+    jiff::tz::TimeZone::get(text).map(|_| text.to_owned()).map_err(|_| {
+        (format!("{text:?} is not a known time zone"), "write an IANA name such as \"Asia/Tokyo\"")
+    })
+}
+
+pub(crate) fn uuid(text: &str) -> Result<String, Refusal> {
+    let groups: Vec<&str> = text.split('-').collect();
+    let lengths: Vec<usize> = groups.iter().map(|g| g.len()).collect();
+    let is_hex = groups.iter().all(|g| g.bytes().all(|b| b.is_ascii_hexdigit()));
+    if lengths == [8, 4, 4, 4, 12] && is_hex {
+        Ok(text.to_owned())
+    } else {
+        Err(("is not a UUID".to_owned(), "copy all 36 characters"))
+    }
+}
+
+pub(crate) fn log_filter(text: &str) -> Result<String, Refusal> {
+    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|_| {
+        (format!("{text:?} is not a log filter"), "write \"info\" or \"info,mfa_gateway=debug\"")
+    })
+}
+
+/// One of a fixed set of words.
+pub(crate) fn choice<'c, T: Clone>(
+    choices: &'c [(&'static str, T)],
+) -> impl Fn(&str) -> Result<T, Refusal> + 'c {
+    move |text| {
+        choices.iter().find(|(name, _)| *name == text).map(|(_, value)| value.clone()).ok_or_else(
+            || {
+                let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+                (format!("{text:?} is none of {}", names.join(", ")), "use one of these words")
+            },
+        )
+    }
+}

@@ -1,0 +1,199 @@
+//! What is refused, and how it is said; and that the sample file tells the truth.
+
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{Config, read, reader::Document};
+
+const SAMPLE: &str = include_str!("../../config.sample.toml");
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["master.key", "otp.key", "karaden.token", "karaden.code"] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, format!("{SECRET}\n")).expect("a file");
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))
+            .expect("permissions");
+    }
+    folder
+}
+
+fn in_folder(folder: &tempfile::TempDir) -> PathBuf {
+    folder.path().join("gateway.toml")
+}
+
+/// The problems as an operator sees them, without the folder.
+fn problems(text: &str) -> Vec<String> {
+    let folder = folder();
+    let file = in_folder(&folder);
+    let shown = Config::parse(&file, text).expect_err("something is wrong").to_string();
+    let path = format!("{}/", folder.path().display());
+    shown.lines().map(|line| line.replace(&path, "")).collect()
+}
+
+#[test]
+fn the_sample_file_is_good() {
+    let folder = folder();
+    let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");
+    assert_eq!(config.gateway.public_url.as_str(), "https://login.example.jp/");
+    assert_eq!(config.sms.host, "login.example.jp");
+    assert_eq!(config.rules.len(), 3);
+}
+
+/// The keys that can be uncommented show the defaults that hold without them.
+#[test]
+fn the_sample_file_shows_the_defaults() {
+    let folder = folder();
+    let file = in_folder(&folder);
+    let examples = [
+        "trusted_proxies",
+        "support",
+        "url",
+        "password_file",
+        "base_url",
+        "token_file",
+        "security_code_file",
+    ];
+    let uncommented: String = SAMPLE
+        .lines()
+        .map(|line| {
+            let body = line.strip_prefix("# ").unwrap_or(line);
+            let name = body.split(" = ").next().unwrap_or_default();
+            let is_key =
+                body.contains(" = ") && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let is_push = ["base_url = \"https://push", "token_file", "security"]
+                .iter()
+                .any(|p| body.starts_with(p));
+            let is_example = examples.contains(&name) && (is_push || name != "base_url");
+            if is_key && line.starts_with("# ") && !is_example {
+                format!("{body}\n")
+            } else {
+                format!("{line}\n")
+            }
+        })
+        .collect();
+    assert_ne!(uncommented, SAMPLE);
+    let given = Config::parse(&file, &uncommented).expect("the defaults are valid");
+    let implied = Config::parse(&file, SAMPLE).expect("the sample is valid");
+    assert_eq!(format!("{given:?}"), format!("{implied:?}"));
+}
+
+#[test]
+fn every_key_stands_in_the_sample_file() {
+    let folder = folder();
+    let push = SAMPLE
+        .replace("[sms.karaden_sms]", "[sms.karaden_sms_off]")
+        .replace("# [sms.karaden_push]", "[sms.karaden_push]");
+    for text in [SAMPLE, push.as_str()] {
+        let file = in_folder(&folder);
+        let document = Document::new(&file, text);
+        let _ = document.read(read);
+        for key in document.known_keys() {
+            let stands = SAMPLE.lines().any(|line| {
+                let line = line.trim_start_matches("# ");
+                line.starts_with(&format!("{key} = "))
+                    || line.starts_with(&format!("{key}_file = "))
+                    || line.trim_matches(['[', ']']).rsplit('.').next() == Some(&key)
+            });
+            assert!(stands, "{key} is not in the sample file");
+        }
+    }
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_with_its_line() {
+    let found = problems(
+        r#"[gateway]
+public_url = "http://login.example.jp"
+listen = "8080"
+data_dir = "data"
+secret = "short"
+colour = "blue"
+
+[application]
+url = "ftp://x"
+
+[[rule]]
+path = "admin"
+
+[otp]
+lifetime = "1h"
+digits = 4
+
+[sms.karaden_sms]
+tenant_id = "x"
+"#,
+    );
+    let starts = [
+        "gateway.toml:2:14: gateway.public_url: is not https",
+        "gateway.toml:3:10: gateway.listen: \"8080\" is not an address",
+        "gateway.toml:5:10: gateway.secret: holds a secret shorter than 32 bytes",
+        "gateway.toml:6:1: gateway.colour: unknown key; known here: ",
+        "gateway.toml:9:7: application.url: is neither http nor https",
+        "gateway.toml:12:8: rule[0].path: \"admin\" is not a path prefix",
+        "gateway.toml:14:1: otp.key: is missing",
+        "gateway.toml:15:12: otp.lifetime: is not between 1m and 10m",
+        "gateway.toml:16:10: otp.digits: is not a whole number from 6 to 10",
+        "gateway.toml:18:1: sms.karaden_sms.token_file: is missing",
+        "gateway.toml:18:1: sms.karaden_sms.service_id: is missing",
+        "gateway.toml:19:13: sms.karaden_sms.tenant_id: is not a UUID",
+    ];
+    for start in starts {
+        assert!(
+            found.iter().any(|line| line.starts_with(start)),
+            "{start} is missing in {found:#?}"
+        );
+    }
+    assert_eq!(found.len(), starts.len(), "{found:#?}");
+    assert!(found.iter().all(|line| line.contains("; ")), "a remedy is missing in {found:#?}");
+    assert!(!found.concat().contains("short\""), "{found:#?}");
+}
+
+#[test]
+fn a_secret_is_given_once_and_kept_from_others() {
+    let both = SAMPLE.replace(
+        "secret_file = \"master.key\"",
+        &format!("secret = \"{SECRET}\"\nsecret_file = \"master.key\""),
+    );
+    assert!(problems(&both).concat().contains("gateway.secret_file: is given beside secret"));
+    let folder = folder();
+    let key = folder.path().join("otp.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("permissions");
+    let shown =
+        Config::parse(&in_folder(&folder), SAMPLE).expect_err("a shared secret").to_string();
+    assert!(shown.contains("which everyone may read; run: chmod 640 on it"), "{shown}");
+    std::fs::remove_file(&key).expect("the file is there");
+    let shown =
+        Config::parse(&in_folder(&folder), SAMPLE).expect_err("a missing secret").to_string();
+    assert!(shown.contains("which cannot be read"), "{shown}");
+}
+
+#[test]
+fn no_secret_shows_in_debug_output() {
+    let folder = folder();
+    let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");
+    assert!(!format!("{config:?}").contains(SECRET));
+}
+
+#[test]
+fn a_syntax_error_names_its_place() {
+    assert!(problems("[gateway]\npublic_url = \n")[0].starts_with("gateway.toml:2:"));
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let shown =
+        Config::load(Path::new("/nonexistent/gateway.toml")).expect_err("no file").to_string();
+    assert!(shown.starts_with("/nonexistent/gateway.toml: cannot be read"), "{shown}");
+}
+
+#[test]
+fn a_public_rule_asks_for_nothing_else() {
+    let text = SAMPLE.replace("access = \"public\"", "access = \"public\"\ngroups = [\"x\"]");
+    assert!(problems(&text)[0].contains("rule[2].groups: means nothing where access is public"));
+    let text = SAMPLE.replace("path = \"/public/\"", "path = \"/admin/\"");
+    assert!(problems(&text)[0].contains("has two rules for /admin/"));
+}

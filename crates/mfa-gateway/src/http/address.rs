@@ -1,0 +1,60 @@
+//! Which address a client has (OWASP ASVS 4.1.3, 15.3.4).
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use ipnet::IpNet;
+
+/// The client's address: the socket's, or, behind listed proxies, the last one in
+/// `X-Forwarded-For` that is not a listed proxy itself. What cannot be read ends the search.
+pub(crate) fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
+    let mut client = peer.ip().to_canonical();
+    if !is_trusted(&client) {
+        return client;
+    }
+    let lines: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().map(|v| v.to_str().unwrap_or("?")).collect();
+    for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { return client };
+        client = address.to_canonical();
+        if !is_trusted(&client) {
+            break;
+        }
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(peer: &str, forwarded: &[&str], expected: &str) {
+        let headers: HeaderMap = forwarded
+            .iter()
+            .map(|v| {
+                (http::HeaderName::from_static("x-forwarded-for"), v.parse().expect("a value"))
+            })
+            .collect();
+        let trusted = ["10.0.0.0/8".parse().expect("a net"), "::1/128".parse().expect("a net")];
+        let address = client_address(
+            SocketAddr::new(peer.parse().expect("an address"), 1),
+            &headers,
+            &trusted,
+        );
+        assert_eq!(address.to_string(), expected, "{peer} {forwarded:?}");
+    }
+
+    #[test]
+    fn only_listed_proxies_are_believed() {
+        check("192.0.2.1", &["198.51.100.9"], "192.0.2.1");
+        check("10.0.0.1", &["198.51.100.9"], "198.51.100.9");
+        check("10.0.0.1", &["203.0.113.5, 198.51.100.9, 10.0.0.2"], "198.51.100.9");
+        check("10.0.0.1", &["203.0.113.5", "198.51.100.9"], "198.51.100.9");
+        check("10.0.0.1", &[], "10.0.0.1");
+        check("10.0.0.1", &["198.51.100.9, nonsense"], "10.0.0.1");
+        check("10.0.0.1", &["nonsense, 198.51.100.9"], "198.51.100.9");
+        check("::ffff:10.0.0.1", &["::ffff:198.51.100.9"], "198.51.100.9");
+        check("::1", &["2001:db8::1"], "2001:db8::1");
+    }
+}

@@ -1,0 +1,126 @@
+//! The gateway's own cookies (rfc6265bis; OWASP ASVS 3.3).
+
+use http::{HeaderMap, HeaderValue, header::COOKIE};
+
+/// Every cookie of ours starts with this; none of them reaches a backend.
+const PREFIX: &str = "__Host-mfa_";
+
+/// One of the gateway's cookies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OwnCookie(&'static str);
+
+/// Binds forms to a browser before anyone has logged in.
+pub(crate) const BROWSER: OwnCookie = OwnCookie("__Host-mfa_browser");
+/// The language chosen on a page.
+pub(crate) const LANGUAGE: OwnCookie = OwnCookie("__Host-mfa_language");
+/// A login under way: the password was right, further factors are missing.
+pub(crate) const PENDING: OwnCookie = OwnCookie("__Host-mfa_login");
+/// A full session.
+pub(crate) const SESSION: OwnCookie = OwnCookie("__Host-mfa_session");
+
+impl OwnCookie {
+    /// The value the request carries; none when it carries two, because one of them is planted.
+    pub(crate) fn value<'h>(self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let mut values = pairs(headers).filter(|(name, _)| *name == self.0).map(|(_, value)| value);
+        let value = values.next()?;
+        values.next().is_none().then_some(value)
+    }
+
+    /// A `Set-Cookie` value that ends with the browser session.
+    ///
+    /// `value` has to consist of cookie octets (RFC 6265, section 4.1.1).
+    pub(crate) fn set(self, value: &str) -> Option<HeaderValue> {
+        let mut header = HeaderValue::try_from(format!(
+            "{}={value}; Path=/; Secure; HttpOnly; SameSite=Lax",
+            self.0
+        ))
+        .ok()?;
+        header.set_sensitive(true);
+        Some(header)
+    }
+
+    /// A `Set-Cookie` value that removes the cookie.
+    pub(crate) fn clear(self) -> Option<HeaderValue> {
+        HeaderValue::try_from(format!(
+            "{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
+            self.0
+        ))
+        .ok()
+    }
+}
+
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+}
+
+/// Whether a cookie of this name is the gateway's. Prefixes count without case (rfc6265bis, 5.4).
+pub(crate) fn is_own(name: &str) -> bool {
+    name.trim().get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
+
+/// Takes the gateway's cookies out of a request's headers, keeping the application's as they were.
+pub(crate) fn strip_own(headers: &mut HeaderMap) {
+    let kept: Vec<HeaderValue> = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| {
+            let bytes = value.as_bytes();
+            let others: Vec<&[u8]> = bytes
+                .split(|b| *b == b';')
+                .filter(|pair| {
+                    let name = pair.split(|b| *b == b'=').next().unwrap_or_default();
+                    !is_own(&String::from_utf8_lossy(name))
+                })
+                .map(<[u8]>::trim_ascii)
+                .filter(|pair| !pair.is_empty())
+                .collect();
+            HeaderValue::from_bytes(&others.join(&b"; "[..])).ok().filter(|v| !v.is_empty())
+        })
+        .collect();
+    headers.remove(COOKIE);
+    for value in kept {
+        headers.append(COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(cookies: &[&str]) -> HeaderMap {
+        cookies.iter().map(|c| (COOKIE, c.parse().expect("a header value"))).collect()
+    }
+
+    #[test]
+    fn a_cookie_given_twice_is_none_at_all() {
+        assert_eq!(SESSION.value(&headers(&["a=1; __Host-mfa_session=x"])), Some("x"));
+        assert_eq!(SESSION.value(&headers(&["__Host-mfa_session=x; __Host-mfa_session=y"])), None);
+        assert_eq!(
+            SESSION.value(&headers(&["__Host-mfa_session=x", "__Host-mfa_session=x"])),
+            None
+        );
+        assert_eq!(SESSION.value(&headers(&["mfa_session=x"])), None);
+    }
+
+    #[test]
+    fn cookies_are_host_bound_and_out_of_reach_of_scripts() {
+        let set = SESSION.set("token").expect("cookie octets");
+        assert_eq!(set, "__Host-mfa_session=token; Path=/; Secure; HttpOnly; SameSite=Lax");
+        assert!(!format!("{set:?}").contains("token"));
+        assert_eq!(SESSION.set("a\r\nb"), None);
+    }
+
+    #[test]
+    fn backends_see_only_their_own_cookies() {
+        let mut own =
+            headers(&["a=1; __Host-mfa_session=x;b=2", "__host-MFA_login=y", "c=\"3;4\""]);
+        strip_own(&mut own);
+        let left: Vec<_> = own.get_all(COOKIE).iter().map(|v| v.to_str().expect("ASCII")).collect();
+        assert_eq!(left, ["a=1; b=2", "c=\"3; 4\""]);
+    }
+}

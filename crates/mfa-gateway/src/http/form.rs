@@ -1,0 +1,89 @@
+//! Forms: bounded, and each field at most once (OWASP ASVS 15.3.7).
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, header::CONTENT_TYPE};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use super::BoxError;
+
+const MAX_BYTES: usize = 16 * 1024;
+const MAX_FIELDS: usize = 32;
+
+/// What a form carried.
+#[derive(Default)]
+pub(crate) struct Form(BTreeMap<String, String>);
+
+/// Why a form was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FormError {
+    #[error("a form field was given more than once")]
+    Duplicate,
+    #[error("the form could not be read")]
+    Malformed,
+    #[error("the form is too large")]
+    TooLarge,
+    #[error("the body is not a form")]
+    WrongType,
+}
+
+impl Form {
+    /// Reads the body of a form post.
+    pub(crate) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Self, FormError> {
+        let content_type =
+            headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(FormError::WrongType);
+        }
+        let whole = Limited::new(body, MAX_BYTES).collect().await.map_err(|error: BoxError| {
+            if error.is::<LengthLimitError>() { FormError::TooLarge } else { FormError::Malformed }
+        })?;
+        Self::parse(&whole.to_bytes())
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, FormError> {
+        let mut fields = BTreeMap::new();
+        for (at, (name, value)) in url::form_urlencoded::parse(bytes).enumerate() {
+            if at >= MAX_FIELDS {
+                return Err(FormError::TooLarge);
+            }
+            if fields.insert(name.into_owned(), value.into_owned()).is_some() {
+                return Err(FormError::Duplicate);
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    /// The field `name`; empty if the form does not carry it.
+    pub(crate) fn field(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+
+    /// The fields with their values.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_counts_once() {
+        let form = Form::parse(b"username=a+b&code=%EF%BC%91").expect("a form");
+        assert_eq!(
+            (form.field("username"), form.field("code"), form.field("x")),
+            ("a b", "\u{ff11}", "")
+        );
+        assert_eq!(Form::parse(b"code=1&code=2").err(), Some(FormError::Duplicate));
+        assert_eq!(
+            Form::parse("a=1&".repeat(1).as_bytes()).map(|f| f.fields().count()).ok(),
+            Some(1)
+        );
+        let many: String = (0..33).map(|n| format!("f{n}=1&")).collect();
+        assert_eq!(Form::parse(many.as_bytes()).err(), Some(FormError::TooLarge));
+    }
+}

@@ -1,0 +1,204 @@
+//! Health and metrics, on a listener of their own.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use mfa_controller::{LoginStep, StepClass};
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    registry::Registry,
+};
+
+use crate::http::{Body, body::full};
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: &'static str,
+    code: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+/// What is counted. Labels are fixed words, never a user's input.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    registry: Arc<Registry>,
+    requests: Family<RequestLabels, Counter>,
+    logins: Family<ResultLabel, Counter>,
+    verifications: Family<ResultLabel, Counter>,
+    duration: Histogram,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("mfa");
+        let requests = Family::default();
+        let logins = Family::default();
+        let verifications = Family::default();
+        let duration = Histogram::new([
+            0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
+        ]);
+        registry.register(
+            "http_requests",
+            "Answered requests by route and status",
+            requests.clone(),
+        );
+        registry.register("logins", "Passwords by result", logins.clone());
+        registry.register(
+            "factor_submissions",
+            "Answers to a factor by result",
+            verifications.clone(),
+        );
+        registry.register(
+            "http_request_duration_seconds",
+            "Time to the head of an answer",
+            duration.clone(),
+        );
+        Self { registry: Arc::new(registry), requests, logins, verifications, duration }
+    }
+
+    pub(crate) fn request(&self, route: &'static str, code: u16, took: Duration) {
+        self.requests.get_or_create(&RequestLabels { route, code }).inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn login(&self, step: &LoginStep) {
+        self.logins.get_or_create(&ResultLabel { result: result_of(step.class()) }).inc();
+    }
+
+    pub(crate) fn verification(&self, step: &LoginStep) {
+        self.verifications.get_or_create(&ResultLabel { result: result_of(step.class()) }).inc();
+    }
+
+    fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn result_of(class: StepClass) -> &'static str {
+    match class {
+        StepClass::Asked => "asked",
+        StepClass::Refused => "refused",
+        StepClass::TooMany => "too_many",
+        StepClass::Denied => "denied",
+        StepClass::Unavailable => "unavailable",
+        StepClass::Finished => "finished",
+        StepClass::Restart => "restart",
+        StepClass::Failed => "failed",
+    }
+}
+
+/// Whether requests should be sent here. Kept fresh by a task, so that asking costs nothing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Readiness {
+    is_draining: Arc<AtomicBool>,
+    /// Seconds since 1970 at which the stores last answered.
+    stores_answered_at: Arc<AtomicU64>,
+}
+
+impl Readiness {
+    /// Stores that have not answered for this long make the gateway unready.
+    const STALE: u64 = 15;
+
+    pub(crate) fn drain(&self) {
+        self.is_draining.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn stores_answered(&self, seconds: u64) {
+        self.stores_answered_at.store(seconds, Ordering::Release);
+    }
+
+    fn state(&self, now_seconds: u64) -> (bool, serde_json::Value) {
+        let is_draining = self.is_draining.load(Ordering::Acquire);
+        let answered = self.stores_answered_at.load(Ordering::Acquire);
+        let are_fresh = now_seconds.saturating_sub(answered) <= Self::STALE;
+        let word = |is_good: bool| if is_good { "ok" } else { "failing" };
+        let body = serde_json::json!({
+            "stores": word(are_fresh),
+            "draining": is_draining,
+        });
+        (are_fresh && !is_draining, body)
+    }
+}
+
+/// Answers on the operators' listener.
+pub(crate) fn answer(
+    request: &Request<Incoming>,
+    _peer: SocketAddr,
+    metrics: &Metrics,
+    readiness: &Readiness,
+    now_seconds: u64,
+) -> Response<Body> {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return plain(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "text/plain; charset=utf-8",
+            "only GET\n".to_owned(),
+        );
+    }
+    match request.uri().path() {
+        "/healthz" | "/livez" => {
+            plain(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned())
+        }
+        "/readyz" => {
+            let (is_ready, body) = readiness.state(now_seconds);
+            let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            plain(status, "application/json", format!("{body}\n"))
+        }
+        "/metrics" => plain(
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            metrics.text(),
+        ),
+        _ => plain(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "not found\n".to_owned()),
+    }
+}
+
+fn plain(status: StatusCode, content_type: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(full(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readiness_falls_with_the_stores_and_with_the_drain() {
+        let readiness = Readiness::default();
+        assert!(!readiness.state(1000).0);
+        readiness.stores_answered(1000);
+        assert!(readiness.state(1015).0);
+        assert!(!readiness.state(1016).0);
+        readiness.stores_answered(1016);
+        readiness.drain();
+        assert!(!readiness.state(1016).0);
+    }
+
+    #[test]
+    fn metric_names_are_stable() {
+        let metrics = Metrics::new();
+        metrics.request("login", 200, Duration::from_millis(1));
+        let text = metrics.text();
+        assert!(text.contains("mfa_http_requests_total{route=\"login\",code=\"200\"} 1"), "{text}");
+        assert!(text.contains("mfa_http_request_duration_seconds_count 1"), "{text}");
+    }
+}

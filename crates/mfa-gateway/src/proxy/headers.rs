@@ -1,0 +1,291 @@
+//! Which headers cross the gateway, and in which direction.
+
+use std::net::IpAddr;
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, HOST, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
+
+use crate::http::cookies;
+
+/// Who is logged in, as the application is told.
+#[derive(Debug, Clone)]
+pub(crate) struct Identity {
+    /// The login name.
+    pub(crate) user: String,
+    /// The methods, as in the `amr` claim (RFC 8176).
+    pub(crate) amr: Vec<String>,
+    /// When the last factor was verified, in seconds since 1970.
+    pub(crate) auth_time: u64,
+}
+
+/// What the application is told of the request's origin.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin<'a> {
+    pub(crate) client: IpAddr,
+    pub(crate) scheme: &'a str,
+    pub(crate) host: &'a HeaderValue,
+}
+
+const X_MFA_USER: HeaderName = HeaderName::from_static("x-mfa-user");
+const X_MFA_AMR: HeaderName = HeaderName::from_static("x-mfa-amr");
+const X_MFA_AUTH_TIME: HeaderName = HeaderName::from_static("x-mfa-auth-time");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+
+/// Fields that belong to one connection (RFC 9110, section 7.6.1), beside those that `Connection` names.
+const HOP_BY_HOP: [HeaderName; 4] = [CONNECTION, TE, TRAILER, UPGRADE];
+const HOP_BY_HOP_OLD: [&str; 4] =
+    ["keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization"];
+
+/// Names that only the gateway may speak under, in any spelling that an application server might
+/// fold into one: case, and `_` or `.` for `-`.
+const RESERVED: [&str; 5] = ["x-mfa-", "x-forwarded-", "remote-", "x-original-", "x-rewrite-"];
+const RESERVED_WHOLE: [&str; 3] = ["forwarded", "x-real-ip", "x-remote-user"];
+
+fn is_reserved(name: &HeaderName) -> bool {
+    let folded: String =
+        name.as_str().chars().map(|c| if matches!(c, '_' | '.') { '-' } else { c }).collect();
+    RESERVED.iter().any(|prefix| folded.starts_with(prefix))
+        || RESERVED_WHOLE.contains(&folded.as_str())
+}
+
+/// Whether a request asks to change protocols, as WebSocket does.
+pub(crate) fn wants_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE) && named_by_connection(headers).any(|name| name == "upgrade")
+}
+
+fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = String> + '_ {
+    headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<String> = named_by_connection(headers).collect();
+    // What frames the message is hyper's own business on both sides and can be named by nobody.
+    for name in named.iter().filter(|name| !matches!(name.as_str(), "host" | "content-length")) {
+        headers.remove(name.as_str());
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP_OLD {
+        headers.remove(name);
+    }
+    headers.remove(TRANSFER_ENCODING);
+}
+
+/// Rewrites a client's headers into those for the application.
+///
+/// Own headers are set after everything of the client's is gone, so that no `Connection` header can
+/// take them away again.
+pub(crate) fn towards_application(
+    headers: &mut HeaderMap,
+    origin: &Origin<'_>,
+    identity: Option<&Identity>,
+) {
+    if headers.contains_key(TRANSFER_ENCODING) {
+        // RFC 9112, section 6.3: the coding decides, a length beside it must not travel on.
+        headers.remove(http::header::CONTENT_LENGTH);
+    }
+    let upgrade = wants_upgrade(headers).then(|| headers.get(UPGRADE).cloned()).flatten();
+    remove_hop_by_hop(headers);
+    let reserved: Vec<HeaderName> =
+        headers.keys().filter(|name| is_reserved(name)).cloned().collect();
+    for name in reserved {
+        headers.remove(name);
+    }
+    cookies::strip_own(headers);
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+    set_origin(headers, origin);
+    if let Some(identity) = identity {
+        set_identity(headers, identity);
+    }
+}
+
+fn set_origin(headers: &mut HeaderMap, origin: &Origin<'_>) {
+    headers.insert(HOST, origin.host.clone());
+    headers.insert(X_FORWARDED_HOST, origin.host.clone());
+    let mut set = |name: HeaderName, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    };
+    set(X_FORWARDED_FOR, origin.client.to_string());
+    set(X_FORWARDED_PROTO, origin.scheme.to_owned());
+    let client = match origin.client {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    };
+    let host = origin.host.to_str().unwrap_or_default();
+    set(FORWARDED, format!("for={client};host=\"{host}\";proto={}", origin.scheme));
+}
+
+fn set_identity(headers: &mut HeaderMap, identity: &Identity) {
+    let user = percent_encoding::utf8_percent_encode(&identity.user, NOT_IN_A_NAME).to_string();
+    for (name, value) in [
+        (X_MFA_USER, user),
+        (X_MFA_AMR, identity.amr.join(",")),
+        (X_MFA_AUTH_TIME, identity.auth_time.to_string()),
+    ] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// Bytes of a user name that travel percent-encoded: controls, space, `%` and all outside ASCII.
+const NOT_IN_A_NAME: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'%');
+
+/// Rewrites an application's headers into those for the client.
+pub(crate) fn towards_client(headers: &mut HeaderMap, is_upgrade: bool) {
+    let upgrade = if is_upgrade { headers.get(UPGRADE).cloned() } else { None };
+    remove_hop_by_hop(headers);
+    if let Some(protocol) = upgrade {
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, protocol);
+    }
+    // An application must not be able to set or clear the gateway's cookies.
+    let foreign: Vec<HeaderValue> = headers
+        .get_all(SET_COOKIE)
+        .iter()
+        .filter(|value| !cookies::is_own(&String::from_utf8_lossy(value.as_bytes())))
+        .cloned()
+        .collect();
+    headers.remove(SET_COOKIE);
+    for value in foreign {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rewrite(given: &[(&str, &str)], identity: Option<&Identity>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in given {
+            headers.append(
+                HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+                value.parse().expect("a value"),
+            );
+        }
+        let host = HeaderValue::from_static("app.example.jp");
+        let origin = Origin { client: IpAddr::from([192, 0, 2, 7]), scheme: "https", host: &host };
+        towards_application(&mut headers, &origin, identity);
+        headers
+    }
+
+    fn alice() -> Identity {
+        Identity {
+            user: "alice".into(),
+            amr: vec!["pwd".into(), "otp".into(), "sms".into()],
+            auth_time: 1_700_000_000,
+        }
+    }
+
+    #[test]
+    fn nobody_else_names_the_user() {
+        let spoofed = [
+            ("x-mfa-user", "mallory"),
+            ("X-MFA-User", "mallory"),
+            ("x_mfa_user", "mallory"),
+            ("x.mfa.user", "mallory"),
+            ("remote-user", "mallory"),
+            ("remote_user", "mallory"),
+            ("x-forwarded-for", "203.0.113.1"),
+            ("x_forwarded_host", "evil.example"),
+            ("forwarded", "for=203.0.113.1"),
+            ("x-real-ip", "203.0.113.1"),
+            ("x-original-url", "/admin/"),
+            ("x-rewrite-url", "/admin/"),
+        ];
+        let headers = rewrite(&spoofed, Some(&alice()));
+        let all: Vec<_> =
+            headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().expect("ASCII"))).collect();
+        assert!(
+            !all.iter().any(|line| line.contains("mallory")
+                || line.contains("203.0.113.1")
+                || line.contains("evil")),
+            "{all:?}"
+        );
+        assert_eq!(headers.get("x-mfa-user").map(HeaderValue::as_bytes), Some(&b"alice"[..]));
+        assert_eq!(headers.get("x-mfa-amr").map(HeaderValue::as_bytes), Some(&b"pwd,otp,sms"[..]));
+        assert_eq!(
+            headers.get("x-forwarded-for").map(HeaderValue::as_bytes),
+            Some(&b"192.0.2.7"[..])
+        );
+        assert_eq!(headers.get("x-original-url"), None);
+        let anonymous = rewrite(&spoofed, None);
+        assert!(anonymous.keys().all(|name| !name.as_str().contains("mfa")), "{anonymous:?}");
+    }
+
+    #[test]
+    fn connection_cannot_take_our_headers_away() {
+        let headers = rewrite(
+            &[
+                ("connection", "x-mfa-user, x-forwarded-for, keep-alive, cookie2"),
+                ("keep-alive", "5"),
+                ("cookie2", "a"),
+            ],
+            Some(&alice()),
+        );
+        assert!(headers.contains_key("x-mfa-user") && headers.contains_key("x-forwarded-for"));
+        assert!(
+            !headers.contains_key("keep-alive")
+                && !headers.contains_key("cookie2")
+                && !headers.contains_key("connection")
+        );
+    }
+
+    #[test]
+    fn a_length_beside_a_coding_does_not_travel_on() {
+        let headers = rewrite(&[("transfer-encoding", "chunked"), ("content-length", "5")], None);
+        assert!(
+            !headers.contains_key("content-length") && !headers.contains_key("transfer-encoding")
+        );
+    }
+
+    #[test]
+    fn an_upgrade_crosses_and_nothing_else_of_the_connection() {
+        let headers = rewrite(
+            &[("connection", "Upgrade, foo"), ("upgrade", "websocket"), ("foo", "1")],
+            None,
+        );
+        assert_eq!(headers.get("upgrade").map(HeaderValue::as_bytes), Some(&b"websocket"[..]));
+        assert!(!headers.contains_key("foo"));
+        assert!(!rewrite(&[("upgrade", "h2c")], None).contains_key("upgrade"));
+    }
+
+    #[test]
+    fn an_application_cannot_touch_our_cookies() {
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, HeaderValue::from_static("a=1"));
+        headers.append(SET_COOKIE, HeaderValue::from_static(" __HOST-mfa_session=x"));
+        towards_client(&mut headers, false);
+        assert_eq!(headers.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=1"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_spelling_of_an_identity_header_survives(separators in "[-_.]{2}", upper in any::<bool>()) {
+            let mut marks = separators.chars();
+            let (first, second) = (marks.next().expect("two"), marks.next().expect("two"));
+            let name = format!("x{first}mfa{second}user");
+            let name = if upper { name.to_uppercase() } else { name };
+            prop_assert!(!rewrite(&[(&name, "mallory")], None).iter().any(|(_, v)| v == "mallory"));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The reverse proxy: streams both ways, rebuilds every message, follows nothing.
+
+pub(crate) mod headers;
+
+use std::time::Duration;
+
+use http::{
+    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header::CONTENT_LENGTH,
+    uri::PathAndQuery,
+};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use url::Url;
+
+use self::headers::{Identity, Origin};
+use crate::{
+    http::{Body, body::empty},
+    path::NormalPath,
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Why an application did not answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProxyError {
+    /// The request cannot be put into a message of ours.
+    #[error("the request cannot be forwarded")]
+    BadRequest,
+    /// The body is above the limit.
+    #[error("the body is too large")]
+    TooLarge,
+    /// No answer in time.
+    #[error("the application did not answer in time")]
+    Timeout,
+    /// No connection, or one that broke.
+    #[error("the application cannot be reached")]
+    Unreachable(#[source] hyper_util::client::legacy::Error),
+}
+
+/// One application behind the gateway.
+#[derive(Debug, Clone)]
+pub(crate) struct Proxy {
+    client: Client<HttpsConnector<HttpConnector>, Body>,
+    scheme: http::uri::Scheme,
+    authority: http::uri::Authority,
+    max_body_bytes: u64,
+    timeout: Duration,
+}
+
+impl Proxy {
+    /// A proxy to the origin of `url`.
+    pub(crate) fn new(url: &Url, max_body_bytes: u64, timeout: Duration) -> anyhow::Result<Self> {
+        let uri: Uri = url.as_str().parse()?;
+        let parts = uri.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            anyhow::bail!("the application's URL has no host");
+        };
+        let mut connector = HttpConnector::new();
+        connector.enforce_http(false);
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let connector = HttpsConnectorBuilder::new()
+            .with_native_roots()?
+            .https_or_http()
+            .enable_http1()
+            .wrap_connector(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_timer(TokioTimer::new())
+            // A request may have been acted upon: the browser decides whether to send it again.
+            .retry_canceled_requests(false)
+            .build(connector);
+        Ok(Self { client, scheme, authority, max_body_bytes, timeout })
+    }
+
+    /// Sends `request` on to `path` with the original query, and streams the answer back.
+    pub(crate) async fn forward(
+        &self,
+        request: Request<Incoming>,
+        path: &NormalPath,
+        origin: &Origin<'_>,
+        identity: Option<&Identity>,
+    ) -> Result<Response<Body>, ProxyError> {
+        let (mut parts, body) = request.into_parts();
+        if declared_length(&parts.headers).is_some_and(|length| length > self.max_body_bytes) {
+            return Err(ProxyError::TooLarge);
+        }
+        let target = match parts.uri.query() {
+            Some(query) => format!("{}?{query}", path.as_str()),
+            None => path.as_str().to_owned(),
+        };
+        let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+        let is_upgrade = headers::wants_upgrade(&parts.headers);
+        headers::towards_application(&mut parts.headers, origin, identity);
+        let mut uri = http::uri::Parts::default();
+        uri.scheme = Some(self.scheme.clone());
+        uri.authority = Some(self.authority.clone());
+        uri.path_and_query =
+            Some(PathAndQuery::try_from(target).map_err(|_| ProxyError::BadRequest)?);
+        parts.uri = Uri::from_parts(uri).map_err(|_| ProxyError::BadRequest)?;
+        parts.version = Version::HTTP_11;
+        let limit = usize::try_from(self.max_body_bytes).unwrap_or(usize::MAX);
+        let body = Limited::new(body, limit).boxed_unsync();
+        let sent = self.client.request(Request::from_parts(parts, body));
+        let mut answer = tokio::time::timeout(self.timeout, sent)
+            .await
+            .map_err(|_| ProxyError::Timeout)?
+            .map_err(ProxyError::Unreachable)?;
+        let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if switches {
+            let (Some(client), true) = (client_upgrade, is_upgrade) else {
+                return Err(ProxyError::BadRequest);
+            };
+            tunnel(client, hyper::upgrade::on(&mut answer));
+        }
+        headers::towards_client(answer.headers_mut(), switches);
+        let (parts, body) = answer.into_parts();
+        let body = if switches { empty() } else { body.map_err(Into::into).boxed_unsync() };
+        Ok(Response::from_parts(parts, body))
+    }
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH).map(HeaderValue::to_str)?.ok()?.parse().ok()
+}
+
+/// Passes bytes both ways until either side closes. Ends with its connections.
+fn tunnel(client: hyper::upgrade::OnUpgrade, application: hyper::upgrade::OnUpgrade) {
+    tokio::spawn(async move {
+        let (Ok(client), Ok(application)) = tokio::join!(client, application) else { return };
+        let (mut client, mut application) = (TokioIo::new(client), TokioIo::new(application));
+        if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut application).await {
+            tracing::debug!(event = "tunnel.ended", error = %error);
+        }
+    });
+}

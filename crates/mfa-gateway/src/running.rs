@@ -1,0 +1,153 @@
+//! The gateway's life: from a configuration to listeners, and down again without losing a request.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    assemble::{Assembled, assemble},
+    config::Config,
+    http::server,
+    ops::{self, Readiness},
+    time::SharedClock,
+};
+
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// A gateway that listens.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) ops_address: SocketAddr,
+    pub(crate) assembled: Assembled,
+    readiness: Readiness,
+    stop: CancellationToken,
+    stop_ops: CancellationToken,
+    tasks: TaskTracker,
+    ops_tasks: TaskTracker,
+}
+
+/// Opens both listeners, before anything that depends on their ports is made.
+pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; is it in use?"))
+}
+
+/// Starts the gateway of `config` on these listeners.
+pub(crate) async fn start(
+    config: &Config,
+    listener: TcpListener,
+    ops_listener: TcpListener,
+    clock: SharedClock,
+) -> anyhow::Result<Running> {
+    let (address, ops_address) = (listener.local_addr()?, ops_listener.local_addr()?);
+    let assembled = assemble(config, Arc::clone(&clock)).await?;
+    let (stop, stop_ops) = (CancellationToken::new(), CancellationToken::new());
+    let (tasks, ops_tasks) = (TaskTracker::new(), TaskTracker::new());
+    let readiness = Readiness::default();
+    let app = Arc::clone(&assembled.app);
+    tasks.spawn(server::serve(listener, stop.clone(), move |request, peer| {
+        Arc::clone(&app).answer(request, peer)
+    }));
+    let (metrics, ready, ops_clock) =
+        (assembled.app.metrics.clone(), readiness.clone(), Arc::clone(&clock));
+    ops_tasks.spawn(server::serve(ops_listener, stop_ops.clone(), move |request, peer| {
+        let seconds = seconds(&ops_clock);
+        let response = ops::answer(&request, peer, &metrics, &ready, seconds);
+        async move { response }
+    }));
+    probe_once(&assembled, &readiness, &clock).await;
+    ops_tasks.spawn(probe(
+        assembled.clone(),
+        readiness.clone(),
+        Arc::clone(&clock),
+        stop_ops.clone(),
+    ));
+    ops_tasks.spawn(sweep(assembled.clone(), clock, stop_ops.clone()));
+    Ok(Running { address, ops_address, assembled, readiness, stop, stop_ops, tasks, ops_tasks })
+}
+
+fn seconds(clock: &SharedClock) -> u64 {
+    clock.now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
+}
+
+async fn probe_once(assembled: &Assembled, readiness: &Readiness, clock: &SharedClock) {
+    match assembled.probe(clock.now()).await {
+        Ok(()) => readiness.stores_answered(seconds(clock)),
+        Err(error) => tracing::warn!(event = "store.unavailable", error = %error),
+    }
+}
+
+async fn probe(
+    assembled: Assembled,
+    readiness: Readiness,
+    clock: SharedClock,
+    stop: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(PROBE_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => probe_once(&assembled, &readiness, &clock).await,
+        }
+    }
+}
+
+async fn sweep(assembled: Assembled, clock: SharedClock, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {
+                if let Err(error) = assembled.app.auth.sweep(clock.now()).await {
+                    tracing::warn!(event = "sweep.failed", error = %error);
+                }
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Turns unready, waits `drain_delay` for load balancers to notice, and finishes what is under way.
+    pub(crate) async fn shut_down(self, drain_delay: Duration) {
+        self.readiness.drain();
+        if !drain_delay.is_zero() {
+            tokio::time::sleep(drain_delay).await;
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.assembled.app.controller.drain().await;
+        self.stop_ops.cancel();
+        self.ops_tasks.close();
+        self.ops_tasks.wait().await;
+        tracing::info!(event = "gateway.stopped");
+    }
+}
+
+/// Waits until the process is asked to stop; a second signal then ends it at once.
+pub(crate) async fn stop_signal() -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        std::process::exit(130);
+    });
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Building answers: headers that every page of ours carries, messages, redirects.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use crate::{
+    app::{App, Context},
+    http::{
+        Body,
+        body::{empty, full},
+        cookies,
+    },
+    pages::{Frame, Language, MessageKind, MessagePage, content_security_policy, render_message},
+};
+
+/// The frame of a page that a `GET` shows again under the request's own address.
+pub(crate) fn frame<'a>(app: &'a App, context: &'a Context) -> Frame<'a> {
+    Frame::new(&app.site, context.language, context.now).at(&context.here)
+}
+
+/// A page of ours.
+pub(crate) fn page(
+    app: &App,
+    context: &Context,
+    status: StatusCode,
+    html: String,
+) -> Response<Body> {
+    let mut response = html_response(app, context.language, status, html);
+    if context.has_chosen_language {
+        add_cookie(response.headers_mut(), cookies::LANGUAGE.set(context.language.tag()));
+    }
+    response
+}
+
+fn html_response(
+    app: &App,
+    language: Language,
+    status: StatusCode,
+    html: String,
+) -> Response<Body> {
+    let mut response = Response::new(full(html));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    let fixed = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // `no-referrer` would make browsers post with `Origin: null`.
+        (header::REFERRER_POLICY, "same-origin"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        (HeaderName::from_static("permissions-policy"), "otp-credentials=(self)"),
+        (header::CONTENT_LANGUAGE, language.tag()),
+        (header::VARY, "Accept-Language, Cookie"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(policy) = HeaderValue::try_from(content_security_policy([])) {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    if app.scheme == "https" {
+        headers.insert(
+            header::STRICT_TRANSPORT_SECURITY,
+            HeaderValue::from_static("max-age=31536000"),
+        );
+    }
+    response
+}
+
+/// A message page in the place of one of ours.
+pub(crate) fn message(app: &App, context: &Context, kind: MessageKind) -> Response<Body> {
+    message_page(app, context, &MessagePage::new(frame(app, context), kind))
+}
+
+/// A message page in the place of one of the application's: without a language switch, whose
+/// parameter would reach the application.
+pub(crate) fn message_in_app(app: &App, context: &Context, kind: MessageKind) -> Response<Body> {
+    let frame = Frame::new(&app.site, context.language, context.now);
+    message_page(app, context, &MessagePage::new(frame, kind))
+}
+
+/// A message page with the status of its kind.
+pub(crate) fn message_page(
+    app: &App,
+    context: &Context,
+    shown: &MessagePage<'_>,
+) -> Response<Body> {
+    let mut response = page(app, context, status_of(shown.kind), render_message(shown));
+    set_retry_after(response.headers_mut(), shown.retry_at, context.now);
+    if response.status() == StatusCode::UNAUTHORIZED {
+        set_challenge(response.headers_mut());
+    }
+    response
+}
+
+/// A message page for a request whose head was refused.
+pub(crate) fn bare_message(
+    app: &App,
+    kind: MessageKind,
+    language: Language,
+    now: SystemTime,
+) -> Response<Body> {
+    let html = render_message(&MessagePage::new(Frame::new(&app.site, language, now), kind));
+    html_response(app, language, status_of(kind), html)
+}
+
+fn status_of(kind: MessageKind) -> StatusCode {
+    StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// The answer to a fault of ours. The log gets the cause, the user a general page.
+pub(crate) fn failed(
+    app: &App,
+    context: &Context,
+    doing: &'static str,
+    error: &dyn std::error::Error,
+) -> Response<Body> {
+    tracing::error!(event = "internal", doing, error = %error, source = ?error.source().map(ToString::to_string));
+    message(app, context, MessageKind::Busy)
+}
+
+/// `303 See Other`: whatever was posted is done, the page is elsewhere.
+pub(crate) fn see_other(location: &str) -> Response<Body> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    match HeaderValue::try_from(location) {
+        Ok(location) => {
+            headers.insert(header::LOCATION, location);
+        }
+        Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+    }
+    response
+}
+
+/// JSON for programs.
+pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(full(value.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Adds a `Set-Cookie` line.
+pub(crate) fn add_cookie(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
+    if let Some(cookie) = cookie {
+        headers.append(header::SET_COOKIE, cookie);
+    }
+}
+
+/// `Retry-After` in whole seconds, rounded up (RFC 9110, section 10.2.3).
+pub(crate) fn set_retry_after(
+    headers: &mut HeaderMap,
+    retry_at: Option<SystemTime>,
+    now: SystemTime,
+) {
+    let Some(wait) = retry_at.and_then(|at| at.duration_since(now).ok()) else { return };
+    let seconds = wait.as_secs() + u64::from(wait > Duration::from_secs(wait.as_secs()));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+}
+
+/// RFC 9110, section 11.6.1 asks for a challenge with every 401; this one opens no dialogue.
+pub(crate) fn set_challenge(headers: &mut HeaderMap) {
+    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("FormBased"));
+}

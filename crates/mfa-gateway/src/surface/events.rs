@@ -1,0 +1,87 @@
+//! Live status of a prompt as server-sent events: what a reload would show, without the reload.
+
+use std::{sync::Arc, time::Duration};
+
+use auth_module::PendingToken;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame as BodyFrame;
+use mfa_controller::LoginStep;
+use mfa_plugin_api::ClientFacts;
+
+use super::answers;
+use crate::{
+    app::{App, Context},
+    http::{Body, BoxError, cookies},
+    pages::{Frame, Language, MessageKind, live_status},
+};
+
+const INTERVAL: Duration = Duration::from_secs(2);
+/// A page that is open longer than a login lives asks again by itself.
+const MAX_EVENTS: usize = 300;
+
+struct Watch {
+    app: Arc<App>,
+    token: PendingToken,
+    client: ClientFacts,
+    language: Language,
+    last: String,
+    events: usize,
+    _slot: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// `GET factor/events`
+pub(crate) async fn stream(app: &Arc<App>, context: &Context) -> Response<Body> {
+    let cookie = cookies::PENDING.value(&context.headers);
+    let Some(token) = cookie.and_then(PendingToken::parse) else {
+        return answers::message(app, context, MessageKind::SessionLost);
+    };
+    let Ok(slot) = Arc::clone(&app.event_streams).try_acquire_owned() else {
+        return answers::message(app, context, MessageKind::Busy);
+    };
+    let watch = Watch {
+        app: Arc::clone(app),
+        token,
+        client: context.client.clone(),
+        language: context.language,
+        last: String::new(),
+        events: 0,
+        _slot: slot,
+    };
+    let frames = stream::unfold(Some(watch), |watch| async { next(watch?).await })
+        .map(|text| Ok::<_, BoxError>(BodyFrame::data(Bytes::from(text))));
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// The next event, and the watch unless it is over.
+async fn next(mut watch: Watch) -> Option<(String, Option<Watch>)> {
+    if watch.events > 0 {
+        tokio::time::sleep(INTERVAL).await;
+    }
+    watch.events += 1;
+    let now = watch.app.clock.now();
+    let app = Arc::clone(&watch.app);
+    let step = app.controller.view(&watch.token, &watch.client, now).await;
+    let LoginStep::Prompt(step) = step else {
+        return Some(("event: end\ndata: {}\n\n".to_owned(), None));
+    };
+    if watch.events > MAX_EVENTS {
+        return None;
+    }
+    let data = live_status(&Frame::new(&app.site, watch.language, now), &step.prompt);
+    let event = if data == watch.last {
+        ": same\n\n".to_owned()
+    } else {
+        format!("event: status\ndata: {data}\n\n")
+    };
+    watch.last = data;
+    Some((event, Some(watch)))
+}

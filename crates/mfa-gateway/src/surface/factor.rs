@@ -1,0 +1,263 @@
+//! Steps 3 to 10 as the browser sees them: the page of whichever factor is due.
+
+use std::sync::Arc;
+
+use auth_module::{PendingToken, SessionToken};
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use mfa_controller::{Finished, LoginStep, PromptStep, RestartReason, StepClass};
+use mfa_plugin_api::{ActionId, Message, Submission};
+
+use super::{answers, own_form};
+use crate::{
+    app::{App, Context},
+    http::{Body, cookies},
+    pages::{
+        CsrfToken, Frame, MessageKind, MessagePage, PromptPage, field, path as page, render_prompt,
+    },
+    path::ReturnTo,
+};
+
+/// Which request a step answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum After {
+    /// A reload, or the redirect after a login.
+    View,
+    /// A right password: the page is a redirect away, so that a reload posts nothing.
+    Login,
+    /// An answer or an action.
+    Post,
+}
+
+/// The login under way in this browser: its token, and the cookie that forms are bound to.
+fn pending(context: &Context) -> Option<(PendingToken, &str)> {
+    let cookie = cookies::PENDING.value(&context.headers)?;
+    Some((PendingToken::parse(cookie)?, cookie))
+}
+
+/// `GET factor`
+pub(crate) async fn show(app: &Arc<App>, context: &Context) -> Response<Body> {
+    let Some((token, _)) = pending(context) else {
+        return without_login(app, context).await;
+    };
+    let step = app.controller.view(&token, &context.client, context.now).await;
+    respond(app, context, step, After::View).await
+}
+
+/// `POST factor`
+pub(crate) async fn submit(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+    context: &Context,
+) -> Response<Body> {
+    let Some((token, cookie)) = pending(context) else {
+        return without_login(app, context).await;
+    };
+    let form = match own_form(app, request, context, Some(cookie)).await {
+        Ok(form) => form,
+        Err(response) => return response,
+    };
+    let answers = form.fields().filter(|(name, _)| *name != field::CSRF);
+    let submission = answers.fold(Submission::new(), |all, (name, value)| all.with(name, value));
+    let step = app.controller.submit(&token, None, submission, &context.client, context.now).await;
+    app.metrics.verification(&step);
+    respond(app, context, step, After::Post).await
+}
+
+/// `POST factor/action`
+pub(crate) async fn action(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+    context: &Context,
+) -> Response<Body> {
+    let Some((token, cookie)) = pending(context) else {
+        return without_login(app, context).await;
+    };
+    let form = match own_form(app, request, context, Some(cookie)).await {
+        Ok(form) => form,
+        Err(response) => return response,
+    };
+    let action = ActionId::new(form.field(field::ACTION));
+    let step = app.controller.action(&token, None, action, &context.client, context.now).await;
+    respond(app, context, step, After::Post).await
+}
+
+/// `POST factor/cancel`
+pub(crate) async fn cancel(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+    context: &Context,
+) -> Response<Body> {
+    let Some((token, cookie)) = pending(context) else {
+        return without_login(app, context).await;
+    };
+    if let Err(response) = own_form(app, request, context, Some(cookie)).await {
+        return response;
+    }
+    let step = app.controller.cancel(&token).await;
+    respond(app, context, step, After::Post).await
+}
+
+/// No login is under way in this browser: it is over, or its cookie is lost.
+async fn without_login(app: &App, context: &Context) -> Response<Body> {
+    match app.session(context).await {
+        // The other tab was faster, or the user stepped back: the login is done.
+        Ok(Some(_)) => answers::see_other("/"),
+        Ok(None) => answers::message(app, context, MessageKind::SessionLost),
+        Err(error) => answers::failed(app, context, "session.load", &error),
+    }
+}
+
+/// Turns where a login stands into an answer.
+pub(crate) async fn respond(
+    app: &Arc<App>,
+    context: &Context,
+    step: LoginStep,
+    after: After,
+) -> Response<Body> {
+    let class = step.class();
+    let retry_at = step.retry_at();
+    let mut response = match step {
+        LoginStep::Prompt(step) => prompt(app, context, &step, status(class), after),
+        LoginStep::Finished(finished) => finish(app, context, finished).await,
+        LoginStep::Restart(RestartReason::Cancelled) => restart(app, "cancelled"),
+        LoginStep::Restart(RestartReason::Ended) => ended(app, context).await,
+        LoginStep::Restart(RestartReason::PasswordNeeded) => restart(app, "expired"),
+        LoginStep::Unavailable(step) => notice(
+            app,
+            context,
+            MessageKind::Unavailable,
+            &step.message,
+            step.pending.new_token,
+            step.retry_at,
+        ),
+        LoginStep::Denied(step) => {
+            let kind =
+                if step.until.is_some() { MessageKind::Locked } else { MessageKind::Blocked };
+            notice(app, context, kind, &step.message, step.pending.new_token, step.until)
+        }
+        LoginStep::Failed(_) => answers::message(app, context, MessageKind::Busy),
+        // Only a password can be rejected, and the login page answers that itself.
+        _ => answers::message(app, context, MessageKind::Internal),
+    };
+    answers::set_retry_after(response.headers_mut(), retry_at, context.now);
+    response
+}
+
+/// The status of a prompt's page.
+fn status(class: StepClass) -> StatusCode {
+    match class {
+        StepClass::Asked | StepClass::Finished | StepClass::Restart => StatusCode::OK,
+        StepClass::Refused => StatusCode::UNPROCESSABLE_ENTITY,
+        StepClass::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        StepClass::Denied => StatusCode::FORBIDDEN,
+        StepClass::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        StepClass::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// The frame of a factor's page: it can always be shown again at its own address.
+fn factor_frame<'a>(app: &'a App, context: &Context, here: &'a str) -> Frame<'a> {
+    Frame::new(&app.site, context.language, context.now).at(here)
+}
+
+fn prompt(
+    app: &App,
+    context: &Context,
+    step: &PromptStep,
+    status: StatusCode,
+    after: After,
+) -> Response<Body> {
+    let here = app.site.url(page::FACTOR);
+    let mut response = if after == After::Login {
+        answers::see_other(&here)
+    } else {
+        let token = form_token(app, context, step.pending.new_token.as_ref());
+        let address = context.client.address.to_string();
+        let mut shown = PromptPage::new(
+            factor_frame(app, context, &here),
+            CsrfToken::new(&token),
+            &step.prompt,
+        )
+        .with_client_address(&address);
+        if step.has_live_status {
+            shown = shown.with_live_status();
+        }
+        answers::page(app, context, status, render_prompt(&shown))
+    };
+    keep_login(&mut response, step.pending.new_token.as_ref());
+    response
+}
+
+fn notice(
+    app: &App,
+    context: &Context,
+    kind: MessageKind,
+    words: &Message,
+    new_token: Option<PendingToken>,
+    retry_at: Option<std::time::SystemTime>,
+) -> Response<Body> {
+    let here = app.site.url(page::FACTOR);
+    let token = form_token(app, context, new_token.as_ref());
+    let mut shown = MessagePage::new(factor_frame(app, context, &here), kind)
+        .with_body(words)
+        .with_retry_at(retry_at);
+    if kind == MessageKind::Unavailable {
+        shown = shown.with_retry(CsrfToken::new(&token));
+    }
+    let mut response = answers::message_page(app, context, &shown);
+    keep_login(&mut response, new_token.as_ref());
+    response
+}
+
+/// The hidden value of the forms on a page for this login.
+fn form_token(app: &App, context: &Context, new_token: Option<&PendingToken>) -> String {
+    match new_token {
+        Some(token) => app.form_tokens.issue(&token.expose_secret()),
+        None => app.form_tokens.issue(cookies::PENDING.value(&context.headers).unwrap_or_default()),
+    }
+}
+
+fn keep_login(response: &mut Response<Body>, new_token: Option<&PendingToken>) {
+    if let Some(token) = new_token {
+        answers::add_cookie(response.headers_mut(), cookies::PENDING.set(&token.expose_secret()));
+    }
+}
+
+/// Step 11 begins: the session's cookie, and back to where the user wanted to go.
+async fn finish(app: &App, context: &Context, finished: Finished) -> Response<Body> {
+    end_older_session(app, context).await;
+    let place =
+        finished.return_to.as_deref().and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::root);
+    let mut response = answers::see_other(place.as_str());
+    let headers = response.headers_mut();
+    answers::add_cookie(headers, cookies::SESSION.set(&finished.session_token.expose_secret()));
+    answers::add_cookie(headers, cookies::PENDING.clear());
+    response
+}
+
+/// A new session replaces the browser's older one (OWASP ASVS 7.2.4).
+async fn end_older_session(app: &App, context: &Context) {
+    let Some(token) = cookies::SESSION.value(&context.headers).and_then(SessionToken::parse) else {
+        return;
+    };
+    if let Err(error) = app.auth.logout(&token, &context.client, context.now).await {
+        tracing::error!(event = "session.replace_failed", error = %error);
+    }
+}
+
+fn restart(app: &App, why: &str) -> Response<Body> {
+    let mut response = answers::see_other(&format!("{}?why={why}", app.site.url(page::LOGIN)));
+    answers::add_cookie(response.headers_mut(), cookies::PENDING.clear());
+    response
+}
+
+async fn ended(app: &App, context: &Context) -> Response<Body> {
+    let mut response = match app.session(context).await {
+        Ok(Some(_)) => answers::see_other("/"),
+        Ok(None) => answers::message(app, context, MessageKind::Expired),
+        Err(error) => return answers::failed(app, context, "session.load", &error),
+    };
+    answers::add_cookie(response.headers_mut(), cookies::PENDING.clear());
+    response
+}

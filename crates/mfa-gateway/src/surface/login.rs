@@ -1,0 +1,130 @@
+//! Steps 1 and 2: the login page.
+
+use std::sync::Arc;
+
+use auth_module::Decision;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use mfa_controller::{LoginRequest, LoginStep, RejectedReason};
+use secrecy::SecretString;
+
+use super::{answers, factor, own_form};
+use crate::{
+    app::{App, Context},
+    http::{Body, cookies},
+    pages::{CsrfToken, LoginNotice, LoginPage, LoginProblem, field, render_login},
+    path::ReturnTo,
+};
+
+/// `GET login`
+pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
+    let return_to = context.parameter(field::RETURN_TO).and_then(ReturnTo::parse);
+    let place = return_to.clone().unwrap_or_else(ReturnTo::root);
+    match app.session(context).await {
+        Ok(Some(session)) => {
+            let path = place.as_str().split('?').next().unwrap_or("/");
+            let decision = app.auth.decide(path, Some(&session), context.now);
+            if matches!(decision, Decision::Allowed) {
+                return answers::see_other(place.as_str());
+            }
+        }
+        Ok(None) => {}
+        Err(error) => return answers::failed(app, context, "session.load", &error),
+    }
+    let notice = match context.parameter("why") {
+        Some("cancelled") => Some(LoginNotice::Cancelled),
+        Some("expired") => Some(LoginNotice::Expired),
+        Some("signed-out") => Some(LoginNotice::SignedOut),
+        _ => return_to.as_ref().map(|_| LoginNotice::LoginNeeded),
+    };
+    render(app, context, StatusCode::OK, "", return_to.as_ref(), Outcome::Fresh(notice))
+}
+
+enum Outcome {
+    Fresh(Option<LoginNotice>),
+    Refused(LoginProblem),
+}
+
+/// The page for the browser's own cookie, or for a new one that comes with it.
+fn render(
+    app: &App,
+    context: &Context,
+    status: StatusCode,
+    username: &str,
+    return_to: Option<&ReturnTo>,
+    outcome: Outcome,
+) -> Response<Body> {
+    let known = cookies::BROWSER.value(&context.headers).map(str::to_owned);
+    let (browser, is_new) = match known {
+        Some(browser) => (browser, false),
+        None => match app.fresh_secret() {
+            Ok(fresh) => (fresh, true),
+            Err(error) => return answers::failed(app, context, "login.cookie", &error),
+        },
+    };
+    let token = app.form_tokens.issue(&browser);
+    let mut shown = LoginPage::new(answers::frame(app, context), CsrfToken::new(&token))
+        .with_username(username);
+    shown.return_to = return_to.map(ReturnTo::as_str);
+    match outcome {
+        Outcome::Fresh(notice) => shown.notice = notice,
+        Outcome::Refused(problem) => shown.problem = Some(problem),
+    }
+    let mut response = answers::page(app, context, status, render_login(&shown));
+    if is_new {
+        answers::add_cookie(response.headers_mut(), cookies::BROWSER.set(&browser));
+    }
+    if let Some(LoginProblem::Throttled { until }) = shown.problem {
+        answers::set_retry_after(response.headers_mut(), Some(until), context.now);
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        answers::set_challenge(response.headers_mut());
+    }
+    response
+}
+
+/// `POST login`
+pub(crate) async fn submit(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+    context: &Context,
+) -> Response<Body> {
+    let browser = cookies::BROWSER.value(&context.headers);
+    let form = match own_form(app, request, context, browser).await {
+        Ok(form) => form,
+        Err(response) => return response,
+    };
+    let return_to = ReturnTo::parse(form.field(field::RETURN_TO));
+    let username = form.field(field::USERNAME);
+    let password = form.field(field::PASSWORD);
+    let missing = match (username.trim().is_empty(), password.is_empty()) {
+        (true, true) => Some(LoginProblem::BothMissing),
+        (true, false) => Some(LoginProblem::UsernameMissing),
+        (false, true) => Some(LoginProblem::PasswordMissing),
+        (false, false) => None,
+    };
+    let refuse = |status, problem| {
+        render(app, context, status, username, return_to.as_ref(), Outcome::Refused(problem))
+    };
+    if let Some(problem) = missing {
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, problem);
+    }
+    let password = SecretString::from(password.to_owned());
+    let place = return_to.as_ref().map(|place| place.as_str().to_owned());
+    let login =
+        LoginRequest { username, password: &password, client: &context.client, return_to: place };
+    let step = app.controller.login(login, context.now).await;
+    app.metrics.login(&step);
+    match step {
+        LoginStep::Rejected(RejectedReason::Credentials) => {
+            refuse(StatusCode::UNAUTHORIZED, LoginProblem::Rejected)
+        }
+        LoginStep::Rejected(RejectedReason::Busy) => {
+            refuse(StatusCode::SERVICE_UNAVAILABLE, LoginProblem::Busy)
+        }
+        LoginStep::Rejected(RejectedReason::Throttled { until }) => {
+            refuse(StatusCode::TOO_MANY_REQUESTS, LoginProblem::Throttled { until })
+        }
+        step => factor::respond(app, context, step, factor::After::Login).await,
+    }
+}

@@ -1,0 +1,130 @@
+//! Everything under the gateway's own prefix: one table of what answers to what.
+
+mod account;
+pub(crate) mod answers;
+mod events;
+mod factor;
+mod login;
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+
+use crate::{
+    app::{App, Context},
+    http::{
+        Body,
+        body::{empty, full},
+        csrf::is_same_origin,
+        form::{Form, FormError},
+    },
+    pages::{self, MessageKind, path as page},
+};
+
+/// Answers a request for `own`, the path behind the prefix; also names the route, for metrics.
+pub(crate) async fn answer(
+    app: &Arc<App>,
+    own: &str,
+    request: Request<Incoming>,
+    context: &Context,
+) -> (&'static str, Response<Body>) {
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let is_post = *request.method() == Method::POST;
+    match own {
+        page::LOGIN if is_read => ("login", login::show(app, context).await),
+        page::LOGIN if is_post => ("login", login::submit(app, request, context).await),
+        page::FACTOR if is_read => ("factor", factor::show(app, context).await),
+        page::FACTOR if is_post => ("factor", factor::submit(app, request, context).await),
+        page::ACTION if is_post => ("factor-action", factor::action(app, request, context).await),
+        page::CANCEL if is_post => ("factor-cancel", factor::cancel(app, request, context).await),
+        // A reload or a step back lands here; the page itself is next door.
+        page::ACTION | page::CANCEL if is_read => {
+            ("factor", answers::see_other(&app.site.url(page::FACTOR)))
+        }
+        page::EVENTS if is_read => ("factor-events", events::stream(app, context).await),
+        page::ACCOUNT if is_read => ("account", account::show(app, context).await),
+        page::LOGOUT if is_read => ("logout", account::ask_logout(app, context).await),
+        page::LOGOUT if is_post => ("logout", account::logout(app, request, context).await),
+        _ => match own.strip_prefix(page::ASSETS).and_then(pages::asset) {
+            Some(asset) if is_read => ("asset", asset_response(context, &asset)),
+            Some(_) => ("asset", method_not_allowed(app, context, "GET, HEAD")),
+            None => other(app, own, context),
+        },
+    }
+}
+
+/// Unknown pages, and known ones asked for in a way they do not know.
+fn other(app: &App, own: &str, context: &Context) -> (&'static str, Response<Body>) {
+    let allowed = match own {
+        page::LOGIN | page::FACTOR | page::ACTION | page::CANCEL | page::LOGOUT => {
+            "GET, HEAD, POST"
+        }
+        page::EVENTS | page::ACCOUNT => "GET, HEAD",
+        _ => return ("unknown", answers::message(app, context, MessageKind::NotFound)),
+    };
+    ("unknown", method_not_allowed(app, context, allowed))
+}
+
+fn method_not_allowed(app: &App, context: &Context, allowed: &'static str) -> Response<Body> {
+    let mut response = answers::message(app, context, MessageKind::MethodNotAllowed);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn asset_response(context: &Context, asset: &pages::Asset) -> Response<Body> {
+    let is_known = context
+        .headers
+        .get(header::IF_NONE_MATCH)
+        .is_some_and(|tag| tag.as_bytes() == asset.etag.as_bytes());
+    let mut response = if is_known {
+        let mut response = Response::new(empty());
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response
+    } else {
+        Response::new(full(asset.bytes))
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// Reads a form that our own page posted for the holder of `cookie`.
+///
+/// # Errors
+///
+/// The answer to give instead, when the request comes from elsewhere or its form cannot be read.
+#[expect(clippy::result_large_err, reason = "the error is the answer itself, and is moved once")]
+async fn own_form(
+    app: &App,
+    request: Request<Incoming>,
+    context: &Context,
+    cookie: Option<&str>,
+) -> Result<Form, Response<Body>> {
+    if !is_same_origin(&context.headers, &app.origins) {
+        tracing::warn!(event = "form.foreign", client = %context.client.address);
+        return Err(answers::message(app, context, MessageKind::Csrf));
+    }
+    let form = Form::read(&context.headers, request.into_body()).await.map_err(|error| {
+        let kind = match error {
+            FormError::TooLarge => MessageKind::TooLarge,
+            FormError::Duplicate | FormError::Malformed | FormError::WrongType => {
+                MessageKind::BadRequest
+            }
+        };
+        tracing::warn!(event = "form.refused", error = %error, client = %context.client.address);
+        answers::message(app, context, kind)
+    })?;
+    let is_ours =
+        cookie.is_some_and(|cookie| app.form_tokens.holds(cookie, form.field(pages::field::CSRF)));
+    if is_ours {
+        return Ok(form);
+    }
+    tracing::warn!(event = "form.unbound", client = %context.client.address);
+    Err(answers::message(app, context, MessageKind::Csrf))
+}
