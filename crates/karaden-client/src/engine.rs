@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::{Instant, timeout};
 use url::Url;
@@ -12,6 +14,7 @@ use url::Url;
 use crate::error::{Effect, Error, ErrorKind};
 use crate::options::Options;
 use crate::time;
+use crate::trace::{self, Span};
 use crate::transport::{Request, Response, Transport, TransportError, TransportErrorKind};
 
 /// Whether a call may be repeated when it is unknown what it did.
@@ -51,7 +54,7 @@ impl Engine {
         };
         let agent = HeaderValue::from_str(&options.user_agent)
             .map_err(|_hidden| Error::config("the user agent cannot stand in a header"))?;
-        headers.insert(http::header::USER_AGENT, agent);
+        headers.insert(USER_AGENT, agent);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         // Nothing is decompressed here, so a small answer cannot become a large one.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -60,6 +63,16 @@ impl Engine {
 
     pub(crate) fn get(&self, url: Url) -> Request {
         self.request(Method::GET, url, Bytes::new())
+    }
+
+    pub(crate) fn post_empty(&self, url: Url) -> Request {
+        self.request(Method::POST, url, Bytes::new())
+    }
+
+    pub(crate) fn post_json(&self, url: Url, json: Vec<u8>) -> Request {
+        let mut request = self.request(Method::POST, url, Bytes::from(json));
+        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request
     }
 
     pub(crate) fn post_form(&self, url: Url, form: String) -> Request {
@@ -71,7 +84,25 @@ impl Engine {
 
     fn request(&self, method: Method, url: Url, body: Bytes) -> Request {
         let max_body_bytes = self.options.max_body_bytes;
-        Request { method, url, headers: self.headers.clone(), body, max_body_bytes }
+        let headers = self.headers.clone();
+        Request { method, url, headers, body, max_body_bytes, time_limit: None }
+    }
+
+    /// A request to a signed URL at the storage: without our credentials, with the time and bounds
+    /// of a transfer.
+    pub(crate) fn transfer(&self, method: Method, url: Url, body: Bytes) -> Request {
+        let mut headers = HeaderMap::new();
+        for name in [USER_AGENT, ACCEPT_ENCODING] {
+            if let Some(value) = self.headers.get(&name) {
+                headers.insert(name, value.clone());
+            }
+        }
+        let max_body_bytes = match method {
+            Method::GET => self.options.max_download_bytes,
+            _ => self.options.max_body_bytes,
+        };
+        let time_limit = Some(self.options.transfer_timeout);
+        Request { method, url, headers, body, max_body_bytes, time_limit }
     }
 
     /// Sends `request`, has `judge` read the answer, and tries again where the policy allows it.
@@ -81,8 +112,21 @@ impl Engine {
         request: Request,
         judge: impl Fn(&Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let span = trace::start(operation);
+        let result = trace::around(&span, self.attempts(operation, request, judge, &span)).await;
+        trace::finish(&span, result.as_ref().err());
+        result
+    }
+
+    async fn attempts<T>(
+        &self,
+        operation: Operation,
+        request: Request,
+        judge: impl Fn(&Response) -> Result<T, Error>,
+        span: &Span,
+    ) -> Result<T, Error> {
         let policy = self.options.retry;
-        let end = Instant::now() + policy.deadline();
+        let end = Instant::now() + request.time_limit.unwrap_or(policy.deadline());
         let mut retry = 0;
         loop {
             let error = match self.attempt(operation, request.clone(), end, &judge).await {
@@ -97,8 +141,9 @@ impl Engine {
             if Instant::now() + wait >= end {
                 return Err(error);
             }
-            tokio::time::sleep(wait).await;
             retry += 1;
+            trace::retry(span, retry, wait, &error);
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -109,12 +154,14 @@ impl Engine {
         end: Instant,
         judge: impl Fn(&Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let limit = self.options.total_timeout.min(end.saturating_duration_since(Instant::now()));
+        let limit = request.time_limit.unwrap_or(self.options.total_timeout);
+        let limit = limit.min(end.saturating_duration_since(Instant::now()));
         let result = match timeout(limit, self.transport.execute(request)).await {
             Ok(Ok(response)) => readable(&response).and_then(|()| judge(&response)),
             Ok(Err(error)) => Err(from_transport(error)),
             Err(_elapsed) => Err(Error::new(ErrorKind::Timeout, Effect::Unknown)),
         };
+        let result = result.map_err(|error| error.with_operation(operation));
         match operation.safety {
             Safety::Read => result.map_err(Error::without_effect),
             Safety::Write => result,
@@ -182,21 +229,32 @@ pub(crate) fn by_status(response: &Response) -> Error {
     Error::new(kind, effect).with_status(status).with_retry_after(retry_after(response))
 }
 
+/// Whether credentials and personal data may travel to `url`: by https, or by http where that is
+/// allowed or stays on this machine.
+pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => return false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && (allow_http || loopback))
+}
+
+/// Whether `text` can be one part of a path without changing where the path leads: 1 to 64
+/// letters, digits, `-` or `_`.
+pub(crate) fn is_path_part(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(plain)
+}
+
 /// Checks and parses a base URL: https, or http where that is allowed; no query, no fragment, no
 /// credentials; one slash at its end.
 pub(crate) fn base_url(text: &str, allow_http: bool) -> Result<Url, Error> {
     let mut url =
         Url::parse(text).map_err(|_hidden| Error::config("the base URL cannot be read"))?;
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => return Err(Error::config("the base URL has no host")),
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if allow_http || loopback => {}
-        _ => return Err(Error::config("the base URL must use https")),
+    if !is_safe(&url, allow_http) {
+        return Err(Error::config("the base URL must use https"));
     }
     let plain = url.query().is_none() && url.fragment().is_none();
     if !plain || !url.username().is_empty() || url.password().is_some() {

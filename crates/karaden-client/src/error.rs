@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
+use crate::engine::Operation;
 use crate::invalid::Invalid;
 use crate::redact;
 use crate::refusal::RefusalReason;
@@ -29,6 +30,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     effect: Effect,
+    operation: Option<Operation>,
     status: Option<u16>,
     code: Option<Box<str>>,
     retry_after: Option<Duration>,
@@ -117,6 +119,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             effect,
+            operation: None,
             status: None,
             code: None,
             retry_after: None,
@@ -149,6 +152,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_operation(mut self, operation: Operation) -> Self {
+        self.0.operation = Some(operation);
+        self
+    }
+
     /// Keeps the provider's code if it looks like one; anything else could quote the request.
     pub(crate) fn with_code(mut self, code: &str) -> Self {
         self.0.code = redact::word(code).map(Box::from);
@@ -171,7 +179,8 @@ impl Error {
     }
 
     pub(crate) fn with_server_text(mut self, text: Option<&str>) -> Self {
-        self.0.server_text = text.filter(|text| !text.is_empty()).map(SecretString::from);
+        let cut = |text: &str| text.chars().take(1000).collect::<String>();
+        self.0.server_text = text.filter(|text| !text.is_empty()).map(cut).map(SecretString::from);
         self
     }
 
@@ -184,6 +193,11 @@ impl Error {
     /// What kind of error this is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// The API and the operation of the call, such as `("sms", "send")`.
+    pub fn operation(&self) -> Option<(&'static str, &'static str)> {
+        self.0.operation.map(|operation| (operation.api, operation.name))
     }
 
     /// Whether this call surely sent no message: it never left, it was refused, or it only reads.
@@ -258,7 +272,7 @@ impl Error {
     ///
     /// It may quote the number and the text of the message: do not log it, do not show it.
     pub fn expose_server_text(&self) -> Option<&str> {
-        self.0.server_text.as_ref().map(|text| text.expose_secret())
+        self.0.server_text.as_ref().map(ExposeSecret::expose_secret)
     }
 }
 
@@ -292,6 +306,9 @@ impl fmt::Debug for Error {
         let inner = &self.0;
         let mut out = f.debug_struct("Error");
         out.field("kind", &inner.kind).field("outcome_unknown", &self.is_outcome_unknown());
+        if let Some(Operation { api, name, .. }) = inner.operation {
+            out.field("operation", &format_args!("{api}.{name}"));
+        }
         if let Some(status) = inner.status {
             out.field("status", &status);
         }

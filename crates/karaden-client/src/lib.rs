@@ -13,6 +13,8 @@ mod refusal;
 mod retry;
 mod text;
 mod time;
+mod trace;
+mod waiting;
 mod wire;
 
 pub mod push;
@@ -36,3 +38,4 @@ pub use self::random::{FixedRandomness, Randomness, SystemRandomness};
 pub use self::refusal::RefusalReason;
 pub use self::retry::RetryPolicy;
 pub use self::transport::Transport;
+pub use self::waiting::{PollPolicy, Waited};

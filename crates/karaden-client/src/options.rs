@@ -14,6 +14,7 @@ pub struct Options {
     pub(crate) total_timeout: Duration,
     pub(crate) max_body_bytes: usize,
     pub(crate) max_download_bytes: usize,
+    pub(crate) transfer_timeout: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) user_agent: String,
     pub(crate) proxy: Option<ProxySettings>,
@@ -31,6 +32,7 @@ impl Default for Options {
             total_timeout: Duration::from_secs(10),
             max_body_bytes: 64 * 1024,
             max_download_bytes: 64 * 1024 * 1024,
+            transfer_timeout: Duration::from_secs(60),
             retry: RetryPolicy::default(),
             user_agent: concat!("karaden-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: None,
@@ -71,6 +73,14 @@ impl Options {
     #[must_use]
     pub fn with_max_download_bytes(mut self, bytes: usize) -> Self {
         self.max_download_bytes = bytes;
+        self
+    }
+
+    /// The longest time to upload or download the file of a bulk send, all attempts together.
+    /// Default 60 s.
+    #[must_use]
+    pub fn with_transfer_timeout(mut self, timeout: Duration) -> Self {
+        self.transfer_timeout = timeout;
         self
     }
 

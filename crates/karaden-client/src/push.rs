@@ -7,10 +7,12 @@ mod answer;
 mod client;
 mod delivery;
 mod new_message;
+mod send_list;
 
 pub use self::client::{Accepted, Client, ClientBuilder};
 pub use self::delivery::{Carrier, Delivery, MessageId, MessageStatus, ResultStatus, Tracked};
 pub use self::new_message::{CarrierTexts, NewMessage, TrackingCode};
+pub use self::send_list::{ListChange, RowFailure, RowProblem};
 
 /// A send that got an answer.
 pub type SendOutcome = crate::SendOutcome<Accepted, NewMessage>;

@@ -1,12 +1,22 @@
 //! The Karaden SMS API (`https://prg.karaden.jp/api`): send, look up, list, cancel, bulk.
 
 mod answer;
+mod bulk;
+pub mod callback;
 mod client;
+mod file_name;
+mod list;
 mod message;
 mod new_message;
 
+pub use self::bulk::{
+    BulkFile, BulkId, BulkMessage, BulkResolution, BulkResult, BulkRow, BulkSendError,
+    BulkSendOutcome, BulkStatus, UnknownBulkSend, UploadedFile,
+};
 pub use self::client::{ApiVersion, Client, ClientBuilder};
-pub use self::message::{Carrier, Message, MessageId, MessageResult, SentResult, Status};
+pub use self::file_name::FileName;
+pub use self::list::{ListQuery, Messages, Page};
+pub use self::message::{Carrier, Message, MessageId, MessageResult, RowError, SentResult, Status};
 pub use self::new_message::{NewMessage, ServiceId, Tag};
 
 /// A send that got an answer.

@@ -8,6 +8,16 @@ pub(crate) struct TextRule {
     pub(crate) field: &'static str,
     pub(crate) max_units: usize,
     pub(crate) line_break_units: usize,
+    pub(crate) plane: Plane,
+}
+
+/// Which characters may stand in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plane {
+    /// Those of the Basic Multilingual Plane: every handset has them.
+    Basic,
+    /// All.
+    Any,
 }
 
 /// The length in UTF-16 units, with a line break counted as `line_break_units`.
@@ -36,7 +46,7 @@ pub(crate) fn check(text: &str, rule: TextRule) -> Result<(), Invalid> {
         if c.is_control() && c != '\n' {
             return refuse(Rule::NoControl, Found::ControlCharacter);
         }
-        if c.len_utf16() > 1 {
+        if c.len_utf16() > 1 && rule.plane == Plane::Basic {
             return refuse(Rule::BasicPlane, Found::SupplementaryCharacter);
         }
     }
@@ -140,7 +150,8 @@ mod tests {
 
     #[test]
     fn each_rule_has_its_refusal() {
-        let rule = TextRule { field: "body", max_units: 5, line_break_units: 2 };
+        let rule =
+            TextRule { field: "body", max_units: 5, line_break_units: 2, plane: Plane::Basic };
         let rows = [
             ("", Rule::NotEmpty, Found::Empty),
             (" \n", Rule::NotEmpty, Found::Empty),
@@ -156,6 +167,10 @@ mod tests {
         for good in ["12345", "12\n4", "あいうえお"] {
             assert_eq!(check(good, rule), Ok(()), "{good:?}");
         }
+        let any = TextRule { plane: Plane::Any, ..rule };
+        assert_eq!(check("a😀😀", any), Ok(()));
+        let too_long = Invalid::new("body", Rule::AtMost(5), Found::Units(6));
+        assert_eq!(check("😀😀😀", any), Err(too_long));
     }
 
     #[test]

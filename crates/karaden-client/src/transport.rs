@@ -6,6 +6,7 @@ mod scripted;
 
 use std::error::Error as StdError;
 use std::fmt::{self, Debug};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -50,6 +51,8 @@ pub struct Request {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) max_body_bytes: usize,
+    /// Set for transfers, which take longer than calls.
+    pub(crate) time_limit: Option<Duration>,
 }
 
 impl Request {

@@ -16,7 +16,7 @@ struct Status {
 }
 
 /// The code of a call that was carried out.
-const OK: i64 = 100;
+pub(super) const OK: i64 = 100;
 /// The send list was changed, but some of its rows were not.
 pub(super) const PARTLY: i64 = 900;
 

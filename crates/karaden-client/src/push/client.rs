@@ -20,6 +20,7 @@ use crate::options::Options;
 use crate::outcome::{self, ResolvePolicy};
 use crate::time;
 use crate::transport::{Response, Transport};
+use crate::waiting::{self, PollPolicy, Waited};
 use crate::wire;
 
 /// The most pages read for one tracking code.
@@ -27,7 +28,7 @@ const MAX_PAGES: usize = 100;
 /// How far around `now` a message is looked for.
 const LOOK_AROUND: Duration = Duration::from_secs(24 * 60 * 60);
 
-const fn operation(name: &'static str, safety: Safety) -> Operation {
+pub(super) const fn operation(name: &'static str, safety: Safety) -> Operation {
     Operation { api: "push", name, safety }
 }
 
@@ -110,6 +111,24 @@ impl Client {
             answer::success::<WireDelivery>(response).map(WireDelivery::into_delivery)
         };
         self.inner.engine.call(operation("inquire", Safety::Read), request, judge).await
+    }
+
+    /// Waits until nothing more will change about a message, or the policy gives up.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] and other lasting errors at once; [`ErrorKind::GaveUp`] if the time
+    /// is up and the message could not be read even once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Drop the future to stop waiting.
+    pub async fn wait_for_delivery(
+        &self,
+        id: &MessageId,
+        policy: &PollPolicy,
+    ) -> Result<Waited<Delivery>, Error> {
+        waiting::poll(policy, || self.inquire(id), Delivery::is_final).await
     }
 
     /// All messages with this tracking code that were sent between two instants, whole minutes in
@@ -195,14 +214,23 @@ impl Client {
         url
     }
 
+    pub(super) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    /// The access key and the security code.
+    pub(super) fn expose_credentials(&self) -> (&str, &str) {
+        (self.inner.token.expose_secret(), self.inner.security_code.expose_secret())
+    }
+
     fn credentials(&self, buffer: String) -> Serializer<'static, String> {
+        let (token, security_code) = self.expose_credentials();
         let mut form = Serializer::new(buffer);
-        form.append_pair("Token", self.inner.token.expose_secret())
-            .append_pair("SecurityCode", self.inner.security_code.expose_secret());
+        form.append_pair("Token", token).append_pair("SecurityCode", security_code);
         form
     }
 
-    fn url(&self, operation: &str) -> Url {
+    pub(super) fn url(&self, operation: &str) -> Url {
         let mut url = self.inner.base.clone();
         let path = format!("{}{operation}", url.path());
         url.set_path(&path);

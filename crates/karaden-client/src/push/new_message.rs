@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::invalid::{Found, Invalid, Rule};
 use crate::phone::PhoneNumber;
-use crate::text::{self, TextRule};
+use crate::text::{self, Plane, TextRule};
 use crate::time;
 
 /// The longest single text, and the longest part of a long one.
@@ -231,7 +231,8 @@ impl NewMessage {
     ) -> Result<Self, Invalid> {
         let texts = texts.map(text::with_plain_line_breaks);
         for (field, text) in texts.fields() {
-            let rule = TextRule { field, max_units, line_break_units: LINE_BREAK_UNITS };
+            let line_break_units = LINE_BREAK_UNITS;
+            let rule = TextRule { field, max_units, line_break_units, plane: Plane::Basic };
             text::check(text, rule)?;
         }
         Ok(Self::with_text(to, Text::Single(texts)))
@@ -253,6 +254,7 @@ impl NewMessage {
             field: "message",
             max_units: usize::MAX,
             line_break_units: LINE_BREAK_UNITS,
+            plane: Plane::Basic,
         };
         text::check(&text, rule)?;
         let parts = text::split(&text, PART_UNITS, LINE_BREAK_UNITS);

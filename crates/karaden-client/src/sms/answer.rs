@@ -1,10 +1,12 @@
 //! Judging the answers of the SMS API.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::message::RowError;
 use crate::engine;
 use crate::error::{Effect, Error, ErrorKind};
 use crate::redact;
@@ -22,15 +24,85 @@ struct Problem {
     #[serde(default, deserialize_with = "wire::text")]
     message: Option<String>,
     #[serde(default)]
-    errors: Option<FieldErrors>,
+    errors: FieldNames,
 }
 
-/// The map of field names to texts; a list or anything else counts as empty.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum FieldErrors {
-    Map(BTreeMap<String, IgnoredAny>),
-    Other(IgnoredAny),
+/// The keys of a map from field names to texts; anything else counts as empty.
+#[derive(Default)]
+struct FieldNames(BTreeSet<String>);
+
+impl<'de> Deserialize<'de> for FieldNames {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_any(FieldNamesVisitor)
+    }
+}
+
+struct FieldNamesVisitor;
+
+impl<'de> Visitor<'de> for FieldNamesVisitor {
+    type Value = FieldNames;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldNames, A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some((name, _texts)) = map.next_entry::<String, IgnoredAny>()? {
+            // Names only, and few: what does not look like one could quote the request.
+            if names.len() < 20 && redact::word(&name).is_some() {
+                names.insert(name);
+            }
+        }
+        Ok(FieldNames(names))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FieldNames, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(FieldNames::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<FieldNames, E> {
+        Ok(FieldNames::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<FieldNames, E> {
+        Ok(FieldNames::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<FieldNames, E> {
+        Ok(FieldNames::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<FieldNames, E> {
+        Ok(FieldNames::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<FieldNames, E> {
+        Ok(FieldNames::default())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<FieldNames, E> {
+        Ok(FieldNames::default())
+    }
+}
+
+/// The error object inside of a row of a bulk send; anything else counts as absent.
+pub(super) struct LooseProblem(Option<Problem>);
+
+impl<'de> Deserialize<'de> for LooseProblem {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(input)?;
+        Ok(Self(Problem::deserialize(value).ok()))
+    }
+}
+
+impl LooseProblem {
+    pub(super) fn row_error(&self) -> Option<RowError> {
+        let problem = self.0.as_ref()?;
+        let code = problem.code.as_deref().and_then(redact::word).map(str::to_owned);
+        Some(RowError { code, fields: field_names(problem) })
+    }
 }
 
 /// Reads a 200 answer into `T`.
@@ -106,12 +178,6 @@ fn refusal(
     })
 }
 
-/// The names of at most 20 fields, leaving out what does not look like a name.
 fn field_names(problem: &Problem) -> Vec<String> {
-    match &problem.errors {
-        Some(FieldErrors::Map(map)) => {
-            map.keys().filter_map(|key| redact::word(key)).take(20).map(str::to_owned).collect()
-        }
-        Some(FieldErrors::Other(_)) | None => Vec::new(),
-    }
+    problem.errors.0.iter().cloned().collect()
 }

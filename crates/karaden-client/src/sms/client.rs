@@ -5,25 +5,25 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
 use url::Url;
 
 use super::answer;
-use super::message::{Message, MessageId, WireMessage};
+use super::list::ListQuery;
+use super::message::{Message, MessageId, Status, WireMessage};
 use super::new_message::{NewMessage, ServiceId, Tag};
 use super::{Resolution, SendError, SendOutcome, UnknownSend};
 use crate::engine::{self, Engine, Operation, Safety};
-use crate::error::Error;
+use crate::error::{Effect, Error, ErrorKind};
 use crate::options::Options;
 use crate::outcome::{self, ResolvePolicy};
 use crate::transport::{Response, Transport};
-use crate::wire;
+use crate::waiting::{self, PollPolicy, Waited};
 
 const DEFAULT_BASE_URL: &str = "https://prg.karaden.jp/api";
 const VERSION_HEADER: HeaderName = HeaderName::from_static("karaden-version");
 const AGENT_HEADER: HeaderName = HeaderName::from_static("karaden-client-user-agent");
 
-const fn operation(name: &'static str, safety: Safety) -> Operation {
+pub(super) const fn operation(name: &'static str, safety: Safety) -> Operation {
     Operation { api: "sms", name, safety }
 }
 
@@ -38,6 +38,7 @@ pub struct Client {
 struct Inner {
     engine: Engine,
     service_id: ServiceId,
+    version: ApiVersion,
     messages: Url,
 }
 
@@ -85,7 +86,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown id or one of another
+    /// [`ErrorKind::NotFound`] for an unknown id or one of another
     /// project, otherwise as for every call.
     pub async fn get(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.get(self.path(&[id.as_str()]));
@@ -96,19 +97,73 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As for every call; also [`ErrorKind::Decode`](crate::ErrorKind::Decode) if the server does
+    /// As for every call; also [`ErrorKind::Decode`] if the server does
     /// not honour the filter, so that absence cannot be told.
     pub async fn find_by_tag(&self, tag: &Tag) -> Result<Option<Message>, Error> {
-        let mut url = self.inner.messages.clone();
-        url.query_pairs_mut().append_pair("tag", tag.as_str()).append_pair("per_page", "100");
-        let mut request = self.inner.engine.get(url);
-        request.max_body_bytes = request.max_body_bytes.saturating_mul(8);
-        let judge = |response: &Response| pick(response, tag);
-        self.inner.engine.call(operation("find_by_tag", Safety::Read), request, judge).await
+        let query = ListQuery::default().with_tag(tag.as_str());
+        let page = self.list(&query).await?;
+        let unreadable = page.unreadable;
+        let has_more = page.has_more;
+        let mine = |message: &Message| message.tags.iter().any(|t| t == tag.as_str());
+        let found = page.messages.into_iter().find(mine);
+        // A unique tag fills no page: more to come means that the filter was not applied.
+        if found.is_none() && (has_more || unreadable > 0) {
+            return Err(Error::new(ErrorKind::Decode, Effect::None)
+                .with_phrase("the list is not what was asked for, so absence cannot be told"));
+        }
+        Ok(found)
+    }
+
+    /// Cancels a reserved message, which Karaden allows until five minutes before `scheduled_at`.
+    ///
+    /// Cancelling twice does no harm: after an answer that was lost, the message is read, and if
+    /// it is cancelled the call succeeds.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] with [`NotCancellable`](crate::RefusalReason::NotCancellable) when
+    /// it is too late, [`ErrorKind::NotFound`] for an unknown id, otherwise as for every call.
+    pub async fn cancel(&self, id: &MessageId) -> Result<Message, Error> {
+        let request = self.inner.engine.post_empty(self.path(&[id.as_str(), "cancel"]));
+        let operation = operation("cancel", Safety::Write);
+        let error = match self.inner.engine.call(operation, request, one_message).await {
+            Err(error) if error.is_outcome_unknown() => error,
+            known => return known,
+        };
+        match self.get(id).await {
+            Ok(message) if message.status == Some(Status::Canceled) => Ok(message),
+            _ => Err(error),
+        }
+    }
+
+    /// Waits until nothing more will change about a message, or the policy gives up.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] and other lasting errors at once; [`ErrorKind::GaveUp`] if the time
+    /// is up and the message could not be read even once.
+    ///
+    /// # Cancel safety
+    ///
+    /// Drop the future to stop waiting.
+    pub async fn wait_for_delivery(
+        &self,
+        id: &MessageId,
+        policy: &PollPolicy,
+    ) -> Result<Waited<Message>, Error> {
+        waiting::poll(policy, || self.get(id), Message::is_final).await
+    }
+
+    pub(super) fn engine(&self) -> &Engine {
+        &self.inner.engine
+    }
+
+    pub(super) fn version(&self) -> ApiVersion {
+        self.inner.version
     }
 
     /// The URL of the messages with these segments added, which are known to be safe.
-    fn path(&self, segments: &[&str]) -> Url {
+    pub(super) fn path(&self, segments: &[&str]) -> Url {
         let mut url = self.inner.messages.clone();
         let path = segments.iter().fold(url.path().to_owned(), |path, part| path + "/" + part);
         url.set_path(&path);
@@ -141,28 +196,6 @@ impl UnknownSend {
 fn one_message(response: &Response) -> Result<Message, Error> {
     let message: WireMessage = answer::success(response)?;
     message.into_message().ok_or_else(|| answer::unreadable(response))
-}
-
-#[derive(Deserialize)]
-struct WireList {
-    #[serde(default, deserialize_with = "wire::flag")]
-    has_more: Option<bool>,
-    data: Vec<WireMessage>,
-}
-
-/// The message with this tag in a list that was filtered by it.
-fn pick(response: &Response, tag: &Tag) -> Result<Option<Message>, Error> {
-    let list: WireList = answer::success(response)?;
-    let found = list
-        .data
-        .into_iter()
-        .filter_map(WireMessage::into_message)
-        .find(|message| message.tags.iter().any(|t| t == tag.as_str()));
-    // A unique tag fills no page: more to come means that the filter was not applied.
-    if found.is_none() && list.has_more == Some(true) {
-        return Err(answer::unreadable(response));
-    }
-    Ok(found)
 }
 
 /// Builds a [`Client`].
@@ -208,12 +241,11 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unusable URL, tenant, token, proxy
+    /// [`ErrorKind::Config`] for an unusable URL, tenant, token, proxy
     /// or certificate.
     pub fn build(self) -> Result<Client, Error> {
         let mut messages = engine::base_url(&self.base_url, self.options.allow_http)?;
-        // The tenant becomes a part of the path under the same rules as an id.
-        if MessageId::new(&self.tenant_id).is_none() {
+        if !engine::is_path_part(&self.tenant_id) {
             return Err(Error::config("the tenant id cannot stand in a path"));
         }
         let path = format!("{}{}/messages", messages.path(), self.tenant_id);
@@ -224,7 +256,8 @@ impl ClientBuilder {
         headers.insert(VERSION_HEADER, HeaderValue::from_static(self.version.as_str()));
         headers.insert(AGENT_HEADER, HeaderValue::from_static(AGENT));
         let engine = Engine::new(self.transport, self.options, headers)?;
-        let inner = Inner { engine, service_id: self.service_id, messages };
+        let (service_id, version) = (self.service_id, self.version);
+        let inner = Inner { engine, service_id, version, messages };
         Ok(Client { inner: Arc::new(inner) })
     }
 }

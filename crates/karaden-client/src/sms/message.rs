@@ -5,7 +5,9 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
+use crate::engine;
 use crate::redact;
+use crate::sms::answer::LooseProblem;
 use crate::time;
 use crate::wire::{self, open_enum};
 
@@ -18,8 +20,7 @@ impl MessageId {
     ///
     /// `None` for anything else, which could lead a request to another address.
     pub fn new(id: &str) -> Option<Self> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        (!id.is_empty() && id.len() <= 64 && id.bytes().all(plain)).then(|| Self(id.to_owned()))
+        engine::is_path_part(id).then(|| Self(id.to_owned()))
     }
 
     /// The id as text.
@@ -128,6 +129,8 @@ pub struct Message {
     pub carrier: Option<Carrier>,
     /// How many messages this one is billed as.
     pub charged_count_per_sent: Option<i64>,
+    /// Why a row of a bulk send failed; from version 2024-03-01.
+    pub error: Option<RowError>,
     /// When it is to be sent, if it was reserved.
     pub scheduled_at: Option<SystemTime>,
     /// The last moment for sending it.
@@ -173,6 +176,16 @@ impl fmt::Debug for Message {
     }
 }
 
+/// Why a row of a bulk send failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RowError {
+    /// Karaden's code, if it looks like one.
+    pub code: Option<String>,
+    /// The names of the invalid fields.
+    pub fields: Vec<String>,
+}
+
 /// The same on the wire.
 #[derive(Deserialize)]
 pub(super) struct WireMessage {
@@ -204,6 +217,8 @@ pub(super) struct WireMessage {
     carrier: Option<String>,
     #[serde(default, deserialize_with = "wire::number")]
     charged_count_per_sent: Option<i64>,
+    #[serde(default)]
+    error: Option<LooseProblem>,
     #[serde(default, deserialize_with = "wire::text")]
     scheduled_at: Option<String>,
     #[serde(default, deserialize_with = "wire::text")]
@@ -221,6 +236,11 @@ pub(super) struct WireMessage {
 }
 
 impl WireMessage {
+    /// Why this row of a bulk send failed, whether or not it became a message.
+    pub(super) fn row_error(&self) -> Option<RowError> {
+        self.error.as_ref().and_then(LooseProblem::row_error)
+    }
+
     /// The message, if it says that it is one and has a usable id.
     pub(super) fn into_message(self) -> Option<Message> {
         if self.object.as_deref() != Some("message") {
@@ -229,6 +249,7 @@ impl WireMessage {
         let at = |text: &Option<String>| text.as_deref().and_then(time::parse_iso);
         Some(Message {
             id: MessageId::new(self.id.as_deref()?)?,
+            error: self.row_error(),
             scheduled_at: at(&self.scheduled_at),
             limited_at: at(&self.limited_at),
             sent_at: at(&self.sent_at),

@@ -7,7 +7,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::invalid::{Found, Invalid, Rule};
 use crate::phone::PhoneNumber;
-use crate::text::{self, TextRule};
+use crate::text::{self, Plane, TextRule};
 use crate::time;
 
 /// The longest text of the SMS API, in UTF-16 units.
@@ -114,8 +114,26 @@ impl NewMessage {
     /// On field `body`: [`Rule::NotEmpty`], [`Rule::AtMost`] 660 UTF-16 units,
     /// [`Rule::NoControl`], [`Rule::BasicPlane`].
     pub fn new(to: PhoneNumber, body: impl Into<String>, tag: Tag) -> Result<Self, Invalid> {
-        let body = text::with_plain_line_breaks(body.into());
-        let rule = TextRule { field: "body", max_units: MAX_UNITS, line_break_units: 1 };
+        Self::checked(to, body.into(), tag, Plane::Basic)
+    }
+
+    /// The same for a text that may have characters beyond the Basic Multilingual Plane, such as
+    /// emoji. Each counts as two; handsets may show others than you meant.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new), without [`Rule::BasicPlane`].
+    pub fn with_any_characters(
+        to: PhoneNumber,
+        body: impl Into<String>,
+        tag: Tag,
+    ) -> Result<Self, Invalid> {
+        Self::checked(to, body.into(), tag, Plane::Any)
+    }
+
+    fn checked(to: PhoneNumber, body: String, tag: Tag, plane: Plane) -> Result<Self, Invalid> {
+        let body = text::with_plain_line_breaks(body);
+        let rule = TextRule { field: "body", max_units: MAX_UNITS, line_break_units: 1, plane };
         text::check(&body, rule)?;
         Ok(Self {
             service_id: None,
@@ -219,6 +237,11 @@ impl NewMessage {
         &self.to
     }
 
+    /// The length of the text in UTF-16 units, of which there may be 660.
+    pub fn body_units(&self) -> usize {
+        text::units(&self.body, 1)
+    }
+
     /// The unique tag.
     pub fn tag(&self) -> &Tag {
         &self.tag
@@ -252,7 +275,7 @@ impl fmt::Debug for NewMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NewMessage")
             .field("to", &self.to)
-            .field("body_units", &text::units(&self.body, 1))
+            .field("body_units", &self.body_units())
             .field("tag", &self.tag)
             .finish_non_exhaustive()
     }

@@ -87,7 +87,7 @@ impl ReqwestTransport {
 #[async_trait]
 impl Transport for ReqwestTransport {
     async fn execute(&self, request: Request) -> Result<Response, TransportError> {
-        let Request { method, url, headers, body, max_body_bytes } = request;
+        let Request { method, url, headers, body, max_body_bytes, time_limit: _ } = request;
         let mut outgoing = reqwest::Request::new(method, url);
         *outgoing.headers_mut() = headers;
         if !body.is_empty() {

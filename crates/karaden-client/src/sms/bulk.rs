@@ -1,0 +1,436 @@
+//! Bulk sending: an upload address, the file, the start, the wait, the result file.
+//!
+//! ```text
+//!  create_bulk_file ─▶ BulkFile ── upload_bulk(csv) ─▶ UploadedFile ── start_bulk ─▶ BulkMessage
+//!                                                                                        │
+//!  BulkResult ◀── download_bulk ◀── Waited<BulkMessage> ◀── wait_for_bulk ◀──────────────┘
+//! ```
+//!
+//! Needs [`ApiVersion::V2024_03_01`](super::ApiVersion::V2024_03_01) and a contract with bulk
+//! sending. The layout of the CSV file is the vendor's and comes with the contract.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, Method};
+use serde::Deserialize;
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::answer;
+use super::client::{ApiVersion, Client, operation};
+use super::file_name::FileName;
+use super::message::{Message, RowError, WireMessage};
+use crate::engine::{self, Safety};
+use crate::error::{Effect, Error, ErrorKind};
+use crate::invalid::{Found, Invalid, Rule};
+use crate::outcome::{self, SendError, SendOutcome, UnknownSend};
+use crate::refusal::RefusalReason;
+use crate::time;
+use crate::transport::Response;
+use crate::waiting::{self, PollPolicy, Waited};
+use crate::wire::{self, open_enum};
+
+/// A bulk start that got an answer.
+pub type BulkSendOutcome = SendOutcome<BulkMessage, UploadedFile>;
+/// A bulk start without a useful answer.
+pub type BulkSendError = SendError<UploadedFile>;
+/// A bulk start whose outcome is unknown.
+pub type UnknownBulkSend = UnknownSend<UploadedFile>;
+
+/// The id of a bulk file or of a bulk send. Not secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BulkId(String);
+
+impl BulkId {
+    /// An id as it came from Karaden: 1 to 64 letters, digits, `-` or `_`; `None` for others.
+    pub fn new(id: &str) -> Option<Self> {
+        engine::is_path_part(id).then(|| Self(id.to_owned()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for BulkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+open_enum! {
+    /// How far a bulk send is.
+    BulkStatus {
+        /// It waits for its turn.
+        Waiting = "waiting",
+        /// Its messages are being made.
+        Processing = "processing",
+        /// All messages were made, some perhaps with an error.
+        Done = "done",
+        /// It failed as a whole.
+        Error = "error",
+    }
+}
+
+/// An address to upload a file to, valid for 15 minutes. It is a secret: who has it can upload.
+pub struct BulkFile {
+    id: BulkId,
+    url: Url,
+    expires_at: Option<SystemTime>,
+}
+
+impl BulkFile {
+    /// The id of the file.
+    pub fn id(&self) -> &BulkId {
+        &self.id
+    }
+
+    /// When the address ends to be valid.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
+    }
+}
+
+impl fmt::Debug for BulkFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkFile").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A file that is uploaded and can be started once. Not `Clone`: starting consumes it.
+#[derive(Debug)]
+pub struct UploadedFile {
+    id: BulkId,
+}
+
+impl UploadedFile {
+    /// The id of the file.
+    pub fn id(&self) -> &BulkId {
+        &self.id
+    }
+}
+
+/// A bulk send as Karaden describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BulkMessage {
+    /// The id.
+    pub id: BulkId,
+    /// How far it is.
+    pub status: Option<BulkStatus>,
+    /// Why it failed as a whole.
+    pub error: Option<RowError>,
+    /// When Karaden accepted it.
+    pub created_at: Option<SystemTime>,
+    /// When Karaden last changed it.
+    pub updated_at: Option<SystemTime>,
+}
+
+impl BulkMessage {
+    /// Whether it is done or has failed.
+    pub fn is_final(&self) -> bool {
+        matches!(self.status, Some(BulkStatus::Done | BulkStatus::Error))
+    }
+}
+
+/// What became of a bulk start whose outcome was unknown.
+#[derive(Debug)]
+#[must_use = "the bulk send may not have been started"]
+pub enum BulkResolution {
+    /// It is started now, once.
+    Started(BulkMessage),
+    /// It had been started, but the answer with its id is lost: the messages are found in the list.
+    AlreadyStarted,
+    /// Karaden refuses to start it, so it had not been started.
+    Refused(Error),
+    /// It is still not known.
+    Unknown(UnknownBulkSend),
+}
+
+/// The result file of a bulk send.
+#[derive(Clone)]
+pub struct BulkResult {
+    file_name: Option<FileName>,
+    bytes: Bytes,
+}
+
+impl BulkResult {
+    /// The name that Karaden gave the file, if it is safe to use.
+    pub fn file_name(&self) -> Option<&FileName> {
+        self.file_name.as_ref()
+    }
+
+    /// The file as received. It holds numbers and texts.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The rows, in the order of the uploaded file.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] if the file is not a JSON list of objects.
+    pub fn rows(&self) -> Result<Vec<BulkRow>, Error> {
+        let rows: Option<Vec<WireMessage>> = wire::json(&self.bytes);
+        let row =
+            |wire: WireMessage| BulkRow { error: wire.row_error(), message: wire.into_message() };
+        rows.map(|rows| rows.into_iter().map(row).collect()).ok_or_else(|| {
+            Error::new(ErrorKind::Decode, Effect::None)
+                .with_phrase("the result file is not the JSON list that the API promises")
+        })
+    }
+}
+
+impl fmt::Debug for BulkResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkResult")
+            .field("file_name", &self.file_name)
+            .field("len", &self.bytes.len())
+            .finish()
+    }
+}
+
+/// One row of a result file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BulkRow {
+    /// The message, if the row became one.
+    pub message: Option<Message>,
+    /// Why the row failed.
+    pub error: Option<RowError>,
+}
+
+impl Client {
+    /// Asks for an address to upload a file to.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidInput`] with an API version before 2024-03-01, otherwise as for every
+    /// call. Asking again after an unknown outcome does no harm.
+    pub async fn create_bulk_file(&self) -> Result<BulkFile, Error> {
+        self.need_bulk()?;
+        let request = self.engine().post_empty(self.path(&["bulks", "files"]));
+        let allow_http = self.engine().options.allow_http;
+        let judge = |response: &Response| bulk_file(response, allow_http);
+        // It makes nothing but an address, so that it may be repeated like a read.
+        self.engine().call(operation("create_bulk_file", Safety::Read), request, judge).await
+    }
+
+    /// Uploads a finished CSV file to the address.
+    ///
+    /// The same bytes to the same address: it is tried again after any passing failure.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Forbidden`] when the address is no longer valid, otherwise as for every call.
+    /// Nothing is sent before [`start_bulk`](Self::start_bulk).
+    pub async fn upload_bulk(
+        &self,
+        file: BulkFile,
+        csv: impl Into<Bytes>,
+    ) -> Result<UploadedFile, Error> {
+        let mut request = self.engine().transfer(Method::PUT, file.url, csv.into());
+        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv"));
+        let judge = |response: &Response| match response.status() {
+            200..=299 => Ok(()),
+            _ => Err(engine::by_status(response)),
+        };
+        self.engine().call(operation("upload_bulk", Safety::Read), request, judge).await?;
+        Ok(UploadedFile { id: file.id })
+    }
+
+    /// Starts sending an uploaded file.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send): [`SendError::NotSent`] gives the file back,
+    /// [`SendError::Unknown`] has its [`resolve`](UnknownBulkSend::resolve).
+    pub async fn start_bulk(&self, file: UploadedFile) -> Result<BulkSendOutcome, BulkSendError> {
+        let result = self.post_bulk(&file).await;
+        outcome::conclude(result, file)
+    }
+
+    async fn post_bulk(&self, file: &UploadedFile) -> Result<BulkMessage, Error> {
+        self.need_bulk()?;
+        let mut form = Serializer::new(String::new());
+        form.append_pair("bulk_file_id", file.id.as_str());
+        let request = self.engine().post_form(self.path(&["bulks"]), form.finish());
+        self.engine().call(operation("start_bulk", Safety::Write), request, bulk_message).await
+    }
+
+    /// Reads the state of a bulk send.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] for an unknown id, otherwise as for every call.
+    pub async fn get_bulk(&self, id: &BulkId) -> Result<BulkMessage, Error> {
+        self.need_bulk()?;
+        let request = self.engine().get(self.path(&["bulks", id.as_str()]));
+        self.engine().call(operation("get_bulk", Safety::Read), request, bulk_message).await
+    }
+
+    /// Waits until a bulk send is done, has failed, or the policy gives up.
+    ///
+    /// # Errors
+    ///
+    /// As for [`wait_for_delivery`](Self::wait_for_delivery).
+    ///
+    /// # Cancel safety
+    ///
+    /// Drop the future to stop waiting.
+    pub async fn wait_for_bulk(
+        &self,
+        id: &BulkId,
+        policy: &PollPolicy,
+    ) -> Result<Waited<BulkMessage>, Error> {
+        waiting::poll(policy, || self.get_bulk(id), BulkMessage::is_final).await
+    }
+
+    /// Downloads the result file of a bulk send that is [done](BulkStatus::Done), waiting until
+    /// Karaden has made it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::BulkFailed`] if the bulk send failed as a whole, [`ErrorKind::GaveUp`] if it is
+    /// not done or the file is not ready in time, [`ErrorKind::TooLarge`] beyond
+    /// [`max_download_bytes`](crate::Options::with_max_download_bytes), otherwise as for every
+    /// call.
+    pub async fn download_bulk(
+        &self,
+        id: &BulkId,
+        policy: &PollPolicy,
+    ) -> Result<BulkResult, Error> {
+        // For a bulk send that is not done, or has failed, the file would never become ready.
+        let bulk = self.get_bulk(id).await?;
+        match bulk.status {
+            Some(BulkStatus::Done) => {}
+            Some(BulkStatus::Error) => return Err(bulk_failed(&bulk)),
+            _ => {
+                return Err(Error::new(ErrorKind::GaveUp, Effect::None)
+                    .with_phrase("the bulk send is not done yet"));
+            }
+        }
+        let ready = waiting::poll(policy, || self.result_url(id), Option::is_some).await?;
+        let Waited::Final(Some(url)) = ready else {
+            return Err(Error::new(ErrorKind::GaveUp, Effect::None)
+                .with_phrase("the result file was not ready in time"));
+        };
+        let request = self.engine().transfer(Method::GET, url, Bytes::new());
+        self.engine().call(operation("download_bulk", Safety::Read), request, result_file).await
+    }
+
+    /// Where the result file is; `None` while it is not ready.
+    async fn result_url(&self, id: &BulkId) -> Result<Option<Url>, Error> {
+        let url = self.path(&["bulks", id.as_str(), "messages"]);
+        let allow_http = self.engine().options.allow_http;
+        let request = self.engine().get(url.clone());
+        let judge = |response: &Response| match response.status() {
+            202 => Ok(None),
+            302 => location(response, &url, allow_http).map(Some),
+            _ => Err(answer::failure(response)),
+        };
+        self.engine().call(operation("bulk_result", Safety::Read), request, judge).await
+    }
+
+    fn need_bulk(&self) -> Result<(), Error> {
+        let first = ApiVersion::V2024_03_01;
+        if self.version() < first {
+            let rule = Rule::NeedsVersion(first.as_str());
+            return Err(Invalid::new("Karaden-Version", rule, Found::EarlierVersion).into());
+        }
+        Ok(())
+    }
+}
+
+impl UnknownBulkSend {
+    /// Starts the file again, which is safe: Karaden starts a file only once and says 409 to the
+    /// second start.
+    pub async fn resolve(self, client: &Client) -> BulkResolution {
+        match client.post_bulk(self.message()).await {
+            Ok(bulk) => BulkResolution::Started(bulk),
+            Err(error) if error.kind() == ErrorKind::Conflict => BulkResolution::AlreadyStarted,
+            Err(error) if error.refusal().is_some_and(|reason| !reason.is_transient()) => {
+                BulkResolution::Refused(error)
+            }
+            Err(error) => BulkResolution::Unknown(self.with_look_up_error(error)),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct WireBulk {
+    #[serde(default, deserialize_with = "wire::text")]
+    object: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    url: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    status: Option<String>,
+    #[serde(default)]
+    error: Option<answer::LooseProblem>,
+    #[serde(default, deserialize_with = "wire::text")]
+    created_at: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    updated_at: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    expires_at: Option<String>,
+}
+
+fn bulk_file(response: &Response, allow_http: bool) -> Result<BulkFile, Error> {
+    let wire: WireBulk = answer::success(response)?;
+    let url = wire.url.as_deref().and_then(|url| Url::parse(url).ok());
+    let id = wire.id.as_deref().and_then(BulkId::new);
+    match (wire.object.as_deref(), id, url) {
+        (Some("bulk_file"), Some(id), Some(url)) if engine::is_safe(&url, allow_http) => {
+            let expires_at = wire.expires_at.as_deref().and_then(time::parse_iso);
+            Ok(BulkFile { id, url, expires_at })
+        }
+        _ => Err(answer::unreadable(response)),
+    }
+}
+
+fn bulk_message(response: &Response) -> Result<BulkMessage, Error> {
+    let wire: WireBulk = answer::success(response)?;
+    let at = |text: &Option<String>| text.as_deref().and_then(time::parse_iso);
+    match (wire.object.as_deref(), wire.id.as_deref().and_then(BulkId::new)) {
+        (Some("bulk_message"), Some(id)) => Ok(BulkMessage {
+            id,
+            status: wire.status.as_deref().map(BulkStatus::from),
+            error: wire.error.as_ref().and_then(answer::LooseProblem::row_error),
+            created_at: at(&wire.created_at),
+            updated_at: at(&wire.updated_at),
+        }),
+        _ => Err(answer::unreadable(response)),
+    }
+}
+
+/// The address in a 302, which must be as safe as a base URL.
+fn location(response: &Response, from: &Url, allow_http: bool) -> Result<Url, Error> {
+    let header = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    header
+        .and_then(|text| from.join(text).ok())
+        .filter(|url| engine::is_safe(url, allow_http))
+        .ok_or_else(|| answer::unreadable(response))
+}
+
+fn result_file(response: &Response) -> Result<BulkResult, Error> {
+    if response.status() != 200 {
+        return Err(engine::by_status(response));
+    }
+    let header = response.headers().get(CONTENT_DISPOSITION);
+    let text = header.and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
+    let file_name = text.and_then(FileName::from_disposition);
+    Ok(BulkResult { file_name, bytes: response.body().clone() })
+}
+
+fn bulk_failed(bulk: &BulkMessage) -> Error {
+    let code = bulk.error.as_ref().and_then(|error| error.code.clone());
+    let error = Error::new(ErrorKind::BulkFailed, Effect::None);
+    let error = error.with_code(code.as_deref().unwrap_or(""));
+    error.with_refusal(RefusalReason::Other(code))
+}

@@ -1,0 +1,216 @@
+//! Delivery reports: what Karaden posts to your server when a message's state changes.
+//!
+//! A report is not signed, so nothing in it is believed but that *something* happened to a
+//! message. [`receive`] yields the id and no more; read the message with
+//! [`Client::get`](super::Client::get) and believe that. A report must never decide a login.
+//!
+//! Any web framework can host it: pass in the method, the path and the body, answer with the
+//! status.
+//!
+//! ```
+//! use karaden_client::sms::callback::{CallbackSecret, Received, receive};
+//!
+//! let secret = CallbackSecret::new("q3Zt-an-unguessable-part-of-the-path").unwrap();
+//! let path = "/callback/q3Zt-an-unguessable-part-of-the-path";
+//! let body = br#"{"object":"message","id":"82bdf9de-a532","status":"done","tags":[]}"#;
+//! let received = receive("POST", path, body, &secret);
+//! assert_eq!(received.status(), 200);
+//! let Received::Report(report) = received else { panic!() };
+//! assert_eq!(report.message_id().as_str(), "82bdf9de-a532");
+//!
+//! assert_eq!(receive("POST", "/callback/guess", body, &secret).status(), 404);
+//! ```
+
+use std::fmt;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use subtle::ConstantTimeEq as _;
+
+use super::message::MessageId;
+use crate::error::{Effect, Error, ErrorKind};
+use crate::wire;
+
+/// The longest report that is read, in bytes. Stop reading a request's body there.
+pub const MAX_REPORT_BYTES: usize = 64 * 1024;
+
+/// The unguessable last part of the path that was registered with Karaden.
+pub struct CallbackSecret(SecretString);
+
+impl CallbackSecret {
+    /// A secret of at least 22 of `A-Z a-z 0-9 - _` (128 bits when random); `None` for others.
+    pub fn new(secret: &str) -> Option<Self> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let good = secret.len() >= 22 && secret.bytes().all(plain);
+        good.then(|| Self(SecretString::from(secret)))
+    }
+
+    /// Whether the last part of `path` is the secret. Takes the same time for any other part.
+    fn is_last_part_of(&self, path: &str) -> bool {
+        let last = path.rsplit('/').next().unwrap_or(path);
+        last.as_bytes().ct_eq(self.0.expose_secret().as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for CallbackSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CallbackSecret(…)")
+    }
+}
+
+/// What a delivery report tells: of which message it speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryReport {
+    message_id: MessageId,
+}
+
+impl DeliveryReport {
+    /// Reads a report.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::TooLarge`] beyond [`MAX_REPORT_BYTES`], [`ErrorKind::Decode`] for anything that
+    /// is not a message object with a usable id.
+    pub fn parse(body: &[u8]) -> Result<Self, Error> {
+        if body.len() > MAX_REPORT_BYTES {
+            return Err(Error::new(ErrorKind::TooLarge, Effect::None));
+        }
+        let message_id = wire::json::<WireReport>(body)
+            .filter(|report| report.object.as_deref() == Some("message"))
+            .and_then(|report| MessageId::new(report.id.as_deref()?));
+        match message_id {
+            Some(message_id) => Ok(Self { message_id }),
+            None => Err(Error::new(ErrorKind::Decode, Effect::None)
+                .with_phrase("the report is not a message object with an id")),
+        }
+    }
+
+    /// The message to read again. It may be one that was never sent from here: check that too.
+    pub fn message_id(&self) -> &MessageId {
+        &self.message_id
+    }
+}
+
+#[derive(Deserialize)]
+struct WireReport {
+    #[serde(default, deserialize_with = "wire::text")]
+    object: Option<String>,
+    #[serde(default, deserialize_with = "wire::text")]
+    id: Option<String>,
+}
+
+/// What to do with a request to the callback's path.
+#[derive(Debug)]
+#[must_use]
+pub enum Received {
+    /// A report: answer 200 at once and read the message afterwards, outside of the request.
+    /// Reports may come twice and out of order.
+    Report(DeliveryReport),
+    /// Not a report: answer with the status.
+    Rejected(Rejection),
+}
+
+impl Received {
+    /// The HTTP status to answer with: 200, or that of the [`Rejection`].
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Report(_) => 200,
+            Self::Rejected(rejection) => rejection.status(),
+        }
+    }
+}
+
+/// Why a request to the callback's path is no report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// The path does not end in the secret: 404, as for any path that does not exist.
+    WrongPath,
+    /// Not a POST: 405.
+    WrongMethod,
+    /// Longer than [`MAX_REPORT_BYTES`]: 413.
+    TooLarge,
+    /// Not a message object with an id: 400.
+    Malformed,
+}
+
+impl Rejection {
+    /// The HTTP status.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::WrongPath => 404,
+            Self::WrongMethod => 405,
+            Self::TooLarge => 413,
+            Self::Malformed => 400,
+        }
+    }
+}
+
+/// Judges a request to the callback's path: the method, the path without its query, the body.
+pub fn receive(method: &str, path: &str, body: &[u8], secret: &CallbackSecret) -> Received {
+    // The path first: who does not know it learns nothing, not even that there is a callback.
+    if !secret.is_last_part_of(path) {
+        return Received::Rejected(Rejection::WrongPath);
+    }
+    if method != "POST" {
+        return Received::Rejected(Rejection::WrongMethod);
+    }
+    match DeliveryReport::parse(body) {
+        Ok(report) => Received::Report(report),
+        Err(error) if error.kind() == ErrorKind::TooLarge => {
+            Received::Rejected(Rejection::TooLarge)
+        }
+        Err(_) => Received::Rejected(Rejection::Malformed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdefghijkl";
+
+    #[test]
+    fn requests_are_judged_in_this_order() {
+        let secret = CallbackSecret::new(SECRET).expect("long enough");
+        let path = format!("/cb/{SECRET}");
+        let good = br#"{"object":"message","id":"m-1"}"#.as_slice();
+        let long = format!(r#"{{"object":"message","id":"m-1","x":"{}"}}"#, "y".repeat(70_000));
+        let rows = [
+            ("POST", path.as_str(), good, 200),
+            ("POST", "/cb/0123456789abcdefghijkm", good, 404),
+            ("GET", "/cb/x", good, 404),
+            ("POST", "/cb/", good, 404),
+            ("POST", "", good, 404),
+            ("GET", path.as_str(), good, 405),
+            ("POST", path.as_str(), long.as_bytes(), 413),
+            ("POST", path.as_str(), b"", 400),
+            ("POST", path.as_str(), b"<html>", 400),
+            ("POST", path.as_str(), br#"{"object":"message"}"#, 400),
+            ("POST", path.as_str(), br#"{"object":"message","id":"../x"}"#, 400),
+            ("POST", path.as_str(), br#"{"object":"list","id":"m-1"}"#, 400),
+        ];
+        for (method, path, body, status) in rows {
+            assert_eq!(receive(method, path, body, &secret).status(), status, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_guessable_secret_is_not_accepted() {
+        for short in ["", "callback", "012345678901234567890", "0123456789abcdefghij/."] {
+            assert!(CallbackSecret::new(short).is_none(), "{short}");
+        }
+        let secret = CallbackSecret::new(SECRET).expect("long enough");
+        assert!(!format!("{secret:?}").contains(SECRET));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_judged(body: Vec<u8>) {
+            let secret = CallbackSecret::new(SECRET).expect("long enough");
+            let status = receive("POST", SECRET, &body, &secret).status();
+            prop_assert!(status == 200 || status == 400);
+        }
+    }
+}

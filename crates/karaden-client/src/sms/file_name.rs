@@ -1,0 +1,149 @@
+//! A file name that a server gave and that is safe to use.
+
+use std::fmt;
+
+/// A plain file name: no path, nothing hidden, nothing that a system takes for something else.
+///
+/// Letters and digits of any script, `.`, `-`, `_`, spaces and round brackets; 1 to 150 bytes; no
+/// dot or space at either end; none of the device names of Windows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName(String);
+
+impl FileName {
+    /// The name, if it is safe.
+    pub fn new(name: &str) -> Option<Self> {
+        let good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ' | '(' | ')');
+        let edge = |c: char| matches!(c, '.' | ' ');
+        let plain = (1..=150).contains(&name.len())
+            && name.chars().all(good)
+            && !name.starts_with(edge)
+            && !name.ends_with(edge);
+        (plain && !is_device(name)).then(|| Self(name.to_owned()))
+    }
+
+    /// The name in a `Content-Disposition`, if there is one and it is safe.
+    ///
+    /// `filename` is used, `filename*` is not: the service sends both with the same name.
+    pub(super) fn from_disposition(header: &str) -> Option<Self> {
+        Self::new(&parameter(header, "filename")?)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
+    let numbered = |prefix: &str| {
+        stem.strip_prefix(prefix).is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    };
+    matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
+}
+
+/// The value of a parameter after the first `;` of a header, quoted or not.
+fn parameter(header: &str, wanted: &str) -> Option<String> {
+    let (_kind, mut rest) = header.split_once(';')?;
+    loop {
+        let (name, after) = rest.split_once('=')?;
+        let (value, tail) = value(after.trim_start())?;
+        if name.trim().eq_ignore_ascii_case(wanted) {
+            return Some(value);
+        }
+        rest = tail.trim_start().strip_prefix(';')?;
+    }
+}
+
+/// A token or quoted string and what follows it.
+fn value(text: &str) -> Option<(String, &str)> {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(';').unwrap_or(text.len());
+        return Some((text[..end].trim().to_owned(), &text[end..]));
+    };
+    let mut value = String::new();
+    let mut chars = quoted.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '"' => return Some((value, &quoted[at + 1..])),
+            '\\' => value.push(chars.next()?.1),
+            c => value.push(c),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_are_taken_from_the_header() {
+        let rows = [
+            (r#"attachment;filename="a.json";filename*=UTF-8''b.json"#, Some("a.json")),
+            (r#"attachment; filename*=UTF-8''b.json; filename="a.json""#, Some("a.json")),
+            ("attachment; filename=a.json", Some("a.json")),
+            (r#"attachment; FileName = "結果 (1).json""#, Some("結果 (1).json")),
+            (r#"attachment; x="a;filename=b"; filename="a.json""#, Some("a.json")),
+            (r#"attachment; filename="a\"b.json""#, None),
+            (r#"attachment; filename="unclosed"#, None),
+            ("attachment", None),
+            ("", None),
+            (r"attachment; filename*=UTF-8''b.json", None),
+        ];
+        for (header, name) in rows {
+            let found = FileName::from_disposition(header);
+            assert_eq!(found.as_ref().map(FileName::as_str), name, "{header}");
+        }
+    }
+
+    #[test]
+    fn hostile_names_are_refused() {
+        for name in [
+            "",
+            ".",
+            "..",
+            ".bashrc",
+            "../etc/passwd",
+            "..\\..\\boot.ini",
+            "/etc/passwd",
+            "C:\\a.json",
+            "a:b",
+            "a\0.json",
+            "a\n.json",
+            "a.json.",
+            "a.json ",
+            "CON",
+            "nul.json",
+            "com1.txt",
+            "a\u{202e}nosj.json",
+            "~root",
+            "$(x)",
+            "a|b",
+        ] {
+            assert_eq!(FileName::new(name), None, "{name:?}");
+        }
+        assert_eq!(FileName::new(&"a".repeat(151)), None);
+        assert!(FileName::new("messages_bulk-20240301000000.json").is_some());
+        assert!(FileName::new("comet.json").is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_yields_a_path(header: String) {
+            if let Some(name) = FileName::from_disposition(&header) {
+                let path = std::path::Path::new(name.as_str());
+                prop_assert_eq!(path.file_name(), Some(path.as_os_str()));
+                prop_assert_eq!(path.components().count(), 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Waiting until a message or a bulk send has come to an end.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::error::{Effect, Error, ErrorKind};
+
+/// When to look and when to stop waiting.
+///
+/// Waiting ends by itself after `give_up_after`. To end it earlier, drop the future: nothing is
+/// left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollPolicy {
+    first_after: Duration,
+    interval: Duration,
+    longest_interval: Duration,
+    give_up_after: Duration,
+}
+
+impl Default for PollPolicy {
+    /// For deliveries: first after 5 s, then after 15 s, 30 s, 30 s …, giving up after 5 min.
+    fn default() -> Self {
+        Self {
+            first_after: Duration::from_secs(5),
+            interval: Duration::from_secs(15),
+            longest_interval: Duration::from_secs(30),
+            give_up_after: Duration::from_secs(300),
+        }
+    }
+}
+
+impl PollPolicy {
+    /// For bulk sends: first at once, then every 20 s, giving up after 30 min.
+    pub fn bulk() -> Self {
+        Self {
+            first_after: Duration::ZERO,
+            interval: Duration::from_secs(20),
+            longest_interval: Duration::from_secs(20),
+            give_up_after: Duration::from_secs(1800),
+        }
+    }
+
+    /// The wait before the first look.
+    #[must_use]
+    pub fn with_first_after(mut self, first_after: Duration) -> Self {
+        self.first_after = first_after;
+        self
+    }
+
+    /// The wait after the first look, which doubles up to `longest`.
+    #[must_use]
+    pub fn with_intervals(mut self, first: Duration, longest: Duration) -> Self {
+        self.interval = first;
+        self.longest_interval = longest;
+        self
+    }
+
+    /// When to give up.
+    #[must_use]
+    pub fn with_give_up_after(mut self, give_up_after: Duration) -> Self {
+        self.give_up_after = give_up_after;
+        self
+    }
+}
+
+/// How waiting ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "the state may still be open"]
+pub enum Waited<T> {
+    /// Nothing more will change.
+    Final(T),
+    /// Time is up; this is the last state seen.
+    Open(T),
+}
+
+impl<T> Waited<T> {
+    /// The last state seen.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Final(state) | Self::Open(state) => state,
+        }
+    }
+
+    /// Whether nothing more will change.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Final(_))
+    }
+}
+
+/// Looks until the state is final. What may pass by itself does not end the wait.
+pub(crate) async fn poll<T, F>(
+    policy: &PollPolicy,
+    look: impl Fn() -> F,
+    is_final: impl Fn(&T) -> bool,
+) -> Result<Waited<T>, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let began = Instant::now();
+    let mut seen = None;
+    let mut failure = None;
+    let mut wait = policy.first_after;
+    let mut interval = policy.interval;
+    while began.elapsed() + wait <= policy.give_up_after {
+        sleep(wait).await;
+        wait = interval;
+        match look().await {
+            Ok(state) if is_final(&state) => return Ok(Waited::Final(state)),
+            Ok(state) => seen = Some(state),
+            Err(error) if !error.is_transient() => return Err(error),
+            Err(error) => {
+                wait = wait.max(error.retry_after().unwrap_or_default());
+                failure = Some(error);
+            }
+        }
+        interval = interval.saturating_mul(2).min(policy.longest_interval);
+    }
+    match (seen, failure) {
+        (Some(state), _) => Ok(Waited::Open(state)),
+        (None, Some(error)) => Err(Error::new(ErrorKind::GaveUp, Effect::None).with_source(error)),
+        (None, None) => Err(Error::new(ErrorKind::GaveUp, Effect::None)),
+    }
+}
