@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, RETRY_AFTER, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER,
+    USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::{Instant, timeout};
@@ -66,7 +67,10 @@ impl Engine {
     }
 
     pub(crate) fn post_empty(&self, url: Url) -> Request {
-        self.request(Method::POST, url, Bytes::new())
+        let mut request = self.request(Method::POST, url, Bytes::new());
+        // Said outright, because some servers answer 411 to a POST without a length.
+        request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        request
     }
 
     pub(crate) fn post_json(&self, url: Url, json: Vec<u8>) -> Request {

@@ -1,6 +1,11 @@
 //! Tests of the client from the outside, in one binary.
 
+mod bulk;
 mod common;
+mod hostile;
 mod push_wire;
 mod resolving;
+mod round_trip;
+mod sms_list;
 mod sms_wire;
+mod waiting;

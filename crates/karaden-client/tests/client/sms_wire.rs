@@ -201,7 +201,7 @@ async fn a_tag_finds_its_message_only() {
         let message = MESSAGE.replace("tag-1", tag);
         format!(r#"{{"object":"list","has_more":{more},"data":[{message}]}}"#)
     };
-    let path = format!("{}?tag=tag-1&per_page=100", messages());
+    let path = format!("{}?tag=tag-1&page=1&per_page=100", messages());
     let client = sms_client(&server.url());
     let tag = sms::Tag::new("tag-1").expect("a tag");
     for (body, expected) in [
