@@ -2,6 +2,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod challenge_store;
+#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
+mod charging;
 mod error;
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 mod layout;
@@ -15,6 +17,9 @@ pub mod conformance;
 #[cfg(feature = "memory")]
 #[cfg_attr(docsrs, doc(cfg(feature = "memory")))]
 pub mod memory;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub mod sqlite;

@@ -23,8 +23,8 @@ use otp_core::{
 
 use self::shard::{Entry, Shard};
 use self::sharded::Sharded;
+use crate::charging::{Decision, decide};
 use crate::layout::is_forgettable;
-use crate::quota::{Decision, decide};
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, StoreErrorKind, SubjectStatus,
 };

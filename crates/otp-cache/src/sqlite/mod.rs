@@ -39,8 +39,8 @@ use otp_core::{
 
 use self::database::{Database, Failure, Table};
 use self::writer::Writer;
+use crate::charging::decide;
 use crate::layout::is_forgettable;
-use crate::quota::decide;
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
     SubjectStatus,

@@ -1,4 +1,8 @@
-//! Every backend and every wrapper runs the whole conformance suite.
+//! Every backend and every wrapper runs the whole conformance suite, and each its own faults.
 
 mod memory;
+mod redis_failover;
+mod redis_faults;
+mod redis_store;
 mod sqlite;
+mod support;

@@ -1,0 +1,80 @@
+//! The rule of [`Quota`](crate::Quota) as the backends apply it.
+
+use std::time::SystemTime;
+
+use otp_core::gcra::{self, Granted, Mark};
+
+use crate::{Charge, QuotaRefused};
+
+/// What a store has to write when all charges are granted.
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+#[derive(Debug)]
+pub(crate) struct Decision {
+    /// The new marks, in the order of the charges.
+    pub(crate) marks: Vec<Mark>,
+    /// How many of the keys were not stored before.
+    pub(crate) new_keys: usize,
+    /// The least that any key has left.
+    pub(crate) left: u32,
+}
+
+/// Decides about all charges at once; `stored` gives the marks of their keys in the same order.
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+pub(crate) fn decide(
+    charges: &[Charge],
+    stored: impl IntoIterator<Item = Option<Mark>>,
+    now: SystemTime,
+) -> Result<Decision, QuotaRefused> {
+    let mut refusals = Vec::new();
+    let mut decision =
+        Decision { marks: Vec::with_capacity(charges.len()), new_keys: 0, left: u32::MAX };
+    for (which, (charge, stored)) in charges.iter().zip(stored).enumerate() {
+        decision.new_keys += usize::from(stored.is_none());
+        match granted(which, charge, stored.unwrap_or_default(), now) {
+            Ok(granted) => {
+                decision.marks.push(granted.mark);
+                decision.left = decision.left.min(granted.left);
+            }
+            Err(refused) => refusals.push(refused),
+        }
+    }
+    hardest(refusals).map_or(Ok(decision), Err)
+}
+
+/// What the rule says to one charge.
+pub(crate) fn granted(
+    which: usize,
+    charge: &Charge,
+    stored: Mark,
+    now: SystemTime,
+) -> Result<Granted, QuotaRefused> {
+    match gcra::charge(stored, &charge.rate, charge.events, now) {
+        gcra::Charge::Granted(granted) => Ok(granted),
+        gcra::Charge::Refused { until } => Err(QuotaRefused { which, until: Some(until) }),
+        gcra::Charge::TooLarge => Err(QuotaRefused { which, until: None }),
+    }
+}
+
+/// The refusal that has to wait longest, of those that came with their places.
+pub(crate) fn hardest(refusals: impl IntoIterator<Item = QuotaRefused>) -> Option<QuotaRefused> {
+    refusals.into_iter().max_by_key(|refused| (refused.until.is_none(), refused.until))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn of_several_refusals_the_longest_counts_and_never_is_longest() {
+        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+        let refused = |which, until| QuotaRefused { which, until };
+        assert_eq!(hardest([]), None);
+        assert_eq!(
+            hardest([refused(0, at(5)), refused(1, at(9)), refused(2, at(7))]),
+            Some(refused(1, at(9)))
+        );
+        assert_eq!(hardest([refused(0, None), refused(1, at(9))]), Some(refused(0, None)));
+    }
+}

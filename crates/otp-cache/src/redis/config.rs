@@ -1,0 +1,200 @@
+//! Where the servers are and how to talk to them.
+
+use std::fmt;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// The shape of the installation.
+#[derive(Clone, Debug)]
+pub(super) enum Topology {
+    Standalone(String),
+    Sentinel { sentinels: Vec<String>, service: String },
+    Cluster(Vec<String>),
+}
+
+/// How to reach Redis or Valkey. Build one with [`standalone`](Self::standalone),
+/// [`sentinel`](Self::sentinel) or [`cluster`](Self::cluster), then refine it.
+///
+/// Addresses are URLs: `redis://host:port`, or `rediss://host:port` for TLS, with `/number` for a
+/// database of a standalone server. TLS needs the feature `redis-rustls` and a `rustls` provider
+/// installed for the process. Give name and password with
+/// [`with_credentials`](Self::with_credentials), not in the address.
+///
+/// ```
+/// use std::time::Duration;
+/// use otp_cache::redis::RedisConfig;
+///
+/// let config = RedisConfig::cluster(["redis://10.0.0.1:6379", "redis://10.0.0.2:6379"])
+///     .with_credentials("otp", String::from("a long password").into())
+///     .with_timeout(Duration::from_millis(500))
+///     .with_key_prefix("shop");
+/// assert!(!format!("{config:?}").contains("a long password"));
+/// ```
+#[derive(Clone)]
+pub struct RedisConfig {
+    pub(super) topology: Topology,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<SecretString>,
+    pub(super) sentinel_username: Option<String>,
+    pub(super) sentinel_password: Option<SecretString>,
+    pub(super) root_certificate: Option<Vec<u8>>,
+    pub(super) client_certificate: Option<(Vec<u8>, SecretString)>,
+    pub(super) timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) replica_acks: u8,
+    pub(super) key_prefix: String,
+    pub(super) eviction_allowed: bool,
+}
+
+impl RedisConfig {
+    fn new(topology: Topology, replica_acks: u8) -> Self {
+        Self {
+            topology,
+            username: None,
+            password: None,
+            sentinel_username: None,
+            sentinel_password: None,
+            root_certificate: None,
+            client_certificate: None,
+            timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(1),
+            replica_acks,
+            key_prefix: "otp".to_owned(),
+            eviction_allowed: false,
+        }
+    }
+
+    /// One server at this address. Waits for no replica.
+    pub fn standalone(url: impl Into<String>) -> Self {
+        Self::new(Topology::Standalone(url.into()), 0)
+    }
+
+    /// The primary that these Sentinels know under the name `service`.
+    ///
+    /// Waits for one replica by default, see [`with_replica_acks`](Self::with_replica_acks).
+    pub fn sentinel<U: Into<String>>(
+        sentinels: impl IntoIterator<Item = U>,
+        service: impl Into<String>,
+    ) -> Self {
+        let sentinels = sentinels.into_iter().map(Into::into).collect();
+        Self::new(Topology::Sentinel { sentinels, service: service.into() }, 1)
+    }
+
+    /// A cluster; these are some of its nodes.
+    ///
+    /// Waits for one replica by default, see [`with_replica_acks`](Self::with_replica_acks).
+    pub fn cluster<U: Into<String>>(nodes: impl IntoIterator<Item = U>) -> Self {
+        Self::new(Topology::Cluster(nodes.into_iter().map(Into::into).collect()), 1)
+    }
+
+    /// The user of the server's access list and its password. Default: none.
+    #[must_use]
+    pub fn with_credentials(mut self, username: &str, password: SecretString) -> Self {
+        self.username = (!username.is_empty()).then(|| username.to_owned());
+        self.password = Some(password);
+        self
+    }
+
+    /// User and password for the Sentinels themselves. Default: none.
+    #[must_use]
+    pub fn with_sentinel_credentials(mut self, username: &str, password: SecretString) -> Self {
+        self.sentinel_username = (!username.is_empty()).then(|| username.to_owned());
+        self.sentinel_password = Some(password);
+        self
+    }
+
+    /// The certificate (PEM) that signed the servers' ones. Default: those the system trusts.
+    #[must_use]
+    pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificate = Some(pem.into());
+        self
+    }
+
+    /// Our own certificate and key (PEM), for servers that ask for one. Default: none.
+    #[must_use]
+    pub fn with_client_certificate(
+        mut self,
+        certificate: impl Into<Vec<u8>>,
+        key: SecretString,
+    ) -> Self {
+        self.client_certificate = Some((certificate.into(), key));
+        self
+    }
+
+    /// The longest that one answer may take. Default 1 s, at least 10 ms.
+    ///
+    /// A call takes at most this and the [connect timeout](Self::with_connect_timeout), each twice:
+    /// once, and once more if the first server says that it did nothing.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout.max(Duration::from_millis(10));
+        self
+    }
+
+    /// The longest that one connection may take to be made. Default 1 s, at least 10 ms.
+    #[must_use]
+    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout.max(Duration::from_millis(10));
+        self
+    }
+
+    /// How many replicas must hold a write before a call answers (`WAIT`). Default 0 for a
+    /// standalone server and 1 for Sentinel and Cluster.
+    ///
+    /// See the module's documentation for what a failover can lose with 0. If fewer replicas
+    /// answer within the call's time, the call fails closed as
+    /// [`Unavailable`](crate::StoreErrorKind::Unavailable).
+    #[must_use]
+    pub fn with_replica_acks(mut self, replicas: u8) -> Self {
+        self.replica_acks = replicas;
+        self
+    }
+
+    /// The first part of every key, so that installations can share a server. Default `otp`.
+    ///
+    /// Characters other than ASCII letters, digits, `-`, `_` and `.` are dropped.
+    #[must_use]
+    pub fn with_key_prefix(mut self, prefix: &str) -> Self {
+        let wanted = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+        self.key_prefix = prefix.chars().filter(wanted).collect();
+        self
+    }
+
+    /// Connects even if the server may evict keys when its memory is full.
+    ///
+    /// An evicted key is a forgotten counter: whoever can fill the server's memory can then guess
+    /// without limit.
+    #[must_use]
+    pub fn dangerous_allow_eviction(mut self) -> Self {
+        self.eviction_allowed = true;
+        self
+    }
+
+    pub(super) fn password(&self) -> Option<&str> {
+        self.password.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    pub(super) fn sentinel_password(&self) -> Option<&str> {
+        self.sentinel_password.as_ref().map(ExposeSecret::expose_secret)
+    }
+}
+
+impl fmt::Debug for RedisConfig {
+    /// Shows no address either: somebody may have put a password into it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let topology = match &self.topology {
+            Topology::Standalone(_) => "standalone",
+            Topology::Sentinel { .. } => "sentinel",
+            Topology::Cluster(_) => "cluster",
+        };
+        f.debug_struct("RedisConfig")
+            .field("topology", &topology)
+            .field("username", &self.username)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("replica_acks", &self.replica_acks)
+            .field("key_prefix", &self.key_prefix)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+-- id
+local n = find(ARGV[1])
+if not n then return '-' .. stored end
+table.remove(challenges, n)
+save()
+return 'O' .. stored

@@ -1,0 +1,4 @@
+if stored == '' then return '-' end
+clear_counters()
+save()
+return 'O' .. stored

@@ -1,0 +1,448 @@
+//! Redis or Valkey, for several machines: standalone, behind Sentinel, or a cluster.
+//!
+//! Every method is one Lua script over one key, called by its digest and sent again if the server
+//! has forgotten it. The script decides and writes; it answers with its decision and the record as it
+//! was, on which the pure rules of [`otp_core`] then run once more here. If the two ever disagree, the
+//! call fails as [`Corrupt`](StoreErrorKind::Corrupt).
+//!
+//! Calls share one connection and are pipelined on it. A broken or silent connection is thrown away
+//! and made anew by the next call; every wait has an end (see [`RedisConfig::with_timeout`]).
+//!
+//! # Layout, version 1
+//!
+//! | key | value |
+//! |---|---|
+//! | `otp:{`32 hex digits of the [`SubjectKey`]`}:s` | the bytes of [`SubjectRecord::to_bytes`], which carry a version |
+//! | `otp:{`32 hex digits of the [`QuotaKey`]`}:q` | the microseconds of its [`Mark`], decimal |
+//!
+//! The braces make one hash slot per subject. A key without a counter to remember has a time to live
+//! that ends an hour or more after its last challenge; one with failures in it has none, because
+//! failures are remembered until a success. A server that may evict keys is refused: set
+//! `maxmemory-policy noeviction`. Nothing stored is a code, a name or a phone number.
+//!
+//! The user needs `+get +set +del +eval +evalsha +wait +info +hello +ping` on `~otp:*`, and in a
+//! cluster `+cluster|slots +asking` too.
+//!
+//! # What a failover can lose
+//!
+//! Redis replicates after it has answered. With [replica acknowledgements](RedisConfig::with_replica_acks)
+//! of one or more, the default for Sentinel and Cluster, a call answers only when as many replicas
+//! hold its write: if one of those is promoted, nothing acknowledged is lost. With `0`, or if a
+//! replica is promoted that lags behind the one that acknowledged, the writes since its last state are
+//! lost: a consumed code can be consumed once more within its life, and per failover a subject can be
+//! handed at most the attempts once more that its limits allow in one window (10 by default, 5 for one
+//! challenge), since the old and the new primary each enforce them. Sentinel promotes the replica that
+//! is furthest ahead.
+
+mod config;
+mod link;
+mod scripts;
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use otp_core::gcra::{self, Mark};
+use otp_core::{
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, SubjectRecord,
+    Verified,
+};
+
+pub use self::config::RedisConfig;
+use self::link::Link;
+use self::scripts::{Acks, Scripts, run, to_store_error, unexpected_answer};
+use crate::charging::{granted, hardest};
+use crate::{
+    ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
+    SubjectStatus,
+};
+
+/// Challenges, counters and quotas in Redis or Valkey.
+///
+/// ```no_run
+/// # async fn connect() -> Result<(), otp_cache::StoreError> {
+/// use otp_cache::redis::{RedisConfig, RedisStore};
+///
+/// let store = RedisStore::connect(RedisConfig::standalone("redis://127.0.0.1:6379")).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct RedisStore {
+    link: Link,
+    scripts: Scripts,
+    acks: Option<Acks>,
+    prefix: String,
+    config: RedisConfig,
+}
+
+impl RedisStore {
+    /// Connects, and looks whether the server keeps what it is given.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](StoreErrorKind::Unavailable) if an address cannot be read, no server can be
+    /// reached or lets us in, or the server may evict keys.
+    pub async fn connect(config: RedisConfig) -> Result<Self, StoreError> {
+        let link = Link::new(&config).map_err(to_store_error)?;
+        let acks =
+            (config.replica_acks > 0).then(|| Acks::within(config.replica_acks, config.timeout));
+        let store =
+            Self { link, scripts: Scripts::new(), acks, prefix: config.key_prefix.clone(), config };
+        store.check_eviction().await?;
+        Ok(store)
+    }
+
+    async fn check_eviction(&self) -> Result<(), StoreError> {
+        if self.config.eviction_allowed {
+            return Ok(());
+        }
+        let info = scripts::info(&self.link, "memory").await?;
+        let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
+        match policy.map(str::trim) {
+            Some("noeviction") | None => Ok(()),
+            Some(_) => Err(StoreError::new(
+                StoreErrorKind::Unavailable,
+                "redis may evict keys: set maxmemory-policy to noeviction",
+            )),
+        }
+    }
+
+    fn subject_key(&self, subject: SubjectKey) -> Vec<u8> {
+        format!("{}:{{{subject}}}:s", self.prefix).into_bytes()
+    }
+
+    fn quota_key(&self, key: QuotaKey) -> Vec<u8> {
+        format!("{}:{{{key}}}:q", self.prefix).into_bytes()
+    }
+
+    /// Runs the script on the subject's key, then the pure rule on what it found there.
+    ///
+    /// `mark` says by which letter the script has to name the rule's outcome.
+    async fn decide<T>(
+        &self,
+        script: &scripts::Script,
+        subject: SubjectKey,
+        args: &[&[u8]],
+        rule: impl FnOnce(&mut SubjectRecord) -> T,
+        letter: impl FnOnce(&T) -> u8,
+    ) -> Result<T, StoreError> {
+        let key = self.subject_key(subject);
+        let answer = run(&self.link, script, &key, args, self.acks).await?;
+        let (said, stored) = answer.split_first().ok_or_else(unexpected_answer)?;
+        let mut record = read_record(stored)?;
+        let outcome = rule(&mut record);
+        if letter(&outcome) == *said { Ok(outcome) } else { Err(unexpected_answer()) }
+    }
+
+    /// The subject's record as it is. A read, so it waits for no replica.
+    async fn fetch(&self, subject: SubjectKey) -> Result<SubjectRecord, StoreError> {
+        let key = self.subject_key(subject);
+        match scripts::get(&self.link, &key).await? {
+            Some(stored) => read_record(&stored),
+            None => Ok(SubjectRecord::new()),
+        }
+    }
+
+    async fn charge_one(
+        &self,
+        which: usize,
+        charge: &Charge,
+        now: SystemTime,
+    ) -> Result<Result<gcra::Granted, QuotaRefused>, StoreError> {
+        let args = [
+            micros(now).to_string(),
+            charge.rate.interval_micros().to_string(),
+            charge.rate.burst().to_string(),
+            charge.events.to_string(),
+        ];
+        let args = args.each_ref().map(String::as_bytes);
+        let key = self.quota_key(charge.key);
+        let answer = run(&self.link, &self.scripts.charge, &key, &args, self.acks).await?;
+        let (said, stored) = answer.split_first().ok_or_else(unexpected_answer)?;
+        let outcome = granted(which, charge, read_mark(stored)?, now);
+        let expected = match &outcome {
+            Ok(_) => b'O',
+            Err(QuotaRefused { until: Some(_), .. }) => b'R',
+            Err(QuotaRefused { until: None, .. }) => b'T',
+        };
+        if expected == *said { Ok(outcome) } else { Err(unexpected_answer()) }
+    }
+
+    async fn refund_one(&self, charge: &Charge, now: SystemTime) -> Result<(), StoreError> {
+        let span = charge.rate.interval_micros().saturating_mul(u64::from(charge.events));
+        let args = [micros(now).to_string(), span.to_string()];
+        let args = args.each_ref().map(String::as_bytes);
+        let key = self.quota_key(charge.key);
+        run(&self.link, &self.scripts.refund, &key, &args, self.acks).await.map(drop)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+fn read_record(stored: &[u8]) -> Result<SubjectRecord, StoreError> {
+    if stored.is_empty() {
+        return Ok(SubjectRecord::new());
+    }
+    SubjectRecord::from_bytes(stored).map_err(|source| {
+        StoreError::new(StoreErrorKind::Corrupt, "a stored subject cannot be read")
+            .with_source(source)
+    })
+}
+
+fn read_mark(stored: &[u8]) -> Result<Mark, StoreError> {
+    if stored.is_empty() {
+        return Ok(Mark::default());
+    }
+    let number = std::str::from_utf8(stored).ok().and_then(|text| text.parse().ok());
+    number
+        .map(Mark::from_micros)
+        .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "a stored quota cannot be read"))
+}
+
+fn since_epoch(at: SystemTime) -> Duration {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The instant as the rules count it: whole milliseconds, up to the end of the year 9999.
+fn millis(at: SystemTime) -> String {
+    since_epoch(at).as_millis().min(253_402_300_799_999).to_string()
+}
+
+fn micros(at: SystemTime) -> u64 {
+    u64::try_from(since_epoch(at).as_micros()).unwrap_or(u64::MAX)
+}
+
+fn spans(spans: &[Duration]) -> String {
+    let millis: Vec<String> = spans.iter().map(|span| span.as_millis().to_string()).collect();
+    millis.join(",")
+}
+
+#[async_trait]
+impl ChallengeStore for RedisStore {
+    async fn open(
+        &self,
+        subject: SubjectKey,
+        new: NewChallenge,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
+        // What an empty record holds after its header is the challenge as it is stored.
+        let mut alone = SubjectRecord::new();
+        let _ = alone.open(new, policy, now);
+        let packed = alone.to_bytes();
+        let args =
+            [millis(now), policy.hard_stop().to_string(), SubjectRecord::MAX_OPEN.to_string()];
+        let [now_arg, hard_stop, most] = args.each_ref().map(String::as_bytes);
+        let challenge = packed.get(22..).unwrap_or_default();
+        self.decide(
+            &self.scripts.open,
+            subject,
+            &[now_arg, hard_stop, most, challenge],
+            |record| record.open(new, policy, now),
+            |outcome| match outcome {
+                Ok(_) => b'O',
+                Err(OpenRefused::Blocked) => b'B',
+                Err(OpenRefused::DuplicateId) => b'D',
+                Err(OpenRefused::Locked { .. }) => b'L',
+                Err(OpenRefused::TooManyOpen { .. }) => b'M',
+            },
+        )
+        .await
+    }
+
+    async fn load(
+        &self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        now: SystemTime,
+    ) -> Result<Option<Challenge>, StoreError> {
+        Ok(self.fetch(subject).await?.challenge(id, now).cloned())
+    }
+
+    async fn begin_attempt(
+        &self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Result<Attempt, AttemptRefused>, StoreError> {
+        let args = [
+            millis(now),
+            policy.hard_stop().to_string(),
+            policy.attempts_per_challenge().to_string(),
+            policy.attempts_per_subject().to_string(),
+            policy.quiet_period().as_millis().to_string(),
+            spans(policy.locks()),
+        ];
+        let [at, hard_stop, of_challenge, of_subject, quiet, locks] =
+            args.each_ref().map(String::as_bytes);
+        self.decide(
+            &self.scripts.begin_attempt,
+            subject,
+            &[at, hard_stop, id.as_bytes(), of_challenge, of_subject, quiet, locks],
+            |record| record.begin_attempt(subject, id, policy, now),
+            |outcome| match outcome {
+                Ok(_) => b'O',
+                Err(AttemptRefused::AttemptsExhausted) => b'X',
+                Err(AttemptRefused::Blocked) => b'B',
+                Err(AttemptRefused::Expired) => b'E',
+                Err(AttemptRefused::Locked { .. }) => b'L',
+                Err(AttemptRefused::NotFound) => b'N',
+            },
+        )
+        .await
+    }
+
+    async fn consume(
+        &self,
+        verified: Verified,
+        now: SystemTime,
+    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
+        let (subject, id, at) = (verified.subject(), verified.challenge_id(), millis(now));
+        self.decide(
+            &self.scripts.consume,
+            subject,
+            &[at.as_bytes(), id.as_bytes()],
+            |record| record.consume(verified, now),
+            |outcome| match outcome {
+                Ok(_) => b'O',
+                Err(ConsumeRefused::Expired) => b'E',
+                Err(ConsumeRefused::NotFound) => b'N',
+            },
+        )
+        .await
+    }
+
+    async fn grant_resend(
+        &self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+        let args = [
+            millis(now),
+            policy.hard_stop().to_string(),
+            policy.attempts_per_challenge().to_string(),
+            policy.resends_per_challenge().to_string(),
+            spans(policy.resend_cooldowns()),
+        ];
+        let [at, hard_stop, attempts, resends, cooldowns] = args.each_ref().map(String::as_bytes);
+        self.decide(
+            &self.scripts.grant_resend,
+            subject,
+            &[at, hard_stop, id.as_bytes(), attempts, resends, cooldowns],
+            |record| record.grant_resend(id, policy, now),
+            |outcome| match outcome {
+                Ok(_) => b'O',
+                Err(ResendRefused::AttemptsExhausted) => b'X',
+                Err(ResendRefused::Blocked) => b'B',
+                Err(ResendRefused::Exhausted) => b'R',
+                Err(ResendRefused::Expired) => b'E',
+                Err(ResendRefused::Locked { .. }) => b'L',
+                Err(ResendRefused::NotFound) => b'N',
+                Err(ResendRefused::TooEarly { .. }) => b'Y',
+            },
+        )
+        .await
+    }
+
+    async fn record_delivery(
+        &self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        delivery: Delivery,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let args = [
+            millis(now),
+            delivery.as_u8().to_string(),
+            policy.undelivered_cooldown().as_millis().to_string(),
+        ];
+        let [at, delivered, cooldown] = args.each_ref().map(String::as_bytes);
+        self.decide(
+            &self.scripts.record_delivery,
+            subject,
+            &[at, id.as_bytes(), delivered, cooldown],
+            |record| record.record_delivery(id, delivery, policy, now),
+            |is_changed| changed(*is_changed),
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn revoke(&self, subject: SubjectKey, id: ChallengeId) -> Result<(), StoreError> {
+        let args: [&[u8]; 1] = [id.as_bytes()];
+        let script = &self.scripts.revoke;
+        let rule = |record: &mut SubjectRecord| record.revoke(id);
+        self.decide(script, subject, &args, rule, |is_changed| changed(*is_changed)).await.map(drop)
+    }
+
+    async fn subject_status(
+        &self,
+        subject: SubjectKey,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<SubjectStatus, StoreError> {
+        Ok(SubjectStatus::of(&self.fetch(subject).await?, policy, now))
+    }
+
+    async fn unlock(&self, subject: SubjectKey) -> Result<(), StoreError> {
+        let rule = |record: &mut SubjectRecord| {
+            let is_there = !record.is_empty();
+            record.unlock();
+            is_there
+        };
+        let script = &self.scripts.unlock;
+        self.decide(script, subject, &[], rule, |is_changed| changed(*is_changed)).await.map(drop)
+    }
+}
+
+/// The letter of a rule that says only whether it changed something.
+fn changed(is_changed: bool) -> u8 {
+    if is_changed { b'O' } else { b'-' }
+}
+
+#[async_trait]
+impl Quota for RedisStore {
+    async fn charge(
+        &self,
+        charges: &[Charge],
+        now: SystemTime,
+    ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
+        let asked = charges.iter().enumerate().map(|(n, charge)| self.charge_one(n, charge, now));
+        let (mut taken, mut refusals, mut failure, mut left) =
+            (Vec::new(), Vec::new(), None, u32::MAX);
+        for (charge, answer) in charges.iter().zip(join_all(asked).await) {
+            match answer {
+                Ok(Ok(granted)) => {
+                    left = left.min(granted.left);
+                    taken.push(*charge);
+                }
+                Ok(Err(refused)) => refusals.push(refused),
+                Err(error) => failure = Some(error),
+            }
+        }
+        if failure.is_none() && refusals.is_empty() {
+            return Ok(Ok(Charged::new(charges, left)));
+        }
+        // If this fails too, something stays charged: too strict, and over with time.
+        join_all(taken.iter().map(|charge| self.refund_one(charge, now))).await;
+        match (failure, hardest(refusals)) {
+            (None, Some(refused)) => Ok(Err(refused)),
+            (failure, _) => Err(failure.unwrap_or_else(unexpected_answer)),
+        }
+    }
+
+    async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
+        let refunds = charged.charges().iter().map(|charge| self.refund_one(charge, now));
+        join_all(refunds).await.into_iter().collect()
+    }
+}

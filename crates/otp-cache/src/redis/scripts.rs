@@ -1,0 +1,228 @@
+//! The scripts, and running one of them: by its digest, loaded when the server does not know it.
+
+use std::time::Duration;
+
+use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
+
+use super::link::Link;
+use crate::{StoreError, StoreErrorKind};
+
+/// One Lua program and the digest that the server knows it by.
+pub(super) struct Script {
+    code: String,
+    digest: String,
+}
+
+impl Script {
+    /// The program made of these parts.
+    pub(super) fn new(parts: &[&str]) -> Self {
+        let code = parts.concat();
+        let digest = redis::Script::new(&code).get_hash().to_owned();
+        Self { code, digest }
+    }
+
+    fn command(&self, how: How, key: &[u8], args: &[&[u8]]) -> Cmd {
+        let mut command = match how {
+            How::ByDigest => redis::cmd("EVALSHA").arg(&self.digest).to_owned(),
+            How::ByCode => redis::cmd("EVAL").arg(&self.code).to_owned(),
+        };
+        command.arg(1).arg(key);
+        for arg in args {
+            command.arg(*arg);
+        }
+        command
+    }
+}
+
+#[derive(Clone, Copy)]
+enum How {
+    ByDigest,
+    ByCode,
+}
+
+/// All scripts of the store.
+pub(super) struct Scripts {
+    pub(super) open: Script,
+    pub(super) begin_attempt: Script,
+    pub(super) consume: Script,
+    pub(super) grant_resend: Script,
+    pub(super) record_delivery: Script,
+    pub(super) revoke: Script,
+    pub(super) unlock: Script,
+    pub(super) charge: Script,
+    pub(super) refund: Script,
+}
+
+impl Scripts {
+    pub(super) fn new() -> Self {
+        let on_record = |code| Script::new(&[include_str!("lua/record.lua"), code]);
+        Self {
+            open: on_record(include_str!("lua/open.lua")),
+            begin_attempt: on_record(include_str!("lua/begin_attempt.lua")),
+            consume: on_record(include_str!("lua/consume.lua")),
+            grant_resend: on_record(include_str!("lua/grant_resend.lua")),
+            record_delivery: on_record(include_str!("lua/record_delivery.lua")),
+            revoke: on_record(include_str!("lua/revoke.lua")),
+            unlock: on_record(include_str!("lua/unlock.lua")),
+            charge: Script::new(&[include_str!("lua/charge.lua")]),
+            refund: Script::new(&[include_str!("lua/refund.lua")]),
+        }
+    }
+}
+
+/// How many replicas have to hold the write, and how long the server waits for them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Acks {
+    pub(super) replicas: u8,
+    pub(super) timeout_ms: u64,
+}
+
+impl Acks {
+    /// So many replicas; the server gives up waiting before the caller does.
+    pub(super) fn within(replicas: u8, timeout: Duration) -> Self {
+        let timeout_ms = u64::try_from((timeout / 2).as_millis()).unwrap_or(u64::MAX);
+        // 0 would mean for ever.
+        Self { replicas, timeout_ms: timeout_ms.max(1) }
+    }
+}
+
+/// The value of `key`.
+pub(super) async fn get(link: &Link, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut command = redis::cmd("GET");
+    command.arg(key);
+    match ask(link, &command, key).await? {
+        Value::BulkString(bytes) => Ok(Some(bytes)),
+        Value::Nil => Ok(None),
+        _ => Err(unexpected_answer()),
+    }
+}
+
+/// What the server says about itself.
+pub(super) async fn info(link: &Link, section: &str) -> Result<String, StoreError> {
+    let mut command = redis::cmd("INFO");
+    command.arg(section);
+    match ask(link, &command, b"").await? {
+        Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Value::VerbatimString { text, .. } | Value::SimpleString(text) => Ok(text),
+        _ => Err(unexpected_answer()),
+    }
+}
+
+/// A command that may be sent twice.
+async fn ask(link: &Link, command: &Cmd, key: &[u8]) -> Result<Value, StoreError> {
+    let first = link.send(command, key).await.and_then(checked);
+    let answer = match first {
+        Err(error) if did_nothing(&error) => link.send(command, key).await.and_then(checked),
+        first => first,
+    };
+    answer.map_err(to_store_error)
+}
+
+/// Runs `script` on `key` and returns the bytes it answers.
+pub(super) async fn run(
+    link: &Link,
+    script: &Script,
+    key: &[u8],
+    args: &[&[u8]],
+    acks: Option<Acks>,
+) -> Result<Vec<u8>, StoreError> {
+    let mut how = How::ByDigest;
+    // One more try after an error by which the server says that it did nothing.
+    let mut tries = 2_u8;
+    loop {
+        tries -= 1;
+        match run_once(link, &script.command(how, key, args), key, acks).await {
+            Ok(Value::BulkString(bytes)) => return Ok(bytes),
+            Ok(_) => return Err(unexpected_answer()),
+            Err(Trouble::TooFewReplicas) => return Err(too_few_replicas()),
+            Err(Trouble::Redis(error)) if tries > 0 && did_nothing(&error) => {
+                if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
+                    how = How::ByCode;
+                }
+            }
+            Err(Trouble::Redis(error)) => return Err(to_store_error(error)),
+        }
+    }
+}
+
+enum Trouble {
+    Redis(RedisError),
+    TooFewReplicas,
+}
+
+impl From<RedisError> for Trouble {
+    fn from(error: RedisError) -> Self {
+        Self::Redis(error)
+    }
+}
+
+async fn run_once(
+    link: &Link,
+    command: &Cmd,
+    key: &[u8],
+    acks: Option<Acks>,
+) -> Result<Value, Trouble> {
+    let Some(acks) = acks else {
+        return Ok(checked(link.send(command, key).await?)?);
+    };
+    let mut wait = redis::cmd("WAIT");
+    wait.arg(acks.replicas).arg(acks.timeout_ms);
+    let mut commands = redis::Pipeline::with_capacity(2);
+    commands.add_command(command.clone()).add_command(wait);
+    let mut answers = link.send_all(commands, key).await?.into_iter();
+    let (Some(answer), Some(waited)) = (answers.next(), answers.next()) else {
+        return Ok(Value::Nil);
+    };
+    let answer = checked(answer)?;
+    match checked(waited)? {
+        Value::Int(held) if held >= i64::from(acks.replicas) => Ok(answer),
+        _ => Err(Trouble::TooFewReplicas),
+    }
+}
+
+/// Turns an error that came as a value into an error.
+fn checked(value: Value) -> RedisResult<Value> {
+    match value {
+        Value::ServerError(error) => Err(error.into()),
+        value => Ok(value),
+    }
+}
+
+/// Whether the server says by this error that the script did not run.
+fn did_nothing(error: &RedisError) -> bool {
+    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, NoScript, ReadOnly, TryAgain};
+    matches!(
+        error.kind(),
+        ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | NoScript | ReadOnly | TryAgain)
+    )
+}
+
+pub(super) fn unexpected_answer() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, "redis answered what no script of this version does")
+}
+
+fn too_few_replicas() -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "too few redis replicas hold the write")
+}
+
+/// What an error of the client means to a caller of the store.
+pub(super) fn to_store_error(error: RedisError) -> StoreError {
+    use StoreErrorKind::{Capacity, Corrupt, Unavailable};
+    let (kind, what) = match error.code() {
+        Some("OOM") => (Capacity, "redis has no memory left"),
+        Some("WRONGTYPE") => (Corrupt, "a redis key of ours holds something else"),
+        Some("NOAUTH" | "WRONGPASS") => (Unavailable, "redis refuses our name or password"),
+        Some("NOPERM") => (Unavailable, "redis does not let our user do this"),
+        Some("NOREPLICAS") => (Unavailable, "redis has too few replicas to take a write"),
+        Some("MISCONF") => (Unavailable, "redis cannot write to its disk"),
+        Some("READONLY") => (Unavailable, "the redis server is a replica"),
+        Some("LOADING") => (Unavailable, "redis is still loading its data"),
+        Some("BUSY") => (Unavailable, "redis is busy with a script"),
+        Some("CLUSTERDOWN") => (Unavailable, "the redis cluster is down"),
+        Some(_) => (Unavailable, "redis refused"),
+        None if error.is_timeout() => (Unavailable, "redis did not answer in time"),
+        None if error.is_connection_refusal() => (Unavailable, "redis cannot be reached"),
+        None => (Unavailable, "the connection to redis failed"),
+    };
+    StoreError::new(kind, what).with_source(error)
+}

@@ -1,0 +1,299 @@
+//! Redis servers for tests: started on loopback with ports of their own and a temporary folder
+//! each, killed when dropped. A missing `redis-server` fails the test and says so.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// How often a condition is looked at before it is given up (about 60 seconds).
+const TRIES: u32 = 1200;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Waits until `ready` says so. Polls, because a foreign process has no other way to tell.
+pub(crate) fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
+    for _ in 0..TRIES {
+        if ready() {
+            return;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    panic!("gave up waiting until {what}");
+}
+
+/// A port that nobody listens on at this moment.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// One `redis-server` (or a Sentinel).
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) port: u16,
+    args: Vec<String>,
+    dir: TempDir,
+}
+
+impl Server {
+    /// A server without persistence, with these further arguments.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        for _ in 0..5 {
+            let port = free_port();
+            let port_text = port.to_string();
+            let mut all = vec!["--port", &port_text];
+            all.extend_from_slice(args);
+            if let Some(server) = Self::launch(port, &all) {
+                return server;
+            }
+        }
+        panic!("redis-server ended at once, five times; arguments: {args:?}");
+    }
+
+    /// A server with exactly these arguments beside folder and address.
+    pub(crate) fn launch(port: u16, args: &[&str]) -> Option<Self> {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        let child = spawn("redis-server", dir.path(), &args);
+        let mut server = Self { child, port, args, dir };
+        server.wait_for_port().then_some(server)
+    }
+
+    /// A Sentinel that watches the primary at this port under the name `otp`.
+    pub(crate) fn sentinel(primary: u16, quorum: u8) -> Self {
+        let port = free_port();
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let conf = dir.path().join("sentinel.conf");
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor otp 127.0.0.1 {primary} {quorum}\n\
+             sentinel down-after-milliseconds otp 1000\nsentinel failover-timeout otp 5000\n\
+             sentinel parallel-syncs otp 1\n",
+            dir.path().display()
+        );
+        std::fs::write(&conf, text).expect("the temporary folder is writable");
+        let child = command("redis-sentinel").arg(&conf).spawn().unwrap_or_else(missing);
+        let mut server = Self { child, port, args: Vec::new(), dir };
+        assert!(server.wait_for_port(), "redis-sentinel ended at once");
+        server
+    }
+
+    fn wait_for_port(&mut self) -> bool {
+        let address = ([127, 0, 0, 1], self.port).into();
+        for _ in 0..TRIES {
+            if self.child.try_wait().ok().flatten().is_some() {
+                return false;
+            }
+            if TcpStream::connect_timeout(&address, PAUSE).is_ok() {
+                return true;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        false
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// A plain connection for the test's own commands.
+    pub(crate) fn admin(&self) -> redis::Connection {
+        let client = redis::Client::open(self.url()).expect("a loopback address is valid");
+        client.get_connection_with_timeout(Duration::from_secs(5)).expect("the server answers")
+    }
+
+    pub(crate) fn command(&self, words: &[&str]) -> redis::RedisResult<redis::Value> {
+        let mut command = redis::cmd(words[0]);
+        for word in &words[1..] {
+            command.arg(*word);
+        }
+        command.query(&mut self.admin())
+    }
+
+    pub(crate) fn info(&self, section: &str) -> String {
+        redis::cmd("INFO").arg(section).query(&mut self.admin()).unwrap_or_default()
+    }
+
+    /// Ends the process without warning (SIGKILL).
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("our own child can be killed");
+        self.child.wait().expect("our own child can be awaited");
+    }
+
+    /// Starts the killed process again on the same port and folder.
+    pub(crate) fn restart(&mut self) {
+        wait_until("the port is free again", || {
+            TcpListener::bind(("127.0.0.1", self.port)).is_ok()
+        });
+        self.child = spawn("redis-server", self.dir.path(), &self.args);
+        assert!(self.wait_for_port(), "redis-server did not come back");
+    }
+
+    /// Stops the process in its tracks (SIGSTOP): connections stay, nothing answers.
+    pub(crate) fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a paused process go on.
+    pub(crate) fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let done = Command::new("kill").arg(signal).arg(self.child.id().to_string()).status();
+        assert!(done.is_ok_and(|status| status.success()), "kill {signal} failed");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that unwrap_or_else wants")]
+fn missing(error: std::io::Error) -> Child {
+    panic!(
+        "cannot start redis-server (Debian package `redis-server`), which this test needs: {error}"
+    )
+}
+
+fn spawn(program: &str, dir: &Path, args: &[String]) -> Child {
+    command(program)
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(["--daemonize", "no", "--loglevel", "warning", "--dir"])
+        .arg(dir)
+        .args(args)
+        .spawn()
+        .unwrap_or_else(missing)
+}
+
+/// A Redis Cluster of three primaries with one replica each.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    /// Three primaries, then their replicas in the same order.
+    pub(crate) nodes: Vec<Server>,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Self {
+        let nodes: Vec<Server> = (0..6)
+            .map(|_| {
+                let bus = free_port().to_string();
+                Server::start(&[
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-port",
+                    &bus,
+                    "--cluster-node-timeout",
+                    "1500",
+                    "--cluster-replica-validity-factor",
+                    "0",
+                    "--repl-diskless-sync-delay",
+                    "0",
+                ])
+            })
+            .collect();
+        let cluster = Self { nodes };
+        cluster.assemble();
+        cluster
+    }
+
+    fn assemble(&self) {
+        let ranges = [("0", "5460"), ("5461", "10922"), ("10923", "16383")];
+        for (node, (first, last)) in self.nodes.iter().zip(ranges) {
+            node.command(&["CLUSTER", "ADDSLOTSRANGE", first, last]).expect("slots are free");
+        }
+        for (epoch, node) in self.nodes.iter().enumerate() {
+            let epoch = (epoch + 1).to_string();
+            node.command(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch]).expect("a fresh node");
+        }
+        let first = &self.nodes[0];
+        for node in &self.nodes[1..] {
+            let bus = node.args_value("--cluster-port");
+            let port = node.port.to_string();
+            first.command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus]).expect("nodes meet");
+        }
+        wait_until("all nodes know each other", || {
+            self.nodes.iter().all(|node| node.known_nodes() == 6)
+        });
+        for (primary, replica) in self.nodes[..3].iter().zip(&self.nodes[3..]) {
+            let id = primary.node_id();
+            wait_until("the replica follows", || {
+                replica.command(&["CLUSTER", "REPLICATE", &id]).is_ok()
+            });
+        }
+        wait_until("the cluster is up", || {
+            self.nodes.iter().all(Server::cluster_is_ok)
+                && self.nodes[3..].iter().all(Server::is_synced_replica)
+        });
+    }
+
+    pub(crate) fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(Server::url).collect()
+    }
+}
+
+impl Server {
+    fn args_value(&self, name: &str) -> String {
+        let at = self.args.iter().position(|arg| arg == name).expect("the argument was given");
+        self.args[at + 1].clone()
+    }
+
+    fn known_nodes(&self) -> usize {
+        let text: String =
+            redis::cmd("CLUSTER").arg("NODES").query(&mut self.admin()).unwrap_or_default();
+        text.lines().filter(|line| !line.contains("handshake")).count()
+    }
+
+    pub(crate) fn node_id(&self) -> String {
+        redis::cmd("CLUSTER").arg("MYID").query(&mut self.admin()).expect("a cluster node")
+    }
+
+    pub(crate) fn cluster_is_ok(&self) -> bool {
+        let text: String =
+            redis::cmd("CLUSTER").arg("INFO").query(&mut self.admin()).unwrap_or_default();
+        text.contains("cluster_state:ok")
+    }
+
+    pub(crate) fn is_synced_replica(&self) -> bool {
+        let info = self.info("replication");
+        info.contains("role:slave") && info.contains("master_link_status:up")
+    }
+
+    pub(crate) fn is_primary(&self) -> bool {
+        self.info("replication").contains("role:master")
+    }
+}
+
+impl Cluster {
+    /// Moves these slots with all their keys from one primary to another, as `redis-cli --cluster
+    /// reshard` does.
+    pub(crate) fn move_slots(from: &Server, to: &Server, slots: &[u16]) {
+        let (from_id, to_id, port) = (from.node_id(), to.node_id(), to.port.to_string());
+        for slot in slots {
+            let slot = slot.to_string();
+            to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]).expect("its owner");
+            from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]).expect("its owner");
+            let keys: Vec<String> = redis::cmd("CLUSTER")
+                .arg(&["GETKEYSINSLOT", &slot, "100"])
+                .query(&mut from.admin())
+                .expect("a cluster node");
+            for key in keys {
+                from.command(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]).expect("moves");
+            }
+            for node in [to, from] {
+                node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]).expect("its owner");
+            }
+        }
+    }
+}
