@@ -1,0 +1,298 @@
+//! Whole flows against karaden-sim.
+
+use std::time::{Duration, SystemTime};
+
+use futures_util::TryStreamExt as _;
+use karaden_client::{
+    ErrorKind, Options, PhoneNumber, PollPolicy, RefusalReason, Resolution, ResolvePolicy,
+    SendError, SendOutcome, Waited, push, sms,
+};
+use karaden_sim::{Api, Fault, FaultMode, Operation, Running, Sim, SimConfig};
+
+use crate::common::{TENANT, assert_clean, full, options};
+
+#[expect(clippy::disallowed_methods, reason = "the simulator runs by the machine's clock here")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+async fn sim() -> Running {
+    Sim::start(SimConfig::default()).await.expect("a simulator")
+}
+
+fn sms_client(sim: &Running) -> sms::Client {
+    sms_client_with(sim, options())
+}
+
+fn sms_client_with(sim: &Running, options: Options) -> sms::Client {
+    let service = sms::ServiceId::new(1).expect("positive");
+    sms::Client::builder(TENANT, "demo-token", service)
+        .with_base_url(format!("{}/api", sim.url()))
+        .with_options(options)
+        .build()
+        .expect("a client")
+}
+
+fn push_client(sim: &Running) -> push::Client {
+    push::Client::builder(format!("{}/v2", sim.url()), "demo-push", "demo-code")
+        .with_options(options().with_total_timeout(Duration::from_secs(2)))
+        .build()
+        .expect("a client")
+}
+
+fn number(digits: &str) -> PhoneNumber {
+    PhoneNumber::new(digits).expect("a mobile number")
+}
+
+fn message(to: &str, tag: &str) -> sms::NewMessage {
+    sms::NewMessage::new(number(to), "確認コード 482913", sms::Tag::new(tag).expect("a tag"))
+        .expect("a message")
+}
+
+fn push_message(to: &str, code: &str) -> push::NewMessage {
+    push::NewMessage::new(number(to), "確認コード 482913")
+        .expect("a message")
+        .with_tracking_code(push::TrackingCode::unique(code).expect("a code"))
+}
+
+fn quick() -> ResolvePolicy {
+    ResolvePolicy::default()
+        .with_absent_for(Duration::from_millis(50))
+        .with_give_up_after(Duration::from_secs(5))
+        .with_intervals(Duration::from_millis(10), Duration::from_millis(20))
+}
+
+fn often() -> PollPolicy {
+    PollPolicy::default()
+        .with_first_after(Duration::ZERO)
+        .with_intervals(Duration::from_millis(10), Duration::from_millis(20))
+        .with_give_up_after(Duration::from_secs(5))
+}
+
+/// Faults of sending through the SMS API after which the message is on the phone.
+const ACCEPTS: [FaultMode; 6] = [
+    FaultMode::AcceptThenDrop,
+    FaultMode::DropMidBody,
+    FaultMode::Malformed,
+    FaultMode::Empty,
+    FaultMode::Huge,
+    FaultMode::GzipBomb,
+];
+
+#[tokio::test]
+async fn send_read_wait_and_list() {
+    let sim = sim().await;
+    let client = sms_client(&sim);
+    let sent = client.send(message("090-0000-0001", "t-1")).await.expect("an answer");
+    let SendOutcome::Accepted(sent) = sent else { panic!("{sent:?}") };
+    let waited = client.wait_for_delivery(&sent.id, &often()).await.expect("read");
+    let Waited::Final(done) = waited else { panic!("{waited:?}") };
+    assert!(done.is_received());
+    assert_eq!(done.tags, ["t-1"]);
+    assert_eq!(client.get(&sent.id).await.expect("read").id, sent.id);
+    let found = client.find_by_tag(&sms::Tag::new("t-1").expect("a tag")).await.expect("a list");
+    assert_eq!(found.map(|message| message.id), Some(sent.id));
+    assert_eq!(sim.inbox(Some("09000000001")).len(), 1);
+}
+
+#[tokio::test]
+async fn the_list_streams_over_its_pages() {
+    let sim = sim().await;
+    let client = sms_client(&sim);
+    for at in 0..25 {
+        let sent = client.send(message("090-1111-2222", &format!("t-{at}"))).await;
+        assert!(matches!(sent, Ok(SendOutcome::Accepted(_))));
+    }
+    let query = sms::ListQuery::default().with_per_page(10);
+    let page = client.list(&query).await.expect("a page");
+    assert_eq!((page.messages.len(), page.has_more, page.unreadable), (10, true, 0));
+    let all: Vec<_> = client.list_all(query).try_collect().await.expect("all pages");
+    let mut tags: Vec<_> = all.iter().map(|message| message.tags[0].clone()).collect();
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), 25);
+}
+
+#[tokio::test]
+async fn a_reserved_message_is_cancelled_once() {
+    let sim = sim().await;
+    let client = sms_client(&sim);
+    let now = now();
+    let reserve = |ahead: u64, tag: &str| {
+        message("090-1111-2222", tag).with_scheduled_at(now + Duration::from_secs(ahead), now)
+    };
+    let later = reserve(3600, "t-1").expect("valid");
+    let later = client.send(later).await.expect("an answer").accepted().expect("accepted");
+    let cancelled = client.cancel(&later.id).await.expect("cancelled");
+    assert_eq!(cancelled.status, Some(sms::Status::Canceled));
+
+    let soon = reserve(120, "t-2").expect("valid");
+    let soon = client.send(soon).await.expect("an answer").accepted().expect("accepted");
+    let error = client.cancel(&soon.id).await.expect_err("less than five minutes");
+    assert_eq!(error.refusal(), Some(&RefusalReason::NotCancellable));
+
+    let unknown = sms::MessageId::new("00000000-0000-4000-8000-000000000000").expect("an id");
+    let error = client.cancel(&unknown).await.expect_err("unknown");
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn what_was_accepted_under_a_fault_is_found_and_on_the_phone_once() {
+    for mode in ACCEPTS {
+        let sim = sim().await;
+        let fault = Fault { operation: Some(Operation::Send), ..Fault::new(mode) };
+        sim.set_faults(vec![fault.times(1)]);
+        let options = options().with_total_timeout(Duration::from_secs(5));
+        let client = sms_client_with(&sim, options);
+        let result = client.send(message("090-1111-2222", "t-1")).await;
+        let Err(SendError::Unknown(unknown)) = result else { panic!("{mode:?} {result:?}") };
+        assert_clean(&full(unknown.error()));
+        let resolution = unknown.resolve(&client, &quick()).await;
+        assert!(matches!(resolution, Resolution::Accepted(_)), "{mode:?} {resolution:?}");
+        assert_eq!(sim.inbox(None).len(), 1, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_not_accepted_comes_back_and_is_sent_once() {
+    for mode in [FaultMode::Drop, FaultMode::Html, FaultMode::Redirect, FaultMode::Status(500)] {
+        let sim = sim().await;
+        let fault = Fault { operation: Some(Operation::Send), ..Fault::new(mode) };
+        sim.set_faults(vec![fault.times(1)]);
+        let client = sms_client(&sim);
+        let result = client.send(message("090-1111-2222", "t-1")).await;
+        let Err(SendError::Unknown(unknown)) = result else { panic!("{mode:?} {result:?}") };
+        let resolution = unknown.resolve(&client, &quick()).await;
+        let Resolution::NotSent(message) = resolution else { panic!("{mode:?} {resolution:?}") };
+        client.send(message).await.expect("an answer").accepted().expect("accepted");
+        assert_eq!(sim.inbox(None).len(), 1, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_server_gets_one_message_in_the_end() {
+    let sim = sim().await;
+    let fault = Fault { api: Some(Api::Sms), ..Fault::new(FaultMode::Status(429)) };
+    sim.set_faults(vec![fault.times(2)]);
+    let sent = sms_client(&sim).send(message("090-1111-2222", "t-1")).await.expect("an answer");
+    assert!(sent.accepted().is_some());
+    assert_eq!(sim.inbox(None).len(), 1);
+}
+
+#[tokio::test]
+async fn an_error_that_quotes_the_request_shows_nothing_of_it() {
+    let sim = sim().await;
+    sim.set_faults(vec![Fault::new(FaultMode::EchoError)]);
+    let sent = sms_client(&sim).send(message("090-1234-5678", "t-1")).await;
+    let shown = format!("{sent:?}");
+    for secret in ["demo-token", "09012345678", "482913"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+    let sent = push_client(&sim).send(push_message("090-1234-5678", "12345678")).await;
+    let shown = format!("{sent:?}");
+    for secret in ["demo-push", "demo-code", "09012345678", "482913"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_and_numbers_are_refused() {
+    let sim = sim().await;
+    let service = sms::ServiceId::new(1).expect("positive");
+    let wrong = sms::Client::builder(TENANT, "other", service)
+        .with_base_url(format!("{}/api", sim.url()))
+        .build()
+        .expect("a client");
+    let SendOutcome::Refused(refusal) =
+        wrong.send(message("090-1111-2222", "t-1")).await.expect("an answer")
+    else {
+        panic!()
+    };
+    assert_eq!(*refusal.reason(), RefusalReason::Unauthenticated);
+    assert!(refusal.reason().is_account_problem());
+
+    // 090-0000-0010 is refused by the simulator.
+    let SendOutcome::Refused(refusal) =
+        sms_client(&sim).send(message("090-0000-0010", "t-1")).await.expect("an answer")
+    else {
+        panic!()
+    };
+    assert_eq!(*refusal.reason(), RefusalReason::Validation(vec!["to".to_owned()]));
+    let SendOutcome::Refused(refusal) =
+        push_client(&sim).send(push_message("090-0000-0010", "1")).await.expect("an answer")
+    else {
+        panic!()
+    };
+    assert_eq!(*refusal.reason(), RefusalReason::Restricted);
+}
+
+#[tokio::test]
+async fn every_outcome_of_push_is_told_apart() {
+    use push::{MessageStatus as Sent, ResultStatus as Result};
+    let sim = sim().await;
+    let client = push_client(&sim);
+    let rows = [
+        ("090-0000-0001", Some(Sent::Sent), Some(Result::Received), true),
+        ("090-0000-0002", Some(Sent::Sent), Some(Result::OutOfRange), false),
+        ("090-0000-0003", Some(Sent::Sent), Some(Result::Error), true),
+        ("090-0000-0004", Some(Sent::Sent), Some(Result::Unknown), true),
+        ("090-0000-0005", Some(Sent::Sent), Some(Result::None), false),
+        ("090-0000-0007", Some(Sent::Error), None, true),
+        ("090-0000-0009", Some(Sent::Unknown), None, true),
+    ];
+    for (at, (to, sent, result, is_final)) in rows.into_iter().enumerate() {
+        let outcome = client.send(push_message(to, &at.to_string())).await.expect("an answer");
+        let accepted = outcome.accepted().expect("accepted");
+        let delivery = client.inquire(&accepted.message_id).await.expect("read");
+        assert_eq!(delivery.message_status, sent, "{to}");
+        if result.is_some() {
+            assert_eq!(delivery.result_status, result, "{to}");
+        }
+        assert_eq!(delivery.is_final(), is_final, "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_message_of_unknown_outcome_is_found_by_its_tracking_code() {
+    let sim = sim().await;
+    let fault =
+        Fault { operation: Some(Operation::Queue), ..Fault::new(FaultMode::AcceptThenDrop) };
+    sim.set_faults(vec![fault.times(1)]);
+    let client = push_client(&sim);
+    let result = client.send(push_message("090-1111-2222", "12345678")).await;
+    let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
+    let resolution = unknown.resolve(&client, &quick(), now()).await;
+    assert!(matches!(resolution, Resolution::Accepted(_)), "{resolution:?}");
+    assert_eq!(sim.inbox(None).len(), 1);
+
+    sim.set_faults(vec![Fault::new(FaultMode::Drop).times(1)]);
+    let result = client.send(push_message("090-1111-2222", "87654321")).await;
+    let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
+    let resolution = unknown.resolve(&client, &quick(), now()).await;
+    assert!(matches!(resolution, Resolution::NotSent(_)), "{resolution:?}");
+}
+
+#[tokio::test]
+async fn a_long_push_text_arrives_whole() {
+    let sim = sim().await;
+    let text = "いつもご利用ありがとうございます。\nメンテナンスのお知らせです。".repeat(6);
+    let message = push::NewMessage::long(number("090-0000-0001"), text.as_str()).expect("fits");
+    assert!(message.parts() > 1);
+    push_client(&sim).send(message).await.expect("an answer").accepted().expect("accepted");
+    let inbox = serde_json::to_string(&sim.inbox(None)).expect("JSON");
+    assert!(inbox.contains("メンテナンス"), "{inbox}");
+}
+
+#[tokio::test]
+async fn many_sends_share_few_connections_and_all_arrive() {
+    let sim = sim().await;
+    let client = sms_client(&sim);
+    let sends = (0..200).map(|at| {
+        let client = client.clone();
+        tokio::spawn(async move { client.send(message("090-1111-2222", &format!("t-{at}"))).await })
+    });
+    for send in futures_util::future::join_all(sends).await {
+        assert!(matches!(send.expect("no panic"), Ok(SendOutcome::Accepted(_))));
+    }
+    assert_eq!(sim.inbox(None).len(), 200);
+}

@@ -1,0 +1,137 @@
+//! TLS: a private certificate authority, HTTP/2, and what an untrusted server learns: nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use karaden_client::{ErrorKind, Options, SendOutcome};
+use rustls::pki_types::PrivateKeyDer;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::common::{assert_clean, full, options, sms_client_with, sms_message};
+
+struct TlsServer {
+    addr: SocketAddr,
+    pem: String,
+    connections: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
+    http2_requests: Arc<AtomicUsize>,
+}
+
+impl TlsServer {
+    async fn start(name: &str) -> Self {
+        let certified =
+            rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key)
+            .expect("a configuration");
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let server = Self {
+            addr: listener.local_addr().expect("an address"),
+            pem: certified.cert.pem(),
+            connections: Arc::default(),
+            requests: Arc::default(),
+            http2_requests: Arc::default(),
+        };
+        let connections = server.connections.clone();
+        let counters = (server.requests.clone(), server.http2_requests.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, counters) = (acceptor.clone(), counters.clone());
+                let connections = connections.clone();
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else { return };
+                    connections.fetch_add(1, Ordering::SeqCst);
+                    let service = service_fn(move |request| answer(request, counters.clone()));
+                    let _gone = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        server
+    }
+
+    fn url(&self) -> String {
+        format!("https://localhost:{}", self.addr.port())
+    }
+}
+
+async fn answer(
+    request: hyper::Request<hyper::body::Incoming>,
+    (requests, http2): (Arc<AtomicUsize>, Arc<AtomicUsize>),
+) -> Result<hyper::Response<Full<bytes::Bytes>>, std::convert::Infallible> {
+    requests.fetch_add(1, Ordering::SeqCst);
+    if request.version() == hyper::Version::HTTP_2 {
+        http2.fetch_add(1, Ordering::SeqCst);
+    }
+    let _body = request.into_body().collect().await;
+    Ok(hyper::Response::new(Full::from(r#"{"object":"message","id":"m-1"}"#)))
+}
+
+fn trusting(server: &TlsServer) -> Options {
+    options().with_root_certificates_pem(server.pem.clone()).with_only_given_roots()
+}
+
+#[tokio::test]
+async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
+    let server = TlsServer::start("localhost").await;
+    let client = sms_client_with(&server.url(), trusting(&server));
+    client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+    let sends = (0..20).map(|_| client.send(sms_message()));
+    for outcome in futures_util::future::join_all(sends).await {
+        assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{outcome:?}");
+    }
+    assert_eq!(server.http2_requests.load(Ordering::SeqCst), 21);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1, "one connection carries them all");
+}
+
+#[tokio::test]
+async fn a_given_authority_may_come_on_top_of_the_systems() {
+    let server = TlsServer::start("localhost").await;
+    let options = options().with_root_certificates_pem(server.pem.clone());
+    let client = sms_client_with(&server.url(), options);
+    client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+}
+
+#[tokio::test]
+async fn an_untrusted_server_gets_no_request() {
+    let trusted = TlsServer::start("localhost").await;
+    let stranger = TlsServer::start("localhost").await;
+    let other_name = TlsServer::start("other.example").await;
+    for (server, options) in [
+        (&stranger, trusting(&trusted)),
+        (&stranger, options()),
+        (&other_name, trusting(&other_name)),
+    ] {
+        let client = sms_client_with(&server.url(), options);
+        let error = client.send(sms_message()).await.expect_err("not trusted");
+        assert_eq!(error.error().kind(), ErrorKind::Connect, "{error:?}");
+        assert!(error.is_definitely_not_sent());
+        assert_clean(&full(&error));
+        assert_eq!(server.requests.load(Ordering::SeqCst), 0);
+    }
+}
+
+#[test]
+fn unreadable_certificates_are_a_configuration_error() {
+    for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+        let service = karaden_client::sms::ServiceId::new(1).expect("positive");
+        let error = karaden_client::sms::Client::builder("tenant", "token", service)
+            .with_options(Options::default().with_root_certificates_pem(pem))
+            .build()
+            .expect_err(pem);
+        assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
+    }
+}
