@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 const START_TIMEOUT = 60_000;
 const STOP_TIMEOUT = 20_000;
 
-function binary() {
+export function binary() {
   const path = process.env.MFA_GATEWAY_BIN;
   if (!path) {
     throw new Error("MFA_GATEWAY_BIN has to name the mfa-gateway program; `cargo xtask test` sets it");
@@ -42,6 +42,7 @@ class Demo {
     const facts = JSON.parse(line);
     demo.url = trimmed(facts.gateway_url);
     demo.inboxUrl = trimmed(facts.simulator_url);
+    demo.applicationUrl = trimmed(facts.application_url);
     demo.users = Object.fromEntries(facts.users.map((user) => [user.username, user]));
     return demo;
   }

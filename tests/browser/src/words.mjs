@@ -22,6 +22,7 @@ export const WORDS = {
     empty: "認証コードを入力してください。",
     malformed: "認証コードは6桁の数字で入力してください。",
     wrong: (left) => `認証コードが正しくありません。あと${left}回入力できます。`,
+    expired: "認証コードの有効期限が切れました。新しいコードを送信してください。",
     exhausted: "入力できる回数を超えました。新しいコードを送信してください。",
     newCode: "新しい認証コードを送信する",
     locked: "一時的に利用できません",
@@ -70,6 +71,7 @@ export const WORDS = {
       left === 1
         ? "That code is not correct. You can try once more."
         : `That code is not correct. You can try ${left} more times.`,
+    expired: "The code has expired. Request a new one.",
     exhausted: "There were too many wrong codes. Request a new one.",
     newCode: "Send a new code",
     locked: "Temporarily locked",
