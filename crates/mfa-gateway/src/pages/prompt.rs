@@ -122,7 +122,7 @@ pub fn render_prompt(page: &PromptPage<'_>) -> String {
         title,
         texts: prompt.texts.iter().map(|text| frame.m(text)).collect(),
         notice: prompt.notice.as_ref().map(|notice| frame.m(&notice.message)),
-        summary: prompt.rejection.as_ref().map(|rejection| summary(&frame, rejection)),
+        summary: prompt.rejection.as_ref().map(|rejection| summary(&frame, prompt, rejection)),
         fields: (prompt.fields.iter())
             .map(|field| {
                 field_view(&frame, field, prompt.rejection.as_ref(), !has_hint && expires.is_some())
@@ -138,7 +138,7 @@ pub fn render_prompt(page: &PromptPage<'_>) -> String {
     })
 }
 
-fn summary(frame: &Frame<'_>, rejection: &Rejection) -> Summary {
+fn summary(frame: &Frame<'_>, prompt: &Prompt, rejection: &Rejection) -> Summary {
     let heading = match rejection.kind {
         RejectionKind::Expired => "summary-expired",
         RejectionKind::TooMany => "summary-wait",
@@ -148,7 +148,10 @@ fn summary(frame: &Frame<'_>, rejection: &Rejection) -> Summary {
     Summary {
         heading: frame.t(heading),
         words: frame.m(&rejection.message),
-        target: rejection.field.as_deref().map(field_id),
+        // A plugin may name a field that it no longer asks for.
+        target: (rejection.field.as_deref())
+            .filter(|name| prompt.fields.iter().any(|field| field.name == *name))
+            .map(field_id),
     }
 }
 

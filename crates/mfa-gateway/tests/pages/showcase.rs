@@ -55,10 +55,10 @@ pub(crate) fn sms_prompt() -> Prompt {
 }
 
 /// The prompt when the code is of no more use.
-pub(crate) fn expired_prompt() -> Prompt {
+fn ended_prompt(why: Rejection) -> Prompt {
     Prompt::new(Message::new("otp-title-new"))
         .with_action(Action::new(ActionId::from_static("new-code"), Message::new("otp-new-code")))
-        .with_rejection(Rejection::new(RejectionKind::Expired, Message::new("otp-expired")))
+        .with_rejection(why)
 }
 
 fn wrong(key: &'static str, kind: RejectionKind) -> Rejection {
@@ -116,7 +116,9 @@ fn prompts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
         "code-too-early",
         &sms_prompt().with_rejection(Rejection::new(RejectionKind::TooMany, too_early)),
     );
-    add("code-expired", &expired_prompt());
+    let expired = Rejection::new(RejectionKind::Expired, Message::new("otp-expired"));
+    add("code-expired", &ended_prompt(expired));
+    add("code-exhausted", &ended_prompt(wrong("otp-exhausted", RejectionKind::Wrong)));
 }
 
 fn messages(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
