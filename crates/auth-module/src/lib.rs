@@ -52,7 +52,9 @@ pub use crate::name::{InvalidLoginName, LoginName};
 pub use crate::password::{
     Busy, HashParameters, HasherLimits, InvalidPasswordHash, PasswordHash, PasswordHasher,
 };
-pub use crate::policy::{Access, FactorPolicy, InvalidPolicy, Requirement, Rule, StepUp};
+pub use crate::policy::{
+    Access, CLOCK_SKEW, FactorPolicy, InvalidPolicy, Requirement, Rule, StepUp,
+};
 pub use crate::session_store::{
     EndAll, PendingRecord, SessionRecord, SessionStore, Swapped, Version,
 };

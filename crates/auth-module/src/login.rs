@@ -1,6 +1,6 @@
 //! A login on its way, and a session.
 
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use mfa_plugin_api::{AuthenticationMethod, Evidence, FactorId, FlowId, PluginState};
@@ -137,8 +137,7 @@ pub enum Recorded {
     Gone,
 }
 
-/// What became of completing a login.
-#[derive(Debug)]
+/// What became of completing a login. `Debug` does not show where the user wanted to go.
 #[expect(clippy::large_enum_variant, reason = "the session is the usual answer and is moved once")]
 pub enum Completed {
     /// Another request completed it first, or it is over.
@@ -154,6 +153,18 @@ pub enum Completed {
         /// Where the user wanted to go.
         return_to: Option<String>,
     },
+}
+
+impl fmt::Debug for Completed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone => f.write_str("Gone"),
+            Self::Missing(missing) => f.debug_tuple("Missing").field(missing).finish(),
+            Self::Opened { session, .. } => {
+                f.debug_struct("Opened").field("session", session).finish_non_exhaustive()
+            }
+        }
+    }
 }
 
 /// A session of a user who has proved some factors. Whether they are enough for a path is

@@ -9,6 +9,9 @@ use mfa_plugin_api::FactorId;
 
 use crate::{evidence::FactorEvidence, user::User};
 
+/// How far the clocks of two nodes, or of one before and after it was set, may be apart: a minute.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
 /// What a protected path asks of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -58,12 +61,15 @@ impl Requirement {
     }
 
     /// The factors that `evidence` does not prove at `now`: the password first, then in the order of
-    /// the rule, each once. Evidence from after `now` proves nothing.
+    /// the rule, each once.
+    ///
+    /// Evidence from after `now` counts as of this moment if it is within [`CLOCK_SKEW`], and proves
+    /// nothing beyond.
     pub fn missing(&self, evidence: &[FactorEvidence], now: SystemTime) -> Vec<FactorId> {
         let is_fresh = |factor: &FactorId, within: Option<Duration>| {
             evidence.iter().filter(|e| e.factor == *factor).any(|e| {
-                let age = now.duration_since(e.verified_at).ok();
-                age.is_some_and(|age| within.is_none_or(|within| age <= within))
+                e.verified_at <= now + CLOCK_SKEW
+                    && within.is_none_or(|within| now <= e.verified_at + within)
             })
         };
         let step_up =
@@ -229,10 +235,10 @@ fn check(requirement: &Requirement) -> Result<(), InvalidPolicy> {
 fn prefix_segments(prefix: &str) -> Result<Vec<String>, InvalidPolicy> {
     let refused = || InvalidPolicy::NotAPath(prefix.to_owned());
     let inner = prefix.strip_prefix('/').ok_or_else(refused)?;
-    let inner = inner.strip_suffix('/').unwrap_or(inner);
     if inner.is_empty() {
         return Ok(Vec::new());
     }
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
     let segments: Vec<String> = inner.split('/').map(str::to_owned).collect();
     let is_normal = segments.iter().all(|s| {
         !s.is_empty() && s != "." && s != ".." && !s.contains(['?', '#', '%', '\\', ';', '\0'])

@@ -1,6 +1,10 @@
 //! Where pending logins and sessions are kept between two requests.
 
-use std::{collections::BTreeMap, fmt::Debug, time::SystemTime};
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Debug},
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -14,7 +18,10 @@ use crate::{
 };
 
 /// A login that lacks factors, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// `Debug` shows neither the states nor where the user wanted to go, which may hold an application's
+/// own secrets.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PendingRecord {
     /// The name of this login in the audit trail and for plugins; not secret.
@@ -76,6 +83,20 @@ impl PendingRecord {
             opened_at: whole_millis(opened_at),
             expires_at: whole_millis(expires_at),
         }
+    }
+}
+
+impl fmt::Debug for PendingRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingRecord")
+            .field("flow", &self.flow)
+            .field("user_id", &self.user_id)
+            .field("evidence", &self.evidence)
+            .field("plugin_states", &self.plugin_states.keys())
+            .field("raises", &self.raises)
+            .field("opened_at", &self.opened_at)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 

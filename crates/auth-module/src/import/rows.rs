@@ -127,7 +127,10 @@ fn columns(header: &ByteRecord) -> Result<Vec<&'static str>, &'static str> {
 
 fn row(columns: &[&'static str], record: &ByteRecord) -> Result<Row, &'static str> {
     if record.len() != columns.len() {
-        return Err("not as many fields as the header has columns");
+        return Err(
+            "not as many fields as the header has columns; one with a comma in it, such as \
+             a password hash, has to stand in double quotes",
+        );
     }
     let mut row = Row::default();
     for (column, value) in columns.iter().zip(record) {

@@ -37,9 +37,6 @@ pub struct PasswordLimits {
 
 impl Default for PasswordLimits {
     fn default() -> Self {
-        let rate = |burst, minutes: u64| {
-            Rate::new(burst, Duration::from_secs(60 * minutes)).expect("a rate within its bounds")
-        };
         Self {
             per_user_and_address: rate(10, 10),
             per_address: rate(30, 10),
@@ -96,6 +93,17 @@ impl AuthModule {
         self.parts.quota.charge(&[mark], now).await.map(drop).map_err(failed)
     }
 
+    /// Whether one more refusal of this address belongs in the audit trail: 5 in 10 minutes do.
+    pub(super) async fn is_worth_noting(
+        &self,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) -> Result<bool, AuthError> {
+        let key = self.key("noted", &[&network(client.address)]);
+        let charged = self.parts.quota.charge(&[Charge::new(key, noted_rate())], now).await;
+        Ok(charged.map_err(failed)?.is_ok())
+    }
+
     /// The mark is an ordinary rate limit that nobody minds reaching: two events of 30 days each.
     /// As long as any of them is not refilled, there was a login.
     async fn is_familiar(
@@ -128,9 +136,18 @@ impl Guessed<'_> {
     }
 }
 
+/// See [`AuthModule::is_familiar`].
 fn familiar_rate() -> Rate {
-    const DAYS: u64 = 24 * 60 * 60;
-    Rate::new(2, Duration::from_secs(60 * DAYS)).expect("a rate within its bounds")
+    rate(2, 2 * 30 * 24 * 60)
+}
+
+fn noted_rate() -> Rate {
+    rate(5, 10)
+}
+
+/// `burst` events in so many minutes; only for the constants above.
+fn rate(burst: u32, minutes: u64) -> Rate {
+    Rate::new(burst, Duration::from_secs(60 * minutes)).expect("constants are within the bounds")
 }
 
 /// What one customer of a provider is given: an IPv4 address, or the /64 of an IPv6 one.

@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use mfa_plugin_api::{ClientFacts, Evidence, FactorId, PluginState, Randomness};
-use tokio::join;
+use mfa_plugin_api::{
+    AuthenticationMethod, ClientFacts, Evidence, FactorId, PluginState, Randomness,
+};
 
 use super::AuthModule;
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     error::{AuthError, AuthErrorKind},
     evidence::{self, FactorEvidence},
     login::{Completed, PasswordVerified, PendingLogin, Recorded, Saved, Session},
+    policy::CLOCK_SKEW,
     session_store::{PendingRecord, SessionRecord, Swapped, Version},
     token::{PendingToken, SessionToken, TokenDigest},
     user::{User, UserId},
@@ -149,7 +151,7 @@ impl AuthModule {
     ///
     /// # Errors
     ///
-    /// When the store failed, or evidence is from after `now`.
+    /// When the store failed, or evidence is from after `now` by more than [`CLOCK_SKEW`].
     pub async fn record_evidence(
         &self,
         login: &PendingLogin,
@@ -158,7 +160,7 @@ impl AuthModule {
         now: SystemTime,
     ) -> Result<Recorded, AuthError> {
         let new = FactorEvidence::new(factor.clone(), &evidence);
-        if new.verified_at > now {
+        if new.verified_at > now + CLOCK_SKEW {
             return Err(AuthError::new(AuthErrorKind::Corrupt, "evidence from the future"));
         }
         let mut login = login.clone();
@@ -225,7 +227,11 @@ impl AuthModule {
             let Some(record) = self.session_of(&current, now).await? else {
                 return Ok(Completed::Gone);
             };
-            match self.swap(&current, &token, &record, client, now).await? {
+            let (pending, replaces) = (current.token, current.record.raises);
+            let store = &self.parts.sessions;
+            let digest = token.digest();
+            match store.complete(pending, current.version, digest, record.clone(), replaces).await?
+            {
                 Swapped::Conflict => {}
                 Swapped::Gone => return Ok(Completed::Gone),
                 Swapped::Done => return self.opened(current, token, record, client, now).await,
@@ -250,37 +256,6 @@ impl AuthModule {
         Ok(Some(SessionRecord::new(flow, user_id, evidence, now, expires_at)))
     }
 
-    async fn swap(
-        &self,
-        login: &PendingLogin,
-        token: &SessionToken,
-        record: &SessionRecord,
-        client: &ClientFacts,
-        now: SystemTime,
-    ) -> Result<Swapped, AuthError> {
-        let amr = evidence::amr(&record.evidence);
-        let amr: Vec<&str> = amr.iter().map(mfa_plugin_api::AuthenticationMethod::as_str).collect();
-        self.record(
-            AuditRecord::new("session.opening", now)
-                .about(&login.user.id)
-                .from(client.address)
-                .in_flow(&record.flow)
-                .with("amr", amr.join(" ")),
-        );
-        let (swapped, flushed) = join!(
-            self.parts.sessions.complete(
-                login.token,
-                login.version,
-                token.digest(),
-                record.clone(),
-                login.record.raises,
-            ),
-            self.flush(),
-        );
-        flushed?;
-        swapped
-    }
-
     /// Things worth knowing at the next login. The session is open by now, so what fails here is
     /// logged and does no harm.
     async fn note_login(&self, user: &UserId, client: &ClientFacts, now: SystemTime) {
@@ -303,6 +278,19 @@ impl AuthModule {
         client: &ClientFacts,
         now: SystemTime,
     ) -> Result<Completed, AuthError> {
+        let amr = evidence::amr(&record.evidence);
+        let amr: Vec<&str> = amr.iter().map(AuthenticationMethod::as_str).collect();
+        self.record(
+            AuditRecord::new("session.opened", now)
+                .about(&login.user.id)
+                .from(client.address)
+                .in_flow(&record.flow)
+                .with("amr", amr.join(" ")),
+        );
+        if let Err(untraceable) = self.flush().await {
+            self.parts.sessions.end_session(token.digest()).await?;
+            return Err(untraceable);
+        }
         self.note_login(&login.user.id, client, now).await;
         let idle_at = now + self.parts.settings.session_idle;
         let session = Session { token: token.digest(), record, user: login.user, idle_at };

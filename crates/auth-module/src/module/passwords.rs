@@ -50,7 +50,7 @@ impl AuthModule {
         let charged = match self.charge_guess(&guessed, client, now).await? {
             Ok(charged) => charged,
             Err(until) => {
-                self.record(about(account.as_ref(), "password.throttled", client, now));
+                self.note_throttling(account.as_ref(), client, now).await?;
                 return Ok(PasswordOutcome::Throttled { until });
             }
         };
@@ -71,6 +71,19 @@ impl AuthModule {
             Some(account) => Ok(self.rejected(Some(&account), "wrong", client, now)),
             None => Ok(self.rejected(None, "unknown", client, now)),
         }
+    }
+
+    /// Refusing is cheap, so a stranger could fill the trail with it: not each is kept.
+    async fn note_throttling(
+        &self,
+        account: Option<&Account>,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) -> Result<(), AuthError> {
+        if self.is_worth_noting(client, now).await? {
+            self.record(about(account, "password.throttled", client, now));
+        }
+        Ok(())
     }
 
     async fn verified(

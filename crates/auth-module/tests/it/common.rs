@@ -1,6 +1,5 @@
 //! A module over a fresh SQLite file (or memory), with alice and bob in it.
-#![expect(dead_code, reason = "the tests that use the rest follow")]
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
@@ -8,10 +7,11 @@ use std::{
 };
 
 use auth_module::{
-    AuthModule, AuthParts, AuthSettings, Completed, FactorPolicy, HashParameters, HasherLimits,
-    LoginName, MemoryAuditTrail, NewPassword, NewUser, PasswordHasher, PasswordOutcome,
-    PasswordVerified, PendingLogin, PendingToken, PhoneTagKey, Recorded, Requirement, Rule,
-    Session, SessionStore, SessionToken, User, UserAdded, UserDirectory, sqlite::Database,
+    AuditTrail as _, AuthModule, AuthParts, AuthSettings, Completed, FactorPolicy, HashParameters,
+    HasherLimits, LoginName, MemoryAuditTrail, NewPassword, NewUser, PasswordHasher,
+    PasswordOutcome, PasswordVerified, PendingLogin, PendingToken, PhoneTagKey, Recorded,
+    Requirement, Rule, Session, SessionStore, SessionToken, User, UserAdded, UserDirectory,
+    sqlite::Database,
 };
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
 use otp_cache::memory::MemoryStore;
@@ -57,6 +57,10 @@ pub(crate) fn policy() -> FactorPolicy {
     .unwrap()
 }
 
+fn settings() -> AuthSettings {
+    AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32]))
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -74,7 +78,7 @@ impl World {
         let audit = MemoryAuditTrail::new();
         let hasher = PasswordHasher::new(cheap(), HasherLimits::default());
         let otp_cache = Arc::new(MemoryStore::new());
-        let auth = AuthModule::new(AuthParts {
+        let parts = AuthParts {
             directory: Arc::clone(&directory),
             sessions: Arc::clone(&sessions),
             challenges: Arc::clone(&otp_cache) as _,
@@ -82,10 +86,10 @@ impl World {
             audit: Arc::new(audit.clone()),
             hasher: hasher.clone(),
             policy: policy(),
-            settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),
-        });
+            settings: settings(),
+        };
         let world = Self {
-            auth: Arc::new(auth),
+            auth: Arc::new(AuthModule::new(parts)),
             clock: ManualClock::new(),
             randomness: SeededRandomness::new(1),
             otp_cache,
@@ -99,6 +103,20 @@ impl World {
         world.add("alice", Some(ALICE_PASSWORD), Some(ALICE_PHONE), &["admins"]).await;
         world.add("bob", Some("bob's own password"), None, &[]).await;
         world
+    }
+
+    /// A second module over the same stores, with some parts replaced.
+    pub(crate) fn module_with(&self, change: impl FnOnce(AuthParts) -> AuthParts) -> AuthModule {
+        AuthModule::new(change(AuthParts {
+            directory: Arc::clone(&self.directory),
+            sessions: Arc::clone(&self.sessions),
+            challenges: Arc::clone(&self.otp_cache) as _,
+            quota: Arc::clone(&self.otp_cache) as _,
+            audit: Arc::new(self.audit.clone()),
+            hasher: self.hasher.clone(),
+            policy: policy(),
+            settings: settings(),
+        }))
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -141,15 +159,24 @@ impl World {
         self.auth.verify_password(name, &password, client, &self.randomness, now).await.unwrap()
     }
 
-    pub(crate) async fn alice_verified(&self) -> PasswordVerified {
-        match self.try_password("alice", ALICE_PASSWORD).await {
+    pub(crate) async fn verified(&self, name: &str, password: &str) -> PasswordVerified {
+        match self.try_password(name, password).await {
             PasswordOutcome::Verified(verified) => verified,
             other => panic!("not verified: {other:?}"),
         }
     }
 
     pub(crate) async fn alice_pending(&self, return_to: &str) -> (PendingToken, PendingLogin) {
-        let verified = self.alice_verified().await;
+        self.pending("alice", ALICE_PASSWORD, return_to).await
+    }
+
+    async fn pending(
+        &self,
+        name: &str,
+        password: &str,
+        return_to: &str,
+    ) -> (PendingToken, PendingLogin) {
+        let verified = self.verified(name, password).await;
         let return_to = Some(return_to.to_owned());
         let (auth, now) = (&self.auth, self.now());
         auth.open_pending(verified, return_to, &client(), &self.randomness, now).await.unwrap()
@@ -172,12 +199,21 @@ impl World {
     }
 
     pub(crate) async fn alice_session(&self) -> (SessionToken, Session) {
-        let (_, login) = self.alice_pending("/").await;
+        self.session("alice", ALICE_PASSWORD).await
+    }
+
+    pub(crate) async fn session(&self, name: &str, password: &str) -> (SessionToken, Session) {
+        let (_, login) = self.pending(name, password, "/").await;
         let login = self.record_sms(&login).await;
         match self.complete(&login).await {
             Completed::Opened { token, session, .. } => (token, session),
             other => panic!("not opened: {other:?}"),
         }
+    }
+
+    /// Waits until everything that was queued for the file is written.
+    pub(crate) async fn settle(&self) {
+        self.database.audit_trail().flush().await.unwrap();
     }
 
     pub(crate) fn events(&self) -> Vec<&'static str> {

@@ -1,4 +1,17 @@
 //! What the authentication module promises, through its public door.
+#![expect(
+    clippy::unwrap_used,
+    clippy::unchecked_time_subtraction,
+    reason = "what fails in the helpers fails the test"
+)]
 
+mod audit;
 mod common;
+mod crash;
+mod imports;
+mod leaks;
 mod login;
+mod passwords;
+mod properties;
+mod sessions;
+mod stores;

@@ -1,0 +1,101 @@
+//! No password, token or phone number in logs, `Debug`, errors, the audit trail or the file.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use auth_module::{ImportFormat, LoginName, PendingToken, SessionToken};
+use mfa_plugin_api::PluginState;
+use testkit::{LeakScanner, LogCapture};
+
+use crate::common::{ALICE_PASSWORD, ALICE_PHONE, World, client};
+
+fn scanner(pending: &PendingToken, session: &SessionToken) -> LeakScanner {
+    LeakScanner::new()
+        .with_secret("password", ALICE_PASSWORD)
+        .with_secret("wrong password", "tr0ub4dor&3 typed")
+        .with_secret("password typed as a name", "hunter2hunter2")
+        .with_secret("where to", "an-app%27s-own")
+        .with_secret("imported password", "imported-passphrase")
+        .with_secret("pending token", &pending.expose_secret())
+        .with_secret("session token", &session.expose_secret())
+}
+
+#[tokio::test]
+async fn a_whole_life_leaves_no_secret_behind() {
+    let log = LogCapture::new();
+    let _listening = log.start();
+    let world = World::new().await;
+    world.try_password("alice", "tr0ub4dor&3 typed").await;
+    world.try_password("hunter2hunter2", "tr0ub4dor&3 typed").await;
+    let (pending, login) = world.alice_pending("/x?secret=an-app%27s-own").await;
+    let mut shown = format!("{pending:?} {login:?} {:?}", world.auth);
+    let login = world.record_sms(&login).await;
+    let completed = world.complete(&login).await;
+    write!(shown, "{completed:?}").unwrap();
+    let auth_module::Completed::Opened { token, session, .. } = completed else { panic!() };
+    write!(shown, "{session:?} {:?}", world.auth.subject(session.user())).unwrap();
+    let alice = LoginName::parse("alice").unwrap();
+    let account = world.directory.find_by_name(&alice).await.unwrap().unwrap();
+    let phc = account.password_hash.as_ref().unwrap().to_phc();
+    write!(shown, "{account:?}").unwrap();
+    let file = b"username,password,phone\neve,imported-passphrase,090-1234-5678\nx,short,12\n";
+    let (auth, now) = (&world.auth, world.now());
+    let problems = auth
+        .import_users(file.to_vec(), ImportFormat::Csv, "test", &world.randomness, now)
+        .await
+        .unwrap()
+        .unwrap_err();
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    write!(shown, "{problems:?} {lines:?}").unwrap();
+    auth.logout(&token, &client(), now).await.unwrap();
+    tracing::info!("the log is listening");
+
+    let secrets = scanner(&pending, &token);
+    let hash = phc.rsplit('$').next().unwrap();
+    let strict = secrets.clone().with_phone_number("phone", ALICE_PHONE).with_secret("hash", hash);
+    strict.assert_clean("Debug", &shown);
+    strict.assert_clean("log", &log.text());
+    strict.assert_clean("audit trail", &format!("{:?}", world.audit.records()));
+    // The file holds the number, the hash and where to go, since that is what it is for, but no other secret.
+    world.settle().await;
+    let names: BTreeSet<_> = secrets
+        .scan_folder(world.folder.path())
+        .unwrap()
+        .into_iter()
+        .map(|leak| leak.name)
+        .collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["where to"]);
+    assert!(!strict.scan_folder(world.folder.path()).unwrap().is_empty(), "the scan sees the file");
+}
+
+#[tokio::test]
+async fn what_a_plugin_remembers_is_not_shown() {
+    let world = World::new().await;
+    let (_, login) = world.alice_pending("/").await;
+    let factor = mfa_plugin_api::FactorId::SMS_OTP;
+    let state = PluginState::from_bytes(b"a plugin's state".as_slice());
+    let saved = world.auth.save_plugin_state(&login, &factor, Some(&state)).await.unwrap();
+    LeakScanner::new()
+        .with_secret("state", "a plugin's state")
+        .assert_clean("Debug", &format!("{saved:?}"));
+}
+
+#[test]
+fn errors_say_what_happened_and_not_with_what() {
+    let scanner = LeakScanner::new().with_phone_number("phone", "09012345678");
+    let error = otp_core::PhoneNumber::from_japanese("0901234567x").unwrap_err();
+    scanner.assert_clean("error", &format!("{error} {error:?}"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new().await;
+    let mut files = 0;
+    for entry in std::fs::read_dir(world.folder.path()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        files += 1;
+    }
+    assert!(files >= 2, "the file and its log");
+}

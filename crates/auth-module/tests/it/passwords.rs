@@ -1,0 +1,267 @@
+//! Passwords: what is told, what it costs, and how guessing slows down.
+
+use std::sync::Arc;
+
+use auth_module::{
+    AuthParts, Disabled, HashParameters, HasherLimits, LoginName, NewPassword, PasswordHash,
+    PasswordHasher, PasswordOutcome,
+};
+use secrecy::SecretString;
+
+use crate::common::{ALICE_PASSWORD, MINUTE, World, cheap, client_at};
+
+fn is_rejected(outcome: &PasswordOutcome) -> bool {
+    matches!(outcome, PasswordOutcome::Rejected)
+}
+
+fn is_verified(outcome: &PasswordOutcome) -> bool {
+    matches!(outcome, PasswordOutcome::Verified(_))
+}
+
+#[tokio::test]
+async fn wrong_unknown_disabled_and_without_password_answer_the_same_after_the_same_work() {
+    let world = World::new().await;
+    world.add("shut", Some(ALICE_PASSWORD), None, &[]).await;
+    let shut = LoginName::parse("shut").unwrap();
+    world.auth.set_disabled(&shut, Disabled::Yes, "admin", world.now()).await.unwrap();
+    world.add("nopassword", None, None, &[]).await;
+    for (name, password) in [
+        ("alice", "wrong password"),
+        ("nobody", ALICE_PASSWORD),
+        ("no body!", ALICE_PASSWORD),
+        ("", ALICE_PASSWORD),
+        ("shut", ALICE_PASSWORD),
+        ("nopassword", ALICE_PASSWORD),
+    ] {
+        let before = world.hasher.computed();
+        assert!(is_rejected(&world.try_password(name, password).await), "{name}");
+        assert_eq!(world.hasher.computed() - before, 1, "one hash for {name:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_name_is_folded_and_the_password_is_not() {
+    let world = World::new().await;
+    world.add("dave", Some("パスワード pass ＡＢ"), None, &[]).await;
+    for name in ["dave", "DAVE", " ｄａｖｅ "] {
+        assert!(is_verified(&world.try_password(name, "パスワード pass ＡＢ").await), "{name}");
+    }
+    for password in
+        ["パスワード pass AB", "ハ\u{309a}スワート\u{3099} pass ＡＢ", "パスワード pass ＡＢ "]
+    {
+        assert!(is_rejected(&world.try_password("dave", password).await), "{password}");
+    }
+}
+
+#[tokio::test]
+async fn the_whole_password_counts_up_to_1024_bytes() {
+    let world = World::new().await;
+    let longest = "x".repeat(1024);
+    world.add("long", Some(&longest), None, &[]).await;
+    assert!(is_verified(&world.try_password("long", &longest).await));
+    assert!(is_rejected(&world.try_password("long", &longest[1..]).await));
+    let before = world.hasher.computed();
+    for name in ["long", "nobody"] {
+        assert!(is_rejected(&world.try_password(name, &format!("{longest}y")).await));
+        assert!(is_rejected(&world.try_password(name, "").await));
+    }
+    assert_eq!(world.hasher.computed(), before, "no hash of what cannot be right, for anybody");
+}
+
+/// The times at which tries are refused, for the try after each of `tries` wrong ones.
+async fn tries_until_throttled(world: &World, name: &str) -> usize {
+    for tries in 0..100 {
+        if matches!(
+            world.try_password(name, "wrong password").await,
+            PasswordOutcome::Throttled { .. }
+        ) {
+            return tries;
+        }
+    }
+    panic!("never throttled")
+}
+
+#[tokio::test]
+async fn failures_slow_down_and_unknown_names_look_no_different() {
+    let world = World::new().await;
+    assert_eq!(tries_until_throttled(&world, "alice").await, 10);
+    assert_eq!(tries_until_throttled(&world, "nobody").await, 10);
+    let before = world.hasher.computed();
+    let outcome = world.try_password("alice", ALICE_PASSWORD).await;
+    let PasswordOutcome::Throttled { until } = outcome else { panic!("{outcome:?}") };
+    assert_eq!(until, world.now() + MINUTE);
+    assert_eq!(world.hasher.computed(), before, "what is not looked at costs nothing");
+    world.clock.set(until);
+    assert!(is_verified(&world.try_password("alice", ALICE_PASSWORD).await), "a wait, no lock");
+}
+
+#[tokio::test]
+async fn another_spelling_is_the_same_user() {
+    let world = World::new().await;
+    for name in ["alice", "ALICE", "Ａlice", " alice", "aLICE"] {
+        for _ in 0..2 {
+            assert!(is_rejected(&world.try_password(name, "wrong password").await));
+        }
+    }
+    let outcome = world.try_password("alice", ALICE_PASSWORD).await;
+    assert!(matches!(outcome, PasswordOutcome::Throttled { .. }));
+}
+
+#[tokio::test]
+async fn a_stranger_cannot_keep_the_owner_out() {
+    let world = World::new().await;
+    world.alice_session().await;
+    // From ever new addresses: the limit per user ends it.
+    let mut evaluated = 0;
+    for n in 0..=255 {
+        let client = client_at([198, 51, 100, n]);
+        if is_rejected(&world.try_password_from("alice", "wrong password", &client).await) {
+            evaluated += 1;
+        }
+    }
+    assert_eq!(evaluated, 100, "no more guesses than the limit, over all addresses");
+    let stranger = client_at([203, 0, 113, 1]);
+    let outcome = world.try_password_from("alice", ALICE_PASSWORD, &stranger).await;
+    assert!(matches!(outcome, PasswordOutcome::Throttled { .. }));
+    // The owner's own address is known from an earlier login.
+    assert!(is_verified(&world.try_password("alice", ALICE_PASSWORD).await));
+    // And a month later it is still known, two more months later it is not.
+    world.clock.advance(30 * 24 * 60 * MINUTE - MINUTE);
+    exhaust(&world).await;
+    assert!(is_verified(&world.try_password("alice", ALICE_PASSWORD).await));
+    world.clock.advance(60 * 24 * 60 * MINUTE);
+    exhaust(&world).await;
+    let outcome = world.try_password("alice", ALICE_PASSWORD).await;
+    assert!(matches!(outcome, PasswordOutcome::Throttled { .. }));
+}
+
+async fn exhaust(world: &World) {
+    for n in 0..=255 {
+        let client = client_at([198, 51, 100, n]);
+        world.try_password_from("alice", "wrong password", &client).await;
+    }
+}
+
+#[tokio::test]
+async fn one_address_cannot_try_many_names() {
+    let world = World::new().await;
+    let mut evaluated = 0;
+    for n in 0..100 {
+        if is_rejected(&world.try_password(&format!("user{n}"), "wrong password").await) {
+            evaluated += 1;
+        }
+    }
+    assert_eq!(evaluated, 30);
+    let elsewhere = client_at([203, 0, 113, 1]);
+    assert!(is_verified(&world.try_password_from("alice", ALICE_PASSWORD, &elsewhere).await));
+}
+
+#[tokio::test]
+async fn right_passwords_are_not_counted() {
+    let world = World::new().await;
+    for _ in 0..50 {
+        assert!(is_verified(&world.try_password("alice", ALICE_PASSWORD).await));
+    }
+    assert_eq!(tries_until_throttled(&world, "alice").await, 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn guesses_in_parallel_gain_nothing() {
+    let world = Arc::new(World::new().await);
+    let tasks: Vec<_> = (0..60)
+        .map(|_| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.try_password("alice", "wrong password").await })
+        })
+        .collect();
+    let mut evaluated = 0;
+    for task in tasks {
+        if is_rejected(&task.await.unwrap()) {
+            evaluated += 1;
+        }
+    }
+    assert_eq!(evaluated, 10);
+}
+
+#[tokio::test]
+async fn refusals_do_not_fill_the_audit_trail() {
+    let world = World::new().await;
+    for _ in 0..200 {
+        world.try_password("alice", "wrong password").await;
+    }
+    let noted = world.events().into_iter().filter(|&event| event == "password.throttled").count();
+    assert_eq!(noted, 5);
+}
+
+#[tokio::test]
+async fn a_cheaper_hash_is_replaced_once_the_password_is_at_hand() {
+    let world = World::new().await;
+    let dearer = HashParameters::new(8192, 2, 1).unwrap();
+    let auth = world.module_with(|parts| AuthParts {
+        hasher: PasswordHasher::new(dearer, HasherLimits::default()),
+        ..parts
+    });
+    let stored = async || {
+        let name = LoginName::parse("alice").unwrap();
+        let account = world.directory.find_by_name(&name).await.unwrap().unwrap();
+        account.password_hash.unwrap()
+    };
+    let verify = async |password: &str| {
+        let password = SecretString::from(password);
+        let client = crate::common::client();
+        auth.verify_password("alice", &password, &client, &world.randomness, world.now())
+            .await
+            .unwrap()
+    };
+    assert!(is_rejected(&verify("wrong password").await));
+    assert_eq!(stored().await.parameters(), cheap());
+    assert!(is_verified(&verify(ALICE_PASSWORD).await));
+    assert_eq!(stored().await.parameters(), dearer);
+    let after_first = stored().await.to_phc();
+    assert!(is_verified(&verify(ALICE_PASSWORD).await));
+    assert_eq!(stored().await.to_phc(), after_first, "once is enough");
+}
+
+#[tokio::test]
+async fn a_hash_made_elsewhere_verifies() {
+    let world = World::new().await;
+    // The reference implementation's own vector for Argon2id (phc-winner-argon2, src/test.c).
+    let phc =
+        "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let mut user = auth_module::NewUser::new(LoginName::parse("vector").unwrap());
+    user.password = Some(NewPassword::Hash(PasswordHash::parse(phc).unwrap()));
+    world.auth.add_user(user, "test", &world.randomness, world.now()).await.unwrap();
+    assert!(is_verified(&world.try_password("vector", "password").await));
+    assert!(is_rejected(&world.try_password("vector", "Password").await));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn too_many_at_once_are_told_to_come_back_and_are_not_counted() {
+    let world = World::new().await;
+    let hasher = PasswordHasher::new(cheap(), HasherLimits { at_once: 1, waiting: 2 });
+    let auth = Arc::new(world.module_with(|parts| AuthParts { hasher: hasher.clone(), ..parts }));
+    let now = world.now();
+    let tasks: Vec<_> = (0..40_u8)
+        .map(|n| {
+            let auth = Arc::clone(&auth);
+            tokio::spawn(async move {
+                let randomness = testkit::SeededRandomness::new(u64::from(n));
+                let password = SecretString::from("wrong password");
+                let client = client_at([203, 0, 113, n]);
+                auth.verify_password("alice", &password, &client, &randomness, now).await.unwrap()
+            })
+        })
+        .collect();
+    let (mut busy, mut rejected) = (0, 0);
+    for task in tasks {
+        match task.await.unwrap() {
+            PasswordOutcome::Busy => busy += 1,
+            PasswordOutcome::Rejected => rejected += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(busy + rejected, 40);
+    assert!(busy > 0, "40 at once do not fit into 3 places");
+    assert!(rejected >= 3, "those who have a place are served");
+    assert_eq!(hasher.computed(), rejected);
+}
