@@ -87,9 +87,11 @@ impl Descriptor {
 ///
 /// # Contract
 ///
-/// 1. The controller calls [`begin`](Self::begin) once a login, after every earlier factor was
-///    verified; then any number of `submit` and `action`, one at a time or, from several tabs, at
-///    once. What must not race belongs in a store's atomic step, never in the plugin's state.
+/// 1. The host calls [`begin`](Self::begin) when every earlier factor was verified, and again after
+///    `Unavailable`, after a `Denied` that has ended, or when an earlier call was cut off; then any
+///    number of `submit` and `action`. Calls come one at a time or, from several tabs, at once. So
+///    `begin` for a login that is under way shows what is under way and sends nothing again, and what
+///    must not race belongs in a store's atomic step, never in the plugin's state.
 /// 2. [`Step::Done`](crate::Step::Done) is only returned by a call of `submit` or `action` that verified
 ///    an answer itself. A host takes it from `begin` for a fault.
 /// 3. What the user does wrong is a [`Prompt`] with a rejection, or `Denied`; what the outside world
@@ -102,7 +104,7 @@ pub trait MfaPlugin: fmt::Debug + Send + Sync + 'static {
     /// What this plugin is.
     fn descriptor(&self) -> &Descriptor;
 
-    /// Starts the factor for this login.
+    /// Starts the factor for this login, or shows what this login has already started.
     async fn begin(&self, context: &FlowContext<'_>) -> Result<Reply, PluginError>;
 
     /// Takes what the user typed.

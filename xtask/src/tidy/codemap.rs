@@ -39,6 +39,20 @@ impl Rules {
     pub(crate) fn of(&self, name: &str) -> Option<&Allowed> {
         self.rows.get(name).map(|row| &row.may_use)
     }
+
+    /// Whether `from` may use `to`, or may use a crate that does, and so on.
+    pub(crate) fn reaches(&self, from: &str, to: &str) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![from];
+        while let Some(name) = next.pop() {
+            let Some(Allowed::These(names)) = self.of(name) else { continue };
+            if names.contains(to) {
+                return true;
+            }
+            next.extend(names.iter().map(String::as_str).filter(|name| seen.insert(*name)));
+        }
+        false
+    }
 }
 
 const HEADER: [&str; 3] = ["folder", "is", "may use"];

@@ -1,0 +1,164 @@
+//! A factor that asks for a word, and misbehaves on demand.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+use mfa_plugin_api::{
+    Action, ActionId, AuthenticationMethod, Denied, Descriptor, Evidence, FactorId, Field,
+    FieldKind, FlowContext, Message, MfaPlugin, Notice, PluginError, PluginState, Prompt,
+    Rejection, RejectionKind, Reply, Step, Submission, Unavailable,
+};
+use tokio::sync::{Notify, Semaphore};
+
+/// What the next call does instead of what it should.
+#[derive(Debug, Clone)]
+pub(crate) enum Next {
+    Break,
+    Deny(Option<SystemTime>),
+    Hang,
+    Miss,
+    Outage,
+    Panic,
+    Satisfy,
+}
+
+/// Asks for its word. Unlike a real one it takes the right word any number of times, so that what
+/// keeps a login from ending twice is not the plugin.
+#[derive(Debug)]
+pub(crate) struct Dummy {
+    descriptor: Descriptor,
+    word: &'static str,
+    next: Mutex<VecDeque<Next>>,
+    calls: Mutex<Vec<&'static str>>,
+    /// Told when `begin` is called.
+    pub(crate) entered: Notify,
+    /// What `begin` then waits for, so that a test can hold it in the middle.
+    pub(crate) gate: Semaphore,
+}
+
+impl Dummy {
+    pub(crate) fn new(factor: &'static str, word: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            descriptor: Descriptor::new(FactorId::new(factor).unwrap()).with_live_status(),
+            word,
+            next: Mutex::default(),
+            calls: Mutex::default(),
+            entered: Notify::new(),
+            gate: Semaphore::new(1_000),
+        })
+    }
+
+    pub(crate) fn next(&self, next: Next) {
+        self.next.lock().unwrap().push_back(next);
+    }
+
+    pub(crate) fn calls(&self) -> Vec<&'static str> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    fn prompt() -> Prompt {
+        Prompt::new(Message::new("word-title"))
+            .with_field(Field::new("word", FieldKind::Text, Message::new("word-label")))
+            .with_action(Action::new(ActionId::from_static("nudge"), Message::new("word-nudge")))
+    }
+
+    fn ask(&self, change: impl FnOnce(Prompt) -> Prompt) -> Reply {
+        let state = PluginState::from_bytes(self.descriptor.factor.as_str());
+        Reply::new(Step::Prompt(change(Self::prompt()))).with_state(state)
+    }
+
+    fn done(&self, now: SystemTime) -> Reply {
+        let method = AuthenticationMethod::new(self.descriptor.factor.as_str().to_owned());
+        Reply::new(Step::Done(Evidence::new([method], now)))
+    }
+
+    /// Notes the call, and does what it was told to do instead.
+    async fn called(
+        &self,
+        call: &'static str,
+        context: &FlowContext<'_>,
+    ) -> Option<Result<Reply, PluginError>> {
+        self.calls.lock().unwrap().push(call);
+        if call != "begin" {
+            let state = context.state.map(PluginState::as_bytes);
+            assert_eq!(state, Some(context.factor.as_str().as_bytes()), "the plugin's own state");
+        }
+        let next = self.next.lock().unwrap().pop_front()?;
+        let failed = || Box::new(std::fmt::Error);
+        let state = PluginState::from_bytes(context.factor.as_str());
+        Some(match next {
+            Next::Break => Err(PluginError::Internal { context: "breaking", source: failed() }),
+            Next::Deny(until) => {
+                let mut denied = Denied::new(Message::new("word-denied"));
+                denied.until = until;
+                Ok(Reply::new(Step::Denied(denied)).with_state(state))
+            }
+            Next::Hang => std::future::pending().await,
+            Next::Miss => {
+                let missing = Unavailable::new(Message::new("word-missing"));
+                Ok(Reply::new(Step::Unavailable(missing)).with_state(state))
+            }
+            Next::Outage => Err(PluginError::Outage { context: "asking", source: failed() }),
+            Next::Panic => panic!("a plugin that panics"),
+            Next::Satisfy => Ok(self.done(context.now)),
+        })
+    }
+}
+
+#[async_trait]
+impl MfaPlugin for Dummy {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn begin(&self, context: &FlowContext<'_>) -> Result<Reply, PluginError> {
+        self.entered.notify_one();
+        let _pass = self.gate.acquire().await.unwrap();
+        match self.called("begin", context).await {
+            Some(reply) => reply,
+            None => Ok(self.ask(|prompt| prompt)),
+        }
+    }
+
+    async fn submit(
+        &self,
+        context: &FlowContext<'_>,
+        typed: &Submission,
+    ) -> Result<Reply, PluginError> {
+        if let Some(reply) = self.called("submit", context).await {
+            return reply;
+        }
+        Ok(match typed.value("word") {
+            Some(word) if word == self.word => self.done(context.now),
+            _ => self.ask(|prompt| {
+                let wrong = Rejection::new(RejectionKind::Wrong, Message::new("word-wrong"));
+                prompt.with_rejection(wrong.with_field("word"))
+            }),
+        })
+    }
+
+    async fn action(
+        &self,
+        context: &FlowContext<'_>,
+        action: &ActionId,
+    ) -> Result<Reply, PluginError> {
+        if let Some(reply) = self.called("action", context).await {
+            return reply;
+        }
+        Ok(self.ask(|prompt| match action.as_str() {
+            "nudge" => prompt.with_notice(Notice::new(Message::new("word-nudged"))),
+            _ => prompt,
+        }))
+    }
+
+    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError> {
+        match self.called("status", context).await {
+            Some(reply) => reply.map(|_| None),
+            None => Ok(Some(Self::prompt())),
+        }
+    }
+}

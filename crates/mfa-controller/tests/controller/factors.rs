@@ -1,0 +1,127 @@
+//! Several factors, and raising a session.
+
+use std::time::Duration;
+
+use mfa_controller::{Failure, LoginStep, RestartReason, StepClass};
+use mfa_plugin_api::AuthenticationMethod;
+
+use crate::support::{
+    PASSWORD, World, factor, new_token, pending, prompted, rejection, session_token,
+};
+
+#[tokio::test]
+async fn a_second_factor_follows_the_first() {
+    let world = World::new().await;
+    let token = world.begun("/both/x").await;
+    let step = world.submit(&token, "plum").await;
+    assert_eq!(prompted(step).pending.factor, factor("second"));
+    assert_eq!(prompted(world.view(&token).await).pending.factor, factor("second"));
+    assert_eq!(rejection(world.submit(&token, "plum").await), "word-wrong");
+    let session = session_token(world.submit(&token, "pear").await);
+    let amr = world.session(&session).await.expect("a session").amr();
+    let amr: Vec<&str> = amr.iter().map(AuthenticationMethod::as_str).collect();
+    assert_eq!(amr, ["pwd", "first", "second"]);
+}
+
+#[tokio::test]
+async fn an_answer_to_a_factor_that_another_tab_has_done_is_not_given_to_the_next() {
+    let world = World::new().await;
+    let token = world.begun("/both/").await;
+    pending(world.submit_for(&token, Some(&factor("first")), "plum").await);
+    // The second tab still shows the first factor's page.
+    let step = world.submit_for(&token, Some(&factor("first")), "plum").await;
+    let asked = prompted(step);
+    assert_eq!((asked.pending.factor, asked.prompt.rejection), (factor("second"), None));
+    assert_eq!(world.second.calls(), ["begin", "status"]);
+}
+
+#[tokio::test]
+async fn a_factor_cannot_be_left_out() {
+    let world = World::new().await;
+    let token = world.begun("/both/").await;
+    let step = world.submit_for(&token, Some(&factor("second")), "pear").await;
+    assert_eq!(prompted(step).pending.factor, factor("first"));
+    assert!(world.second.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_path_that_names_a_factor_nobody_provides_stays_shut() {
+    let world = World::new().await;
+    let token = world.begun("/absent/").await;
+    let step = world.submit(&token, "plum").await;
+    assert!(matches!(step, LoginStep::Failed(Failure::Internal)), "{step:?}");
+    assert_eq!(step.class(), StepClass::Failed);
+    assert!(matches!(world.view(&token).await, LoginStep::Failed(Failure::Internal)));
+}
+
+#[tokio::test]
+async fn a_session_is_raised_by_what_it_lacks_and_ends_when_the_new_one_begins() {
+    let world = World::new().await;
+    let low = world.logged_in().await;
+    let session = world.session(&low).await.expect("a session");
+    let now = world.clock.now();
+    let to = Some("/both/x".to_owned());
+    let step = world.controller.step_up(&session, &World::client(), to, now).await;
+    assert_eq!(prompted_factor(&step), "second");
+    let token = new_token(step);
+    assert!(world.session(&low).await.is_some(), "the old session goes on meanwhile");
+    let high = session_token(world.submit(&token, "pear").await);
+    assert!(world.session(&low).await.is_none());
+    assert!(world.session(&high).await.is_some());
+    assert_eq!(world.first.calls(), ["begin", "submit"], "the first factor is not asked again");
+}
+
+#[tokio::test]
+async fn evidence_that_grew_old_is_asked_for_again() {
+    let world = World::new().await;
+    let old = world.logged_in().await;
+    world.clock.advance(Duration::from_secs(10 * 60));
+    let session = world.session(&old).await.expect("a session");
+    let to = || Some("/fresh/".to_owned());
+    let now = world.clock.now();
+    // At exactly the age that is allowed there is nothing to ask for.
+    let step = world.controller.step_up(&session, &World::client(), to(), now).await;
+    let old = session_token(step);
+    world.clock.advance(Duration::from_millis(1));
+    let session = world.session(&old).await.expect("a session");
+    let now = world.clock.now();
+    let step = world.controller.step_up(&session, &World::client(), to(), now).await;
+    assert_eq!(prompted_factor(&step), "first");
+    session_token(world.submit(&new_token(step), "plum").await);
+}
+
+#[tokio::test]
+async fn a_fresh_password_is_a_matter_for_the_login_page() {
+    let world = World::new().await;
+    let token = world.logged_in().await;
+    world.clock.advance(Duration::from_secs(11 * 60));
+    let session = world.session(&token).await.expect("a session");
+    let to = Some("/password/".to_owned());
+    let now = world.clock.now();
+    let step = world.controller.step_up(&session, &World::client(), to, now).await;
+    assert!(matches!(step, LoginStep::Restart(RestartReason::PasswordNeeded)), "{step:?}");
+    // From there it goes as any login.
+    let token = new_token(world.login(PASSWORD, "/password/").await);
+    session_token(world.submit(&token, "plum").await);
+}
+
+#[tokio::test]
+async fn a_session_that_was_logged_out_meanwhile_cannot_be_raised() {
+    let world = World::new().await;
+    let low = world.logged_in().await;
+    let session = world.session(&low).await.expect("a session");
+    let now = world.clock.now();
+    let to = Some("/both/".to_owned());
+    let token = new_token(world.controller.step_up(&session, &World::client(), to, now).await);
+    world.auth.logout(&low, &World::client(), now).await.unwrap();
+    let step = world.submit(&token, "pear").await;
+    assert!(matches!(step, LoginStep::Restart(RestartReason::Ended)), "{step:?}");
+}
+
+#[track_caller]
+fn prompted_factor(step: &LoginStep) -> String {
+    match step {
+        LoginStep::Prompt(step) => step.pending.factor.to_string(),
+        other => panic!("not a prompt: {other:?}"),
+    }
+}

@@ -1,0 +1,92 @@
+//! Plugins that fail, hang, panic or break their contract, and browsers that go away.
+
+use std::{sync::Arc, time::Duration};
+
+use mfa_controller::{Failure, LoginStep, StepClass};
+use testkit::LogCapture;
+
+use crate::{
+    dummy::Next,
+    support::{PASSWORD, World, prompted, session_token},
+};
+
+fn failure(step: &LoginStep) -> Failure {
+    match step {
+        LoginStep::Failed(failure) => *failure,
+        other => panic!("did not fail: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_fails_lets_nobody_in_and_the_login_goes_on() {
+    let world = World::new().await;
+    let token = world.begun("/").await;
+    let log = LogCapture::new();
+    let listening = log.start();
+    for (next, expected, class) in [
+        (Next::Break, Failure::Internal, StepClass::Failed),
+        (Next::Outage, Failure::Outage, StepClass::Unavailable),
+        (Next::Panic, Failure::Internal, StepClass::Failed),
+    ] {
+        world.first.next(next);
+        let step = world.submit(&token, "plum").await;
+        assert_eq!((failure(&step), step.class()), (expected, class));
+    }
+    drop(listening);
+    assert!(log.text().contains("breaking") && log.text().contains("a plugin failed"));
+    session_token(world.submit(&token, "plum").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_hangs_is_given_up_in_time() {
+    let world = World::new().await;
+    let controller = world.controller.clone().with_plugin_deadline(Duration::from_secs(3));
+    let token = world.begun("/").await;
+    world.first.next(Next::Hang);
+    let began = tokio::time::Instant::now();
+    let step = controller.view(&token, &World::client(), world.clock.now()).await;
+    assert_eq!(failure(&step), Failure::Outage);
+    assert_eq!(began.elapsed(), Duration::from_secs(3));
+    prompted(world.view(&token).await);
+}
+
+#[tokio::test]
+async fn a_plugin_may_not_satisfy_its_factor_by_beginning() {
+    let world = World::new().await;
+    world.first.next(Next::Satisfy);
+    let step = world.login(PASSWORD, "/").await;
+    assert_eq!(failure(&step), Failure::Internal);
+}
+
+#[tokio::test]
+async fn a_login_whose_factor_failed_to_begin_begins_it_later() {
+    let world = World::new().await;
+    let token = world.begun("/both/").await;
+    world.second.next(Next::Outage);
+    assert_eq!(failure(&world.submit(&token, "plum").await), Failure::Outage);
+    // The first factor's evidence is kept; the second begins with the next request.
+    prompted(world.view(&token).await);
+    assert_eq!(world.second.calls(), ["begin", "begin"]);
+    session_token(world.submit(&token, "pear").await);
+    assert_eq!(world.first.calls(), ["begin", "submit"]);
+}
+
+#[tokio::test]
+async fn a_browser_that_goes_away_stops_nothing_in_the_middle() {
+    let world = Arc::new(World::new().await);
+    let token = Arc::new(world.begun("/both/").await);
+    // The second factor's begin is held in the middle, say while a message is being sent.
+    let held = world.second.gate.acquire_many(1_000).await.unwrap();
+    let connection = tokio::spawn({
+        let (world, token) = (Arc::clone(&world), Arc::clone(&token));
+        async move { world.submit(&token, "plum").await }
+    });
+    world.second.entered.notified().await;
+    connection.abort();
+    assert!(connection.await.is_err_and(|error| error.is_cancelled()));
+    drop(held);
+    world.controller.drain().await;
+    assert_eq!(world.second.calls(), ["begin"]);
+    prompted(world.view(&token).await);
+    assert_eq!(world.second.calls(), ["begin", "status"], "begun once, and remembered");
+}

@@ -1,0 +1,10 @@
+//! The login state machine over the real authentication module and factors made up for the tests.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod dummy;
+mod factors;
+mod faults;
+mod leaks;
+mod login;
+mod races;
+mod support;

@@ -1,0 +1,174 @@
+//! An authentication module over memory and one SQLite file, two made-up factors, and browsers.
+
+use std::{sync::Arc, time::Duration};
+
+use auth_module::{
+    AuthModule, AuthParts, AuthSettings, FactorPolicy, HashParameters, HasherLimits, LoginName,
+    MemoryAuditTrail, MemorySessionStore, NewPassword, NewUser, PasswordHasher, PendingToken,
+    PhoneTagKey, Requirement, Rule, Session, SessionToken, UserAdded, sqlite::Database,
+};
+use mfa_controller::{Controller, LoginRequest, LoginStep, Pending, PromptStep};
+use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Submission};
+use otp_cache::memory::MemoryStore;
+use otp_core::PhoneNumber;
+use secrecy::SecretString;
+use testkit::{ManualClock, SeededRandomness};
+
+use crate::dummy::Dummy;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+pub(crate) const PHONE: &str = "09012345678";
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// A host without HTTP.
+pub(crate) struct World {
+    pub(crate) clock: ManualClock,
+    pub(crate) auth: Arc<AuthModule>,
+    pub(crate) audit: MemoryAuditTrail,
+    pub(crate) controller: Controller,
+    pub(crate) first: Arc<Dummy>,
+    pub(crate) second: Arc<Dummy>,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) fn factor(name: &'static str) -> FactorId {
+    FactorId::new(name).unwrap()
+}
+
+fn policy() -> FactorPolicy {
+    let first = || Requirement::new([FactorId::PASSWORD, factor("first")]);
+    let both = Requirement::new([FactorId::PASSWORD, factor("first"), factor("second")]);
+    let absent = Requirement::new([FactorId::PASSWORD, factor("absent")]);
+    let rules = vec![
+        Rule::protected("/both/", both),
+        Rule::protected("/fresh/", first().with_step_up([factor("first")], 10 * MINUTE)),
+        Rule::protected("/password/", first().with_step_up([FactorId::PASSWORD], 10 * MINUTE)),
+        Rule::protected("/absent/", absent),
+    ];
+    FactorPolicy::new(first(), rules).unwrap()
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(folder.path().join("auth.db")).await.unwrap();
+        let audit = MemoryAuditTrail::new();
+        let cache = Arc::new(MemoryStore::new());
+        let auth = Arc::new(AuthModule::new(AuthParts {
+            directory: Arc::new(database.directory()),
+            sessions: Arc::new(MemorySessionStore::new(10_000)),
+            challenges: cache.clone(),
+            quota: cache,
+            audit: Arc::new(audit.clone()),
+            // The cheapest hash that is allowed: its cost is not looked at here.
+            hasher: PasswordHasher::new(
+                HashParameters::new(4096, 1, 1).unwrap(),
+                HasherLimits::default(),
+            ),
+            policy: policy(),
+            settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),
+        }));
+        let clock = ManualClock::new();
+        let mut alice = NewUser::new(LoginName::parse("alice").unwrap());
+        alice.password = Some(NewPassword::Plain(SecretString::from(PASSWORD)));
+        alice.phone_number = Some(PhoneNumber::from_japanese(PHONE).unwrap());
+        let randomness = Arc::new(SeededRandomness::new(1));
+        let added = auth.add_user(alice, "test", &*randomness, clock.now()).await.unwrap();
+        assert!(matches!(added, UserAdded::Done(_)));
+
+        let (first, second) = (Dummy::new("first", "plum"), Dummy::new("second", "pear"));
+        let plugins: Vec<Arc<dyn MfaPlugin>> = vec![first.clone(), second.clone()];
+        let controller = Controller::new(Arc::clone(&auth), plugins, randomness).unwrap();
+        Self { clock, auth, audit, controller, first, second, _folder: folder }
+    }
+
+    pub(crate) fn client() -> ClientFacts {
+        ClientFacts::new([192, 0, 2, 1].into(), "en")
+    }
+
+    pub(crate) async fn login(&self, password: &str, return_to: &str) -> LoginStep {
+        let request = LoginRequest {
+            username: "alice",
+            password: &SecretString::from(password),
+            client: &Self::client(),
+            return_to: Some(return_to.to_owned()),
+        };
+        self.controller.login(request, self.clock.now()).await
+    }
+
+    /// Logs in with the right password and hands out the pending token.
+    pub(crate) async fn begun(&self, return_to: &str) -> PendingToken {
+        new_token(self.login(PASSWORD, return_to).await)
+    }
+
+    pub(crate) async fn submit(&self, token: &PendingToken, word: &str) -> LoginStep {
+        self.submit_for(token, None, word).await
+    }
+
+    pub(crate) async fn submit_for(
+        &self,
+        token: &PendingToken,
+        factor: Option<&FactorId>,
+        word: &str,
+    ) -> LoginStep {
+        let submission = Submission::new().with("word", word);
+        let now = self.clock.now();
+        self.controller.submit(token, factor, submission, &Self::client(), now).await
+    }
+
+    pub(crate) async fn action(&self, token: &PendingToken, action: &str) -> LoginStep {
+        let now = self.clock.now();
+        self.controller.action(token, None, ActionId::new(action), &Self::client(), now).await
+    }
+
+    pub(crate) async fn view(&self, token: &PendingToken) -> LoginStep {
+        self.controller.view(token, &Self::client(), self.clock.now()).await
+    }
+
+    pub(crate) async fn session(&self, token: &SessionToken) -> Option<Session> {
+        self.auth.load_session(token, self.clock.now()).await.unwrap()
+    }
+
+    /// A session for `/`.
+    pub(crate) async fn logged_in(&self) -> SessionToken {
+        let token = self.begun("/").await;
+        session_token(self.submit(&token, "plum").await)
+    }
+}
+
+#[track_caller]
+pub(crate) fn prompted(step: LoginStep) -> PromptStep {
+    match step {
+        LoginStep::Prompt(step) => step,
+        other => panic!("not a prompt: {other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn pending(step: LoginStep) -> Pending {
+    match step {
+        LoginStep::Prompt(step) => step.pending,
+        LoginStep::Unavailable(step) => step.pending,
+        LoginStep::Denied(step) => step.pending,
+        other => panic!("nothing pending: {other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn new_token(step: LoginStep) -> PendingToken {
+    pending(step).new_token.expect("a new token")
+}
+
+#[track_caller]
+pub(crate) fn session_token(step: LoginStep) -> SessionToken {
+    match step {
+        LoginStep::Finished(finished) => finished.session_token,
+        other => panic!("not finished: {other:?}"),
+    }
+}
+
+#[track_caller]
+pub(crate) fn rejection(step: LoginStep) -> String {
+    let rejection = prompted(step).prompt.rejection.expect("a rejection");
+    rejection.message.key().to_owned()
+}
