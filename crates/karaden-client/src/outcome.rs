@@ -171,6 +171,32 @@ impl<M> fmt::Debug for NotSent<M> {
 ///
 /// It keeps the message to itself until `resolve` finds out, so that it cannot be sent twice by
 /// accident. Each API has its own `resolve`, which looks up the tag or the tracking code.
+///
+/// Sending on after an unknown outcome does not compile:
+///
+/// ```compile_fail,E0599
+/// # async fn example(client: karaden_client::sms::Client, message: karaden_client::sms::NewMessage) {
+/// use karaden_client::SendError;
+/// if let Err(SendError::Unknown(unknown)) = client.send(message).await {
+///     let _again = client.send(unknown.into_message()).await;
+/// }
+/// # }
+/// ```
+///
+/// Nor does keeping a copy, or using the message after it was sent:
+///
+/// ```compile_fail,E0599
+/// # async fn example(client: karaden_client::sms::Client, message: karaden_client::sms::NewMessage) {
+/// let _first = client.send(message.clone()).await;
+/// # }
+/// ```
+///
+/// ```compile_fail,E0382
+/// # async fn example(client: karaden_client::push::Client, message: karaden_client::push::NewMessage) {
+/// let _first = client.send(message).await;
+/// let _second = client.send(message).await;
+/// # }
+/// ```
 #[must_use = "an unknown outcome should be resolved, or reported as unknown"]
 pub struct UnknownSend<M> {
     error: Error,
