@@ -102,10 +102,10 @@ class Visitor {
   }
 
   /** A picture of the page as it is now, under `artifacts/browser/`. */
-  async photograph(name) {
+  async photograph(name, page = this.page) {
     const { language, script, screen, theme } = this.habits;
     const traits = [name, language, theme, screen.width, script ? "script" : "plain"];
-    await this.page.screenshot({ path: picture(traits.join("-")), fullPage: true });
+    await page.screenshot({ path: picture(traits.join("-")), fullPage: true });
   }
 
   /** Nothing sticks out sideways, every target is big enough, and axe finds nothing. */
@@ -161,12 +161,13 @@ class Visitor {
     return this.sending(() => this.button(this.words.confirm, page).click(), page);
   }
 
-  /** The status of the document that `act` makes the browser ask for with a form. */
+  /** The status that the form sent by `act` is answered with, once the page that follows is there. */
   async sending(act, page = this.page) {
-    const answered = page.waitForResponse((response) => response.request().method() === "POST");
-    const [response] = await Promise.all([answered, act()]);
-    await page.waitForLoadState("load");
-    return response.status();
+    const [landed] = await Promise.all([page.waitForNavigation(), act()]);
+    let request = landed.request();
+    while (request.redirectedFrom()) request = request.redirectedFrom();
+    assert.equal(request.method(), "POST");
+    return (await request.response()).status();
   }
 
   /** Signs in as far as the code. */

@@ -59,6 +59,8 @@ async function journey(visitor) {
 
   const { phone, code } = await visitor.readPhone(alice);
   assert.ok(!(await page.content()).includes(code), "the page does not hold the code");
+  await visitor.inspect("the inbox", phone);
+  await visitor.photograph("3-inbox", phone);
   await phone.close();
 
   const other = code === "000000" ? "000001" : "000000";

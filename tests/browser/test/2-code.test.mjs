@@ -135,7 +135,7 @@ describe("the code", () => {
     visit({ language: "en", screen: PHONE, theme: "dark" }, async (visitor) => {
       const { words, demo } = visitor;
       const { alice } = demo.users;
-      await demo.turn("/faults", { mode: "503" });
+      await demo.turn("/faults", { mode: "401" });
       await visitor.open("/");
       await visitor.signIn(alice);
       await visitor.heading(words.unavailable).waitFor();
