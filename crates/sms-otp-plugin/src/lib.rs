@@ -1,4 +1,4 @@
-//! An SMS one-time-code factor composed of otp-core, otp-cache, mfa-plugin-api and karaden-client
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod config;

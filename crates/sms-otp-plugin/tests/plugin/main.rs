@@ -2,5 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod begin;
+mod delivery;
+mod karaden;
+mod leaks;
+mod races;
+mod resend;
+mod senders;
 mod submit;
 mod support;

@@ -1,0 +1,210 @@
+//! Failover and the circuit breaker.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use otp_core::{ChallengeId, PhoneNumber};
+use sms_otp_plugin::{
+    BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender, LookUp,
+    LookUpError, OutgoingSms, RecordingSender, Reference, RefusedReason, SendError, SendOutcome,
+    SmsSender,
+};
+use tokio::{sync::Semaphore, time::Instant};
+
+fn sms() -> OutgoingSms {
+    let to = PhoneNumber::from_japanese("09012345678").unwrap();
+    let reference = Reference::new(ChallengeId::from_bytes([3; 16]), 1);
+    OutgoingSms::new(to, "text".to_owned(), reference, SystemTime::UNIX_EPOCH)
+}
+
+fn recorders() -> (RecordingSender, RecordingSender, FailoverSender) {
+    let (first, second) = (RecordingSender::new(), RecordingSender::new());
+    let both = FailoverSender::new(Arc::new(first.clone())).with_fallback(Arc::new(second.clone()));
+    (first, second, both)
+}
+
+#[test]
+fn a_reference_is_short_plain_and_tells_messages_apart() {
+    let mut seen = std::collections::BTreeSet::new();
+    for id in [[0; 16], [0xff; 16], [1; 16], [2; 16]] {
+        for nth in 0..=5 {
+            let reference = Reference::new(ChallengeId::from_bytes(id), nth);
+            let name = reference.as_str();
+            assert_eq!(name.len(), 26);
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
+            assert!(seen.insert(name.to_owned()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_what_surely_was_not_sent_goes_to_the_next_sender() {
+    type Script = fn(&RecordingSender);
+    let cases: [(Script, usize, usize); 6] = [
+        (|_| {}, 1, 0),
+        (RecordingSender::fail_next, 0, 1),
+        (|first| first.refuse_next(RefusedReason::Account), 0, 1),
+        (|first| first.refuse_next(RefusedReason::Number), 0, 0),
+        (RecordingSender::lose_next_answer, 1, 0),
+        (RecordingSender::lose_next_request, 0, 0),
+    ];
+    for (case, (script, at_first, at_second)) in cases.into_iter().enumerate() {
+        let (first, second, both) = recorders();
+        script(&first);
+        // What came of it is for the caller; here it counts where it went.
+        let _ = both.send(&sms()).await;
+        assert_eq!((first.sent().len(), second.sent().len()), (at_first, at_second), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_senders_answer_is_the_answer() {
+    let down = FailoverSender::new(Arc::new(FailingSender::not_sent()))
+        .with_fallback(Arc::new(FailingSender::unknown()));
+    assert!(!down.send(&sms()).await.unwrap_err().is_not_sent());
+}
+
+#[tokio::test]
+async fn a_message_is_looked_for_at_every_sender() {
+    let (first, second, both) = recorders();
+    let sms = sms();
+    let look_up = async || both.look_up(sms.reference(), SystemTime::UNIX_EPOCH).await;
+    assert_eq!(look_up().await.unwrap(), LookUp::Absent);
+    second.set_status(sms.reference(), DeliveryStatus::Delivered);
+    assert_eq!(look_up().await.unwrap(), LookUp::Present(DeliveryStatus::Delivered));
+    assert_eq!((first.looked_up().len(), second.looked_up().len()), (2, 2));
+    // Absent means absent everywhere: a sender that does not say leaves it open.
+    let unsure =
+        FailoverSender::new(Arc::new(FailingSender::unknown())).with_fallback(Arc::new(first));
+    unsure.look_up(sms.reference(), SystemTime::UNIX_EPOCH).await.unwrap_err();
+}
+
+fn breaker(inner: impl SmsSender) -> CircuitBreaker {
+    CircuitBreaker::new(Arc::new(inner), BreakerSettings::default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_five_failures_a_provider_is_left_alone_for_ten_seconds() {
+    let provider = FailingSender::not_sent();
+    let breaker = breaker(provider.clone());
+    for _ in 0..5 {
+        assert!(!breaker.is_open());
+        breaker.send(&sms()).await.unwrap_err();
+    }
+    for _ in 0..20 {
+        let error = breaker.send(&sms()).await.unwrap_err();
+        assert!(error.is_not_sent() && breaker.is_open());
+        assert_eq!(error.retry_after(), Some(Duration::from_secs(10)));
+    }
+    assert_eq!(provider.calls(), 5);
+    tokio::time::advance(Duration::from_millis(9_999)).await;
+    breaker.send(&sms()).await.unwrap_err();
+    assert_eq!(provider.calls(), 5);
+    tokio::time::advance(Duration::from_millis(1)).await;
+    // One tries; it fails, so the rest is stopped again.
+    breaker.send(&sms()).await.unwrap_err();
+    breaker.send(&sms()).await.unwrap_err();
+    assert_eq!(provider.calls(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_far_apart_and_refusals_open_nothing() {
+    let provider = RecordingSender::new();
+    let breaker = breaker(provider.clone());
+    for _ in 0..20 {
+        provider.fail_next();
+        breaker.send(&sms()).await.unwrap_err();
+        tokio::time::advance(Duration::from_secs(8)).await;
+    }
+    for _ in 0..20 {
+        provider.refuse_next(RefusedReason::Number);
+        breaker.send(&sms()).await.unwrap();
+    }
+    assert!(!breaker.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_closes_it_again() {
+    let provider = RecordingSender::new();
+    let breaker = breaker(provider.clone());
+    for _ in 0..5 {
+        provider.lose_next_request();
+        breaker.send(&sms()).await.unwrap_err();
+    }
+    assert!(breaker.is_open());
+    breaker.look_up(sms().reference(), SystemTime::UNIX_EPOCH).await.unwrap_err();
+    assert!(provider.looked_up().is_empty());
+    tokio::time::advance(Duration::from_secs(10)).await;
+    breaker.send(&sms()).await.unwrap();
+    assert!(!breaker.is_open());
+}
+
+/// Answers nobody before its gate is opened.
+#[derive(Debug, Clone)]
+struct Stuck(Arc<Semaphore>);
+
+#[async_trait]
+impl SmsSender for Stuck {
+    async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
+        let _pass = self.0.acquire().await.unwrap();
+        Err(SendError::not_sent("open"))
+    }
+
+    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        let _pass = self.0.acquire().await.unwrap();
+        Ok(LookUp::Absent)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_is_given_up_and_the_outcome_is_unknown() {
+    let breaker = breaker(Stuck(Arc::new(Semaphore::new(0))));
+    let began = Instant::now();
+    assert!(!breaker.send(&sms()).await.unwrap_err().is_not_sent());
+    breaker.look_up(sms().reference(), SystemTime::UNIX_EPOCH).await.unwrap_err();
+    assert_eq!(began.elapsed(), Duration::from_secs(24));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_more_calls_run_at_once_than_allowed() {
+    let breaker = Arc::new(breaker(Stuck(Arc::new(Semaphore::new(0)))));
+    let waiting: Vec<_> = (0..32)
+        .map(|_| {
+            let breaker = Arc::clone(&breaker);
+            tokio::spawn(async move { breaker.send(&sms()).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let began = Instant::now();
+    let error = breaker.send(&sms()).await.unwrap_err();
+    assert!(error.is_not_sent(), "the 33rd never reached the provider");
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+    for task in waiting {
+        assert!(!task.await.unwrap().unwrap_err().is_not_sent());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_that_is_dropped_lets_the_next_one_try() {
+    let gate = Arc::new(Semaphore::new(100));
+    let breaker = Arc::new(breaker(Stuck(Arc::clone(&gate))));
+    for _ in 0..5 {
+        breaker.send(&sms()).await.unwrap_err();
+    }
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let held = gate.acquire_many(100).await.unwrap();
+    let trial = tokio::spawn({
+        let breaker = Arc::clone(&breaker);
+        async move { breaker.send(&sms()).await }
+    });
+    tokio::task::yield_now().await;
+    trial.abort();
+    assert!(trial.await.unwrap_err().is_cancelled());
+    drop(held);
+    let error = breaker.send(&sms()).await.unwrap_err();
+    let source = std::error::Error::source(&error).expect("a source").to_string();
+    assert_eq!(source, "open", "it reached the provider");
+}
