@@ -71,6 +71,8 @@ pub struct SmsProject {
     pub callback_url: Option<String>,
     /// The version callbacks speak, as registered in the service setting. Default `2024-03-01`.
     pub callback_version: String,
+    /// The waits before each further try of a callback. Default 1 s, 10 s, 60 s.
+    pub callback_retries: Vec<Duration>,
     /// Whether the plan includes bulk sending. Default `true`.
     pub bulk: bool,
 }
@@ -85,6 +87,7 @@ impl Default for SmsProject {
             billing_address_id: 1,
             callback_url: None,
             callback_version: "2024-03-01".to_owned(),
+            callback_retries: [1, 10, 60].map(Duration::from_secs).to_vec(),
             bulk: true,
         }
     }
@@ -158,6 +161,8 @@ pub struct Delivery {
     pub result_after: Duration,
     /// How late a late message is. Default 60 s.
     pub late_after: Duration,
+    /// How long a bulk send takes: half of it waiting, half processing. Default 0.
+    pub bulk_after: Duration,
     /// What happens to messages from the start. Default: nothing special.
     pub mode: DeliveryMode,
 }
@@ -168,6 +173,7 @@ impl Default for Delivery {
             sent_after: Duration::ZERO,
             result_after: Duration::ZERO,
             late_after: Duration::from_secs(60),
+            bulk_after: Duration::ZERO,
             mode: DeliveryMode::Normal,
         }
     }
@@ -218,6 +224,8 @@ pub struct Quirks {
     pub bulk_never_ready: bool,
     /// The storage refuses every upload as if its URL had expired.
     pub upload_expired: bool,
-    /// The bulk result file is named `../../evil\u{0}.json`-like.
+    /// The bulk result file bears a name that leads out of its directory.
     pub hostile_file_name: bool,
+    /// Every callback comes twice.
+    pub callback_twice: bool,
 }

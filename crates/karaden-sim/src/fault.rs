@@ -86,16 +86,11 @@ impl TryFrom<String> for FaultMode {
         if let Some((_, mode)) = NAMES.iter().find(|(known, _)| *known == name) {
             return Ok(*mode);
         }
-        match name.parse() {
-            Ok(status @ 200..=599) => Ok(Self::Status(status)),
-            _ => {
-                let known: Vec<_> = NAMES.iter().map(|(known, _)| *known).collect();
-                Err(format!(
-                    "a mode is one of {} or an HTTP status from 200 to 599",
-                    known.join(", ")
-                ))
-            }
+        if let Ok(status @ 200..=599) = name.parse() {
+            return Ok(Self::Status(status));
         }
+        let known: Vec<_> = NAMES.iter().map(|(known, _)| *known).collect();
+        Err(format!("a mode is one of {} or an HTTP status from 200 to 599", known.join(", ")))
     }
 }
 
@@ -254,7 +249,8 @@ pub(crate) struct Target<'a> {
 /// The faults in force, first match first.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Faults {
-    faults: Vec<Fault>,
+    #[serde(rename = "faults")]
+    in_force: Vec<Fault>,
     /// How many requests were hit so far.
     hits: u64,
     /// How many followed a redirect to the simulator's own page.
@@ -264,26 +260,26 @@ pub(crate) struct Faults {
 impl Faults {
     /// Replaces all faults; used-up ones and those of mode `none` are left out.
     pub(crate) fn replace(&mut self, faults: Vec<Fault>) {
-        self.faults = faults;
+        self.in_force = faults;
         self.tidy();
     }
 
     pub(crate) fn add(&mut self, fault: Fault) {
-        self.faults.push(fault);
+        self.in_force.push(fault);
         self.tidy();
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.faults.len()
+        self.in_force.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.faults.is_empty()
+        self.in_force.is_empty()
     }
 
     /// The fault for a request, counted down.
     pub(crate) fn take(&mut self, call: &Target<'_>) -> Option<Fault> {
-        let fault = self.faults.iter_mut().find(|fault| fault.hits(call))?;
+        let fault = self.in_force.iter_mut().find(|fault| fault.hits(call))?;
         if let Some(count) = &mut fault.count {
             *count -= 1;
         }
@@ -298,7 +294,7 @@ impl Faults {
     }
 
     fn tidy(&mut self) {
-        self.faults.retain(|fault| fault.mode != FaultMode::None && fault.count != Some(0));
+        self.in_force.retain(|fault| fault.mode != FaultMode::None && fault.count != Some(0));
     }
 }
 

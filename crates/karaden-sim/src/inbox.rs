@@ -1,11 +1,17 @@
 //! The phone: what has arrived, as a page for people and as JSON for programs.
 
+mod actions;
+mod assets;
+mod events;
 mod page;
+mod words;
+
+use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::body::{Reply, json};
+use crate::body::{Reply, json, text};
 use crate::request::Call;
 use crate::running::Shared;
 use crate::time::Instant;
@@ -100,7 +106,6 @@ const fn state_name(stage: Stage) -> &'static str {
     match stage {
         Stage::Waiting => "waiting",
         Stage::Canceled => "canceled",
-        Stage::ProcessingError => "processing_error",
         Stage::Sent | Stage::Final(Outcome::Silent) => "sent",
         Stage::Final(outcome) => match outcome {
             Outcome::Received => "received",
@@ -115,12 +120,22 @@ const fn state_name(stage: Stage) -> &'static str {
 }
 
 /// Answers a request to the inbox; `None` if the path is none of its.
-pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
+pub(crate) fn handle(shared: &Arc<Shared>, call: &Call<'_>) -> Option<Reply> {
     match (call.path, call.method) {
+        ("/inbox/events", &Method::GET) => Some(events::events(shared)),
+        (path, &Method::GET) if path.starts_with("/assets/") => assets::asset(path),
+        (path, &Method::GET) if path.starts_with("/s/") => Some(click(shared, &path[3..])),
         ("/", &Method::GET | &Method::HEAD) => Some(page::page(shared, call)),
         ("/inbox.json", &Method::GET | &Method::HEAD) => Some(inbox_json(shared, call)),
-        _ => None,
+        _ => actions::handle(shared, call),
     }
+}
+
+/// `GET /s/{key}` stands for opening `https://kps.ms/{key}` on the phone.
+fn click(shared: &Shared, key: &str) -> Reply {
+    let found = shared.world().click(key);
+    shared.changed();
+    if found { text(StatusCode::OK, "clicked\n") } else { text(StatusCode::NOT_FOUND, "Not Found") }
 }
 
 fn inbox_json(shared: &Shared, call: &Call<'_>) -> Reply {

@@ -25,6 +25,7 @@
 //! ```
 
 mod body;
+mod callback;
 mod clock;
 mod config;
 mod control;
@@ -37,6 +38,7 @@ mod request;
 mod running;
 mod server;
 mod sms;
+mod storage;
 mod time;
 mod world;
 

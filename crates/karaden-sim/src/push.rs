@@ -3,6 +3,7 @@
 //! HTTP 200 for every business outcome. Order of checks, our decision: token and security code
 //! (201), profile (209), number (202), send list (203), tracking code (205), text (301).
 
+mod filter;
 mod inquiry;
 mod queue;
 mod wire;
@@ -28,6 +29,9 @@ pub(crate) enum Status {
     BadMessageId = 206,
     NoLongSplit = 209,
     BadText = 301,
+    RowErrors = 900,
+    AlreadyListed = 901,
+    NoList = 903,
     Internal = 999,
 }
 
@@ -73,6 +77,7 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
         Operation::Queue => queue::queue(shared, &form, call.now),
         Operation::QueueLong => queue::queue_long(shared, &form, call.now),
         Operation::Inquiry => inquiry::by_id(shared, &form, call.now),
+        Operation::SetFilter => filter::set(shared, call),
         _ => inquiry::by_tracking(shared, &form, call.now),
     };
     answer.unwrap_or_else(|status| bare(status, &shared.world().quirks))
@@ -82,6 +87,10 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
 fn authenticate<'a>(shared: &'a Shared, form: &Form<'_>) -> Result<Caller<'a>, Status> {
     let token = form.get("Token").unwrap_or_default();
     let code = form.get("SecurityCode").unwrap_or_default();
+    caller(shared, token, code)
+}
+
+fn caller<'a>(shared: &'a Shared, token: &str, code: &str) -> Result<Caller<'a>, Status> {
     let (index, account) = shared.push_account(token, code).ok_or(Status::Unauthenticated)?;
     Ok(Caller { owner: Owner { api: Api::Push, index }, account })
 }

@@ -14,6 +14,8 @@ pub(crate) struct Call<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
+    /// The name the client knows this server by: `Host`, or `:authority` in HTTP/2.
+    pub(crate) host: Option<&'a str>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a Bytes,
     pub(crate) now: Instant,
@@ -43,6 +45,10 @@ pub(crate) struct Form<'a> {
 impl<'a> Form<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Self {
         Self { pairs: form_urlencoded::parse(bytes).collect() }
+    }
+
+    pub(crate) fn from_pairs(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        Self { pairs: pairs.map(|(name, value)| (name.into(), value.into())).collect() }
     }
 
     /// The first value of a field, if it was sent at all.

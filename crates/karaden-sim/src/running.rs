@@ -12,18 +12,21 @@ use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::callback;
 use crate::clock::Clock;
 use crate::config::{PushAccount, Quirks, SimConfig, SmsProject};
-use crate::fault::{Fault, Faults};
-use crate::id::{Ids, parse_uuid};
+use crate::fault::Fault;
+use crate::id::{mix, parse_uuid};
 use crate::inbox::{self, InboxMessage};
 use crate::server;
-use crate::time::Instant;
-use crate::world::{DeliveryMode, History, World};
+use crate::world::{DeliveryMode, World};
+
+/// Most pages that watch the inbox live.
+const MOST_WATCHERS: usize = 64;
 
 /// Starts simulators.
 #[derive(Debug)]
@@ -51,7 +54,13 @@ impl Sim {
         let listener = TcpListener::bind(config.listen).await.map_err(SimError::Bind)?;
         let addr = listener.local_addr().map_err(SimError::Bind)?;
         let shared = Arc::new(Shared::new(config, seed));
-        let server = tokio::spawn(server::run(Arc::clone(&shared), listener));
+        let server = tokio::spawn({
+            let shared = Arc::clone(&shared);
+            async move {
+                let callbacks = callback::run(Arc::clone(&shared));
+                tokio::join!(server::run(shared, listener), callbacks);
+            }
+        });
         Ok(Running { addr, shared, server })
     }
 }
@@ -145,6 +154,10 @@ pub(crate) struct Shared {
     pub(crate) config: SimConfig,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
+    /// Signs the storage's URLs; follows from the seed.
+    pub(crate) storage_key: [u8; 32],
+    /// Places for those who watch the inbox live.
+    pub(crate) watchers: Arc<Semaphore>,
     world: Mutex<World>,
     has_faults: AtomicBool,
     revision: watch::Sender<u64>,
@@ -152,13 +165,14 @@ pub(crate) struct Shared {
 
 impl Shared {
     fn new(config: SimConfig, seed: u64) -> Self {
-        let world = World {
-            history: History::new(Ids::new(seed), config.history),
-            delivery: config.delivery,
-            quirks: config.quirks.clone(),
-            faults: Faults::default(),
-        };
+        let world = World::new(&config, seed);
+        let mut storage_key = [0; 32];
+        for (index, part) in storage_key.chunks_mut(8).enumerate() {
+            part.copy_from_slice(&mix(seed ^ mix(index as u64)).to_be_bytes());
+        }
         Self {
+            storage_key,
+            watchers: Arc::new(Semaphore::new(MOST_WATCHERS)),
             clock: Clock::new(config.clock),
             stop: CancellationToken::new(),
             world: Mutex::new(world),
@@ -182,7 +196,7 @@ impl Shared {
     }
 
     /// To be called, lock in hand, when a message was accepted or changed.
-    pub(crate) fn accepted(&self, world: MutexGuard<'_, World>, _now: Instant) {
+    pub(crate) fn accepted(&self, world: MutexGuard<'_, World>) {
         drop(world);
         self.changed();
     }

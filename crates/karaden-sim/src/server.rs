@@ -1,6 +1,7 @@
 //! The HTTP side: connections, routing, faults, and an orderly end.
 
 mod bomb;
+mod guard;
 mod misbehave;
 
 use std::convert::Infallible;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -22,6 +24,8 @@ use crate::body::{Reply, text};
 use crate::fault::Operation;
 use crate::request::Call;
 use crate::running::Shared;
+use crate::storage::{self, LARGEST_UPLOAD};
+use crate::world::Api;
 use crate::{control, inbox, push, sms};
 
 /// The largest request body of the APIs.
@@ -90,13 +94,22 @@ async fn handle(
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let operation = operation(&parts.method, path);
-    let Ok(body) = read(body, LARGEST_REQUEST).await else {
+    let limit = match operation {
+        Some(Operation::Upload) => LARGEST_UPLOAD,
+        _ => LARGEST_REQUEST,
+    };
+    let Ok(body) = read(body, limit).await else {
         return text(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
     };
     let call = Call {
         method: &parts.method,
         path,
         query: parts.uri.query().unwrap_or_default(),
+        host: parts
+            .headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)),
         headers: &parts.headers,
         body: &body,
         now: shared.clock.now(),
@@ -112,14 +125,19 @@ async fn handle(
 
 /// Which API call a request is, if it is one.
 fn operation(method: &Method, path: &str) -> Option<Operation> {
-    if path.starts_with("/api/") { sms::operation(method, path) } else { push::operation(path) }
+    if path.starts_with("/api/") {
+        sms::operation(method, path)
+    } else {
+        push::operation(path).or_else(|| storage::operation(path))
+    }
 }
 
 /// The right answer to an API call.
 fn api(shared: &Shared, call: &Call<'_>, operation: Operation) -> Reply {
-    match operation.api() {
-        crate::Api::Sms => sms::handle(shared, call),
-        crate::Api::Push => push::handle(shared, call),
+    match (operation, operation.api()) {
+        (Operation::Upload | Operation::Download, _) => storage::handle(shared, call),
+        (_, Api::Sms) => sms::handle(shared, call),
+        (_, Api::Push) => push::handle(shared, call),
     }
 }
 
@@ -128,10 +146,11 @@ fn other(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
     if call.path.starts_with("/api/") {
         return sms::handle(shared, call);
     }
-    if let Some(reply) = inbox::handle(shared, call) {
-        return reply;
+    if guard::is_foreign(call) {
+        return text(StatusCode::FORBIDDEN, "another site may not work the switches");
     }
-    control::handle(shared, call).unwrap_or_else(|| text(StatusCode::NOT_FOUND, "Not Found"))
+    let reply = inbox::handle(shared, call).or_else(|| control::handle(shared, call));
+    guard::secured(reply.unwrap_or_else(|| text(StatusCode::NOT_FOUND, "Not Found")))
 }
 
 async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ()> {

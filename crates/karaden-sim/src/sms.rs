@@ -3,6 +3,8 @@
 //! Order of checks: version (400), bearer (401), tenant (400), object look-up (404), validation
 //! (422, all wrong fields together). The order is our decision; codes and messages are the API's.
 
+mod bulk;
+mod callback;
 mod error;
 mod list;
 mod send;
@@ -11,6 +13,8 @@ mod wire;
 
 use http::{Method, StatusCode};
 
+pub(crate) use bulk::result_file;
+pub(crate) use callback::callback_body;
 pub(crate) use error::Failure;
 pub(crate) use version::Version;
 
@@ -28,6 +32,10 @@ pub(crate) enum Target<'a> {
     Messages,
     Message(&'a str),
     Cancel(&'a str),
+    Bulks,
+    BulkFiles,
+    Bulk(&'a str),
+    BulkMessages(&'a str),
     Unknown,
 }
 
@@ -47,6 +55,12 @@ pub(crate) fn split(path: &str) -> Option<(&str, Target<'_>)> {
     let parts = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
     let target = match parts {
         (Some("messages"), None, ..) => Target::Messages,
+        (Some("messages"), Some("bulks"), None, ..) => Target::Bulks,
+        (Some("messages"), Some("bulks"), Some("files"), None, _) => Target::BulkFiles,
+        (Some("messages"), Some("bulks"), Some(id), None, _) => Target::Bulk(id),
+        (Some("messages"), Some("bulks"), Some(id), Some("messages"), None) => {
+            Target::BulkMessages(id)
+        }
         (Some("messages"), Some(id), None, ..) => Target::Message(id),
         (Some("messages"), Some(id), Some("cancel"), None, _) => Target::Cancel(id),
         _ => Target::Unknown,
@@ -62,6 +76,10 @@ pub(crate) fn operation(method: &Method, path: &str) -> Option<Operation> {
         (Target::Messages, _) => Operation::List,
         (Target::Message(_), _) => Operation::Get,
         (Target::Cancel(_), _) => Operation::Cancel,
+        (Target::BulkFiles, _) => Operation::BulkFile,
+        (Target::Bulks, _) => Operation::BulkStart,
+        (Target::Bulk(_), _) => Operation::BulkGet,
+        (Target::BulkMessages(_), _) => Operation::BulkResult,
         (Target::Unknown, _) => return None,
     })
 }
@@ -82,6 +100,10 @@ fn answer(shared: &Shared, call: &Call<'_>) -> Result<Reply, Failure> {
         (Target::Messages, &Method::GET) => list::list(shared, call, &caller),
         (Target::Message(id), &Method::GET) => one(shared, call, &caller, id),
         (Target::Cancel(id), &Method::POST) => send::cancel(shared, call, &caller, id),
+        (Target::BulkFiles, &Method::POST) => bulk::file(shared, call, &caller),
+        (Target::Bulks, &Method::POST) => bulk::start(shared, call, &caller),
+        (Target::Bulk(id), &Method::GET) => bulk::state(shared, call, &caller, id),
+        (Target::BulkMessages(id), &Method::GET) => bulk::result(shared, call, &caller, id),
         (Target::Unknown, _) => Err(Failure::not_found()),
         _ => Err(Failure::method_not_allowed()),
     }
@@ -133,6 +155,10 @@ mod tests {
         assert_eq!(target("/api/t/messages/x"), Some(Target::Message("x")));
         assert_eq!(target("/api/t/messages/x/cancel"), Some(Target::Cancel("x")));
         assert_eq!(target("/api/t/messages/x/cancel/y"), Some(Target::Unknown));
+        assert_eq!(target("/api/t/messages/bulks"), Some(Target::Bulks));
+        assert_eq!(target("/api/t/messages/bulks/files"), Some(Target::BulkFiles));
+        assert_eq!(target("/api/t/messages/bulks/x"), Some(Target::Bulk("x")));
+        assert_eq!(target("/api/t/messages/bulks/x/messages"), Some(Target::BulkMessages("x")));
         assert_eq!(target("/api/t"), Some(Target::Unknown));
         assert_eq!(target("/v2/t"), None);
     }

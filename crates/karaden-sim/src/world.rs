@@ -1,32 +1,48 @@
 //! What the simulator remembers: messages, their fate, and the switches that decide it.
 
+mod bulk;
 mod history;
 mod message;
 mod number;
 mod outcome;
+mod schedule;
+mod short;
 mod text;
 
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+pub(crate) use bulk::{BulkJob, BulkStore, Refused, Row, URL_LIFE};
 pub(crate) use history::{Along, History};
 pub(crate) use message::{Draft, Message, Owner, Stage, Texts};
 pub(crate) use number::Number;
 pub(crate) use outcome::{Plan, is_restricted};
+pub(crate) use schedule::{Due, Schedule};
 pub(crate) use text::utf16_units;
 
 pub use message::Api;
 pub use outcome::{Carrier, DeliveryMode, Outcome};
 
-use crate::config::{Delivery, Quirks};
+use crate::config::{Delivery, Quirks, SimConfig};
 use crate::fault::Faults;
-use crate::id::Id;
+use crate::id::{Id, Ids, Sequence};
 use crate::time::Instant;
 
 /// Everything that changes, behind one lock. Every operation under it is short.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) history: History,
+    pub(crate) bulk: BulkStore,
+    pub(crate) schedule: Schedule,
     pub(crate) delivery: Delivery,
     pub(crate) quirks: Quirks,
     pub(crate) faults: Faults,
+    /// The send list of each push account.
+    send_lists: Vec<HashSet<u64>>,
+    short_urls: HashMap<[u8; 7], Sequence>,
+    /// Which projects want callbacks.
+    calls_back: Vec<bool>,
+    seed: u64,
 }
 
 /// What the sender of a message says about it.
@@ -42,34 +58,136 @@ pub(crate) struct NewMessage {
     pub(crate) scheduled_at: Option<Instant>,
     pub(crate) limited_at: Option<Instant>,
     pub(crate) checks_history: bool,
-    pub(crate) error: Option<Box<str>>,
+    /// Not to leave before this instant, without being a reservation.
+    pub(crate) not_before: Option<Instant>,
+}
+
+/// What a hand does to one message on the inbox page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intervention {
+    Deliver,
+    OutOfRange,
+    Fail,
 }
 
 impl World {
+    pub(crate) fn new(config: &SimConfig, seed: u64) -> Self {
+        Self {
+            history: History::new(Ids::new(seed), config.history),
+            bulk: BulkStore::new(Ids::new(!seed)),
+            schedule: Schedule::default(),
+            delivery: config.delivery,
+            quirks: config.quirks.clone(),
+            faults: Faults::default(),
+            send_lists: vec![HashSet::new(); config.push_accounts.len()],
+            short_urls: HashMap::new(),
+            calls_back: config.projects.iter().map(|one| one.callback_url.is_some()).collect(),
+            seed,
+        }
+    }
+
     /// Accepts a message and decides its fate.
-    pub(crate) fn accept(&mut self, new: NewMessage, now: Instant) -> &mut Message {
-        let start = new.scheduled_at.map_or(now, |at| at.max(now));
+    pub(crate) fn accept(&mut self, mut new: NewMessage, now: Instant) -> &mut Message {
+        self.make_room();
+        let start = [new.scheduled_at, new.not_before].into_iter().flatten().fold(now, Ord::max);
         let mut plan = Plan::new(new.to, start, new.limited_at, new.checks_history, &self.delivery);
         self.swap_with_waiting(&mut plan, new.to, now);
-        self.history.push(Draft {
+        let mut short_keys = Vec::new();
+        if new.is_shorten {
+            let seed = self.seed ^ self.history.next_sequence();
+            new.texts = new.texts.map(|text| short::shorten(text, seed, &mut short_keys));
+            let sequence = self.history.next_sequence();
+            self.short_urls.extend(short_keys.iter().map(|key| (*key, sequence)));
+        }
+        let calls_back = self.calls_back(new.owner);
+        let message = self.history.push(Draft {
             owner: new.owner,
             to: new.to,
             texts: new.texts,
             tags: new.tags,
             service_id: new.service_id,
             is_shorten: new.is_shorten,
+            short_keys: short_keys.into(),
             parts: new.parts,
             scheduled_at: new.scheduled_at,
             limited_at: new.limited_at,
             accepted_at: now,
             plan,
-            error: new.error,
-        })
+        });
+        if calls_back {
+            self.schedule.add_results(message);
+        }
+        message
     }
 
     /// A message of an owner; another owner's is as good as none.
     pub(crate) fn owned(&self, owner: Owner, id: Id) -> Option<&Message> {
         self.history.find(id).filter(|message| message.owner == owner)
+    }
+
+    /// Cancels a message, if it is still waiting at `now`.
+    pub(crate) fn cancel(&mut self, id: Id, now: Instant) -> Option<&Message> {
+        let message = self.history.find_mut(id)?;
+        if message.stage(now) != Stage::Waiting {
+            return None;
+        }
+        self.schedule.forget(message);
+        message.canceled_at = Some(now);
+        Some(message)
+    }
+
+    /// Changes the fate of a message that is still open; `false` if it is not.
+    pub(crate) fn intervene(&mut self, id: Id, what: Intervention, now: Instant) -> bool {
+        let Some(owner) = self.history.find(id).map(|message| message.owner) else { return false };
+        let calls_back = self.calls_back(owner);
+        let Some(message) = self.history.find_mut(id) else { return false };
+        if !message.is_open(now) {
+            return false;
+        }
+        self.schedule.forget(message);
+        message.plan.change(what, now);
+        if calls_back {
+            self.schedule.add_results(message);
+        }
+        true
+    }
+
+    pub(crate) fn send_list(&mut self, owner: Owner) -> &mut HashSet<u64> {
+        let index = usize::from(owner.index);
+        if self.send_lists.len() <= index {
+            self.send_lists.resize_with(index + 1, HashSet::new);
+        }
+        &mut self.send_lists[index]
+    }
+
+    /// Counts a click on a short URL; `false` if there is none with this key.
+    pub(crate) fn click(&mut self, key: &str) -> bool {
+        let Ok(key) = <[u8; 7]>::try_from(key.as_bytes()) else { return false };
+        let Some(sequence) = self.short_urls.get(&key) else { return false };
+        let Some(message) = self.history.at_mut(*sequence) else { return false };
+        message.clicks = message.clicks.saturating_add(1);
+        true
+    }
+
+    /// Forgets every message; switches stay.
+    pub(crate) fn forget_messages(&mut self) {
+        self.history.clear();
+        self.schedule.clear();
+        self.short_urls.clear();
+    }
+
+    fn calls_back(&self, owner: Owner) -> bool {
+        owner.api == Api::Sms && self.calls_back.get(usize::from(owner.index)) == Some(&true)
+    }
+
+    fn make_room(&mut self) {
+        while self.history.is_full() {
+            let Some(message) = self.history.drop_oldest() else { return };
+            self.schedule.forget(&message);
+            for key in &message.short_keys {
+                self.short_urls.remove(key);
+            }
+        }
     }
 
     /// Out of order: the message that waited arrives just after the new one.
@@ -78,16 +196,18 @@ impl World {
             return;
         }
         let before = self.history.newest_first(Along::Number(to)).next();
-        let waiting = before.filter(|message| {
-            message.plan.swaps && message.arrived_at(now).is_none() && message.is_open(now)
-        });
+        let waiting = before.filter(|message| message.plan.swaps && message.is_open(now));
         let Some(sequence) = waiting.map(|message| message.sequence) else { return };
         plan.swaps = false;
         plan.result_at = plan.sent_at;
-        let after = plan.result_at.plus(std::time::Duration::from_millis(1));
-        if let Some(message) = self.history.at_mut(sequence) {
-            message.plan.swaps = false;
-            message.plan.result_at = after.max(message.plan.sent_at);
+        let after = plan.result_at.plus(Duration::from_millis(1));
+        let Some(message) = self.history.at_mut(sequence) else { return };
+        let planned = self.schedule.has_results(message);
+        self.schedule.forget(message);
+        message.plan.swaps = false;
+        message.plan.result_at = after.max(message.plan.sent_at);
+        if planned {
+            self.schedule.add_results(message);
         }
     }
 }

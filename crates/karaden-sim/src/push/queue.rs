@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use super::{Caller, Status, authenticate, wire};
 use crate::body::{Reply, json};
-use crate::config::TrackingRule;
+use crate::config::{ListRule, TrackingRule};
 use crate::request::Form;
 use crate::running::Shared;
 use crate::time::{Instant, is_day};
@@ -32,10 +32,10 @@ const LONGEST_PART: usize = 70;
 /// `POST karadenqueue.json`: one text per carrier.
 pub(super) fn queue(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
     let caller = authenticate(shared, form)?;
-    let to = check_number(form)?;
+    let to = check_number(shared, form, &caller)?;
     let tags = tracking(form, &caller)?;
     let texts = carrier_texts(form, &caller)?;
-    accept(shared, &caller, form, to, tags, texts, None, now)
+    Ok(accept(shared, &caller, form, Queued { to, tags, texts, parts: None }, now))
 }
 
 /// `POST sepakaradenqueue.json`: one text in up to ten parts.
@@ -44,7 +44,7 @@ pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Resu
     if !caller.account.long_split {
         return Err(Status::NoLongSplit);
     }
-    let to = check_number(form)?;
+    let to = check_number(shared, form, &caller)?;
     let tags = tracking(form, &caller)?;
     let parts = PARTS.map(|name| form.get(name).unwrap_or_default());
     let too_long = parts.iter().any(|part| utf16_units(part) > LONGEST_PART);
@@ -52,33 +52,38 @@ pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Resu
         return Err(Status::BadText);
     }
     let count = parts.iter().filter(|part| !part.is_empty()).count();
-    let text = Texts::One(parts.concat().into());
-    accept(shared, &caller, form, to, tags, text, u16::try_from(count).ok(), now)
+    let texts = Texts::One(parts.concat().into());
+    let queued = Queued { to, tags, texts, parts: u16::try_from(count).ok() };
+    Ok(accept(shared, &caller, form, queued, now))
 }
 
-#[expect(clippy::too_many_arguments, reason = "the two callers differ in each of these")]
-fn accept(
-    shared: &Shared,
-    caller: &Caller<'_>,
-    form: &Form<'_>,
+/// What a request asks to be sent, all checked.
+struct Queued {
     to: Number,
     tags: Vec<Box<str>>,
     texts: Texts,
     parts: Option<u16>,
+}
+
+fn accept(
+    shared: &Shared,
+    caller: &Caller<'_>,
+    form: &Form<'_>,
+    queued: Queued,
     now: Instant,
-) -> Result<Reply, Status> {
+) -> Reply {
     let new = NewMessage {
         owner: caller.owner,
-        to,
-        texts,
-        tags,
+        to: queued.to,
+        texts: queued.texts,
+        tags: queued.tags,
         service_id: 0,
         is_shorten: form.get("ShorturlFlg") == Some("1"),
-        parts,
+        parts: queued.parts,
         scheduled_at: None,
         limited_at: None,
         checks_history: form.get("PermitDate").is_some_and(is_day),
-        error: None,
+        not_before: None,
     };
     let mut world = shared.world();
     let id = world.accept(new, now).id;
@@ -87,14 +92,21 @@ fn accept(
     object.string("messageId", &id.push());
     object.status(Status::Ok);
     object.end();
-    shared.accepted(world, now);
-    Ok(json(StatusCode::OK, out))
+    shared.accepted(world);
+    json(StatusCode::OK, out)
 }
 
 /// 202 for what is no number, 203 for one that may not be sent to.
-fn check_number(form: &Form<'_>) -> Result<Number, Status> {
+fn check_number(shared: &Shared, form: &Form<'_>, caller: &Caller<'_>) -> Result<Number, Status> {
     let to = form.get("To").and_then(Number::parse).ok_or(Status::BadNumber)?;
-    if is_restricted(to) { Err(Status::Restricted) } else { Ok(to) }
+    let is_listed = || shared.world().send_list(caller.owner).contains(&to.key());
+    let refused = is_restricted(to)
+        || match caller.account.list_rule {
+            ListRule::Off => false,
+            ListRule::AllowOnly => !is_listed(),
+            ListRule::Block => is_listed(),
+        };
+    if refused { Err(Status::Restricted) } else { Ok(to) }
 }
 
 /// The tracking code, as the message's only tag; none if it is missing or empty.

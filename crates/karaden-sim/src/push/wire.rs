@@ -47,7 +47,7 @@ const fn message_status(stage: Stage) -> u64 {
     match stage {
         Stage::Waiting => 0,
         Stage::Sent => 1,
-        Stage::Canceled | Stage::ProcessingError => 2,
+        Stage::Canceled => 2,
         Stage::Final(outcome) => match outcome {
             Outcome::SendError | Outcome::Expired => 2,
             Outcome::HistoryMismatch => 3,

@@ -44,7 +44,7 @@ struct Bits {
 
 impl Bits {
     fn push(&mut self, bit: u16) {
-        if self.used % 8 == 0 {
+        if self.used.is_multiple_of(8) {
             self.bytes.push(0);
         }
         if let Some(last) = self.bytes.last_mut() {

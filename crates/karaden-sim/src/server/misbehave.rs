@@ -33,7 +33,7 @@ pub(super) async fn answer(
         FaultMode::Timeout | FaultMode::AcceptThenTimeout => std::future::pending().await,
         FaultMode::Drop | FaultMode::AcceptThenDrop => {
             cut.cancel();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         FaultMode::Slow => tokio::time::sleep(fault.delay()).await,
         _ => {}

@@ -52,6 +52,14 @@ impl Failure {
         )
     }
 
+    pub(crate) const fn file_already_used() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "unknown",
+            "すでに指定されたファイルでメッセージを一括送信しています。",
+        )
+    }
+
     pub(crate) const fn unknown(status: StatusCode) -> Self {
         Self::new(status, "unknown", "不明なエラーが発生しました")
     }
@@ -85,6 +93,13 @@ impl Failure {
             }
             _ => Self::unknown(status),
         }
+    }
+
+    /// What is wrong in detail, in one line.
+    pub(crate) fn details(&self) -> String {
+        let texts: Vec<&str> =
+            self.errors.iter().flat_map(|(_, texts)| texts).map(String::as_str).collect();
+        if texts.is_empty() { self.message.to_owned() } else { texts.join(" ") }
     }
 
     pub(crate) fn reply(&self, absent: Absent) -> Reply {
@@ -133,9 +148,10 @@ impl Problems {
     pub(crate) fn finish(self) -> Result<(), Failure> {
         if self.0.is_empty() { Ok(()) } else { Err(Failure::validation(self.0)) }
     }
+}
 
-    pub(crate) fn into_text(self) -> Option<String> {
-        let texts: Vec<_> = self.0.into_iter().flat_map(|(_, texts)| texts).collect();
-        (!texts.is_empty()).then(|| texts.join(" "))
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::validation(problems.0)
     }
 }

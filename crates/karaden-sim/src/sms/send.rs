@@ -9,7 +9,7 @@ use crate::id::Id;
 use crate::request::{Call, Form};
 use crate::running::Shared;
 use crate::time::{Instant, parse_date_time};
-use crate::world::{NewMessage, Number, Stage, Texts, is_restricted, utf16_units};
+use crate::world::{NewMessage, Number, Texts, is_restricted, utf16_units};
 
 /// Most UTF-16 units of a text.
 const LONGEST_BODY: usize = 660;
@@ -31,7 +31,7 @@ pub(super) fn send(
     let message = world.accept(new, call.now);
     let view = wire::View::new(caller, absent, call.now).fresh();
     let reply = message_reply(&view, message);
-    shared.accepted(world, call.now);
+    shared.accepted(world);
     Ok(reply)
 }
 
@@ -87,7 +87,7 @@ pub(super) fn read(
         scheduled_at,
         limited_at,
         checks_history: false,
-        error: None,
+        not_before: None,
     })
 }
 
@@ -144,15 +144,13 @@ pub(super) fn cancel(
 ) -> Result<Reply, Failure> {
     let mut world = shared.world();
     let absent = world.quirks.absent;
-    let message = Id::parse(id).and_then(|id| world.history.find_mut(id));
-    let message =
-        message.filter(|message| message.owner == caller.owner).ok_or_else(Failure::not_found)?;
-    let in_time = message.scheduled_at.is_some_and(|at| call.now <= at.minus(CANCEL_UNTIL));
-    if !in_time || message.stage(call.now) != Stage::Waiting {
+    let id = Id::parse(id).ok_or_else(Failure::not_found)?;
+    let message = world.owned(caller.owner, id).ok_or_else(Failure::not_found)?;
+    if message.scheduled_at.is_none_or(|at| call.now > at.minus(CANCEL_UNTIL)) {
         return Err(Failure::can_not_cancel());
     }
-    message.canceled_at = Some(call.now);
+    let message = world.cancel(id, call.now).ok_or_else(Failure::can_not_cancel)?;
     let reply = message_reply(&wire::View::new(caller, absent, call.now), message);
-    shared.accepted(world, call.now);
+    shared.accepted(world);
     Ok(reply)
 }

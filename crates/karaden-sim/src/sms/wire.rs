@@ -6,7 +6,7 @@ use super::{Caller, Version};
 use crate::config::Absent;
 use crate::json::Object;
 use crate::time::Instant;
-use crate::world::{Message, Outcome, Stage};
+use crate::world::{Message, Outcome, Refused, Stage};
 
 /// How a message is shown: to whom, in which version, as of when.
 #[derive(Debug)]
@@ -61,14 +61,14 @@ impl<'a> View<'a> {
         object.plain("status", state.status);
         object.plain("sent_result", state.sent_result);
         let carrier = match (stage, sent_at) {
-            (Stage::Waiting | Stage::Canceled | Stage::ProcessingError, _) => "checking",
+            (Stage::Waiting | Stage::Canceled, _) => "checking",
             (_, None) => "unknown",
             (_, Some(_)) => message.carrier.as_str(),
         };
         object.plain("carrier", carrier);
         object.raw("charged_count_per_sent", if sent_at.is_some() { message.parts } else { 0 });
         if self.caller.version >= Version::V20240301 {
-            self.write_error(&mut object, message);
+            object.absent("error");
         }
         object.plain_or_absent("scheduled_at", date(message.scheduled_at));
         object.plain_or_absent("limited_at", date(message.limited_at));
@@ -80,15 +80,30 @@ impl<'a> View<'a> {
         object.end();
     }
 
-    /// The reason a row of a bulk file was refused; other messages have none.
-    fn write_error(&self, object: &mut Object<'_>, message: &Message) {
-        let Some(text) = &message.error else { return object.absent("error") };
-        let mut error = Object::begin(object.key("error"), self.absent);
-        error.string("object", "error");
-        error.string("code", "validation_error");
-        error.string("message", text);
-        error.absent("errors");
-        error.end();
+    /// A line of a bulk file that was refused, in the shape of a message.
+    pub(crate) fn write_refused(&self, out: &mut String, refused: &Refused, at: Instant) {
+        let mut object = Object::begin(out, self.absent);
+        object.plain("id", refused.id);
+        object.plain("object", "message");
+        object.raw("service_id", refused.service_id);
+        object.raw("billing_address_id", self.caller.project.billing_address_id);
+        object.string("to", &refused.to);
+        object.string("body", &refused.body);
+        object.strings("tags", std::iter::empty());
+        object.raw("is_shorten", false);
+        object.absent("is_shorten_clicked");
+        object.plain("result", "done");
+        object.plain("status", "processing_error");
+        object.plain("sent_result", "none");
+        object.plain("carrier", "unknown");
+        object.raw("charged_count_per_sent", 0);
+        write_error(&mut object, &refused.reason, self.absent);
+        for name in ["scheduled_at", "limited_at", "sent_at", "received_at", "charged_at"] {
+            object.absent(name);
+        }
+        object.plain("created_at", at.iso());
+        object.plain("updated_at", at.iso());
+        object.end();
     }
 
     pub(crate) fn write_list<'m>(
@@ -108,6 +123,16 @@ impl<'a> View<'a> {
     }
 }
 
+/// The field `error` of bulk sends.
+pub(crate) fn write_error(object: &mut Object<'_>, reason: &str, absent: Absent) {
+    let mut error = Object::begin(object.key("error"), absent);
+    error.string("object", "error");
+    error.string("code", "validation_error");
+    error.string("message", reason);
+    error.absent("errors");
+    error.end();
+}
+
 /// The three words in which the API tells a message's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
@@ -120,7 +145,6 @@ pub(crate) const fn state_of(stage: Stage) -> State {
     let (result, status, sent_result) = match stage {
         Stage::Waiting => ("processing", "waiting", "none"),
         Stage::Canceled => ("done", "canceled", "none"),
-        Stage::ProcessingError => ("done", "processing_error", "none"),
         Stage::Sent => ("processing", "done", "none"),
         Stage::Final(outcome) => match outcome {
             Outcome::Received => ("done", "done", "received"),

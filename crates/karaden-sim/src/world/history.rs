@@ -45,11 +45,13 @@ impl History {
         }
     }
 
-    /// Takes a message in and drops the oldest if there are too many.
+    /// Whether the oldest message has to go before another one comes.
+    pub(crate) fn is_full(&self) -> bool {
+        self.messages.len() >= self.capacity
+    }
+
+    /// Takes a message in.
     pub(crate) fn push(&mut self, mut draft: Draft) -> &mut Message {
-        if self.messages.len() == self.capacity {
-            self.drop_oldest();
-        }
         let sequence = self.next_sequence();
         let tags = std::mem::take(&mut draft.tags);
         let tags = tags.into_iter().map(|text| self.link_tag(text, sequence)).collect();
@@ -124,8 +126,9 @@ impl History {
         Tag { text, hash, before }
     }
 
-    fn drop_oldest(&mut self) {
-        let Some(message) = self.messages.pop_front() else { return };
+    /// Takes the oldest message out.
+    pub(crate) fn drop_oldest(&mut self) -> Option<Message> {
+        let message = self.messages.pop_front()?;
         self.oldest += 1;
         let key = message.to.key();
         if self.newest_by_number.get(&key) == Some(&message.sequence) {
@@ -136,5 +139,6 @@ impl History {
                 self.newest_by_tag.remove(&tag.hash);
             }
         }
+        Some(message)
     }
 }

@@ -35,6 +35,16 @@ pub(crate) enum Texts {
 }
 
 impl Texts {
+    /// The same with each text changed.
+    pub(crate) fn map(self, mut change: impl FnMut(&str) -> String) -> Self {
+        match self {
+            Self::One(text) => Self::One(change(&text).into()),
+            Self::PerCarrier(texts) => {
+                Self::PerCarrier(Box::new(texts.map(|text| change(&text).into())))
+            }
+        }
+    }
+
     pub(crate) fn of(&self, carrier: Carrier) -> &str {
         match self {
             Self::One(text) => text,
@@ -70,14 +80,13 @@ pub(crate) struct Draft {
     pub(crate) tags: Vec<Box<str>>,
     pub(crate) service_id: u64,
     pub(crate) is_shorten: bool,
+    pub(crate) short_keys: Box<[[u8; 7]]>,
     /// How many parts the sender cut it into; `None` leaves it to the carrier.
     pub(crate) parts: Option<u16>,
     pub(crate) scheduled_at: Option<Instant>,
     pub(crate) limited_at: Option<Instant>,
     pub(crate) accepted_at: Instant,
     pub(crate) plan: Plan,
-    /// Why a row of a bulk file was not sent.
-    pub(crate) error: Option<Box<str>>,
 }
 
 /// An accepted message.
@@ -92,6 +101,7 @@ pub(crate) struct Message {
     pub(crate) tags: Box<[Tag]>,
     pub(crate) service_id: u64,
     pub(crate) is_shorten: bool,
+    pub(crate) short_keys: Box<[[u8; 7]]>,
     pub(crate) parts: u16,
     pub(crate) clicks: u32,
     pub(crate) scheduled_at: Option<Instant>,
@@ -99,7 +109,6 @@ pub(crate) struct Message {
     pub(crate) accepted_at: Instant,
     pub(crate) canceled_at: Option<Instant>,
     pub(crate) plan: Plan,
-    pub(crate) error: Option<Box<str>>,
     /// The message before this one to the same number.
     pub(crate) before: Option<Sequence>,
 }
@@ -121,8 +130,6 @@ pub(crate) enum Stage {
     Sent,
     /// The result is known. A late message is `OutOfRange` until it is `Received`.
     Final(Outcome),
-    /// A row of a bulk file that was refused.
-    ProcessingError,
 }
 
 impl Message {
@@ -141,6 +148,7 @@ impl Message {
             tags,
             service_id: draft.service_id,
             is_shorten: draft.is_shorten,
+            short_keys: draft.short_keys,
             parts,
             clicks: 0,
             scheduled_at: draft.scheduled_at,
@@ -148,7 +156,6 @@ impl Message {
             accepted_at: draft.accepted_at,
             canceled_at: None,
             plan: draft.plan,
-            error: draft.error,
             before: None,
         }
     }
@@ -159,9 +166,6 @@ impl Message {
     }
 
     pub(crate) fn stage(&self, now: Instant) -> Stage {
-        if self.error.is_some() {
-            return Stage::ProcessingError;
-        }
         if self.canceled_at.is_some() {
             return Stage::Canceled;
         }
@@ -181,7 +185,7 @@ impl Message {
     /// When the text was on the handset, if it is by `now`.
     pub(crate) fn arrived_at(&self, now: Instant) -> Option<Instant> {
         let at = self.plan.arrives_at().filter(|at| *at <= now)?;
-        (self.canceled_at.is_none() && self.error.is_none()).then_some(at)
+        self.canceled_at.is_none().then_some(at)
     }
 
     /// When the carrier got it, if it did by `now`.

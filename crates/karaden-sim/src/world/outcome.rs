@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Intervention;
 use super::number::Number;
 use crate::config::Delivery;
 use crate::id::mix;
@@ -56,7 +57,7 @@ impl Outcome {
     /// that are not eleven digits.
     #[must_use]
     pub fn for_number(number: &str) -> Option<Self> {
-        Number::parse(number).and_then(|number| Self::of(number))
+        Number::parse(number).and_then(Self::of)
     }
 
     pub(crate) fn of(number: Number) -> Option<Self> {
@@ -113,6 +114,17 @@ impl Carrier {
             Some(15) => Self::Option,
             Some(_) => Self::Docomo,
             None => BIG_FOUR[(mix(number.key()) % 4) as usize],
+        }
+    }
+
+    /// The name people know it by.
+    pub(crate) const fn display_name(self) -> &'static str {
+        match self {
+            Self::Docomo => "docomo",
+            Self::Softbank => "SoftBank",
+            Self::Au => "au",
+            Self::Rakuten => "Rakuten",
+            Self::Option => "Y!mobile",
         }
     }
 
@@ -220,6 +232,26 @@ impl Plan {
             _ => return None,
         };
         (at != Instant::NEVER).then_some(at)
+    }
+
+    /// The instants at which there is a (new) result to tell.
+    pub(crate) fn results(&self) -> impl Iterator<Item = Instant> + use<> {
+        let first = self.result_at;
+        let second = Some(self.back_at).filter(|_| self.outcome == Outcome::LateReceived);
+        [Some(first), second].into_iter().flatten().filter(|at| *at != Instant::NEVER)
+    }
+
+    /// What a hand does to a message: it takes effect at once.
+    pub(crate) fn change(&mut self, what: Intervention, now: Instant) {
+        self.outcome = match what {
+            Intervention::Deliver => Outcome::Received,
+            Intervention::OutOfRange => Outcome::OutOfRange,
+            Intervention::Fail => Outcome::Error,
+        };
+        self.sent_at = self.sent_at.min(now);
+        self.result_at = now;
+        self.back_at = Instant::NEVER;
+        self.swaps = false;
     }
 
     /// The instants at which something visible changes.

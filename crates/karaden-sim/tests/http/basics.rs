@@ -1,10 +1,8 @@
 //! The shortest way through each API, over real HTTP.
 
-mod support;
-
+use crate::support::{NUMBER, start};
 use karaden_sim::{Sim, SimConfig, SimError};
 use serde_json::json;
-use support::{NUMBER, start};
 
 #[tokio::test]
 async fn a_message_sent_by_the_sms_api_is_found_and_on_the_phone() {

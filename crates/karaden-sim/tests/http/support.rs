@@ -7,19 +7,19 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
 /// The tenant of the default configuration.
-pub const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
+pub(crate) const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
 /// A number without magic.
-pub const NUMBER: &str = "09012345678";
+pub(crate) const NUMBER: &str = "09012345678";
 /// 2026-01-01T09:00:00+09:00, where manual clocks start.
-pub const START_SECONDS: u64 = 1_767_225_600;
+pub(crate) const START_SECONDS: u64 = 1_767_225_600;
 
 /// A simulator and a client that follows no redirects.
-pub struct Bench {
-    pub sim: Running,
-    pub client: Client,
+pub(crate) struct Bench {
+    pub(crate) sim: Running,
+    pub(crate) client: Client,
 }
 
-pub async fn start(config: SimConfig) -> Bench {
+pub(crate) async fn start(config: SimConfig) -> Bench {
     let client = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -31,44 +31,44 @@ pub async fn start(config: SimConfig) -> Bench {
 }
 
 /// A configuration whose clock stands still at [`START_SECONDS`].
-pub fn manual() -> SimConfig {
+pub(crate) fn manual() -> SimConfig {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(START_SECONDS);
     SimConfig { clock: ClockMode::Manual(at), ..SimConfig::default() }
 }
 
 impl Bench {
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.sim.url()))
     }
 
     /// A request to the SMS API with everything in order.
-    pub fn sms(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn sms(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, &format!("/api/{TENANT}{path}"))
             .bearer_auth("demo-token")
             .header("Karaden-Version", "2024-03-01")
     }
 
-    pub async fn send_raw(&self, fields: &[(&str, &str)]) -> Response {
+    pub(crate) async fn send_raw(&self, fields: &[(&str, &str)]) -> Response {
         self.sms(Method::POST, "/messages").form(fields).send().await.unwrap()
     }
 
     /// Sends one message and returns it.
-    pub async fn send(&self, to: &str, more: &[(&str, &str)]) -> Value {
+    pub(crate) async fn send(&self, to: &str, more: &[(&str, &str)]) -> Value {
         let mut fields = vec![("service_id", "1"), ("to", to), ("body", "認証コード 123456")];
         fields.extend(more);
         ok(self.send_raw(&fields).await).await
     }
 
-    pub async fn message(&self, id: &str) -> Value {
+    pub(crate) async fn message(&self, id: &str) -> Value {
         ok(self.sms(Method::GET, &format!("/messages/{id}")).send().await.unwrap()).await
     }
 
-    pub async fn list(&self, query: &[(&str, &str)]) -> Value {
+    pub(crate) async fn list(&self, query: &[(&str, &str)]) -> Value {
         ok(self.sms(Method::GET, "/messages").query(query).send().await.unwrap()).await
     }
 
     /// A push call with the secrets added.
-    pub async fn push(&self, operation: &str, fields: &[(&str, &str)]) -> Value {
+    pub(crate) async fn push(&self, operation: &str, fields: &[(&str, &str)]) -> Value {
         let mut all = vec![("Token", "demo-push"), ("SecurityCode", "demo-code")];
         all.extend(fields);
         let path = format!("/v2/{operation}.json");
@@ -80,22 +80,22 @@ impl Bench {
         ok(request.send().await.unwrap()).await
     }
 
-    pub async fn get_json(&self, path: &str) -> Value {
+    pub(crate) async fn get_json(&self, path: &str) -> Value {
         ok(self.request(Method::GET, path).send().await.unwrap()).await
     }
 
-    pub async fn put(&self, path: &str, body: &Value) -> Response {
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Response {
         self.request(Method::PUT, path).json(body).send().await.unwrap()
     }
 
-    pub async fn fault(&self, fault: Value) {
+    pub(crate) async fn fault(&self, fault: Value) {
         let response = self.put("/faults", &fault).await;
         assert_eq!(response.status(), 200, "{}", response.text().await.unwrap());
     }
 }
 
 /// The JSON of an answer that must be 200.
-pub async fn ok(response: Response) -> Value {
+pub(crate) async fn ok(response: Response) -> Value {
     let status = response.status();
     let text = response.text().await.unwrap();
     assert_eq!(status, 200, "{text}");

@@ -1,0 +1,99 @@
+//! What the page's buttons do. Each is a plain form post, answered by a redirect to the page.
+
+use std::time::Duration;
+
+use http::header::{HeaderValue, LOCATION};
+use http::{Method, StatusCode};
+
+use crate::body::{Reply, text};
+use crate::fault::{Fault, FaultMode};
+use crate::id::Id;
+use crate::request::{Call, Form};
+use crate::running::Shared;
+use crate::world::{DeliveryMode, Intervention};
+
+/// The delivery modes by the names the buttons send.
+pub(super) const MODES: [(&str, DeliveryMode); 6] = [
+    ("normal", DeliveryMode::Normal),
+    ("late", DeliveryMode::Late),
+    ("hold", DeliveryMode::Hold),
+    ("out_of_range", DeliveryMode::OutOfRange),
+    ("out_of_order", DeliveryMode::OutOfOrder),
+    ("error", DeliveryMode::Error),
+];
+
+/// Answers a button; `None` if the path is none of theirs.
+pub(super) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
+    let action = call.path.strip_prefix("/inbox/")?;
+    let act: fn(&Shared, &Call<'_>, &Form<'_>) -> bool = match action {
+        "message" => message,
+        "delivery" => delivery,
+        "fault" => fault,
+        "clock" => clock,
+        "clear" => clear,
+        _ => return None,
+    };
+    if *call.method != Method::POST {
+        return Some(text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"));
+    }
+    let form = call.form();
+    if !act(shared, call, &form) {
+        return Some(text(StatusCode::BAD_REQUEST, "Bad Request"));
+    }
+    shared.changed();
+    let mut reply = text(StatusCode::SEE_OTHER, "");
+    // Only ever back to the page itself.
+    let back = form.get("back").filter(|back| *back == "/" || back.starts_with("/?"));
+    let back = HeaderValue::from_str(back.unwrap_or("/"));
+    reply.headers_mut().insert(LOCATION, back.unwrap_or(HeaderValue::from_static("/")));
+    Some(reply)
+}
+
+/// A message may have got its result since the page was drawn; that is no error.
+fn message(shared: &Shared, call: &Call<'_>, form: &Form<'_>) -> bool {
+    let id = form.get("id").and_then(|id| Id::parse(id).or_else(|| Id::parse_push(id)));
+    let what = match form.get("do") {
+        Some("deliver") => Intervention::Deliver,
+        Some("out_of_range") => Intervention::OutOfRange,
+        Some("fail") => Intervention::Fail,
+        _ => return false,
+    };
+    let Some(id) = id else { return false };
+    shared.world().intervene(id, what, call.now);
+    true
+}
+
+fn delivery(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
+    let Some(asked) = form.get("mode") else { return false };
+    let Some((_, mode)) = MODES.iter().find(|(name, _)| *name == asked) else { return false };
+    shared.world().delivery.mode = *mode;
+    true
+}
+
+fn fault(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
+    let Some(asked) = form.get("mode") else { return false };
+    let Ok(mode) = FaultMode::try_from(asked.to_owned()) else { return false };
+    let mut world = shared.world();
+    // Only sends: the phone's own look-ups must not use the fault up.
+    for operation in [crate::Operation::Send, crate::Operation::Queue] {
+        if mode == FaultMode::None {
+            world.faults.replace(Vec::new());
+        } else {
+            let fault = Fault { operation: Some(operation), ..Fault::new(mode).times(1) };
+            world.faults.add(fault);
+        }
+    }
+    shared.note_faults(&world);
+    true
+}
+
+fn clock(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
+    let seconds = form.get("seconds").and_then(|seconds| seconds.parse::<u32>().ok());
+    let Some(seconds) = seconds else { return false };
+    shared.clock.advance(Duration::from_secs(u64::from(seconds))).is_some()
+}
+
+fn clear(shared: &Shared, _call: &Call<'_>, _form: &Form<'_>) -> bool {
+    shared.world().forget_messages();
+    true
+}

@@ -1,0 +1,20 @@
+//! The page's own files, part of the program.
+
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, HeaderValue};
+
+use crate::body::{Reply, reply};
+
+pub(super) fn asset(path: &str) -> Option<Reply> {
+    let (content_type, file) = match path {
+        "/assets/inbox.css" => ("text/css; charset=utf-8", include_str!("../../assets/inbox.css")),
+        "/assets/inbox.js" => {
+            ("text/javascript; charset=utf-8", include_str!("../../assets/inbox.js"))
+        }
+        "/assets/icon.svg" => ("image/svg+xml", include_str!("../../assets/icon.svg")),
+        _ => return None,
+    };
+    let mut reply = reply(StatusCode::OK, content_type, file);
+    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    Some(reply)
+}

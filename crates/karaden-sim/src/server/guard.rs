@@ -1,0 +1,44 @@
+//! Keeping other sites' pages away from the switches, and the page's own headers.
+
+use http::Method;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+
+use crate::body::Reply;
+use crate::request::Call;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Whether a page of another site is behind a request that changes something. The simulator has
+/// no log-in, so this is all that keeps a web page from working a developer's simulator.
+pub(super) fn is_foreign(call: &Call<'_>) -> bool {
+    if matches!(*call.method, Method::GET | Method::HEAD) {
+        return false;
+    }
+    let is_foreign_site =
+        call.header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    let origin = call.header("origin").map(|origin| origin.split_once("://"));
+    let is_foreign_origin = origin.is_some_and(|origin| {
+        origin.is_none_or(|(_, origin)| call.host.is_none_or(|host| origin != host))
+    });
+    is_foreign_site || is_foreign_origin
+}
+
+/// Adds the headers every page, asset and switch has.
+pub(super) fn secured(mut reply: Reply) -> Reply {
+    let headers = reply.headers_mut();
+    for (name, value) in [
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (REFERRER_POLICY, "same-origin"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    reply
+}

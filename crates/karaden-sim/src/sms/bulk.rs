@@ -1,0 +1,244 @@
+//! Bulk sending: upload URL, start, state, result file. From version 2024-03-01.
+//!
+//! The layout of the file is not public. Ours: CSV in UTF-8 with a header line naming columns after
+//! the fields of a single send (`service_id`, `to`, `body`, `tags[]`, `is_shorten`, `limited_at`);
+//! `scheduled_at` is not used. A file without the first three ends as `error`.
+
+use http::header::{HeaderValue, LOCATION};
+use http::{Response, StatusCode};
+
+use super::error::Problems;
+use super::{Caller, Failure, send, wire};
+use crate::body::{Body, Reply, json};
+use crate::config::Absent;
+use crate::id::Id;
+use crate::json::Object;
+use crate::request::{Call, Form};
+use crate::running::Shared;
+use crate::storage;
+use crate::time::Instant;
+use crate::world::{BulkJob, Refused, Row, URL_LIFE, World};
+
+/// Most lines of a file.
+const MOST_ROWS: usize = 10_000;
+
+/// `POST /messages/bulks/files`.
+pub(super) fn file(
+    shared: &Shared,
+    call: &Call<'_>,
+    caller: &Caller<'_>,
+) -> Result<Reply, Failure> {
+    permitted(caller)?;
+    let mut world = shared.world();
+    let absent = world.quirks.absent;
+    let file = world.bulk.add_file(caller.owner, call.now);
+    let expires_at = file.created_at.plus(URL_LIFE);
+    let mut out = String::with_capacity(512);
+    let mut object = Object::begin(&mut out, absent);
+    object.plain("id", file.id);
+    object.plain("object", "bulk_file");
+    object.string("url", &storage::upload_url(shared, call, file.id, expires_at));
+    object.plain("created_at", file.created_at.iso());
+    object.plain("expires_at", expires_at.iso());
+    object.end();
+    Ok(json(StatusCode::OK, out))
+}
+
+/// `POST /messages/bulks`.
+pub(super) fn start(
+    shared: &Shared,
+    call: &Call<'_>,
+    caller: &Caller<'_>,
+) -> Result<Reply, Failure> {
+    permitted(caller)?;
+    let form = call.form();
+    let Some(id) = form.filled("bulk_file_id") else {
+        let mut problems = Problems::default();
+        problems.add("bulk_file_id", "bulk_file_idは必ず指定してください。");
+        return Err(problems.into());
+    };
+    let mut world = shared.world();
+    let file = Id::parse(id).and_then(|id| world.bulk.file(id));
+    let file = file.filter(|file| file.owner == caller.owner).ok_or_else(Failure::not_found)?;
+    if std::mem::replace(&mut file.used, true) {
+        return Err(Failure::file_already_used());
+    }
+    // The content has done its duty: its memory is given back with this call.
+    let content = file.content.take();
+    let done_at = call.now.plus(world.delivery.bulk_after);
+    let rows = match &content {
+        None => Err("ファイルがアップロードされていません".into()),
+        Some(content) => read_rows(&mut world, content, caller, call.now, done_at),
+    };
+    let job = BulkJob {
+        id: world.bulk.fresh_id(),
+        owner: caller.owner,
+        created_at: call.now,
+        processing_at: call.now.plus(world.delivery.bulk_after / 2),
+        done_at,
+        rows,
+    };
+    let absent = world.quirks.absent;
+    let reply = job_reply(world.bulk.add_job(job), Moment::JustAccepted, absent);
+    shared.accepted(world);
+    Ok(reply)
+}
+
+/// `GET /messages/bulks/{bulk_message_id}`.
+pub(super) fn state(
+    shared: &Shared,
+    call: &Call<'_>,
+    caller: &Caller<'_>,
+    id: &str,
+) -> Result<Reply, Failure> {
+    permitted(caller)?;
+    let world = shared.world();
+    let job = find(&world, caller, id)?;
+    Ok(job_reply(job, Moment::At(call.now), world.quirks.absent))
+}
+
+/// `GET /messages/bulks/{bulk_message_id}/messages`: 302 to the file, 202 as long as there is none,
+/// which after an error is for ever.
+pub(super) fn result(
+    shared: &Shared,
+    call: &Call<'_>,
+    caller: &Caller<'_>,
+    id: &str,
+) -> Result<Reply, Failure> {
+    permitted(caller)?;
+    let world = shared.world();
+    let job = find(&world, caller, id)?;
+    let mut reply = Response::new(Body::from(""));
+    if job.status(call.now) != "done" || world.quirks.bulk_never_ready {
+        *reply.status_mut() = StatusCode::ACCEPTED;
+        return Ok(reply);
+    }
+    let url = storage::download_url(shared, call, job.id, call.now.plus(URL_LIFE));
+    let location = HeaderValue::try_from(url)
+        .map_err(|_| Failure::unknown(StatusCode::INTERNAL_SERVER_ERROR))?;
+    *reply.status_mut() = StatusCode::FOUND;
+    reply.headers_mut().insert(LOCATION, location);
+    Ok(reply)
+}
+
+/// The result file: one message an input line, in order, with CR LF. Messages that the history no
+/// longer has are left out.
+pub(crate) fn result_file(shared: &Shared, job: &BulkJob, world: &World, now: Instant) -> String {
+    let Some(project) = shared.config.projects.get(usize::from(job.owner.index)) else {
+        return String::new();
+    };
+    let caller = Caller { owner: job.owner, project, version: super::Version::V20240301 };
+    let view = wire::View::new(&caller, world.quirks.absent, now);
+    let mut out = String::from("[");
+    for row in job.rows.as_deref().unwrap_or_default() {
+        let message = match row {
+            Row::Accepted(sequence) => match world.history.at(*sequence) {
+                Some(message) => Some(message),
+                None => continue,
+            },
+            Row::Refused(_) => None,
+        };
+        out.push_str(if out.len() == 1 { "\r\n" } else { ",\r\n" });
+        match (row, message) {
+            (_, Some(message)) => view.write(&mut out, message),
+            (Row::Refused(refused), None) => view.write_refused(&mut out, refused, job.created_at),
+            (Row::Accepted(_), None) => {}
+        }
+    }
+    out.push_str("\r\n]\r\n");
+    out
+}
+
+/// The enterprise plan is needed, and a version that knows bulk sending.
+fn permitted(caller: &Caller<'_>) -> Result<(), Failure> {
+    if !caller.version.has_bulk() {
+        return Err(Failure::not_found());
+    }
+    if caller.project.bulk { Ok(()) } else { Err(Failure::for_status(StatusCode::FORBIDDEN)) }
+}
+
+fn find<'a>(world: &'a World, caller: &Caller<'_>, id: &str) -> Result<&'a BulkJob, Failure> {
+    Id::parse(id)
+        .and_then(|id| world.bulk.job(id))
+        .filter(|job| job.owner == caller.owner)
+        .ok_or_else(Failure::not_found)
+}
+
+fn read_rows(
+    world: &mut World,
+    content: &[u8],
+    caller: &Caller<'_>,
+    now: Instant,
+    start: Instant,
+) -> Result<Vec<Row>, Box<str>> {
+    let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
+    let mut reader = csv::ReaderBuilder::new().from_reader(content);
+    let header = reader.headers().map_err(|_| "ファイルを読み取れません")?.clone();
+    if ["service_id", "to", "body"].iter().any(|name| !header.iter().any(|column| column == *name))
+    {
+        return Err("service_id、to、bodyの列が必要です".into());
+    }
+    let records: Vec<csv::StringRecord> = reader
+        .records()
+        .take(MOST_ROWS + 1)
+        .collect::<Result<_, _>>()
+        .map_err(|_| "ファイルを読み取れません")?;
+    if records.is_empty() || records.len() > MOST_ROWS {
+        return Err("行数は1から10000までです".into());
+    }
+    Ok(records.iter().map(|record| read_row(world, &header, record, caller, now, start)).collect())
+}
+
+fn read_row(
+    world: &mut World,
+    header: &csv::StringRecord,
+    record: &csv::StringRecord,
+    caller: &Caller<'_>,
+    now: Instant,
+    start: Instant,
+) -> Row {
+    let cells = header.iter().zip(record.iter());
+    let form = Form::from_pairs(
+        cells.filter(|(column, cell)| *column != "scheduled_at" && !cell.is_empty()),
+    );
+    match send::read(&form, caller, now) {
+        Ok(mut new) => {
+            new.not_before = Some(start);
+            Row::Accepted(world.accept(new, now).sequence)
+        }
+        Err(failure) => Row::Refused(Refused {
+            id: world.bulk.fresh_id(),
+            service_id: form.get("service_id").and_then(|id| id.parse().ok()).unwrap_or_default(),
+            to: form.get("to").unwrap_or_default().into(),
+            body: form.get("body").unwrap_or_default().into(),
+            reason: failure.details().into(),
+        }),
+    }
+}
+
+/// As of when a job is shown.
+#[derive(Clone, Copy)]
+enum Moment {
+    JustAccepted,
+    At(Instant),
+}
+
+fn job_reply(job: &BulkJob, moment: Moment, absent: Absent) -> Reply {
+    let (status, updated_at) = match moment {
+        Moment::JustAccepted => ("waiting", job.created_at),
+        Moment::At(now) => (job.status(now), job.updated_at(now)),
+    };
+    let mut out = String::with_capacity(384);
+    let mut object = Object::begin(&mut out, absent);
+    object.plain("id", job.id);
+    object.plain("object", "bulk_message");
+    object.plain("status", status);
+    match &job.rows {
+        Err(reason) if status == "error" => wire::write_error(&mut object, reason, absent),
+        _ => object.absent("error"),
+    }
+    object.plain("created_at", job.created_at.iso());
+    object.plain("updated_at", updated_at.iso());
+    object.end();
+    json(StatusCode::OK, out)
+}

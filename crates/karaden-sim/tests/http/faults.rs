@@ -1,0 +1,288 @@
+//! Every fault: what the client sees, and whether the request had its effect.
+
+use std::time::Duration;
+
+use karaden_sim::{Fault, FaultMode, SimConfig};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Bench, NUMBER, START_SECONDS, manual, start};
+
+const FORM: [(&str, &str); 4] =
+    [("service_id", "1"), ("to", NUMBER), ("body", "secret text"), ("tags[]", "t1")];
+
+async fn with(fault: Value) -> Bench {
+    let bench = start(SimConfig::default()).await;
+    bench.fault(fault).await;
+    bench
+}
+
+async fn send(bench: &Bench) -> Result<reqwest::Response, reqwest::Error> {
+    bench.sms(Method::POST, "/messages").form(&FORM).send().await
+}
+
+fn accepted(bench: &Bench) -> usize {
+    bench.sim.inbox(None).len()
+}
+
+#[tokio::test]
+async fn cut_connections_differ_in_what_happened() {
+    for (mode, effect) in [("drop", 0), ("accept_then_drop", 1)] {
+        let bench = with(json!({"mode": mode, "count": 1})).await;
+        let error = send(&bench).await.unwrap_err();
+        assert!(!error.is_timeout() && !error.is_connect(), "{error:?}");
+        assert_eq!(accepted(&bench), effect, "{mode}");
+        assert_eq!(send(&bench).await.unwrap().status(), 200, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn a_cut_really_closes_the_socket() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let bench = with(json!({"mode": "drop"})).await;
+    let mut stream = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
+    stream.write_all(b"GET /v2/karadeninquiry.json HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer, b"");
+}
+
+#[tokio::test]
+async fn an_answer_can_break_off_in_its_middle() {
+    let bench = with(json!({"mode": "drop_mid_body"})).await;
+    let answer = send(&bench).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.text().await.is_err());
+    assert_eq!(accepted(&bench), 1);
+}
+
+#[tokio::test]
+async fn no_answer_ever_comes() {
+    for (mode, effect) in [("timeout", 0), ("accept_then_timeout", 1)] {
+        let bench = with(json!({"mode": mode})).await;
+        let request = bench.sms(Method::POST, "/messages").form(&FORM);
+        let error = request.timeout(Duration::from_millis(300)).send().await.unwrap_err();
+        assert!(error.is_timeout(), "{error:?}");
+        assert_eq!(accepted(&bench), effect, "{mode}");
+        // A request kept waiting does not keep the simulator from stopping.
+        let waiting = bench.sms(Method::POST, "/messages").form(&FORM).send();
+        let waiting = tokio::spawn(waiting);
+        tokio::task::yield_now().await;
+        tokio::time::timeout(Duration::from_secs(5), bench.sim.shutdown()).await.unwrap();
+        assert!(waiting.await.unwrap().is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_right_but_late() {
+    let bench = with(json!({"mode": "slow", "delay_ms": 300, "count": 1})).await;
+    let request = bench.sms(Method::POST, "/messages").form(&FORM);
+    let impatient = request.try_clone().unwrap().timeout(Duration::from_millis(100));
+    assert!(impatient.send().await.unwrap_err().is_timeout());
+    assert_eq!(accepted(&bench), 1);
+    bench.fault(json!({"mode": "slow", "delay_ms": 300, "count": 1})).await;
+    assert_eq!(request.send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn garbled_answers_hide_an_accepted_message() {
+    for mode in ["malformed", "empty"] {
+        let bench = with(json!({"mode": mode})).await;
+        let answer = send(&bench).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let text = answer.text().await.unwrap();
+        assert!(serde_json::from_str::<Value>(&text).is_err(), "{text}");
+        assert_eq!(accepted(&bench), 1, "{mode}");
+    }
+}
+
+#[tokio::test]
+async fn html_pages_and_redirects_have_no_effect() {
+    let bench = with(json!({"mode": "html"})).await;
+    let answer = send(&bench).await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(answer.text().await.unwrap().starts_with("<!DOCTYPE html>"));
+
+    bench.fault(json!({"mode": "html", "status": 200})).await;
+    assert_eq!(send(&bench).await.unwrap().status(), 200);
+
+    bench.fault(json!({"mode": "redirect", "count": 1})).await;
+    let answer = send(&bench).await.unwrap();
+    assert_eq!(answer.status(), 307);
+    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    bench.request(Method::POST, &location).send().await.unwrap();
+    assert_eq!(bench.get_json("/faults").await["redirects_followed"], 1);
+
+    bench.fault(json!({"mode": "redirect", "status": 302, "location": "http://x.example/"})).await;
+    let answer = send(&bench).await.unwrap();
+    assert_eq!(
+        (answer.status(), &answer.headers()["location"]),
+        (StatusCode::FOUND, &"http://x.example/".parse::<reqwest::header::HeaderValue>().unwrap())
+    );
+    assert_eq!(accepted(&bench), 0);
+}
+
+#[tokio::test]
+async fn a_huge_answer_goes_on_and_on() {
+    let bench = with(json!({"mode": "huge"})).await;
+    let mut answer = send(&bench).await.unwrap();
+    let mut read = 0;
+    while read < 16 * 1024 * 1024 {
+        read += answer.chunk().await.unwrap().expect("the body ended early").len();
+    }
+    assert_eq!(accepted(&bench), 1);
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_is_small_on_the_wire() {
+    let bench = with(json!({"mode": "gzip_bomb"})).await;
+    let answer = send(&bench).await.unwrap();
+    assert_eq!(answer.headers()["content-encoding"], "gzip");
+    let packed = answer.bytes().await.unwrap();
+    assert!(packed.starts_with(&[0x1f, 0x8b]) && packed.len() < 2 * 1024 * 1024);
+    let unpacked = u32::from_le_bytes(packed[packed.len() - 4..].try_into().unwrap());
+    assert!(unpacked > 256 * 1024 * 1024);
+}
+
+#[tokio::test]
+async fn careless_errors_quote_the_request() {
+    let bench = with(json!({"mode": "echo_error"})).await;
+    let answer = send(&bench).await.unwrap();
+    assert_eq!(answer.status(), 422);
+    let text = answer.text().await.unwrap();
+    for secret in ["demo-token", NUMBER] {
+        assert!(text.contains(secret), "{text}");
+    }
+    let answer = bench.push("karadeninquiry", &[("messageId", "x")]).await;
+    assert_eq!(answer["status"], "999");
+    assert!(answer["message"].as_str().unwrap().contains("demo-code"));
+    assert_eq!(accepted(&bench), 0);
+}
+
+#[tokio::test]
+async fn any_status_comes_with_the_error_that_fits() {
+    let bench = start(SimConfig::default()).await;
+    for (status, code) in [
+        (401, "unauthentication"),
+        (403, "forbidden"),
+        (404, "model_not_found"),
+        (409, "unknown"),
+        (429, "too_many_requests"),
+        (500, "unknown"),
+        (503, "unknown"),
+    ] {
+        bench.fault(json!({"mode": status.to_string()})).await;
+        let answer = send(&bench).await.unwrap();
+        assert_eq!(answer.status(), status);
+        assert!(!answer.headers().contains_key("retry-after"));
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!((&body["object"], &body["code"]), (&json!("error"), &json!(code)));
+        let push = bench.request(Method::GET, "/v2/karadeninquiry.json").send().await.unwrap();
+        assert_eq!(push.status(), status);
+    }
+    bench.fault(json!({"mode": "429", "retry_after": 7})).await;
+    assert_eq!(send(&bench).await.unwrap().headers()["retry-after"], "7");
+    assert_eq!(accepted(&bench), 0);
+}
+
+#[tokio::test]
+async fn faults_hit_only_what_they_are_meant_for() {
+    let bench = start(SimConfig::default()).await;
+    let faults = [
+        json!({"mode": "403", "api": "push"}),
+        json!({"mode": "500", "operation": "list"}),
+        json!({"mode": "409", "to": "08011112222"}),
+        json!({"mode": "418", "tag": "t2", "count": 1}),
+    ];
+    bench.fault(json!(faults)).await;
+    assert_eq!(send(&bench).await.unwrap().status(), 200);
+    let list = async || bench.sms(Method::GET, "/messages").send().await.unwrap().status();
+    assert_eq!(list().await, 500);
+    let push = bench.request(Method::GET, "/v2/karadeninquiry.json").send().await.unwrap();
+    assert_eq!(push.status(), 403);
+    let other = [("service_id", "1"), ("to", "08011112222"), ("body", "x")];
+    assert_eq!(bench.send_raw(&other).await.status(), 409);
+    let tagged = [("service_id", "1"), ("to", NUMBER), ("body", "x"), ("tags[]", "t2")];
+    assert_eq!(bench.send_raw(&tagged).await.status(), 418);
+    assert_eq!(bench.send_raw(&tagged).await.status(), 200);
+
+    let shown = bench.get_json("/faults").await;
+    assert_eq!(shown["faults"].as_array().unwrap().len(), 3);
+    assert_eq!(shown["hits"], 4);
+    bench.fault(json!({"mode": "none"})).await;
+    assert_eq!(bench.get_json("/faults").await["faults"], json!([]));
+    assert_eq!(list().await, 200);
+}
+
+#[tokio::test]
+async fn faults_can_be_added_and_deleted() {
+    let bench = start(SimConfig::default()).await;
+    for mode in ["500", "429"] {
+        let request =
+            bench.request(Method::POST, "/faults").json(&json!({"mode": mode, "count": 1}));
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+    assert_eq!(send(&bench).await.unwrap().status(), 500);
+    let answer = bench.request(Method::DELETE, "/faults").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(send(&bench).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn bad_faults_are_refused_with_a_reason() {
+    let bench = start(SimConfig::default()).await;
+    for bad in [json!({"mode": "slowly"}), json!({}), json!({"mode": "500", "cuont": 1})] {
+        let answer = bench.put("/faults", &bad).await;
+        assert_eq!(answer.status(), 400);
+        assert!(!answer.text().await.unwrap().is_empty());
+    }
+    assert_eq!(send(&bench).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn the_library_sets_faults_too() {
+    let bench = start(SimConfig::default()).await;
+    bench.sim.set_faults(vec![Fault::new(FaultMode::Status(500)).times(1)]);
+    assert_eq!(send(&bench).await.unwrap().status(), 500);
+    assert_eq!(send(&bench).await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn other_sites_may_not_work_the_switches() {
+    let bench = start(SimConfig::default()).await;
+    let host = bench.sim.addr().to_string();
+    for (header, value, status) in [
+        ("Origin", "https://evil.example".to_owned(), 403),
+        ("Origin", "null".to_owned(), 403),
+        ("Sec-Fetch-Site", "cross-site".to_owned(), 403),
+        ("Sec-Fetch-Site", "same-site".to_owned(), 403),
+        ("Origin", format!("http://{host}"), 200),
+        ("Sec-Fetch-Site", "same-origin".to_owned(), 200),
+    ] {
+        for path in ["/faults", "/inbox/clear"] {
+            let request = bench.request(Method::POST, path).header(header, &value);
+            let answer = request.body(r#"{"mode":"none"}"#).send().await.unwrap();
+            let expected = if status == 200 && path == "/inbox/clear" { 303 } else { status };
+            assert_eq!(answer.status(), expected, "{path} {header}: {value}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_manual_clock_can_be_moved() {
+    let bench = start(manual()).await;
+    let advance = async |bench: &Bench| {
+        let request = bench.request(Method::POST, "/clock").json(&json!({"advance_ms": 90_000}));
+        request.send().await.unwrap()
+    };
+    assert_eq!(bench.get_json("/clock").await["now"], "2026-01-01T09:00:00+09:00");
+    assert_eq!(START_SECONDS % 60, 0);
+    assert_eq!(advance(&bench).await.status(), 200);
+    let clock = bench.get_json("/clock").await;
+    assert_eq!(clock, json!({"mode": "manual", "now": "2026-01-01T09:01:30+09:00"}));
+    let real = start(SimConfig::default()).await;
+    assert_eq!(advance(&real).await.status(), 409);
+    assert!(!real.sim.advance(Duration::from_secs(1)));
+}

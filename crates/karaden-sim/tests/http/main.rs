@@ -1,0 +1,12 @@
+//! The simulator as its clients see it: over real HTTP, one module a subject.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+mod basics;
+mod bulk;
+mod delivery;
+mod faults;
+mod inbox;
+mod push_api;
+mod sms_api;
+mod support;

@@ -1,0 +1,367 @@
+//! 空電プッシュ v2: order of checks, tolerance, both inquiries, the send list, quirks.
+
+use std::time::Duration;
+
+use crate::support::{Bench, NUMBER, manual, start};
+use karaden_sim::{ListRule, PushAccount, Quirks, SimConfig, TrackingRule, UnknownCode};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn raw(bench: &Bench, path: &str, body: &str) -> Value {
+    let request = bench.request(Method::POST, path).body(body.to_owned());
+    let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+    crate::support::ok(request.send().await.unwrap()).await
+}
+
+async fn queue(bench: &Bench, to: &str, more: &[(&str, &str)]) -> String {
+    let mut fields = vec![("To", to), ("DocomoMessage", "認証コード 123456")];
+    fields.extend(more);
+    let queued = bench.push("karadenqueue", &fields).await;
+    assert_eq!(queued["status"], "100", "{queued}");
+    queued["messageId"].as_str().unwrap().to_owned()
+}
+
+async fn inquire(bench: &Bench, id: &str) -> Value {
+    bench.push("karadeninquiry", &[("messageId", id)]).await
+}
+
+#[tokio::test]
+async fn checks_come_in_order() {
+    let account = PushAccount {
+        long_split: false,
+        list_rule: ListRule::AllowOnly,
+        tracking: TrackingRule::Refused,
+        ..PushAccount::default()
+    };
+    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    // Each request is wrong in everything that is checked later, too.
+    let wrong = raw(&bench, "/v2/sepakaradenqueue.json", "Token=x&SecurityCode=demo-code").await;
+    assert_eq!(wrong, json!({"status": "201"}));
+    let status = async |operation: &str, to: &str| {
+        let fields = [("To", to), ("TrackingCode", "1"), ("DocomoMessage", "")];
+        bench.push(operation, &fields).await["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(status("sepakaradenqueue", "bad").await, "209");
+    assert_eq!(status("karadenqueue", "bad").await, "202");
+    assert_eq!(status("karadenqueue", NUMBER).await, "203");
+    let list = json!({"token": "demo-push", "securitycode": "demo-code", "type": "1",
+        "list": [{"phonenumber": NUMBER, "status": "1"}]});
+    bench.request(Method::POST, "/v2/karadensetfilter.json").json(&list).send().await.unwrap();
+    assert_eq!(status("karadenqueue", NUMBER).await, "205");
+    let untracked = bench.push("karadenqueue", &[("To", NUMBER), ("DocomoMessage", "")]).await;
+    assert_eq!(untracked["status"], "301");
+}
+
+#[tokio::test]
+async fn both_secrets_are_needed_everywhere() {
+    let bench = start(SimConfig::default()).await;
+    for (token, code) in
+        [("demo-push", "x"), ("x", "demo-code"), ("", ""), ("demo-code", "demo-push")]
+    {
+        for operation in ["karadeninquiry", "karadeninquiry_tr"] {
+            let path = format!("/v2/{operation}.json?Token={token}&SecurityCode={code}");
+            assert_eq!(bench.get_json(&path).await["status"], "201");
+        }
+        for operation in ["karadenqueue", "sepakaradenqueue"] {
+            let body = format!("Token={token}&SecurityCode={code}&To={NUMBER}");
+            let answer = raw(&bench, &format!("/v2/{operation}.json"), &body).await;
+            assert_eq!(answer["status"], "201");
+        }
+        let list = json!({"token": token, "securitycode": code, "type": "1", "list": []});
+        let request = bench.request(Method::POST, "/v2/karadensetfilter.json").json(&list);
+        assert_eq!(crate::support::ok(request.send().await.unwrap()).await["status"], "201");
+    }
+}
+
+#[tokio::test]
+async fn raw_text_slashes_and_loose_ends_are_borne() {
+    let bench = start(SimConfig::default()).await;
+    let body = format!(
+        "Token=demo-push&SecurityCode=demo-code&To={NUMBER}&message1=認証コード 1&message2=二&\
+         message3=&TrackingCode=20260101&Unknown=x&"
+    );
+    let queued = raw(&bench, "/v2//sepakaradenqueue.json", &body).await;
+    assert_eq!(queued["status"], "100");
+    let id = queued["messageId"].as_str().unwrap();
+    assert!(id.contains(|c: char| c.is_ascii_alphabetic()), "{id}");
+    assert_eq!(bench.sim.inbox(None)[0].body, "認証コード 1二");
+    assert_eq!(bench.sim.inbox(None)[0].segments, 2);
+}
+
+#[tokio::test]
+async fn texts_are_tried_on_both_sides_of_the_limit() {
+    let bench = start(SimConfig::default()).await;
+    let (fits, too_long) = ("あ".repeat(70), "あ".repeat(71));
+    for (field, text, expected) in [
+        ("AuMessage", fits.as_str(), "100"),
+        ("AuMessage", too_long.as_str(), "301"),
+        ("AuMessage", "", "301"),
+        ("Unknown", "x", "301"),
+    ] {
+        let answer = bench.push("karadenqueue", &[("To", NUMBER), (field, text)]).await;
+        assert_eq!(answer["status"], expected, "{field}");
+    }
+    for (fields, expected) in [
+        (&[("message1", fits.as_str()), ("message10", &fits)][..], "100"),
+        (&[("message1", &fits), ("message2", &too_long)], "301"),
+        (&[("message2", &fits)], "301"),
+        (&[("message1", "a\nb")], "100"),
+    ] {
+        let mut all = vec![("To", NUMBER)];
+        all.extend(fields);
+        assert_eq!(bench.push("sepakaradenqueue", &all).await["status"], expected);
+    }
+}
+
+#[tokio::test]
+async fn each_carrier_gets_its_own_text() {
+    let bench = start(SimConfig::default()).await;
+    let texts = [
+        ("DocomoMessage", "d"),
+        ("SoftbankMessage", "s"),
+        ("AuMessage", "a"),
+        ("OptionMessage", "o"),
+        ("RakutenMessage", "r"),
+    ];
+    for (number, carrier, text) in [
+        ("09000000011", "1", "d"),
+        ("09000000012", "2", "s"),
+        ("09000000013", "3", "a"),
+        ("09000000014", "6", "r"),
+        ("09000000015", "4", "o"),
+    ] {
+        let mut fields = vec![("To", number)];
+        fields.extend(texts);
+        let queued = bench.push("karadenqueue", &fields).await;
+        let found = inquire(&bench, queued["messageId"].as_str().unwrap()).await;
+        assert_eq!(found["carrier"], carrier);
+        assert_eq!(found["docomoMessage"], "d");
+        assert_eq!(found["rakutenMessage"], "r");
+        assert_eq!(bench.sim.inbox(Some(number))[0].body, text);
+    }
+}
+
+#[tokio::test]
+async fn an_account_can_insist_on_texts() {
+    let account =
+        PushAccount { required_texts: vec!["RakutenMessage".to_owned()], ..PushAccount::default() };
+    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    let four = [("To", NUMBER), ("DocomoMessage", "x"), ("AuMessage", "x")];
+    assert_eq!(bench.push("karadenqueue", &four).await["status"], "301");
+    let five = [("To", NUMBER), ("DocomoMessage", "x"), ("RakutenMessage", "x")];
+    assert_eq!(bench.push("karadenqueue", &five).await["status"], "100");
+}
+
+#[tokio::test]
+async fn a_message_goes_from_accepted_to_sent_to_arrived() {
+    let mut config = manual();
+    config.delivery.sent_after = Duration::from_secs(2);
+    config.delivery.result_after = Duration::from_secs(3);
+    let bench = start(config).await;
+    let id = queue(&bench, NUMBER, &[]).await;
+    let state = async || {
+        let found = inquire(&bench, &id).await;
+        ["messagestatus", "resultstatus", "carrier", "senddate"]
+            .map(|name| found[name].as_str().unwrap().to_owned())
+    };
+    assert_eq!(state().await, ["0", "0", "5", ""]);
+    bench.sim.advance(Duration::from_millis(1_999));
+    assert_eq!(state().await[0], "0");
+    bench.sim.advance(Duration::from_millis(1));
+    let sent = state().await;
+    assert_eq!((&*sent[0], &*sent[1], &*sent[3]), ("1", "0", "2026/01/01 09:00:02"));
+    bench.sim.advance(Duration::from_secs(3));
+    assert_eq!(state().await[..2], ["1", "1"]);
+}
+
+#[tokio::test]
+async fn magic_numbers_choose_the_result() {
+    let bench = start(manual()).await;
+    for (number, message, result) in [
+        ("09000000001", "1", "1"),
+        ("09000000002", "1", "2"),
+        ("09000000003", "1", "3"),
+        ("09000000004", "1", "99"),
+        ("09000000005", "1", "0"),
+        ("09000000006", "3", "0"),
+        ("09000000007", "2", "0"),
+        ("09000000008", "1", "2"),
+        ("09000000009", "9", "0"),
+    ] {
+        let id = queue(&bench, number, &[("PermitDate", "20250101")]).await;
+        let found = inquire(&bench, &id).await;
+        assert_eq!(found["messagestatus"], message, "{number}");
+        assert_eq!(found["resultstatus"], result, "{number}");
+    }
+    let unchecked = queue(&bench, "09000000006", &[]).await;
+    assert_eq!(inquire(&bench, &unchecked).await["resultstatus"], "1");
+    let refused = bench.push("karadenqueue", &[("To", "09000000010"), ("AuMessage", "x")]).await;
+    assert_eq!(refused["status"], "203");
+    let late = queue(&bench, "09000000008", &[]).await;
+    bench.sim.advance(Duration::from_secs(60));
+    assert_eq!(inquire(&bench, &late).await["resultstatus"], "1");
+}
+
+#[tokio::test]
+async fn tracking_finds_every_message_page_by_page() {
+    let bench = start(manual()).await;
+    let mut sent = Vec::new();
+    for _ in 0..105 {
+        sent.push(queue(&bench, NUMBER, &[("TrackingCode", "20260101")]).await);
+    }
+    queue(&bench, NUMBER, &[("TrackingCode", "other")]).await;
+    let find = async |more: &[(&str, &str)]| {
+        let mut fields = vec![("TrackingCode", "20260101")];
+        fields.extend(more);
+        bench.push("karadeninquiry_tr", &fields).await
+    };
+    let mut found = Vec::new();
+    for start in ["1", "101"] {
+        let page = find(&[("Startcount", start)]).await;
+        assert_eq!(page["maxrecord"], "105");
+        let ids = page["list"].as_array().unwrap().iter();
+        found.extend(ids.map(|one| one["messageId"].as_str().unwrap().to_owned()));
+    }
+    assert_eq!(found, sent);
+    assert_eq!(find(&[("Startcount", "106")]).await["list"], json!([]));
+    for (start, end, expected) in [
+        ("202601010900", "202601010900", "105"),
+        ("202601010000", "202601010859", "0"),
+        ("202601010901", "202601012359", "0"),
+    ] {
+        let page = find(&[("Startdate", start), ("Enddate", end)]).await;
+        assert_eq!(page["maxrecord"], expected, "{start}-{end}");
+    }
+    let none = bench.push("karadeninquiry_tr", &[("TrackingCode", "")]).await;
+    assert_eq!(none["status"], "205");
+}
+
+#[tokio::test]
+async fn tracking_codes_follow_the_accounts_rule() {
+    let account = PushAccount { tracking: TrackingRule::EightDigits, ..PushAccount::default() };
+    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    for (code, expected) in
+        [("20260101", "100"), ("202601011", "205"), ("login-1", "205"), ("", "100")]
+    {
+        let fields = [("To", NUMBER), ("AuMessage", "x"), ("TrackingCode", code)];
+        assert_eq!(bench.push("karadenqueue", &fields).await["status"], expected, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn another_accounts_message_is_unknown() {
+    let second = PushAccount {
+        token: "second".into(),
+        security_code: "second-code".into(),
+        ..PushAccount::default()
+    };
+    let push_accounts = vec![PushAccount::default(), second];
+    let bench = start(SimConfig { push_accounts, ..SimConfig::default() }).await;
+    let id = queue(&bench, NUMBER, &[("TrackingCode", "t")]).await;
+    let secrets = "Token=second&SecurityCode=second-code";
+    let found = bench.get_json(&format!("/v2/karadeninquiry.json?{secrets}&messageId={id}")).await;
+    assert_eq!(found, json!({"status": "206"}));
+    let found =
+        bench.get_json(&format!("/v2/karadeninquiry_tr.json?{secrets}&TrackingCode=t")).await;
+    assert_eq!(found["maxrecord"], "0");
+    for unknown in ["", "12345", "km00000000000000000000000000000000"] {
+        assert_eq!(inquire(&bench, unknown).await["status"], "206");
+    }
+    // A message of the SMS API is none of this one's.
+    let sent = bench.send(NUMBER, &[]).await;
+    let foreign = format!("km{}", sent["id"].as_str().unwrap().replace('-', ""));
+    assert_eq!(inquire(&bench, &foreign).await["status"], "206");
+}
+
+#[tokio::test]
+async fn the_send_list_adds_replaces_and_names_bad_rows() {
+    let account = PushAccount { list_rule: ListRule::AllowOnly, ..PushAccount::default() };
+    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    let set = async |kind: &str, numbers: &[&str]| {
+        let rows: Vec<_> =
+            numbers.iter().map(|n| json!({"phonenumber": n, "status": "1"})).collect();
+        let body = json!({"token": "demo-push", "securitycode": "demo-code", "type": kind,
+            "list": rows});
+        let request = bench.request(Method::POST, "/v2/karadensetfilter.json").json(&body);
+        crate::support::ok(request.send().await.unwrap()).await
+    };
+    let answer = set("1", &[NUMBER, "bad", NUMBER]).await;
+    assert_eq!(
+        answer,
+        json!({"status": "900", "request": "3", "success": "1", "error": "2", "errors": [
+            {"errorrow": "2", "erroritem": "phonenumber", "errorstatus": "202"},
+            {"errorrow": "3", "erroritem": "phonenumber", "errorstatus": "901"},
+        ]})
+    );
+    queue(&bench, NUMBER, &[]).await;
+    assert_eq!(set("0", &["08011112222"]).await["status"], "100");
+    let refused = bench.push("karadenqueue", &[("To", NUMBER), ("AuMessage", "x")]).await;
+    assert_eq!(refused["status"], "203");
+    assert_eq!(set("1", &[]).await["errors"][0]["errorstatus"], "903");
+    assert_eq!(set("2", &[NUMBER]).await["status"], "999");
+}
+
+#[tokio::test]
+async fn a_block_list_blocks() {
+    let account = PushAccount { list_rule: ListRule::Block, ..PushAccount::default() };
+    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    queue(&bench, NUMBER, &[]).await;
+    let body = json!({"token": "demo-push", "securitycode": "demo-code", "type": "1",
+        "list": [{"phonenumber": NUMBER, "status": "1"}]});
+    bench.request(Method::POST, "/v2/karadensetfilter.json").json(&body).send().await.unwrap();
+    let refused = bench.push("karadenqueue", &[("To", NUMBER), ("AuMessage", "x")]).await;
+    assert_eq!(refused["status"], "203");
+}
+
+#[tokio::test]
+async fn quirks_change_the_wire_form() {
+    let bench = start(manual()).await;
+    let id = queue(&bench, "09000000004", &[]).await;
+    let usual = inquire(&bench, &id).await;
+    assert!(usual.as_object().unwrap().values().all(Value::is_string), "{usual}");
+    let with = async |quirks: Quirks| {
+        bench.sim.set_quirks(quirks);
+        inquire(&bench, &id).await
+    };
+    let found = with(Quirks { push_numbers: true, ..Quirks::default() }).await;
+    assert_eq!((&found["status"], &found["resultstatus"]), (&json!(100), &json!(99)));
+    let found = with(Quirks { push_unknown: UnknownCode::Four, ..Quirks::default() }).await;
+    assert_eq!(found["resultstatus"], "4");
+    let found = with(Quirks { push_no_carrier: true, ..Quirks::default() }).await;
+    assert!(found.get("carrier").is_none());
+    bench.sim.set_quirks(Quirks { push_empty_result: true, ..Quirks::default() });
+    let silent = queue(&bench, "09000000005", &[]).await;
+    assert_eq!(inquire(&bench, &silent).await["resultstatus"], "");
+    let answer = bench.put("/quirks", &json!({"push_numbers": true})).await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(bench.get_json("/quirks").await["push_numbers"], json!(true));
+    assert_eq!(bench.put("/quirks", &json!({"nonsense": true})).await.status(), 400);
+}
+
+#[tokio::test]
+async fn short_urls_are_made_on_demand_and_clicks_counted() {
+    let bench = start(SimConfig::default()).await;
+    let text = ("AuMessage", "https://example.jp/x");
+    let id = queue(&bench, "09000000013", &[text, ("ShorturlFlg", "1")]).await;
+    let found = inquire(&bench, &id).await;
+    let short = found["auMessage"].as_str().unwrap();
+    let key = short.strip_prefix("https://kps.ms/").unwrap();
+    bench.request(Method::GET, &format!("/s/{key}")).send().await.unwrap();
+    assert_eq!(inquire(&bench, &id).await["click"], "1");
+    let plain = queue(&bench, "09000000013", &[text, ("ShorturlFlg", "0")]).await;
+    assert_eq!(inquire(&bench, &plain).await["auMessage"], "https://example.jp/x");
+}
+
+#[tokio::test]
+async fn wrong_methods_and_paths_are_plain_http_errors() {
+    let bench = start(SimConfig::default()).await;
+    for (method, path, status) in [
+        (Method::GET, "/v2/karadenqueue.json", 405),
+        (Method::POST, "/v2/karadeninquiry.json", 405),
+        (Method::GET, "/v2/nothing.json", 404),
+        (Method::GET, "/v2/karadeninquiry.xml", 404),
+    ] {
+        let answer = bench.request(method, path).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+    }
+}
