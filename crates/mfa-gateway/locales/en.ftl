@@ -50,8 +50,7 @@ prompt-help-title = Do you need help?
 prompt-wait = Available in { $clock }.
 prompt-ready = You can use this now.
 prompt-live-expired = This has expired.
-prompt-requested-from = This sign-in comes from { $address }.
-prompt-relay-warning = If you did not start this sign-in, do not enter the code. Close this page.
+prompt-requested-from = This sign-in comes from { $address }. If you did not start it, do not enter the code. Close this page.
 
 ## Message pages
 message-unavailable-title = We cannot verify you right now

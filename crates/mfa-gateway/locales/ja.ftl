@@ -50,8 +50,7 @@ prompt-help-title = お困りのとき
 prompt-wait = あと { $clock } で利用できます。
 prompt-ready = 利用できるようになりました。
 prompt-live-expired = 有効期限が切れました。
-prompt-requested-from = このログインは { $address } から行われています。
-prompt-relay-warning = 心当たりのないログインの場合は、コードを入力せずにこの画面を閉じてください。
+prompt-requested-from = このログインは { $address } から行われています。心当たりのないログインの場合は、コードを入力せずにこの画面を閉じてください。
 
 ## お知らせの画面
 message-unavailable-title = ただいま認証できません
