@@ -1,6 +1,7 @@
 //! What a code is bound to, and how it enters the derivation.
 
 use crate::id::{ChallengeId, Nonce, Purpose};
+use crate::mac::{HmacKey, Input};
 use crate::phone::PhoneNumber;
 
 /// The first field of every message that is authenticated for a code.
@@ -21,81 +22,19 @@ pub struct Binding<'a> {
     pub phone: &'a PhoneNumber,
 }
 
-/// The bytes that are authenticated: each field with its length before it, the block counter last.
-///
-/// On the stack as long as they fit, which they do unless ids run to hundreds of characters.
-pub(crate) struct Message {
-    stack: [u8; Self::STACK],
-    len: usize,
-    heap: Vec<u8>,
-}
-
-impl Message {
-    const STACK: usize = 384;
-
-    pub(crate) fn new(binding: &Binding<'_>, id: ChallengeId, nonce: &Nonce) -> Self {
-        let mut message = Self { stack: [0; Self::STACK], len: 0, heap: Vec::new() };
-        message.field(DOMAIN);
-        message.field(binding.tenant.as_bytes());
-        message.field(binding.subject.as_bytes());
-        message.field(binding.flow.as_bytes());
-        message.field(binding.purpose.as_str().as_bytes());
-        message.field(binding.phone.as_e164().as_bytes());
-        message.put(id.as_bytes());
-        message.put(nonce.as_bytes());
-        message.put(&0_u32.to_be_bytes());
-        message
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        if self.heap.is_empty() { &self.stack[..self.len] } else { &self.heap }
-    }
-
-    pub(crate) fn set_counter(&mut self, counter: u32) {
-        let len = self.len;
-        let bytes = if self.heap.is_empty() { &mut self.stack[..len] } else { &mut self.heap[..] };
-        if let Some(last) = bytes.last_chunk_mut() {
-            *last = counter.to_be_bytes();
-        }
-    }
-
-    fn field(&mut self, bytes: &[u8]) {
-        let (prefix, used) = length(bytes.len());
-        self.put(&prefix[..used]);
-        self.put(bytes);
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        if self.heap.is_empty() {
-            if let Some(free) = self.stack.get_mut(self.len..self.len + bytes.len()) {
-                free.copy_from_slice(bytes);
-                self.len += bytes.len();
-                return;
-            }
-            self.heap.extend_from_slice(&self.stack[..self.len]);
-        }
-        self.heap.extend_from_slice(bytes);
-    }
-}
-
-/// Appends `field` with its length before it, so no two lists of fields give the same bytes.
-pub(crate) fn length_prefixed(to: &mut Vec<u8>, field: &[u8]) {
-    let (prefix, used) = length(field.len());
-    to.extend_from_slice(&prefix[..used]);
-    to.extend_from_slice(field);
-}
-
-/// A length in base 128, low digits first, each but the last with its high bit set (LEB128).
-fn length(mut len: usize) -> ([u8; 10], usize) {
-    let mut bytes = [0; 10];
-    let mut used = 0;
-    loop {
-        let low = u8::try_from(len & 0x7f).unwrap_or_default();
-        len >>= 7;
-        bytes[used] = if len == 0 { low } else { low | 0x80 };
-        used += 1;
-        if len == 0 {
-            return (bytes, used);
-        }
+impl Binding<'_> {
+    /// The bytes that are authenticated: each field with its length before it, the challenge's id and
+    /// nonce, and the block counter.
+    #[inline]
+    pub(crate) fn message(&self, id: ChallengeId, nonce: &Nonce) -> Input {
+        let fields = [
+            DOMAIN,
+            self.tenant.as_bytes(),
+            self.subject.as_bytes(),
+            self.flow.as_bytes(),
+            self.purpose.as_bytes(),
+            self.phone.as_bytes(),
+        ];
+        Input::new(fields, [id.as_bytes(), nonce.as_bytes(), &0_u32.to_be_bytes()], HmacKey::BLOCK)
     }
 }

@@ -5,30 +5,46 @@ use std::fmt;
 use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// The characters of a code, without an allocation that could leave copies behind.
+/// The characters of a code, without an allocation that could leave copies behind: up to ten ASCII
+/// characters, zeros, and their number in the last byte.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub(crate) struct Chars {
-    bytes: [u8; Self::MAX_LEN],
-    len: u8,
-}
+pub(crate) struct Chars([u8; 16]);
 
 impl Chars {
     pub(crate) const MAX_LEN: usize = 10;
+    const LEN: usize = 15;
 
-    /// Takes up to ten ASCII characters; more is `None`.
-    pub(crate) fn new(ascii: &[u8]) -> Option<Self> {
-        let mut chars = Self { bytes: [0; Self::MAX_LEN], len: u8::try_from(ascii.len()).ok()? };
-        chars.bytes.get_mut(..ascii.len())?.copy_from_slice(ascii);
+    /// `len` characters, of at most ten, each as `fill` writes them.
+    #[inline]
+    pub(crate) fn fill(len: u8, fill: impl FnOnce(&mut [u8])) -> Option<Self> {
+        let mut chars = Self([0; 16]);
+        fill(chars.0[..Self::MAX_LEN].get_mut(..usize::from(len))?);
+        chars.0[Self::LEN] = len;
         Some(chars)
     }
 
-    fn as_str(&self) -> &str {
-        str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or_default()
+    /// Takes up to ten ASCII characters; more is `None`.
+    pub(crate) fn new(ascii: &[u8]) -> Option<Self> {
+        Self::fill(u8::try_from(ascii.len()).ok()?, |place| place.copy_from_slice(ascii))
     }
 
-    /// Takes the same time whatever the characters are; the padding is compared too.
+    fn words(&self) -> [u64; 2] {
+        let mut words = [0; 2];
+        for (word, bytes) in words.iter_mut().zip(self.0.as_chunks::<8>().0) {
+            *word = u64::from_ne_bytes(*bytes);
+        }
+        words
+    }
+
+    fn as_str(&self) -> &str {
+        str::from_utf8(&self.0[..usize::from(self.0[Self::LEN])]).unwrap_or_default()
+    }
+
+    /// Takes the same time whatever the characters are: all of them and their number are two words.
+    #[inline]
     fn ct_eq(&self, other: &Self) -> Choice {
-        self.len.ct_eq(&other.len) & self.bytes.ct_eq(&other.bytes)
+        let (a, b) = (self.words(), other.words());
+        a[0].ct_eq(&b[0]) & a[1].ct_eq(&b[1])
     }
 }
 

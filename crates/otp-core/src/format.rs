@@ -76,6 +76,15 @@ impl Alphabet {
         &self.chars[..usize::from(self.len)]
     }
 
+    /// Writes `number` in the base of this alphabet, over all of `places`.
+    #[inline]
+    fn write(&self, mut number: u64, base: u64, places: &mut [u8]) {
+        for place in places.iter_mut().rev() {
+            *place = self.chars[usize::try_from(number % base).unwrap_or_default()];
+            number /= base;
+        }
+    }
+
     /// The character of this alphabet that `typed` stands for.
     fn read(&self, typed: char) -> Option<u8> {
         let ascii = u8::try_from(half_width(typed)).ok()?;
@@ -176,17 +185,13 @@ impl CodeFormat {
             .0
             .iter()
             .map(|[high, low]| u64::from(*high) << 32 | u64::from(*low));
-        let mut number = words.find(|word| *word <= self.last_fair)? % self.codes;
-        let mut ascii = [0; Self::MAX_LEN as usize];
-        let used = &mut ascii[..usize::from(self.len)];
-        let base = u64::from(self.alphabet.len);
-        for place in used.iter_mut().rev() {
-            *place = self.alphabet.chars[usize::try_from(number % base).unwrap_or_default()];
-            number /= base;
-        }
-        let code = Chars::new(used).map(OtpCode::new);
-        ascii.zeroize();
-        code
+        let number = words.find(|word| *word <= self.last_fair)? % self.codes;
+        let write = |places: &mut [u8]| match self.alphabet.len {
+            // The compiler turns a division by a known number into a multiplication.
+            10 => self.alphabet.write(number, 10, places),
+            base => self.alphabet.write(number, base.into(), places),
+        };
+        Chars::fill(self.len, write).map(OtpCode::new)
     }
 
     /// Reads a code from what a person typed or pasted.

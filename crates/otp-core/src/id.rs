@@ -5,10 +5,9 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::binding::length_prefixed;
+use crate::mac::{Input, sha256};
 
 /// The name of one challenge: 16 random bytes, written as 22 characters of base64url.
 ///
@@ -90,12 +89,13 @@ impl SubjectKey {
     /// assert_ne!(SubjectKey::derive("ab", "c"), SubjectKey::derive("a", "bc"));
     /// ```
     pub fn derive(tenant: &str, subject: &str) -> Self {
-        let mut input = Vec::with_capacity(32 + tenant.len() + subject.len());
-        length_prefixed(&mut input, b"otp-core/subject/1");
-        length_prefixed(&mut input, tenant.as_bytes());
-        length_prefixed(&mut input, subject.as_bytes());
+        // A short domain, so that with a UUID for a subject all of it fits one block of the hash.
+        let input = Input::new([b"sub/1", tenant.as_bytes(), subject.as_bytes()], [], 0);
+        let [a, b, c, d, ..] = sha256(&input);
         let mut key = [0; 16];
-        key.copy_from_slice(&Sha256::digest(&input)[..16]);
+        for (bytes, word) in key.as_chunks_mut::<4>().0.iter_mut().zip([a, b, c, d]) {
+            *bytes = word.to_be_bytes();
+        }
         Self(key)
     }
 
@@ -128,17 +128,20 @@ impl fmt::Debug for SubjectKey {
 /// A code answers only for the purpose it was issued for, and a subject has at most one open
 /// challenge per purpose.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Purpose([u8; Self::MAX_LEN]);
+pub struct Purpose {
+    padded: [u8; Self::MAX_LEN],
+    len: u8,
+}
 
 impl Purpose {
     /// The length of the longest name, in bytes.
     pub const MAX_LEN: usize = 15;
 
     /// Logging in.
-    pub const LOGIN: Self = Self(*b"login\0\0\0\0\0\0\0\0\0\0");
+    pub const LOGIN: Self = Self { padded: *b"login\0\0\0\0\0\0\0\0\0\0", len: 5 };
 
     /// Confirming one sensitive action in a session that exists.
-    pub const STEP_UP: Self = Self(*b"step-up\0\0\0\0\0\0\0\0");
+    pub const STEP_UP: Self = Self { padded: *b"step-up\0\0\0\0\0\0\0\0", len: 7 };
 
     /// A purpose with a name of the host's choice.
     ///
@@ -150,20 +153,24 @@ impl Purpose {
         if name.is_empty() || name.len() > Self::MAX_LEN || !name.bytes().all(allowed) {
             return Err(InvalidPurpose);
         }
-        let mut bytes = [0; Self::MAX_LEN];
-        bytes[..name.len()].copy_from_slice(name.as_bytes());
-        Ok(Self(bytes))
+        let mut padded = [0; Self::MAX_LEN];
+        padded[..name.len()].copy_from_slice(name.as_bytes());
+        Ok(Self { padded, len: u8::try_from(name.len()).map_err(|_| InvalidPurpose)? })
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
-        let len = self.0.iter().position(|b| *b == 0).unwrap_or(Self::MAX_LEN);
-        str::from_utf8(&self.0[..len]).unwrap_or_default()
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The name in ASCII.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.padded[..usize::from(self.len)]
     }
 
     /// The name, padded with zero bytes: how a record keeps it.
     pub(crate) const fn padded(&self) -> &[u8; Self::MAX_LEN] {
-        &self.0
+        &self.padded
     }
 
     pub(crate) fn from_padded(padded: &[u8]) -> Option<Self> {
@@ -248,6 +255,8 @@ impl fmt::Display for KeyId {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
 
     #[test]
@@ -274,7 +283,7 @@ mod tests {
     #[test]
     fn a_subject_key_is_pinned() {
         let key = SubjectKey::derive("tenant", "alice");
-        let input = b"\x12otp-core/subject/1\x06tenant\x05alice";
+        let input = b"\x05sub/1\x06tenant\x05alice";
         assert_eq!(key.as_bytes()[..], Sha256::digest(input)[..16]);
         assert_eq!(key, SubjectKey::from_bytes(*key.as_bytes()));
         assert_eq!(key.to_string().len(), 32);
@@ -283,7 +292,7 @@ mod tests {
         assert_ne!(SubjectKey::derive("", "ab"), SubjectKey::derive("ab", ""));
         // Lengths from 128 take two bytes.
         let long = "x".repeat(128);
-        let mut input = b"\x12otp-core/subject/1\x00\x80\x01".to_vec();
+        let mut input = b"\x05sub/1\x00\x80\x01".to_vec();
         input.extend(long.as_bytes());
         assert_eq!(SubjectKey::derive("", &long).as_bytes()[..], Sha256::digest(input)[..16]);
     }

@@ -1,4 +1,5 @@
-//! Pure rules of one-time codes: derivation, policy, challenge states, HOTP, TOTP and the SMS text.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod gcra;
 pub mod message;

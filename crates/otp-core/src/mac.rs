@@ -1,8 +1,8 @@
 //! HMAC-SHA-256 (RFC 2104, FIPS 198-1) with the key's two blocks worked in beforehand.
 //!
-//! The `hmac` crate's general machinery costs as much as the hash itself on inputs as short as ours.
-//! Here the padded message is laid out once and the compression function runs over it in one go.
-//! The tests compare it with the `hmac` crate for every length around the block boundaries.
+//! The general machinery of the hashing crates costs as much as the hash itself on inputs as short as
+//! ours. Here the message is laid out in padded blocks, and the compression function runs over them in
+//! one go. The tests compare the result with those crates for every length around the boundaries.
 
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
@@ -30,6 +30,9 @@ pub(crate) struct HmacKey {
 }
 
 impl HmacKey {
+    /// What is hashed before a message: one block, made of the key.
+    pub(crate) const BLOCK: usize = BLOCK;
+
     pub(crate) fn new(key: &[u8]) -> Self {
         let mut block = [0; BLOCK];
         if key.len() > BLOCK {
@@ -46,19 +49,11 @@ impl HmacKey {
         ready
     }
 
-    /// The tag over `message`, as eight big-endian words.
-    pub(crate) fn tag(&self, message: &[u8]) -> [u32; 8] {
+    /// The tag over a message that was put together to stand behind one block, as eight big-endian
+    /// words.
+    pub(crate) fn tag(&self, message: &Input) -> [u32; 8] {
         let mut state = self.inner;
-        let (blocks, rest) = message.as_chunks::<BLOCK>();
-        if !blocks.is_empty() {
-            compress256(&mut state, blocks);
-        }
-        let mut tail = [[0; BLOCK]; 2];
-        let tail_blocks = if rest.len() < BLOCK - 8 { 1 } else { 2 };
-        tail[0][..rest.len()].copy_from_slice(rest);
-        tail[0][rest.len()] = 0x80;
-        tail[tail_blocks - 1][BLOCK - 8..].copy_from_slice(&bits(BLOCK + message.len()));
-        compress256(&mut state, &tail[..tail_blocks]);
+        compress256(&mut state, message.blocks());
         self.finish(&state)
     }
 
@@ -74,6 +69,103 @@ impl HmacKey {
         compress256(&mut state, &[block]);
         state
     }
+}
+
+/// SHA-256 of a message that was put together to stand behind nothing, as eight big-endian words.
+pub(crate) fn sha256(message: &Input) -> [u32; 8] {
+    let mut state = INITIAL;
+    compress256(&mut state, message.blocks());
+    state
+}
+
+/// A message for SHA-256, in padded blocks.
+///
+/// On the stack as long as it fits, which it does unless ids run to hundreds of characters.
+pub(crate) struct Input {
+    stack: [[u8; BLOCK]; Self::STACK],
+    heap: Vec<[u8; BLOCK]>,
+    len: usize,
+}
+
+impl Input {
+    const STACK: usize = 5;
+
+    /// The `fields`, each with its length before it, and then `fixed`, whose lengths are always the
+    /// same: so no two messages have the same bytes. `before` is how many bytes are hashed before it.
+    ///
+    /// A length is in base 128, low digits first, each but the last with its high bit set (LEB128); the
+    /// padding is that of FIPS 180-4, 5.1.1.
+    #[inline]
+    pub(crate) fn new<const N: usize, const M: usize>(
+        fields: [&[u8]; N],
+        fixed: [&[u8]; M],
+        before: usize,
+    ) -> Self {
+        let of_fields: usize = fields.iter().map(|field| prefix_len(field) + field.len()).sum();
+        let len = of_fields + fixed.iter().map(|bytes| bytes.len()).sum::<usize>();
+        let mut input = Self { stack: [[0; BLOCK]; Self::STACK], heap: Vec::new(), len };
+        let used = input.used();
+        let blocks = if used <= Self::STACK {
+            &mut input.stack[..used]
+        } else {
+            input.heap = vec![[0; BLOCK]; used];
+            &mut input.heap[..]
+        };
+        let mut rest = blocks.as_flattened_mut();
+        for field in fields {
+            rest = put(put_prefix(rest, field.len()), field);
+        }
+        for bytes in fixed {
+            rest = put(rest, bytes);
+        }
+        rest[0] = 0x80;
+        let at = rest.len() - 8;
+        rest[at..].copy_from_slice(&bits(before + len));
+        input
+    }
+
+    /// Replaces the last four bytes of the message.
+    pub(crate) fn set_last(&mut self, word: u32) {
+        let end = self.len;
+        let blocks = if self.heap.is_empty() { &mut self.stack[..] } else { &mut self.heap };
+        blocks.as_flattened_mut()[end - 4..end].copy_from_slice(&word.to_be_bytes());
+    }
+
+    fn blocks(&self) -> &[[u8; BLOCK]] {
+        if self.heap.is_empty() { &self.stack[..self.used()] } else { &self.heap }
+    }
+
+    /// How many blocks there are: the padding takes nine bytes or more.
+    const fn used(&self) -> usize {
+        (self.len + 9).div_ceil(BLOCK)
+    }
+}
+
+/// How many bytes the length of a field takes.
+const fn prefix_len(field: &[u8]) -> usize {
+    let mut len = field.len() >> 7;
+    let mut bytes = 1;
+    while len > 0 {
+        len >>= 7;
+        bytes += 1;
+    }
+    bytes
+}
+
+fn put_prefix(mut to: &mut [u8], mut len: usize) -> &mut [u8] {
+    while len >= 0x80 {
+        to = put(to, &[0x80 | u8::try_from(len & 0x7f).unwrap_or_default()]);
+        len >>= 7;
+    }
+    put(to, &[u8::try_from(len).unwrap_or_default()])
+}
+
+/// Writes `bytes` and gives what lies behind them.
+#[inline]
+fn put<'a>(to: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
+    let (here, rest) = to.split_at_mut(bytes.len());
+    here.copy_from_slice(bytes);
+    rest
 }
 
 const fn bits(bytes: usize) -> [u8; 8] {
@@ -92,14 +184,61 @@ mod tests {
         mac.finalize().into_bytes().to_vec()
     }
 
+    fn input(message: &[u8], before: usize) -> Input {
+        let (head, tail) = message.split_at(message.len() / 2);
+        Input::new([], [head, tail], before)
+    }
+
+    fn bytes(words: [u32; 8]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
     fn ours(key: &[u8], message: &[u8]) -> Vec<u8> {
-        HmacKey::new(key).tag(message).iter().flat_map(|word| word.to_be_bytes()).collect()
+        bytes(HmacKey::new(key).tag(&input(message, BLOCK)))
+    }
+
+    #[test]
+    fn agrees_with_sha_256_at_every_length() {
+        let message: Vec<u8> = (0..=255).cycle().take(700).collect();
+        for len in 0..700 {
+            let expected = Sha256::digest(&message[..len]);
+            assert_eq!(bytes(sha256(&input(&message[..len], 0))), expected[..], "{len}");
+        }
+    }
+
+    #[test]
+    fn fields_have_their_lengths_before_them() {
+        for (len, prefix) in [
+            (0, vec![0]),
+            (1, vec![1]),
+            (127, vec![127]),
+            (128, vec![0x80, 1]),
+            (300, vec![0xac, 2]),
+            (16_383, vec![0xff, 0x7f]),
+            (16_384, vec![0x80, 0x80, 1]),
+        ] {
+            let field = vec![b'x'; len];
+            let expected = [&prefix, &field, &b"end"[..]].concat();
+            let ours = Input::new([&field], [b"end"], 0);
+            assert_eq!(bytes(sha256(&ours)), Sha256::digest(&expected)[..], "{len}");
+        }
+    }
+
+    #[test]
+    fn the_last_word_is_replaced_in_place() {
+        for len in [4, 60, 64, 119, 128, 300, 311, 312, 1000] {
+            let mut message = vec![7; len];
+            let mut changed = input(&message, 0);
+            changed.set_last(0x0102_0304);
+            message[len - 4..].copy_from_slice(&[1, 2, 3, 4]);
+            assert_eq!(sha256(&changed), sha256(&input(&message, 0)), "{len}");
+        }
     }
 
     #[test]
     fn agrees_with_the_hmac_crate_at_every_length() {
         let bytes: Vec<u8> = (0..=255).cycle().take(400).collect();
-        for message_len in 0..300 {
+        for message_len in 0..400 {
             assert_eq!(
                 ours(&bytes[..32], &bytes[..message_len]),
                 reference(&bytes[..32], &bytes[..message_len])

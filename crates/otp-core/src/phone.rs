@@ -64,6 +64,10 @@ impl PhoneNumber {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
+    pub(crate) const fn as_bytes(&self) -> &[u8; 13] {
+        &self.0
+    }
+
     /// The number as it is dialled within Japan and as Karaden wants it: eleven digits from 0.
     pub fn national(&self) -> String {
         let mut national = String::with_capacity(11);

@@ -1,30 +1,4 @@
 //! The rules as a pure state machine: one record per subject holds its counters and its challenges.
-//!
-//! A store keeps one [`SubjectRecord`] per [`SubjectKey`] and applies each method in one atomic step.
-//! The instant is an argument, so every rule can be tested on both sides of its boundary, and every
-//! store decides alike. All instants are whole milliseconds, rounded down.
-//!
-//! ```text
-//!  one challenge                                   one subject
-//!
-//!    open ──▶ ┌──────┐ ─ grant_resend ─┐             ┌──────┐ ◀─ consume, unlock ─┐
-//!             │ open │ ◀───────────────┘       ┌───▶ │ open │ ─ 10th attempt ─▶ ┌────────┐
-//!             └──┬───┘ ─ begin_attempt ─┐      │     └──┬───┘ ◀─ locked_until ─ │ locked │
-//!                │  ▲  ◀────────────────┘      │        │                      └───┬────┘
-//!    consume ────┤  (refused from the 6th)     │        ▼ 100th in a row           │
-//!    revoke  ────┤                             │   ┌─────────┐ ◀──────────────────┘
-//!    expires_at ─┤                             └── │ blocked │
-//!                ▼                     unlock,     └─────────┘
-//!              gone            a consume in flight
-//! ```
-//!
-//! * An attempt is counted before it is handed out, on the challenge and on the subject.
-//! * The subject's count falls back to zero after a quiet period without an attempt, and when a lock
-//!   begins. So no span of that length ever holds more attempts than the limit.
-//! * The lock begins when the last attempt is handed out; if that one is right, consuming it clears
-//!   the lock.
-//! * Successive locks grow longer. Wrong codes in a row and locks in a row go back to zero by a
-//!   success or by an administrator, and by nothing else: not a resend, not a new challenge, not time.
 
 mod attempt;
 mod challenge;
@@ -46,8 +20,33 @@ pub use challenge::{Challenge, ChallengeParts, Delivery, NewChallenge};
 pub use encoding::InvalidRecord;
 pub use refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused};
 
-/// Everything about one subject: its counters and its open challenges. See the
-/// [module](self) for the rules.
+/// Everything about one subject: its counters and its open challenges, and the rules over them.
+///
+/// A store keeps one [`SubjectRecord`] per [`SubjectKey`] and applies each method in one atomic step.
+/// The instant is an argument, so every rule can be tested on both sides of its boundary, and every
+/// store decides alike. All instants are whole milliseconds, rounded down.
+///
+/// ```text
+///  one challenge                                   one subject
+///
+///    open ──▶ ┌──────┐ ─ grant_resend ─┐             ┌──────┐ ◀─ consume, unlock ─┐
+///             │ open │ ◀───────────────┘       ┌───▶ │ open │ ─ 10th attempt ─▶ ┌────────┐
+///             └──┬───┘ ─ begin_attempt ─┐      │     └──┬───┘ ◀─ locked_until ─ │ locked │
+///                │  ▲  ◀────────────────┘      │        │                      └───┬────┘
+///    consume ────┤  (refused from the 6th)     │        ▼ 100th in a row           │
+///    revoke  ────┤                             │   ┌─────────┐ ◀──────────────────┘
+///    expires_at ─┤                             └── │ blocked │
+///                ▼                     unlock,     └─────────┘
+///              gone            a consume in flight
+/// ```
+///
+/// * An attempt is counted before it is handed out, on the challenge and on the subject.
+/// * The subject's count falls back to zero after a quiet period without an attempt, and when a lock
+///   begins. So no span of that length ever holds more attempts than the limit.
+/// * The lock begins when the last attempt is handed out; if that one is right, consuming it clears
+///   the lock.
+/// * Successive locks grow longer. Wrong codes in a row and locks in a row go back to zero by a
+///   success or by an administrator, and by nothing else: not a resend, not a new challenge, not time.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

@@ -1,0 +1,252 @@
+//! What a code costs, beside a bare HMAC-SHA-256 over a message of the same size.
+//!
+//! `cargo bench -p otp-core` prints a table, `cargo bench -p otp-core -- --json` one JSON object a
+//! row: `{"name","value","unit","goal","met"}`. All rows are measured in the same run, in turns, and
+//! the median of the rounds counts; ratios are taken within a round, so a noisy machine moves both
+//! sides.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark with fixed arguments")]
+#![expect(clippy::print_stdout, reason = "its report")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant, SystemTime};
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use otp_core::{
+    Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, NewChallenge, Nonce, PhoneNumber,
+    Policy, Purpose, SubjectKey, SubjectRecord,
+};
+use sha2::Sha256;
+
+/// Many short rounds: each is over before a busy machine takes the processor away.
+const ROUNDS: usize = 1_501;
+const PER_ROUND: u32 = 100;
+const KEY: [u8; 32] = [7; 32];
+
+/// One thing to measure: its name, and one operation of it.
+type Operation<'a> = (&'static str, Box<dyn FnMut() + 'a>);
+
+fn main() {
+    let json = std::env::args().any(|argument| argument == "--json");
+    let bench = Bench::new();
+    let mut operations = bench.operations();
+    let names: Vec<&str> = operations.iter().map(|(name, _)| *name).collect();
+    let rounds: Vec<Vec<f64>> = (0..ROUNDS + 3)
+        .map(|_| operations.iter_mut().map(|(_, operation)| nanoseconds(operation)).collect())
+        .skip(3) // warming up
+        .collect();
+    let column = |name: &str| names.iter().position(|n| *n == name).unwrap();
+    let per = |name: &str| median(rounds.iter().map(|round| round[column(name)]));
+    let ratio = |name: &str, base: &str| {
+        median(rounds.iter().map(|round| round[column(name)] / round[column(base)]))
+    };
+
+    let report = Report { json };
+    report.row("bare hmac, key ready", per("bare"), "ns", None);
+    report.row("bare hmac, key set up each time", per("bare from key"), "ns", None);
+    report.row("derive a code", per("derive"), "ns", None);
+    report.row("derive + verify a code", per("derive + verify"), "ns", None);
+    let calls = ratio("derive + verify", "bare from key");
+    report.row("derive + verify / bare hmac, key set up", calls, "x", Some(2.0));
+    // Two HMACs of which nothing but the compression function is left would be 1.4 of these.
+    report.row(
+        "derive + verify / bare hmac, key ready",
+        ratio("derive + verify", "bare"),
+        "x",
+        None,
+    );
+    report.row("crypto of a whole login", per("login crypto"), "ns", Some(600.0));
+    report.row("open + begin_attempt + verify + consume", per("whole cycle"), "ns", None);
+    report.row("normalise what was typed", per("normalise"), "ns", None);
+    report.row("record to bytes and back", per("bytes"), "ns", None);
+    report.row("record with one challenge", size(size_of::<SubjectRecord>()), "bytes", Some(200.0));
+    let encoded = bench.record().to_bytes().len();
+    report.row("record with one challenge, encoded", size(encoded), "bytes", Some(200.0));
+}
+
+struct Report {
+    json: bool,
+}
+
+impl Report {
+    /// Prints a row; lower is better, so a goal is met at or below it.
+    fn row(&self, name: &str, value: f64, unit: &str, goal: Option<f64>) {
+        let met = goal.map(|goal| value <= goal);
+        if self.json {
+            let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
+            let goal = or_null(goal.map(|goal| format!("\"<= {goal} {unit}\"")));
+            let met = or_null(met.map(|met| met.to_string()));
+            println!(
+                r#"{{"name":"otp-core: {name}","value":{value:.2},"unit":"{unit}","goal":{goal},"met":{met}}}"#
+            );
+        } else {
+            let goal = goal.map_or(String::new(), |goal| format!("goal <= {goal} {unit}"));
+            let met = met.map_or("", |met| if met { "met" } else { "MISSED" });
+            println!("{name:<42} {value:>9.2} {unit:<6} {goal:<18} {met}");
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few hundred bytes")]
+fn size(bytes: usize) -> f64 {
+    bytes as f64
+}
+
+struct Bench {
+    ring: KeyRing,
+    six: CodeFormat,
+    policy: Policy,
+    phone: PhoneNumber,
+    now: SystemTime,
+}
+
+const ID: ChallengeId = ChallengeId::from_bytes([2; 16]);
+const NONCE: Nonce = Nonce::from_bytes([3; 16]);
+const KID: KeyId = KeyId::new(1);
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            ring: KeyRing::new(KID, DigestKey::from_bytes(&KEY).unwrap()),
+            six: CodeFormat::digits(6).unwrap(),
+            policy: Policy::default(),
+            phone: PhoneNumber::from_japanese("09012345678").unwrap(),
+            now: SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        }
+    }
+
+    fn binding(&self) -> Binding<'_> {
+        Binding {
+            tenant: "default",
+            subject: "018f3c5e-7d1a-7c3b-9d55-0a1b2c3d4e5f",
+            flow: "BwcHBwcHBwcHBwcHBwcHBw",
+            purpose: Purpose::LOGIN,
+            phone: &self.phone,
+        }
+    }
+
+    /// The length of the message that is authenticated: the fields, their lengths, the counter.
+    fn message_len(&self) -> usize {
+        let b = self.binding();
+        let fields =
+            ["otp-core/code/1", b.tenant, b.subject, b.flow, b.purpose.as_str(), b.phone.as_e164()];
+        fields.iter().map(|field| field.len() + 1).sum::<usize>() + 16 + 16 + 4
+    }
+
+    fn new_challenge(&self) -> NewChallenge {
+        let expires_at = self.now + Duration::from_secs(300);
+        NewChallenge { id: ID, purpose: Purpose::LOGIN, kid: KID, nonce: NONCE, expires_at }
+    }
+
+    fn record(&self) -> SubjectRecord {
+        let mut record = SubjectRecord::new();
+        record.open(self.new_challenge(), &self.policy, self.now).unwrap();
+        record
+    }
+
+    fn operations(&self) -> Vec<Operation<'_>> {
+        let message = vec![0x5a; self.message_len()];
+        let from_key = message.clone();
+        let ready = Hmac::<Sha256>::new_from_slice(&KEY).unwrap();
+        let binding = self.binding();
+        let derive = move |n: u8| {
+            let nonce = Nonce::from_bytes([black_box(n); 16]);
+            self.ring.derive(KID, black_box(&binding), ID, &nonce, &self.six).unwrap()
+        };
+        let typed = self.six.normalise("000000").unwrap();
+        let typed_again = self.six.normalise("000000").unwrap();
+        let subject = SubjectKey::derive(binding.tenant, binding.subject);
+        let challenge = self.record().challenges()[0].clone();
+        let right = challenge.code(&self.ring, &binding, &self.six).unwrap();
+        let right = self.six.normalise(right.expose_secret()).unwrap();
+        // An attempt as a store would hand it out, without the store.
+        let counted = move || {
+            let standing = otp_core::Standing::Open;
+            otp_core::Attempt::dangerous_from_counted(subject, challenge.clone(), 4, standing)
+        };
+        let counted_again = counted.clone();
+        vec![
+            (
+                "bare",
+                Box::new(move || {
+                    let mut mac = ready.clone();
+                    mac.update(black_box(&message));
+                    black_box(mac.finalize().into_bytes());
+                }),
+            ),
+            (
+                "bare from key",
+                Box::new(move || {
+                    let mut mac = Hmac::<Sha256>::new_from_slice(black_box(&KEY)).unwrap();
+                    mac.update(black_box(&from_key));
+                    black_box(mac.finalize().into_bytes());
+                }),
+            ),
+            ("derive", Box::new(move || drop(black_box(derive(1))))),
+            (
+                "derive + verify",
+                Box::new(move || {
+                    drop(black_box(derive(2)));
+                    let verified = counted().verify(
+                        &self.ring,
+                        &binding,
+                        &self.six,
+                        black_box(&typed),
+                        self.now,
+                    );
+                    drop(black_box(verified));
+                }),
+            ),
+            (
+                "login crypto",
+                Box::new(move || {
+                    black_box(SubjectKey::derive(black_box(binding.tenant), binding.subject));
+                    drop(black_box(derive(3)));
+                    black_box(SubjectKey::derive(black_box(binding.tenant), binding.subject));
+                    let attempt = counted_again();
+                    let verified =
+                        attempt.verify(&self.ring, &binding, &self.six, &typed_again, self.now);
+                    drop(black_box(verified));
+                }),
+            ),
+            (
+                "whole cycle",
+                Box::new(move || {
+                    let mut record = SubjectRecord::new();
+                    let opened = record.open(self.new_challenge(), &self.policy, self.now).unwrap();
+                    let attempt =
+                        record.begin_attempt(subject, opened.id(), &self.policy, self.now).unwrap();
+                    let verified =
+                        attempt.verify(&self.ring, &binding, &self.six, &right, self.now).unwrap();
+                    black_box(record.consume(verified, self.now).unwrap());
+                }),
+            ),
+            (
+                "normalise",
+                Box::new(|| drop(black_box(self.six.normalise(black_box("１２３ 456"))))),
+            ),
+            ("bytes", {
+                let record = self.record();
+                Box::new(move || {
+                    black_box(SubjectRecord::from_bytes(&black_box(&record).to_bytes()).unwrap());
+                })
+            }),
+        ]
+    }
+}
+
+/// Nanoseconds per operation over one round.
+#[expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+fn nanoseconds(operation: &mut Box<dyn FnMut() + '_>) -> f64 {
+    let begin = Instant::now();
+    for _ in 0..PER_ROUND {
+        operation();
+    }
+    begin.elapsed().as_secs_f64() * 1e9 / f64::from(PER_ROUND)
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
