@@ -277,7 +277,7 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let otp = root.section("otp", read_otp);
     let otp_cache = root.section("otp_cache", read_otp_cache);
     let host = gateway.as_ref().and_then(|g| g.public_url.host_str().map(str::to_owned));
-    let product = gateway.as_ref().map(|g| g.service_name.clone());
+    let product = gateway.as_ref().map(|g| g.service_name.as_str());
     let sms = root.section("sms", |sms| read_sms(sms, host, product));
     let limits = root.section("limits", read_limits);
     let log = root.section("log", read_log);
@@ -461,9 +461,9 @@ fn read_otp_cache(section: &Section<'_>) -> OtpCache {
 fn read_sms(
     section: &Section<'_>,
     public_host: Option<String>,
-    product: Option<String>,
+    product: Option<&str>,
 ) -> Option<Sms> {
-    let product_name = section.text("product_name", product.as_deref().unwrap_or("MFA"));
+    let product_name = section.text("product_name", product.unwrap_or("MFA"));
     let host = section.optional("host", parse::host).or(public_host);
     let prefixes = section
         .list("prefixes", choice(&["060", "070", "080", "090"].map(|p| (p, p.to_owned()))))

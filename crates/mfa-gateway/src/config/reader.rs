@@ -399,9 +399,8 @@ impl<'d> Section<'d> {
                 return None;
             }
             (true, false) => self.optional(key, |text| Ok(text.to_owned()))?,
-            (false, true) => {
-                self.optional(&in_file, |path| self.read_secret_file(&self.document.resolve(path)))?
-            }
+            (false, true) => self
+                .optional(&in_file, |path| Self::read_secret_file(&self.document.resolve(path)))?,
         };
         if secret.len() < min_bytes {
             let used = if has_plain { key } else { in_file.as_str() };
@@ -412,7 +411,7 @@ impl<'d> Section<'d> {
         Some(SecretString::from(secret))
     }
 
-    fn read_secret_file(&self, path: &Path) -> Result<String, Refusal> {
+    fn read_secret_file(path: &Path) -> Result<String, Refusal> {
         use std::os::unix::fs::PermissionsExt as _;
         let unreadable = |error: std::io::Error| {
             let what = format!("names {}, which cannot be read ({})", path.display(), error.kind());

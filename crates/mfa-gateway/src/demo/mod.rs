@@ -104,7 +104,7 @@ pub(super) struct Demo {
     ops_url: String,
     data_dir: PathBuf,
     /// Removes the data folder at the end, if it is the demo's own.
-    _temporary: Option<tempfile::TempDir>,
+    temporary: Option<tempfile::TempDir>,
     /// The gateway's clock, which a walk moves on instead of waiting.
     clock: Arc<DemoClock>,
     simulator: karaden_sim::Running,
@@ -168,7 +168,7 @@ impl Demo {
             application_url,
             ops_url: local_url(gateway.ops_address),
             data_dir,
-            _temporary: temporary,
+            temporary,
             clock: demo_clock,
             simulator,
             gateway,
@@ -232,7 +232,7 @@ impl Demo {
             self.gateway_url,
             self.gateway_url,
             self.data_dir.display(),
-            if self._temporary.is_some() { " until then" } else { "" },
+            if self.temporary.is_some() { " until then" } else { "" },
         );
         words
     }
@@ -248,18 +248,13 @@ fn local_url(address: SocketAddr) -> String {
 }
 
 fn data_dir(given: Option<&Path>) -> anyhow::Result<(PathBuf, Option<tempfile::TempDir>)> {
-    match given {
-        Some(folder) => {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
-            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
-            Ok((folder.canonicalize()?, None))
-        }
-        None => {
-            let temporary = tempfile::Builder::new().prefix("mfa-demo-").tempdir()?;
-            Ok((temporary.path().to_owned(), Some(temporary)))
-        }
-    }
+    let Some(folder) = given else {
+        let temporary = tempfile::Builder::new().prefix("mfa-demo-").tempdir()?;
+        return Ok((temporary.path().to_owned(), Some(temporary)));
+    };
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    Ok((folder.canonicalize()?, None))
 }
 
 fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {

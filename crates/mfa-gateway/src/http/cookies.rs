@@ -20,7 +20,7 @@ pub(crate) const SESSION: OwnCookie = OwnCookie("__Host-mfa_session");
 
 impl OwnCookie {
     /// The value the request carries; none when it carries two, because one of them is planted.
-    pub(crate) fn value<'h>(self, headers: &'h HeaderMap) -> Option<&'h str> {
+    pub(crate) fn value(self, headers: &HeaderMap) -> Option<&str> {
         let mut values = pairs(headers).filter(|(name, _)| *name == self.0).map(|(_, value)| value);
         let value = values.next()?;
         values.next().is_none().then_some(value)

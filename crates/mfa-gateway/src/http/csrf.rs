@@ -56,11 +56,9 @@ pub(crate) fn is_same_origin(headers: &HeaderMap, own_origins: &[String]) -> boo
     let origin = text(headers.get(ORIGIN));
     let from_own_origin = origin.as_ref().map(|origin| own_origins.contains(origin));
     match text(headers.get("sec-fetch-site")).as_deref() {
-        Some("same-origin") => from_own_origin.unwrap_or(true),
-        // Typed, bookmarked, or sent by a browser extension: nobody else's page.
-        Some("none") => from_own_origin.unwrap_or(true),
+        // `none`: typed, bookmarked, or sent by an extension, so nobody else's page.
+        Some("same-origin" | "none") | None => from_own_origin.unwrap_or(true),
         Some(_) => false,
-        None => from_own_origin.unwrap_or(true),
     }
 }
 

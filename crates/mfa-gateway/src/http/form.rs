@@ -79,11 +79,8 @@ mod tests {
             ("a b", "\u{ff11}", "")
         );
         assert_eq!(Form::parse(b"code=1&code=2").err(), Some(FormError::Duplicate));
-        assert_eq!(
-            Form::parse("a=1&".repeat(1).as_bytes()).map(|f| f.fields().count()).ok(),
-            Some(1)
-        );
-        let many: String = (0..33).map(|n| format!("f{n}=1&")).collect();
-        assert_eq!(Form::parse(many.as_bytes()).err(), Some(FormError::TooLarge));
+        assert_eq!(Form::parse(b"a=1&&").map(|f| f.fields().count()).ok(), Some(1));
+        let many: Vec<u8> = (b'A'..=b'a').flat_map(|name| [name, b'=', b'&']).collect();
+        assert_eq!(Form::parse(&many).err(), Some(FormError::TooLarge));
     }
 }

@@ -70,10 +70,10 @@ pub(crate) async fn logout(
     if let Err(response) = own_form(app, request, context, Some(cookie)).await {
         return response;
     }
-    if let Some(token) = SessionToken::parse(cookie) {
-        if let Err(error) = app.auth.logout(&token, &context.client, context.now).await {
-            return answers::failed(app, context, "session.end", &error);
-        }
+    if let Some(token) = SessionToken::parse(cookie)
+        && let Err(error) = app.auth.logout(&token, &context.client, context.now).await
+    {
+        return answers::failed(app, context, "session.end", &error);
     }
     signed_out(app)
 }

@@ -33,7 +33,7 @@ struct Watch {
 }
 
 /// `GET factor/events`
-pub(crate) async fn stream(app: &Arc<App>, context: &Context) -> Response<Body> {
+pub(crate) fn stream(app: &Arc<App>, context: &Context) -> Response<Body> {
     let cookie = cookies::PENDING.value(&context.headers);
     let Some(token) = cookie.and_then(PendingToken::parse) else {
         return answers::message(app, context, MessageKind::SessionLost);

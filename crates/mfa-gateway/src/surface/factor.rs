@@ -128,7 +128,7 @@ pub(crate) async fn respond(
             context,
             MessageKind::Unavailable,
             &step.message,
-            step.pending.new_token,
+            step.pending.new_token.as_ref(),
             step.retry_at,
         ),
         LoginStep::Denied(step) => {
@@ -194,11 +194,11 @@ fn notice(
     context: &Context,
     kind: MessageKind,
     words: &Message,
-    new_token: Option<PendingToken>,
+    new_token: Option<&PendingToken>,
     retry_at: Option<std::time::SystemTime>,
 ) -> Response<Body> {
     let here = app.site.url(page::FACTOR);
-    let token = form_token(app, context, new_token.as_ref());
+    let token = form_token(app, context, new_token);
     let mut shown = MessagePage::new(factor_frame(app, context, &here), kind)
         .with_body(words)
         .with_retry_at(retry_at);
@@ -206,7 +206,7 @@ fn notice(
         shown = shown.with_retry(CsrfToken::new(&token));
     }
     let mut response = answers::message_page(app, context, &shown);
-    keep_login(&mut response, new_token.as_ref());
+    keep_login(&mut response, new_token);
     response
 }
 

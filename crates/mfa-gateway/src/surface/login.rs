@@ -37,7 +37,7 @@ pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
         Some("signed-out") => Some(LoginNotice::SignedOut),
         _ => return_to.as_ref().map(|_| LoginNotice::LoginNeeded),
     };
-    render(app, context, StatusCode::OK, "", return_to.as_ref(), Outcome::Fresh(notice))
+    render(app, context, StatusCode::OK, "", return_to.as_ref(), &Outcome::Fresh(notice))
 }
 
 enum Outcome {
@@ -52,7 +52,7 @@ fn render(
     status: StatusCode,
     username: &str,
     return_to: Option<&ReturnTo>,
-    outcome: Outcome,
+    outcome: &Outcome,
 ) -> Response<Body> {
     let known = cookies::BROWSER.value(&context.headers).map(str::to_owned);
     let (browser, is_new) = match known {
@@ -67,8 +67,8 @@ fn render(
         .with_username(username);
     shown.return_to = return_to.map(ReturnTo::as_str);
     match outcome {
-        Outcome::Fresh(notice) => shown.notice = notice,
-        Outcome::Refused(problem) => shown.problem = Some(problem),
+        Outcome::Fresh(notice) => shown.notice = *notice,
+        Outcome::Refused(problem) => shown.problem = Some(*problem),
     }
     let mut response = answers::page(app, context, status, render_login(&shown));
     if is_new {
@@ -104,7 +104,7 @@ pub(crate) async fn submit(
         (false, false) => None,
     };
     let refuse = |status, problem| {
-        render(app, context, status, username, return_to.as_ref(), Outcome::Refused(problem))
+        render(app, context, status, username, return_to.as_ref(), &Outcome::Refused(problem))
     };
     if let Some(problem) = missing {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, problem);

@@ -42,7 +42,7 @@ pub(crate) async fn answer(
         page::ACTION | page::CANCEL if is_read => {
             ("factor", answers::see_other(&app.site.url(page::FACTOR)))
         }
-        page::EVENTS if is_read => ("factor-events", events::stream(app, context).await),
+        page::EVENTS if is_read => ("factor-events", events::stream(app, context)),
         page::ACCOUNT if is_read => ("account", account::show(app, context).await),
         page::LOGOUT if is_read => ("logout", account::ask_logout(app, context).await),
         page::LOGOUT if is_post => ("logout", account::logout(app, request, context).await),
@@ -99,7 +99,6 @@ fn asset_response(context: &Context, asset: &pages::Asset) -> Response<Body> {
 /// # Errors
 ///
 /// The answer to give instead, when the request comes from elsewhere or its form cannot be read.
-#[expect(clippy::result_large_err, reason = "the error is the answer itself, and is moved once")]
 async fn own_form(
     app: &App,
     request: Request<Incoming>,
