@@ -15,7 +15,7 @@ pub(super) struct Seen {
     pub(super) location: Option<String>,
     pub(super) body: String,
     pub(super) took: Duration,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
 }
 
 impl Seen {
@@ -25,7 +25,7 @@ impl Seen {
     }
 
     /// The hidden value of the page's form.
-    fn form_token(&self) -> anyhow::Result<&str> {
+    pub(super) fn form_token(&self) -> anyhow::Result<&str> {
         let (_, rest) = self
             .body
             .split_once("name=\"csrf\" value=\"")
@@ -47,9 +47,9 @@ impl Seen {
 
 #[derive(Debug)]
 pub(super) struct Browser {
-    client: reqwest::Client,
-    origin: String,
-    cookies: BTreeMap<String, String>,
+    pub(super) client: reqwest::Client,
+    pub(super) origin: String,
+    pub(super) cookies: BTreeMap<String, String>,
 }
 
 impl Browser {
@@ -95,7 +95,7 @@ impl Browser {
         self.send(request).await
     }
 
-    async fn send(&mut self, request: reqwest::RequestBuilder) -> anyhow::Result<Seen> {
+    pub(super) async fn send(&mut self, request: reqwest::RequestBuilder) -> anyhow::Result<Seen> {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let started = Instant::now();

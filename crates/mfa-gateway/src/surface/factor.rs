@@ -134,7 +134,7 @@ pub(crate) async fn respond(
         LoginStep::Denied(step) => {
             let kind =
                 if step.until.is_some() { MessageKind::Locked } else { MessageKind::Blocked };
-            notice(app, context, kind, &step.message, step.pending.new_token, step.until)
+            notice(app, context, kind, &step.message, step.pending.new_token.as_ref(), step.until)
         }
         LoginStep::Failed(_) => answers::message(app, context, MessageKind::Busy),
         // Only a password can be rejected, and the login page answers that itself.

@@ -1,0 +1,12 @@
+//! The gateway as a process: real sockets, a real database, the simulated Karaden.
+
+#[path = "../../src/demo/browser.rs"]
+mod browser;
+mod command_line;
+mod harness;
+mod login;
+mod provider;
+mod proxy;
+mod races;
+mod restart;
+mod visitor;
