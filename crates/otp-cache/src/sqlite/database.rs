@@ -3,11 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::fs::OpenOptions;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use otp_core::SubjectRecord;
+use otp_core::gcra::Mark;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
+use crate::layout::is_forgettable;
 use crate::{StoreError, StoreErrorKind};
 
 /// Marks the file as ours (`PRAGMA application_id`): "OTPC".
@@ -36,6 +39,11 @@ pub(super) struct Failure {
 impl Failure {
     fn new(kind: StoreErrorKind, what: &'static str) -> Self {
         Self { kind, what, detail: None, needs_reopening: true }
+    }
+
+    /// Whether sweeping may help.
+    pub(super) fn is_lack_of_room(&self) -> bool {
+        self.kind == StoreErrorKind::Capacity
     }
 
     /// Whether the connection is to be thrown away before the next transaction.
@@ -116,6 +124,17 @@ impl Table {
         }
     }
 
+    /// Whether a row with this value can be forgotten. One that cannot be read stays: whoever asks
+    /// for it is told.
+    fn is_dead(self, value: &[u8], now: SystemTime) -> bool {
+        match self {
+            Self::Subject => {
+                SubjectRecord::from_bytes(value).is_ok_and(|record| is_forgettable(&record, now))
+            }
+            Self::Quota => read_mark(value).is_some_and(|mark| mark.is_spent(now)),
+        }
+    }
+
     const fn after(self) -> &'static str {
         match self {
             Self::Subject => "SELECT key, record FROM subject WHERE key > ?1 ORDER BY key LIMIT ?2",
@@ -125,24 +144,40 @@ impl Table {
 }
 
 /// Rows looked at for every row added, so that dead rows never outnumber live ones for long.
-const SWEPT_PER_INSERT: u32 = 2;
+const SWEPT_PER_INSERT: u32 = 3;
+
+/// Rows looked at in each table when there was no room.
+const SWEPT_WHEN_FULL: u32 = 1024;
+
+/// Which file it is and how large it may grow.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    pub(super) max_bytes: Option<u64>,
+}
 
 /// An open file, with the places where sweeping goes on.
 #[derive(Debug)]
 pub(super) struct Database {
     connection: Connection,
+    path: PathBuf,
+    /// What the path named when it was opened.
+    identity: Option<Identity>,
     hands: [Vec<u8>; 2],
+    /// The latest instant that a caller has named.
+    latest: SystemTime,
 }
 
 impl Database {
     /// Opens the file, making it if there is none.
-    pub(super) fn create_or_open(path: &Path) -> Result<Self, Failure> {
-        create_private(path)?;
-        Self::reopen(path)
+    pub(super) fn create_or_open(place: &Place) -> Result<Self, Failure> {
+        create_private(&place.path)?;
+        Self::reopen(place)
     }
 
     /// Opens the file that must be there: a file that vanished is never replaced by an empty one.
-    pub(super) fn reopen(path: &Path) -> Result<Self, Failure> {
+    pub(super) fn reopen(place: &Place) -> Result<Self, Failure> {
+        let path = place.path.as_path();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -158,8 +193,15 @@ impl Database {
         connection.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA trusted_schema = OFF;",
         )?;
-        let mut database = Self { connection, hands: [Vec::new(), Vec::new()] };
+        let mut database = Self {
+            connection,
+            path: path.to_owned(),
+            identity: identity(path),
+            hands: [Vec::new(), Vec::new()],
+            latest: SystemTime::UNIX_EPOCH,
+        };
         database.set_up()?;
+        database.limit(place.max_bytes)?;
         Ok(database)
     }
 
@@ -196,7 +238,27 @@ impl Database {
         Ok(())
     }
 
+    /// Bounds the file, in whole pages.
+    fn limit(&self, max_bytes: Option<u64>) -> Result<(), Failure> {
+        if let Some(max_bytes) = max_bytes {
+            let page: i64 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            let bytes = i64::try_from(max_bytes).unwrap_or(i64::MAX);
+            let pages = (bytes / page.max(1)).max(1);
+            let set = format!("PRAGMA max_page_count = {pages}");
+            self.connection.query_row(&set, [], |_| Ok(()))?;
+        }
+        Ok(())
+    }
+
+    /// Begins a transaction, if the path still names the file that was opened: what is written to
+    /// another one would be gone with the next start.
     pub(super) fn begin(&self) -> Result<(), Failure> {
+        if identity(&self.path) != self.identity {
+            return Err(Failure::new(
+                StoreErrorKind::Unavailable,
+                "the store file was moved or removed",
+            ));
+        }
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
     }
@@ -237,22 +299,32 @@ impl Database {
         Ok(())
     }
 
-    /// Looks at the next rows of the table and deletes those that `is_dead` finds dead.
-    pub(super) fn sweep(
-        &mut self,
-        table: Table,
-        is_dead: impl Fn(&[u8]) -> bool,
-    ) -> Result<(), Failure> {
+    /// Sweeps a little in exchange for a row that was added.
+    pub(super) fn sweep_a_little(&mut self, table: Table, now: SystemTime) -> Result<(), Failure> {
+        self.latest = self.latest.max(now);
+        self.sweep(table, SWEPT_PER_INSERT, now)
+    }
+
+    /// Sweeps a lot, in a transaction of its own, because the file was full.
+    pub(super) fn make_room(&mut self) -> Result<(), Failure> {
+        self.begin()?;
+        self.sweep(Table::Subject, SWEPT_WHEN_FULL, self.latest)?;
+        self.sweep(Table::Quota, SWEPT_WHEN_FULL, self.latest)?;
+        self.commit()
+    }
+
+    /// Looks at the next rows of the table and deletes the dead ones.
+    fn sweep(&mut self, table: Table, steps: u32, now: SystemTime) -> Result<(), Failure> {
         let hand = &mut self.hands[table as usize];
         let mut dead: Vec<Vec<u8>> = Vec::new();
         let mut seen = 0;
         {
             let mut statement = self.connection.prepare_cached(table.after())?;
-            let mut rows = statement.query(params![hand.as_slice(), SWEPT_PER_INSERT])?;
+            let mut rows = statement.query(params![hand.as_slice(), steps])?;
             while let Some(row) = rows.next()? {
                 let key = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
                 let value = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-                if is_dead(value) {
+                if table.is_dead(value, now) {
                     dead.push(key.to_vec());
                 }
                 hand.clear();
@@ -260,11 +332,32 @@ impl Database {
                 seen += 1;
             }
         }
-        if seen < SWEPT_PER_INSERT {
+        if seen < steps {
             hand.clear();
         }
         dead.iter().try_for_each(|key| self.delete(table, key))
     }
+}
+
+/// The mark that eight bytes stand for.
+pub(super) fn read_mark(bytes: &[u8]) -> Option<Mark> {
+    bytes.try_into().ok().map(u64::from_be_bytes).map(Mark::from_micros)
+}
+
+/// What tells one file from another that bears its name later; `None` if there is none.
+type Identity = (u64, u64);
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+
+    std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}
+
+/// Elsewhere a file in use can be neither moved nor removed.
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<Identity> {
+    std::fs::metadata(path).ok().map(|_| (0, 0))
 }
 
 /// Makes an empty file that only this user can read, unless there is a file already. SQLite gives

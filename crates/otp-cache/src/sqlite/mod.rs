@@ -26,7 +26,6 @@ mod writer;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
@@ -37,10 +36,9 @@ use otp_core::{
     Verified,
 };
 
-use self::database::{Database, Failure, Table};
+use self::database::{Database, Failure, Place, Table, read_mark};
 use self::writer::Writer;
 use crate::charging::decide;
-use crate::layout::is_forgettable;
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
     SubjectStatus,
@@ -61,7 +59,7 @@ use crate::{
 /// ```
 pub struct SqliteStore {
     writer: Writer,
-    path: Arc<PathBuf>,
+    path: PathBuf,
 }
 
 impl SqliteStore {
@@ -73,12 +71,28 @@ impl SqliteStore {
     /// version's layout; [`Conflict`](StoreErrorKind::Conflict) if another process holds it for
     /// longer than two seconds; otherwise [`Unavailable`](StoreErrorKind::Unavailable).
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = Arc::new(path.as_ref().to_owned());
-        let for_thread = Arc::clone(&path);
+        Self::open_at(Place { path: path.as_ref().to_owned(), max_bytes: None }).await
+    }
+
+    /// The same with a bound: at `max_bytes` the file takes nothing new
+    /// ([`Capacity`](StoreErrorKind::Capacity)) until something in it has expired.
+    ///
+    /// A subject takes about 150 bytes. The log beside the file (`-wal`) comes on top: a few megabytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub async fn open_bounded(path: impl AsRef<Path>, max_bytes: u64) -> Result<Self, StoreError> {
+        let max_bytes = Some(max_bytes);
+        Self::open_at(Place { path: path.as_ref().to_owned(), max_bytes }).await
+    }
+
+    async fn open_at(place: Place) -> Result<Self, StoreError> {
+        let path = place.path.clone();
         let writer = tokio::task::spawn_blocking(move || {
-            let database = Database::create_or_open(&for_thread)
-                .map_err(|failure| failure.to_store_error())?;
-            Writer::start(database, &for_thread)
+            let database =
+                Database::create_or_open(&place).map_err(|failure| failure.to_store_error())?;
+            Writer::start(database, place)
         });
         let writer = writer.await.map_err(|source| {
             StoreError::new(StoreErrorKind::Unavailable, "opening the store file was given up")
@@ -162,7 +176,7 @@ impl ChallengeStore for SqliteStore {
                 let rule = |record: &mut SubjectRecord| record.open(new, &policy, now);
                 let (opened, is_added) = apply(database, subject, rule)?;
                 if is_added {
-                    database.sweep(Table::Subject, |bytes| is_dead_subject(bytes, now))?;
+                    database.sweep_a_little(Table::Subject, now)?;
                 }
                 Ok(opened)
             })
@@ -283,7 +297,7 @@ fn charge(
         put_mark(database, charge.key, *mark)?;
     }
     for _ in 0..decision.new_keys {
-        database.sweep(Table::Quota, |bytes| read_mark(bytes).is_ok_and(|m| m.is_spent(now)))?;
+        database.sweep_a_little(Table::Quota, now)?;
     }
     Ok(Ok(Ok(Charged::new(charges, decision.left))))
 }
@@ -307,21 +321,15 @@ fn refund(database: &mut Database, charged: &Charged, now: SystemTime) -> InTran
 }
 
 fn fetch_mark(database: &Database, key: QuotaKey) -> InTransaction<Option<Mark>> {
-    Ok(database.get(Table::Quota, key.as_bytes(), read_mark)?.transpose())
-}
-
-fn read_mark(bytes: &[u8]) -> Result<Mark, StoreError> {
-    let micros = bytes.try_into().map(u64::from_be_bytes);
-    micros
-        .map(Mark::from_micros)
-        .map_err(|_| StoreError::new(StoreErrorKind::Corrupt, "a stored quota cannot be read"))
+    let stored = database.get(Table::Quota, key.as_bytes(), read_mark)?;
+    Ok(match stored {
+        Some(None) => {
+            Err(StoreError::new(StoreErrorKind::Corrupt, "a stored quota cannot be read"))
+        }
+        stored => Ok(stored.flatten()),
+    })
 }
 
 fn put_mark(database: &Database, key: QuotaKey, mark: Mark) -> Result<(), Failure> {
     database.put(Table::Quota, key.as_bytes(), &mark.as_micros().to_be_bytes())
-}
-
-/// A row that cannot be read stays: whoever asks for it is told.
-fn is_dead_subject(bytes: &[u8], now: SystemTime) -> bool {
-    SubjectRecord::from_bytes(bytes).is_ok_and(|record| is_forgettable(&record, now))
 }

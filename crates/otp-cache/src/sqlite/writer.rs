@@ -1,13 +1,11 @@
 //! The one thread that touches the file: it takes what is waiting, does it in one transaction,
 //! commits, and only then answers everybody.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::database::{Database, Failure};
+use super::database::{Database, Failure, Place};
 use crate::{StoreError, StoreErrorKind};
 
 /// Calls that share one commit, at most.
@@ -73,13 +71,12 @@ impl std::fmt::Debug for dyn Job {
 
 impl Writer {
     /// Starts the thread over an opened file.
-    pub(super) fn start(database: Database, path: &Arc<PathBuf>) -> Result<Self, StoreError> {
+    pub(super) fn start(database: Database, place: Place) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let name = "otp-cache-sqlite";
-        let path = Arc::clone(path);
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || serve(database, waiting, &path))
+            .spawn(move || serve(database, waiting, &place))
             .map_err(|source| {
                 StoreError::new(StoreErrorKind::Unavailable, "cannot start the store's thread")
                     .with_source(source)
@@ -114,16 +111,23 @@ impl Drop for Writer {
     }
 }
 
-fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, path: &Path) {
+fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, place: &Place) {
     let mut slot = Some(database);
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let failure = work_off(&mut slot, &mut batch, path).err();
+        let failure = work_off(&mut slot, &mut batch, place).err();
         if failure.as_ref().is_some_and(Failure::needs_reopening) {
             slot = None;
         }
         for job in batch.drain(..) {
             job.answer(failure.as_ref());
+        }
+        if let (Some(database), Some(true)) =
+            (&mut slot, failure.as_ref().map(Failure::is_lack_of_room))
+            && database.make_room().is_err()
+        {
+            // Then the disk itself is full, and the next call says so again.
+            database.roll_back();
         }
     }
 }
@@ -132,11 +136,11 @@ fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, path: &P
 fn work_off(
     slot: &mut Option<Database>,
     batch: &mut [Box<dyn Job>],
-    path: &Path,
+    place: &Place,
 ) -> Result<(), Failure> {
     let database = match slot {
         Some(database) => database,
-        None => slot.insert(Database::reopen(path)?),
+        None => slot.insert(Database::reopen(place)?),
     };
     database.begin()?;
     let done = batch.iter_mut().try_for_each(|job| job.run(database));

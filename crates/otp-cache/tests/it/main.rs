@@ -5,4 +5,5 @@ mod redis_failover;
 mod redis_faults;
 mod redis_store;
 mod sqlite;
+mod sqlite_faults;
 mod support;

@@ -1,0 +1,40 @@
+//! What the backends cost, beside what others or bare clients cost in the same run.
+//!
+//! ```text
+//! cargo bench -p otp-cache --all-features --bench otp [-- --json] [-- --quick] [-- memory|sqlite|redis …]
+//! ```
+//!
+//! Prints a table, or with `--json` one JSON object a row: name, value, unit, goal, met. `--quick`
+//! takes shorter samples and stops at one million open challenges.
+
+mod memory;
+mod redis;
+#[path = "../../tests/it/support/redis.rs"]
+#[expect(dead_code, reason = "shared with the tests, which need more of it")]
+mod redis_server;
+mod report;
+mod setup;
+mod sqlite;
+
+use report::Report;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| args.iter().any(|arg| arg == name);
+    let wants = |name: &str| {
+        let named = ["memory", "sqlite", "redis"].into_iter().any(has);
+        !named || has(name)
+    };
+    let mut report = Report::new(has("--json"));
+    let is_quick = has("--quick");
+    if wants("memory") {
+        memory::run(&mut report, is_quick);
+    }
+    if wants("sqlite") {
+        sqlite::run(&mut report, is_quick);
+    }
+    if wants("redis") {
+        redis::run(&mut report, is_quick);
+    }
+    report.finish();
+}

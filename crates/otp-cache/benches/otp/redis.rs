@@ -1,0 +1,122 @@
+//! The Redis backend beside a bare client that runs the same script with the same arguments.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use otp_cache::ChallengeStore;
+use otp_cache::redis::{RedisConfig, RedisStore};
+use otp_core::{Policy, SubjectKey, SubjectRecord};
+use redis::aio::MultiplexedConnection;
+use tokio::runtime::Runtime;
+
+use crate::redis_server::Server;
+use crate::report::{Goal, Report, median};
+use crate::setup::{bytes, challenge, now, per_second, timed};
+
+static NEXT: AtomicU64 = AtomicU64::new(1 << 56);
+
+const SCRIPT: &str = concat!(
+    include_str!("../../src/redis/lua/record.lua"),
+    include_str!("../../src/redis/lua/open.lua")
+);
+
+pub(crate) fn run(report: &mut Report, is_quick: bool) {
+    let rounds = if is_quick { 3 } else { 9 };
+    let server = Server::start(&[]);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let config = RedisConfig::standalone(server.url());
+    let store = Arc::new(runtime.block_on(RedisStore::connect(config)).expect("it has started"));
+    let (bare, digest) = runtime.block_on(bare_client(&server.url()));
+    for in_flight in [1, 16, 64] {
+        let calls = if in_flight == 1 { 5_000 } else { 40_000 } / if is_quick { 5 } else { 1 };
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            theirs.push(at_once(&runtime, in_flight, calls, |numbers| {
+                run_bare(bare.clone(), digest.clone(), numbers)
+            }));
+            ours.push(at_once(&runtime, in_flight, calls, |numbers| {
+                run_store(Arc::clone(&store), numbers)
+            }));
+        }
+        let (ours, theirs) = (median(ours), median(theirs));
+        let name = format!("redis: bare client, open, {in_flight} in flight");
+        report.row(&name, theirs / 1e3, "k/s", Goal::None);
+        let name = format!("redis: store, open, {in_flight} in flight");
+        report.row(&name, ours / 1e3, "k/s", Goal::None);
+        let name = format!("redis: store to bare client, {in_flight} in flight");
+        report.row(&name, ours / theirs, "times", Goal::AtLeast(0.9));
+    }
+}
+
+async fn bare_client(url: &str) -> (MultiplexedConnection, String) {
+    let client = redis::Client::open(url).expect("a loopback address");
+    let mut connection = client.get_multiplexed_async_connection().await.expect("it has started");
+    let digest = redis::cmd("SCRIPT")
+        .arg("LOAD")
+        .arg(SCRIPT)
+        .query_async(&mut connection)
+        .await
+        .expect("the script is valid");
+    (connection, digest)
+}
+
+/// Calls per second of so many tasks at once.
+fn at_once<F>(runtime: &Runtime, in_flight: u64, calls: u64, work: impl Fn(Vec<u64>) -> F) -> f64
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let each = calls / in_flight;
+    let prepared: Vec<_> = (0..in_flight)
+        .map(|_| {
+            let first = NEXT.fetch_add(each, Ordering::Relaxed);
+            (first..first + each).collect()
+        })
+        .collect();
+    let took = timed(|| {
+        runtime.block_on(async {
+            let tasks: Vec<_> =
+                prepared.into_iter().map(|numbers| tokio::spawn(work(numbers))).collect();
+            for task in tasks {
+                task.await.expect("no panic");
+            }
+        });
+    });
+    per_second(each * in_flight, took.1)
+}
+
+/// Subjects are used again, so that the server does not grow while it is measured.
+fn subject(number: u64) -> SubjectKey {
+    SubjectKey::from_bytes(bytes(number % 10_000))
+}
+
+async fn run_store(store: Arc<RedisStore>, numbers: Vec<u64>) {
+    let policy = Policy::default();
+    for number in numbers {
+        let opened = store.open(subject(number), challenge(number), &policy, now()).await;
+        assert!(opened.is_ok_and(|opened| opened.is_ok()));
+    }
+}
+
+async fn run_bare(mut connection: MultiplexedConnection, digest: String, numbers: Vec<u64>) {
+    let policy = Policy::default();
+    for number in numbers {
+        let mut record = SubjectRecord::new();
+        let _ = record.open(challenge(number), &policy, now()).expect("an empty record");
+        let answer: Vec<u8> = redis::cmd("EVALSHA")
+            .arg(&digest)
+            .arg(1)
+            .arg(format!("otp:{{{}}}:s", subject(number)))
+            .arg(1_800_000_000_000_u64)
+            .arg(100)
+            .arg(8)
+            .arg(&record.to_bytes()[22..])
+            .query_async(&mut connection)
+            .await
+            .expect("the script runs");
+        assert_eq!(answer.first(), Some(&b'O'));
+    }
+}

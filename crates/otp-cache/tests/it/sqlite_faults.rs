@@ -1,0 +1,217 @@
+//! The store file full, locked, damaged, removed, of another program or another layout: every call
+//! fails closed, says what is wrong, and the store recovers by itself once the cause is gone.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use otp_cache::sqlite::SqliteStore;
+use otp_cache::{ChallengeStore, StoreError, StoreErrorKind};
+use otp_core::{ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+fn folder() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("otp.db");
+    (folder, path)
+}
+
+fn id(name: &str) -> ChallengeId {
+    ChallengeId::from_bytes(*SubjectKey::derive("id", name).as_bytes())
+}
+
+async fn open(store: &SqliteStore, name: &str, now: SystemTime) -> Result<(), StoreError> {
+    let new = NewChallenge {
+        id: id(name),
+        purpose: Purpose::LOGIN,
+        kid: KeyId::new(1),
+        nonce: Nonce::from_bytes([1; 16]),
+        expires_at: now + Duration::from_secs(300),
+    };
+    let opened = store.open(SubjectKey::derive("", name), new, &Policy::default(), now).await?;
+    assert!(opened.is_ok(), "{opened:?}");
+    Ok(())
+}
+
+async fn attempt(store: &SqliteStore, name: &str) -> Result<u8, StoreError> {
+    let subject = SubjectKey::derive("", name);
+    let attempt = store.begin_attempt(subject, id(name), &Policy::default(), now()).await?;
+    Ok(attempt.expect("within the limits").attempts_left())
+}
+
+#[tokio::test]
+async fn a_full_file_refuses_what_is_new_and_takes_it_again_once_something_expired() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open_bounded(&path, 200_000).await.expect("opens");
+    open(&store, "kept", now()).await.expect("there is room");
+    assert_eq!(attempt(&store, "kept").await.expect("works"), 4);
+    let mut count = 0;
+    let full = loop {
+        match open(&store, &format!("s{count}"), now()).await {
+            Ok(()) => count += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(full.kind(), StoreErrorKind::Capacity, "{full:?}");
+    assert_eq!(full.to_string(), "no room left for the store file");
+    assert!(count > 500, "about 150 bytes each: {count} in 200 kB");
+    assert_eq!(attempt(&store, "kept").await.expect("goes on"), 3, "counting goes on");
+    for number in [0, count - 1] {
+        let name = format!("s{number}");
+        let live = store.load(SubjectKey::derive("", &name), id(&name), now()).await;
+        assert!(live.expect("works").is_some(), "live ones stay");
+    }
+    // Six minutes later all but the one with failures can go; a refusal or two make the room.
+    let later = now() + Duration::from_secs(360);
+    let mut taken = 0;
+    for number in 0..count {
+        taken += usize::from(open(&store, &format!("later{number}"), later).await.is_ok());
+    }
+    assert!(taken * 10 > count * 8, "{taken} of {count} taken again");
+    let policy = Policy::default();
+    let status = store.subject_status(SubjectKey::derive("", "kept"), &policy, later).await;
+    assert_eq!(status.expect("works").failures_in_a_row, 2, "failures are never swept");
+}
+
+#[tokio::test]
+async fn a_file_held_by_another_process_is_a_conflict_and_then_works_again() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).await.expect("opens");
+    open(&store, "a", now()).await.expect("works");
+    let other = Connection::open(&path).expect("the same file");
+    other.execute_batch("BEGIN EXCLUSIVE").expect("nobody else writes");
+    let error = attempt(&store, "a").await.expect_err("held");
+    assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error:?}");
+    assert!(!error.is_outcome_unknown(), "nothing happened");
+    other.execute_batch("COMMIT").expect("lets go");
+    assert_eq!(attempt(&store, "a").await.expect("free again"), 4, "nothing had been counted");
+}
+
+#[tokio::test]
+async fn a_file_that_vanished_is_not_replaced_by_an_empty_one() {
+    let (folder, path) = folder();
+    let store = SqliteStore::open(&path).await.expect("opens");
+    open(&store, "a", now()).await.expect("works");
+    assert_eq!(attempt(&store, "a").await.expect("works"), 4);
+    // Moved as a whole, with its log, as an operator would.
+    let aside = folder.path().join("aside.db");
+    for end in ["", "-wal", "-shm"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
+        std::fs::rename(name(&path), name(&aside)).expect("the files are there");
+    }
+    for _ in 0..2 {
+        let error = attempt(&store, "a").await.expect_err("gone");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+        assert!(!path.exists(), "no empty file takes its place");
+    }
+    for end in ["", "-wal", "-shm"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{end}", path.display()));
+        if name(&aside).exists() {
+            std::fs::rename(name(&aside), name(&path)).expect("back again");
+        }
+    }
+    assert_eq!(attempt(&store, "a").await.expect("back"), 3, "its counters are back with it");
+}
+
+#[tokio::test]
+async fn damage_is_refused_and_left_alone() {
+    let (_folder, path) = folder();
+    std::fs::write(&path, [7; 8192]).expect("writable");
+    let error = SqliteStore::open(&path).await.expect_err("no database");
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
+    assert_eq!(error.to_string(), "the store file is damaged");
+    assert_eq!(std::fs::read(&path).expect("readable"), [7; 8192], "nothing was written");
+}
+
+#[tokio::test]
+async fn damage_while_in_use_is_refused_and_heals_when_the_file_is_put_back() {
+    let (folder, path) = folder();
+    let store = SqliteStore::open(&path).await.expect("opens");
+    for number in 0..2_000 {
+        open(&store, &format!("s{number}"), now()).await.expect("works");
+    }
+    drop(store);
+    let good = std::fs::read(&path).expect("readable");
+    let mut bad = good.clone();
+    bad[4096..].fill(0x5a);
+    std::fs::write(&path, &bad).expect("writable");
+    let store = SqliteStore::open(&path).await.expect("its header is whole");
+    let error = attempt(&store, "s7").await.expect_err("damaged");
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
+    let restored = folder.path().join("restored");
+    std::fs::write(&restored, &good).expect("writable");
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+    }
+    std::fs::rename(&restored, &path).expect("put back");
+    let mut healed = attempt(&store, "s7").await;
+    if healed.is_err() {
+        healed = attempt(&store, "s7").await;
+    }
+    assert_eq!(healed.expect("the restored file is used without a restart"), 4);
+}
+
+#[tokio::test]
+async fn one_unreadable_subject_concerns_nobody_else() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).await.expect("opens");
+    open(&store, "a", now()).await.expect("works");
+    open(&store, "b", now()).await.expect("works");
+    let other = Connection::open(&path).expect("the same file");
+    let key = *SubjectKey::derive("", "a").as_bytes();
+    other
+        .execute("UPDATE subject SET record = x'0102' WHERE key = ?1", [key.as_slice()])
+        .expect("writable");
+    let error = attempt(&store, "a").await.expect_err("unreadable");
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    assert_eq!(attempt(&store, "b").await.expect("works"), 4);
+    let kept: Vec<u8> = other
+        .query_row("SELECT record FROM subject WHERE key = ?1", [key.as_slice()], |row| row.get(0))
+        .expect("still there");
+    assert_eq!(kept, [1, 2], "nothing was overwritten");
+}
+
+#[tokio::test]
+async fn files_of_others_and_of_other_versions_are_refused() {
+    let (_folder, path) = folder();
+    let foreign = Connection::open(&path).expect("a new file");
+    foreign.execute_batch("CREATE TABLE theirs (x)").expect("writable");
+    drop(foreign);
+    let error = SqliteStore::open(&path).await.expect_err("another program's");
+    assert_eq!(error.to_string(), "the file belongs to another program");
+
+    let (_folder, path) = self::folder();
+    drop(SqliteStore::open(&path).await.expect("opens"));
+    let later = Connection::open(&path).expect("the same file");
+    later.execute_batch("PRAGMA user_version = 2").expect("writable");
+    drop(later);
+    let error = SqliteStore::open(&path).await.expect_err("a later version's");
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    assert_eq!(error.to_string(), "the store file has the layout of another version");
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_opened_is_told() {
+    let (folder, _) = folder();
+    let path = folder.path().join("no-such-folder").join("otp.db");
+    let error = SqliteStore::open(&path).await.expect_err("no folder");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_the_files() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).await.expect("opens");
+    open(&store, "a", now()).await.expect("works");
+    for end in ["", "-wal"] {
+        let file = std::fs::metadata(format!("{}{end}", path.display())).expect("there");
+        assert_eq!(file.permissions().mode() & 0o077, 0, "otp.db{end}");
+    }
+}
