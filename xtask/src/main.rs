@@ -30,6 +30,8 @@ enum Chore {
     Test(test::Arguments),
     /// Checks the shape of the tree: arrows between crates, licences, metadata, file sizes, docs.
     Tidy,
+    /// Writes the tables of settings in docs/operating.md anew, from the gateway's sample configuration.
+    Settings,
     /// Measures one subject, and prints its figures against their goals.
     Bench(bench::Arguments),
 }
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test(arguments) => test::main(&arguments),
         Chore::Tidy => tidy::main(),
+        Chore::Settings => tidy::settings::write(&machine::workspace_root()),
         Chore::Bench(arguments) => bench::main(&arguments),
     };
     match outcome {

@@ -1,6 +1,7 @@
 //! The arrows between the crates of the workspace, against the code map.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::codemap::Rules;
 use crate::metadata::{Dependency, Metadata, Package};
@@ -9,7 +10,7 @@ use crate::metadata::{Dependency, Metadata, Package};
 const FOR_TESTS: [&str; 2] = ["karaden-sim", "testkit"];
 
 /// Finds every arrow that the map does not have.
-pub(crate) fn check(rules: &Rules, metadata: &Metadata) -> Vec<String> {
+pub(crate) fn check(rules: &Rules, metadata: &Metadata, root: &Path) -> Vec<String> {
     let members: BTreeSet<&str> = metadata.members().map(|package| package.name.as_str()).collect();
     let unpublished: BTreeSet<&str> = metadata
         .members()
@@ -23,20 +24,21 @@ pub(crate) fn check(rules: &Rules, metadata: &Metadata) -> Vec<String> {
             .iter()
             .filter(|dependency| members.contains(dependency.name.as_str()));
         for dependency in inside {
-            findings.extend(arrow(rules, package, dependency));
+            findings.extend(arrow(rules, package, dependency, root));
             findings.extend(unpublishable(package, dependency, &unpublished));
         }
     }
     findings
 }
 
-fn arrow(rules: &Rules, package: &Package, dependency: &Dependency) -> Option<String> {
+fn arrow(rules: &Rules, package: &Package, dependency: &Dependency, root: &Path) -> Option<String> {
     let (from, to) = (package.name.as_str(), dependency.name.as_str());
     let for_tests = dependency.kind.as_deref() == Some("dev");
     // A crate of which the map says nothing is a finding of the map's own check.
-    let allowed = rules.of(from)?;
+    let folder = package.folder(root).to_str()?;
+    let allowed = rules.of(folder)?;
     // In its tests a crate may also name what lies behind the crates it uses: it builds on that anyway.
-    let is_test_tool = || FOR_TESTS.contains(&to) || from == to || rules.reaches(from, to);
+    let is_test_tool = || FOR_TESTS.contains(&to) || from == to || rules.reaches(folder, to);
     if allowed.has(to) || (for_tests && is_test_tool()) {
         return None;
     }
@@ -88,7 +90,7 @@ mod tests {
                 let inside = format!(r#", {{"name": "{to}", "kind": {kind}, "req": "{req}"}}"#);
                 let inside = if *name == from { inside.as_str() } else { "" };
                 format!(
-                    r#"{{"id": "{name}", "name": "{name}", "version": "0.1.0", "manifest_path": "/x/Cargo.toml",
+                    r#"{{"id": "{name}", "name": "{name}", "version": "0.1.0", "manifest_path": "/x/crates/{name}/Cargo.toml",
                         "publish": {publish}, "dependencies": [{foreign}{inside}]}}"#
                 )
             })
@@ -103,7 +105,7 @@ mod tests {
 
     #[track_caller]
     fn findings(from: &str, to: &str, kind: &str, req: &str) -> Vec<String> {
-        check(&codemap::parse(MAP).unwrap(), &workspace(from, to, kind, req))
+        check(&codemap::parse(MAP).unwrap(), &workspace(from, to, kind, req), Path::new("/x"))
     }
 
     const NONE: [&str; 0] = [];

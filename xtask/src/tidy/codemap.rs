@@ -6,16 +6,10 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
-/// What each crate may use inside the workspace, by the crate's name.
+/// What each crate may use inside the workspace, by its folder; `examples/*` stands for all folders in it.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    rows: BTreeMap<String, Row>,
-}
-
-#[derive(Debug)]
-struct Row {
-    folder: String,
-    may_use: Allowed,
+    rows: BTreeMap<String, Allowed>,
 }
 
 /// The crates of the workspace that one crate may depend on.
@@ -35,23 +29,41 @@ impl Allowed {
 }
 
 impl Rules {
-    /// What the crate `name` may use; `None` if the map does not have it.
-    pub(crate) fn of(&self, name: &str) -> Option<&Allowed> {
-        self.rows.get(name).map(|row| &row.may_use)
+    /// What the crate in `folder` may use; `None` if the map does not have it.
+    pub(crate) fn of(&self, folder: &str) -> Option<&Allowed> {
+        self.rows
+            .get(folder)
+            .or_else(|| self.rows.get(&format!("{}/*", folder.rsplit_once('/')?.0)))
     }
 
-    /// Whether `from` may use `to`, or may use a crate that does, and so on.
-    pub(crate) fn reaches(&self, from: &str, to: &str) -> bool {
+    /// Whether the crate in `folder` may use the crate `to`, or may use a crate that does, and so on.
+    pub(crate) fn reaches(&self, folder: &str, to: &str) -> bool {
         let mut seen = BTreeSet::new();
-        let mut next = vec![from];
-        while let Some(name) = next.pop() {
-            let Some(Allowed::These(names)) = self.of(name) else { continue };
+        let mut next = vec![self.of(folder)];
+        while let Some(allowed) = next.pop() {
+            let Some(Allowed::These(names)) = allowed else { continue };
             if names.contains(to) {
                 return true;
             }
-            next.extend(names.iter().map(String::as_str).filter(|name| seen.insert(*name)));
+            next.extend(
+                names.iter().filter(|name| seen.insert(*name)).map(|name| self.named(name)),
+            );
         }
         false
+    }
+
+    /// What the crate `name` may use.
+    fn named(&self, name: &str) -> Option<&Allowed> {
+        let mut rows = self.rows.iter();
+        rows.find(|(folder, _)| folder.rsplit('/').next() == Some(name)).map(|(_, allowed)| allowed)
+    }
+
+    /// Whether the row `folder` speaks of one of `members`.
+    fn is_alive(folder: &str, members: &BTreeSet<String>) -> bool {
+        match folder.strip_suffix('*') {
+            Some(start) => members.iter().any(|member| member.starts_with(start)),
+            None => members.contains(folder),
+        }
     }
 }
 
@@ -71,10 +83,8 @@ pub(crate) fn parse(document: &str) -> Result<Rules> {
     for line in lines.skip(1).take_while(|line| line.starts_with('|')) {
         let [folder, _, may_use] = cells(line)[..] else { bail!("not three columns: {line}") };
         let folder = folder.trim_matches('`');
-        let name = folder.rsplit('/').next().unwrap_or(folder);
-        let row = Row { folder: folder.to_owned(), may_use: allowed(may_use) };
-        if rows.insert(name.to_owned(), row).is_some() {
-            bail!("two rows for {name}");
+        if rows.insert(folder.to_owned(), allowed(may_use)).is_some() {
+            bail!("two rows for {folder}");
         }
     }
     Ok(Rules { rows })
@@ -101,9 +111,8 @@ pub(crate) fn check(
     members: &BTreeSet<String>,
     root: &Path,
 ) -> Vec<String> {
-    let mapped: BTreeSet<&str> = rules.rows.values().map(|row| row.folder.as_str()).collect();
-    let unmapped = members.iter().filter(|folder| !mapped.contains(folder.as_str()));
-    let gone = mapped.iter().filter(|folder| !members.contains(**folder));
+    let unmapped = members.iter().filter(|folder| rules.of(folder).is_none());
+    let gone = rules.rows.keys().filter(|folder| !Rules::is_alive(folder, members));
     let mut findings: Vec<String> = unmapped
         .map(|folder| format!("{folder} is a workspace member that ARCHITECTURE.md does not have"))
         .collect();
@@ -157,14 +166,14 @@ Text that names `crates/otp-core/src/lib.rs`.
     #[test]
     fn the_table_is_read() {
         let rules = parse(MAP).unwrap();
-        assert_eq!(rules.of("otp-core"), Some(&Allowed::These(BTreeSet::new())));
+        assert_eq!(rules.of("crates/otp-core"), Some(&Allowed::These(BTreeSet::new())));
         assert!(
             rules
-                .of("otp-cache")
+                .of("crates/otp-cache")
                 .is_some_and(|allowed| allowed.has("otp-core") && !allowed.has("auth-module"))
         );
-        assert_eq!(rules.of("mfa-gateway"), Some(&Allowed::All));
-        assert!(rules.of("auth-module").is_none());
+        assert_eq!(rules.of("crates/mfa-gateway"), Some(&Allowed::All));
+        assert!(rules.of("crates/auth-module").is_none());
     }
 
     #[test]
@@ -173,7 +182,7 @@ Text that names `crates/otp-core/src/lib.rs`.
         assert!(parse("| folder | is | may use |\n|---|---|---|\n| `a` | b |\n").is_err());
         assert!(
             parse(
-                "| folder | is | may use |\n|---|---|---|\n| `x/a` | b | – |\n| `y/a` | b | – |\n"
+                "| folder | is | may use |\n|---|---|---|\n| `x/a` | b | – |\n| `x/a` | b | – |\n"
             )
             .is_err()
         );
@@ -191,6 +200,16 @@ Text that names `crates/otp-core/src/lib.rs`.
                 "ARCHITECTURE.md has crates/mfa-gateway, which is no workspace member",
             ]
         );
+    }
+
+    #[test]
+    fn a_star_stands_for_every_folder_in_one() {
+        let map = "| folder | is | may use |\n|---|---|---|\n| `examples/*` | programs | all |\n";
+        let rules = parse(map).unwrap();
+        assert_eq!(rules.of("examples/totp"), Some(&Allowed::All));
+        assert!(rules.of("examples/totp/inner").is_none());
+        assert!(check(&rules, "", &members(&["examples/totp"]), nowhere()).is_empty());
+        assert_eq!(check(&rules, "", &members(&[]), nowhere()).len(), 1);
     }
 
     #[test]

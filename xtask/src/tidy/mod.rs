@@ -6,6 +6,7 @@ mod files;
 mod licences;
 mod light;
 mod published;
+pub(crate) mod settings;
 mod twins;
 
 use std::collections::BTreeSet;
@@ -48,12 +49,13 @@ fn examine(root: &Path) -> Result<Vec<String>> {
         metadata.members().map(|package| package.folder(root).display().to_string()).collect();
 
     let mut findings = codemap::check(&rules, &architecture, &folders, root);
-    findings.extend(arrows::check(&rules, &metadata));
+    findings.extend(arrows::check(&rules, &metadata, root));
     findings.extend(light::check(root)?);
     findings.extend(licences::check(&policy, &metadata));
     findings.extend(published::check(&metadata, root));
     findings.extend(files::check(root, &tracked, &exceptions)?);
     findings.extend(twins::check(&read(root, "README.md")?, &read(root, "README.ja.md")?));
+    findings.extend(settings::check(root)?);
     Ok(findings)
 }
 
