@@ -13,6 +13,9 @@ use crate::{machine, process};
 /// The most lines of code a file may have, its tests not counted.
 const LONGEST: usize = 600;
 
+/// The same for a file of nothing but tests, which reads as a list.
+const LONGEST_TESTS: usize = 1000;
+
 /// xtask/tidy.toml: what may break a rule, and why.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,15 +77,20 @@ pub(crate) fn check(
 
 fn length(path: &str, text: &str, exceptions: &Exceptions) -> Option<String> {
     let lines = code_lines(text);
-    match (lines > LONGEST, exceptions.long_files.contains_key(path)) {
+    let longest = if is_all_tests(path) { LONGEST_TESTS } else { LONGEST };
+    match (lines > longest, exceptions.long_files.contains_key(path)) {
         (true, false) => {
-            Some(format!("{path} has {lines} lines of code; past {LONGEST} it wants splitting"))
+            Some(format!("{path} has {lines} lines of code; past {longest} it wants splitting"))
         }
         (false, true) => {
             Some(format!("xtask/tidy.toml excuses {path}, which is short enough without"))
         }
         _ => None,
     }
+}
+
+fn is_all_tests(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
 /// Lines that are neither blank nor only comment, up to the file's tests.
@@ -173,6 +181,8 @@ mod tests {
         let none = Exceptions::default();
         assert!(length("a.rs", &long, &none).is_some_and(|finding| finding.contains("601 lines")));
         assert_eq!(length("a.rs", &"x();\n".repeat(LONGEST), &none), None);
+        assert_eq!(length("src/a/tests.rs", &long, &none), None);
+        assert!(length("tests/a.rs", &"x();\n".repeat(LONGEST_TESTS + 1), &none).is_some());
         let excused: Exceptions = toml::from_str("[long_files]\n\"a.rs\" = \"a table\"\n").unwrap();
         assert_eq!(length("a.rs", &long, &excused), None);
         assert!(

@@ -1,8 +1,8 @@
 //! The settings in the documents, against the gateway's sample configuration: the tables in docs/operating.md are
 //! made from it, and docs/defaults.md may not claim another default.
 //!
-//! The sample is TOML in which a comment describes the keys after it, up to the next comment or blank line, and a
-//! key that is commented out shows its default.
+//! The sample is TOML in which a comment describes the keys after it, up to the next comment or blank line. A key that
+//! is commented out shows its default, unless its whole table is, or its description says what holds without it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -58,12 +58,16 @@ fn split(document: &str) -> Option<(&str, &str, &str)> {
     Some((before, written, after))
 }
 
+/// Words that say that a key has no default of its own.
+const HAS_NONE: [&str; 2] = ["if left out", "None by default"];
+
 /// One table of the sample.
 #[derive(Debug, Default)]
 struct Section {
     /// With its brackets, such as `[[otp.key]]`; empty for a further table of the array before it.
     header: String,
     about: String,
+    is_optional: bool,
     keys: Vec<Key>,
 }
 
@@ -89,12 +93,15 @@ fn parse(sample: &str) -> Vec<Section> {
             let about = std::mem::take(&mut about);
             let is_known = sections.iter().any(|section| section.header == content);
             let header = if is_known { String::new() } else { content.to_owned() };
-            sections.push(Section { header, about, keys: Vec::new() });
+            sections.push(Section { header, about, is_optional: is_comment, keys: Vec::new() });
         } else if let (Some((name, value)), Some(section)) =
             (assignment(content), sections.last_mut())
         {
             let (name, value) = (name.to_owned(), value.to_owned());
-            section.keys.push(Key { name, value, is_default: is_comment, about: about.clone() });
+            let is_default = is_comment
+                && !section.is_optional
+                && !HAS_NONE.iter().any(|words| about.contains(words));
+            section.keys.push(Key { name, value, is_default, about: about.clone() });
             is_described = true;
         } else if is_comment {
             if std::mem::take(&mut is_described) {
@@ -221,6 +228,12 @@ max_age = \"10m\"
 # Messages in an hour and in a day.
 # per_hour = 5
 # per_day = 10
+# Where to find help. None by default.
+# support = \"https://a.example\"
+
+# [push]
+# The key.
+# token = \"x\"
 ";
 
     #[test]
@@ -250,6 +263,13 @@ Which path needs what.
 |---|---|---|
 | `per_hour` | `5` | Messages in an hour and in a day. |
 | `per_day` | `10` | Messages in an hour and in a day. |
+| `support` | none; such as `\"https://a.example\"` | Where to find help. None by default. |
+
+### `[push]`
+
+| key | default | meaning |
+|---|---|---|
+| `token` | none; such as `\"x\"` | The key. |
 
 "
         );
