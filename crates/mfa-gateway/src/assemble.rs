@@ -13,15 +13,10 @@ use karaden_client::{Options, push, sms, sms::ServiceId};
 use mfa_controller::Controller;
 use mfa_plugin_api::{FactorId, MfaPlugin};
 use otp_cache::{ChallengeStore, Quota};
-use otp_core::{
-    AllowedPrefixes, DigestKey, KeyId, KeyRing, Policy, PolicySettings, SubjectKey, message::Host,
-};
+use otp_core::{DigestKey, KeyId, KeyRing, Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
-use sms_otp_plugin::{
-    KaradenPushSender, KaradenSmsSender, PseudonymKey, SendLimitSettings, SendLimits, SmsOtpConfig,
-    SmsOtpPlugin, SmsSender, SmsTexts,
-};
+use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin, SmsSender};
 
 use crate::{
     app::App,
@@ -74,7 +69,7 @@ pub(crate) async fn open_auth(
     let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
         .with_pending_life(config.sessions.pending)?
         .with_session_life(config.sessions.absolute, config.sessions.idle)?
-        .with_allowed_prefixes(allowed_prefixes(config)?);
+        .with_allowed_prefixes(config.sms.prefixes);
     let parts = AuthParts {
         directory: Arc::new(database.directory()),
         sessions: Arc::new(database.sessions()),
@@ -135,12 +130,6 @@ fn site(config: &Config) -> anyhow::Result<Site> {
     Ok(site)
 }
 
-/// The prefixes of the numbers that may be sent to.
-pub(crate) fn allowed_prefixes(config: &Config) -> anyhow::Result<AllowedPrefixes> {
-    AllowedPrefixes::from_list(config.sms.prefixes.iter().map(String::as_str))
-        .context("sms.prefixes")
-}
-
 fn policy(config: &Config) -> anyhow::Result<FactorPolicy> {
     let mut default = Requirement::new([FactorId::PASSWORD, FactorId::SMS_OTP]);
     let mut rules = Vec::with_capacity(config.rules.len());
@@ -188,42 +177,14 @@ async fn open_otp_cache(
 }
 
 fn sms_otp(config: &Config) -> anyhow::Result<SmsOtpPlugin> {
-    let otp = &config.otp;
-    let mut keys = otp.keys.iter();
+    let mut keys = config.otp.keys.iter();
     let current = keys.next().context("otp.key")?;
     let mut ring = KeyRing::new(KeyId::new(current.id), digest_key(&current.secret)?);
     for previous in keys {
         ring = ring.with_previous(KeyId::new(previous.id), digest_key(&previous.secret)?)?;
     }
-    let policy = Policy::new(PolicySettings {
-        attempts_per_challenge: otp.attempts_per_challenge,
-        attempts_per_subject: otp.attempts_per_user,
-        quiet_period: otp.quiet_period,
-        locks: otp.locks.clone(),
-        hard_stop: otp.hard_stop,
-        resends_per_challenge: otp.resends,
-        resend_cooldowns: otp.resend_cooldowns.clone(),
-        ..PolicySettings::default()
-    })?;
     let pseudonyms = PseudonymKey::from_bytes(&derive(&config.gateway.secret, "pseudonyms"))?;
-    let limits = &config.limits;
-    let settings = SendLimitSettings {
-        per_number_hourly: limits.sends_per_hour,
-        per_number_daily: limits.sends_per_day,
-        per_user_hourly: limits.sends_per_hour,
-        per_user_daily: limits.sends_per_day,
-        per_address_hourly: limits.sends_per_address,
-        per_block: limits.sends_per_prefix,
-        ..SendLimitSettings::default()
-    };
-    let host = Host::new(&config.sms.host).context("sms.host")?;
-    let plugin =
-        SmsOtpConfig::new(SmsTexts::new(config.sms.product_name.as_str(), host), pseudonyms)?
-            .with_digits(otp.digits)?
-            .with_lifetime(otp.lifetime)?
-            .with_policy(policy)
-            .with_limits(SendLimits::new(&settings)?)
-            .with_prefixes(allowed_prefixes(config)?);
+    let plugin = config.sms_otp(pseudonyms)?;
     Ok(SmsOtpPlugin::new(plugin, ring, sender(&config.sms.sender)?))
 }
 

@@ -10,7 +10,7 @@ use otp_core::{AllowedPrefixes, PhoneNumber};
 use secrecy::SecretString;
 
 use crate::{
-    assemble::{allowed_prefixes, open_auth, open_database},
+    assemble::{open_auth, open_database},
     cli::UserCommand,
     config::Config,
     print,
@@ -34,7 +34,7 @@ pub(crate) async fn run(command: &UserCommand) -> anyhow::Result<()> {
         | UserCommand::Unlock { config, .. } => &config.config,
     };
     let config = Config::load(file)?;
-    let prefixes = allowed_prefixes(&config)?;
+    let prefixes = config.sms.prefixes;
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, _) = open_auth(&config, &database).await?;
     let now = SystemClock.now();

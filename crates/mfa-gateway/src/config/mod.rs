@@ -12,7 +12,11 @@ use std::{
 };
 
 use ipnet::IpNet;
+use otp_core::{AllowedPrefixes, Policy, PolicySettings, message::Host};
 use secrecy::SecretString;
+use sms_otp_plugin::{
+    DailyBudget, InvalidConfig, PseudonymKey, SendLimitSettings, SendLimits, SmsOtpConfig, SmsTexts,
+};
 use url::Url;
 
 pub use self::reader::{Problem, Problems};
@@ -47,7 +51,7 @@ pub struct Config {
     /// The text message and who sends it.
     pub sms: Sms,
     /// How much may be sent.
-    pub limits: Limits,
+    pub limits: SendLimits,
     /// Log output.
     pub log: Log,
 }
@@ -133,20 +137,8 @@ pub struct Otp {
     pub digits: u8,
     /// Life of a code.
     pub lifetime: Duration,
-    /// Attempts at one challenge.
-    pub attempts_per_challenge: u8,
-    /// Attempts of one user over all challenges until a lock.
-    pub attempts_per_user: u8,
-    /// The quiet time after which those attempts are forgotten.
-    pub quiet_period: Duration,
-    /// The first, second and every further lock.
-    pub locks: Vec<Duration>,
-    /// Wrong codes in a row that block a user until an administrator helps.
-    pub hard_stop: u8,
-    /// Resends of one challenge.
-    pub resends: u8,
-    /// Waits before the first, second and every further resend.
-    pub resend_cooldowns: Vec<Duration>,
+    /// The limits on attempts and resends.
+    pub policy: Policy,
     /// The keys that codes are derived under; the first is the current one.
     pub keys: Vec<OtpKey>,
 }
@@ -175,9 +167,9 @@ pub struct Sms {
     /// The name at the head of the message.
     pub product_name: String,
     /// The host in the message's last line, which binds the code to this site.
-    pub host: String,
-    /// Country prefixes of numbers that may be sent to, such as `090`.
-    pub prefixes: Vec<String>,
+    pub host: Host,
+    /// The beginnings of the numbers that may be sent to.
+    pub prefixes: AllowedPrefixes,
     /// The sender.
     pub sender: Sender,
 }
@@ -205,21 +197,6 @@ pub enum Sender {
         /// The security code.
         security_code: SecretString,
     },
-}
-
-/// `[limits]`
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Sends to one number in an hour; the same for one user.
-    pub sends_per_hour: u32,
-    /// Sends to one number in a day; the same for one user.
-    pub sends_per_day: u32,
-    /// Sends caused from one client address (IPv6: one /64) in an hour.
-    pub sends_per_address: u32,
-    /// Sends to numbers with the same first seven digits in ten minutes.
-    pub sends_per_prefix: u32,
-    /// Sends in all in a day.
-    pub sends_in_all: u32,
 }
 
 /// `[log]`
@@ -251,6 +228,21 @@ impl Config {
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
         Document::new(file, text).read(read)
     }
+
+    /// The SMS factor's settings.
+    ///
+    /// # Errors
+    ///
+    /// When a message could become longer than what is sent as one, or a limit cannot be kept.
+    pub(crate) fn sms_otp(&self, key: PseudonymKey) -> Result<SmsOtpConfig, InvalidConfig> {
+        let texts = SmsTexts::new(self.sms.product_name.as_str(), self.sms.host.clone());
+        Ok(SmsOtpConfig::new(texts, key)?
+            .with_digits(self.otp.digits)?
+            .with_lifetime(self.otp.lifetime)?
+            .with_policy(self.otp.policy.clone())
+            .with_limits(self.limits.clone())
+            .with_prefixes(self.sms.prefixes))
+    }
 }
 
 /// Why there is no configuration.
@@ -276,12 +268,12 @@ fn read(root: &Section<'_>) -> Option<Config> {
     let sessions = root.section("sessions", read_sessions);
     let otp = root.section("otp", read_otp);
     let otp_cache = root.section("otp_cache", read_otp_cache);
-    let host = gateway.as_ref().and_then(|g| g.public_url.host_str().map(str::to_owned));
+    let host = gateway.as_ref().and_then(|g| g.public_url.host_str());
     let product = gateway.as_ref().map(|g| g.service_name.as_str());
     let sms = root.section("sms", |sms| read_sms(sms, host, product));
     let limits = root.section("limits", read_limits);
     let log = root.section("log", read_log);
-    Some(Config {
+    let config = Config {
         gateway: gateway?,
         application: application?,
         rules,
@@ -289,9 +281,17 @@ fn read(root: &Section<'_>) -> Option<Config> {
         otp: otp?,
         otp_cache,
         sms: sms?,
-        limits,
+        limits: limits?,
         log,
-    })
+    };
+    // The longest message has to fit, whatever the key.
+    let any_key = PseudonymKey::from_bytes(&[0; 32]).ok()?;
+    if let Err(error) = config.sms_otp(any_key) {
+        let cause =
+            std::error::Error::source(&error).map_or_else(String::new, |e| format!(": {e}"));
+        root.problem("sms", (format!("{error}{cause}"), "shorten sms.product_name or sms.host"));
+    }
+    Some(config)
 }
 
 fn read_gateway(section: &Section<'_>) -> Option<Gateway> {
@@ -412,40 +412,54 @@ fn read_sessions(section: &Section<'_>) -> Sessions {
 }
 
 fn read_otp(section: &Section<'_>) -> Option<Otp> {
-    let keys: Vec<OtpKey> =
-        section.sections("key", read_otp_key).into_iter().collect::<Option<_>>()?;
-    if keys.is_empty() {
-        section.problem(
-            "key",
-            ("is missing".to_owned(), "add an [[otp.key]] with id and secret_file"),
-        );
+    let digits = section.small("digits", 6, 6..=10);
+    let lifetime = section.duration("lifetime", minutes(5), minutes(1)..=minutes(10));
+    let policy = read_policy(section);
+    let keys: Option<Vec<OtpKey>> = section.sections("key", read_otp_key).into_iter().collect();
+    let known = keys.as_deref().unwrap_or_default();
+    if keys.is_some() && known.is_empty() {
+        let remedy = "add an [[otp.key]] with id and secret_file";
+        section.problem("key", ("is missing".to_owned(), remedy));
     }
-    for (at, key) in keys.iter().enumerate() {
-        if keys.iter().take(at).any(|earlier| earlier.id == key.id) {
+    for (at, key) in known.iter().enumerate() {
+        if known.iter().take(at).any(|earlier| earlier.id == key.id) {
             let what = format!("has two keys with id {}", key.id);
             section.problem("key", (what, "give each key a number of its own"));
         }
     }
-    Some(Otp {
-        digits: section.small("digits", 6, 6..=10),
-        lifetime: section.duration("lifetime", minutes(5), minutes(1)..=minutes(10)),
+    Some(Otp { digits, lifetime, policy: policy?, keys: keys? })
+}
+
+/// Each value within its own bounds here, and all of them together in `otp-core`.
+fn read_policy(section: &Section<'_>) -> Option<Policy> {
+    let defaults = PolicySettings::default();
+    let policy = Policy::new(PolicySettings {
         attempts_per_challenge: section.small("attempts_per_challenge", 5, 3..=10),
-        attempts_per_user: section.small("attempts_per_user", 10, 5..=50),
+        attempts_per_subject: section.small("attempts_per_user", 10, 5..=50),
         quiet_period: section.duration("quiet_period", minutes(15), minutes(1)..=hours(24)),
-        locks: section.durations(
-            "locks",
-            &[minutes(15), minutes(30), minutes(60)],
-            &(minutes(1)..=hours(24)),
-        ),
+        locks: section.durations("locks", &defaults.locks, &(minutes(1)..=hours(24))),
         hard_stop: section.small("hard_stop", 100, 50..=100),
-        resends: section.small("resends", 3, 0..=5),
+        resends_per_challenge: section.small("resends", 3, 0..=5),
         resend_cooldowns: section.durations(
             "resend_cooldowns",
-            &[Duration::from_secs(60), Duration::from_secs(90), Duration::from_secs(180)],
+            &defaults.resend_cooldowns,
             &(Duration::from_secs(30)..=Duration::from_secs(300)),
         ),
-        keys,
-    })
+        ..defaults
+    });
+    policy
+        .map_err(|invalid| {
+            for problem in invalid.problems() {
+                let (key, what) = problem.split_once(' ').unwrap_or(("", problem));
+                let key = match key {
+                    "attempts_per_subject" => "attempts_per_user",
+                    "resends_per_challenge" => "resends",
+                    other => other,
+                };
+                section.problem(key, (what.to_owned(), "see the sample file for what is allowed"));
+            }
+        })
+        .ok()
 }
 
 fn read_otp_key(section: &Section<'_>) -> Option<OtpKey> {
@@ -460,16 +474,30 @@ fn read_otp_cache(section: &Section<'_>) -> OtpCache {
 
 fn read_sms(
     section: &Section<'_>,
-    public_host: Option<String>,
+    public_host: Option<&str>,
     product: Option<&str>,
 ) -> Option<Sms> {
     let product_name = section.text("product_name", product.unwrap_or("MFA"));
-    let host = section.optional("host", parse::host).or(public_host);
-    let prefixes = section
-        .list("prefixes", choice(&["060", "070", "080", "090"].map(|p| (p, p.to_owned()))))
-        .unwrap_or_else(|| ["070", "080", "090"].map(str::to_owned).to_vec());
+    let host = section
+        .optional("host", parse::host)
+        .or_else(|| public_host.and_then(|host| parse::host(host).ok()));
+    if host.is_none() && !section.has("host") && public_host.is_some() {
+        let what = "is missing, and the host of gateway.public_url is an address".to_owned();
+        section.problem("host", (what, "name the host that browsers bind codes to"));
+    }
+    let prefixes = if section.has("prefixes") {
+        section.list("prefixes", |text| Ok(text.to_owned())).and_then(|list| {
+            AllowedPrefixes::from_list(list.iter().map(String::as_str))
+                .map_err(|error| {
+                    section.problem("prefixes", (error.to_string(), "use 060, 070, 080 and 090"));
+                })
+                .ok()
+        })
+    } else {
+        Some(AllowedPrefixes::default())
+    };
     let sender = read_sender(section);
-    Some(Sms { product_name, host: host?, prefixes, sender: sender? })
+    Some(Sms { product_name, host: host?, prefixes: prefixes?, sender: sender? })
 }
 
 fn read_sender(section: &Section<'_>) -> Option<Sender> {
@@ -525,14 +553,28 @@ fn read_karaden_push(section: &Section<'_>, insecure: bool) -> Option<Sender> {
     Some(Sender::KaradenPush { base_url: base_url?, token: token?, security_code: security_code? })
 }
 
-fn read_limits(section: &Section<'_>) -> Limits {
-    Limits {
-        sends_per_hour: section.integer("sends_per_hour", 5, 1..=1000),
-        sends_per_day: section.integer("sends_per_day", 10, 1..=10_000),
-        sends_per_address: section.integer("sends_per_address", 10, 1..=1_000_000),
-        sends_per_prefix: section.integer("sends_per_prefix", 30, 1..=1_000_000),
-        sends_in_all: section.integer("sends_in_all", 10_000, 1..=100_000_000),
-    }
+fn read_limits(section: &Section<'_>) -> Option<SendLimits> {
+    let hourly = section.integer("sends_per_hour", 5, 1..=1000);
+    let daily = section.integer("sends_per_day", 10, 1..=10_000);
+    let settings = SendLimitSettings {
+        per_number_hourly: hourly,
+        per_number_daily: daily,
+        per_user_hourly: hourly,
+        per_user_daily: daily,
+        per_address_hourly: section.integer("sends_per_address", 10, 1..=1_000_000),
+        per_block: section.integer("sends_per_prefix", 30, 1..=1_000_000),
+        // One message is one unit of the budget.
+        daily_budget: Some(DailyBudget {
+            per_day: section.integer("sends_in_all", 10_000, 1..=100_000_000),
+            price: 1,
+        }),
+        ..SendLimitSettings::default()
+    };
+    SendLimits::new(&settings)
+        .map_err(|error| {
+            section.problem("sends_in_all", (error.to_string(), "choose smaller numbers"));
+        })
+        .ok()
 }
 
 fn read_log(section: &Section<'_>) -> Log {

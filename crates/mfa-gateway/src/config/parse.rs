@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
+use otp_core::message::Host;
 use url::Url;
 
 use super::reader::Refusal;
@@ -65,14 +66,10 @@ pub(crate) fn base_url(text: &str, insecure: bool) -> Result<Url, Refusal> {
     secure_url(text, insecure)
 }
 
-pub(crate) fn host(text: &str) -> Result<String, Refusal> {
-    let is_host =
-        Url::parse(&format!("https://{text}/")).is_ok_and(|url| url.host_str() == Some(text));
-    if is_host {
-        Ok(text.to_owned())
-    } else {
-        Err((format!("{text:?} is not a host name"), "write it without scheme, port and path"))
-    }
+pub(crate) fn host(text: &str) -> Result<Host, Refusal> {
+    Host::new(text).map_err(|_| {
+        (format!("{text:?} is not a host name"), "write it without scheme, port and path")
+    })
 }
 
 pub(crate) fn path_prefix(text: &str) -> Result<String, Refusal> {

@@ -39,7 +39,7 @@ fn the_sample_file_is_good() {
     let folder = folder();
     let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");
     assert_eq!(config.gateway.public_url.as_str(), "https://login.example.jp/");
-    assert_eq!(config.sms.host, "login.example.jp");
+    assert_eq!(config.sms.host.as_str(), "login.example.jp");
     assert_eq!(config.rules.len(), 3);
 }
 
@@ -196,4 +196,23 @@ fn a_public_rule_asks_for_nothing_else() {
     assert!(problems(&text)[0].contains("rule[2].groups: means nothing where access is public"));
     let text = SAMPLE.replace("path = \"/public/\"", "path = \"/admin/\"");
     assert!(problems(&text)[0].contains("has two rules for /admin/"));
+}
+
+#[test]
+fn what_fails_only_together_is_named_too() {
+    let text = SAMPLE.replace("# quiet_period = \"15m\"", "quiet_period = \"20m\"").replace(
+        "service_name = \"Example\"",
+        "service_name = \"A service whose name is far too long\"",
+    );
+    let found = problems(&text);
+    assert!(
+        found.iter().any(|line| line.contains("otp.locks: must be 1 to 8 rising spans")),
+        "{found:#?}"
+    );
+    let text = SAMPLE.replace(
+        "service_name = \"Example\"",
+        "service_name = \"A service whose name is far too long for one message\"",
+    );
+    let found = problems(&text);
+    assert!(found.len() == 1 && found[0].contains("shorten sms.product_name"), "{found:#?}");
 }
