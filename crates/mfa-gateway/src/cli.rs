@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// SMS one-time codes in front of any web application.
 #[derive(Debug, Parser)]
-#[command(name = "mfa-gateway", version, about, arg_required_else_help = true)]
+#[command(name = "mfa-gateway", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

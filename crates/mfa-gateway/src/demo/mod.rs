@@ -224,7 +224,7 @@ impl Demo {
             "\nTry it:\n\
              \x20 1. Open {} and log in as alice.\n\
              \x20 2. Open {} in another tab and read the code there.\n\
-             \x20 3. Type the code; you are in. {}/public/ needs no login, {}/admin/ a fresh one.\n\n\
+             \x20 3. Type the code; you are in. {}/public/ needs no login, {}/admin/ one of the last ten minutes.\n\n\
              Everything is kept in {}{}.\n\
              Stop with Ctrl-C.\n",
             self.gateway_url,
