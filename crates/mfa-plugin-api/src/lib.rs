@@ -9,6 +9,12 @@ mod prompt;
 mod services;
 mod step;
 mod submission;
+#[cfg(test)]
+mod tests;
+
+#[cfg(feature = "test-kit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-kit")))]
+pub mod test_kit;
 
 pub use crate::context::{
     AuditEvent, AuditSink, ClientFacts, FlowContext, FlowId, PluginState, Randomness,

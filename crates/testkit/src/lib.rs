@@ -3,14 +3,11 @@
 //!
 //! A dev-dependency only: no product code names this crate.
 
-mod audit;
 mod clock;
 mod leak;
 mod log;
-mod randomness;
 
-pub use crate::audit::RecordingAudit;
 pub use crate::clock::ManualClock;
 pub use crate::leak::{Leak, LeakScanner};
 pub use crate::log::LogCapture;
-pub use crate::randomness::{FailingRandomness, SeededRandomness};
+pub use mfa_plugin_api::test_kit::{FailingRandomness, RecordingAudit, SeededRandomness};

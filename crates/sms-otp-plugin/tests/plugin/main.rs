@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod begin;
+mod contract;
 mod delivery;
 mod karaden;
 mod leaks;

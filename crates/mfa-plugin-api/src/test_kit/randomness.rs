@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use mfa_plugin_api::{Randomness, RandomnessUnavailable};
+use crate::{Randomness, RandomnessUnavailable};
 
 /// Bytes that look random and are the same for the same seed. For tests only: anyone can predict
 /// them.
@@ -11,8 +11,8 @@ use mfa_plugin_api::{Randomness, RandomnessUnavailable};
 /// use mfa_plugin_api::Randomness as _;
 ///
 /// let (mut one, mut two) = ([0; 32], [0; 32]);
-/// testkit::SeededRandomness::new(7).fill(&mut one)?;
-/// testkit::SeededRandomness::new(7).fill(&mut two)?;
+/// mfa_plugin_api::test_kit::SeededRandomness::new(7).fill(&mut one)?;
+/// mfa_plugin_api::test_kit::SeededRandomness::new(7).fill(&mut two)?;
 /// assert_eq!(one, two);
 /// # Ok::<(), mfa_plugin_api::RandomnessUnavailable>(())
 /// ```

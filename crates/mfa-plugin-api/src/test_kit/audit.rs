@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mfa_plugin_api::{AuditEvent, AuditSink};
+use crate::{AuditEvent, AuditSink};
 
 /// Keeps every event in order. Clones share one list.
 #[derive(Debug, Clone, Default)]

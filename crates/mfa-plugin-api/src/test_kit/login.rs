@@ -1,0 +1,161 @@
+//! One login of a host in miniature.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    ActionId, ClientFacts, FactorId, FlowContext, FlowId, MfaPlugin, PluginError, PluginState,
+    Prompt, Reply, Services, Step, Subject, Submission,
+    test_kit::{RecordingAudit, SeededRandomness},
+};
+
+/// A login that calls a plugin as a host does, keeps its state between the calls, and writes down
+/// everything it answers.
+///
+/// The clock stands at 2026-01-01 00:00:00 UTC until [`advance`](Self::advance) moves it.
+#[derive(Debug)]
+pub struct TestLogin<'p> {
+    plugin: &'p dyn MfaPlugin,
+    factor: FactorId,
+    flow: FlowId,
+    subject: Subject,
+    client: ClientFacts,
+    services: Services,
+    randomness: SeededRandomness,
+    audit: RecordingAudit,
+    now: Mutex<SystemTime>,
+    state: Mutex<Option<PluginState>>,
+    seen: Mutex<String>,
+}
+
+impl<'p> TestLogin<'p> {
+    /// A login of `subject` through `plugin` alone, before its beginning.
+    pub fn new(plugin: &'p dyn MfaPlugin, subject: Subject, services: Services) -> Self {
+        Self {
+            plugin,
+            factor: plugin.descriptor().factor.clone(),
+            flow: FlowId::new("test-login"),
+            subject,
+            client: ClientFacts::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), "en"),
+            services,
+            randomness: SeededRandomness::new(1),
+            audit: RecordingAudit::new(),
+            now: Mutex::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600)),
+            state: Mutex::default(),
+            seen: Mutex::default(),
+        }
+    }
+
+    /// The instant of the next call.
+    pub fn now(&self) -> SystemTime {
+        *lock(&self.now)
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        *lock(&self.now) += by;
+    }
+
+    /// Replaces the plugin's state: by `None` as a host that was cut off before it could keep it, or by
+    /// an older one as another tab.
+    pub fn set_state(&self, state: Option<PluginState>) {
+        *lock(&self.state) = state;
+    }
+
+    /// What the plugin wants to remember.
+    pub fn state(&self) -> Option<PluginState> {
+        lock(&self.state).clone()
+    }
+
+    /// What the plugin wrote into the audit trail.
+    pub fn audit(&self) -> &RecordingAudit {
+        &self.audit
+    }
+
+    /// The `Debug` form of everything the plugin answered, and the bytes of its states.
+    pub fn seen(&self) -> String {
+        lock(&self.seen).clone()
+    }
+
+    /// Calls [`MfaPlugin::begin`].
+    ///
+    /// # Errors
+    ///
+    /// As the plugin answered.
+    pub async fn begin(&self) -> Result<Step, PluginError> {
+        let state = self.state();
+        let reply = self.plugin.begin(&self.context(state.as_ref())).await;
+        self.keep(reply)
+    }
+
+    /// Calls [`MfaPlugin::submit`].
+    ///
+    /// # Errors
+    ///
+    /// As the plugin answered.
+    pub async fn submit(&self, submission: &Submission) -> Result<Step, PluginError> {
+        let state = self.state();
+        let reply = self.plugin.submit(&self.context(state.as_ref()), submission).await;
+        self.keep(reply)
+    }
+
+    /// Calls [`MfaPlugin::action`].
+    ///
+    /// # Errors
+    ///
+    /// As the plugin answered.
+    pub async fn action(&self, action: &ActionId) -> Result<Step, PluginError> {
+        let state = self.state();
+        let reply = self.plugin.action(&self.context(state.as_ref()), action).await;
+        self.keep(reply)
+    }
+
+    /// Calls [`MfaPlugin::status`].
+    ///
+    /// # Errors
+    ///
+    /// As the plugin answered.
+    pub async fn status(&self) -> Result<Option<Prompt>, PluginError> {
+        let state = self.state();
+        let answer = self.plugin.status(&self.context(state.as_ref())).await;
+        self.note(&format!("{answer:?}"));
+        answer
+    }
+
+    fn context<'a>(&'a self, state: Option<&'a PluginState>) -> FlowContext<'a> {
+        FlowContext::new(
+            &self.factor,
+            &self.flow,
+            &self.subject,
+            &self.client,
+            self.now(),
+            &self.randomness,
+            &self.services,
+            &self.audit,
+        )
+        .with_state(state)
+    }
+
+    fn keep(&self, reply: Result<Reply, PluginError>) -> Result<Step, PluginError> {
+        self.note(&format!("{reply:?}"));
+        let Reply { step, state } = reply?;
+        if let Some(state) = &state {
+            self.note(&String::from_utf8_lossy(state.as_bytes()));
+        }
+        *lock(&self.state) = state;
+        Ok(step)
+    }
+
+    fn note(&self, text: &str) {
+        let mut seen = lock(&self.seen);
+        seen.push_str(text);
+        seen.push('\n');
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

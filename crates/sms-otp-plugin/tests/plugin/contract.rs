@@ -1,0 +1,72 @@
+//! The contract that every plugin keeps, checked by the kit of mfa-plugin-api.
+
+use std::sync::Arc;
+
+use mfa_plugin_api::{
+    MfaPlugin, Services, Subject, Submission,
+    test_kit::{Candidate, check_contract},
+};
+use otp_cache::{ChallengeStore, Quota, memory::MemoryStore};
+use sms_otp_plugin::{RecordingSender, SmsOtpPlugin};
+
+use crate::support::{PHONE, config, keys};
+
+#[derive(Debug)]
+struct Sms {
+    plugin: SmsOtpPlugin,
+    sender: RecordingSender,
+    store: Arc<MemoryStore>,
+}
+
+impl Sms {
+    fn new() -> Self {
+        let sender = RecordingSender::new();
+        let plugin = SmsOtpPlugin::new(config(), keys(), Arc::new(sender.clone()));
+        Self { plugin, sender, store: Arc::new(MemoryStore::new()) }
+    }
+
+    fn code(&self) -> String {
+        let sent = self.sender.sent();
+        sent.last().and_then(|sms| sms.code()).unwrap_or("000000").to_owned()
+    }
+}
+
+impl Candidate for Sms {
+    fn plugin(&self) -> &dyn MfaPlugin {
+        &self.plugin
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::new("test", "alice").with_attribute(Subject::PHONE_NUMBER, PHONE)
+    }
+
+    fn right_answer(&self) -> Submission {
+        Submission::new().with("code", self.code())
+    }
+
+    fn wrong_answer(&self) -> Submission {
+        let code: u32 = self.code().parse().unwrap();
+        Submission::new().with("code", format!("{:06}", (code + 1) % 1_000_000))
+    }
+
+    fn services(&self) -> Services {
+        Services::new()
+            .with::<Arc<dyn ChallengeStore>>(self.store.clone())
+            .with::<Arc<dyn Quota>>(self.store.clone())
+    }
+
+    fn messages_sent(&self) -> usize {
+        self.sender.sent().len()
+    }
+
+    fn secrets(&self) -> Vec<String> {
+        let sent = self.sender.sent();
+        let codes = sent.iter().filter_map(|sms| sms.code()).map(str::to_owned);
+        codes.chain([PHONE[1..].to_owned()]).collect()
+    }
+}
+
+#[tokio::test]
+async fn keeps_the_contract() {
+    check_contract(Sms::new).await;
+}

@@ -1,0 +1,97 @@
+//! A sender of your own before Karaden: what it surely could not send goes to Karaden instead.
+//!
+//! ```text
+//! cargo run -p custom-sender
+//! ```
+//!
+//! Karaden is played by `karaden-sim`; nothing leaves this machine.
+
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use karaden_client::sms;
+use karaden_sim::{Sim, SimConfig};
+use otp_core::{ChallengeId, PhoneNumber};
+use sms_otp_plugin::{
+    Accepted, BreakerSettings, CircuitBreaker, FailoverSender, KaradenSmsSender, LookUp,
+    LookUpError, OutgoingSms, Reference, SendError, SendOutcome, SmsSender,
+};
+
+/// A modem at the window: a provider with an interface of its own.
+#[derive(Debug, Default)]
+struct Modem {
+    has_signal: AtomicBool,
+}
+
+#[async_trait]
+impl SmsSender for Modem {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+        if !self.has_signal.load(SeqCst) {
+            // Nothing left the modem, so another sender may try.
+            return Err(SendError::not_sent("the modem has no signal"));
+        }
+        // Here the modem would get `sms.to().as_e164()` and `sms.expose_text()`. If it stopped
+        // answering in the middle, that would be `SendError::unknown`, and nobody would try again.
+        Ok(SendOutcome::Accepted(Accepted::new(format!("modem-{}", sms.reference().as_str()))))
+    }
+
+    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        // A modem hears of no delivery. "Absent" would claim that it knows.
+        Err(LookUpError::new("the modem keeps no list"))
+    }
+}
+
+fn message(nth: u8, now: SystemTime) -> Result<OutgoingSms, Box<dyn Error>> {
+    let to = PhoneNumber::from_japanese("090-1234-5678")?;
+    let reference = Reference::new(ChallengeId::from_bytes([7; 16]), nth);
+    let text = "みどり銀行 認証コード 123456\n他人に教えないでください".to_owned();
+    Ok(OutgoingSms::new(to, text, reference, now).with_deadline(now + Duration::from_secs(290)))
+}
+
+#[tokio::main(flavor = "current_thread")]
+#[expect(clippy::print_stdout, reason = "an example for people")]
+#[expect(clippy::disallowed_methods, reason = "a program of its own has a clock of its own")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // One crypto provider for the process; a second call of the test finds it installed.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let sim = Sim::start(SimConfig::default()).await?;
+    let tenant = "159bfd33-b9b7-f424-4755-c119b324591d";
+    let karaden = sms::Client::builder(tenant, "demo-token", sms::ServiceId::new(1)?)
+        .with_base_url(format!("{}/api", sim.url()))
+        .build()?;
+    let karaden =
+        CircuitBreaker::new(Arc::new(KaradenSmsSender::new(karaden)), BreakerSettings::default());
+    let modem = Arc::new(Modem::default());
+    let sender = FailoverSender::new(Arc::clone(&modem) as Arc<dyn SmsSender>)
+        .with_fallback(Arc::new(karaden));
+
+    for (nth, has_signal) in [(0, true), (1, false)] {
+        modem.has_signal.store(has_signal, SeqCst);
+        let sms = message(nth, SystemTime::now())?;
+        match sender.send(&sms).await? {
+            SendOutcome::Accepted(accepted) => {
+                println!("signal {has_signal}: accepted as {}", accepted.id.unwrap_or_default());
+            }
+            SendOutcome::Refused(reason) => return Err(reason.as_str().into()),
+        }
+    }
+    let at_karaden = sim.inbox(None).len();
+    println!("{at_karaden} message went through Karaden");
+    sim.shutdown().await;
+    if at_karaden == 1 { Ok(()) } else { Err("one message was meant for Karaden".into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_example_runs() {
+        super::main().unwrap();
+    }
+}
