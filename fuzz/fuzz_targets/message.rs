@@ -1,0 +1,39 @@
+//! Whatever is configured as a template or arrives as a message: no panic, a template that was accepted
+//! fits its limit, and a line that was read is written as it is read.
+#![no_main]
+
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use otp_core::CodeFormat;
+use otp_core::message::{
+    KaradenLimit, Length, Links, OriginBound, SmsTemplate, TemplateSettings, segments,
+};
+
+fuzz_target!(|input: (&str, &str, u8)| {
+    let (words, service, limit) = input;
+    let limit = match limit % 3 {
+        0 => KaradenLimit::OnePart,
+        1 => KaradenLimit::PushParts,
+        _ => KaradenLimit::Sms660,
+    };
+    let length = Length::of(words);
+    assert_eq!(segments(words).concat(), words);
+    assert_eq!(segments(words).len().max(1), length.segments);
+    if let Some(bound) = OriginBound::parse(words) {
+        let again = OriginBound::parse(&bound.line()).expect("a line that was written");
+        assert_eq!(again.line(), bound.line());
+    }
+    let template = SmsTemplate::new(&TemplateSettings {
+        words,
+        service,
+        host: None,
+        code: CodeFormat::digits(6).expect("six digits"),
+        longest_life: Duration::from_secs(300),
+        limit,
+        links: Links::Refused,
+    });
+    if let Ok(template) = template {
+        assert!(template.longest().units <= 2 * KaradenLimit::PART * KaradenLimit::MAX_PARTS);
+    }
+});

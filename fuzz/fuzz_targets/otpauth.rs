@@ -1,0 +1,18 @@
+//! Whatever a QR code holds: no panic, and a URI that was read is written as it is read.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use otp_core::oath::{OathSecret, Otpauth};
+
+fuzz_target!(|text: &str| {
+    if let Ok(read) = Otpauth::parse(text) {
+        let uri = read.to_uri();
+        let again = Otpauth::parse(&uri).expect("a uri that was written");
+        assert_eq!(again.to_uri(), uri);
+        assert_eq!(again.label(), read.label());
+    }
+    if let Ok(secret) = OathSecret::from_base32(text) {
+        let again = OathSecret::from_base32(&secret.expose_base32()).expect("base 32 of ours");
+        assert_eq!(again.expose_secret(), secret.expose_secret());
+    }
+});

@@ -1,0 +1,45 @@
+//! Whatever lies in a store: no panic, one encoding per record, and every event on any record that
+//! could be read leaves one that can be read.
+#![no_main]
+
+use std::time::{Duration, SystemTime};
+
+use libfuzzer_sys::fuzz_target;
+use otp_core::{Delivery, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord};
+
+fuzz_target!(|input: (&[u8], u64, u8)| {
+    let (bytes, millis, event) = input;
+    let Ok(mut record) = SubjectRecord::from_bytes(bytes) else { return };
+    assert_eq!(record.to_bytes(), bytes);
+
+    let policy = Policy::default();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(millis % 300_000_000_000_000);
+    let Some(challenge) = record.challenges().first().cloned() else { return };
+    let (id, failures) = (challenge.id(), record.failures_in_a_row());
+    match event % 6 {
+        0 => {
+            let subject = SubjectKey::derive("", "a");
+            let counted = record.begin_attempt(subject, id, &policy, now).is_ok();
+            let more = failures.saturating_add(u8::from(counted));
+            assert_eq!(record.failures_in_a_row(), more);
+        }
+        1 => drop(record.grant_resend(id, &policy, now)),
+        2 => drop(record.record_delivery(id, Delivery::Error, &policy, now)),
+        3 => drop(record.sweep(now)),
+        4 => {
+            let mut other = *id.as_bytes();
+            other[0] ^= 1;
+            let new = NewChallenge {
+                id: otp_core::ChallengeId::from_bytes(other),
+                purpose: Purpose::LOGIN,
+                kid: challenge.kid(),
+                nonce: *challenge.nonce(),
+                expires_at: now + Duration::from_secs(300),
+            };
+            drop(record.open(new, &policy, now));
+        }
+        _ => assert!(record.revoke(id)),
+    }
+    assert!(record.failures_in_a_row() >= failures, "no event but a success clears a counter");
+    assert_eq!(SubjectRecord::from_bytes(&record.to_bytes()), Ok(record));
+});
