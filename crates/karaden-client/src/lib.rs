@@ -21,7 +21,7 @@ pub mod push;
 pub mod sms;
 pub mod transport;
 
-pub use secrecy::SecretString;
+pub use secrecy::{ExposeSecret, SecretString};
 
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]

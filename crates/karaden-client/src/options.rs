@@ -159,6 +159,7 @@ pub(crate) struct ProxySettings(pub(crate) String);
 
 impl std::fmt::Debug for ProxySettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("<proxy>")
+        // A user and password stand before an `@`.
+        f.write_str(if self.0.contains('@') { "<proxy with credentials>" } else { "<proxy>" })
     }
 }

@@ -1,0 +1,295 @@
+//! The commands but `bulk`.
+
+use std::collections::HashSet;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use futures_util::TryStreamExt as _;
+use karaden_client::{
+    PhoneNumber, PollPolicy, Resolution, ResolvePolicy, SendError, SendOutcome, Waited, push, sms,
+};
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+
+use crate::ending::Ending;
+use crate::settings::{self, Account};
+use crate::show::Show;
+
+/// What to send.
+#[derive(clap::Args, Debug)]
+pub(crate) struct SendArguments {
+    /// The mobile number, in any usual spelling.
+    number: String,
+    /// The text; `-` reads it from standard input.
+    text: String,
+    /// When to send it: an instant, or a span from now.
+    #[arg(long, value_parser = settings::instant)]
+    at: Option<SystemTime>,
+    /// The last moment for sending it: an instant, or a span from now.
+    #[arg(long, value_parser = settings::instant)]
+    until: Option<SystemTime>,
+    /// A tag or tracking code that no other message carries; drawn at random without it.
+    #[arg(long)]
+    tag: Option<String>,
+    /// A tag that others may carry too.
+    #[arg(long)]
+    label: Vec<String>,
+    /// Lets a long text go in parts (空電プッシュ only).
+    #[arg(long)]
+    long: bool,
+    /// Waits until the delivery is settled.
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Which messages to list.
+#[derive(clap::Args, Debug)]
+pub(crate) struct ListArguments {
+    /// Only to this number.
+    #[arg(long)]
+    to: Option<String>,
+    /// Only with this tag.
+    #[arg(long)]
+    tag: Option<String>,
+    /// Only in this state: done, waiting, error, canceled, processing_error.
+    #[arg(long)]
+    status: Option<String>,
+    /// Only accepted since: an instant, or a span back from now such as `1h`.
+    #[arg(long, value_parser = since)]
+    since: Option<SystemTime>,
+    /// Goes on with messages as they come, until interrupted.
+    #[arg(long)]
+    follow: bool,
+    /// How often to look when following.
+    #[arg(long, value_parser = settings::duration, default_value = "5s")]
+    every: Duration,
+}
+
+fn since(text: &str) -> Result<SystemTime, String> {
+    match settings::duration(text) {
+        Ok(back) => settings::now().checked_sub(back).ok_or_else(|| "too long ago".to_owned()),
+        Err(_) => settings::instant(text),
+    }
+}
+
+pub(crate) async fn send(account: &Account, send: SendArguments, show: Show) -> Result<Ending> {
+    let to = PhoneNumber::new(&send.number)?;
+    let text = match send.text.as_str() {
+        "-" => read_stdin().await?,
+        text => text.to_owned(),
+    };
+    match account {
+        Account::Sms(client) => send_sms(client, to, text, send, show).await,
+        Account::Push(client) => send_push(client, to, text, send, show).await,
+    }
+}
+
+async fn read_stdin() -> Result<String> {
+    let mut text = String::new();
+    // One byte more than the longest text could have, so that a longer one is refused, not cut.
+    let mut input = tokio::io::stdin().take(8 * 1024);
+    input.read_to_string(&mut text).await.context("the text on standard input")?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).map_err(|_| anyhow!("the system gives no randomness"))?;
+    Ok(bytes)
+}
+
+async fn send_sms(
+    client: &sms::Client,
+    to: PhoneNumber,
+    text: String,
+    send: SendArguments,
+    show: Show,
+) -> Result<Ending> {
+    if send.long {
+        bail!("--long is for KARADEN_API=push; the SMS API takes 660 characters as they are");
+    }
+    let now = settings::now();
+    let tag = match &send.tag {
+        Some(tag) => sms::Tag::new(tag)?,
+        None => sms::Tag::from_random(random()?),
+    };
+    let mut message = sms::NewMessage::new(to, text, tag.clone())?;
+    for label in &send.label {
+        message = message.with_label(label)?;
+    }
+    if let Some(at) = send.at {
+        message = message.with_scheduled_at(at, now)?;
+    }
+    if let Some(until) = send.until {
+        message = message.with_limited_at(until, now)?;
+    }
+    let accepted = match client.send(message).await {
+        Ok(SendOutcome::Accepted(accepted)) => accepted,
+        Ok(SendOutcome::Refused(refusal)) => return Err(refusal.into_error().into()),
+        Err(error @ SendError::NotSent(_)) => return Err(error.into_error().into()),
+        Err(SendError::Unknown(unknown)) => {
+            eprintln!("karaden: {}; looking for tag {}", unknown.error(), tag.as_str());
+            match unknown.resolve(client, &ResolvePolicy::default()).await {
+                Resolution::Accepted(accepted) => accepted,
+                Resolution::NotSent(_) => bail!("the message was not sent"),
+                Resolution::Unknown(_) => return Ok(still_unknown(tag.as_str(), show)),
+            }
+        }
+    };
+    show.message(&accepted);
+    if !send.wait {
+        return Ok(Ending::Done);
+    }
+    wait_sms(client, &accepted.id, &PollPolicy::default(), show).await
+}
+
+async fn send_push(
+    client: &push::Client,
+    to: PhoneNumber,
+    text: String,
+    send: SendArguments,
+    show: Show,
+) -> Result<Ending> {
+    if send.at.is_some() || send.until.is_some() || !send.label.is_empty() {
+        bail!("空電プッシュ knows no --at, --until or --label");
+    }
+    let code = match &send.tag {
+        Some(code) => push::TrackingCode::unique(code)?,
+        None => push::TrackingCode::from_random(random()?),
+    };
+    let message = if send.long {
+        push::NewMessage::long(to, text)?
+    } else {
+        push::NewMessage::new(to, text)?
+    };
+    let accepted = match client.send(message.with_tracking_code(code.clone())).await {
+        Ok(SendOutcome::Accepted(accepted)) => accepted,
+        Ok(SendOutcome::Refused(refusal)) => return Err(refusal.into_error().into()),
+        Err(error @ SendError::NotSent(_)) => return Err(error.into_error().into()),
+        Err(SendError::Unknown(unknown)) => {
+            eprintln!("karaden: {}; looking for code {}", unknown.error(), code.as_str());
+            match unknown.resolve(client, &ResolvePolicy::default(), settings::now()).await {
+                Resolution::Accepted(accepted) => accepted,
+                Resolution::NotSent(_) => bail!("the message was not sent"),
+                Resolution::Unknown(_) => return Ok(still_unknown(code.as_str(), show)),
+            }
+        }
+    };
+    let id = accepted.message_id.as_str();
+    show.line(&json!({"id": id, "tag": code.as_str()}), &format!("{id}  accepted"));
+    if !send.wait {
+        return Ok(Ending::Done);
+    }
+    wait_push(client, &accepted.message_id, &PollPolicy::default(), show).await
+}
+
+fn still_unknown(tag: &str, show: Show) -> Ending {
+    let human = format!("it is unknown whether the message was sent; look for {tag} later");
+    show.line(&json!({"outcome": "unknown", "tag": tag}), &human);
+    Ending::Unknown
+}
+
+pub(crate) async fn status(account: &Account, id: &str, show: Show) -> Result<Ending> {
+    match account {
+        Account::Sms(client) => show.message(&client.get(&sms_id(id)?).await?),
+        Account::Push(client) => show.delivery(id, &client.inquire(&push_id(id)?).await?),
+    }
+    Ok(Ending::Done)
+}
+
+pub(crate) async fn wait(
+    account: &Account,
+    id: &str,
+    patience: Duration,
+    show: Show,
+) -> Result<Ending> {
+    let policy =
+        PollPolicy::default().with_first_after(Duration::ZERO).with_give_up_after(patience);
+    match account {
+        Account::Sms(client) => wait_sms(client, &sms_id(id)?, &policy, show).await,
+        Account::Push(client) => wait_push(client, &push_id(id)?, &policy, show).await,
+    }
+}
+
+async fn wait_sms(
+    client: &sms::Client,
+    id: &sms::MessageId,
+    policy: &PollPolicy,
+    show: Show,
+) -> Result<Ending> {
+    let waited = client.wait_for_delivery(id, policy).await?;
+    let settled = waited.is_final();
+    let message = waited.into_inner();
+    show.message(&message);
+    Ok(settlement(settled, message.is_received()))
+}
+
+async fn wait_push(
+    client: &push::Client,
+    id: &push::MessageId,
+    policy: &PollPolicy,
+    show: Show,
+) -> Result<Ending> {
+    let waited: Waited<push::Delivery> = client.wait_for_delivery(id, policy).await?;
+    let settled = waited.is_final();
+    let delivery = waited.into_inner();
+    show.delivery(id.as_str(), &delivery);
+    Ok(settlement(settled, delivery.is_received()))
+}
+
+fn settlement(settled: bool, received: bool) -> Ending {
+    match (settled, received) {
+        (_, true) => Ending::Done,
+        (true, false) => Ending::Failed,
+        (false, false) => Ending::Unknown,
+    }
+}
+
+pub(crate) async fn list(client: &sms::Client, list: ListArguments, show: Show) -> Result<Ending> {
+    let mut query = sms::ListQuery::default();
+    if let Some(to) = &list.to {
+        query = query.with_to(PhoneNumber::new(to)?);
+    }
+    if let Some(tag) = &list.tag {
+        query = query.with_tag(tag);
+    }
+    if let Some(status) = &list.status {
+        query = query.with_status(sms::Status::from(status.as_str()));
+    }
+    if let Some(since) = list.since {
+        query = query.with_start_at(since);
+    }
+    let mut shown = HashSet::new();
+    loop {
+        let mut messages = client.list_all(query.clone());
+        while let Some(message) = messages.try_next().await? {
+            // When following, a message shows again each time its state has changed.
+            let state = (message.id.clone(), message.status.clone(), message.sent_result.clone());
+            if shown.insert(state) {
+                show.message(&message);
+            }
+        }
+        if !list.follow {
+            return Ok(Ending::Done);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(list.every) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(Ending::Done),
+        }
+    }
+}
+
+pub(crate) async fn cancel(client: &sms::Client, id: &str, show: Show) -> Result<Ending> {
+    show.message(&client.cancel(&sms_id(id)?).await?);
+    Ok(Ending::Done)
+}
+
+fn sms_id(id: &str) -> Result<sms::MessageId> {
+    sms::MessageId::new(id).ok_or_else(|| anyhow!("this is no message id"))
+}
+
+fn push_id(id: &str) -> Result<push::MessageId> {
+    push::MessageId::new(id).ok_or_else(|| anyhow!("this is no message id"))
+}
