@@ -148,3 +148,24 @@ async fn following_shows_what_comes_later() {
     assert!(line.contains("*******0001"), "{line}");
     follow.kill().await.expect("killed");
 }
+
+#[tokio::test]
+async fn a_bulk_file_is_sent_and_its_result_saved_once() {
+    let sim = sim().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let csv = folder.path().join("in.csv");
+    let rows = "service_id,to,body\r\n1,09000000001,一番目\r\n1,09000000001,二番目\r\n";
+    std::fs::write(&csv, rows).expect("written");
+    let (csv, out) = (csv.to_str().expect("UTF-8"), folder.path().to_str().expect("UTF-8"));
+    let (code, shown, err) = run(command(&sim, &["--json", "bulk", csv, "--out", out])).await;
+    assert!(code == 0 && shown.contains(r#""rows":2"#), "{code} {shown} {err}");
+    assert_eq!(sim.inbox(None).len(), 2);
+    let saved = std::fs::read_dir(folder.path()).expect("readable").count();
+    assert_eq!(saved, 2, "the input and one result");
+
+    std::fs::write(folder.path().join("bad.csv"), "to\r\n1\r\n").expect("written");
+    let bad = folder.path().join("bad.csv");
+    let (code, ..) =
+        run(command(&sim, &["bulk", bad.to_str().expect("UTF-8"), "--out", out])).await;
+    assert_eq!(code, 3, "the whole file is refused");
+}

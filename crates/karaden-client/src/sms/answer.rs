@@ -101,7 +101,7 @@ impl LooseProblem {
     pub(super) fn row_error(&self) -> Option<RowError> {
         let problem = self.0.as_ref()?;
         let code = problem.code.as_deref().and_then(redact::word).map(str::to_owned);
-        Some(RowError { code, fields: field_names(problem) })
+        Some(RowError::new(code, field_names(problem), problem.message.clone()))
     }
 }
 

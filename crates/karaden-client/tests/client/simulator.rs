@@ -296,3 +296,105 @@ async fn many_sends_share_few_connections_and_all_arrive() {
     }
     assert_eq!(sim.inbox(None).len(), 200);
 }
+
+/// The simulator's own layout; the real one comes with the contract.
+const CSV: &str = "service_id,to,body,tags[]\r\n\
+    1,09000000001,一番目,b-1\r\n\
+    1,0312345678,二番目,b-2\r\n\
+    1,09000000002,三番目,b-3\r\n";
+
+async fn started(client: &sms::Client) -> Result<sms::BulkSendOutcome, sms::BulkSendError> {
+    let address = client.create_bulk_file().await.expect("an address");
+    let uploaded = client.upload_bulk(address, CSV).await.expect("uploaded");
+    client.start_bulk(uploaded).await
+}
+
+#[tokio::test]
+async fn a_bulk_file_goes_the_whole_round() {
+    let sim = sim().await;
+    let client = sms_client(&sim);
+    let bulk = started(&client).await.expect("an answer").accepted().expect("accepted");
+    let waited = client.wait_for_bulk(&bulk.id, &often()).await.expect("read");
+    assert!(waited.is_final());
+    let result = client.download_bulk(&bulk.id, &often()).await.expect("the file");
+    assert!(result.file_name().is_some_and(|name| name.as_str().starts_with("messages_bulk-")));
+    let rows = result.rows().expect("rows");
+    let failed: Vec<_> = rows.iter().map(|row| row.error.is_some()).collect();
+    assert_eq!(failed, [false, true, false]);
+    let error = rows[1].error.as_ref().expect("a failed row");
+    assert_eq!(error.code.as_deref(), Some("validation_error"));
+    assert!(error.expose_server_text().is_some_and(|text| !text.is_empty()));
+    assert_clean(&format!("{error:?}"));
+    assert_eq!(sim.inbox(None).len(), 1, "the other handset is out of range");
+}
+
+#[tokio::test]
+async fn a_bulk_start_whose_answer_is_lost_starts_once() {
+    for (mode, expected) in
+        [(FaultMode::AcceptThenDrop, "AlreadyStarted"), (FaultMode::Drop, "Started")]
+    {
+        let sim = sim().await;
+        let fault = Fault { operation: Some(Operation::BulkStart), ..Fault::new(mode) };
+        sim.set_faults(vec![fault.times(1)]);
+        let client = sms_client(&sim);
+        let result = started(&client).await;
+        let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
+        let found = match unknown.resolve(&client).await {
+            sms::BulkResolution::Started(_) => "Started",
+            sms::BulkResolution::AlreadyStarted => "AlreadyStarted",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found, expected);
+        assert_eq!(sim.inbox(None).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_hostile_file_name_is_dropped_and_an_endless_202_ends() {
+    let sim = sim().await;
+    let client = sms_client(&sim);
+    let bulk = started(&client).await.expect("an answer").accepted().expect("accepted");
+    sim.set_quirks(karaden_sim::Quirks { hostile_file_name: true, ..Default::default() });
+    let result = client.download_bulk(&bulk.id, &often()).await.expect("the file");
+    assert_eq!(result.file_name(), None);
+    sim.set_quirks(karaden_sim::Quirks { bulk_never_ready: true, ..Default::default() });
+    let short = often().with_give_up_after(Duration::from_millis(100));
+    let error = client.download_bulk(&bulk.id, &short).await.expect_err("never ready");
+    assert_eq!(error.kind(), ErrorKind::GaveUp);
+}
+
+#[tokio::test]
+async fn a_callback_leads_to_the_message_it_is_about() {
+    use karaden_client::sms::callback::{CallbackSecret, Received, receive};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let secret = "q3Zt-an-unguessable-part-of-the-path";
+    let mut config = SimConfig::default();
+    let address = listener.local_addr().expect("an address");
+    config.projects[0].callback_url = Some(format!("http://{address}/cb/{secret}"));
+    let sim = Sim::start(config).await.expect("a simulator");
+    let client = sms_client(&sim);
+    let sent = client.send(message("090-0000-0001", "t-1")).await.expect("an answer");
+    let sent = sent.accepted().expect("accepted");
+
+    let (mut stream, _) = listener.accept().await.expect("a callback");
+    let mut request = Vec::new();
+    let mut buffer = [0_u8; 4096];
+    let body_at = |bytes: &[u8]| bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 4);
+    // The body is one JSON object: it ends with its brace.
+    while body_at(&request).is_none_or(|at| !request[at..].ends_with(b"}")) {
+        let got = stream.read(&mut buffer).await.expect("readable");
+        assert_ne!(got, 0, "the callback ended early");
+        request.extend_from_slice(&buffer[..got]);
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.expect("written");
+    let head = String::from_utf8_lossy(&request).into_owned();
+    let mut line = head.split(' ');
+    let (method, path) = (line.next().expect("a method"), line.next().expect("a path"));
+    let body = &request[body_at(&request).expect("a body")..];
+    let received = receive(method, path, body, &CallbackSecret::new(secret).expect("long"));
+    let Received::Report(report) = received else { panic!("{received:?}") };
+    assert_eq!(*report.message_id(), sent.id);
+    assert!(client.get(report.message_id()).await.expect("read").is_received());
+}
