@@ -19,6 +19,7 @@ use mfa_plugin_api::{
     ActionId, ClientFacts, Evidence, FactorId, FlowContext, MfaPlugin, PluginError, PluginState,
     Prompt, Reply, Step, Submission,
 };
+use tracing::Instrument as _;
 
 use crate::{
     controller::{Inner, auth_failed},
@@ -302,7 +303,9 @@ impl<'a> Drive<'a> {
             &audit,
         )
         .with_state(state);
-        match tokio::time::timeout(self.inner.plugin_deadline, call(&context)).await {
+        let span = tracing::info_span!("plugin", %factor);
+        let called = tokio::time::timeout(self.inner.plugin_deadline, call(&context));
+        match called.instrument(span).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 tracing::error!(

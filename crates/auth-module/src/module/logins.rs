@@ -29,6 +29,7 @@ impl AuthModule {
     /// # Errors
     ///
     /// When the store or the random generator failed.
+    #[tracing::instrument(skip_all)]
     pub async fn open_pending(
         &self,
         verified: PasswordVerified,
@@ -152,6 +153,7 @@ impl AuthModule {
     /// # Errors
     ///
     /// When the store failed, or evidence is from after `now` by more than [`CLOCK_SKEW`].
+    #[tracing::instrument(skip_all)]
     pub async fn record_evidence(
         &self,
         login: &PendingLogin,
@@ -205,6 +207,7 @@ impl AuthModule {
     ///
     /// When the store, the directory, the audit trail or the random generator failed: then there is
     /// no token, so nobody holds a session.
+    #[tracing::instrument(skip_all)]
     pub async fn complete(
         &self,
         login: &PendingLogin,

@@ -31,6 +31,7 @@ impl AuthModule {
     /// # Errors
     ///
     /// When the directory, the quota store or the hashing failed: nobody may be let in.
+    #[tracing::instrument(skip_all)]
     pub async fn verify_password(
         &self,
         username: &str,

@@ -2,6 +2,7 @@
 
 mod application;
 mod browser;
+mod timings;
 mod walk;
 
 use std::{
@@ -26,7 +27,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::application::Application;
+use self::{application::Application, timings::Timings};
 use crate::{
     cli::{DemoArgs, SenderKind},
     config::Config,
@@ -115,17 +116,19 @@ pub(super) struct Demo {
 
 /// Runs the demo until it is told to stop, or until the walk is over; says whether all went well.
 pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
-    crate::logging::start(true, if args.walk { "off" } else { "warn" });
+    if args.walk {
+        let timings = Timings::start();
+        let demo = Demo::start(args).await?;
+        let is_good = walk::walk(&demo, &timings).await?;
+        demo.stop().await?;
+        return Ok(is_good);
+    }
+    crate::logging::start(true, "warn");
     let demo = Demo::start(args).await?;
-    let is_good = if args.walk {
-        walk::walk(&demo).await?
-    } else {
-        print(&if args.json { demo.as_json()? } else { demo.as_words(args.sender) })?;
-        stop_signal().await?;
-        true
-    };
+    print(&if args.json { demo.as_json()? } else { demo.as_words(args.sender) })?;
+    stop_signal().await?;
     demo.stop().await?;
-    Ok(is_good)
+    Ok(true)
 }
 
 impl Demo {

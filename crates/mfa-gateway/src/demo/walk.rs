@@ -5,11 +5,12 @@ use std::{fmt::Write as _, time::Duration};
 use anyhow::{Context as _, ensure};
 use auth_module::{LoginName, sqlite::StoredAuditRecord};
 use http::StatusCode;
-use karaden_sim::InboxMessage;
+use karaden_sim::{Api, InboxMessage};
 
 use super::{
     Demo, DemoUser, USERS,
     browser::{Browser, Seen},
+    timings::{Ended, Timings},
 };
 use crate::print;
 
@@ -17,15 +18,15 @@ const LOGIN: &str = "/_mfa/login";
 const FACTOR: &str = "/_mfa/factor";
 
 /// Walks; says whether everything went as it should.
-pub(super) async fn walk(demo: &Demo) -> anyhow::Result<bool> {
+pub(super) async fn walk(demo: &Demo, timings: &Timings) -> anyhow::Result<bool> {
     print(&format!(
         "A scripted user walks through the system: gateway {}, simulated Karaden {}.\n",
         demo.gateway_url, demo.simulator_url
     ))?;
     let [alice, bob] = USERS;
     let done = async {
-        Walk::new(demo, alice)?.eleven_steps().await?;
-        Walk::new(demo, bob)?.what_can_go_wrong().await
+        Walk::new(demo, timings, alice)?.eleven_steps().await?;
+        Walk::new(demo, timings, bob)?.what_can_go_wrong().await
     };
     match done.await {
         Ok(()) => {
@@ -41,14 +42,15 @@ pub(super) async fn walk(demo: &Demo) -> anyhow::Result<bool> {
 
 struct Walk<'d> {
     demo: &'d Demo,
+    timings: &'d Timings,
     user: DemoUser,
     browser: Browser,
     last_audit: i64,
 }
 
 impl<'d> Walk<'d> {
-    fn new(demo: &'d Demo, user: DemoUser) -> anyhow::Result<Self> {
-        Ok(Self { demo, user, browser: Browser::new(&demo.gateway_url)?, last_audit: 0 })
+    fn new(demo: &'d Demo, timings: &'d Timings, user: DemoUser) -> anyhow::Result<Self> {
+        Ok(Self { demo, timings, user, browser: Browser::new(&demo.gateway_url)?, last_audit: 0 })
     }
 
     async fn eleven_steps(&mut self) -> anyhow::Result<()> {
@@ -58,7 +60,9 @@ impl<'d> Walk<'d> {
         let page = self.browser.get(LOGIN).await?;
         expect(&page, StatusCode::OK)?;
         let messages = self.inbox().len();
+        self.timings.take();
         let sent = self.log_in(&page).await?;
+        let spent = self.timings.take();
         let trail = self.audit().await?;
         step(
             1,
@@ -68,58 +72,80 @@ impl<'d> Walk<'d> {
         line(&format!("GET /  ->  303 {}", asked.location.as_deref().unwrap_or_default()))?;
         line(&format!("GET {LOGIN}  ->  200"))?;
         line(&format!("POST {LOGIN} username={} password=********", self.user.username))?;
-        step(
-            2,
-            "The controller tells the authentication module; SMS OTP is required next",
-            sent.took,
-        )?;
+        let told = spent.time_in("verify_password") + spent.time_in("open_pending");
+        step(2, "The controller tells the authentication module; SMS OTP is required next", told)?;
         events(&trail, &["password", "login"])?;
+        self.code_is_sent(messages, &trail, &spent, &sent).await
+    }
+
+    async fn code_is_sent(
+        &mut self,
+        messages: usize,
+        trail: &[StoredAuditRecord],
+        spent: &Ended,
+        sent: &Seen,
+    ) -> anyhow::Result<()> {
         let message = self.new_message(messages)?;
+        let (plugin, karaden) = (spent.time_in("plugin"), spent.time_in("karaden"));
         step(
             3,
             "The plugin opens a challenge in the OTP cache of the authentication module",
-            Duration::ZERO,
+            plugin.saturating_sub(karaden),
         )?;
-        line("included in the time of step 2; the code itself is stored nowhere")?;
-        step(4, "The plugin asks Karaden to text the code", Duration::ZERO)?;
+        line(
+            "a random nonce, two counters and the end of the code's life; the code itself is stored nowhere",
+        )?;
+        step(4, "The plugin asks Karaden to text the code", karaden)?;
         line(&format!("to={} body={:?}", masked(&message.to), hide_digits(&message.body)))?;
-        step(5, "Karaden answers with JSON", Duration::ZERO)?;
-        line(&format!("{{\"id\":\"{}\",\"state\":\"{}\",…}}", message.id, message.state))?;
-        expect(&sent, StatusCode::SEE_OTHER)?;
+        step(5, "Karaden answers with JSON (in the time of step 4)", Duration::ZERO)?;
+        line(&match message.api {
+            Api::Push => format!("{{\"messageId\":\"{}\",\"status\":\"100\"}}", message.id),
+            Api::Sms => format!("{{\"id\":\"{}\",\"object\":\"message\",…}}", message.id),
+        })?;
+        expect(sent, StatusCode::SEE_OTHER)?;
         let page = self.browser.get(FACTOR).await?;
         expect(&page, StatusCode::OK)?;
         step(6, "Accepted: the browser gets the OTP page", page.took)?;
-        events(&trail, &["otp"])?;
+        events(trail, &["otp"])?;
         line(&format!(
             "POST {LOGIN}  ->  303 {} (cookies: {})",
             sent.location.as_deref().unwrap_or_default(),
             sent.cookies()
         ))?;
         line(&format!("GET {FACTOR}  ->  200"))?;
-        step(7, "The user receives the text message", Duration::ZERO)?;
+        let phone = Browser::new(&self.demo.simulator_url)?
+            .get(&format!("/inbox.json?to={}", self.user.phone))
+            .await?;
+        expect(&phone, StatusCode::OK)?;
+        step(7, "The user receives the text message", phone.took)?;
         line(&format!(
-            "{} segment(s), received at {}",
+            "GET /inbox.json  ->  200, {} segment(s), received at {}",
             message.segments,
             message.received_at.as_deref().unwrap_or("-")
         ))?;
-        step(8, "The user types the code", Duration::ZERO)?;
-        let code = code_in(&message)?;
-        let done = self.browser.post(&page, FACTOR, &[("code", &code)]).await?;
+        self.code_is_typed(&page, &code_in(&message)?).await
+    }
+
+    async fn code_is_typed(&mut self, page: &Seen, code: &str) -> anyhow::Result<()> {
+        self.timings.take();
+        let done = self.browser.post(page, FACTOR, &[("code", code)]).await?;
         expect(&done, StatusCode::SEE_OTHER)?;
-        let trail = self.audit().await?;
-        step(9, "The plugin counts the attempt, compares, consumes: done", done.took)?;
+        let (spent, trail) = (self.timings.take(), self.audit().await?);
+        step(8, "The user types the code (the time is that of the whole answer)", done.took)?;
         line(&format!(
             "POST {FACTOR} code={}  ->  303 {} (cookies: {})",
-            hide_digits(&code),
+            hide_digits(code),
             done.location.as_deref().unwrap_or_default(),
             done.cookies()
         ))?;
-        events(&trail, &["otp"])?;
         step(
-            10,
-            "The controller reports the success to the authentication module",
-            Duration::ZERO,
+            9,
+            "The plugin counts the attempt, compares, consumes: done",
+            spent.time_in("plugin"),
         )?;
+        events(&trail, &["otp"])?;
+        let reported = spent.time_in("record_evidence") + spent.time_in("complete");
+        step(10, "The controller reports the success to the authentication module", reported)?;
         events(&trail, &["factor", "login", "session"])?;
         let app = self.browser.get("/").await?;
         expect(&app, StatusCode::OK)?;
