@@ -149,6 +149,10 @@ impl PhoneTagKey {
         Self(key)
     }
 
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// 16 hexadecimal digits of HMAC-SHA-256 over the number, and its last four digits:
     /// `a1b2c3d4e5f60718…5678`.
     pub fn tag(&self, number: &PhoneNumber) -> String {

@@ -8,7 +8,7 @@ use otp_core::PhoneNumber;
 use crate::{
     error::AuthError,
     name::LoginName,
-    password::PasswordHash,
+    password::{HashParameters, PasswordHash},
     user::{Account, User, UserId},
 };
 
@@ -35,6 +35,10 @@ pub trait UserDirectory: Debug + Send + Sync + 'static {
     /// Adds all of `accounts` or none. Answers the places in `accounts` whose name is taken; if
     /// there are any, nothing was added.
     async fn add(&self, accounts: Vec<Account>) -> Result<Vec<usize>, AuthError>;
+
+    /// The costs of all password hashes, and how many users have each. Empty for a directory that
+    /// verifies passwords itself. Asked every ten minutes.
+    async fn hash_costs(&self) -> Result<Vec<(HashParameters, u64)>, AuthError>;
 
     /// Changes one thing about a user. `false` if there is no such user, or if the condition of
     /// the change did not hold.

@@ -50,7 +50,7 @@ pub use crate::module::{
 };
 pub use crate::name::{InvalidLoginName, LoginName};
 pub use crate::password::{
-    Busy, HashParameters, HasherLimits, InvalidPasswordHash, PasswordHash, PasswordHasher,
+    Busy, Expected, HashParameters, HasherLimits, InvalidPasswordHash, PasswordHash, PasswordHasher,
 };
 pub use crate::policy::{
     Access, CLOCK_SKEW, FactorPolicy, InvalidPolicy, Requirement, Rule, StepUp,

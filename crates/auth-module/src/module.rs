@@ -1,6 +1,7 @@
 //! The authentication module itself: the one door to users, passwords, logins and sessions.
 
 mod administration;
+mod costs;
 mod imports;
 mod limits;
 mod logins;
@@ -8,7 +9,11 @@ mod passwords;
 mod sessions;
 mod settings;
 
-use std::{fmt, sync::Arc, time::SystemTime};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+    time::SystemTime,
+};
 
 use mfa_plugin_api::{ClientFacts, Services, Subject};
 use otp_cache::{ChallengeStore, Quota};
@@ -17,6 +22,7 @@ pub(crate) use self::administration::check_password;
 pub use self::administration::{
     Disabled, NewPassword, NewUser, UnfitPassword, UserAdded, UserChanged,
 };
+use self::costs::CostMix;
 pub use self::limits::PasswordLimits;
 pub use self::settings::{AuthSettings, InvalidSettings};
 use crate::{
@@ -59,6 +65,7 @@ pub struct AuthParts {
 pub struct AuthModule {
     parts: AuthParts,
     services: Services,
+    costs: Mutex<CostMix>,
 }
 
 impl AuthModule {
@@ -67,7 +74,7 @@ impl AuthModule {
         let services = Services::new()
             .with::<Arc<dyn ChallengeStore>>(Arc::clone(&parts.challenges))
             .with::<Arc<dyn Quota>>(Arc::clone(&parts.quota));
-        Self { parts, services }
+        Self { parts, services, costs: Mutex::default() }
     }
 
     /// What plugins are handed: the OTP cache as `Arc<dyn ChallengeStore>` and `Arc<dyn Quota>`.

@@ -4,4 +4,4 @@ mod hash;
 mod hasher;
 
 pub use self::hash::{HashParameters, InvalidPasswordHash, PasswordHash};
-pub use self::hasher::{Busy, HasherLimits, PasswordHasher};
+pub use self::hasher::{Busy, Expected, HasherLimits, PasswordHasher};

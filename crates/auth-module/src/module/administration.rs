@@ -131,6 +131,7 @@ impl AuthModule {
         if !self.parts.directory.add(vec![account]).await?.is_empty() {
             return Ok(UserAdded::NameTaken);
         }
+        self.forget_costs();
         self.record(added.by(actor));
         self.flush().await?;
         Ok(UserAdded::Done(id))

@@ -51,6 +51,7 @@ impl AuthModule {
             let problem = |place: usize| name_taken(lines.get(place).copied().unwrap_or(0));
             return Ok(Err(taken.into_iter().map(problem).collect()));
         }
+        self.forget_costs();
         let summary = AuditRecord::new("users.imported", now).by(actor);
         self.record(summary.with("users", records.len().to_string()));
         for (count, record) in records.into_iter().enumerate() {

@@ -12,6 +12,7 @@ use crate::{
     error::AuthError,
     login::{PasswordOutcome, PasswordVerified},
     name::LoginName,
+    password::Expected,
     user::Account,
 };
 
@@ -20,8 +21,9 @@ use crate::{
 pub(crate) const MAX_PASSWORD_BYTES: usize = 1024;
 
 impl AuthModule {
-    /// Verifies a name and a password, at the same cost and with the same answer whether the name is
-    /// unknown, the account disabled or the password wrong.
+    /// Verifies a name and a password, with the same answer and the work of one hash whether the name
+    /// is unknown, the account disabled or the password wrong. Where the directory holds hashes of
+    /// several costs, unknown names cost as users do: the share of each cost is the same.
     ///
     /// The name is folded as [`LoginName`] says. The password is taken byte by byte as received
     /// (OWASP ASVS 5.0, 6.2.8): hashes that were imported were made that way, and a normalisation
@@ -58,7 +60,9 @@ impl AuthModule {
         if !(1..=MAX_PASSWORD_BYTES).contains(&password.expose_secret().len()) {
             return Ok(self.rejected(account.as_ref(), "length", client, now));
         }
-        let expected = account.as_ref().and_then(|account| account.password_hash.as_ref());
+        let nobody = self.cost_of_nobody(&guessed.name(), now).await?;
+        let hash = account.as_ref().and_then(|account| account.password_hash.as_ref());
+        let expected = hash.map_or(Expected::Nothing(nobody), Expected::Hash);
         let Ok(is_right) = self.parts.hasher.verify(password, expected).await? else {
             self.refund_guess(&charged, now).await?;
             return Ok(PasswordOutcome::Busy);

@@ -49,9 +49,29 @@ impl HashParameters {
         self.memory_kib < other.memory_kib || self.passes < other.passes
     }
 
+    /// Reads the cost as it stands in a PHC string: `m=19456,t=2,p=1`.
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidPasswordHash> {
+        let mut parts = text.split(',');
+        let mut number = |name: &str| {
+            let digits = parts.next().and_then(|part| part.strip_prefix(name));
+            let digits = digits.filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
+            digits.and_then(|d| d.parse().ok()).ok_or(InvalidPasswordHash::Form)
+        };
+        let (memory_kib, passes, lanes) = (number("m=")?, number("t=")?, number("p=")?);
+        if parts.next().is_some() {
+            return Err(InvalidPasswordHash::Form);
+        }
+        Self::new(memory_kib, passes, lanes)
+    }
+
     /// How many memory blocks one hash works in.
     pub(super) fn blocks(self) -> usize {
         self.memory_kib as usize
+    }
+
+    /// How many KiB one hash writes, which is what its time goes by.
+    pub(super) fn work_kib(self) -> u64 {
+        u64::from(self.memory_kib) * u64::from(self.passes)
     }
 }
 
@@ -103,7 +123,7 @@ impl PasswordHash {
             return Err(InvalidPasswordHash::Algorithm);
         }
         Ok(Self {
-            parameters: parse_cost(cost)?,
+            parameters: HashParameters::parse(cost)?,
             salt: parse_bytes(salt, 8..=64)?,
             output: parse_bytes(output, 16..=64)?,
         })
@@ -191,20 +211,6 @@ fn raw(
         memory.as_mut_slice(),
     )?;
     Ok(output)
-}
-
-fn parse_cost(text: &str) -> Result<HashParameters, InvalidPasswordHash> {
-    let mut parts = text.split(',');
-    let mut number = |name: &str| {
-        let digits = parts.next().and_then(|part| part.strip_prefix(name));
-        let digits = digits.filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
-        digits.and_then(|d| d.parse().ok()).ok_or(InvalidPasswordHash::Form)
-    };
-    let (memory_kib, passes, lanes) = (number("m=")?, number("t=")?, number("p=")?);
-    if parts.next().is_some() {
-        return Err(InvalidPasswordHash::Form);
-    }
-    HashParameters::new(memory_kib, passes, lanes)
 }
 
 fn parse_bytes(

@@ -48,7 +48,6 @@ pub struct PasswordHasher(Arc<Pool>);
 
 struct Pool {
     parameters: HashParameters,
-    unmatched: PasswordHash,
     /// One permit for each hash at work or waiting.
     places: Arc<Semaphore>,
     /// One permit for each hash at work.
@@ -56,6 +55,16 @@ struct Pool {
     /// The working memory of hashes that are done.
     memory: Mutex<Vec<Vec<Block>>>,
     computed: AtomicU64,
+    work_kib: AtomicU64,
+}
+
+/// What a password is held against.
+#[derive(Debug, Clone, Copy)]
+pub enum Expected<'a> {
+    /// The hash of a user.
+    Hash(&'a PasswordHash),
+    /// Nothing: no password is right, after the work of a hash of this cost.
+    Nothing(HashParameters),
 }
 
 impl PasswordHasher {
@@ -64,11 +73,11 @@ impl PasswordHasher {
         let at_once = limits.at_once.max(1);
         Self(Arc::new(Pool {
             parameters,
-            unmatched: PasswordHash::unmatched(parameters),
             places: Arc::new(Semaphore::new(at_once + limits.waiting)),
             turns: Arc::new(Semaphore::new(at_once)),
             memory: Mutex::new(Vec::new()),
             computed: AtomicU64::new(0),
+            work_kib: AtomicU64::new(0),
         }))
     }
 
@@ -82,9 +91,12 @@ impl PasswordHasher {
         self.0.computed.load(Ordering::Relaxed)
     }
 
-    /// Whether `password` has the hash `expected`.
-    ///
-    /// Without one the answer is no, after the same work as with one.
+    /// How much memory the hashes so far have filled, in KiB: what their time goes by.
+    pub fn work_kib(&self) -> u64 {
+        self.0.work_kib.load(Ordering::Relaxed)
+    }
+
+    /// Whether `password` is the expected one.
     ///
     /// # Errors
     ///
@@ -92,13 +104,15 @@ impl PasswordHasher {
     pub async fn verify(
         &self,
         password: &SecretString,
-        expected: Option<&PasswordHash>,
+        expected: Expected<'_>,
     ) -> Result<Result<bool, Busy>, AuthError> {
-        let is_known = expected.is_some();
-        let expected = expected.unwrap_or(&self.0.unmatched).clone();
-        let password = password.clone();
-        self.run(move |memory| {
-            let matches = expected.matches(password.expose_secret().as_bytes(), memory)?;
+        let (hash, is_known) = match expected {
+            Expected::Hash(hash) => (hash.clone(), true),
+            Expected::Nothing(cost) => (PasswordHash::unmatched(cost), false),
+        };
+        let (password, cost) = (password.clone(), hash.parameters());
+        self.run(cost, move |memory| {
+            let matches = hash.matches(password.expose_secret().as_bytes(), memory)?;
             Ok(matches & is_known)
         })
         .await
@@ -115,7 +129,7 @@ impl PasswordHasher {
         salt: [u8; 16],
     ) -> Result<Result<PasswordHash, Busy>, AuthError> {
         let (password, parameters) = (password.clone(), self.0.parameters);
-        self.run(move |memory| {
+        self.run(parameters, move |memory| {
             PasswordHash::compute(password.expose_secret().as_bytes(), &salt, parameters, memory)
         })
         .await
@@ -147,7 +161,7 @@ impl PasswordHasher {
         &self,
         chunk: &[(SecretString, [u8; 16])],
     ) -> Result<Vec<PasswordHash>, AuthError> {
-        self.0.computed.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        self.0.count(chunk.len() as u64, self.0.parameters);
         self.0.with_memory(|memory| {
             chunk
                 .iter()
@@ -162,6 +176,7 @@ impl PasswordHasher {
 
     async fn run<T: Send + 'static>(
         &self,
+        cost: HashParameters,
         work: impl FnOnce(&mut Vec<Block>) -> Result<T, argon2::Error> + Send + 'static,
     ) -> Result<Result<T, Busy>, AuthError> {
         let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
@@ -174,7 +189,7 @@ impl PasswordHasher {
         // The permits move along: a caller that goes away does not make room before the work ends.
         let done = tokio::task::spawn_blocking(move || {
             let _permits: [OwnedSemaphorePermit; 2] = [place, turn];
-            pool.computed.fetch_add(1, Ordering::Relaxed);
+            pool.count(1, cost);
             pool.with_memory(work)
         });
         done.await.map_err(|_| panicked())?.map(Ok).map_err(failed)
@@ -182,6 +197,11 @@ impl PasswordHasher {
 }
 
 impl Pool {
+    fn count(&self, hashes: u64, cost: HashParameters) {
+        self.computed.fetch_add(hashes, Ordering::Relaxed);
+        self.work_kib.fetch_add(hashes * cost.work_kib(), Ordering::Relaxed);
+    }
+
     fn with_memory<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
         let idle = self.memory.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut memory = idle.unwrap_or_default();

@@ -11,7 +11,7 @@ use crate::{
     directory::{Change, UserDirectory},
     error::AuthError,
     name::LoginName,
-    password::PasswordHash,
+    password::{HashParameters, PasswordHash},
     time::{from_millis, to_millis},
     user::{Account, User, UserId},
 };
@@ -76,6 +76,23 @@ impl UserDirectory for SqliteDirectory {
                     accounts.iter().try_for_each(|account| insert(connection, account))?;
                 }
                 Ok(taken)
+            })
+            .await
+    }
+
+    async fn hash_costs(&self) -> Result<Vec<(HashParameters, u64)>, AuthError> {
+        let query = "SELECT substr(rest, 1, instr(rest, '$') - 1) AS cost, count(*) FROM (
+                 SELECT substr(password_hash, length('$argon2id$v=19$') + 1) AS rest FROM users
+                 WHERE password_hash IS NOT NULL
+             ) GROUP BY cost ORDER BY cost";
+        self.0
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(query)?;
+                let costs = statement.query_map([], |row| {
+                    let cost = HashParameters::parse(&row.get::<_, String>(0)?);
+                    Ok((cost.map_err(|e| unreadable(0, e))?, row.get::<_, i64>(1)?.unsigned_abs()))
+                })?;
+                costs.collect()
             })
             .await
     }

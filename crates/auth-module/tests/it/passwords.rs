@@ -89,7 +89,7 @@ async fn failures_slow_down_and_unknown_names_look_no_different() {
     let before = world.hasher.computed();
     let outcome = world.try_password("alice", ALICE_PASSWORD).await;
     let PasswordOutcome::Throttled { until } = outcome else { panic!("{outcome:?}") };
-    assert_eq!(until, world.now() + MINUTE);
+    assert_eq!(until, world.now() + 15 * MINUTE / 10);
     assert_eq!(world.hasher.computed(), before, "what is not looked at costs nothing");
     world.clock.set(until);
     assert!(is_verified(&world.try_password("alice", ALICE_PASSWORD).await), "a wait, no lock");
@@ -151,7 +151,7 @@ async fn one_address_cannot_try_many_names() {
             evaluated += 1;
         }
     }
-    assert_eq!(evaluated, 30);
+    assert_eq!(evaluated, 50);
     let elsewhere = client_at([203, 0, 113, 1]);
     assert!(is_verified(&world.try_password_from("alice", ALICE_PASSWORD, &elsewhere).await));
 }
@@ -233,6 +233,39 @@ async fn a_hash_made_elsewhere_verifies() {
     world.auth.add_user(user, "test", &world.randomness, world.now()).await.unwrap();
     assert!(is_verified(&world.try_password("vector", "password").await));
     assert!(is_rejected(&world.try_password("vector", "Password").await));
+}
+
+#[tokio::test]
+async fn unknown_names_cost_what_users_cost() {
+    let world = World::new().await;
+    let work = async |name: &str, address: u8| {
+        let (before, client) = (world.hasher.work_kib(), client_at([203, 0, 113, address]));
+        assert!(is_rejected(&world.try_password_from(name, "wrong password", &client).await));
+        world.hasher.work_kib() - before
+    };
+    assert_eq!(work("nobody", 0).await, work("alice", 0).await);
+
+    // As many users again, whose hashes were made elsewhere at four times the cost.
+    let elsewhere = HashParameters::new(8192, 2, 1).unwrap();
+    let hasher = PasswordHasher::new(elsewhere, HasherLimits::default());
+    for name in ["moved1", "moved2"] {
+        let hash =
+            hasher.hash(&SecretString::from(ALICE_PASSWORD), [7; 16]).await.unwrap().unwrap();
+        let mut user = auth_module::NewUser::new(LoginName::parse(name).unwrap());
+        user.password = Some(NewPassword::Hash(hash));
+        world.auth.add_user(user, "test", &world.randomness, world.now()).await.unwrap();
+    }
+    let (dear, cheap) = (work("moved1", 0).await, work("alice", 0).await);
+    assert_eq!((dear, cheap), (2 * 8192, 4096));
+    let mut dear_ones = 0;
+    for n in 0..40 {
+        let name = format!("nobody{n}");
+        let once = work(&name, n).await;
+        assert_eq!(work(&name, n).await, once, "a name costs the same each time");
+        assert!(once == dear || once == cheap);
+        dear_ones += u8::from(once == dear);
+    }
+    assert!((8..=32).contains(&dear_ones), "about half of them: {dear_ones} of 40");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
