@@ -1,22 +1,4 @@
-//! The authentication module: who a user is, what was proved, and what is still missing.
-//!
-//! It owns everything of a login that is not one factor's business: the users and their passwords,
-//! logins on their way ([`PendingLogin`]) and sessions ([`Session`]), the rules which path needs
-//! which factors ([`FactorPolicy`]), the audit trail, and the OTP cache that it hands to plugins.
-//!
-//! ```text
-//!   verify_password ──▶ PasswordVerified ──open_pending──▶ PendingLogin ─┐
-//!        │                                                  ▲  │  ▲      │ record_evidence,
-//!        └▶ Rejected │ Throttled │ Busy        open_step_up ┘  │  └──────┘ save_plugin_state
-//!                                                   │          │
-//!                                                Session ◀─complete (one winner; nothing missing)
-//!                                                   │
-//!                                                   └─▶ logout │ expiry │ idle │ user disabled
-//! ```
-//!
-//! [`AuthModule`] is the door. Behind it are ports: [`UserDirectory`], [`SessionStore`] and
-//! [`AuditTrail`], each with an implementation over one SQLite file ([`sqlite`]). Time and
-//! randomness come in as arguments.
+#![doc = include_str!("../README.md")]
 
 mod audit;
 mod directory;

@@ -26,9 +26,9 @@ const UNKNOWN_WAIT: Duration = Duration::from_secs(60);
 /// the last 30 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordLimits {
-    /// For one name from one address; 10 in 15 minutes by default.
+    /// For one name from one address; 10 in 10 minutes by default.
     pub per_user_and_address: Rate,
-    /// For one address (IPv6: its /64) over all names; 50 in 15 minutes by
+    /// For one address (IPv6: its /64) over all names; 30 in 10 minutes by
     /// default.
     pub per_address: Rate,
     /// For one name over all addresses that this user has not logged in from; 100 in an hour by
@@ -39,8 +39,8 @@ pub struct PasswordLimits {
 impl Default for PasswordLimits {
     fn default() -> Self {
         Self {
-            per_user_and_address: rate(10, 15),
-            per_address: rate(50, 15),
+            per_user_and_address: rate(10, 10),
+            per_address: rate(30, 10),
             per_user: rate(100, 60),
         }
     }

@@ -165,3 +165,79 @@ fn in_savepoint(open: Option<&Connection>, job: Job) -> Tell {
 fn unavailable(what: &'static str) -> AuthError {
     AuthError::new(AuthErrorKind::Unavailable, what)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> (tempfile::TempDir, std::path::PathBuf, Connection) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("test.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (n INTEGER)").unwrap();
+        (folder, path, connection)
+    }
+
+    fn numbers(path: &std::path::Path) -> Vec<i64> {
+        let reader = Connection::open(path).unwrap();
+        let mut statement = reader.prepare("SELECT n FROM t ORDER BY n").unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    fn insert(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
+        move |connection| connection.execute("INSERT INTO t VALUES (?1)", [n]).map(drop)
+    }
+
+    /// Whoever fails halfway leaves nothing behind, and takes nobody of the same commit along.
+    #[tokio::test]
+    async fn a_failure_undoes_its_own_work_and_nothing_else() {
+        let (_folder, path, connection) = database();
+        let writer = Writer::start(connection).unwrap();
+        // Holds the thread until the three others have queued up behind it.
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let hold = writer.write(move |_| {
+            let _ = held.recv();
+            Ok(())
+        });
+        let bad = writer.write(|connection| {
+            insert(2)(connection)?;
+            connection.execute_batch("no SQL")
+        });
+        let (first, last) = (writer.write(insert(1)), writer.write(insert(3)));
+        // Polled in this order: the release comes when all four are queued.
+        let release = async move { drop(release) };
+        let (hold, first, bad, last, ()) = tokio::join!(hold, first, bad, last, release);
+        assert!(hold.is_ok() && first.is_ok() && last.is_ok());
+        assert!(bad.is_err());
+        assert_eq!(numbers(&path), [1, 3]);
+    }
+
+    /// While somebody else holds the file for too long, nothing is written and everybody is told.
+    #[tokio::test]
+    async fn without_a_transaction_nothing_is_written() {
+        let (_folder, path, connection) = database();
+        connection.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let writer = Writer::start(connection).unwrap();
+        let (lost, told) = std::sync::mpsc::channel();
+        writer.write_later(insert(1), move || lost.send(()).unwrap()).unwrap();
+        assert!(writer.write(insert(2)).await.is_err());
+        told.recv().unwrap();
+        other.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(numbers(&path), [] as [i64; 0]);
+        writer.write(insert(3)).await.unwrap();
+        assert_eq!(numbers(&path), [3]);
+    }
+
+    #[tokio::test]
+    async fn dropping_it_writes_what_is_queued() {
+        let (_folder, path, connection) = database();
+        let writer = Writer::start(connection).unwrap();
+        for n in 0..1000 {
+            writer.write_later(insert(n), || panic!("lost")).unwrap();
+        }
+        drop(writer);
+        assert_eq!(numbers(&path).len(), 1000);
+    }
+}

@@ -195,3 +195,32 @@ async fn two_processes_may_share_the_file() {
     let new = world.try_password("alice", "a new one!").await;
     assert!(matches!(new, PasswordOutcome::Verified(_)));
 }
+
+/// Each name that the code records stands in the table of the README, and the reverse.
+#[test]
+fn the_event_catalogue_is_complete() {
+    let mut recorded = std::collections::BTreeSet::new();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/module");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let code = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let quoted = code.split('"').skip(1).step_by(2);
+        let is_event = |text: &&str| {
+            let families = ["password.", "login.", "factor.", "session.", "user.", "users."];
+            families.iter().any(|family| {
+                text.strip_prefix(family).is_some_and(|rest| {
+                    !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+                })
+            })
+        };
+        recorded.extend(quoted.filter(is_event).map(str::to_owned));
+    }
+    let readme = include_str!("../../README.md");
+    let table = readme.lines().skip_while(|line| !line.starts_with("| event |")).skip(2);
+    let documented: std::collections::BTreeSet<String> = table
+        .take_while(|line| line.starts_with('|'))
+        .flat_map(|line| line.split('|').nth(1).unwrap().split('`').skip(1).step_by(2))
+        .map(str::to_owned)
+        .collect();
+    assert!(recorded.len() >= 15, "{recorded:?}");
+    assert_eq!(recorded, documented);
+}
