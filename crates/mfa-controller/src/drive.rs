@@ -142,6 +142,10 @@ impl<'a> Drive<'a> {
         match self.missing(&login).into_iter().next() {
             None => self.complete(login).await,
             Some(factor) if factor == FactorId::PASSWORD => {
+                // The login page opens another one; if this fails, it ends by itself.
+                if let Err(error) = self.inner.auth.end_pending(&self.token).await {
+                    auth_failed(&error);
+                }
                 LoginStep::Restart(RestartReason::PasswordNeeded)
             }
             Some(factor) => {

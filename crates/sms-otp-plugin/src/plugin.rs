@@ -78,7 +78,9 @@ impl MfaPlugin for SmsOtpPlugin {
     /// Sends one message, unless this login has a code that can still be answered.
     async fn begin(&self, context: &FlowContext<'_>) -> Result<Reply, PluginError> {
         let call = self.call(context)?;
-        match call.open_challenge().await? {
+        // Without a state this is nearly always the first call: the store finds the other cases.
+        let open = if call.state.is_some() { call.open_challenge().await? } else { None };
+        match open {
             Some(challenge) => Ok(call.ask_at(&challenge)),
             None => call.send_first().await,
         }

@@ -2,7 +2,9 @@
 
 use mfa_plugin_api::{AuditEvent, PluginError, Prompt, Reply, Step};
 use otp_cache::Charged;
-use otp_core::{Challenge, NewChallenge, Nonce, OpenRefused, PhoneNumber, ResendRefused, Standing};
+use otp_core::{
+    Challenge, Delivery, NewChallenge, Nonce, OpenRefused, PhoneNumber, ResendRefused, Standing,
+};
 
 use super::{Call, answer::unix_seconds, store_failed};
 use crate::{
@@ -50,7 +52,14 @@ impl Call<'_> {
         let quotas = self.quotas(phone);
         let charged = match quotas.charge().await? {
             Ok(charged) => charged,
-            Err(reached) => return Ok(self.limited(reached)),
+            Err(reached) => {
+                // Another request of this very login may have used up the last message of the limit.
+                let twin = if self.state.is_none() { self.open_challenge().await? } else { None };
+                return Ok(match twin {
+                    Some(challenge) => self.ask_at(&challenge),
+                    None => self.limited(reached),
+                });
+            }
         };
         let (challenge, generation) = match self.open(generation).await {
             Ok(Opened::New(challenge, generation)) => (challenge, generation),
@@ -115,10 +124,10 @@ impl Call<'_> {
             Ok(Ok(granted)) => {
                 let handed = self.hand_over(&granted.challenge, phone, &quotas, &charged).await?;
                 let Handed::Out(sent) = handed else {
+                    let challenge = self.allow_sooner(granted.challenge).await;
                     let rejection = prompts::resend_failed();
-                    return Ok(self.ask(&granted.challenge, self.sent(), |prompt| {
-                        prompt.with_rejection(rejection)
-                    }));
+                    return Ok(self
+                        .ask(&challenge, self.sent(), |prompt| prompt.with_rejection(rejection)));
                 };
                 let notice = prompts::resent(phone.masked());
                 return Ok(self.ask(&granted.challenge, sent, |prompt| prompt.with_notice(notice)));
@@ -260,6 +269,19 @@ impl Call<'_> {
             Some(deadline) if deadline > self.now() => sms.with_deadline(deadline),
             _ => sms,
         })
+    }
+
+    /// Shortens the cooldown after a resend that did not go out: the user has nothing to wait for.
+    async fn allow_sooner(&self, challenge: Challenge) -> Challenge {
+        let (policy, now) = (self.config().policy(), self.now());
+        let noted = self
+            .store
+            .record_delivery(self.subject, challenge.id(), Delivery::Error, policy, now)
+            .await;
+        if let Err(error) = noted {
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed resend not noted");
+        }
+        self.open_challenge().await.ok().flatten().unwrap_or(challenge)
     }
 
     /// The challenge of a message that did not go out is of no use to anybody.

@@ -4,6 +4,7 @@
 mod begin;
 mod contract;
 mod delivery;
+mod histories;
 mod karaden;
 mod leaks;
 mod races;

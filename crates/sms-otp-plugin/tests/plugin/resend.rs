@@ -128,8 +128,12 @@ async fn a_resend_that_fails_leaves_the_code_good_and_gives_the_quota_back() {
     let code = world.code();
     world.advance(60);
     world.sender.fail_next();
-    let step = login.action("resend").await;
-    assert_eq!(rejection(step), (RejectionKind::Unavailable, "otp-resend-failed".into()));
+    let page = prompt(login.action("resend").await);
+    let soon = world.clock.now() + Duration::from_secs(15);
+    assert_eq!(page.actions[0].available_at, Some(soon), "nothing came, so not 90 s");
+    let rejection_of = page.rejection.expect("a rejection");
+    assert_eq!(rejection_of.kind, RejectionKind::Unavailable);
+    assert_eq!(rejection_of.message.key(), "otp-resend-failed");
     // Four of the hourly five are left: one was sent, and none was lost.
     for flow in 0..4 {
         prompt(world.login(&format!("g{flow}")).begin().await);
