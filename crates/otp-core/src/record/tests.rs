@@ -335,6 +335,7 @@ fn the_tenth_attempt_of_a_subject_locks_it_for_15_30_60_minutes() {
         let standing = Standing::Locked { until };
         let tenth = bench.begin(3, now).unwrap();
         assert_eq!((tenth.attempts_left(), tenth.standing()), (0, standing));
+        assert_eq!(bench.record.attempts_in_window(&bench.policy, now), 0, "a lock starts anew");
         assert_eq!(
             bench.verify_wrong(tenth, now),
             Rejected::WrongCode { attempts_left: 0, standing }
@@ -361,6 +362,17 @@ fn attempts_left_is_cut_short_by_the_subjects_limit() {
     bench.fail(7, at(0));
     bench.open(1, at(0)).unwrap();
     assert_eq!(bench.begin(1, at(0)).unwrap().attempts_left(), 2);
+}
+
+#[test]
+fn attempts_left_is_cut_short_by_the_hard_stop() {
+    let settings = PolicySettings { hard_stop: 52, ..PolicySettings::default() };
+    let mut bench = Bench { policy: Policy::new(settings).unwrap(), ..Bench::new() };
+    let now = bench.fail_in_a_row(50, at(0)) + Duration::from_secs(60 * MINUTE);
+    bench.open(90, now).unwrap();
+    assert_eq!(bench.begin(90, now).unwrap().attempts_left(), 1);
+    let last = bench.begin(90, now).unwrap();
+    assert_eq!((last.attempts_left(), last.standing()), (0, Standing::Blocked));
 }
 
 #[test]
@@ -793,6 +805,15 @@ fn instants_out_of_range_are_moved_to_its_ends() {
     );
     assert!(bench.begin(1, far).is_err());
     assert!(bench.begin(1, before_epoch).is_ok());
+}
+
+#[test]
+fn a_record_at_the_end_of_time_is_read_back() {
+    let mut bench = Bench::new();
+    let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
+    let challenge = bench.record.open(new(1, Purpose::LOGIN, far), &bench.policy, far).unwrap();
+    assert_eq!(challenge.resend_at(&bench.policy), Some(challenge.expires_at()));
+    assert_eq!(SubjectRecord::from_bytes(&bench.record.to_bytes()), Ok(bench.record));
 }
 
 #[test]
