@@ -1,5 +1,6 @@
 //! Faults on demand: how the simulator misbehaves, for which requests and how often.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -166,7 +167,7 @@ impl Operation {
 /// assert_eq!(fault.count, Some(2));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// What happens.
@@ -198,6 +199,18 @@ pub struct Fault {
     /// Where a redirect leads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+}
+
+/// Shows neither number nor tag.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fault")
+            .field("mode", &self.mode)
+            .field("count", &self.count)
+            .field("api", &self.api)
+            .field("operation", &self.operation)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Fault {
@@ -239,7 +252,6 @@ impl Fault {
 }
 
 /// What a request is about, as far as a fault can ask.
-#[derive(Debug)]
 pub(crate) struct Target<'a> {
     pub(crate) operation: Operation,
     pub(crate) to: Option<&'a str>,
@@ -247,7 +259,7 @@ pub(crate) struct Target<'a> {
 }
 
 /// The faults in force, first match first.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Default, Serialize)]
 pub(crate) struct Faults {
     #[serde(rename = "faults")]
     in_force: Vec<Fault>,

@@ -68,6 +68,9 @@ struct Args {
     /// Milliseconds by which a late message is late.
     #[arg(long, default_value_t = 60_000)]
     late_after_ms: u64,
+    /// Milliseconds a bulk send takes.
+    #[arg(long, default_value_t = 0)]
+    bulk_after_ms: u64,
     /// How many messages are kept.
     #[arg(long, default_value_t = 100_000)]
     history: usize,
@@ -109,6 +112,7 @@ impl Args {
                 sent_after: Duration::from_millis(self.sent_after_ms),
                 result_after: Duration::from_millis(self.result_after_ms),
                 late_after: Duration::from_millis(self.late_after_ms),
+                bulk_after: Duration::from_millis(self.bulk_after_ms),
                 ..Delivery::default()
             },
             ..SimConfig::default()

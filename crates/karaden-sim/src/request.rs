@@ -8,8 +8,7 @@ use url::form_urlencoded;
 
 use crate::time::Instant;
 
-/// A request in the shape the handlers want it.
-#[derive(Debug)]
+/// A request in the shape the handlers want it. No `Debug`: it holds secrets.
 pub(crate) struct Call<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
@@ -37,7 +36,7 @@ impl Call<'_> {
 }
 
 /// Form fields in the order sent. Raw UTF-8, empty pairs and unknown names all pass.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Form<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }

@@ -1,5 +1,6 @@
 //! Starting a simulator and holding one that runs.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,7 +67,6 @@ impl Sim {
 }
 
 /// A simulator that answers until it is shut down. Dropping it stops it too, without waiting.
-#[derive(Debug)]
 pub struct Running {
     addr: SocketAddr,
     shared: Arc<Shared>,
@@ -124,6 +124,12 @@ impl Running {
     }
 }
 
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.shared.stop.cancel();
@@ -148,8 +154,7 @@ pub enum SimError {
     Randomness,
 }
 
-/// What all connections share.
-#[derive(Debug)]
+/// What all connections share. No `Debug`: it holds every text and the key of the storage.
 pub(crate) struct Shared {
     pub(crate) config: SimConfig,
     pub(crate) clock: Clock,

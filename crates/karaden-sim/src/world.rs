@@ -29,7 +29,6 @@ use crate::id::{Id, Ids, Sequence};
 use crate::time::Instant;
 
 /// Everything that changes, behind one lock. Every operation under it is short.
-#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) history: History,
     pub(crate) bulk: BulkStore,
@@ -46,7 +45,6 @@ pub(crate) struct World {
 }
 
 /// What the sender of a message says about it.
-#[derive(Debug)]
 pub(crate) struct NewMessage {
     pub(crate) owner: Owner,
     pub(crate) to: Number,

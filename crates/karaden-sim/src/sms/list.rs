@@ -15,7 +15,7 @@ const DEFAULT_PER_PAGE: usize = 20;
 const MOST_PER_PAGE: usize = 100;
 
 /// What a listing asks for; every filter is optional.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Query<'a> {
     service_id: Option<u64>,
     to: Option<&'a str>,

@@ -14,7 +14,6 @@ const MOST_KEPT: usize = 50;
 /// How long upload and download URLs are valid.
 pub(crate) const URL_LIFE: Duration = Duration::from_secs(15 * 60);
 
-#[derive(Debug)]
 pub(crate) struct BulkFile {
     pub(crate) id: Id,
     pub(crate) owner: Owner,
@@ -24,14 +23,12 @@ pub(crate) struct BulkFile {
 }
 
 /// One line of the input and what became of it.
-#[derive(Debug)]
 pub(crate) enum Row {
     Accepted(Sequence),
     Refused(Refused),
 }
 
 /// A line that was not sent, as far as it could be read.
-#[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) id: Id,
     pub(crate) service_id: u64,
@@ -40,7 +37,6 @@ pub(crate) struct Refused {
     pub(crate) reason: Box<str>,
 }
 
-#[derive(Debug)]
 pub(crate) struct BulkJob {
     pub(crate) id: Id,
     pub(crate) owner: Owner,
@@ -70,7 +66,6 @@ impl BulkJob {
     }
 }
 
-#[derive(Debug)]
 pub(crate) struct BulkStore {
     ids: Ids,
     next: u64,

@@ -12,7 +12,6 @@ use super::message::{Draft, Message, Tag};
 use super::number::Number;
 use crate::id::{Id, Ids, Sequence};
 
-#[derive(Debug)]
 pub(crate) struct History {
     ids: Ids,
     capacity: usize,
@@ -140,5 +139,79 @@ impl History {
             }
         }
         Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use proptest::prelude::*;
+
+    use crate::config::Delivery;
+    use crate::time::Instant;
+    use crate::world::{Api, Owner, Plan, Texts};
+
+    const NUMBERS: [&str; 3] = ["09011112222", "08011112222", "07011112222"];
+    const TAGS: [&str; 4] = ["a", "b", "c", "d"];
+
+    /// A number and tags, as positions in the lists above.
+    type Sample = (usize, Vec<usize>);
+
+    fn draft(number: usize, tags: &[usize]) -> Draft {
+        let at = Instant::from_millis(0);
+        let to = Number::parse(NUMBERS[number]).unwrap();
+        Draft {
+            owner: Owner { api: Api::Sms, index: 0 },
+            to,
+            texts: Texts::One("x".into()),
+            tags: tags.iter().map(|tag| TAGS[*tag].into()).collect(),
+            service_id: 1,
+            is_shorten: false,
+            short_keys: Box::default(),
+            parts: None,
+            scheduled_at: None,
+            limited_at: None,
+            accepted_at: at,
+            plan: Plan::new(to, at, None, false, &Delivery::default()),
+        }
+    }
+
+    proptest! {
+        /// Whatever is taken in and dropped, each walk finds what a plain search finds.
+        #[test]
+        fn chains_agree_with_a_plain_search(
+            capacity in 1_usize..12,
+            messages in prop::collection::vec(
+                (0_usize..3, prop::collection::vec(0_usize..4, 0..4)), 0..60),
+        ) {
+            let mut history = History::new(Ids::new(7), capacity);
+            for (number, tags) in &messages {
+                while history.is_full() {
+                    history.drop_oldest();
+                }
+                history.push(draft(*number, tags));
+            }
+            let kept: Vec<_> = messages.iter().enumerate().rev().take(capacity).collect();
+            let walked = |along| -> Vec<u64> {
+                history.newest_first(along).map(|message| message.sequence).collect()
+            };
+            let searched = |fits: &dyn Fn(&Sample) -> bool| -> Vec<u64> {
+                kept.iter().filter(|(_, one)| fits(one)).map(|(at, _)| *at as u64).collect()
+            };
+            prop_assert_eq!(walked(Along::Everything), searched(&|_| true));
+            for (index, number) in NUMBERS.iter().enumerate() {
+                let along = Along::Number(Number::parse(number).unwrap());
+                prop_assert_eq!(walked(along), searched(&|one| one.0 == index));
+            }
+            for (index, tag) in TAGS.iter().enumerate() {
+                prop_assert_eq!(walked(Along::Tag(tag)), searched(&|one| one.1.contains(&index)));
+            }
+            prop_assert!(history.newest_by_number.len() <= kept.len());
+            prop_assert!(history.newest_by_tag.len() <= 4);
+            for message in history.newest_first(Along::Everything) {
+                prop_assert_eq!(history.find(message.id).map(|m| m.sequence), Some(message.sequence));
+            }
+        }
     }
 }

@@ -26,7 +26,6 @@ pub(crate) struct Owner {
 }
 
 /// What a message says, per carrier.
-#[derive(Clone, Debug)]
 pub(crate) enum Texts {
     /// The same to everyone.
     One(Box<str>),
@@ -64,7 +63,6 @@ impl Texts {
 }
 
 /// A tag and the message before this one that bears it.
-#[derive(Clone, Debug)]
 pub(crate) struct Tag {
     pub(crate) text: Box<str>,
     pub(crate) hash: u64,
@@ -72,7 +70,6 @@ pub(crate) struct Tag {
 }
 
 /// What is known of a message before it is taken into the history.
-#[derive(Debug)]
 pub(crate) struct Draft {
     pub(crate) owner: Owner,
     pub(crate) to: Number,
@@ -90,7 +87,6 @@ pub(crate) struct Draft {
 }
 
 /// An accepted message.
-#[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) id: Id,
     pub(crate) sequence: Sequence,

@@ -1,7 +1,7 @@
 //! The shortest way through each API, over real HTTP.
 
-use crate::support::{NUMBER, start};
-use karaden_sim::{Sim, SimConfig, SimError};
+use crate::support::{NUMBER, TENANT, start};
+use karaden_sim::{Sim, SimConfig, SimError, SmsProject};
 use serde_json::json;
 
 #[tokio::test]
@@ -62,4 +62,71 @@ async fn a_fault_hits_once_and_is_gone() {
     assert_eq!((&error["object"], &error["code"]), (&json!("error"), &json!("unknown")));
     assert_eq!(bench.sim.inbox(None).len(), 0);
     assert_eq!(bench.send_raw(&form).await.status(), 200);
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_too_and_cut_as_well() {
+    let bench = start(SimConfig::default()).await;
+    let client = reqwest::Client::builder()
+        .http2_prior_knowledge()
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let send = || {
+        let form = [("service_id", "1"), ("to", NUMBER), ("body", "x")];
+        client
+            .post(format!("{}/api/{TENANT}/messages", bench.sim.url()))
+            .bearer_auth("demo-token")
+            .header("Karaden-Version", "2024-03-01")
+            .form(&form)
+            .send()
+    };
+    let answer = send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_2));
+    bench.fault(json!({"mode": "accept_then_drop", "count": 1})).await;
+    assert!(send().await.is_err());
+    assert_eq!(bench.sim.inbox(None).len(), 2);
+    assert_eq!(send().await.unwrap().status(), 200);
+
+    let file = client
+        .post(format!("{}/api/{TENANT}/messages/bulks/files", bench.sim.url()))
+        .bearer_auth("demo-token")
+        .header("Karaden-Version", "2024-03-01");
+    let file = crate::support::ok(file.send().await.unwrap()).await;
+    assert!(file["url"].as_str().unwrap().starts_with(&bench.sim.url()), "{file}");
+}
+
+#[tokio::test]
+async fn debug_shows_no_secret_number_or_text() {
+    let config = SimConfig::default();
+    let shown_config = format!("{config:?}");
+    let bench = start(config).await;
+    bench.send(NUMBER, &[("tags[]", "secret-tag")]).await;
+    let inbox = bench.sim.inbox(None);
+    let fault = karaden_sim::Fault {
+        to: Some(NUMBER.to_owned()),
+        tag: Some("secret-tag".to_owned()),
+        ..karaden_sim::Fault::new(karaden_sim::FaultMode::Drop)
+    };
+    let shown = format!("{shown_config} {:?} {inbox:?} {fault:?}", bench.sim);
+    for secret in ["demo-token", "demo-push", "demo-code", NUMBER, "123456", "secret-tag"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn it_starts_only_with_tenants_that_can_be_asked_for() {
+    let project = SmsProject { tenant_id: "demo".to_owned(), ..SmsProject::default() };
+    let config = SimConfig { projects: vec![project], ..SimConfig::default() };
+    assert!(matches!(Sim::start(config).await, Err(SimError::BadTenant)));
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_ids() {
+    let config = SimConfig { seed: Some(7), ..SimConfig::default() };
+    let (one, two) = (start(config.clone()).await, start(config).await);
+    let id = async |bench: &crate::support::Bench| bench.send(NUMBER, &[]).await["id"].clone();
+    assert_eq!(id(&one).await, id(&two).await);
+    assert_ne!(id(&one).await, id(&start(SimConfig::default()).await).await);
 }
