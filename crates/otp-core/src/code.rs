@@ -98,3 +98,28 @@ impl fmt::Debug for TypedCode {
         f.write_str("TypedCode(..)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_match_only_in_every_place_and_in_length() {
+        let matches = |issued: &[u8], typed: &[u8]| -> bool {
+            let issued = OtpCode::new(Chars::new(issued).unwrap());
+            issued.matches(&TypedCode::new(Chars::new(typed).unwrap())).into()
+        };
+        for len in 1..=Chars::MAX_LEN {
+            let issued = vec![b'5'; len];
+            assert!(matches(&issued, &issued));
+            for place in 0..len {
+                let mut typed = issued.clone();
+                typed[place] = b'6';
+                assert!(!matches(&issued, &typed), "{place} of {len}");
+            }
+            assert!(!matches(&issued, &issued[..len - 1]));
+        }
+        assert!(!matches(b"1234", b"1234\0"));
+        assert!(Chars::new(&[b'1'; 11]).is_none());
+    }
+}
