@@ -16,7 +16,10 @@ use otp_cache::{ChallengeStore, Quota};
 use otp_core::{DigestKey, KeyId, KeyRing, Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
-use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin, SmsSender};
+use sms_otp_plugin::{
+    BreakerSettings, CircuitBreaker, KaradenPushSender, KaradenSmsSender, PseudonymKey,
+    SmsOtpPlugin, SmsSender,
+};
 
 use crate::{
     app::App,
@@ -185,7 +188,8 @@ fn sms_otp(config: &Config) -> anyhow::Result<SmsOtpPlugin> {
     }
     let pseudonyms = PseudonymKey::from_bytes(&derive(&config.gateway.secret, "pseudonyms"))?;
     let plugin = config.sms_otp(pseudonyms)?;
-    Ok(SmsOtpPlugin::new(plugin, ring, sender(&config.sms.sender)?))
+    let breaker = CircuitBreaker::new(sender(&config.sms.sender)?, BreakerSettings::default());
+    Ok(SmsOtpPlugin::new(plugin, ring, Arc::new(breaker)))
 }
 
 fn digest_key(secret: &SecretString) -> anyhow::Result<DigestKey> {
