@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, SystemTime};
 
-use otp_core::{ChallengeId, Delivery, Purpose, SubjectRecord};
+use otp_core::{ChallengeId, Delivery, Policy, PolicySettings, Purpose, SubjectRecord};
 
 use super::kit::{Kit, Person, ok};
 use crate::{ChallengeStore, Quota, SubjectStatus};
@@ -38,13 +38,26 @@ impl Dice {
 
 /// Walks of calls, instants and purposes, with steps that end on both sides of every boundary.
 pub(super) async fn the_store_decides_as_the_pure_rules<S: ChallengeStore + Quota>(kit: &Kit<S>) {
-    for seed in 0..24 {
-        Walk::new(kit, seed).go(150).await;
+    let strict = PolicySettings {
+        attempts_per_challenge: 3,
+        attempts_per_subject: 4,
+        quiet_period: Duration::from_secs(60),
+        locks: vec![Duration::from_secs(60)],
+        hard_stop: 50,
+        resends_per_challenge: 5,
+        resend_cooldowns: [30, 300].map(Duration::from_secs).to_vec(),
+        undelivered_cooldown: Duration::from_secs(5),
+    };
+    let strict = Policy::new(strict).expect("within the ranges");
+    for seed in 0..16 {
+        Walk::new(kit, kit.policy.clone(), seed).go(150).await;
+        Walk::new(kit, strict.clone(), seed).go(150).await;
     }
 }
 
 struct Walk<'a, S> {
     kit: &'a Kit<S>,
+    policy: Policy,
     who: Person,
     record: SubjectRecord,
     ids: Vec<ChallengeId>,
@@ -59,9 +72,10 @@ fn same<T: PartialEq + Debug>(what: &str, expected: &T, answered: &T) {
 }
 
 impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
-    fn new(kit: &'a Kit<S>, seed: u64) -> Self {
+    fn new(kit: &'a Kit<S>, policy: Policy, seed: u64) -> Self {
         let record = SubjectRecord::new();
         Self {
+            policy,
             who: kit.person(),
             record,
             ids: vec![ChallengeId::from_bytes(kit.bytes())],
@@ -89,7 +103,8 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
 
     /// Mostly nothing; else up to, or just before, an instant at which some rule changes its mind.
     fn pass_time(&mut self) {
-        let seconds = self.dice.pick(&[0, 0, 0, 0, 0, 0, 1, 15, 60, 90, 180, 300, 900, 1800, 3600]);
+        let seconds =
+            self.dice.pick(&[0, 0, 0, 0, 0, 0, 1, 5, 15, 30, 60, 90, 180, 300, 900, 1800, 3600]);
         let less = Duration::from_millis(self.dice.pick(&[0, 0, 1]));
         self.now += Duration::from_secs(seconds).saturating_sub(less);
     }
@@ -107,18 +122,18 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
         if self.dice.below(10) == 0 {
             new.id = self.id();
         }
-        let expected = self.record.open(new, &self.kit.policy, self.now);
+        let expected = self.record.open(new, &self.policy, self.now);
         self.ids.push(new.id);
         let store = self.kit.node();
-        let answered = ok(store.open(self.who.key, new, &self.kit.policy, self.now).await);
+        let answered = ok(store.open(self.who.key, new, &self.policy, self.now).await);
         same("open", &expected, &answered);
     }
 
     async fn attempt(&mut self) {
         let (key, id) = (self.who.key, self.id());
-        let expected = self.record.begin_attempt(key, id, &self.kit.policy, self.now);
+        let expected = self.record.begin_attempt(key, id, &self.policy, self.now);
         let store = self.kit.node();
-        let answered = ok(store.begin_attempt(key, id, &self.kit.policy, self.now).await);
+        let answered = ok(store.begin_attempt(key, id, &self.policy, self.now).await);
         match (expected, answered) {
             (Ok(expected), Ok(answered)) => {
                 same("begin_attempt", expected.challenge(), answered.challenge());
@@ -140,9 +155,9 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
 
     async fn resend(&mut self) {
         let id = self.id();
-        let expected = self.record.grant_resend(id, &self.kit.policy, self.now);
+        let expected = self.record.grant_resend(id, &self.policy, self.now);
         let store = self.kit.node();
-        let answered = ok(store.grant_resend(self.who.key, id, &self.kit.policy, self.now).await);
+        let answered = ok(store.grant_resend(self.who.key, id, &self.policy, self.now).await);
         same("grant_resend", &expected, &answered);
     }
 
@@ -150,9 +165,9 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
         let id = self.id();
         let all = [Delivery::Pending, Delivery::Delivered, Delivery::OutOfRange, Delivery::Error];
         let delivery = self.dice.pick(&all);
-        self.record.record_delivery(id, delivery, &self.kit.policy, self.now);
+        self.record.record_delivery(id, delivery, &self.policy, self.now);
         let (store, key) = (self.kit.node(), self.who.key);
-        ok(store.record_delivery(key, id, delivery, &self.kit.policy, self.now).await);
+        ok(store.record_delivery(key, id, delivery, &self.policy, self.now).await);
     }
 
     async fn revoke(&mut self) {
@@ -168,12 +183,16 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
         }
     }
 
+    async fn status(&self) -> SubjectStatus {
+        ok(self.kit.node().subject_status(self.who.key, &self.policy, self.now).await)
+    }
+
     async fn look(&mut self) {
         let id = self.id();
         let expected = self.record.challenge(id, self.now).cloned();
         let answered = ok(self.kit.node().load(self.who.key, id, self.now).await);
         same("load", &expected, &answered);
-        let expected = SubjectStatus::of(&self.record, &self.kit.policy, self.now);
-        same("subject_status", &expected, &self.kit.status(&self.who, self.now).await);
+        let expected = SubjectStatus::of(&self.record, &self.policy, self.now);
+        same("subject_status", &expected, &self.status().await);
     }
 }

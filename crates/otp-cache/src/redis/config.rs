@@ -17,9 +17,9 @@ pub(super) enum Topology {
 /// [`sentinel`](Self::sentinel) or [`cluster`](Self::cluster), then refine it.
 ///
 /// Addresses are URLs: `redis://host:port`, or `rediss://host:port` for TLS, with `/number` for a
-/// database of a standalone server. TLS needs the feature `redis-rustls` and a `rustls` provider
-/// installed for the process. Give name and password with
-/// [`with_credentials`](Self::with_credentials), not in the address.
+/// database of a standalone server. TLS needs the feature `redis-rustls`, which brings aws-lc-rs; a
+/// process that has another `rustls` provider in it too must install one as its default. Give name
+/// and password with [`with_credentials`](Self::with_credentials), not in the address.
 ///
 /// ```
 /// use std::time::Duration;

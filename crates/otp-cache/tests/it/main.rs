@@ -4,6 +4,7 @@ mod memory;
 mod redis_failover;
 mod redis_faults;
 mod redis_store;
+mod redis_tls;
 mod sqlite;
 mod sqlite_faults;
 mod support;

@@ -53,6 +53,20 @@ impl Server {
         panic!("redis-server ended at once, five times; arguments: {args:?}");
     }
 
+    /// A server that listens for TLS only, with these further arguments.
+    pub(crate) fn start_tls(args: &[&str]) -> Self {
+        for _ in 0..5 {
+            let port = free_port();
+            let port_text = port.to_string();
+            let mut all = vec!["--port", "0", "--tls-port", &port_text];
+            all.extend_from_slice(args);
+            if let Some(server) = Self::launch(port, &all) {
+                return server;
+            }
+        }
+        panic!("redis-server with TLS ended at once, five times");
+    }
+
     /// A server with exactly these arguments beside folder and address.
     pub(crate) fn launch(port: u16, args: &[&str]) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
