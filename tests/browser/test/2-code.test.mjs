@@ -42,6 +42,7 @@ describe("the code", () => {
     ["in full-width digits", fullWidth],
     ["in full-width digits with a hyphen", (code) => fullWidth(`${code.slice(0, 3)}－${code.slice(3)}`)],
     ["with blanks around it", (code) => `\u3000${code}\t`],
+    ["with the words around it", (code) => `認証コード：${code}`],
   ]) {
     test(`pasted ${name} it signs in`, () =>
       visit({ screen: PHONE }, async (visitor) => {
