@@ -25,6 +25,9 @@ pub(crate) struct Arguments {
     /// Prints one JSON object a row, and nothing else on standard output.
     #[arg(long)]
     json: bool,
+    /// Handed on to the bench programs, such as `-- --quick`.
+    #[arg(last = true)]
+    more: Vec<String>,
 }
 
 /// One measured figure.
@@ -53,7 +56,7 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     }
     let mut rows = Vec::new();
     for (package, target) in targets.into_iter().filter(|(_, target)| target == name) {
-        rows.extend(measure(package, target)?);
+        rows.extend(measure(package, target, &arguments.more)?);
     }
     if arguments.json {
         for row in &rows {
@@ -69,15 +72,17 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
 
 /// The bench targets of the workspace, as package and target.
 fn targets<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {
-    let of = |package: &'a Package| package.benches().map(|target| (package.name.as_str(), target));
+    let of = |package: &'a Package| {
+        package.targets("bench").map(|target| (package.name.as_str(), target))
+    };
     metadata.members().flat_map(of).collect()
 }
 
 /// Builds and runs one bench program; whatever it says beside its rows goes to standard error.
-fn measure(package: &str, target: &str) -> Result<Vec<Row>> {
+fn measure(package: &str, target: &str, more: &[String]) -> Result<Vec<Row>> {
     let mut command = Command::new(machine::cargo());
     command.current_dir(machine::workspace_root()).args(["bench", "--locked", "--all-features"]);
-    command.args(["--package", package, "--bench", target, "--", "--json"]);
+    command.args(["--package", package, "--bench", target, "--", "--json"]).args(more);
     let mut rows = Vec::new();
     let mut broken = None;
     process::run_aside(&mut command, LIMIT, &mut |line| {

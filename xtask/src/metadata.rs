@@ -98,11 +98,10 @@ impl Metadata {
 }
 
 impl Package {
-    /// The names of its bench targets.
-    pub(crate) fn benches(&self) -> impl Iterator<Item = &str> {
-        let benches =
-            self.targets.iter().filter(|target| target.kind.iter().any(|kind| kind == "bench"));
-        benches.map(|target| target.name.as_str())
+    /// The names of its targets of one kind: `bench`, `bin`, `test` and so on.
+    pub(crate) fn targets(&self, kind: &str) -> impl Iterator<Item = &str> {
+        let of_kind = move |target: &&Target| target.kind.iter().any(|found| found == kind);
+        self.targets.iter().filter(of_kind).map(|target| target.name.as_str())
     }
 
     pub(crate) fn is_published(&self) -> bool {

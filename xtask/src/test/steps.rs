@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use super::tally::Tally;
 use super::tools::Tool;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, Package};
 use crate::{machine, process, tidy};
 
 /// One step.
@@ -85,6 +85,20 @@ pub(crate) const ALL: &[Step] = &[
         run: |session, tally| session.cargo_test(&["--doc"], tally),
     },
     Step {
+        name: "vendor",
+        what: "the simulator against the vendor's own SDKs and its OpenAPI file",
+        needs: &[Tool::Node, Tool::Python],
+        after: &["build"],
+        run: vendor,
+    },
+    Step {
+        name: "examples",
+        what: "each program in examples/ runs to its end",
+        needs: &[],
+        after: &["build"],
+        run: examples,
+    },
+    Step {
         name: "walk",
         what: "the eleven steps of a login, and what goes wrong in real life, without a browser",
         needs: &[],
@@ -104,7 +118,11 @@ pub(crate) const ALL: &[Step] = &[
 /// `features` still builds every one of them alone.
 const NOT_TOGETHER: [(&str, &str, &str); 2] = [
     ("karaden-client", "native-tls", "links OpenSSL, which nothing else here may reach"),
-    ("karaden-sim", "vendor-sdk-tests", "needs the vendor's SDKs, which the step `sdk` installs"),
+    (
+        "karaden-sim",
+        "vendor-sdk-tests",
+        "needs the vendor's SDKs, which the step `vendor` installs",
+    ),
 ];
 
 const LIMIT: Duration = Duration::from_secs(40 * 60);
@@ -272,6 +290,55 @@ fn build(session: &mut Session, _: &mut Tally) -> Result<()> {
         "--features",
         features,
     ])
+}
+
+/// The vendor's packages, as the tests know them.
+const PYTHON_SDK: &str = "karaden-prg-python==1.2.1";
+const NODE_PACKAGES: [&str; 2] = ["karaden-prg-node@1.2.1", "@stoplight/prism-cli@5.16.0"];
+
+/// Where the vendor's own description of its API lies; it is not ours to ship.
+const OPENAPI: &str = "KARADEN_OPENAPI";
+
+fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
+    let python = session.scratch()?.join("python");
+    let node = session.scratch()?.join("node");
+    process::run(Command::new("python3").args(["-m", "venv"]).arg(&python), LIMIT, &mut |_| {})?;
+    let pip = ["install", "--quiet", "--disable-pip-version-check", PYTHON_SDK];
+    process::run(Command::new(python.join("bin/pip")).args(pip), LIMIT, &mut |_| {})?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--prefix"]);
+    process::run(npm.arg(&node).args(NODE_PACKAGES), LIMIT, &mut |_| {})?;
+
+    let features = format!("{},karaden-sim/vendor-sdk-tests", session.features);
+    let mut command = session.cargo_command(&["test", "--workspace", "--locked"]);
+    command.args(["--features", &features, "--test", "vendor_sdks"]);
+    command.env("KARADEN_SDK_PYTHON", python.join("bin/python"));
+    command.env("KARADEN_SDK_NODE_MODULES", node.join("node_modules"));
+    match machine::variable(OPENAPI) {
+        Some(file) => {
+            command.env(OPENAPI, std::path::absolute(file)?);
+        }
+        None => session.unchecked.push(format!(
+            "the simulator against the vendor's OpenAPI file of version 2024-03-01: {OPENAPI} does not name it"
+        )),
+    }
+    Session::count(&mut command, tally)
+}
+
+/// An example without tests of its own is a program that checks itself and ends with success.
+fn examples(session: &mut Session, _: &mut Tally) -> Result<()> {
+    let folder = session.root.join("examples");
+    let in_folder = |package: &&Package| package.manifest_path.starts_with(&folder);
+    let untested = session
+        .metadata
+        .members()
+        .filter(in_folder)
+        .filter(|package| package.targets("test").next().is_none());
+    for program in untested.flat_map(|package| package.targets("bin")) {
+        println!("{program}");
+        process::run(&mut session.built(program), LIMIT, &mut |_| {})?;
+    }
+    Ok(())
 }
 
 /// Ports that the system chooses, so that a run disturbs nothing else on the machine.

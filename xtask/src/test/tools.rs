@@ -12,10 +12,6 @@ use crate::{machine, process};
 
 /// Something outside of the Rust toolchain that a step needs.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the steps that need the others are on their way")
-)]
 pub(crate) enum Tool {
     /// A browser for the browser tests.
     Chromium,
