@@ -8,6 +8,7 @@ mod light;
 mod published;
 pub(crate) mod settings;
 mod twins;
+mod unused;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,6 +45,8 @@ fn examine(root: &Path) -> Result<Vec<String>> {
         toml::from_str(&read(root, "xtask/tidy.toml")?).context("xtask/tidy.toml")?;
     let policy: licences::Policy =
         toml::from_str(&read(root, "deny.toml")?).context("deny.toml")?;
+    let manifest: unused::Manifest =
+        toml::from_str(&read(root, "Cargo.toml")?).context("Cargo.toml")?;
     let tracked = files::tracked(root)?;
     let folders: BTreeSet<String> =
         metadata.members().map(|package| package.folder(root).display().to_string()).collect();
@@ -55,6 +58,7 @@ fn examine(root: &Path) -> Result<Vec<String>> {
     findings.extend(published::check(&metadata, root));
     findings.extend(files::check(root, &tracked, &exceptions)?);
     findings.extend(twins::check(&read(root, "README.md")?, &read(root, "README.ja.md")?));
+    findings.extend(unused::check(&manifest, &metadata));
     findings.extend(settings::check(root)?);
     Ok(findings)
 }

@@ -1,0 +1,56 @@
+//! Shared dependencies of the root manifest that no crate uses any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::metadata::Metadata;
+
+/// The root manifest, as far as it is looked at here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Manifest {
+    workspace: Workspace,
+}
+
+#[derive(Debug, Deserialize)]
+struct Workspace {
+    dependencies: BTreeMap<String, toml::Value>,
+}
+
+/// Finds the lines of `[workspace.dependencies]` that nothing refers to; the workspace's own crates may stand there
+/// before somebody needs them.
+pub(crate) fn check(manifest: &Manifest, metadata: &Metadata) -> Vec<String> {
+    let used: BTreeSet<&str> = metadata
+        .members()
+        .flat_map(|package| package.dependencies.iter().map(|dependency| dependency.name.as_str()))
+        .chain(metadata.members().map(|package| package.name.as_str()))
+        .collect();
+    let unused =
+        manifest.workspace.dependencies.keys().filter(|name| !used.contains(name.as_str()));
+    unused
+        .map(|name| format!("Cargo.toml shares the dependency {name}, which no crate uses"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_dependency_without_a_user_is_found() {
+        let manifest = toml::from_str(
+            "[workspace.dependencies]\nours = { path = \"ours\" }\nserde = \"1\"\nforgotten = \"2\"\n",
+        )
+        .unwrap();
+        let metadata = Metadata::parse(
+            r#"{"workspace_members": ["ours"], "packages": [
+                {"id": "ours", "name": "ours", "version": "0.1.0", "manifest_path": "/x/Cargo.toml",
+                 "dependencies": [{"name": "serde", "kind": null, "req": "^1"}]}]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            check(&manifest, &metadata),
+            ["Cargo.toml shares the dependency forgotten, which no crate uses"]
+        );
+    }
+}
