@@ -17,7 +17,7 @@
 //! `application_id` is `0x4F545043` ("OTPC") and `user_version` is 1. Table `subject` has one row per
 //! subject with something to remember: `key`, the 16 bytes of the [`SubjectKey`], and `record`, the
 //! bytes of [`SubjectRecord::to_bytes`], which carry a version of their own. Table `quota` has one row
-//! per charged key: `key`, the 16 bytes of the [`QuotaKey`](crate::QuotaKey), and `state`, the
+//! per charged key: `key`, the 16 bytes of the [`QuotaKey`], and `state`, the
 //! microseconds of its [`Mark`] as 8 bytes, big-endian. What has expired is deleted by and by. The
 //! file holds no code, no name and no phone number, and only its owner can read it.
 
