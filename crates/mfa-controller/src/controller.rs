@@ -192,6 +192,18 @@ impl Controller {
         self.proceed(token, None, Call::View, client, now).await
     }
 
+    /// The login as it stands, for live status only: unlike [`view`](Self::view) it neither begins a
+    /// factor nor opens a session, because an event stream could hand no cookie on. A login that has
+    /// nothing to watch is [`Restart`](LoginStep::Restart).
+    pub async fn watch(
+        &self,
+        token: &PendingToken,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) -> LoginStep {
+        self.proceed(token, None, Call::Watch, client, now).await
+    }
+
     /// Steps 7 to 10: takes what the user typed.
     ///
     /// `factor` is the one whose page was filled in, if the form says so: an answer to a factor that

@@ -44,6 +44,8 @@ pub(crate) enum Call {
     Submit(Submission),
     /// The page as it stands.
     View,
+    /// What the page would show, and nothing that a cookie has to follow.
+    Watch,
 }
 
 /// One call with all it needs but the login.
@@ -72,17 +74,26 @@ impl<'a> Drive<'a> {
     }
 
     /// The next step of a login that is on its way.
+    ///
+    /// [`Call::Watch`] opens nothing and begins nothing: its caller could not hand a session on.
     pub(crate) async fn proceed(
         self,
         login: PendingLogin,
         asked: Option<&FactorId>,
         call: Call,
     ) -> LoginStep {
+        let only_watches = matches!(call, Call::Watch);
         let Some(factor) = self.missing(&login).into_iter().next() else {
+            if only_watches {
+                return LoginStep::Restart(RestartReason::Ended);
+            }
             return self.complete(login).await;
         };
         let kept = login.plugin_state(&factor).as_ref().and_then(Kept::from_state);
         let Some(kept) = kept else {
+            if only_watches {
+                return LoginStep::Restart(RestartReason::Ended);
+            }
             // Opened, but cut off before the factor had begun.
             return self.advance(login).await;
         };
@@ -99,6 +110,7 @@ impl<'a> Drive<'a> {
     ) -> Result<LoginStep, Failure> {
         let plugin = self.plugin(&factor)?;
         let state = kept.state.as_ref();
+        let only_watches = matches!(call, Call::Watch);
         let reply = match (call, kept.standing) {
             (Call::Submit(submission), _) => {
                 let call =
@@ -117,10 +129,11 @@ impl<'a> Drive<'a> {
             {
                 return Ok(self.begin(login, factor, state.cloned()).await);
             }
-            (Call::View | Call::Retry, Standing::Prompted) => {
+            (Call::View | Call::Watch | Call::Retry, Standing::Prompted) => {
                 let call = async |context: &FlowContext<'_>| plugin.status(context).await;
                 return match self.ask(&login, &factor, state, call).await? {
                     Some(prompt) => Ok(self.prompted(&login, factor, prompt)),
+                    None if only_watches => Ok(LoginStep::Restart(RestartReason::Ended)),
                     None => Ok(self.begin(login, factor, state.cloned()).await),
                 };
             }

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use ipnet::IpNet;
 use mfa_controller::Controller;
 use mfa_plugin_api::{ClientFacts, Randomness};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     http::{Body, address::client_address, cookies, csrf::FormTokens},
@@ -46,6 +47,8 @@ pub(crate) struct App {
     pub(crate) clock: SharedClock,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) metrics: Metrics,
+    /// Ends what would otherwise outlive the listener, such as event streams.
+    pub(crate) stop: CancellationToken,
     pub(crate) event_streams: Arc<tokio::sync::Semaphore>,
 }
 

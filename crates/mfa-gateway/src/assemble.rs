@@ -4,18 +4,20 @@ use std::{path::Path, sync::Arc, time::SystemTime};
 
 use anyhow::Context as _;
 use auth_module::{
-    AuthModule, AuthParts, AuthSettings, FactorPolicy, HashParameters, HasherLimits,
-    PasswordHasher, PhoneTagKey, Requirement, Rule, sqlite::Database,
+    AuthModule, AuthParts, AuthSettings, HashParameters, HasherLimits, PasswordHasher, PhoneTagKey,
+    sqlite::Database,
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::tz::TimeZone;
 use karaden_client::{Options, push, sms, sms::ServiceId};
 use mfa_controller::Controller;
-use mfa_plugin_api::{FactorId, MfaPlugin};
+use mfa_plugin_api::MfaPlugin;
 use otp_cache::{ChallengeStore, Quota};
 use otp_core::{DigestKey, KeyId, KeyRing, Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
+use tokio_util::sync::CancellationToken;
+
 use sms_otp_plugin::{
     BreakerSettings, CircuitBreaker, KaradenPushSender, KaradenSmsSender, PseudonymKey,
     SmsOtpPlugin, SmsSender,
@@ -23,7 +25,7 @@ use sms_otp_plugin::{
 
 use crate::{
     app::App,
-    config::{Access, Config, OtpCache, Sender},
+    config::{Config, OtpCache, Sender},
     http::csrf::FormTokens,
     ops::Metrics,
     pages::{Language, Site},
@@ -78,7 +80,7 @@ pub(crate) async fn open_auth(
         sessions: Arc::new(database.sessions()),
         audit: Arc::new(database.audit_trail()),
         hasher: PasswordHasher::new(HashParameters::default(), HasherLimits::default()),
-        policy: policy(config)?,
+        policy: config.policy()?,
         challenges: Arc::clone(&challenges),
         quota,
         settings,
@@ -110,6 +112,7 @@ pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Res
         clock,
         randomness,
         metrics: Metrics::new(),
+        stop: CancellationToken::new(),
         event_streams: Arc::new(tokio::sync::Semaphore::new(MAX_EVENT_STREAMS)),
     };
     Ok(Assembled { app: Arc::new(app), database, challenges })
@@ -131,35 +134,6 @@ fn site(config: &Config) -> anyhow::Result<Site> {
     site.time_zone = TimeZone::get(&gateway.time_zone).context("time zone")?;
     site.support_url.clone_from(&gateway.support);
     Ok(site)
-}
-
-fn policy(config: &Config) -> anyhow::Result<FactorPolicy> {
-    let mut default = Requirement::new([FactorId::PASSWORD, FactorId::SMS_OTP]);
-    let mut rules = Vec::with_capacity(config.rules.len());
-    for rule in &config.rules {
-        match &rule.access {
-            Access::Public => rules.push(Rule::public(&rule.path)),
-            Access::Factors { factors, groups, max_age } => {
-                let factors: Vec<FactorId> = factors
-                    .iter()
-                    .map(|name| FactorId::new(name.clone()))
-                    .collect::<Result<_, _>>()?;
-                let last = factors.last().cloned();
-                let mut requirement = Requirement::new(factors);
-                if let (Some(within), Some(last)) = (max_age, last) {
-                    requirement = requirement.with_step_up([last], *within);
-                }
-                for group in groups {
-                    requirement = requirement.with_group(group);
-                }
-                if rule.path == "/" {
-                    default = requirement.clone();
-                }
-                rules.push(Rule::protected(&rule.path, requirement));
-            }
-        }
-    }
-    Ok(FactorPolicy::new(default, rules)?)
 }
 
 async fn open_otp_cache(

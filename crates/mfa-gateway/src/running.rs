@@ -50,7 +50,7 @@ pub(crate) async fn start(
 ) -> anyhow::Result<Running> {
     let (address, ops_address) = (listener.local_addr()?, ops_listener.local_addr()?);
     let assembled = assemble(config, Arc::clone(&clock)).await?;
-    let (stop, stop_ops) = (CancellationToken::new(), CancellationToken::new());
+    let (stop, stop_ops) = (assembled.app.stop.clone(), CancellationToken::new());
     let (tasks, ops_tasks) = (TaskTracker::new(), TaskTracker::new());
     let readiness = Readiness::default();
     let app = Arc::clone(&assembled.app);

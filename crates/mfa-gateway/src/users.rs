@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use crate::{
     assemble::{open_auth, open_database},
     cli::UserCommand,
-    config::Config,
+    config::{Config, OtpCache},
     print,
     time::{Clock as _, SystemClock, SystemRandomness},
 };
@@ -68,6 +68,9 @@ pub(crate) async fn run(command: &UserCommand) -> anyhow::Result<()> {
             let (name, password) = (login_name(username)?, read_password()?);
             let done = auth.set_password(&name, &password, ACTOR, &SystemRandomness, now).await?;
             changed(username, "password set", done)
+        }
+        UserCommand::Unlock { .. } if config.otp_cache == OtpCache::Memory => {
+            bail!("the counters are in the gateway's memory; restart it to forget them")
         }
         UserCommand::Unlock { username, .. } => {
             changed(username, "unlocked", auth.unlock(&login_name(username)?, ACTOR, now).await?)

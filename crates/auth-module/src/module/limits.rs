@@ -28,8 +28,8 @@ const UNKNOWN_WAIT: Duration = Duration::from_secs(60);
 pub struct PasswordLimits {
     /// For one name from one address; 10 in 10 minutes by default.
     pub per_user_and_address: Rate,
-    /// For one address (IPv6: its /64) over all names; 30 in 10 minutes by
-    /// default.
+    /// For one address (IPv6: its /64) over all names; 120 in 10 minutes
+    /// by default, because an office may log in from one address at nine o'clock.
     pub per_address: Rate,
     /// For one name over all addresses that this user has not logged in from; 100 in an hour by
     /// default.
@@ -40,7 +40,7 @@ impl Default for PasswordLimits {
     fn default() -> Self {
         Self {
             per_user_and_address: rate(10, 10),
-            per_address: rate(30, 10),
+            per_address: rate(120, 10),
             per_user: rate(100, 60),
         }
     }

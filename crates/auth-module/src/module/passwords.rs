@@ -42,13 +42,15 @@ impl AuthModule {
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<PasswordOutcome, AuthError> {
-        let account = match LoginName::parse(username) {
-            Ok(name) => self.parts.directory.find_by_name(&name).await?,
-            Err(_) => None,
+        let name = LoginName::parse(username).ok();
+        let account = match &name {
+            Some(name) => self.parts.directory.find_by_name(name).await?,
+            None => None,
         };
         let guessed = match &account {
             Some(account) => Guessed::Known(&account.user.id),
-            None => Guessed::Unknown(username),
+            // All spellings of one name share one counter, as those of a known user do.
+            None => Guessed::Unknown(name.as_ref().map_or(username, LoginName::as_str)),
         };
         let charged = match self.charge_guess(&guessed, client, now).await? {
             Ok(charged) => charged,
@@ -99,7 +101,10 @@ impl AuthModule {
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<PasswordOutcome, AuthError> {
-        self.rehash(&account, password, randomness, now).await?;
+        if let Err(error) = self.rehash(&account, password, randomness, now).await {
+            // The older hash still holds, and the next login tries again.
+            tracing::warn!(%error, "a password hash was not renewed");
+        }
         let user = account.user;
         self.record(
             AuditRecord::new("password.verified", now).about(&user.id).from(client.address),

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
+use auth_module::{FactorPolicy, InvalidPolicy, Requirement};
 use ipnet::IpNet;
+use mfa_plugin_api::FactorId;
 use otp_core::{AllowedPrefixes, Policy, PolicySettings, message::Host};
 use secrecy::SecretString;
 use sms_otp_plugin::{
@@ -110,8 +112,8 @@ pub enum Access {
     Public,
     /// Users with every factor named, in one of the groups if there are any.
     Factors {
-        /// Names of factors in the order in which they are asked for.
-        factors: Vec<String>,
+        /// The factors in the order in which they are asked for.
+        factors: Vec<FactorId>,
         /// Groups, one of which the user has to be in; empty for all users.
         groups: Vec<String>,
         /// How fresh the last factor has to be.
@@ -229,6 +231,34 @@ impl Config {
         Document::new(file, text).read(read)
     }
 
+    /// The rules.
+    ///
+    /// # Errors
+    ///
+    /// When two rules stand for one path.
+    pub(crate) fn policy(&self) -> Result<FactorPolicy, InvalidPolicy> {
+        let mut default = Requirement::new([FactorId::PASSWORD, FactorId::SMS_OTP]);
+        let mut rules = Vec::with_capacity(self.rules.len());
+        for rule in &self.rules {
+            let Access::Factors { factors, groups, max_age } = &rule.access else {
+                rules.push(auth_module::Rule::public(&rule.path));
+                continue;
+            };
+            let mut requirement = Requirement::new(factors.clone());
+            if let (Some(within), Some(last)) = (max_age, factors.last()) {
+                requirement = requirement.with_step_up([last.clone()], *within);
+            }
+            for group in groups {
+                requirement = requirement.with_group(group);
+            }
+            if rule.path == "/" {
+                default = requirement.clone();
+            }
+            rules.push(auth_module::Rule::protected(&rule.path, requirement));
+        }
+        FactorPolicy::new(default, rules)
+    }
+
     /// The SMS factor's settings.
     ///
     /// # Errors
@@ -284,6 +314,9 @@ fn read(root: &Section<'_>) -> Option<Config> {
         limits: limits?,
         log,
     };
+    if let Err(error) = config.policy() {
+        root.problem("rule", (error.to_string(), "mend the rules"));
+    }
     // The longest message has to fit, whatever the key.
     let any_key = PseudonymKey::from_bytes(&[0; 32]).ok()?;
     if let Err(error) = config.sms_otp(any_key) {
@@ -355,13 +388,13 @@ fn read_application(section: &Section<'_>) -> Option<Application> {
 fn read_rules(root: &Section<'_>) -> Vec<Rule> {
     let mut rules: Vec<Rule> = root.sections("rule", read_rule).into_iter().flatten().collect();
     for (at, rule) in rules.iter().enumerate() {
-        if rules.iter().take(at).any(|earlier| earlier.path == rule.path) {
+        if rules.iter().take(at).any(|earlier| earlier.path.eq_ignore_ascii_case(&rule.path)) {
             let what = format!("has two rules for {}", rule.path);
             root.problem("rule", (what, "keep one of them"));
         }
     }
     if !rules.iter().any(|rule| rule.path == "/") {
-        let factors = vec!["password".to_owned(), "sms-otp".to_owned()];
+        let factors = vec![FactorId::PASSWORD, FactorId::SMS_OTP];
         let access = Access::Factors { factors, groups: Vec::new(), max_age: None };
         rules.push(Rule { path: "/".to_owned(), access });
     }
@@ -388,8 +421,8 @@ fn read_rule(section: &Section<'_>) -> Option<Rule> {
         }
         return Some(Rule { path: path?, access: Access::Public });
     }
-    let factors = factors.unwrap_or_else(|| vec!["password".to_owned(), "sms-otp".to_owned()]);
-    if factors.first().map(String::as_str) != Some("password") {
+    let factors = factors.unwrap_or_else(|| vec![FactorId::PASSWORD, FactorId::SMS_OTP]);
+    if factors.first() != Some(&FactorId::PASSWORD) {
         let what = "does not begin with \"password\"".to_owned();
         section.problem("factors", (what, "write [\"password\", \"sms-otp\"]"));
     }

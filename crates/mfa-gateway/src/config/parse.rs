@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
+use mfa_plugin_api::FactorId;
 use otp_core::message::Host;
 use url::Url;
 
@@ -72,21 +73,22 @@ pub(crate) fn host(text: &str) -> Result<Host, Refusal> {
     })
 }
 
+/// A prefix of characters that have one spelling each (RFC 3986, section 2.3), so that no escape can
+/// slip past it.
 pub(crate) fn path_prefix(text: &str) -> Result<String, Refusal> {
-    let normal = NormalPath::parse(text).ok().filter(|path| path.as_str() == text);
-    if normal.is_some() && text.ends_with('/') {
-        Ok(text.to_owned())
-    } else {
-        Err((
-            format!("{text:?} is not a path prefix"),
-            "begin and end it with a slash, without dots and escapes",
-        ))
+    let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+    let is_normal = NormalPath::parse(text).is_ok_and(|path| path.as_str() == text);
+    if is_normal && text.ends_with('/') && text.bytes().all(is_unreserved) {
+        return Ok(text.to_owned());
     }
+    let remedy = "begin and end it with a slash, with letters, digits and - . _ ~ between";
+    Err((format!("{text:?} is not a path prefix"), remedy))
 }
 
-pub(crate) fn factor(text: &str) -> Result<String, Refusal> {
+pub(crate) fn factor(text: &str) -> Result<FactorId, Refusal> {
     match text {
-        "password" | "sms-otp" => Ok(text.to_owned()),
+        "password" => Ok(FactorId::PASSWORD),
+        "sms-otp" => Ok(FactorId::SMS_OTP),
         _ => Err((
             format!("holds {text:?}, which is no factor here"),
             "use \"password\" and \"sms-otp\"",

@@ -160,6 +160,7 @@ impl Demo {
             args.sender,
         );
         let file = data_dir.join("gateway.toml");
+        ensure_own(&file)?;
         write_private(&file, &text)?;
         make_secrets(&data_dir)?;
         let config = Config::load(&file)?;
@@ -260,6 +261,26 @@ fn data_dir(given: Option<&Path>) -> anyhow::Result<(PathBuf, Option<tempfile::T
     Ok((folder.canonicalize()?, None))
 }
 
+/// The first line of a configuration that the demo may overwrite.
+const MARK: &str = "# Written by `mfa-gateway demo` at each start.";
+
+/// Refuses a folder that belongs to a real gateway: the demo would overwrite its configuration and
+/// add users whose passwords everyone knows.
+fn ensure_own(file: &Path) -> anyhow::Result<()> {
+    match std::fs::read_to_string(file) {
+        Ok(text) => {
+            anyhow::ensure!(
+                text.starts_with(MARK),
+                "{} is not the demo's; name another folder",
+                file.display()
+            );
+            Ok(())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", file.display())),
+    }
+}
+
 fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write as _;
     let mut options = std::fs::OpenOptions::new();
@@ -306,7 +327,7 @@ fn configuration(
     };
     let port = listen.port();
     format!(
-        r#"# Written by `mfa-gateway demo` at each start.
+        r#"{MARK}
 [gateway]
 public_url = "{gateway_url}"
 more_origins = ["http://127.0.0.1:{port}", "http://[::1]:{port}", "http://localhost:{port}"]

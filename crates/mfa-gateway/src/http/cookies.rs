@@ -21,9 +21,12 @@ pub(crate) const SESSION: OwnCookie = OwnCookie("__Host-mfa_session");
 impl OwnCookie {
     /// The value the request carries; none when it carries two, because one of them is planted.
     pub(crate) fn value(self, headers: &HeaderMap) -> Option<&str> {
-        let mut values = pairs(headers).filter(|(name, _)| *name == self.0).map(|(_, value)| value);
-        let value = values.next()?;
-        values.next().is_none().then_some(value)
+        let mut values = pairs(headers).filter(|(name, _)| *name == self.0.as_bytes());
+        let (_, value) = values.next()?;
+        if values.next().is_some() {
+            return None;
+        }
+        std::str::from_utf8(value).ok()
     }
 
     /// A `Set-Cookie` value that ends with the browser session.
@@ -49,13 +52,17 @@ impl OwnCookie {
     }
 }
 
-fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+/// Name and value of each cookie, as bytes: an application's may hold anything.
+fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     headers
         .get_all(COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        .flat_map(|value| value.as_bytes().split(|b| *b == b';'))
+        .filter_map(|pair| {
+            let pair = pair.trim_ascii();
+            let at = pair.iter().position(|b| *b == b'=')?;
+            Some((pair.get(..at)?, pair.get(at + 1..)?))
+        })
 }
 
 /// Whether a cookie of this name is the gateway's. Prefixes count without case (rfc6265bis, 5.4).
@@ -105,6 +112,10 @@ mod tests {
             None
         );
         assert_eq!(SESSION.value(&headers(&["mfa_session=x"])), None);
+        let mut foreign = HeaderMap::new();
+        let line = "name=日本語; __Host-mfa_session=x".as_bytes();
+        foreign.insert(COOKIE, HeaderValue::from_bytes(line).expect("a header value"));
+        assert_eq!(SESSION.value(&foreign), Some("x"), "another cookie hides ours");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Forms: bounded, and each field at most once (OWASP ASVS 15.3.7).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -10,6 +10,8 @@ use super::BoxError;
 
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_FIELDS: usize = 32;
+/// How long a form may take to arrive.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a form carried.
 #[derive(Default)]
@@ -24,6 +26,8 @@ pub(crate) enum FormError {
     Malformed,
     #[error("the form is too large")]
     TooLarge,
+    #[error("the form did not arrive in time")]
+    TooSlow,
     #[error("the body is not a form")]
     WrongType,
 }
@@ -37,7 +41,10 @@ impl Form {
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(FormError::WrongType);
         }
-        let whole = Limited::new(body, MAX_BYTES).collect().await.map_err(|error: BoxError| {
+        let arriving = Limited::new(body, MAX_BYTES).collect();
+        let whole =
+            tokio::time::timeout(TIMEOUT, arriving).await.map_err(|_| FormError::TooSlow)?;
+        let whole = whole.map_err(|error: BoxError| {
             if error.is::<LengthLimitError>() { FormError::TooLarge } else { FormError::Malformed }
         })?;
         Self::parse(&whole.to_bytes())

@@ -1,6 +1,6 @@
 //! The accept loop: one task a connection, bounded heads, and a graceful end.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, time::Duration};
+use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
@@ -8,7 +8,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
-use tokio::net::TcpListener;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::Body;
@@ -16,6 +19,8 @@ use super::Body;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
+/// Connections at a time; more wait in the system's queue.
+const MAX_CONNECTIONS: usize = 8192;
 /// How long requests under way may take once the end was asked for.
 const DRAIN: Duration = Duration::from_secs(30);
 /// After a failed `accept` (out of descriptors, say), so that the loop does not spin.
@@ -29,10 +34,11 @@ where
 {
     let graceful = GracefulShutdown::new();
     let builder = connection_builder();
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let accepted = tokio::select! {
+        let (place, accepted) = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            next = accept(&listener, &places) => next,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
@@ -53,6 +59,7 @@ where
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
+            let _place = place;
             if let Err(error) = watched.await {
                 tracing::debug!(event = "connection.ended", error = %error);
             }
@@ -62,6 +69,16 @@ where
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!(event = "listener.drain_timeout");
     }
+}
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, std::io::Result<(TcpStream, SocketAddr)>) {
+    // The semaphore is never closed.
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    (place, listener.accept().await)
 }
 
 /// HTTP/1.1 alone: HTTP/2 without TLS has no use here, and its attacks have no target.

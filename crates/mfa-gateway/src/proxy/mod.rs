@@ -5,10 +5,10 @@ pub(crate) mod headers;
 use std::time::Duration;
 
 use http::{
-    HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header::CONTENT_LENGTH,
-    uri::PathAndQuery,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header::CONTENT_LENGTH, uri::PathAndQuery,
 };
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -65,16 +65,17 @@ impl Proxy {
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
+        let builder = HttpsConnectorBuilder::new();
+        // A machine without certificates can still reach an application by plain HTTP.
+        let builder = if scheme == http::uri::Scheme::HTTPS {
+            builder.with_native_roots()?
+        } else {
+            builder.with_tls_config(no_roots())
+        };
+        let connector = builder.https_or_http().enable_http1().wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
-            // A request may have been acted upon: the browser decides whether to send it again.
-            .retry_canceled_requests(false)
             .build(connector);
         Ok(Self { client, scheme, authority, max_body_bytes, timeout })
     }
@@ -96,7 +97,7 @@ impl Proxy {
             None => path.as_str().to_owned(),
         };
         let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
-        let is_upgrade = headers::wants_upgrade(&parts.headers);
+        let is_upgrade = headers::is_websocket(&parts.headers) && parts.method == Method::GET;
         headers::towards_application(&mut parts.headers, origin, identity);
         let mut uri = http::uri::Parts::default();
         uri.scheme = Some(self.scheme.clone());
@@ -111,10 +112,11 @@ impl Proxy {
         let mut answer = tokio::time::timeout(self.timeout, sent)
             .await
             .map_err(|_| ProxyError::Timeout)?
-            .map_err(ProxyError::Unreachable)?;
+            .map_err(ProxyError::from)?;
         let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switches {
-            let (Some(client), true) = (client_upgrade, is_upgrade) else {
+            let agreed = is_upgrade && headers::is_websocket(answer.headers());
+            let (Some(client), true) = (client_upgrade, agreed) else {
                 return Err(ProxyError::BadRequest);
             };
             tunnel(client, hyper::upgrade::on(&mut answer));
@@ -124,6 +126,26 @@ impl Proxy {
         let body = if switches { empty() } else { body.map_err(Into::into).boxed_unsync() };
         Ok(Response::from_parts(parts, body))
     }
+}
+
+impl From<hyper_util::client::legacy::Error> for ProxyError {
+    fn from(error: hyper_util::client::legacy::Error) -> Self {
+        let mut cause: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(this) = cause {
+            if this.is::<LengthLimitError>() {
+                return Self::TooLarge;
+            }
+            cause = this.source();
+        }
+        Self::Unreachable(error)
+    }
+}
+
+/// TLS that trusts nobody: for a proxy that never speaks it.
+fn no_roots() -> rustls::ClientConfig {
+    rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

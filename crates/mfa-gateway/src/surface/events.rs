@@ -64,12 +64,15 @@ pub(crate) fn stream(app: &Arc<App>, context: &Context) -> Response<Body> {
 /// The next event, and the watch unless it is over.
 async fn next(mut watch: Watch) -> Option<(String, Option<Watch>)> {
     if watch.events > 0 {
-        tokio::time::sleep(INTERVAL).await;
+        tokio::select! {
+            () = watch.app.stop.cancelled() => return None,
+            () = tokio::time::sleep(INTERVAL) => {}
+        }
     }
     watch.events += 1;
     let now = watch.app.clock.now();
     let app = Arc::clone(&watch.app);
-    let step = app.controller.view(&watch.token, &watch.client, now).await;
+    let step = app.controller.watch(&watch.token, &watch.client, now).await;
     let LoginStep::Prompt(step) = step else {
         return Some(("event: end\ndata: {}\n\n".to_owned(), None));
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_module::{PendingToken, SessionToken};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use mfa_controller::{Finished, LoginStep, PromptStep, RestartReason, StepClass};
+use mfa_controller::{Failure, Finished, LoginStep, PromptStep, RestartReason, StepClass};
 use mfa_plugin_api::{ActionId, Message, Submission};
 
 use super::{answers, own_form};
@@ -136,7 +136,7 @@ pub(crate) async fn respond(
                 if step.until.is_some() { MessageKind::Locked } else { MessageKind::Blocked };
             notice(app, context, kind, &step.message, step.pending.new_token.as_ref(), step.until)
         }
-        LoginStep::Failed(_) => answers::message(app, context, MessageKind::Busy),
+        LoginStep::Failed(Failure::Outage) => answers::message(app, context, MessageKind::Busy),
         // Only a password can be rejected, and the login page answers that itself.
         _ => answers::message(app, context, MessageKind::Internal),
     };

@@ -112,12 +112,17 @@ async fn own_form(
     let form = Form::read(&context.headers, request.into_body()).await.map_err(|error| {
         let kind = match error {
             FormError::TooLarge => MessageKind::TooLarge,
-            FormError::Duplicate | FormError::Malformed | FormError::WrongType => {
-                MessageKind::BadRequest
-            }
+            FormError::Duplicate
+            | FormError::Malformed
+            | FormError::TooSlow
+            | FormError::WrongType => MessageKind::BadRequest,
         };
         tracing::warn!(event = "form.refused", error = %error, client = %context.client.address);
-        answers::message(app, context, kind)
+        let mut response = answers::message(app, context, kind);
+        if error == FormError::TooSlow {
+            *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+        }
+        response
     })?;
     let is_ours =
         cookie.is_some_and(|cookie| app.form_tokens.holds(cookie, form.field(pages::field::CSRF)));
