@@ -160,7 +160,8 @@ async fn one_address_cannot_try_many_names() {
 #[tokio::test]
 async fn all_spellings_of_an_unknown_name_are_one_name() {
     let world = World::new().await;
-    for name in ["nobody", "NOBODY", " Nobody ", "ｎｏｂｏｄｙ", "noBody"].iter().cycle().take(10) {
+    for name in ["nobody", "NOBODY", " Nobody ", "ｎｏｂｏｄｙ", "noBody"].iter().cycle().take(10)
+    {
         assert!(is_rejected(&world.try_password(name, "wrong password").await), "{name}");
     }
     let outcome = world.try_password("NobodY", "wrong password").await;
