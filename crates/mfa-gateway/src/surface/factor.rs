@@ -121,7 +121,7 @@ pub(crate) async fn respond(
         LoginStep::Prompt(step) => prompt(app, context, &step, status(class), after),
         LoginStep::Finished(finished) => finish(app, context, finished).await,
         LoginStep::Restart(RestartReason::Cancelled) => restart(app, "cancelled"),
-        LoginStep::Restart(RestartReason::Ended) => ended(app, context).await,
+        LoginStep::Restart(RestartReason::Ended) => ended(app, context, after).await,
         LoginStep::Restart(RestartReason::PasswordNeeded) => restart(app, "expired"),
         LoginStep::Unavailable(step) => notice(
             app,
@@ -252,7 +252,12 @@ fn restart(app: &App, why: &str) -> Response<Body> {
     response
 }
 
-async fn ended(app: &App, context: &Context) -> Response<Body> {
+/// The login is over. What was posted twice finds its session only with the next request: the
+/// browser has the first answer's cookie by then, although it shows the second one's page.
+async fn ended(app: &App, context: &Context, after: After) -> Response<Body> {
+    if after == After::Post {
+        return answers::see_other(&app.site.url(page::FACTOR));
+    }
     let mut response = match app.session(context).await {
         Ok(Some(_)) => answers::see_other("/"),
         Ok(None) => answers::message(app, context, MessageKind::Expired),

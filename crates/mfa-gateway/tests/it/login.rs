@@ -101,6 +101,26 @@ async fn a_code_works_once() {
 }
 
 #[tokio::test]
+async fn a_double_submit_ends_in_the_application() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    let mut second = browser.copy();
+    assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+    let late = type_code(&mut second, &page, &code).await;
+    assert_eq!((late.status.as_u16(), late.location.as_deref()), (303, Some(FACTOR)));
+    // The browser keeps the cookies of the first answer and shows the page of the second.
+    second.plant("__Host-mfa_session", &browser.cookie("__Host-mfa_session"));
+    let shown = second.get(FACTOR).await.expect("an answer");
+    assert_eq!((shown.status.as_u16(), shown.location.as_deref()), (303, Some("/")));
+    // Without a session it is a login that is over.
+    let mut third = demo.browser();
+    third.plant("__Host-mfa_login", &"A".repeat(43));
+    assert_eq!(third.get(FACTOR).await.expect("a page").status, 401);
+}
+
+#[tokio::test]
 async fn a_code_belongs_to_the_login_it_was_made_for() {
     let demo = Demo::start();
     let (mut alice, mut bob) = (demo.browser(), demo.browser());
