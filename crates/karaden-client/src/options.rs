@@ -155,13 +155,7 @@ impl Options {
 
 /// A proxy URL, whose user and password are not shown.
 #[derive(Clone)]
-pub(crate) struct ProxySettings(
-    #[cfg_attr(
-        not(feature = "reqwest"),
-        expect(dead_code, reason = "only that transport reads it")
-    )]
-    pub(crate) String,
-);
+pub(crate) struct ProxySettings(pub(crate) String);
 
 impl std::fmt::Debug for ProxySettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
