@@ -130,10 +130,12 @@ impl Engine {
         span: &Span,
     ) -> Result<T, Error> {
         let policy = self.options.retry;
-        let end = Instant::now() + request.time_limit.unwrap_or(policy.deadline());
+        let began = Instant::now();
+        let limit = request.time_limit.unwrap_or(policy.deadline());
         let mut retry = 0;
         loop {
-            let error = match self.attempt(operation, request.clone(), end, &judge).await {
+            let left = limit.saturating_sub(began.elapsed());
+            let error = match self.attempt(operation, request.clone(), left, &judge).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -142,7 +144,7 @@ impl Engine {
             }
             let random = self.options.randomness.next_u64();
             let wait = policy.delay(retry, error.retry_after(), random);
-            if Instant::now() + wait >= end {
+            if began.elapsed().saturating_add(wait) >= limit {
                 return Err(error);
             }
             retry += 1;
@@ -155,12 +157,11 @@ impl Engine {
         &self,
         operation: Operation,
         request: Request,
-        end: Instant,
+        left: Duration,
         judge: impl Fn(&Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let limit = request.time_limit.unwrap_or(self.options.total_timeout);
-        let limit = limit.min(end.saturating_duration_since(Instant::now()));
-        let result = match timeout(limit, self.transport.execute(request)).await {
+        let result = match timeout(limit.min(left), self.transport.execute(request)).await {
             Ok(Ok(response)) => readable(&response).and_then(|()| judge(&response)),
             Ok(Err(error)) => Err(from_transport(error)),
             Err(_elapsed) => Err(Error::new(ErrorKind::Timeout, Effect::Unknown)),

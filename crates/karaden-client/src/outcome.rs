@@ -350,7 +350,7 @@ where
                 unknown.look_up_error = Some(error);
             }
         }
-        if began.elapsed() + interval > policy.give_up_after {
+        if began.elapsed().saturating_add(interval) > policy.give_up_after {
             return Resolution::Unknown(unknown);
         }
         tokio::time::sleep(interval).await;

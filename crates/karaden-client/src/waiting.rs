@@ -102,7 +102,7 @@ where
     let mut failure = None;
     let mut wait = policy.first_after;
     let mut interval = policy.interval;
-    while began.elapsed() + wait <= policy.give_up_after {
+    while began.elapsed().saturating_add(wait) <= policy.give_up_after {
         sleep(wait).await;
         wait = interval;
         match look().await {

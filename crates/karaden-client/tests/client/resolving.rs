@@ -6,7 +6,9 @@ use crate::common::{
     SECURITY_CODE, TENANT, TOKEN, now, number, options, push_message, sms_message,
 };
 use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
-use karaden_client::{Resolution, ResolvePolicy, RetryPolicy, SendError, push, sms};
+use karaden_client::{
+    ErrorKind, PollPolicy, Resolution, ResolvePolicy, RetryPolicy, SendError, push, sms,
+};
 
 const EMPTY: &str = r#"{"object":"list","has_more":false,"data":[]}"#;
 const FOUND: &str = r#"{"object":"list","has_more":false,"data":[
@@ -162,4 +164,35 @@ async fn refused_connections_are_tried_again_until_the_message_goes_out_once() {
         .expect("a client");
     assert!(client.send(sms_message()).await.expect("sent").accepted().is_some());
     assert_eq!(script.requests().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_durations_mean_no_end_and_do_not_panic() {
+    let forever = Duration::MAX;
+    let retry = RetryPolicy::default().with_deadline(forever).with_base(forever).with_cap(forever);
+    let patient = options().with_retry(retry).with_total_timeout(forever);
+    let script = ScriptedTransport::new([
+        Exchange::fail(TransportErrorKind::Connect),
+        Exchange::reply(200, r#"{"object":"message","id":"m-1","result":"done"}"#),
+        broken(),
+        Exchange::reply(200, EMPTY),
+        Exchange::reply(200, FOUND),
+    ]);
+    let client = sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
+        .with_options(patient)
+        .with_transport(script.clone())
+        .build()
+        .expect("a client");
+    let id = sms::MessageId::new("m-1").expect("an id");
+    let policy = PollPolicy::default().with_first_after(forever);
+    let error = client.wait_for_delivery(&id, &policy).await.expect_err("it may not even begin");
+    assert_eq!(error.kind(), ErrorKind::GaveUp);
+    let policy = PollPolicy::default().with_give_up_after(forever);
+    assert!(client.wait_for_delivery(&id, &policy).await.expect("read").is_final());
+    let unknown = unknown_sms(&client).await;
+    let policy = ResolvePolicy::default().with_intervals(forever, forever);
+    let Resolution::Unknown(unknown) = unknown.resolve(&client, &policy).await else { panic!() };
+    let policy = ResolvePolicy::default().with_give_up_after(forever);
+    assert!(matches!(unknown.resolve(&client, &policy).await, Resolution::Accepted(_)));
+    assert_eq!(script.steps_left(), 0);
 }
