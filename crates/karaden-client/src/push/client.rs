@@ -137,7 +137,8 @@ impl Client {
     /// # Errors
     ///
     /// As for every call; [`ErrorKind::TooLarge`] after 100 pages; [`ErrorKind::Decode`] if the
-    /// server announces records that it does not deliver.
+    /// server announces records that it does not deliver, delivers none with a usable id, or says
+    /// neither that there are none nor which there are.
     pub async fn find_by_tracking_code(
         &self,
         code: &TrackingCode,
@@ -147,15 +148,18 @@ impl Client {
         let mut found = Vec::new();
         let mut start = 1;
         for _ in 0..MAX_PAGES {
-            let page = self.tracked_page(code, from, to, start).await?;
-            let got = page.list.len();
-            found.extend(page.list.into_iter().filter_map(WireDelivery::into_tracked));
+            let WireTracked { maxrecord, list } = self.tracked_page(code, from, to, start).await?;
+            let none = || (maxrecord == Some(0)).then(Vec::new);
+            let rows = list.or_else(none).ok_or_else(no_proof_of_absence)?;
+            let got = rows.len();
+            found.extend(rows.into_iter().filter_map(WireDelivery::into_tracked));
             start += got;
-            let more = page.maxrecord.unwrap_or(0) >= i64::try_from(start).unwrap_or(i64::MAX);
+            let more = maxrecord.unwrap_or(0) >= i64::try_from(start).unwrap_or(i64::MAX);
             match (more, got) {
+                // Records that cannot be read, or do not come, are not absent.
+                (false, _) if found.is_empty() && start > 1 => return Err(no_proof_of_absence()),
                 (false, _) => return Ok(found),
-                // Records that do not come: their absence would be taken for "not sent".
-                (true, 0) => return Err(Error::new(ErrorKind::Decode, Effect::None)),
+                (true, 0) => return Err(no_proof_of_absence()),
                 (true, _) => {}
             }
         }
@@ -256,14 +260,15 @@ struct WireQueued {
 struct WireTracked {
     #[serde(default, deserialize_with = "wire::number")]
     maxrecord: Option<i64>,
-    #[serde(default, deserialize_with = "null_as_empty")]
-    list: Vec<WireDelivery>,
+    #[serde(default)]
+    list: Option<Vec<WireDelivery>>,
 }
 
-fn null_as_empty<'de, D: serde::Deserializer<'de>>(
-    input: D,
-) -> Result<Vec<WireDelivery>, D::Error> {
-    Ok(Option::deserialize(input)?.unwrap_or_default())
+/// The answer shows no message, but not that there is none: taken for absence, it would let a
+/// message that was sent be sent again.
+fn no_proof_of_absence() -> Error {
+    Error::new(ErrorKind::Decode, Effect::None)
+        .with_phrase("the answer does not tell which messages there are")
 }
 
 fn accepted(response: &Response) -> Result<Accepted, Error> {

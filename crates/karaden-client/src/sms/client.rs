@@ -97,17 +97,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As for every call; also [`ErrorKind::Decode`] if the server does
-    /// not honour the filter, so that absence cannot be told.
+    /// As for every call; also [`ErrorKind::Decode`] if the server does not honour the filter, or
+    /// lists messages without showing this tag, so that absence cannot be told.
     pub async fn find_by_tag(&self, tag: &Tag) -> Result<Option<Message>, Error> {
         let query = ListQuery::default().with_tag(tag.as_str());
         let page = self.list(&query).await?;
-        let unreadable = page.unreadable;
-        let has_more = page.has_more;
+        // With the filter applied, whatever is listed has the tag: only an empty page shows absence.
+        let empty = page.messages.is_empty() && page.unreadable == 0 && !page.has_more;
         let mine = |message: &Message| message.tags.iter().any(|t| t == tag.as_str());
         let found = page.messages.into_iter().find(mine);
-        // A unique tag fills no page: more to come means that the filter was not applied.
-        if found.is_none() && (has_more || unreadable > 0) {
+        if found.is_none() && !empty {
             return Err(Error::new(ErrorKind::Decode, Effect::None)
                 .with_phrase("the list is not what was asked for, so absence cannot be told"));
         }

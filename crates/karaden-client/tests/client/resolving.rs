@@ -126,6 +126,56 @@ async fn announced_records_that_do_not_come_prove_no_absence() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_inquiry_that_does_not_show_absence_proves_none() {
+    for body in [
+        r#"{"status":"100"}"#,
+        r#"{"status":"100","list":null}"#,
+        r#"{"status":"100","maxrecord":"none"}"#,
+        r#"{"status":"100","maxrecord":"1","list":[{"messagestatus":"1"}]}"#,
+        r#"{"status":"100","maxrecord":"1","list":[{"messageId":" "}]}"#,
+        r#"{"status":"100","list":[{"messageid":"m9"}]}"#,
+    ] {
+        let script = ScriptedTransport::new([broken()]);
+        script.extend((0..100).map(|_| Exchange::reply(200, body)));
+        let client = push_client(&script);
+        let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
+        let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
+        let Resolution::Unknown(unknown) = resolution else { panic!("{body}: {resolution:?}") };
+        let why = unknown.look_up_error().map(karaden_client::Error::kind);
+        assert_eq!(why, Some(ErrorKind::Decode), "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_records_or_an_empty_list_is_absence() {
+    for body in [r#"{"status":"100","maxrecord":0}"#, r#"{"status":"100","list":[]}"#] {
+        let script = ScriptedTransport::new([broken()]);
+        script.extend((0..100).map(|_| Exchange::reply(200, body)));
+        let client = push_client(&script);
+        let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
+        let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
+        assert!(matches!(resolution, Resolution::NotSent(_)), "{body}: {resolution:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_of_messages_that_do_not_show_the_tag_proves_no_absence() {
+    for tags in ["", r#","tags":null"#, r#","tags":[]"#, r#","tags":["TAG-1"]"#] {
+        let body = format!(
+            r#"{{"object":"list","has_more":false,"data":[{{"object":"message","id":"m-1"{tags}}}]}}"#
+        );
+        let script = ScriptedTransport::new([broken()]);
+        script.extend((0..100).map(|_| Exchange::reply(200, body.clone())));
+        let client = sms_client(&script);
+        let unknown = unknown_sms(&client).await;
+        let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+        let Resolution::Unknown(unknown) = resolution else { panic!("{tags}: {resolution:?}") };
+        let why = unknown.look_up_error().map(karaden_client::Error::kind);
+        assert_eq!(why, Some(ErrorKind::Decode), "{tags}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_unique_code_nothing_is_looked_up() {
     for code in [None, Some(push::TrackingCode::label("20270115").expect("a label"))] {
         let script = ScriptedTransport::new([broken()]);
