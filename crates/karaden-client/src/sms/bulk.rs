@@ -32,6 +32,9 @@ use crate::transport::Response;
 use crate::waiting::{self, PollPolicy, Waited};
 use crate::wire::{self, open_enum};
 
+/// The field that names the file to start.
+const FILE_ID: &str = "bulk_file_id";
+
 /// A bulk start that got an answer.
 pub type BulkSendOutcome = SendOutcome<BulkMessage, UploadedFile>;
 /// A bulk start without a useful answer.
@@ -144,7 +147,7 @@ pub enum BulkResolution {
     Started(BulkMessage),
     /// It had been started, but the answer with its id is lost: the messages are found in the list.
     AlreadyStarted,
-    /// Karaden refuses to start it, so it had not been started.
+    /// Karaden finds the file itself invalid, so it had not been started.
     Refused(Error),
     /// It is still not known.
     Unknown(UnknownBulkSend),
@@ -256,7 +259,7 @@ impl Client {
     async fn post_bulk(&self, file: &UploadedFile) -> Result<BulkMessage, Error> {
         self.need_bulk()?;
         // The id is safe in a form as it is.
-        let form = format!("bulk_file_id={}", file.id.as_str());
+        let form = format!("{FILE_ID}={}", file.id.as_str());
         let request = self.engine().post_form(self.path(&["bulks"]), form);
         self.engine().call(operation("start_bulk", Safety::Write), request, bulk_message).await
     }
@@ -351,13 +354,17 @@ impl UnknownBulkSend {
     pub async fn resolve(self, client: &Client) -> BulkResolution {
         match client.post_bulk(self.message()).await {
             Ok(bulk) => BulkResolution::Started(bulk),
-            Err(error) if error.kind() == ErrorKind::Conflict => BulkResolution::AlreadyStarted,
-            Err(error) if error.refusal().is_some_and(|reason| !reason.is_transient()) => {
-                BulkResolution::Refused(error)
-            }
+            Err(error) if error.status() == Some(409) => BulkResolution::AlreadyStarted,
+            // Any other refusal, such as of a token that was withdrawn meanwhile, comes before the
+            // file is looked at and says nothing of the first start.
+            Err(error) if is_about_the_file(&error) => BulkResolution::Refused(error),
             Err(error) => BulkResolution::Unknown(self.with_look_up_error(error)),
         }
     }
+}
+
+fn is_about_the_file(error: &Error) -> bool {
+    matches!(error.refusal(), Some(RefusalReason::Validation(fields)) if fields.iter().any(|f| f == FILE_ID))
 }
 
 #[derive(Deserialize)]

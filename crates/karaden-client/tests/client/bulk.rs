@@ -147,7 +147,41 @@ async fn an_unknown_start_is_resolved_by_starting_the_same_file_again() {
     let rows = [
         (bulk("waiting"), "Started"),
         (Exchange::reply(409, ""), "AlreadyStarted"),
-        (Exchange::reply(404, r#"{"object":"error","code":"model_not_found"}"#), "Refused"),
+        (
+            Exchange::reply(
+                422,
+                r#"{"object":"error","code":"validation_error","errors":{"bulk_file_id":["x"]}}"#,
+            ),
+            "Refused",
+        ),
+        (
+            Exchange::reply(
+                409,
+                r#"{"object":"error","code":"validation_error","errors":{"bulk_file_id":["x"]}}"#,
+            ),
+            "AlreadyStarted",
+        ),
+        (
+            Exchange::reply(
+                500,
+                r#"{"object":"error","code":"validation_error","errors":{"bulk_file_id":["x"]}}"#,
+            ),
+            "Unknown",
+        ),
+        // What concerns the account, or says nothing of this file, is not about the first start.
+        (
+            Exchange::reply(
+                422,
+                r#"{"object":"error","code":"validation_error","errors":{"service_id":["x"]}}"#,
+            ),
+            "Unknown",
+        ),
+        (Exchange::reply(422, r#"{"object":"error","code":"validation_error"}"#), "Unknown"),
+        (Exchange::reply(401, r#"{"object":"error","code":"unauthentication"}"#), "Unknown"),
+        (Exchange::reply(403, r#"{"object":"error","code":"forbidden"}"#), "Unknown"),
+        (Exchange::reply(400, r#"{"object":"error","code":"invalid_tenant"}"#), "Unknown"),
+        (Exchange::reply(404, r#"{"object":"error","code":"model_not_found"}"#), "Unknown"),
+        (Exchange::reply(400, r#"{"object":"error","code":"some_other"}"#), "Unknown"),
         (Exchange::fail(TransportErrorKind::Interrupted), "Unknown"),
         (Exchange::reply(500, ""), "Unknown"),
     ];
