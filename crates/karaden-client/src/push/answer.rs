@@ -1,4 +1,4 @@
-//! Judging the answers of 空電プッシュ: a JSON `status` code, whatever the HTTP status.
+//! Judging the answers of 空電プッシュ: a JSON `status` code, under HTTP 200.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -57,15 +57,29 @@ struct Id {
 
 /// The error for a status code that is no success.
 ///
-/// 2xx and 3xx are refusals of the request, of which some are known. Every other code, and a
-/// refusal that comes with a message id, leaves open what was done.
+/// 201 to 399 are refusals of the request, of which some are known. Every other code, and a refusal
+/// that comes with a message id, leaves open what was done. So does a code under another HTTP status,
+/// which the service does not use and something in between may have made: there the HTTP status
+/// decides.
 fn failure(code: i64, response: &Response) -> Error {
-    use ErrorKind as Kind;
-    use RefusalReason as Why;
     let has_id = wire::json::<Id>(response.body())
         .and_then(|id| id.message_id)
         .is_some_and(|id| !id.trim().is_empty());
-    let word = code.to_string();
+    let error = match response.status() {
+        200 => judged(code),
+        _ => engine::by_status(response),
+    };
+    let error = if has_id && error.is_definitely_not_sent() {
+        Error::new(ErrorKind::Decode, Effect::Unknown)
+    } else {
+        error
+    };
+    error.with_status(response.status()).with_code(&code.to_string())
+}
+
+fn judged(code: i64) -> Error {
+    use ErrorKind as Kind;
+    use RefusalReason as Why;
     let (kind, reason) = match code {
         201 => (Kind::Unauthenticated, Why::Unauthenticated),
         202 => (Kind::Refused, Why::InvalidNumber),
@@ -74,19 +88,9 @@ fn failure(code: i64, response: &Response) -> Error {
         206 => (Kind::NotFound, Why::InvalidMessageId),
         209 => (Kind::Forbidden, Why::SplitNotEnabled),
         301 => (Kind::Refused, Why::InvalidText),
-        200..=399 => (Kind::Refused, Why::Other(Some(word.clone()))),
-        999 => return unknown(Kind::Server, response).with_code(&word),
-        _ => return unknown(Kind::Decode, response).with_code(&word),
+        204..=399 => (Kind::Refused, Why::Other(Some(code.to_string()))),
+        999 => return Error::new(Kind::Server, Effect::Unknown),
+        _ => return Error::new(Kind::Decode, Effect::Unknown),
     };
-    if has_id {
-        return unknown(Kind::Decode, response).with_code(&word);
-    }
-    Error::new(kind, Effect::None)
-        .with_status(response.status())
-        .with_code(&word)
-        .with_refusal(reason)
-}
-
-fn unknown(kind: ErrorKind, response: &Response) -> Error {
-    Error::new(kind, Effect::Unknown).with_status(response.status())
+    Error::new(kind, Effect::None).with_refusal(reason)
 }

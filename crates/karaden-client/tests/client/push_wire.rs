@@ -78,15 +78,14 @@ async fn a_long_text_goes_in_numbered_parts() {
 }
 
 #[tokio::test]
-async fn refusals_are_typed_whatever_the_http_status() {
+async fn refusals_are_typed() {
     let rows = [
         (200, "\"201\"", RefusalReason::Unauthenticated),
-        (401, "201", RefusalReason::Unauthenticated),
         (200, "202", RefusalReason::InvalidNumber),
         (200, "\" 203 \"", RefusalReason::Restricted),
         (200, "205", RefusalReason::InvalidTrackingCode),
         (200, "209", RefusalReason::SplitNotEnabled),
-        (500, "301", RefusalReason::InvalidText),
+        (200, "301", RefusalReason::InvalidText),
         (200, "207", RefusalReason::Other(Some("207".to_owned()))),
     ];
     for (http, status, reason) in rows {
@@ -106,6 +105,13 @@ async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
         (200, r#"{"status":"999"}"#, ErrorKind::Server),
         (200, r#"{"status":"500"}"#, ErrorKind::Decode),
         (200, r#"{"status":"202","messageId":"m1"}"#, ErrorKind::Decode),
+        (200, r#"{"status":200}"#, ErrorKind::Decode),
+        (200, r#"{"status":400}"#, ErrorKind::Decode),
+        // The service says 200 to whatever it judged: this comes from something in between.
+        (500, r#"{"status":301}"#, ErrorKind::Server),
+        (502, r#"{"status":"201"}"#, ErrorKind::Server),
+        (400, r#"{"status":"202"}"#, ErrorKind::Refused),
+        (401, r#"{"status":"201","messageId":"m1"}"#, ErrorKind::Decode),
         (200, r#"{"status":""}"#, ErrorKind::Decode),
         (200, "", ErrorKind::Decode),
         (200, "<html>", ErrorKind::Decode),
