@@ -246,6 +246,12 @@ pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && (allow_http || loopback))
 }
 
+/// Whether we follow `url`, which came in an answer from `from`: not from https to http, not even on
+/// this machine, where a server could make us speak to its other services.
+pub(crate) fn is_safe_link(url: &Url, from: &Url, allow_http: bool) -> bool {
+    is_safe(url, allow_http) && (url.scheme() == "https" || from.scheme() == "http" || allow_http)
+}
+
 /// Whether `text` can be one part of a path without changing where the path leads: 1 to 64
 /// letters, digits, `-` or `_`.
 pub(crate) fn is_path_part(text: &str) -> bool {

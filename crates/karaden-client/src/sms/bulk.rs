@@ -216,8 +216,8 @@ impl Client {
     pub async fn create_bulk_file(&self) -> Result<BulkFile, Error> {
         self.need_bulk()?;
         let request = self.engine().post_empty(self.path(&["bulks", "files"]));
-        let allow_http = self.engine().options.allow_http;
-        let judge = |response: &Response| bulk_file(response, allow_http);
+        let (url, allow_http) = (request.url().clone(), self.engine().options.allow_http);
+        let judge = |response: &Response| bulk_file(response, &url, allow_http);
         // It makes nothing but an address, so that it may be repeated like a read.
         self.engine().call(operation("create_bulk_file", Safety::Read), request, judge).await
     }
@@ -387,12 +387,14 @@ struct WireBulk {
     expires_at: Option<String>,
 }
 
-fn bulk_file(response: &Response, allow_http: bool) -> Result<BulkFile, Error> {
+fn bulk_file(response: &Response, from: &Url, allow_http: bool) -> Result<BulkFile, Error> {
     let wire: WireBulk = answer::success(response)?;
     let url = wire.url.as_deref().and_then(|url| Url::parse(url).ok());
     let id = wire.id.as_deref().and_then(BulkId::new);
     match (wire.object.as_deref(), id, url) {
-        (Some("bulk_file"), Some(id), Some(url)) if engine::is_safe(&url, allow_http) => {
+        (Some("bulk_file"), Some(id), Some(url))
+            if engine::is_safe_link(&url, from, allow_http) =>
+        {
             let expires_at = wire.expires_at.as_deref().and_then(time::parse_iso);
             Ok(BulkFile { id, url, expires_at })
         }
@@ -415,12 +417,12 @@ fn bulk_message(response: &Response) -> Result<BulkMessage, Error> {
     }
 }
 
-/// The address in a 302, which must be as safe as a base URL.
+/// The address in a 302, which must be as safe as the base URL.
 fn location(response: &Response, from: &Url, allow_http: bool) -> Result<Url, Error> {
     let header = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     header
         .and_then(|text| from.join(text).ok())
-        .filter(|url| engine::is_safe(url, allow_http))
+        .filter(|url| engine::is_safe_link(url, from, allow_http))
         .ok_or_else(|| answer::unreadable(response))
 }
 
