@@ -106,12 +106,13 @@ async fn read_bounded(
     limit: usize,
 ) -> Result<Bytes, TransportError> {
     let too_large = || TransportError::new(TransportErrorKind::TooLarge);
-    let announced = answer.content_length().unwrap_or(0);
-    if announced > limit as u64 {
+    let announced = answer.content_length();
+    if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large());
     }
     let Some(first) = answer.chunk().await.map_err(hide)? else { return Ok(Bytes::new()) };
-    if first.len() as u64 == announced {
+    // Without a length, even an empty frame may have others after it.
+    if announced == Some(first.len() as u64) {
         return Ok(first);
     }
     let mut whole = BytesMut::from(first);
@@ -136,4 +137,33 @@ fn hide(error: reqwest::Error) -> TransportError {
         TransportErrorKind::Interrupted
     };
     TransportError::new(kind).with_source(error.without_url())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::stream;
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// An answer of these frames, without a length, as HTTP/2 may bring it.
+    fn answer(frames: &'static [&[u8]]) -> reqwest::Response {
+        let frame = |bytes: &&'static [u8]| Ok::<_, Infallible>(Frame::data(Bytes::from(*bytes)));
+        let body = StreamBody::new(stream::iter(frames.iter().map(frame)));
+        http::Response::new(reqwest::Body::wrap(body)).into()
+    }
+
+    #[tokio::test]
+    async fn an_empty_frame_does_not_end_a_body_without_a_length() {
+        const BODIES: [&[&[u8]]; 3] = [&[b"", b"{}"], &[b"{", b"", b"}"], &[b"{}", b""]];
+        for frames in BODIES {
+            let body = read_bounded(&mut answer(frames), 2).await.expect("it fits");
+            assert_eq!(body, "{}", "{frames:?}");
+            let error = read_bounded(&mut answer(frames), 1).await.expect_err("too long");
+            assert_eq!(error.kind(), TransportErrorKind::TooLarge, "{frames:?}");
+        }
+    }
 }
