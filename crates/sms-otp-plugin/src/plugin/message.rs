@@ -106,6 +106,10 @@ impl Call<'_> {
             Some(_) => {}
             None => return reject(prompts::resends_exhausted()),
         }
+        // The provider would have to drop it: the code is too near its end to be of use by SMS.
+        if self.is_past_deadline(challenge) {
+            return reject(prompts::resends_exhausted());
+        }
         let quotas = self.quotas(phone);
         let charged = match quotas.charge().await? {
             Ok(charged) => charged,
@@ -266,9 +270,15 @@ impl Call<'_> {
         let sms =
             OutgoingSms::new(phone.clone(), text.expose_secret().to_owned(), reference, self.now());
         Ok(match config.deadline(challenge.expires_at()) {
-            Some(deadline) if deadline > self.now() => sms.with_deadline(deadline),
-            _ => sms,
+            Some(deadline) => sms.with_deadline(deadline),
+            None => sms,
         })
+    }
+
+    /// Whether a message of this code would have to be sent by now. Providers know whole seconds.
+    fn is_past_deadline(&self, challenge: &Challenge) -> bool {
+        let deadline = self.config().deadline(challenge.expires_at());
+        deadline.is_some_and(|deadline| unix_seconds(deadline) <= unix_seconds(self.now()))
     }
 
     /// Shortens the cooldown after a resend that did not go out: the user has nothing to wait for.

@@ -143,6 +143,46 @@ async fn a_resend_that_fails_leaves_the_code_good_and_gives_the_quota_back() {
 }
 
 #[tokio::test]
+async fn a_resend_after_the_deadline_is_refused_and_costs_nothing() {
+    let world = World::new();
+    // The deadline is 290.5 s after the clock's start, on the wire the whole second before.
+    world.clock.advance(Duration::from_millis(500));
+    let login = world.login("f1");
+    prompt(login.begin().await);
+    world.clock.advance(Duration::from_millis(289_499));
+    for step in [1, 300, 9_000] {
+        world.clock.advance(Duration::from_millis(step));
+        assert_eq!(rejection(login.action("resend").await).1, "otp-resend-exhausted");
+    }
+    assert_eq!(world.sender.sent().len(), 1);
+    // Four of the hourly five are left.
+    for flow in 0..4 {
+        prompt(world.login(&format!("g{flow}")).begin().await);
+    }
+    assert!(world.sender.sent().iter().all(|sms| sms.deadline().is_some()));
+}
+
+#[tokio::test]
+async fn the_last_resend_before_the_deadline_still_goes_out_with_it() {
+    let world = World::new();
+    world.clock.advance(Duration::from_millis(500));
+    let login = world.login("f1");
+    let end = prompt(login.begin().await).expires_at.expect("an end");
+    world.clock.advance(Duration::from_millis(289_499));
+    assert_eq!(notice(&prompt(login.action("resend").await)), Some("otp-resent"));
+    assert_eq!(world.sender.sent()[1].deadline(), Some(end - Duration::from_secs(10)));
+}
+
+#[tokio::test]
+async fn without_a_deadline_a_code_is_sent_again_until_its_end() {
+    let world = World::with_config(config().without_deadline());
+    let login = world.login("f1");
+    prompt(login.begin().await);
+    world.advance(295);
+    assert_eq!(notice(&prompt(login.action("resend").await)), Some("otp-resent"));
+}
+
+#[tokio::test]
 async fn a_resend_counts_against_the_limits_and_says_until_when() {
     let settings = SendLimitSettings { per_user_hourly: 1, ..SendLimitSettings::default() };
     let world = World::with_config(config().with_limits(SendLimits::new(&settings).unwrap()));
