@@ -6,7 +6,7 @@ use std::{
 };
 
 use mfa_plugin_api::{FlowContext, PluginError};
-use otp_cache::{Charge, Charged, Quota, QuotaKey};
+use otp_cache::{Charge, Charged, Quota, QuotaKey, StoreError};
 use otp_core::{
     PhoneNumber,
     gcra::{InvalidRate, Rate},
@@ -128,6 +128,8 @@ const NAMES: [&str; 7] = [
     "budget",
 ];
 const BUDGET: usize = 6;
+/// How often it is tried to charge what is left of the budget.
+const REST_TRIES: u32 = 8;
 
 /// A limit that is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,7 +199,8 @@ impl<'a> SendQuotas<'a> {
         }
     }
 
-    /// Charges the budget for the billed messages beyond the first, and warns when it runs low.
+    /// Charges the budget for the billed messages beyond the first, as far as it goes, and warns when
+    /// it runs low.
     pub(crate) async fn settle(&self, billed: Option<u32>) {
         let Some(budget) = self.charges.get(BUDGET) else { return };
         let more = budget.events.saturating_mul(billed.unwrap_or(1).saturating_sub(1));
@@ -206,12 +209,33 @@ impl<'a> SendQuotas<'a> {
                 tracing::warn!(left = charged.left(), "four fifths of the sms budget are spent");
             }
             Ok(Ok(_)) => {}
-            Ok(Err(_)) => tracing::warn!("the sms budget is spent"),
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "sms budget not settled");
+            Ok(Err(_)) => {
+                tracing::warn!("the sms budget is spent");
+                if let Err(error) = self.charge_the_rest(budget).await {
+                    not_settled(&error);
+                }
             }
+            Err(error) => not_settled(&error),
         }
     }
+
+    /// Charges what is left of a budget of which more is spent than that.
+    async fn charge_the_rest(&self, budget: &Charge) -> Result<(), StoreError> {
+        // Another message may take its part between the two steps; then less is left.
+        for _ in 0..REST_TRIES {
+            let asked = self.quota.charge(&[budget.with_events(0)], self.now).await?;
+            let left = asked.map_or(0, |charged| charged.left());
+            if left == 0 || self.quota.charge(&[budget.with_events(left)], self.now).await?.is_ok()
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn not_settled(error: &StoreError) {
+    tracing::warn!(error = error as &dyn std::error::Error, "sms budget not settled");
 }
 
 /// What counts as one client: an IPv4 address, or the /64 that an IPv6 address lies in.

@@ -1,10 +1,15 @@
 //! Steps 3 to 6: quotas, challenge, message.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
+use async_trait::async_trait;
 use mfa_plugin_api::{Arg, FieldKind, PluginError, Services, Step};
 use sms_otp_plugin::{
-    DailyBudget, FailingSender, RefusedReason, SendLimitSettings, SendLimits, SmsOtpConfig,
+    Accepted, DailyBudget, FailingSender, LookUp, LookUpError, OutgoingSms, Reference,
+    RefusedReason, SendError, SendLimitSettings, SendLimits, SendOutcome, SmsOtpConfig, SmsSender,
 };
 
 use crate::support::{PHONE, World, action_names, config, notice, prompt, text_keys};
@@ -254,4 +259,31 @@ async fn without_its_services_or_randomness_it_refuses() {
     let login = world.login("f1");
     let error = login.try_submit("123456").await.unwrap_err();
     assert!(matches!(error, PluginError::MissingService(_)));
+}
+
+/// Splits every message into twenty, and bills each part.
+#[derive(Debug)]
+struct Splitting;
+
+#[async_trait]
+impl SmsSender for Splitting {
+    async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
+        Ok(SendOutcome::Accepted(Accepted::new("m-1").with_charged_count(20)))
+    }
+
+    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        Ok(LookUp::Absent)
+    }
+}
+
+#[tokio::test]
+async fn a_message_billed_beyond_the_budget_uses_up_what_is_left_of_it() {
+    let budget = DailyBudget { per_day: 100, price: 12 };
+    let config = limits(|l| l.daily_budget = Some(budget));
+    let world = World::with_sender(config, Arc::new(Splitting));
+    prompt(world.login("f1").begin().await);
+    let refused = unavailable(world.login("f2").begin().await);
+    // Twelve of a hundred in a day come back in 12 % of a day.
+    let wait = refused.retry_at.unwrap().duration_since(world.clock.now()).unwrap();
+    assert_eq!(wait, Duration::from_secs(24 * 60 * 60) * 12 / 100);
 }
