@@ -180,13 +180,18 @@ impl<'a> Held<'a> {
         if !map.reserve(decision.new_keys) {
             return false;
         }
+        // What is stored first: the sweeping that comes with an addition could take a spent mark away
+        // that is to be replaced, and it would be added again without room reserved for it.
+        let mut missing = Vec::with_capacity(decision.new_keys);
         for (charge, mark) in charges.iter().zip(&decision.marks) {
             let key = *charge.key.as_bytes();
-            let shard = self.shard(map.place(key));
-            match shard.get_mut(key) {
+            match self.shard(map.place(key)).get_mut(key) {
                 Some(stored) => *stored = *mark,
-                None => map.insert(shard, key, *mark, now),
+                None => missing.push((key, *mark)),
             }
+        }
+        for (key, mark) in missing {
+            map.insert(self.shard(map.place(key)), key, mark, now);
         }
         true
     }
@@ -331,5 +336,42 @@ impl Entry for SubjectRecord {
 impl Entry for Mark {
     fn is_dead(&self, now: SystemTime) -> bool {
         self.is_spent(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::QuotaKey;
+
+    /// Few keys, so that a charge often finds one of its keys stored and spent, and a clock that
+    /// goes on and makes them so.
+    fn charge(name: u8, events: u32) -> Charge {
+        let rate = gcra::Rate::new(3, Duration::from_secs(3)).expect("a sound rate");
+        Charge { key: QuotaKey::derive("", &name.to_string()), rate, events }
+    }
+
+    proptest! {
+        #[test]
+        fn the_count_of_quota_keys_is_the_number_stored(
+            calls in prop::collection::vec(
+                (prop::collection::btree_map(0_u8..40, 0_u32..3, 1..16), 0_u64..4),
+                1..60,
+            ),
+        ) {
+            let store = MemoryStore::with_capacity(40);
+            let mut now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+            for (charges, pause) in calls {
+                let charges: Vec<Charge> =
+                    charges.into_iter().map(|(name, events)| charge(name, events)).collect();
+                let _ = store.charge_now(&charges, now);
+                prop_assert_eq!(store.quotas.len(), store.quotas.counted());
+                now += Duration::from_secs(pause);
+            }
+        }
     }
 }

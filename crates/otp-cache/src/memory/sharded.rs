@@ -56,15 +56,23 @@ impl<V: Entry> Sharded<V> {
         self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many entries the shards really hold: what [`len`](Self::len) has to say.
+    #[cfg(test)]
+    pub(super) fn counted(&self) -> usize {
+        (0..SHARDS).map(|place| self.lock_place(place).len()).sum()
+    }
+
     /// Takes room for this many entries, if there is.
     pub(super) fn reserve(&self, entries: usize) -> bool {
         let fits = |count: usize| count.checked_add(entries).filter(|sum| *sum <= self.capacity);
         entries == 0 || self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
+    /// Gives room back. Never below none: a wrapped count would refuse every addition for ever.
     fn release(&self, entries: usize) {
         if entries > 0 {
-            self.count.fetch_sub(entries, Ordering::Relaxed);
+            let less = |count: usize| Some(count.saturating_sub(entries));
+            let _ = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
     }
 
