@@ -4,16 +4,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline,
-    ProtocolVersion, RedisError, RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
+    Pipeline, ProtocolVersion, RedisError, RedisResult, Value,
 };
 use tokio::time::Instant;
 
+use super::cluster::ClusterLink;
 use super::config::{RedisConfig, Topology};
 
 /// After a failed connect, callers are refused at once for this long instead of all trying.
@@ -29,11 +27,8 @@ impl Link {
     pub(super) fn new(config: &RedisConfig) -> RedisResult<Self> {
         match &config.topology {
             Topology::Standalone(url) => {
-                let client = standalone(config, url)?;
-                Ok(Self::Direct(Box::new(Direct::new(
-                    Source::Standalone(Box::new(client)),
-                    config,
-                ))))
+                let client = client_of(config, url.as_str().into_connection_info()?)?;
+                Ok(Self::Direct(Box::new(Direct::standalone(client, config))))
             }
             Topology::Sentinel { sentinels, service } => {
                 let client = sentinel(config, sentinels, service)?;
@@ -41,11 +36,7 @@ impl Link {
                 Ok(Self::Direct(Box::new(Direct::new(source, config))))
             }
             Topology::Cluster(nodes) => {
-                let link = ClusterLink {
-                    client: cluster(config, nodes)?,
-                    connection: tokio::sync::OnceCell::new(),
-                };
-                Ok(Self::Cluster(Box::new(link)))
+                Ok(Self::Cluster(Box::new(ClusterLink::new(config, nodes)?)))
             }
         }
     }
@@ -55,37 +46,28 @@ impl Link {
         match self {
             Self::Direct(direct) => direct.send(command).await,
             Self::Cluster(cluster) => {
-                let route = RoutingInfo::SingleNode(primary_of(key));
-                cluster.get().await?.route_command(command.clone(), route).await
+                let mut commands = Pipeline::with_capacity(1);
+                commands.add_command(command.clone());
+                let answers = cluster.send_all(&commands, key).await?;
+                Ok(answers.into_iter().next().unwrap_or(Value::Nil))
             }
         }
     }
 
     /// Sends commands about `key` in one go over one connection.
     pub(super) async fn send_all(&self, commands: Pipeline, key: &[u8]) -> RedisResult<Vec<Value>> {
-        let count = commands.len();
         match self {
-            Self::Direct(direct) => direct.send_all(&commands, count).await,
-            Self::Cluster(cluster) => {
-                cluster.get().await?.route_pipeline(commands, 0, count, primary_of(key)).await
-            }
+            Self::Direct(direct) => direct.send_all(&commands, commands.len()).await,
+            Self::Cluster(cluster) => cluster.send_all(&commands, key).await,
         }
     }
-}
 
-fn primary_of(key: &[u8]) -> SingleNodeRoutingInfo {
-    SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master))
-}
-
-/// A cluster's client looks after its connections by itself once it has found a first node.
-pub(super) struct ClusterLink {
-    client: ClusterClient,
-    connection: tokio::sync::OnceCell<ClusterConnection>,
-}
-
-impl ClusterLink {
-    async fn get(&self) -> RedisResult<ClusterConnection> {
-        self.connection.get_or_try_init(|| self.client.get_async_connection()).await.cloned()
+    /// Sends one command to every server that takes writes.
+    pub(super) async fn send_to_primaries(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+        match self {
+            Self::Direct(direct) => Ok(vec![direct.send(command).await?]),
+            Self::Cluster(cluster) => cluster.send_to_primaries(command).await,
+        }
     }
 }
 
@@ -125,6 +107,10 @@ impl Direct {
         }
     }
 
+    pub(super) fn standalone(client: Client, config: &RedisConfig) -> Self {
+        Self::new(Source::Standalone(Box::new(client)), config)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -135,7 +121,11 @@ impl Direct {
         self.note(generation, answer)
     }
 
-    async fn send_all(&self, commands: &Pipeline, count: usize) -> RedisResult<Vec<Value>> {
+    pub(super) async fn send_all(
+        &self,
+        commands: &Pipeline,
+        count: usize,
+    ) -> RedisResult<Vec<Value>> {
         let (mut connection, generation) = self.connection().await?;
         let answer = connection.send_packed_commands(commands, 0, count).await;
         self.note(generation, answer)
@@ -220,8 +210,8 @@ fn is_fatal(error: &RedisError) -> bool {
         )
 }
 
-fn standalone(config: &RedisConfig, url: &str) -> RedisResult<Client> {
-    let info = url.into_connection_info()?;
+/// A client of the one server that `info` names, with the name, password and certificates of `config`.
+pub(super) fn client_of(config: &RedisConfig, info: ConnectionInfo) -> RedisResult<Client> {
     let mut settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     if let Some(username) = &config.username {
         settings = settings.set_username(username);
@@ -272,30 +262,8 @@ fn sentinel(config: &RedisConfig, urls: &[String], service: &str) -> RedisResult
     builder.build()
 }
 
-fn cluster(config: &RedisConfig, nodes: &[String]) -> RedisResult<ClusterClient> {
-    let mut builder = ClusterClientBuilder::new(nodes.iter().map(String::as_str))
-        .use_protocol(ProtocolVersion::RESP3)
-        .connection_timeout(config.connect_timeout)
-        .response_timeout(config.timeout)
-        .overall_response_timeout(Some(config.timeout))
-        .min_retry_wait(20)
-        .max_retry_wait(200)
-        .retries(8);
-    if let Some(username) = &config.username {
-        builder = builder.username(username);
-    }
-    if let Some(password) = config.password() {
-        builder = builder.password(password);
-    }
-    #[cfg(feature = "redis-rustls")]
-    if let Some(certificates) = certificates(config) {
-        builder = builder.certs(certificates);
-    }
-    builder.build()
-}
-
 #[cfg(feature = "redis-rustls")]
-fn certificates(config: &RedisConfig) -> Option<redis::TlsCertificates> {
+pub(super) fn certificates(config: &RedisConfig) -> Option<redis::TlsCertificates> {
     use secrecy::ExposeSecret;
 
     if config.root_certificate.is_none() && config.client_certificate.is_none() {

@@ -34,6 +34,7 @@
 //! challenge), since the old and the new primary each enforce them. Sentinel promotes the replica that
 //! is furthest ahead.
 
+mod cluster;
 mod config;
 mod link;
 mod scripts;
@@ -98,15 +99,14 @@ impl RedisStore {
         if self.config.eviction_allowed {
             return Ok(());
         }
-        let info = scripts::info(&self.link, "memory").await?;
-        let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
-        match policy.map(str::trim) {
-            Some("noeviction") | None => Ok(()),
-            Some(_) => Err(StoreError::new(
-                StoreErrorKind::Unavailable,
-                "redis may evict keys: set maxmemory-policy to noeviction",
-            )),
+        let infos = scripts::infos(&self.link, "memory").await?;
+        if infos.iter().all(|info| never_evicts(info)) {
+            return Ok(());
         }
+        Err(StoreError::new(
+            StoreErrorKind::Unavailable,
+            "redis may evict keys: set maxmemory-policy to noeviction",
+        ))
     }
 
     fn subject_key(&self, subject: SubjectKey) -> Vec<u8> {
@@ -161,6 +161,9 @@ impl RedisStore {
         let key = self.quota_key(charge.key);
         let answer = run(&self.link, &self.scripts.charge, &key, &args, self.acks).await?;
         let (said, stored) = answer.split_first().ok_or_else(unexpected_answer)?;
+        if *said == b'C' {
+            return Err(unreadable_mark());
+        }
         let outcome = granted(which, charge, read_mark(stored)?, now);
         let expected = match &outcome {
             Ok(_) => b'O',
@@ -175,7 +178,11 @@ impl RedisStore {
         let args = [micros(now).to_string(), span.to_string()];
         let args = args.each_ref().map(String::as_bytes);
         let key = self.quota_key(charge.key);
-        run(&self.link, &self.scripts.refund, &key, &args, self.acks).await.map(drop)
+        match run(&self.link, &self.scripts.refund, &key, &args, self.acks).await?.first() {
+            Some(b'O' | b'-') => Ok(()),
+            Some(b'C') => Err(unreadable_mark()),
+            _ => Err(unexpected_answer()),
+        }
     }
 }
 
@@ -200,9 +207,17 @@ fn read_mark(stored: &[u8]) -> Result<Mark, StoreError> {
         return Ok(Mark::default());
     }
     let number = std::str::from_utf8(stored).ok().and_then(|text| text.parse().ok());
-    number
-        .map(Mark::from_micros)
-        .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "a stored quota cannot be read"))
+    number.map(Mark::from_micros).ok_or_else(unreadable_mark)
+}
+
+fn unreadable_mark() -> StoreError {
+    StoreError::new(StoreErrorKind::Corrupt, "a stored quota cannot be read")
+}
+
+/// Whether the server says so. One that says nothing about it may be set up either way.
+fn never_evicts(info: &str) -> bool {
+    let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
+    policy.map(str::trim) == Some("noeviction")
 }
 
 fn since_epoch(at: SystemTime) -> Duration {
@@ -444,5 +459,20 @@ impl Quota for RedisStore {
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
         let refunds = charged.charges().iter().map(|charge| self.refund_one(charge, now));
         join_all(refunds).await.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_say_that_it_keeps_everything_may_evict() {
+        assert!(never_evicts("# Memory\r\nused_memory:1\r\nmaxmemory_policy:noeviction\r\n"));
+        for info in
+            ["", "# Memory\r\n", "maxmemory_policy:\r\n", "maxmemory_policy:volatile-lru\r\n"]
+        {
+            assert!(!never_evicts(info), "{info:?}");
+        }
     }
 }

@@ -56,6 +56,7 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         let on_record = |code| Script::new(&[include_str!("lua/record.lua"), code]);
+        let on_mark = |code| Script::new(&[include_str!("lua/mark.lua"), code]);
         Self {
             open: on_record(include_str!("lua/open.lua")),
             begin_attempt: on_record(include_str!("lua/begin_attempt.lua")),
@@ -64,8 +65,8 @@ impl Scripts {
             record_delivery: on_record(include_str!("lua/record_delivery.lua")),
             revoke: on_record(include_str!("lua/revoke.lua")),
             unlock: on_record(include_str!("lua/unlock.lua")),
-            charge: Script::new(&[include_str!("lua/charge.lua")]),
-            refund: Script::new(&[include_str!("lua/refund.lua")]),
+            charge: on_mark(include_str!("lua/charge.lua")),
+            refund: on_mark(include_str!("lua/refund.lua")),
         }
     }
 }
@@ -97,15 +98,17 @@ pub(super) async fn get(link: &Link, key: &[u8]) -> Result<Option<Vec<u8>>, Stor
     }
 }
 
-/// What the server says about itself.
-pub(super) async fn info(link: &Link, section: &str) -> Result<String, StoreError> {
+/// What each server that takes writes says about itself.
+pub(super) async fn infos(link: &Link, section: &str) -> Result<Vec<String>, StoreError> {
     let mut command = redis::cmd("INFO");
     command.arg(section);
-    match ask(link, &command, b"").await? {
+    let answers = link.send_to_primaries(&command).await.map_err(to_store_error)?;
+    let read = |answer| match checked(answer).map_err(to_store_error)? {
         Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Value::VerbatimString { text, .. } | Value::SimpleString(text) => Ok(text),
         _ => Err(unexpected_answer()),
-    }
+    };
+    answers.into_iter().map(read).collect()
 }
 
 /// A command that may be sent twice.
@@ -140,13 +143,17 @@ pub(super) async fn run(
                     how = How::ByCode;
                 }
             }
-            Err(Trouble::Redis(error)) => return Err(to_store_error(error)),
+            Err(Trouble::Redis(error) | Trouble::AfterTheScript(error)) => {
+                return Err(to_store_error(error));
+            }
         }
     }
 }
 
 enum Trouble {
     Redis(RedisError),
+    /// The script ran, so that nothing may be sent again.
+    AfterTheScript(RedisError),
     TooFewReplicas,
 }
 
@@ -174,9 +181,10 @@ async fn run_once(
         return Ok(Value::Nil);
     };
     let answer = checked(answer)?;
-    match checked(waited)? {
-        Value::Int(held) if held >= i64::from(acks.replicas) => Ok(answer),
-        _ => Err(Trouble::TooFewReplicas),
+    match checked(waited) {
+        Ok(Value::Int(held)) if held >= i64::from(acks.replicas) => Ok(answer),
+        Ok(_) => Err(Trouble::TooFewReplicas),
+        Err(error) => Err(Trouble::AfterTheScript(error)),
     }
 }
 

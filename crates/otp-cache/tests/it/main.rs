@@ -1,6 +1,7 @@
 //! Every backend and every wrapper runs the whole conformance suite, and each its own faults.
 
 mod memory;
+mod redis_cluster;
 mod redis_failover;
 mod redis_faults;
 mod redis_store;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, StoreError, StoreErrorKind};
+use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind};
+use otp_core::gcra::Rate;
 use otp_core::{Challenge, ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -142,6 +143,26 @@ async fn what_nobody_can_read_is_refused_and_left_alone() {
     let error = open(&store, "a").await.expect_err("of another type");
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
     assert_eq!(attempt(&store, "b", id).await.expect("others are not touched"), 4);
+}
+
+#[tokio::test]
+async fn a_quota_nobody_can_read_is_refused_and_left_alone() {
+    let server = Server::start(&[]);
+    let store = connect(RedisConfig::standalone(server.url())).await;
+    let rate = Rate::new(10, Duration::from_secs(100)).expect("a sound rate");
+    let charge = Charge::new(QuotaKey::derive("", "a"), rate);
+    let charged = store.charge(&[charge], now()).await.expect("works").expect("below the limit");
+    let key = format!("otp:{{{}}}:q", charge.key);
+    for garbage in ["", "x", "-1", "1e3", "0x10", "nan", "inf", " 5", "1.5", "18446744073709551616"]
+    {
+        server.command(&["SET", &key, garbage]).expect("a plain command");
+        let error = store.charge(&[charge], now()).await.expect_err("unreadable");
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{garbage:?}: {error:?}");
+        let error = store.refund(&charged, now()).await.expect_err("unreadable");
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{garbage:?}: {error:?}");
+        let kept = server.command(&["GET", &key]).expect("a plain command");
+        assert_eq!(kept, redis::Value::BulkString(garbage.into()), "nothing was overwritten");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,4 @@
 -- now, span; in microseconds
-local stored = redis.call('GET', KEYS[1])
 if not stored then return '-' end
 local now = tonumber(ARGV[1])
 local full_at = tonumber(stored) - tonumber(ARGV[2])

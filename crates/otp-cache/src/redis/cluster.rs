@@ -1,0 +1,192 @@
+//! The way to a cluster: the client's map of the slots, and retries that never run a script twice.
+//!
+//! The client's own retries are off. It would send a command again whose connection broke, when nobody
+//! knows whether it ran: a refund would be given twice, and the one who consumed a code be told that
+//! there is none. Here a command is sent again only after an answer by which a node says that it did
+//! not run, or when there was no connection to send it over.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::cluster::{ClusterClient, ClusterClientBuilder};
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{
+    MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr,
+};
+use redis::{
+    Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion,
+    RedisError, RedisResult, ServerErrorKind, Value,
+};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::config::RedisConfig;
+use super::link::{Direct, client_of};
+
+/// How long to wait before each further try. The first follows at once: a node that has moved a slot
+/// away makes the client look at the map anew before it sends.
+const PAUSES_MS: [u64; 8] = [0, 20, 40, 80, 160, 200, 200, 200];
+
+/// Host and port of a node.
+type Node = (String, u16);
+
+/// A cluster's client looks after its connections by itself once it has found a first node.
+pub(super) struct ClusterLink {
+    client: ClusterClient,
+    connection: tokio::sync::OnceCell<ClusterConnection>,
+    config: RedisConfig,
+    /// How to any node, but for its address.
+    like: ConnectionInfo,
+    /// Connections to nodes that are taking over a slot.
+    importing: Mutex<HashMap<Node, Arc<Direct>>>,
+}
+
+impl ClusterLink {
+    pub(super) fn new(config: &RedisConfig, nodes: &[String]) -> RedisResult<Self> {
+        let first = nodes.first().map_or("", String::as_str);
+        Ok(Self {
+            like: first.into_connection_info()?,
+            client: client(config, nodes)?,
+            connection: tokio::sync::OnceCell::new(),
+            config: config.clone(),
+            importing: Mutex::default(),
+        })
+    }
+
+    async fn get(&self) -> RedisResult<ClusterConnection> {
+        self.connection.get_or_try_init(|| self.client.get_async_connection()).await.cloned()
+    }
+
+    /// Asks every primary the same.
+    pub(super) async fn send_to_primaries(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+        let everywhere = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+        match self.get().await?.route_command(command.clone(), everywhere).await? {
+            Value::Map(answers) => Ok(answers.into_iter().map(|(_, answer)| answer).collect()),
+            other => Ok(vec![other]),
+        }
+    }
+
+    /// Sends commands about `key`, the first of which decides whether they run, to the node that has
+    /// the key.
+    pub(super) async fn send_all(
+        &self,
+        commands: &Pipeline,
+        key: &[u8],
+    ) -> RedisResult<Vec<Value>> {
+        let connection = self.get().await?;
+        let deadline = Instant::now() + self.config.timeout;
+        match timeout_at(deadline, self.follow(connection, commands, key, deadline)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
+    }
+
+    async fn follow(
+        &self,
+        mut connection: ClusterConnection,
+        commands: &Pipeline,
+        key: &[u8],
+        deadline: Instant,
+    ) -> RedisResult<Vec<Value>> {
+        let primary = SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
+        let mut pauses = PAUSES_MS.into_iter().map(Duration::from_millis);
+        let mut importer = None;
+        loop {
+            let answer = match importer.take() {
+                Some(node) => self.ask(node, commands).await,
+                None => {
+                    let count = commands.len();
+                    connection.route_pipeline(commands.clone(), 0, count, primary.clone()).await
+                }
+            };
+            let Some(refusal) = refusal(&answer) else { return answer };
+            let pause = pauses.next().filter(|pause| Instant::now() + *pause < deadline);
+            let Some(pause) = pause else { return Err(refusal) };
+            importer = asked(&refusal);
+            if importer.is_none() {
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// Sends the commands to the node that is taking over the slot, over a connection of our own: the
+    /// client knows no node that has no slot yet, and the leave to ask holds for one command only,
+    /// which must be ours.
+    async fn ask(&self, node: Node, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        let mut asking = Pipeline::with_capacity(commands.len() + 1);
+        asking.cmd("ASKING");
+        for command in commands.cmd_iter() {
+            asking.add_command(command.clone());
+        }
+        let answers = self.direct(node)?.send_all(&asking, asking.len()).await?;
+        Ok(answers.into_iter().skip(1).collect())
+    }
+
+    fn direct(&self, node: Node) -> RedisResult<Arc<Direct>> {
+        let mut importing = self.importing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(direct) = importing.get(&node) {
+            return Ok(Arc::clone(direct));
+        }
+        let mut address = self.like.addr().clone();
+        if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } =
+            &mut address
+        {
+            (*host, *port) = node.clone();
+        }
+        let client = client_of(&self.config, self.like.clone().set_addr(address))?;
+        let direct = Arc::new(Direct::standalone(client, &self.config));
+        importing.insert(node, Arc::clone(&direct));
+        Ok(direct)
+    }
+}
+
+/// The error, if it proves that nothing ran and another try may go better.
+fn refusal(answer: &RedisResult<Vec<Value>>) -> Option<RedisError> {
+    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
+    let error = match answer {
+        Err(error) => error.clone(),
+        Ok(answers) => match answers.first() {
+            Some(Value::ServerError(error)) => error.clone().into(),
+            _ => return None,
+        },
+    };
+    let did_not_run = error.is_connection_refusal()
+        || matches!(
+            error.kind(),
+            ErrorKind::ClusterConnectionNotFound
+                | ErrorKind::Server(
+                    Ask | BusyLoading | ClusterDown | MasterDown | Moved | ReadOnly | TryAgain
+                )
+        );
+    did_not_run.then_some(error)
+}
+
+/// The node that takes over the slot, if the answer says to ask there.
+fn asked(refusal: &RedisError) -> Option<Node> {
+    if refusal.kind() != ErrorKind::Server(ServerErrorKind::Ask) {
+        return None;
+    }
+    let (host, port) = refusal.redirect_node()?.0.rsplit_once(':')?;
+    // A cluster that does not know its hosts by name or number names none.
+    if host.is_empty() { None } else { Some((host.to_owned(), port.parse().ok()?)) }
+}
+
+fn client(config: &RedisConfig, nodes: &[String]) -> RedisResult<ClusterClient> {
+    let mut builder = ClusterClientBuilder::new(nodes.iter().map(String::as_str))
+        .use_protocol(ProtocolVersion::RESP3)
+        .connection_timeout(config.connect_timeout)
+        .response_timeout(config.timeout)
+        .overall_response_timeout(Some(config.timeout))
+        .retries(0);
+    if let Some(username) = &config.username {
+        builder = builder.username(username);
+    }
+    if let Some(password) = config.password() {
+        builder = builder.password(password);
+    }
+    #[cfg(feature = "redis-rustls")]
+    if let Some(certificates) = super::link::certificates(config) {
+        builder = builder.certs(certificates);
+    }
+    builder.build()
+}
