@@ -149,6 +149,9 @@ const SWEPT_PER_INSERT: u32 = 3;
 /// Rows looked at in each table when there was no room.
 const SWEPT_WHEN_FULL: u32 = 1024;
 
+/// More pages than the additions of one batch take.
+const SPARE_PAGES: i64 = 1024;
+
 /// Which file it is and how large it may grow.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -166,17 +169,28 @@ pub(super) struct Database {
     hands: [Vec<u8>; 2],
     /// The latest instant that a caller has named.
     latest: SystemTime,
+    /// How many pages the file may have.
+    most_pages: Option<i64>,
 }
 
 impl Database {
     /// Opens the file, making it if there is none.
     pub(super) fn create_or_open(place: &Place) -> Result<Self, Failure> {
         create_private(&place.path)?;
-        Self::reopen(place)
+        Self::open(place, true)
     }
 
-    /// Opens the file that must be there: a file that vanished is never replaced by an empty one.
+    /// Opens the file that must be there and filled: one that vanished is not replaced, and an empty
+    /// one in its place is not taken for it.
     pub(super) fn reopen(place: &Place) -> Result<Self, Failure> {
+        // SQLite would write a header into it.
+        if std::fs::metadata(&place.path).is_ok_and(|file| file.len() == 0) {
+            return Err(emptied());
+        }
+        Self::open(place, false)
+    }
+
+    fn open(place: &Place, may_create: bool) -> Result<Self, Failure> {
         let path = place.path.as_path();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
@@ -199,14 +213,16 @@ impl Database {
             identity: identity(path),
             hands: [Vec::new(), Vec::new()],
             latest: SystemTime::UNIX_EPOCH,
+            most_pages: None,
         };
-        database.set_up()?;
+        database.set_up(may_create)?;
         database.limit(place.max_bytes)?;
         Ok(database)
     }
 
-    /// Makes the tables in an empty file; refuses a file of another program or a newer version.
-    fn set_up(&mut self) -> Result<(), Failure> {
+    /// Makes the tables in an empty file, if it may; refuses a file of another program or a newer
+    /// version.
+    fn set_up(&mut self, may_create: bool) -> Result<(), Failure> {
         let transaction =
             self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let application: i32 =
@@ -216,6 +232,7 @@ impl Database {
             transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         match (application, version, tables) {
             (APPLICATION_ID, LAYOUT_VERSION, _) => {}
+            (0, 0, 0) if !may_create => return Err(emptied()),
             (0, 0, 0) => {
                 transaction.execute_batch(TABLES)?;
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -239,15 +256,27 @@ impl Database {
     }
 
     /// Bounds the file, in whole pages.
-    fn limit(&self, max_bytes: Option<u64>) -> Result<(), Failure> {
+    fn limit(&mut self, max_bytes: Option<u64>) -> Result<(), Failure> {
         if let Some(max_bytes) = max_bytes {
             let page: i64 = self.connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             let bytes = i64::try_from(max_bytes).unwrap_or(i64::MAX);
             let pages = (bytes / page.max(1)).max(1);
             let set = format!("PRAGMA max_page_count = {pages}");
-            self.connection.query_row(&set, [], |_| Ok(()))?;
+            self.most_pages = Some(self.connection.query_row(&set, [], |row| row.get(0))?);
         }
         Ok(())
+    }
+
+    /// Whether the bound is so near that the next additions may not fit.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        let pages = |pragma| -> rusqlite::Result<i64> {
+            self.connection.prepare_cached(pragma)?.query_row([], |row| row.get(0))
+        };
+        let Some(most) = self.most_pages else { return false };
+        match (pages("PRAGMA page_count"), pages("PRAGMA freelist_count")) {
+            (Ok(taken), Ok(free)) => taken - free + SPARE_PAGES > most,
+            _ => true,
+        }
     }
 
     /// Begins a transaction, if the path still names the file that was opened: what is written to
@@ -337,6 +366,11 @@ impl Database {
         }
         dead.iter().try_for_each(|key| self.delete(table, key))
     }
+}
+
+/// What to say of an empty file where there was a filled one.
+fn emptied() -> Failure {
+    Failure::new(StoreErrorKind::Corrupt, "the store file was emptied while in use")
 }
 
 /// The mark that eight bytes stand for.

@@ -10,7 +10,8 @@
 //! with the file opened anew where that can help. So a disk with room again, a lock given up or a
 //! file put back heals by itself. A file that is damaged, of another program or of another layout
 //! is refused as [`Corrupt`](crate::StoreErrorKind::Corrupt), and a file that vanished while in use
-//! is never replaced by an empty one: that would forget every counter and every lock.
+//! is never replaced by an empty one, nor an empty one filled: that would forget every counter and
+//! every lock. A file that is full refuses what is new and goes on with what it has.
 //!
 //! # Layout, version 1
 //!
@@ -37,7 +38,7 @@ use otp_core::{
 };
 
 use self::database::{Database, Failure, Place, Table, read_mark};
-use self::writer::Writer;
+use self::writer::{Room, Writer};
 use crate::charging::decide;
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
@@ -101,13 +102,17 @@ impl SqliteStore {
         Ok(Self { writer, path })
     }
 
-    /// Applies `rule` to the subject's record, new if there is none, in the next transaction.
+    /// Applies `rule`, which adds nothing to a record that is empty, in the next transaction.
     async fn with_record<T: Send + 'static>(
         &self,
         subject: SubjectKey,
         rule: impl FnOnce(&mut SubjectRecord) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer.call(move |database| apply(database, subject, rule).map(|(done, _)| done)).await
+        self.writer
+            .call(Room::Enough, move |database| {
+                apply(database, subject, rule).map(|(done, _)| done)
+            })
+            .await
     }
 
     async fn read<T: Send + 'static>(
@@ -116,7 +121,9 @@ impl SqliteStore {
         look: impl FnOnce(&SubjectRecord) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer
-            .call(move |database| Ok(fetch(database, subject)?.map(|record| look(&record))))
+            .call(Room::Enough, move |database| {
+                Ok(fetch(database, subject)?.map(|record| look(&record)))
+            })
             .await
     }
 }
@@ -172,7 +179,7 @@ impl ChallengeStore for SqliteStore {
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
         let policy = policy.clone();
         self.writer
-            .call(move |database| {
+            .call(Room::Needed, move |database| {
                 let rule = |record: &mut SubjectRecord| record.open(new, &policy, now);
                 let (opened, is_added) = apply(database, subject, rule)?;
                 if is_added {
@@ -268,12 +275,12 @@ impl Quota for SqliteStore {
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
         let charges = charges.to_vec();
-        self.writer.call(move |database| charge(database, &charges, now)).await
+        self.writer.call(Room::Needed, move |database| charge(database, &charges, now)).await
     }
 
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
         let charged = charged.clone();
-        self.writer.call(move |database| refund(database, &charged, now)).await
+        self.writer.call(Room::Enough, move |database| refund(database, &charged, now)).await
     }
 }
 

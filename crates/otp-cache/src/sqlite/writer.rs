@@ -1,5 +1,6 @@
 //! The one thread that touches the file: it takes what is waiting, does it in one transaction,
-//! commits, and only then answers everybody.
+//! commits, and only then answers everybody. When the file is nearly full, the calls that may add a row
+//! get a transaction of their own, so that only they are refused.
 
 use std::thread::JoinHandle;
 
@@ -14,8 +15,19 @@ const BATCH: usize = 128;
 /// Calls that may wait for the writer; further callers wait for a place.
 const QUEUE: usize = 1024;
 
+/// Whether a call may need room in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Room {
+    /// It replaces or deletes what is there.
+    Enough,
+    /// It may add a row.
+    Needed,
+}
+
 /// One call of the store, as the writer sees it.
 trait Job: Send {
+    fn room(&self) -> Room;
+
     /// Does the work inside the open transaction.
     fn run(&mut self, database: &mut Database) -> Result<(), Failure>;
 
@@ -25,6 +37,7 @@ trait Job: Send {
 
 /// A call with its work and the way back to its caller.
 struct Call<T, F> {
+    room: Room,
     work: Option<F>,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -35,6 +48,10 @@ where
     T: Send,
     F: FnOnce(&mut Database) -> Result<Result<T, StoreError>, Failure> + Send,
 {
+    fn room(&self) -> Room {
+        self.room
+    }
+
     fn run(&mut self, database: &mut Database) -> Result<(), Failure> {
         // A caller that has gone away gets nothing done.
         if let Some(work) = self.work.take()
@@ -85,7 +102,7 @@ impl Writer {
     }
 
     /// Has the thread do `work` and waits until it is committed.
-    pub(super) async fn call<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(super) async fn call<T, F>(&self, room: Room, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Database) -> Result<Result<T, StoreError>, Failure> + Send + 'static,
@@ -94,7 +111,7 @@ impl Writer {
             StoreError::new(StoreErrorKind::Unavailable, "the store's thread has ended");
         let Some(queue) = &self.queue else { return Err(GONE) };
         let (reply, answer) = oneshot::channel();
-        let call = Call { work: Some(work), outcome: None, reply };
+        let call = Call { room, work: Some(work), outcome: None, reply };
         queue.send(Box::new(call)).await.map_err(|_| GONE)?;
         answer.await.map_err(|_| GONE)?
     }
@@ -115,20 +132,34 @@ fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, place: &
     let mut slot = Some(database);
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let failure = work_off(&mut slot, &mut batch, place).err();
-        if failure.as_ref().is_some_and(Failure::needs_reopening) {
-            slot = None;
+        // All of them have been waiting at the same time, so any order is right.
+        let mut growing = Vec::new();
+        if slot.as_ref().is_none_or(Database::is_nearly_full) {
+            batch.sort_by_key(|job| job.room());
+            growing = batch.split_off(batch.partition_point(|job| job.room() == Room::Enough));
         }
-        for job in batch.drain(..) {
-            job.answer(failure.as_ref());
-        }
-        if let (Some(database), Some(true)) =
-            (&mut slot, failure.as_ref().map(Failure::is_lack_of_room))
-            && database.make_room().is_err()
-        {
-            // Then the disk itself is full, and the next call says so again.
-            database.roll_back();
-        }
+        settle(&mut slot, &mut batch, place);
+        settle(&mut slot, &mut growing, place);
+    }
+}
+
+/// Does the batch, if there is anything in it, and answers everybody.
+fn settle(slot: &mut Option<Database>, batch: &mut Vec<Box<dyn Job>>, place: &Place) {
+    if batch.is_empty() {
+        return;
+    }
+    let failure = work_off(slot, batch, place).err();
+    if failure.as_ref().is_some_and(Failure::needs_reopening) {
+        *slot = None;
+    }
+    for job in batch.drain(..) {
+        job.answer(failure.as_ref());
+    }
+    if let (Some(database), Some(true)) = (slot, failure.as_ref().map(Failure::is_lack_of_room))
+        && database.make_room().is_err()
+    {
+        // Then the disk itself is full, and the next call says so again.
+        database.roll_back();
     }
 }
 

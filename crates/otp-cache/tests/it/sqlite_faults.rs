@@ -2,6 +2,7 @@
 //! fails closed, says what is wrong, and the store recovers by itself once the cause is gone.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use otp_cache::sqlite::SqliteStore;
@@ -9,6 +10,7 @@ use otp_cache::{ChallengeStore, StoreError, StoreErrorKind};
 use otp_core::{ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
@@ -115,6 +117,80 @@ async fn a_file_that_vanished_is_not_replaced_by_an_empty_one() {
         }
     }
     assert_eq!(attempt(&store, "a").await.expect("back"), 3, "its counters are back with it");
+}
+
+#[tokio::test]
+async fn an_empty_file_in_the_place_of_the_one_that_vanished_is_not_filled() {
+    let (folder, path) = folder();
+    let store = SqliteStore::open(&path).await.expect("opens");
+    open(&store, "a", now()).await.expect("works");
+    assert_eq!(attempt(&store, "a").await.expect("works"), 4);
+    let named = |path: &Path, end: &str| PathBuf::from(format!("{}{end}", path.display()));
+    let aside = folder.path().join("aside.db");
+    for end in ["", "-wal", "-shm"] {
+        std::fs::rename(named(&path, end), named(&aside, end)).expect("the files are there");
+    }
+    let error = attempt(&store, "a").await.expect_err("gone");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+    std::fs::write(&path, []).expect("writable");
+    for _ in 0..2 {
+        let error = attempt(&store, "a").await.expect_err("its counters are not in there");
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
+        assert_eq!(std::fs::read(&path).expect("readable"), b"", "nothing was written");
+    }
+    // A database without a table is no better.
+    let other = Connection::open(&path).expect("an empty file");
+    other.execute_batch("PRAGMA journal_mode = WAL; VACUUM").expect("writable");
+    drop(other);
+    assert!(std::fs::metadata(&path).expect("there").len() > 0, "it has a header now");
+    let error = attempt(&store, "a").await.expect_err("its counters are not in there");
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
+    for end in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(named(&path, end));
+        if named(&aside, end).exists() {
+            std::fs::rename(named(&aside, end), named(&path, end)).expect("back again");
+        }
+    }
+    let mut healed = attempt(&store, "a").await;
+    if healed.is_err() {
+        healed = attempt(&store, "a").await;
+    }
+    assert_eq!(healed.expect("back"), 3, "its counters are back with it");
+}
+
+#[tokio::test]
+async fn a_full_file_goes_on_counting_beside_calls_that_it_has_no_room_for() {
+    let (_folder, path) = folder();
+    let store = Arc::new(SqliteStore::open_bounded(&path, 200_000).await.expect("opens"));
+    let (mut number, mut refused) = (0, 0);
+    while refused < 30 {
+        refused += u32::from(open(&store, &format!("s{number}"), now()).await.is_err());
+        number += 1;
+    }
+    let names: Vec<String> = (0..20).map(|number| format!("s{number}")).collect();
+    // While somebody else holds the file, calls of both kinds come to wait for the same commit.
+    let other = Connection::open(&path).expect("the same file");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    let (mut attempts, mut opens) = (JoinSet::new(), JoinSet::new());
+    for name in names {
+        let (counting, growing) = (Arc::clone(&store), Arc::clone(&store));
+        let new = format!("new-{name}");
+        opens.spawn(async move { open(&growing, &new, now()).await });
+        attempts.spawn(async move { attempt(&counting, &name).await });
+    }
+    tokio::task::yield_now().await;
+    other.execute_batch("COMMIT").expect("lets go");
+    while let Some(done) = attempts.join_next().await {
+        assert_eq!(done.expect("no panic").expect("needs no room"), 4);
+    }
+    let mut full = 0;
+    while let Some(done) = opens.join_next().await {
+        if let Err(error) = done.expect("no panic") {
+            assert_eq!(error.kind(), StoreErrorKind::Capacity, "{error:?}");
+            full += 1;
+        }
+    }
+    assert!(full > 0, "the file was full");
 }
 
 #[tokio::test]
