@@ -57,13 +57,21 @@ impl ClusterLink {
         self.connection.get_or_try_init(|| self.client.get_async_connection()).await.cloned()
     }
 
-    /// Asks every primary the same.
+    /// Asks every primary the same; an error if one of them cannot be reached.
     pub(super) async fn send_to_primaries(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
+        let mut connection = self.get().await?;
         let everywhere = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-        match self.get().await?.route_command(command.clone(), everywhere).await? {
-            Value::Map(answers) => Ok(answers.into_iter().map(|(_, answer)| answer).collect()),
-            other => Ok(vec![other]),
+        let answers = match connection.route_command(command.clone(), everywhere).await? {
+            Value::Map(answers) => answers.into_iter().map(|(_, answer)| answer).collect(),
+            other => vec![other],
+        };
+        // The client asks those only that it has a connection to.
+        let anywhere = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
+        let slots = redis::cmd("CLUSTER").arg("SLOTS").to_owned();
+        if answers.len() < primaries(&connection.route_command(slots, anywhere).await?) {
+            return Err(std::io::Error::from(std::io::ErrorKind::NotConnected).into());
         }
+        Ok(answers)
     }
 
     /// Sends commands about `key`, the first of which decides whether they run, to the node that has
@@ -92,12 +100,11 @@ impl ClusterLink {
         let mut pauses = PAUSES_MS.into_iter().map(Duration::from_millis);
         let mut importer = None;
         loop {
-            let answer = match importer.take() {
-                Some(node) => self.ask(node, commands).await,
-                None => {
-                    let count = commands.len();
-                    connection.route_pipeline(commands.clone(), 0, count, primary.clone()).await
-                }
+            let answer = if let Some(node) = importer.take() {
+                self.ask(node, commands).await
+            } else {
+                let count = commands.len();
+                connection.route_pipeline(commands.clone(), 0, count, primary.clone()).await
             };
             let Some(refusal) = refusal(&answer) else { return answer };
             let pause = pauses.next().filter(|pause| Instant::now() + *pause < deadline);
@@ -138,6 +145,24 @@ impl ClusterLink {
         importing.insert(node, Arc::clone(&direct));
         Ok(direct)
     }
+}
+
+/// How many nodes own a slot, by what `CLUSTER SLOTS` answers.
+fn primaries(slots: &Value) -> usize {
+    let mut owners: Vec<&[Value]> = Vec::new();
+    if let Value::Array(ranges) = slots {
+        for range in ranges {
+            // First slot, last slot, the owner, its replicas; of each its host, its port and more.
+            if let Value::Array(range) = range
+                && let Some(Value::Array(owner)) = range.get(2)
+                && let Some(address) = owner.get(..2)
+                && !owners.contains(&address)
+            {
+                owners.push(address);
+            }
+        }
+    }
+    owners.len()
 }
 
 /// The error, if it proves that nothing ran and another try may go better.

@@ -84,7 +84,8 @@ impl RedisStore {
     /// # Errors
     ///
     /// [`Unavailable`](StoreErrorKind::Unavailable) if an address cannot be read, no server can be
-    /// reached or lets us in, or the server may evict keys.
+    /// reached or lets us in, or the server may evict keys; of a cluster, every
+    /// primary has to answer.
     pub async fn connect(config: RedisConfig) -> Result<Self, StoreError> {
         let link = Link::new(&config).map_err(to_store_error)?;
         let acks =

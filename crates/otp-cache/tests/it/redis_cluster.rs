@@ -163,7 +163,7 @@ async fn a_slot_on_the_move_is_served_without_an_error() {
 
 #[tokio::test]
 async fn one_primary_that_may_evict_is_enough_to_refuse() {
-    let cluster = Cluster::start();
+    let mut cluster = Cluster::start();
     for node in &cluster.nodes[..3] {
         node.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).expect("a command");
         let config = RedisConfig::cluster(cluster.urls()).with_replica_acks(0);
@@ -174,4 +174,9 @@ async fn one_primary_that_may_evict_is_enough_to_refuse() {
         node.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).expect("a command");
     }
     connect(RedisConfig::cluster(cluster.urls())).await;
+    // Nor is one taken on trust that cannot be asked and that nobody replaces.
+    cluster.nodes[3].kill();
+    cluster.nodes[0].kill();
+    let refused = RedisStore::connect(RedisConfig::cluster(cluster.urls())).await;
+    assert_eq!(refused.expect_err("it does not say").kind(), StoreErrorKind::Unavailable);
 }
