@@ -3,7 +3,7 @@
 //! The client's own retries are off. It would send a command again whose connection broke, when nobody
 //! knows whether it ran: a refund would be given twice, and the one who consumed a code be told that
 //! there is none. Here a command is sent again only after an answer by which a node says that it did
-//! not run, or when there was no connection to send it over.
+//! not run.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -167,7 +167,6 @@ fn primaries(slots: &Value) -> usize {
 
 /// The error, if it proves that nothing ran and another try may go better.
 fn refusal(answer: &RedisResult<Vec<Value>>) -> Option<RedisError> {
-    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain};
     let error = match answer {
         Err(error) => error.clone(),
         Ok(answers) => match answers.first() {
@@ -175,15 +174,16 @@ fn refusal(answer: &RedisResult<Vec<Value>>) -> Option<RedisError> {
             _ => return None,
         },
     };
-    let did_not_run = error.is_connection_refusal()
-        || matches!(
-            error.kind(),
-            ErrorKind::ClusterConnectionNotFound
-                | ErrorKind::Server(
-                    Ask | BusyLoading | ClusterDown | MasterDown | Moved | ReadOnly | TryAgain
-                )
-        );
-    did_not_run.then_some(error)
+    did_not_run(&error).then_some(error)
+}
+
+/// Whether only the script itself can have been answered so, and then did not run.
+///
+/// When the client cannot renew its map, it gives the reason as the answer to all that is on its way:
+/// that no node can be reached, or that one is loading or has lost its primary. None of these is proof.
+pub(super) fn did_not_run(error: &RedisError) -> bool {
+    use ServerErrorKind::{Ask, ClusterDown, Moved, ReadOnly, TryAgain};
+    matches!(error.kind(), ErrorKind::Server(Ask | ClusterDown | Moved | ReadOnly | TryAgain))
 }
 
 /// The node that takes over the slot, if the answer says to ask there.
@@ -214,4 +214,25 @@ fn client(config: &RedisConfig, nodes: &[String]) -> RedisResult<ClusterClient> 
         builder = builder.certs(certificates);
     }
     builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_client_may_say_of_a_command_that_ran_is_no_refusal() {
+        let says = |kind: ErrorKind| refusal(&Err((kind, "an answer").into())).is_some();
+        for kind in [ServerErrorKind::Moved, ServerErrorKind::Ask, ServerErrorKind::ClusterDown] {
+            assert!(says(kind.into()), "{kind:?}");
+        }
+        for kind in [ServerErrorKind::BusyLoading, ServerErrorKind::MasterDown] {
+            assert!(!says(kind.into()), "{kind:?}");
+        }
+        assert!(!says(ErrorKind::ClusterConnectionNotFound));
+        for kind in [std::io::ErrorKind::ConnectionRefused, std::io::ErrorKind::BrokenPipe] {
+            assert!(refusal(&Err(std::io::Error::from(kind).into())).is_none(), "{kind:?}");
+        }
+        assert!(refusal(&Ok(vec![Value::Okay])).is_none());
+    }
 }

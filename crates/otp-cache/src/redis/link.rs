@@ -11,7 +11,7 @@ use redis::{
 };
 use tokio::time::Instant;
 
-use super::cluster::ClusterLink;
+use super::cluster::{self, ClusterLink};
 use super::config::{RedisConfig, Topology};
 
 /// After a failed connect, callers are refused at once for this long instead of all trying.
@@ -59,6 +59,22 @@ impl Link {
         match self {
             Self::Direct(direct) => direct.send_all(&commands, commands.len()).await,
             Self::Cluster(cluster) => cluster.send_all(&commands, key).await,
+        }
+    }
+
+    /// Whether the server says by this error that the script did not run.
+    pub(super) fn did_nothing(&self, error: &RedisError) -> bool {
+        use redis::ErrorKind::Server;
+        use redis::ServerErrorKind::{
+            BusyLoading, ClusterDown, MasterDown, NoScript, ReadOnly, TryAgain,
+        };
+        match self {
+            _ if error.kind() == Server(NoScript) => true,
+            Self::Direct(_) => matches!(
+                error.kind(),
+                Server(BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain)
+            ),
+            Self::Cluster(_) => cluster::did_not_run(error),
         }
     }
 

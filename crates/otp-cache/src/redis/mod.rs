@@ -6,7 +6,8 @@
 //! call fails as [`Corrupt`](StoreErrorKind::Corrupt).
 //!
 //! Calls share one connection and are pipelined on it. A broken or silent connection is thrown away
-//! and made anew by the next call; every wait has an end (see [`RedisConfig::with_timeout`]).
+//! and made anew by the next call; every wait has an end (see [`RedisConfig::with_timeout`]). A script
+//! whose answer was lost is never sent again.
 //!
 //! # Layout, version 1
 //!

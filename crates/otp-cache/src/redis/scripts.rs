@@ -115,7 +115,7 @@ pub(super) async fn infos(link: &Link, section: &str) -> Result<Vec<String>, Sto
 async fn ask(link: &Link, command: &Cmd, key: &[u8]) -> Result<Value, StoreError> {
     let first = link.send(command, key).await.and_then(checked);
     let answer = match first {
-        Err(error) if did_nothing(&error) => link.send(command, key).await.and_then(checked),
+        Err(error) if link.did_nothing(&error) => link.send(command, key).await.and_then(checked),
         first => first,
     };
     answer.map_err(to_store_error)
@@ -138,7 +138,7 @@ pub(super) async fn run(
             Ok(Value::BulkString(bytes)) => return Ok(bytes),
             Ok(_) => return Err(unexpected_answer()),
             Err(Trouble::TooFewReplicas) => return Err(too_few_replicas()),
-            Err(Trouble::Redis(error)) if tries > 0 && did_nothing(&error) => {
+            Err(Trouble::Redis(error)) if tries > 0 && link.did_nothing(&error) => {
                 if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
                     how = How::ByCode;
                 }
@@ -194,15 +194,6 @@ fn checked(value: Value) -> RedisResult<Value> {
         Value::ServerError(error) => Err(error.into()),
         value => Ok(value),
     }
-}
-
-/// Whether the server says by this error that the script did not run.
-fn did_nothing(error: &RedisError) -> bool {
-    use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, NoScript, ReadOnly, TryAgain};
-    matches!(
-        error.kind(),
-        ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | NoScript | ReadOnly | TryAgain)
-    )
 }
 
 pub(super) fn unexpected_answer() -> StoreError {
