@@ -303,8 +303,9 @@ fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
     let python = session.scratch()?.join("python");
     let node = session.scratch()?.join("node");
     process::run(Command::new("python3").args(["-m", "venv"]).arg(&python), LIMIT, &mut |_| {})?;
-    let pip = ["install", "--quiet", "--disable-pip-version-check", PYTHON_SDK];
-    process::run(Command::new(python.join("bin/pip")).args(pip), LIMIT, &mut |_| {})?;
+    // Not `bin/pip`: that script carries the path that the folder had when it was made.
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_SDK];
+    process::run(Command::new(python.join("bin/python")).args(pip), LIMIT, &mut |_| {})?;
     let mut npm = Command::new("npm");
     npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--prefix"]);
     process::run(npm.arg(&node).args(NODE_PACKAGES), LIMIT, &mut |_| {})?;
