@@ -2,11 +2,13 @@
 //!
 //! A subject's measurements are all bench targets of the workspace that carry its name. Each of them prints, on
 //! standard output and among whatever else it says, one JSON object a row when it is given `--json`:
-//! `{"name", "value", "unit", "goal", "met"}`, where `goal` and `met` are null for a row that is there to compare with.
+//! `{"name", "value", "unit", "goal", "met"}`, where `goal` and `met` are null for a row that is there to compare
+//! with, and, where the value is a median over rounds, `"spread"`, the least and the most of the rounds.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,7 +16,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::metadata::{Metadata, Package};
+use crate::metadata::{Metadata, Package, features_together};
+use crate::tools::{self, Tool};
+use crate::vendor::Vendor;
 use crate::{machine, process};
 
 /// What to measure.
@@ -25,6 +29,9 @@ pub(crate) struct Arguments {
     /// Prints one JSON object a row, and nothing else on standard output.
     #[arg(long)]
     json: bool,
+    /// Writes the table into the subject's section of docs/benchmarks.md too.
+    #[arg(long)]
+    publish: bool,
     /// Handed on to the bench programs, such as `-- --quick`.
     #[arg(last = true)]
     more: Vec<String>,
@@ -35,12 +42,20 @@ pub(crate) struct Arguments {
 struct Row {
     name: String,
     value: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spread: Option<[f64; 2]>,
     unit: String,
     goal: Value,
     met: Option<bool>,
 }
 
 const LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// What a subject needs beside the Rust toolchain, and the programs whose versions its figures depend on.
+const NEEDS: [(&str, &[Tool], &[&str]); 2] = [
+    ("karaden", &[Tool::Node, Tool::Python], &["node", "python3"]),
+    ("otp", &[Tool::Redis], &["redis-server"]),
+];
 
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     let metadata = Metadata::load()?;
@@ -54,16 +69,24 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     if !subjects.contains(name.as_str()) {
         bail!("there is no subject `{name}`; there are: {listing}");
     }
+    let needs = NEEDS.iter().find(|(subject, ..)| subject == name);
+    let (needed, programs) = needs.map_or((&[][..], &[][..]), |(_, tools, asked)| (*tools, *asked));
+    tools::provide(needed)?;
+    let vendor = needed.contains(&Tool::Python).then(|| Vendor::provide(&metadata)).transpose()?;
     let mut rows = Vec::new();
     for (package, target) in targets.into_iter().filter(|(_, target)| target == name) {
-        rows.extend(measure(package, target, &arguments.more)?);
+        rows.extend(measure(package, target, vendor.as_ref(), &arguments.more)?);
     }
+    let report = format!("{}\n\n{}", circumstances(programs), table(&rows));
     if arguments.json {
         for row in &rows {
             println!("{}", serde_json::to_string(row)?);
         }
     } else {
-        println!("{}\n\n{}", circumstances(), table(&rows));
+        println!("{report}");
+    }
+    if arguments.publish {
+        publish(&machine::workspace_root().join("docs/benchmarks.md"), name, &report)?;
     }
     let missed: Vec<_> =
         rows.iter().filter(|row| row.met == Some(false)).map(|row| row.name.as_str()).collect();
@@ -71,18 +94,24 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
 }
 
 /// The bench targets of the workspace, as package and target.
-fn targets<'a>(metadata: &'a Metadata) -> Vec<(&'a str, &'a str)> {
-    let of = |package: &'a Package| {
-        package.targets("bench").map(|target| (package.name.as_str(), target))
-    };
+fn targets(metadata: &Metadata) -> Vec<(&Package, &str)> {
+    let of = |package| Package::targets(package, "bench").map(move |target| (package, target));
     metadata.members().flat_map(of).collect()
 }
 
 /// Builds and runs one bench program; whatever it says beside its rows goes to standard error.
-fn measure(package: &str, target: &str, more: &[String]) -> Result<Vec<Row>> {
+fn measure(
+    package: &Package,
+    target: &str,
+    vendor: Option<&Vendor>,
+    more: &[String],
+) -> Result<Vec<Row>> {
     let mut command = Command::new(machine::cargo());
-    command.current_dir(machine::workspace_root()).args(["bench", "--locked", "--all-features"]);
-    command.args(["--package", package, "--bench", target, "--", "--json"]).args(more);
+    command.current_dir(machine::workspace_root()).args(["bench", "--locked"]);
+    command.args(["--features", &features_together(std::iter::once(package))]);
+    let name = package.name.as_str();
+    command.args(["--package", name, "--bench", target, "--", "--json"]).args(more);
+    command.envs(vendor.into_iter().flat_map(Vendor::variables));
     let mut rows = Vec::new();
     let mut broken = None;
     process::run_aside(&mut command, LIMIT, &mut |line| {
@@ -94,18 +123,35 @@ fn measure(package: &str, target: &str, more: &[String]) -> Result<Vec<Row>> {
         }
     })?;
     if let Some(error) = broken {
-        return Err(error).with_context(|| format!("a row of {package}'s bench {target}"));
+        return Err(error).with_context(|| format!("a row of {name}'s bench {target}"));
     }
     if rows.is_empty() {
-        bail!("{package}'s bench {target} printed no row");
+        bail!("{name}'s bench {target} printed no row");
     }
     Ok(rows)
 }
 
+/// Puts the report between the two comments that mark the subject's place in the page.
+fn publish(page: &Path, subject: &str, report: &str) -> Result<()> {
+    let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
+    let text = with_report(&text, subject, report)
+        .with_context(|| format!("{} has no place for `{subject}`", page.display()))?;
+    fs::write(page, text)?;
+    Ok(())
+}
+
+fn with_report(text: &str, subject: &str, report: &str) -> Option<String> {
+    let (begin, end) = (format!("<!-- bench {subject} -->\n"), "<!-- end -->");
+    let (head, rest) = text.split_once(&begin)?;
+    let (_old, tail) = rest.split_once(end)?;
+    Some(format!("{head}{begin}\n{}\n\n{end}{tail}", report.trim_end()))
+}
+
 /// The rows for people, as a Markdown table.
 fn table(rows: &[Row]) -> String {
-    let mut text =
-        String::from("| measured | value | unit | goal | met |\n|---|---:|---|---|---|\n");
+    let mut text = String::from(
+        "| measured | median | spread | unit | goal | met |\n|---|---:|---:|---|---|---|\n",
+    );
     for row in rows {
         let goal = match &row.goal {
             Value::Null => String::new(),
@@ -117,9 +163,12 @@ fn table(rows: &[Row]) -> String {
             Some(true) => "yes",
             Some(false) => "**no**",
         };
+        let spread = row.spread.map_or_else(String::new, |[least, most]| {
+            format!("{} – {}", number(least), number(most))
+        });
         let _infallible = writeln!(
             text,
-            "| {} | {} | {} | {goal} | {met} |",
+            "| {} | {} | {spread} | {} | {goal} | {met} |",
             row.name,
             number(row.value),
             row.unit
@@ -147,7 +196,7 @@ fn number(value: f64) -> String {
 }
 
 /// What the figures depend on.
-fn circumstances() -> String {
+fn circumstances(programs: &[&str]) -> String {
     let ask = |program: &str, argument: &str| {
         process::output(Command::new(program).arg(argument))
             .map_or_else(|_| format!("no {program}"), |text| text.trim().to_owned())
@@ -159,14 +208,20 @@ fn circumstances() -> String {
         "describe",
         "--always",
         "--dirty",
+        "--exclude=*",
     ]));
+    let mut versions = vec![format!("Linux {}", ask("uname", "-r")), ask("rustc", "--version")];
+    for program in programs {
+        let version = ask(program, "--version");
+        let is_bare = version.starts_with(['v', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+        versions.push(if is_bare { format!("{program} {version}") } else { version });
+    }
     format!(
-        "{cores} × {}, {}, Linux {}; {}; {}; revision {}",
+        "{}, {cores} × {}, {}; {}; revision {}",
+        ask("date", "+%F"),
         field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned()),
         field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown memory".to_owned()),
-        ask("uname", "-r"),
-        ask("rustc", "--version"),
-        ask("redis-server", "--version"),
+        versions.join("; "),
         revision.map_or_else(|_| "unknown".to_owned(), |text| text.trim().to_owned()),
     )
 }
@@ -185,18 +240,29 @@ mod tests {
     #[test]
     fn rows_become_a_table() {
         let lines = [
-            r#"{"name": "derive", "value": 0.31, "unit": "us", "goal": "<= 0.6", "met": true}"#,
+            r#"{"name": "derive", "value": 0.31, "spread": [0.3, 12], "unit": "us", "goal": "<= 0.6", "met": true}"#,
             r#"{"name": "cycles", "value": 1234567.8, "unit": "1/s", "goal": 2000000, "met": false}"#,
             r#"{"name": "dashmap", "value": 42.5, "unit": "1/s", "goal": null, "met": null}"#,
         ];
         let rows: Vec<Row> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(
             table(&rows),
-            "| measured | value | unit | goal | met |\n|---|---:|---|---|---|\n\
-             | derive | 0.310 | us | <= 0.6 | yes |\n\
-             | cycles | 1,234,568 | 1/s | 2000000 | **no** |\n\
-             | dashmap | 42.5 | 1/s |  |  |\n"
+            "| measured | median | spread | unit | goal | met |\n|---|---:|---:|---|---|---|\n\
+             | derive | 0.310 | 0.300 – 12.0 | us | <= 0.6 | yes |\n\
+             | cycles | 1,234,568 |  | 1/s | 2000000 | **no** |\n\
+             | dashmap | 42.5 |  | 1/s |  |  |\n"
         );
+    }
+
+    #[test]
+    fn a_report_takes_the_place_of_the_last_one_and_of_nothing_else() {
+        let page =
+            "a\n<!-- bench otp -->\nold\n<!-- end -->\nb\n<!-- bench sim -->\n<!-- end -->\n";
+        assert_eq!(
+            with_report(page, "otp", "new\n").unwrap(),
+            "a\n<!-- bench otp -->\n\nnew\n\n<!-- end -->\nb\n<!-- bench sim -->\n<!-- end -->\n"
+        );
+        assert_eq!(with_report(page, "other", "new"), None);
     }
 
     #[test]
@@ -223,6 +289,8 @@ mod tests {
                     {"name": "foreign", "kind": ["bench"]}]}]}"#,
         )
         .unwrap();
-        assert_eq!(targets(&metadata), [("a", "otp")]);
+        let found: Vec<_> =
+            targets(&metadata).into_iter().map(|(of, target)| (of.name.as_str(), target)).collect();
+        assert_eq!(found, [("a", "otp")]);
     }
 }

@@ -11,6 +11,8 @@ mod metadata;
 mod process;
 mod test;
 mod tidy;
+mod tools;
+mod vendor;
 
 use std::process::ExitCode;
 

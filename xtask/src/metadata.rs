@@ -64,7 +64,43 @@ pub(crate) struct Dependency {
     pub(crate) req: String,
 }
 
+/// Features that are left out where all features are built together, each with its reason. The step
+/// `features` still builds every one of them alone.
+const NOT_TOGETHER: [(&str, &str, &str); 2] = [
+    ("karaden-client", "native-tls", "links OpenSSL, which nothing else here may reach"),
+    (
+        "karaden-sim",
+        "vendor-sdk-tests",
+        "needs the vendor's SDKs, which the step `vendor` installs",
+    ),
+];
+
+/// Every feature of these packages as `crate/feature`, but those that do not go together with others.
+pub(crate) fn features_together<'a>(packages: impl Iterator<Item = &'a Package>) -> String {
+    let mut features = Vec::new();
+    for package in packages {
+        let left_out = |feature: &str| {
+            NOT_TOGETHER.iter().any(|(name, f, _)| package.name == *name && feature == *f)
+        };
+        let wanted = |feature: &&String| *feature != "default" && !left_out(feature);
+        let named = package.features.keys().filter(wanted);
+        features.extend(named.map(|feature| format!("{}/{feature}", package.name)));
+    }
+    features.join(",")
+}
+
 impl Metadata {
+    /// A folder for what the chores themselves make.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made.
+    pub(crate) fn scratch(&self) -> Result<PathBuf> {
+        let folder = self.target_directory.join("xtask");
+        std::fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
     /// Asks cargo. The lock file has to be up to date.
     ///
     /// # Errors
@@ -112,5 +148,26 @@ impl Package {
     pub(crate) fn folder<'a>(&'a self, root: &Path) -> &'a Path {
         let folder = self.manifest_path.parent().unwrap_or(Path::new(""));
         folder.strip_prefix(root).unwrap_or(folder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_features_go_together_but_the_ones_left_out_with_a_reason() {
+        let metadata = Metadata::parse(
+            r#"{"workspace_members": ["a", "b"], "packages": [
+                {"id": "a", "name": "karaden-client", "version": "0.1.0", "manifest_path": "/x/Cargo.toml",
+                 "features": {"default": ["rustls"], "rustls": [], "native-tls": []}},
+                {"id": "b", "name": "other", "version": "0.1.0", "manifest_path": "/y/Cargo.toml",
+                 "features": {"native-tls": []}},
+                {"id": "c", "name": "foreign", "version": "0.1.0", "manifest_path": "/z/Cargo.toml",
+                 "features": {"std": []}}]}"#,
+        )
+        .unwrap();
+        let together = features_together(metadata.members());
+        assert_eq!(together, "karaden-client/rustls,other/native-tls");
     }
 }

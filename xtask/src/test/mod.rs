@@ -6,7 +6,6 @@
 
 mod steps;
 mod tally;
-mod tools;
 
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use anyhow::{Result, bail};
 use self::steps::{Session, Step};
 use self::tally::Tally;
 use crate::machine::Stopwatch;
+use crate::tools;
 
 /// What to run.
 #[derive(clap::Args, Debug)]

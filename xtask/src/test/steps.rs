@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::tally::Tally;
-use super::tools::Tool;
-use crate::metadata::{Metadata, Package};
+use crate::metadata::{Metadata, Package, features_together};
+use crate::tools::Tool;
+use crate::vendor::Vendor;
 use crate::{machine, process, tidy};
 
 /// One step.
@@ -114,17 +115,6 @@ pub(crate) const ALL: &[Step] = &[
     },
 ];
 
-/// Features that are left out where all features are built together, each with its reason. The step
-/// `features` still builds every one of them alone.
-const NOT_TOGETHER: [(&str, &str, &str); 2] = [
-    ("karaden-client", "native-tls", "links OpenSSL, which nothing else here may reach"),
-    (
-        "karaden-sim",
-        "vendor-sdk-tests",
-        "needs the vendor's SDKs, which the step `vendor` installs",
-    ),
-];
-
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// What the steps share.
@@ -140,15 +130,8 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new() -> Result<Self> {
         let metadata = Metadata::load()?;
-        let features = features_together(&metadata);
+        let features = features_together(metadata.members());
         Ok(Self { root: machine::workspace_root(), metadata, features, unchecked: Vec::new() })
-    }
-
-    /// A folder for what the steps themselves make.
-    fn scratch(&self) -> Result<PathBuf> {
-        let folder = self.metadata.target_directory.join("xtask");
-        fs::create_dir_all(&folder)?;
-        Ok(folder)
     }
 
     /// A program that the step `build` built.
@@ -181,27 +164,6 @@ impl Session {
         command.env("INSTA_UPDATE", "no");
         Self::count(&mut command, tally)
     }
-}
-
-/// Every feature of every member as `crate/feature`, but those of [`NOT_TOGETHER`].
-fn features_together(metadata: &Metadata) -> String {
-    let mut features = Vec::new();
-    for package in metadata.members() {
-        let wanted = |feature: &&String| {
-            *feature != "default"
-                && !NOT_TOGETHER
-                    .iter()
-                    .any(|(name, left_out, _)| package.name == *name && feature == left_out)
-        };
-        features.extend(
-            package
-                .features
-                .keys()
-                .filter(wanted)
-                .map(|feature| format!("{}/{feature}", package.name)),
-        );
-    }
-    features.join(",")
 }
 
 fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
@@ -255,7 +217,7 @@ fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
 /// The docs as the docs host builds them: with `--cfg docsrs`, which needs a feature that rustdoc has only
 /// on nightly. The wrapper unlocks it for rustdoc alone, so that no dependency is built a second time.
 fn docs(session: &mut Session, _: &mut Tally) -> Result<()> {
-    let folder = session.scratch()?;
+    let folder = session.metadata.scratch()?;
     let wrapper = folder.join("rustdoc-docsrs");
     fs::write(
         &wrapper,
@@ -292,29 +254,15 @@ fn build(session: &mut Session, _: &mut Tally) -> Result<()> {
     ])
 }
 
-/// The vendor's packages, as the tests know them.
-const PYTHON_SDK: &str = "karaden-prg-python==1.2.1";
-const NODE_PACKAGES: [&str; 2] = ["karaden-prg-node@1.2.1", "@stoplight/prism-cli@5.16.0"];
-
 /// Where the vendor's own description of its API lies; it is not ours to ship.
 const OPENAPI: &str = "KARADEN_OPENAPI";
 
 fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
-    let python = session.scratch()?.join("python");
-    let node = session.scratch()?.join("node");
-    process::run(Command::new("python3").args(["-m", "venv"]).arg(&python), LIMIT, &mut |_| {})?;
-    // Not `bin/pip`: that script carries the path that the folder had when it was made.
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_SDK];
-    process::run(Command::new(python.join("bin/python")).args(pip), LIMIT, &mut |_| {})?;
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--prefix"]);
-    process::run(npm.arg(&node).args(NODE_PACKAGES), LIMIT, &mut |_| {})?;
-
+    let software = Vendor::provide(&session.metadata)?;
     let features = format!("{},karaden-sim/vendor-sdk-tests", session.features);
     let mut command = session.cargo_command(&["test", "--workspace", "--locked"]);
     command.args(["--features", &features, "--test", "vendor_sdks"]);
-    command.env("KARADEN_SDK_PYTHON", python.join("bin/python"));
-    command.env("KARADEN_SDK_NODE_MODULES", node.join("node_modules"));
+    command.envs(software.variables());
     match machine::variable(OPENAPI) {
         Some(file) => {
             command.env(OPENAPI, std::path::absolute(file)?);
@@ -365,24 +313,4 @@ fn browser(session: &mut Session, tally: &mut Tally) -> Result<()> {
     let mut tests = npm(&["test"]);
     tests.env("MFA_GATEWAY_BIN", session.built("mfa-gateway").get_program());
     Session::count(&mut tests, tally)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_features_go_together_but_the_ones_left_out_with_a_reason() {
-        let metadata = Metadata::parse(
-            r#"{"workspace_members": ["a", "b"], "packages": [
-                {"id": "a", "name": "karaden-client", "version": "0.1.0", "manifest_path": "/x/Cargo.toml",
-                 "features": {"default": ["rustls"], "rustls": [], "native-tls": []}},
-                {"id": "b", "name": "other", "version": "0.1.0", "manifest_path": "/y/Cargo.toml",
-                 "features": {"native-tls": []}},
-                {"id": "c", "name": "foreign", "version": "0.1.0", "manifest_path": "/z/Cargo.toml",
-                 "features": {"std": []}}]}"#,
-        )
-        .unwrap();
-        assert_eq!(features_together(&metadata), "karaden-client/rustls,other/native-tls");
-    }
 }

@@ -1,4 +1,4 @@
-//! What the steps need on the machine, and getting it: from Debian's apt when this run is root,
+//! What the chores need on the machine, and getting it: from Debian's apt when this run is root,
 //! otherwise by naming every missing package at once. No system service is started or enabled.
 
 use std::fs;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::{machine, process};
 
-/// Something outside of the Rust toolchain that a step needs.
+/// Something outside of the Rust toolchain that a chore needs.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Tool {
     /// A browser for the browser tests.
@@ -72,7 +72,7 @@ impl Tool {
 pub(crate) fn provide(tools: &[Tool]) -> Result<()> {
     let missing = missing(tools);
     if missing.is_empty() {
-        println!("nothing is missing");
+        eprintln!("nothing is missing");
         return Ok(());
     }
     let packages: Vec<&str> = missing.iter().flat_map(|tool| tool.packages()).copied().collect();
@@ -97,8 +97,8 @@ fn install(packages: &[&str]) -> Result<()> {
     let mut install = Command::new("apt-get");
     install.env("DEBIAN_FRONTEND", "noninteractive");
     install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
-    let outcome = process::run(&mut update, limit, &mut |_| {})
-        .and_then(|()| process::run(&mut install, limit, &mut |_| {}));
+    let outcome = process::run_aside(&mut update, limit, &mut |_| {})
+        .and_then(|()| process::run_aside(&mut install, limit, &mut |_| {}));
     if held_back {
         let _gone = fs::remove_file(POLICY);
     }

@@ -1,0 +1,52 @@
+//! The vendor's own software that ours is held against: both SDKs, and Prism, which reads their OpenAPI file.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::metadata::Metadata;
+use crate::process;
+
+const PYTHON_SDK: &str = "karaden-prg-python==1.2.1";
+const NODE_PACKAGES: [&str; 2] = ["karaden-prg-node@1.2.1", "@stoplight/prism-cli@5.16.0"];
+
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Where everything lies.
+#[derive(Debug)]
+pub(crate) struct Vendor {
+    python: PathBuf,
+    node_modules: PathBuf,
+}
+
+impl Vendor {
+    /// Installs what is not there yet, in the folder that the chores keep beside the builds.
+    ///
+    /// # Errors
+    ///
+    /// When pip or npm fails.
+    pub(crate) fn provide(metadata: &Metadata) -> Result<Self> {
+        let folder = metadata.scratch()?;
+        let (venv, node) = (folder.join("python"), folder.join("node"));
+        let python = venv.join("bin/python");
+        process::run_aside(
+            Command::new("python3").args(["-m", "venv"]).arg(&venv),
+            LIMIT,
+            &mut |_| {},
+        )?;
+        // Not `bin/pip`: that script carries the path that the folder had when it was made.
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_SDK];
+        process::run_aside(Command::new(&python).args(pip), LIMIT, &mut |_| {})?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--prefix"]);
+        process::run_aside(npm.arg(&node).args(NODE_PACKAGES), LIMIT, &mut |_| {})?;
+        Ok(Self { python, node_modules: node.join("node_modules") })
+    }
+
+    /// The environment by which tests and benches find it.
+    pub(crate) fn variables(&self) -> [(&'static str, &PathBuf); 2] {
+        [("KARADEN_SDK_PYTHON", &self.python), ("KARADEN_SDK_NODE_MODULES", &self.node_modules)]
+    }
+}
