@@ -90,7 +90,7 @@ fn every_key_stands_in_the_sample_file() {
     for text in [SAMPLE, push.as_str()] {
         let file = in_folder(&folder);
         let document = Document::new(&file, text);
-        let _ = document.read(read);
+        let _ = document.read(read::config);
         for key in document.known_keys() {
             let stands = SAMPLE.lines().any(|line| {
                 let line = line.trim_start_matches("# ");

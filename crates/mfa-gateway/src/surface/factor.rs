@@ -11,7 +11,7 @@ use mfa_plugin_api::{ActionId, Message, Submission};
 use super::{answers, own_form};
 use crate::{
     app::{App, Context},
-    http::{Body, cookies},
+    http::{Body, cookies, form::Form},
     pages::{
         CsrfToken, Frame, MessageKind, MessagePage, PromptPage, field, path as page, render_prompt,
     },
@@ -35,6 +35,19 @@ fn pending(context: &Context) -> Option<(PendingToken, &str)> {
     Some((PendingToken::parse(cookie)?, cookie))
 }
 
+/// The login that a form was posted for, and the form; otherwise the answer to give.
+async fn posted(
+    app: &Arc<App>,
+    request: Request<Incoming>,
+    context: &Context,
+) -> Result<(PendingToken, Form), Response<Body>> {
+    let Some((token, cookie)) = pending(context) else {
+        return Err(without_login(app, context).await);
+    };
+    let form = own_form(app, request, context, Some(cookie)).await?;
+    Ok((token, form))
+}
+
 /// `GET factor`
 pub(crate) async fn show(app: &Arc<App>, context: &Context) -> Response<Body> {
     let Some((token, _)) = pending(context) else {
@@ -50,11 +63,8 @@ pub(crate) async fn submit(
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
-    let Some((token, cookie)) = pending(context) else {
-        return without_login(app, context).await;
-    };
-    let form = match own_form(app, request, context, Some(cookie)).await {
-        Ok(form) => form,
+    let (token, form) = match posted(app, request, context).await {
+        Ok(posted) => posted,
         Err(response) => return response,
     };
     let answers = form.fields().filter(|(name, _)| *name != field::CSRF);
@@ -70,11 +80,8 @@ pub(crate) async fn action(
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
-    let Some((token, cookie)) = pending(context) else {
-        return without_login(app, context).await;
-    };
-    let form = match own_form(app, request, context, Some(cookie)).await {
-        Ok(form) => form,
+    let (token, form) = match posted(app, request, context).await {
+        Ok(posted) => posted,
         Err(response) => return response,
     };
     let action = ActionId::new(form.field(field::ACTION));
@@ -88,12 +95,10 @@ pub(crate) async fn cancel(
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
-    let Some((token, cookie)) = pending(context) else {
-        return without_login(app, context).await;
+    let (token, _) = match posted(app, request, context).await {
+        Ok(posted) => posted,
+        Err(response) => return response,
     };
-    if let Err(response) = own_form(app, request, context, Some(cookie)).await {
-        return response;
-    }
     let step = app.controller.cancel(&token).await;
     respond(app, context, step, After::Post).await
 }
