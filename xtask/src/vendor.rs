@@ -40,7 +40,14 @@ impl Vendor {
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_SDK];
         process::run_aside(Command::new(&python).args(pip), LIMIT, &mut |_| {})?;
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--prefix"]);
+        npm.args([
+            "install",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--prefix",
+        ]);
         process::run_aside(npm.arg(&node).args(NODE_PACKAGES), LIMIT, &mut |_| {})?;
         Ok(Self { python, node_modules: node.join("node_modules") })
     }

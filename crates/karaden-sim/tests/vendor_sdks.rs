@@ -11,14 +11,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use karaden_sim::{Absent, Quirks, Running, Sim, SimConfig};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use testkit::Prism;
 
 const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
 const NUMBER: &str = "09012345678";
@@ -68,16 +68,8 @@ async fn the_vendors_node_sdk_works_unchanged() {
 /// A simulator behind Prism, which marks every violation of the file it was given.
 struct Proxied {
     sim: Running,
-    prism: Child,
-    base: String,
+    prism: Prism,
     client: Client,
-}
-
-impl Drop for Proxied {
-    fn drop(&mut self) {
-        let _ = self.prism.kill();
-        let _ = self.prism.wait();
-    }
 }
 
 impl Proxied {
@@ -85,40 +77,21 @@ impl Proxied {
     async fn start(openapi: &Path, upstream_path: &str, absent: Absent) -> Self {
         let quirks = Quirks { absent, ..Quirks::default() };
         let sim = Sim::start(SimConfig { quirks, ..SimConfig::default() }).await.unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let modules = PathBuf::from(needed("KARADEN_SDK_NODE_MODULES"));
-        let prism = Command::new("node")
-            .arg(modules.join("@stoplight/prism-cli/dist/index.js"))
-            .arg("proxy")
-            .args(["--host", "127.0.0.1", "--port", &port.to_string()])
-            .arg(openapi)
-            .arg(format!("{}{upstream_path}", sim.url()))
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let (openapi, upstream) = (openapi.to_owned(), format!("{}{upstream_path}", sim.url()));
+        let start = move || Prism::proxy(&modules, &openapi, &upstream);
+        let prism = tokio::task::spawn_blocking(start).await.unwrap();
         let client = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(Duration::from_secs(30))
             .build()
             .unwrap();
-        let proxied = Self { sim, prism, base: format!("http://127.0.0.1:{port}"), client };
-        proxied.wait_until_up(port).await;
-        proxied
-    }
-
-    async fn wait_until_up(&self, port: u16) {
-        let up = async {
-            while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(120), up).await.unwrap();
+        Self { sim, prism, client }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.base))
+        self.client.request(method, format!("http://{}{path}", self.prism.address()))
     }
 
     /// A request to the SMS API; `root` is where Prism's file has it.

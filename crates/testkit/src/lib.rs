@@ -1,13 +1,16 @@
 //! Tools that the tests of every crate share: a clock and randomness that a test steers, recorders
-//! for the audit trail and the log, and a scanner that looks for secrets in what they recorded.
+//! for the audit trail and the log, a scanner that looks for secrets in what they recorded, and Prism
+//! for holding programs against an OpenAPI file.
 //!
 //! A dev-dependency only: no product code names this crate.
 
 mod clock;
 mod leak;
 mod log;
+mod prism;
 
 pub use crate::clock::ManualClock;
 pub use crate::leak::{Leak, LeakScanner};
 pub use crate::log::LogCapture;
+pub use crate::prism::Prism;
 pub use mfa_plugin_api::test_kit::{FailingRandomness, RecordingAudit, SeededRandomness};

@@ -87,7 +87,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "vendor",
-        what: "the simulator against the vendor's own SDKs and its OpenAPI file",
+        what: "simulator and client against the vendor's own SDKs and OpenAPI files",
         needs: &[Tool::Node, Tool::Python],
         after: &["build"],
         run: vendor,
@@ -156,6 +156,11 @@ impl Session {
         process::run(&mut self.cargo_command(arguments), LIMIT, &mut |_| {})
     }
 
+    /// `--features` for the tests against the vendor's own tools.
+    fn vendor_features(&self) -> String {
+        format!("{},karaden-sim/vendor-sdk-tests", self.features)
+    }
+
     fn cargo_test(&self, targets: &[&str], tally: &mut Tally) -> Result<()> {
         let mut command =
             self.cargo_command(&["test", "--workspace", "--locked", "--no-fail-fast"]);
@@ -167,19 +172,15 @@ impl Session {
 }
 
 fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
-    let features = session.features.as_str();
-    session.cargo(&[
-        "clippy",
-        "--keep-going",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--features",
-        features,
-        "--",
-        "-D",
-        "warnings",
-    ])
+    let lint = |targets: &[&str], features: &str| {
+        let mut arguments = vec!["clippy", "--keep-going", "--workspace", "--locked"];
+        arguments.extend(targets);
+        arguments.extend(["--features", features, "--", "-D", "warnings"]);
+        session.cargo(&arguments)
+    };
+    lint(&["--all-targets"], &session.features)?;
+    // These two are not among "all".
+    lint(&VENDOR_TESTS, &session.vendor_features())
 }
 
 /// Each published crate must build with each of its features alone, and with none.
@@ -254,21 +255,23 @@ fn build(session: &mut Session, _: &mut Tally) -> Result<()> {
     ])
 }
 
+/// The tests that need the vendor's packages.
+const VENDOR_TESTS: [&str; 4] = ["--test", "vendor_sdks", "--test", "prism"];
+
 /// Where the vendor's own description of its API lies; it is not ours to ship.
 const OPENAPI: &str = "KARADEN_OPENAPI";
 
 fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
     let software = Vendor::provide(&session.metadata)?;
-    let features = format!("{},karaden-sim/vendor-sdk-tests", session.features);
-    let mut command = session.cargo_command(&["test", "--workspace", "--locked"]);
-    command.args(["--features", &features, "--test", "vendor_sdks"]);
+    let mut command = session.cargo_command(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    command.args(["--features", &session.vendor_features()]).args(VENDOR_TESTS);
     command.envs(software.variables());
     match machine::variable(OPENAPI) {
         Some(file) => {
             command.env(OPENAPI, std::path::absolute(file)?);
         }
         None => session.unchecked.push(format!(
-            "the simulator against the vendor's OpenAPI file of version 2024-03-01: {OPENAPI} does not name it"
+            "simulator and client against the vendor's OpenAPI file of version 2024-03-01: {OPENAPI} does not name it"
         )),
     }
     Session::count(&mut command, tally)
