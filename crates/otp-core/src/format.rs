@@ -72,7 +72,7 @@ impl Alphabet {
         self.as_bytes().iter().all(u8::is_ascii_digit)
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.chars[..usize::from(self.len)]
     }
 

@@ -4,6 +4,7 @@
 //! message is cut, refused or billed twice later. It refuses links unless told otherwise.
 
 mod gsm;
+mod links;
 mod origin_bound;
 mod segments;
 mod template;

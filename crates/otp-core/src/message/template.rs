@@ -6,15 +6,20 @@ use std::time::Duration;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
+use super::links::has_link;
 use super::origin_bound::Host;
 use super::segments::{KaradenLimit, Length, TooLong};
 use crate::code::OtpCode;
-use crate::format::{CodeFormat, half_width};
+use crate::format::CodeFormat;
 
 /// Whether a message may have links in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Links {
     /// No: a message with a link teaches people to follow links in messages. The default.
+    ///
+    /// A link is what some phone makes one of: a scheme, `www.`, an IPv4 address, or a dot between a
+    /// letter or digit of any script and a top-level domain. The code and the minutes count as the
+    /// digits or letters that they become, so `{code}.Do not share` has one.
     #[default]
     Refused,
     /// Yes.
@@ -86,13 +91,14 @@ impl SmsTemplate {
     /// [`InvalidTemplate`] with every problem found.
     pub fn new(settings: &TemplateSettings<'_>) -> Result<Self, InvalidTemplate> {
         let mut problems = Vec::new();
-        let pieces = pieces(settings.words, settings.service, &mut problems);
+        let words = settings.words.replace("\r\n", "\n");
+        let pieces = pieces(&words, settings.service, &mut problems);
         if pieces.iter().filter(|piece| matches!(piece, Piece::Code)).count() != 1 {
             problems.push(TemplateProblem::CodeNotOnce);
         }
-        let is_control = |c: char| c.is_control() && c != '\n';
-        if settings.words.contains(|c| is_control(c) && c != '\r')
-            || settings.service.contains(|c| is_control(c) || c == '\n')
+        // A carriage return alone is one: the limits do not count it as a line break.
+        if words.contains(|c: char| c.is_control() && c != '\n')
+            || settings.service.contains(char::is_control)
         {
             problems.push(TemplateProblem::ControlCharacter);
         }
@@ -106,7 +112,7 @@ impl SmsTemplate {
         };
         let longest = template.longest_text();
         template.longest = Length::of(&longest);
-        if settings.links == Links::Refused && has_link(&template.words_only()) {
+        if settings.links == Links::Refused && template.has_link() {
             problems.push(TemplateProblem::Link);
         }
         if let Err(too_long) = settings.limit.parts(&longest) {
@@ -142,9 +148,19 @@ impl SmsTemplate {
         self.text(&code, minutes(self.longest_life))
     }
 
-    fn words_only(&self) -> Zeroizing<String> {
+    /// Whether the words have a link, or make one together with a code or the minutes. The last line
+    /// does not count.
+    fn has_link(&self) -> bool {
         let words = Self { host: None, ..self.clone() };
-        words.text(" ", minutes(self.longest_life))
+        let alphabet = self.code.alphabet().as_bytes();
+        let samples = [
+            alphabet.iter().find(|b| b.is_ascii_digit()),
+            alphabet.iter().find(|b| b.is_ascii_alphabetic()),
+        ];
+        samples.into_iter().flatten().any(|sample| {
+            let code = char::from(*sample).to_string().repeat(self.code.len().into());
+            has_link(&words.text(&code, minutes(self.longest_life)))
+        })
     }
 
     fn text(&self, code: &str, minutes: u64) -> Zeroizing<String> {
@@ -219,7 +235,7 @@ pub enum TemplateProblem {
     /// `{code}` is missing or repeated.
     #[error("{{code}} must stand in the words exactly once")]
     CodeNotOnce,
-    /// A character that phones do not show.
+    /// A character that phones do not show; a line break is LF or CRLF.
     #[error("the words or the service name have a control character")]
     ControlCharacter,
     /// Something that a phone makes a link of.
@@ -249,10 +265,9 @@ enum Piece {
 
 /// Takes the words apart; what cannot be understood goes to `problems`.
 fn pieces(words: &str, service: &str, problems: &mut Vec<TemplateProblem>) -> Vec<Piece> {
-    let words = words.replace("\r\n", "\n");
     let mut pieces = Vec::new();
     let mut plain = String::new();
-    let mut rest = words.as_str();
+    let mut rest = words;
     while let Some(at) = rest.find(['{', '}']) {
         plain.push_str(&rest[..at]);
         rest = &rest[at..];
@@ -281,19 +296,4 @@ fn pieces(words: &str, service: &str, problems: &mut Vec<TemplateProblem>) -> Ve
 
 fn minutes(life: Duration) -> u64 {
     (life.as_secs() / 60).max(1)
-}
-
-/// Whether a phone would make a link of something in `text`: a scheme, `www.`, or a domain name.
-fn has_link(text: &str) -> bool {
-    let text: String = text.chars().map(half_width).collect::<String>().to_ascii_lowercase();
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    let is_domain = |word: &str| {
-        word.split_once('.').is_some_and(|(first, _)| !first.is_empty())
-            && word
-                .rsplit('.')
-                .next()
-                .is_some_and(|last| last.len() >= 2 && last.bytes().all(|b| b.is_ascii_lowercase()))
-    };
-    ["://", "www.", "mailto:", "tel:"].iter().any(|sign| text.contains(sign))
-        || text.split(|c| !is_part(c)).map(|word| word.trim_matches('.')).any(is_domain)
 }

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::CodeFormat;
 use crate::code::{Chars, OtpCode};
+use crate::{Alphabet, CodeFormat};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -76,13 +76,37 @@ fn every_problem_of_the_words_is_named() {
         ("{code}\u{7}", vec![P::ControlCharacter]),
         ("{code}\tx", vec![P::ControlCharacter]),
         ("{code}\r\nx", vec![]),
+        ("{code}\rx", vec![P::ControlCharacter]),
+        ("{code}\r\r\nx", vec![P::ControlCharacter]),
         ("{code} https://example", vec![P::Link]),
         ("{code} ＨＴＴＰＳ：／／x", vec![P::Link]),
         ("{code} www.x", vec![P::Link]),
         ("{code} example.jp.", vec![P::Link]),
         ("{code}.example.jp", vec![P::Link]),
         ("見て:example.co.jp/x {code}", vec![P::Link]),
+        ("{code} example.jpを見て", vec![P::Link]),
+        ("{code} 日本語.jp/login", vec![P::Link]),
+        ("{code} 日本語．ＪＰ", vec![P::Link]),
+        ("{code} example.xn--q9jyb4c", vec![P::Link]),
+        ("{code} example.みんな/x", vec![P::Link]),
+        ("{code} example。jp", vec![P::Link]),
+        ("{code} example｡jp", vec![P::Link]),
+        ("{code} example.jp.5", vec![P::Link]),
+        // The code and the minutes are digits to a phone.
+        ("{code}.jp", vec![P::Link]),
+        ("a{code}.jp", vec![P::Link]),
+        ("{code}.Do not share", vec![P::Link]),
+        ("{minutes}.jp {code}", vec![P::Link]),
+        ("{code} 203.0.113.9/x", vec![P::Link]),
+        ("{code} ２０３．０．１１３．９", vec![P::Link]),
+        ("{minutes}.0.113.9 {code}", vec![P::Link]),
+        ("{code}.0.113.9 203.0.113.256 1.2.3 1.2.3.4.5 2026.11.22", vec![]),
         ("{code} 3.5 e.g. a.b .net", vec![]),
+        ("{code} is it. Do not share", vec![]),
+        ("コードは{code}です。IDは秘密です。OK", vec![]),
+        ("{code}。他人に教えないで。", vec![]),
+        ("{code}.他人に教えないで", vec![]),
+        ("{code} a.xn-- a.b2 a.jp2 -.jp", vec![]),
     ] {
         assert_eq!(problems(&settings(words)), expected, "{words}");
     }
@@ -94,6 +118,10 @@ fn every_problem_of_the_words_is_named() {
         problems(&TemplateSettings { service: "example.jp", ..settings("{service} {code}") }),
         [P::Link]
     );
+    let unmistakable = CodeFormat::new(Alphabet::UNMISTAKABLE, 6).unwrap();
+    for (code, expected) in [(unmistakable, vec![P::Link]), (settings("").code, vec![])] {
+        assert_eq!(problems(&TemplateSettings { code, ..settings("No.{code}") }), expected);
+    }
     let allowed =
         TemplateSettings { links: Links::Allowed, ..settings("{code} https://example.jp") };
     assert_eq!(problems(&allowed), []);
