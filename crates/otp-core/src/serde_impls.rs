@@ -86,7 +86,28 @@ mod tests {
     use serde::de::value::{BytesDeserializer, Error as ValueError};
 
     use super::*;
+    use crate::message::{OriginBound, SmsTemplate, SmsText};
+    use crate::oath::{Hotp, OathSecret, Otpauth, Totp};
     use crate::record::tests::busy_record;
+    use crate::{DigestKey, KeyRing, OtpCode, PhoneNumber, TypedCode};
+
+    /// Has one method for every type, and a second one for those that can be serialised: with these,
+    /// nobody can tell which one is meant, and that does not compile.
+    trait NotSerialize<Which> {
+        const YES: () = ();
+    }
+    impl<T> NotSerialize<()> for T {}
+    impl<T: Serialize> NotSerialize<u8> for T {}
+
+    #[test]
+    fn no_secret_can_be_serialised() {
+        macro_rules! cannot_be_serialised {
+            ($($secret:ty),+) => { $(const _: () = <$secret as NotSerialize<_>>::YES;)+ };
+        }
+        cannot_be_serialised!(OtpCode, TypedCode, DigestKey, KeyRing, PhoneNumber);
+        cannot_be_serialised!(OathSecret, Hotp, Totp, Otpauth);
+        cannot_be_serialised!(SmsTemplate, SmsText, OriginBound);
+    }
 
     #[test]
     fn ids_and_purposes_are_text_and_read_back() {

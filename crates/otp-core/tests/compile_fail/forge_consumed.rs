@@ -1,5 +1,8 @@
-fn forge(subject: otp_core::SubjectKey, challenge: otp_core::Challenge, now: std::time::SystemTime) {
-    let _ = otp_core::Consumed { subject, challenge, at: now };
+use otp_core::{Challenge, Consumed, SubjectKey};
+
+/// A success of another challenge out of one that was had.
+fn forge(subject: SubjectKey, challenge: Challenge, had: Consumed) -> Consumed {
+    Consumed { subject, challenge, ..had }
 }
 
 fn main() {}

@@ -1,0 +1,5 @@
+fn twice(attempt: &otp_core::Attempt) -> otp_core::Attempt {
+    attempt.clone()
+}
+
+fn main() {}

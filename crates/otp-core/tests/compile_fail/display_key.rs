@@ -1,0 +1,5 @@
+fn show(it: otp_core::DigestKey) {
+    println!("{it}");
+}
+
+fn main() {}

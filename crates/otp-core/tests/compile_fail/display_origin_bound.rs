@@ -1,0 +1,5 @@
+fn show(it: otp_core::message::OriginBound) {
+    println!("{it}");
+}
+
+fn main() {}

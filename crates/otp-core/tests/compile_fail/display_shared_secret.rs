@@ -1,0 +1,5 @@
+fn show(it: otp_core::oath::OathSecret) {
+    println!("{it}");
+}
+
+fn main() {}

@@ -1,0 +1,5 @@
+fn show(it: otp_core::TypedCode) {
+    println!("{it}");
+}
+
+fn main() {}
