@@ -103,6 +103,15 @@ impl fmt::Debug for TypedCode {
 mod tests {
     use super::*;
 
+    /// Taking the wiping away does not compile here.
+    #[test]
+    fn codes_are_wiped() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        let chars = || Chars::new(b"123456").unwrap();
+        wiped(&OtpCode::new(chars()).0);
+        wiped(&TypedCode::new(chars()).0);
+    }
+
     #[test]
     fn codes_match_only_in_every_place_and_in_length() {
         let matches = |issued: &[u8], typed: &[u8]| -> bool {

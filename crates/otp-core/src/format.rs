@@ -3,7 +3,7 @@
 use std::fmt;
 
 use thiserror::Error;
-use zeroize::Zeroize as _;
+use zeroize::ZeroizeOnDrop;
 
 use crate::code::{Chars, OtpCode, TypedCode};
 
@@ -291,7 +291,7 @@ pub enum Malformed {
 }
 
 /// Characters collected from the input: the first ten, and the count of all.
-#[derive(Default)]
+#[derive(Default, ZeroizeOnDrop)]
 struct Run {
     first: [u8; Chars::MAX_LEN],
     len: usize,
@@ -311,12 +311,6 @@ impl Run {
 
     fn code(&self) -> Option<TypedCode> {
         Chars::new(self.chars()).map(TypedCode::new)
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        self.first.zeroize();
     }
 }
 
@@ -441,6 +435,13 @@ mod tests {
         check(octal, "code 123456", Ok("123456"));
         check(octal, "code 123458", Err(Malformed::NotACode));
         check(octal, "123458", Err(Malformed::NotACode));
+    }
+
+    /// Taking the wiping away does not compile here.
+    #[test]
+    fn what_was_read_is_wiped() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        wiped(&Run::default());
     }
 
     #[test]

@@ -82,7 +82,7 @@ pub struct InvalidHost;
 /// ```
 pub struct OriginBound {
     host: Host,
-    code: Zeroizing<String>,
+    pub(super) code: Zeroizing<String>,
     embedded: Option<Host>,
 }
 
@@ -119,8 +119,12 @@ impl OriginBound {
 
     /// The line, without an end of line. It holds the code: treat it as one.
     pub fn line(&self) -> Zeroizing<String> {
-        let embedded = self.embedded.as_ref().map_or(String::new(), |host| format!(" @{host}"));
-        Zeroizing::new(format!("@{} #{}{embedded}", self.host, self.code.as_str()))
+        let (at, embedded) = match &self.embedded {
+            Some(host) => (" @", host.as_str()),
+            None => ("", ""),
+        };
+        // `concat` allocates once, so no shorter copy with the code is left behind.
+        Zeroizing::new(["@", self.host.as_str(), " #", &self.code, at, embedded].concat())
     }
 
     /// The host.

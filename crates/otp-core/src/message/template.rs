@@ -181,7 +181,7 @@ impl SmsTemplate {
 
 /// A message with a code in it: as secret as the code.
 pub struct SmsText {
-    text: Zeroizing<String>,
+    pub(super) text: Zeroizing<String>,
     limit: KaradenLimit,
 }
 

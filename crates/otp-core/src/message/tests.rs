@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use zeroize::ZeroizeOnDrop;
+
 use super::*;
 use crate::code::{Chars, OtpCode};
 use crate::{Alphabet, CodeFormat};
@@ -166,6 +168,23 @@ fn nothing_of_a_message_shows_in_debug() {
     let bound = OriginBound::parse("@example.jp #918273").unwrap();
     let shown = format!("{text:?} {bound:?} {:?}", Some(&text));
     assert!(!shown.contains("918273"), "{shown}");
+}
+
+/// A buffer that grew would have left a part of the code behind in the memory it grew out of. Taking
+/// the wiping away does not compile here.
+#[test]
+fn what_holds_a_code_is_wiped_and_was_written_into_one_buffer() {
+    fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+    let template =
+        SmsTemplate::new(&TemplateSettings { service: "A", ..settings(SmsTemplate::JAPANESE) });
+    let text = template.unwrap().render(&code("918273"), MINUTE).unwrap();
+    wiped(&text.text);
+    let bound = OriginBound::new(Host::new("auth.example.jp").unwrap(), "918273").unwrap();
+    let bound = bound.with_embedded(Host::new("b.example").unwrap());
+    wiped(&bound.code);
+    let line = bound.line();
+    wiped(&line);
+    assert_eq!(line.capacity(), line.len());
 }
 
 #[test]

@@ -113,13 +113,12 @@ impl Otpauth {
             Some(issuer) => (format!("{issuer}:"), format!("&issuer={issuer}")),
             None => (String::new(), String::new()),
         };
-        let secret = secret.expose_base32();
         let (name, value) = moving;
-        Zeroizing::new(format!(
-            "otpauth://{kind}/{prefix}{account}?secret={}{parameter}&algorithm={}&digits={digits}&{name}={value}",
-            secret.as_str(),
-            algorithm.name(),
-        ))
+        let before = format!("otpauth://{kind}/{prefix}{account}?secret=");
+        let algorithm = algorithm.name();
+        let after = format!("{parameter}&algorithm={algorithm}&digits={digits}&{name}={value}");
+        // `concat` allocates once, so no shorter copy with the secret is left behind.
+        Zeroizing::new([&before, secret.expose_base32().as_str(), &after].concat())
     }
 
     /// Reads a URI: the secret is needed; SHA-1, 6 digits and 30 seconds are the defaults; unknown
@@ -253,8 +252,8 @@ impl fmt::Display for Percent<'_> {
 }
 
 /// Undoes percent-encoding; `None` for a broken escape or what is not UTF-8. `+` is a plus.
-fn decode(text: &str) -> Option<Zeroizing<String>> {
-    let mut bytes = Vec::with_capacity(text.len());
+pub(super) fn decode(text: &str) -> Option<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         rest = after;
@@ -268,5 +267,7 @@ fn decode(text: &str) -> Option<Zeroizing<String>> {
         bytes.push(u8::from_str_radix(hex, 16).ok()?);
         rest = after;
     }
-    String::from_utf8(bytes).ok().map(Zeroizing::new)
+    // Looked at in place first: the error of `from_utf8` would hold the bytes and not wipe them.
+    str::from_utf8(&bytes).ok()?;
+    String::from_utf8(std::mem::take(&mut *bytes)).ok().map(Zeroizing::new)
 }

@@ -51,7 +51,7 @@ impl Algorithm {
 
 /// A secret shared with an authenticator app; wiped from memory when dropped, never shown.
 #[derive(Clone)]
-pub struct OathSecret(Zeroizing<Vec<u8>>);
+pub struct OathSecret(pub(super) Zeroizing<Vec<u8>>);
 
 impl OathSecret {
     /// The length of the shortest secret, in bytes (RFC 4226, R6: at least 128 bits).
@@ -94,26 +94,29 @@ impl OathSecret {
     /// HOTP(K, C) of RFC 4226, 5.3: the HMAC over the counter, truncated, in decimal.
     pub(super) fn code(&self, algorithm: Algorithm, counter: u64, digits: u8) -> Option<OtpCode> {
         let message = counter.to_be_bytes();
-        let number = match algorithm {
+        // The states of the hashes and the tags are wiped when dropped (feature `zeroize` of their
+        // crates). What `hmac` leaves on the stack is the block that it makes of a key.
+        let mut number = match algorithm {
             Algorithm::Sha1 => {
                 let mac = Hmac::<Sha1>::new_from_slice(&self.0).ok()?;
-                truncate(&mac.chain_update(message).finalize().into_bytes())
+                truncate(mac.chain_update(message).finalize().as_bytes())
             }
             Algorithm::Sha256 => {
                 let mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
-                truncate(&mac.chain_update(message).finalize().into_bytes())
+                truncate(mac.chain_update(message).finalize().as_bytes())
             }
             Algorithm::Sha512 => {
                 let mac = Hmac::<Sha512>::new_from_slice(&self.0).ok()?;
-                truncate(&mac.chain_update(message).finalize().into_bytes())
+                truncate(mac.chain_update(message).finalize().as_bytes())
             }
         };
-        let text = Zeroizing::new(format!(
-            "{:0width$}",
-            number % 10_u32.pow(digits.into()),
-            width = usize::from(digits)
-        ));
-        Chars::new(text.as_bytes()).map(OtpCode::new)
+        let mut text = Zeroizing::new([0; Chars::MAX_LEN]);
+        let text = text.get_mut(..digits.into())?;
+        for place in text.iter_mut().rev() {
+            *place = b'0' + u8::try_from(number % 10).ok()?;
+            number /= 10;
+        }
+        Chars::new(text).map(OtpCode::new)
     }
 }
 

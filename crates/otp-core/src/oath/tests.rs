@@ -1,5 +1,9 @@
 use std::time::{Duration, SystemTime};
 
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use zeroize::ZeroizeOnDrop;
+
 use super::*;
 
 const PERIOD: Duration = Duration::from_secs(30);
@@ -209,6 +213,35 @@ fn a_uri_is_read_with_defaults_and_refused_by_part() {
     assert_eq!(totp.algorithm(), Algorithm::Sha1);
     assert_eq!(totp.format().len(), 6);
     assert_eq!(totp.period(), PERIOD);
+}
+
+/// Removing the wiping does not compile here.
+#[test]
+fn secrets_and_what_is_made_of_them_are_wiped() {
+    fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+    let OathSecret(bytes) = secret(Algorithm::Sha1);
+    wiped(&bytes);
+    // The states that an HMAC is made of; `Hmac` itself does not say so.
+    wiped(&Sha1::default());
+    wiped(&Sha256::default());
+    wiped(&Sha512::default());
+    wiped(&base32::encode(&bytes));
+    wiped(&base32::decode("MZXW6").unwrap());
+    wiped(&otpauth::decode("MZXW6").unwrap());
+}
+
+/// A buffer that grew would have left a part of the secret behind in the memory it grew out of.
+#[test]
+fn a_uri_and_its_secret_are_written_into_one_buffer() {
+    for len in OathSecret::MIN_LEN..=OathSecret::MAX_LEN {
+        let secret = OathSecret::from_bytes(&vec![7; len]).unwrap();
+        let base32 = secret.expose_base32();
+        assert!(base32.capacity() < base32.len() + 8, "{len}");
+        let totp = Totp::new(secret, Algorithm::Sha1, 6, PERIOD).unwrap();
+        let label = Label::new(Some("みどり銀行"), "alice").unwrap();
+        let uri = Otpauth::new(label, Moving::Time(totp)).to_uri();
+        assert_eq!(uri.capacity(), uri.len(), "{len}");
+    }
 }
 
 #[test]
