@@ -25,7 +25,7 @@ pub(super) fn success<T: DeserializeOwned>(response: &Response) -> Result<T, Err
     success_with(response, &[OK])
 }
 
-/// Reads an answer with one of these statuses into `T`.
+/// Reads an answer with one of these statuses, under HTTP 200, into `T`.
 pub(super) fn success_with<T: DeserializeOwned>(
     response: &Response,
     good: &[i64],
@@ -35,11 +35,21 @@ pub(super) fn success_with<T: DeserializeOwned>(
         _ if response.status() == 200 => return Err(unreadable(response)),
         _ => return Err(engine::by_status(response)),
     };
-    if good.contains(&code) {
-        wire::json(response.body()).ok_or_else(|| unreadable(response))
-    } else {
-        Err(failure(code, response))
+    match (good.contains(&code), response.status()) {
+        (true, 200) => wire::json(response.body()).ok_or_else(|| unreadable(response)),
+        (true, _) => Err(contradiction(code, response)),
+        (false, _) => Err(failure(code, response)),
     }
+}
+
+/// The error for a success under an HTTP status of failure: something between us and the service
+/// made one of the two. The call may have been carried out, and what the body says is no proof of it.
+fn contradiction(code: i64, response: &Response) -> Error {
+    let by_status = engine::by_status(response);
+    Error::new(by_status.kind(), Effect::Unknown)
+        .with_status(response.status())
+        .with_retry_after(by_status.retry_after())
+        .with_code(&code.to_string())
 }
 
 /// An answer that is not what the API promises.

@@ -112,6 +112,12 @@ async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
         (502, r#"{"status":"201"}"#, ErrorKind::Server),
         (400, r#"{"status":"202"}"#, ErrorKind::Refused),
         (401, r#"{"status":"201","messageId":"m1"}"#, ErrorKind::Decode),
+        // So does a success, which is neither believed nor taken for a failure.
+        (502, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Server),
+        (201, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Decode),
+        (401, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Unauthenticated),
+        (404, r#"{"status":100}"#, ErrorKind::NotFound),
+        (429, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::RateLimited),
         (200, r#"{"status":""}"#, ErrorKind::Decode),
         (200, "", ErrorKind::Decode),
         (200, "<html>", ErrorKind::Decode),
@@ -200,6 +206,34 @@ async fn tracking_codes_are_read_page_by_page() {
     for mock in mocks {
         mock.assert_async().await;
     }
+}
+
+#[tokio::test]
+async fn absence_is_believed_under_http_200_only() {
+    let code = push::TrackingCode::unique("12345678").expect("a code");
+    let none = r#"{"status":"100","maxrecord":"0","list":[]}"#;
+    for (http, kind) in [(404, ErrorKind::NotFound), (203, ErrorKind::Decode)] {
+        let (server, mock) = tracked_with(http, none).await;
+        let found = push_client(&server.url()).find_by_tracking_code(&code, now(), now()).await;
+        assert_eq!(found.expect_err("no proof").kind(), kind, "{http}");
+        mock.assert_async().await;
+    }
+    let (server, _mock) = tracked_with(200, none).await;
+    let found = push_client(&server.url()).find_by_tracking_code(&code, now(), now()).await;
+    assert_eq!(found.expect("a list"), []);
+}
+
+async fn tracked_with(status: usize, body: &str) -> (ServerGuard, mockito::Mock) {
+    let mut server = Server::new_async().await;
+    let mock = server
+        .mock("GET", "/v2/karadeninquiry_tr.json")
+        .match_query(Matcher::Any)
+        .with_status(status)
+        .with_body(body)
+        .expect(1)
+        .create_async()
+        .await;
+    (server, mock)
 }
 
 #[tokio::test]
