@@ -1,6 +1,7 @@
 //! The HTTP side: connections, routing, faults, and an orderly end.
 
 mod bomb;
+mod cut;
 mod guard;
 mod misbehave;
 
@@ -20,6 +21,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use self::cut::{Cut, Cuttable};
 use crate::body::{Reply, text};
 use crate::fault::Operation;
 use crate::request::Call;
@@ -67,7 +69,7 @@ fn serve(
     stream: TcpStream,
 ) {
     let _ = stream.set_nodelay(true);
-    let cut = cut_all.child_token();
+    let cut = Cut::child_of(cut_all);
     let service = {
         let (shared, cut) = (Arc::clone(shared), cut.clone());
         service_fn(move |request| {
@@ -75,22 +77,19 @@ fn serve(
             async move { Ok::<_, Infallible>(handle(&shared, request, &cut).await) }
         })
     };
-    let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+    let io = TokioIo::new(Cuttable { stream, cut: cut.clone() });
+    let connection = builder.serve_connection(io, service).into_owned();
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
         tokio::select! {
             _ = connection => {}
             // Dropping the connection closes its socket, whatever was being answered.
-            () = cut.cancelled() => {}
+            () = cut.happened() => {}
         }
     });
 }
 
-async fn handle(
-    shared: &Arc<Shared>,
-    request: Request<Incoming>,
-    cut: &CancellationToken,
-) -> Reply {
+async fn handle(shared: &Arc<Shared>, request: Request<Incoming>, cut: &Cut) -> Reply {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path();
     let operation = operation(&parts.method, path);

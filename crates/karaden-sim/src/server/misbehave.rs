@@ -2,16 +2,15 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use http::StatusCode;
 use http::header::{CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
 use http_body_util::BodyExt as _;
-use tokio_util::sync::CancellationToken;
 
 use super::api;
+use super::cut::Cut;
 use crate::body::{Body, Reply, html, json};
 use crate::fault::{Fault, FaultMode, Operation, Target};
 use crate::push;
@@ -25,14 +24,14 @@ pub(super) async fn answer(
     shared: &Arc<Shared>,
     call: &Call<'_>,
     operation: Operation,
-    cut: &CancellationToken,
+    cut: &Cut,
 ) -> Reply {
     let Some(fault) = take(shared, call, operation) else { return api(shared, call, operation) };
     let right = fault.mode.accepts().then(|| api(shared, call, operation));
     match fault.mode {
         FaultMode::Timeout | FaultMode::AcceptThenTimeout => std::future::pending().await,
         FaultMode::Drop | FaultMode::AcceptThenDrop => {
-            cut.cancel();
+            cut.now();
             std::future::pending::<()>().await;
         }
         FaultMode::Slow => tokio::time::sleep(fault.delay()).await,
@@ -63,7 +62,7 @@ fn target<'a>(query: &'a Form<'_>, form: &'a Form<'_>, operation: Operation) -> 
 }
 
 /// An answer in place of a request that had its effect.
-async fn garble(mode: FaultMode, right: Reply, cut: &CancellationToken) -> Reply {
+async fn garble(mode: FaultMode, right: Reply, cut: &Cut) -> Reply {
     match mode {
         FaultMode::Malformed => json(StatusCode::OK, r#"{"object":"message","id":"82bdf9"#),
         FaultMode::Empty => json(StatusCode::OK, ""),
@@ -88,14 +87,13 @@ fn huge() -> Body {
 }
 
 /// The first half of an answer, then the connection is cut.
-async fn half(right: Reply, cut: CancellationToken) -> Reply {
+async fn half(right: Reply, cut: Cut) -> Reply {
     let (parts, body) = right.into_parts();
     let whole = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let half = whole.slice(..whole.len() / 2);
     let rest = stream::once(async move {
-        // Lets the first half reach the wire before the cut.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        cut.cancel();
+        // Asked for more, the connection has taken the first half and writes it out before it waits.
+        cut.once_flushed();
         std::future::pending().await
     });
     Reply::from_parts(parts, Body::stream(stream::once(async { half }).chain(rest)))

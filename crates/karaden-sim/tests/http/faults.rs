@@ -58,6 +58,37 @@ async fn an_answer_can_break_off_in_its_middle() {
 }
 
 #[tokio::test]
+async fn the_half_before_a_break_always_arrives() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let bench = with(json!({"mode": "drop_mid_body"})).await;
+    for _ in 0..200 {
+        let mut stream = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
+        let ask = b"GET /v2/karadeninquiry.json?Token=x HTTP/1.1\r\nHost: x\r\n\r\n";
+        stream.write_all(ask).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        // One chunk of the right answer, and not the chunk that ends a body.
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("transfer-encoding: chunked"), "{head}");
+        assert_eq!(body, "8\r\n{\"status\r\n");
+    }
+}
+
+#[tokio::test]
+async fn the_half_before_a_break_arrives_over_http_2_too() {
+    let bench = with(json!({"mode": "drop_mid_body"})).await;
+    for _ in 0..50 {
+        let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
+        let path = "/v2/karadeninquiry.json?Token=x";
+        let mut answer = client.get(format!("{}{path}", bench.sim.url())).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.chunk().await.unwrap().unwrap(), r#"{"status"#);
+        assert!(answer.chunk().await.is_err());
+    }
+}
+
+#[tokio::test]
 async fn no_answer_ever_comes() {
     for (mode, effect) in [("timeout", 0), ("accept_then_timeout", 1)] {
         let bench = with(json!({"mode": mode})).await;
