@@ -18,6 +18,9 @@ pub enum StoreErrorKind {
     Corrupt,
     /// The backend is full: nothing new is taken, and nothing live was dropped to make room.
     Capacity,
+    /// The backend does not let us in or do this, or is set up so that it would forget counters. The
+    /// operation did not happen, and the same call fails until somebody changes the set-up.
+    Misconfigured,
 }
 
 impl StoreErrorKind {
@@ -28,6 +31,7 @@ impl StoreErrorKind {
             Self::Conflict => "conflict",
             Self::Corrupt => "corrupt",
             Self::Capacity => "capacity",
+            Self::Misconfigured => "misconfigured",
         }
     }
 }
@@ -43,6 +47,7 @@ impl StoreErrorKind {
 /// | [`Conflict`](StoreErrorKind::Conflict) | try again a few times, then as above |
 /// | [`Corrupt`](StoreErrorKind::Corrupt) | refuse this subject, alarm at once |
 /// | [`Capacity`](StoreErrorKind::Capacity) | refuse new challenges, alarm: somebody may be flooding |
+/// | [`Misconfigured`](StoreErrorKind::Misconfigured) | refuse, alarm at once |
 pub struct StoreError {
     kind: StoreErrorKind,
     what: &'static str,
@@ -122,6 +127,7 @@ mod tests {
             (StoreErrorKind::Conflict, true, false),
             (StoreErrorKind::Corrupt, false, false),
             (StoreErrorKind::Capacity, false, false),
+            (StoreErrorKind::Misconfigured, false, false),
         ];
         for (kind, retryable, unknown) in kinds {
             let error = StoreError::new(kind, "x");

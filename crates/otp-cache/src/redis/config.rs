@@ -45,6 +45,7 @@ pub struct RedisConfig {
     pub(super) replica_acks: u8,
     pub(super) key_prefix: String,
     pub(super) eviction_allowed: bool,
+    pub(super) volatile_allowed: bool,
 }
 
 impl RedisConfig {
@@ -62,6 +63,7 @@ impl RedisConfig {
             replica_acks,
             key_prefix: "otp".to_owned(),
             eviction_allowed: false,
+            volatile_allowed: false,
         }
     }
 
@@ -168,6 +170,17 @@ impl RedisConfig {
     #[must_use]
     pub fn dangerous_allow_eviction(mut self) -> Self {
         self.eviction_allowed = true;
+        self
+    }
+
+    /// Connects even if a server keeps no append-only file.
+    ///
+    /// Such a server forgets at a restart what it has counted since its last snapshot, or everything:
+    /// whoever can make it restart can then guess without limit. Replicas do not help: if a primary is
+    /// back before it is missed, they copy its empty memory.
+    #[must_use]
+    pub fn dangerous_allow_volatile(mut self) -> Self {
+        self.volatile_allowed = true;
         self
     }
 

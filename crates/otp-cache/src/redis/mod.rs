@@ -18,11 +18,27 @@
 //!
 //! The braces make one hash slot per subject. A key without a counter to remember has a time to live
 //! that ends an hour or more after its last challenge; one with failures in it has none, because
-//! failures are remembered until a success. A server that may evict keys is refused: set
-//! `maxmemory-policy noeviction`. Nothing stored is a code, a name or a phone number.
+//! failures are remembered until a success. A record that the rules could not read is refused before
+//! anything in it is changed. Nothing stored is a code, a name or a phone number.
+//!
+//! # How the servers have to be set up
+//!
+//! `maxmemory-policy noeviction` and `appendonly yes`. [`connect`](RedisStore::connect) asks every
+//! primary and refuses one that would forget: an evicted key is a forgotten counter, and so is one that
+//! a restart loses. Replicas are not asked; set them up alike, for each may become the primary.
 //!
 //! The user needs `+get +set +del +eval +evalsha +wait +info +hello +ping` on `~otp:*`, and in a
 //! cluster `+cluster|slots +asking` too.
+//!
+//! # What a restart can lose
+//!
+//! With `appendfsync everysec`, the default of Redis, a server that is killed and started again has
+//! lost nothing, unless its disk was so slow that it held writes back, for two seconds at most; a power
+//! cut loses what was written in those two seconds. With `always` neither loses anything.
+//!
+//! A primary with replicas is no exception. If it is back before it is missed (Sentinel's
+//! `down-after-milliseconds`, a cluster's `cluster-node-timeout`), it stays the primary, and its
+//! replicas copy what it still knows, whatever they had acknowledged.
 //!
 //! # What a failover can lose
 //!
@@ -39,6 +55,7 @@ mod cluster;
 mod config;
 mod link;
 mod scripts;
+mod setup;
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -84,31 +101,18 @@ impl RedisStore {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](StoreErrorKind::Unavailable) if an address cannot be read, no server can be
-    /// reached or lets us in, or the server may evict keys; of a cluster, every
-    /// primary has to answer.
+    /// [`Misconfigured`](StoreErrorKind::Misconfigured) if an address cannot be read, a server does
+    /// not let us in, may evict keys or keeps no append-only file;
+    /// [`Unavailable`](StoreErrorKind::Unavailable) if none can be reached. Of a cluster, every primary
+    /// has to answer.
     pub async fn connect(config: RedisConfig) -> Result<Self, StoreError> {
         let link = Link::new(&config).map_err(to_store_error)?;
         let acks =
             (config.replica_acks > 0).then(|| Acks::within(config.replica_acks, config.timeout));
         let store =
             Self { link, scripts: Scripts::new(), acks, prefix: config.key_prefix.clone(), config };
-        store.check_eviction().await?;
+        setup::check(&store.link, &store.config).await?;
         Ok(store)
-    }
-
-    async fn check_eviction(&self) -> Result<(), StoreError> {
-        if self.config.eviction_allowed {
-            return Ok(());
-        }
-        let infos = scripts::infos(&self.link, "memory").await?;
-        if infos.iter().all(|info| never_evicts(info)) {
-            return Ok(());
-        }
-        Err(StoreError::new(
-            StoreErrorKind::Unavailable,
-            "redis may evict keys: set maxmemory-policy to noeviction",
-        ))
     }
 
     fn subject_key(&self, subject: SubjectKey) -> Vec<u8> {
@@ -214,12 +218,6 @@ fn read_mark(stored: &[u8]) -> Result<Mark, StoreError> {
 
 fn unreadable_mark() -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, "a stored quota cannot be read")
-}
-
-/// Whether the server says so. One that says nothing about it may be set up either way.
-fn never_evicts(info: &str) -> bool {
-    let policy = info.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
-    policy.map(str::trim) == Some("noeviction")
 }
 
 fn since_epoch(at: SystemTime) -> Duration {
@@ -461,20 +459,5 @@ impl Quota for RedisStore {
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
         let refunds = charged.charges().iter().map(|charge| self.refund_one(charge, now));
         join_all(refunds).await.into_iter().collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_server_that_does_not_say_that_it_keeps_everything_may_evict() {
-        assert!(never_evicts("# Memory\r\nused_memory:1\r\nmaxmemory_policy:noeviction\r\n"));
-        for info in
-            ["", "# Memory\r\n", "maxmemory_policy:\r\n", "maxmemory_policy:volatile-lru\r\n"]
-        {
-            assert!(!never_evicts(info), "{info:?}");
-        }
     }
 }

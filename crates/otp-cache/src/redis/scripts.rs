@@ -143,9 +143,8 @@ pub(super) async fn run(
                     how = How::ByCode;
                 }
             }
-            Err(Trouble::Redis(error) | Trouble::AfterTheScript(error)) => {
-                return Err(to_store_error(error));
-            }
+            Err(Trouble::Redis(error)) => return Err(to_store_error(error)),
+            Err(Trouble::AfterTheScript(error)) => return Err(not_waited(error)),
         }
     }
 }
@@ -200,18 +199,24 @@ pub(super) fn unexpected_answer() -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, "redis answered what no script of this version does")
 }
 
+/// The script ran, whatever came after it: the outcome is unknown.
+fn not_waited(error: RedisError) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, "redis did not wait for its replicas")
+        .with_source(error)
+}
+
 fn too_few_replicas() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "too few redis replicas hold the write")
 }
 
 /// What an error of the client means to a caller of the store.
 pub(super) fn to_store_error(error: RedisError) -> StoreError {
-    use StoreErrorKind::{Capacity, Corrupt, Unavailable};
+    use StoreErrorKind::{Capacity, Corrupt, Misconfigured, Unavailable};
     let (kind, what) = match error.code() {
         Some("OOM") => (Capacity, "redis has no memory left"),
         Some("WRONGTYPE") => (Corrupt, "a redis key of ours holds something else"),
-        Some("NOAUTH" | "WRONGPASS") => (Unavailable, "redis refuses our name or password"),
-        Some("NOPERM") => (Unavailable, "redis does not let our user do this"),
+        Some("NOAUTH" | "WRONGPASS") => (Misconfigured, "redis refuses our name or password"),
+        Some("NOPERM") => (Misconfigured, "redis does not let our user do this"),
         Some("NOREPLICAS") => (Unavailable, "redis has too few replicas to take a write"),
         Some("MISCONF") => (Unavailable, "redis cannot write to its disk"),
         Some("READONLY") => (Unavailable, "the redis server is a replica"),
@@ -219,6 +224,12 @@ pub(super) fn to_store_error(error: RedisError) -> StoreError {
         Some("BUSY") => (Unavailable, "redis is busy with a script"),
         Some("CLUSTERDOWN") => (Unavailable, "the redis cluster is down"),
         Some(_) => (Unavailable, "redis refused"),
+        None if error.kind() == ErrorKind::AuthenticationFailed => {
+            (Misconfigured, "redis refuses our name or password")
+        }
+        None if error.kind() == ErrorKind::InvalidClientConfig => {
+            (Misconfigured, "the way to redis is not set up right")
+        }
         None if error.is_timeout() => (Unavailable, "redis did not answer in time"),
         None if error.is_connection_refusal() => (Unavailable, "redis cannot be reached"),
         None => (Unavailable, "the connection to redis failed"),

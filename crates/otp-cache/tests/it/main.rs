@@ -2,8 +2,11 @@
 
 mod memory;
 mod redis_cluster;
+mod redis_corrupt;
 mod redis_failover;
 mod redis_faults;
+mod redis_resharding;
+mod redis_restart;
 mod redis_store;
 mod redis_tls;
 mod sqlite;

@@ -162,16 +162,21 @@ async fn a_slot_on_the_move_is_served_without_an_error() {
 }
 
 #[tokio::test]
-async fn one_primary_that_may_evict_is_enough_to_refuse() {
+async fn one_primary_that_forgets_is_enough_to_refuse() {
     let mut cluster = Cluster::start();
+    let allow: [fn(RedisConfig) -> RedisConfig; 2] =
+        [RedisConfig::dangerous_allow_eviction, RedisConfig::dangerous_allow_volatile];
+    let settings = [("maxmemory-policy", "allkeys-lru", "noeviction"), ("appendonly", "no", "yes")];
     for node in &cluster.nodes[..3] {
-        node.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).expect("a command");
-        let config = RedisConfig::cluster(cluster.urls()).with_replica_acks(0);
-        let refused = RedisStore::connect(config.clone()).await.expect_err("it may evict");
-        assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
-        assert!(refused.to_string().contains("noeviction"), "{refused}");
-        connect(config.dangerous_allow_eviction()).await;
-        node.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]).expect("a command");
+        for ((name, bad, good), allowed) in settings.into_iter().zip(allow) {
+            node.command(&["CONFIG", "SET", name, bad]).expect("a command");
+            let config = RedisConfig::cluster(cluster.urls()).with_replica_acks(0);
+            let refused = RedisStore::connect(config.clone()).await.expect_err("it may forget");
+            assert_eq!(refused.kind(), StoreErrorKind::Misconfigured, "{refused:?}");
+            assert!(refused.to_string().contains(name), "{refused}");
+            connect(allowed(config)).await;
+            node.command(&["CONFIG", "SET", name, good]).expect("a command");
+        }
     }
     connect(RedisConfig::cluster(cluster.urls())).await;
     // Nor is one taken on trust that cannot be asked and that nobody replaces.

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind};
-use otp_core::gcra::Rate;
+use otp_cache::{ChallengeStore, StoreError, StoreErrorKind};
 use otp_core::{Challenge, ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::redis::{Cluster, Server, wait_until};
+use crate::support::redis::{Server, wait_until};
 
 fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
@@ -119,50 +118,6 @@ async fn a_full_server_refuses_what_is_new_and_keeps_what_it_has() {
     assert_eq!(error.kind(), StoreErrorKind::Capacity);
     server.command(&["CONFIG", "SET", "maxmemory", "0"]).expect("a plain command");
     assert_eq!(attempt(&store, "a", id).await.expect("works again"), 3, "nothing was lost");
-}
-
-#[tokio::test]
-async fn what_nobody_can_read_is_refused_and_left_alone() {
-    let server = Server::start(&[]);
-    let store = connect(RedisConfig::standalone(server.url())).await;
-    let key = format!("otp:{{{}}}:s", SubjectKey::derive("", "a"));
-    let id = open(&store, "b").await.expect("works").id();
-    for garbage in ["x", "\u{1}garbage that is long enough for a header", "\u{2}"] {
-        server.command(&["SET", &key, garbage]).expect("a plain command");
-        for error in [
-            open(&store, "a").await.expect_err("unreadable"),
-            attempt(&store, "a", id).await.expect_err("unreadable"),
-        ] {
-            assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{garbage:?}: {error:?}");
-        }
-        let kept = server.command(&["GET", &key]).expect("a plain command");
-        assert_eq!(kept, redis::Value::BulkString(garbage.into()), "nothing was overwritten");
-    }
-    server.command(&["DEL", &key]).expect("a plain command");
-    server.command(&["LPUSH", &key, "a list"]).expect("a plain command");
-    let error = open(&store, "a").await.expect_err("of another type");
-    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    assert_eq!(attempt(&store, "b", id).await.expect("others are not touched"), 4);
-}
-
-#[tokio::test]
-async fn a_quota_nobody_can_read_is_refused_and_left_alone() {
-    let server = Server::start(&[]);
-    let store = connect(RedisConfig::standalone(server.url())).await;
-    let rate = Rate::new(10, Duration::from_secs(100)).expect("a sound rate");
-    let charge = Charge::new(QuotaKey::derive("", "a"), rate);
-    let charged = store.charge(&[charge], now()).await.expect("works").expect("below the limit");
-    let key = format!("otp:{{{}}}:q", charge.key);
-    for garbage in ["", "x", "-1", "1e3", "0x10", "nan", "inf", " 5", "1.5", "18446744073709551616"]
-    {
-        server.command(&["SET", &key, garbage]).expect("a plain command");
-        let error = store.charge(&[charge], now()).await.expect_err("unreadable");
-        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{garbage:?}: {error:?}");
-        let error = store.refund(&charged, now()).await.expect_err("unreadable");
-        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{garbage:?}: {error:?}");
-        let kept = server.command(&["GET", &key]).expect("a plain command");
-        assert_eq!(kept, redis::Value::BulkString(garbage.into()), "nothing was overwritten");
-    }
 }
 
 #[tokio::test]
@@ -275,42 +230,4 @@ async fn a_silent_connection_is_given_up_and_made_anew() {
     assert_eq!(error.to_string(), "redis did not answer in time");
     let left = recovered("after the silence", async || attempt(&store, "a", id).await).await;
     assert!(left <= 4);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn counts_survive_resharding_under_load() {
-    let cluster = Cluster::start();
-    let store = Arc::new(connect(RedisConfig::cluster(cluster.urls()).with_replica_acks(0)).await);
-    let names: Vec<String> = (b'a'..=b'z').map(|letter| char::from(letter).to_string()).collect();
-    let mut load = JoinSet::new();
-    for name in names.clone() {
-        let id = open(&store, &name).await.expect("the cluster is up").id();
-        let store = Arc::clone(&store);
-        load.spawn(async move {
-            let mut acknowledged = 0;
-            for _ in 0..200 {
-                let (subject, policy) = (SubjectKey::derive("", &name), Policy::default());
-                match store.begin_attempt(subject, id, &policy, now()).await {
-                    Ok(Ok(_)) => acknowledged += 1,
-                    Ok(Err(_)) => {}
-                    Err(error) => assert!(error.is_retryable(), "{error:?}"),
-                }
-                tokio::task::yield_now().await;
-            }
-            (name, acknowledged)
-        });
-    }
-    let (from, to) = (&cluster.nodes[0], &cluster.nodes[1]);
-    let slots: Vec<u16> = (0..=5460).filter(|slot| slot % 7 == 0).collect();
-    let migrate = || Cluster::move_slots(from, to, &slots);
-    tokio::task::block_in_place(migrate);
-    while let Some(done) = load.join_next().await {
-        let (name, acknowledged) = done.expect("no task panics");
-        assert!(acknowledged <= 5, "{name}: {acknowledged} attempts at one challenge");
-        let (subject, policy) = (SubjectKey::derive("", &name), Policy::default());
-        let look = async || store.subject_status(subject, &policy, now()).await;
-        let status = recovered("status", look).await;
-        let counted = status.failures_in_a_row;
-        assert!(counted >= acknowledged, "{name}: {counted} counted, {acknowledged} acknowledged");
-    }
 }

@@ -76,10 +76,11 @@ async fn a_user_with_only_the_documented_rights_is_enough() {
     conformance::run(|| async { Arc::clone(&store) }).await;
 
     let refused = RedisStore::connect(with("not-the-password")).await.expect_err("wrong password");
-    assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(refused.kind(), StoreErrorKind::Misconfigured);
+    assert!(!refused.is_retryable(), "only an operator can help");
     assert!(!format!("{refused:?}").contains("not-the-password"), "{refused:?}");
     let refused = RedisStore::connect(config).await.expect_err("no password");
-    assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+    assert_eq!(refused.kind(), StoreErrorKind::Misconfigured);
 }
 
 #[tokio::test]
@@ -89,6 +90,7 @@ async fn a_server_that_may_evict_is_refused() {
         let config = RedisConfig::standalone(server.url());
         let refused = RedisStore::connect(config.clone()).await.expect_err("it may evict");
         assert!(refused.to_string().contains("noeviction"), "{refused}");
+        assert_eq!(refused.kind(), StoreErrorKind::Misconfigured);
         connect(config.dangerous_allow_eviction()).await;
     }
 }

@@ -29,13 +29,24 @@ local stored = redis.call('GET', key) or ''
 local failures, window, locks, blocked, last, locked_until = 0, 0, 0, 0, 0, 0
 local challenges = {}
 if stored ~= '' then
-  if byte(stored, 1) ~= 1 or #stored < 22 or #stored ~= 22 + 78 * byte(stored, 22) then
-    return 'C' .. stored
-  end
+  -- What the rules' own decoder refuses is refused here, before anything is changed.
+  local count = byte(stored, 22) or 9
+  if byte(stored, 1) ~= 1 or count > 8 or #stored ~= 22 + 78 * count then return 'C' .. stored end
   failures, window, locks, blocked = byte(stored, 2, 5)
   last, locked_until = read_u64(stored, 6), read_u64(stored, 14)
-  for n = 1, byte(stored, 22) do
-    challenges[n] = sub(stored, 78 * n - 55, 78 * n + 22)
+  if blocked > 1 or last > LAST or locked_until > LAST then return 'C' .. stored end
+  -- Ids have 16 bytes and purposes 15: one table does for both.
+  local seen = {}
+  for n = 1, count do
+    local challenge = sub(stored, 78 * n - 55, 78 * n + 22)
+    local id, purpose = sub(challenge, 1, 16), sub(challenge, 33, 47)
+    if seen[id] or seen[purpose] or byte(challenge, 78) > 3
+      or not string.match(purpose, '^[a-z0-9_.-]+%z*$') or read_u64(challenge, 52) > LAST
+      or read_u64(challenge, 60) > LAST or read_u64(challenge, 68) > LAST then
+      return 'C' .. stored
+    end
+    seen[id], seen[purpose] = true, true
+    challenges[n] = challenge
   end
 end
 

@@ -39,7 +39,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// A server without persistence, with these further arguments.
+    /// A server with an append-only file, with these further arguments.
     pub(crate) fn start(args: &[&str]) -> Self {
         for _ in 0..5 {
             let port = free_port();
@@ -183,7 +183,8 @@ fn missing(error: std::io::Error) -> Child {
 
 fn spawn(program: &str, dir: &Path, args: &[String]) -> Child {
     command(program)
-        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        // No test cuts the power: what the kernel holds is kept.
+        .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "no"])
         .args(["--daemonize", "no", "--loglevel", "warning", "--dir"])
         .arg(dir)
         .args(args)
@@ -293,21 +294,29 @@ impl Cluster {
     /// Moves these slots with all their keys from one primary to another, as `redis-cli --cluster
     /// reshard` does.
     pub(crate) fn move_slots(from: &Server, to: &Server, slots: &[u16]) {
-        let (from_id, to_id, port) = (from.node_id(), to.node_id(), to.port.to_string());
         for slot in slots {
-            let slot = slot.to_string();
-            to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]).expect("its owner");
-            from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]).expect("its owner");
-            let keys: Vec<String> = redis::cmd("CLUSTER")
-                .arg(&["GETKEYSINSLOT", &slot, "100"])
-                .query(&mut from.admin())
-                .expect("a cluster node");
-            for key in keys {
-                from.command(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]).expect("moves");
-            }
-            for node in [to, from] {
-                node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]).expect("its owner");
-            }
+            Self::move_slot(from, to, *slot, |_| {});
         }
+    }
+
+    /// Moves one slot and calls `look` after each step, with what the cluster is doing then.
+    pub(crate) fn move_slot(from: &Server, to: &Server, slot: u16, mut look: impl FnMut(&str)) {
+        let (from_id, to_id, port) = (from.node_id(), to.node_id(), to.port.to_string());
+        let slot = slot.to_string();
+        to.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from_id]).expect("its owner");
+        from.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &to_id]).expect("its owner");
+        look("its keys are still here");
+        let keys: Vec<String> = redis::cmd("CLUSTER")
+            .arg(&["GETKEYSINSLOT", &slot, "100"])
+            .query(&mut from.admin())
+            .expect("a cluster node");
+        for key in keys {
+            from.command(&["MIGRATE", "127.0.0.1", &port, &key, "0", "5000"]).expect("moves");
+        }
+        look("its keys are there already");
+        for node in [to, from] {
+            node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]).expect("its owner");
+        }
+        look("it has moved");
     }
 }

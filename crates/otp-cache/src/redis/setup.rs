@@ -1,0 +1,60 @@
+//! Whether the servers are set up to keep what they are given.
+
+use super::config::RedisConfig;
+use super::link::Link;
+use super::scripts::infos;
+use crate::{StoreError, StoreErrorKind};
+
+/// Asks every server that takes writes; one that does not keep everything is enough to refuse.
+pub(super) async fn check(link: &Link, config: &RedisConfig) -> Result<(), StoreError> {
+    if !config.eviction_allowed && !infos(link, "memory").await?.iter().all(|i| never_evicts(i)) {
+        return Err(StoreError::new(
+            StoreErrorKind::Misconfigured,
+            "redis may evict keys: set maxmemory-policy to noeviction",
+        ));
+    }
+    if !config.volatile_allowed && !infos(link, "persistence").await?.iter().all(|i| has_file(i)) {
+        return Err(StoreError::new(
+            StoreErrorKind::Misconfigured,
+            "redis would forget at a restart: set appendonly to yes",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the server says so. One that says nothing about it may be set up either way.
+fn never_evicts(info: &str) -> bool {
+    value(info, "maxmemory_policy") == Some("noeviction")
+}
+
+/// Whether the server says that it keeps an append-only file.
+fn has_file(info: &str) -> bool {
+    value(info, "aof_enabled") == Some("1")
+}
+
+fn value<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_does_not_say_that_it_keeps_everything_may_evict() {
+        assert!(never_evicts("# Memory\r\nused_memory:1\r\nmaxmemory_policy:noeviction\r\n"));
+        for info in
+            ["", "# Memory\r\n", "maxmemory_policy:\r\n", "maxmemory_policy:volatile-lru\r\n"]
+        {
+            assert!(!never_evicts(info), "{info:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_say_that_it_keeps_a_file_may_forget() {
+        assert!(has_file("# Persistence\r\nloading:0\r\naof_enabled:1\r\naof_rewrites:0\r\n"));
+        for info in ["", "# Persistence\r\n", "aof_enabled:0\r\n", "aof_enabled_not:1\r\n"] {
+            assert!(!has_file(info), "{info:?}");
+        }
+    }
+}

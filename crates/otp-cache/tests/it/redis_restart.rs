@@ -1,0 +1,112 @@
+//! A server that is killed and started again: what it counted is still there, and a server that would
+//! forget it is refused.
+
+use std::time::{Duration, SystemTime};
+
+use otp_cache::redis::{RedisConfig, RedisStore};
+use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreErrorKind, SubjectStatus};
+use otp_core::gcra::Rate;
+use otp_core::{
+    ChallengeId, KeyId, NewChallenge, Nonce, Policy, PolicySettings, Purpose, Standing, SubjectKey,
+};
+
+use crate::redis_store::connect;
+use crate::support::redis::Server;
+
+/// What an operator is told to set.
+const KEPT: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
+
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+fn challenge(number: u8) -> NewChallenge {
+    NewChallenge {
+        id: ChallengeId::from_bytes([number; 16]),
+        purpose: Purpose::LOGIN,
+        kid: KeyId::new(1),
+        nonce: Nonce::from_bytes([number; 16]),
+        expires_at: now() + Duration::from_secs(300),
+    }
+}
+
+/// Limits under which a subject reaches the hard stop without a lock before it.
+fn to_the_hard_stop() -> Policy {
+    let settings = PolicySettings {
+        attempts_per_challenge: 10,
+        attempts_per_subject: 100,
+        ..PolicySettings::default()
+    };
+    Policy::new(settings).expect("within the ranges")
+}
+
+/// So many attempts of the subject, ten at each challenge.
+async fn guess(store: &RedisStore, subject: SubjectKey, times: u8) {
+    let policy = to_the_hard_stop();
+    for number in 0..times {
+        let id = ChallengeId::from_bytes([number / 10; 16]);
+        if number % 10 == 0 {
+            let opened = store.open(subject, challenge(number / 10), &policy, now()).await;
+            assert_eq!(opened.expect("works").expect("not blocked yet").id(), id);
+        }
+        let attempt = store.begin_attempt(subject, id, &policy, now()).await;
+        assert!(attempt.expect("works").is_ok(), "attempt {number}");
+    }
+}
+
+/// Calls until the store answers again, within 30 seconds.
+async fn status(store: &RedisStore, subject: SubjectKey) -> SubjectStatus {
+    for _ in 0..600 {
+        match store.subject_status(subject, &to_the_hard_stop(), now()).await {
+            Ok(status) => return status,
+            Err(error) => assert!(error.is_retryable(), "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no answer within 30 seconds of a restart");
+}
+
+#[tokio::test]
+async fn counts_blocks_and_quotas_outlive_a_killed_server() {
+    let mut server = Server::start(&KEPT);
+    let store = connect(RedisConfig::standalone(server.url())).await;
+    let [blocked, some] = ["blocked", "some"].map(|name| SubjectKey::derive("", name));
+    guess(&store, blocked, 100).await;
+    guess(&store, some, 3).await;
+    let rate = Rate::new(2, Duration::from_secs(3600)).expect("a sound rate");
+    let charge = Charge::new(QuotaKey::derive("", "a"), rate).with_events(2);
+    let charged = store.charge(&[charge], now()).await.expect("works");
+    assert!(charged.is_ok());
+    let before = [status(&store, blocked).await, status(&store, some).await];
+    assert_eq!((before[0].standing, before[0].failures_in_a_row), (Standing::Blocked, 100));
+    server.kill();
+    server.restart();
+    let after = [status(&store, blocked).await, status(&store, some).await];
+    assert_eq!(after, before, "nothing was forgotten");
+    let id = ChallengeId::from_bytes([0; 16]);
+    let challenge = store.load(some, id, now()).await.expect("works").expect("is still open");
+    assert_eq!(challenge.attempts(), 3);
+    let refused = store.charge(&[charge], now()).await.expect("works");
+    assert!(refused.is_err(), "the quota is as used up as before");
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_at_a_restart_is_refused() {
+    let mut server = Server::start(&["--appendonly", "no"]);
+    let config = RedisConfig::standalone(server.url());
+    let refused = RedisStore::connect(config.clone()).await.expect_err("it would forget");
+    assert_eq!(refused.kind(), StoreErrorKind::Misconfigured);
+    assert!(refused.to_string().contains("appendonly"), "{refused}");
+    assert!(!refused.is_retryable() && !refused.is_outcome_unknown());
+    // And this is what it would do.
+    let store = connect(config.clone().dangerous_allow_volatile()).await;
+    let subject = SubjectKey::derive("", "blocked");
+    guess(&store, subject, 100).await;
+    server.kill();
+    server.restart();
+    let forgotten = status(&store, subject).await;
+    assert_eq!((forgotten.standing, forgotten.failures_in_a_row), (Standing::Open, 0));
+    // Told to keep a file, it is good enough from then on.
+    server.command(&["CONFIG", "SET", "appendonly", "yes"]).expect("a plain command");
+    connect(config).await;
+}
