@@ -75,6 +75,8 @@ pub struct SmsProject {
     pub callback_retries: Vec<Duration>,
     /// Whether the plan includes bulk sending. Default `true`.
     pub bulk: bool,
+    /// Whether the service settings shorten URLs where a send does not say. Default `false`.
+    pub is_shorten: bool,
 }
 
 impl Default for SmsProject {
@@ -89,6 +91,7 @@ impl Default for SmsProject {
             callback_version: "2024-03-01".to_owned(),
             callback_retries: [1, 10, 60].map(Duration::from_secs).to_vec(),
             bulk: true,
+            is_shorten: false,
         }
     }
 }
@@ -129,7 +132,7 @@ impl Default for PushAccount {
 }
 
 /// What the push API's send list does to a send. The meaning depends on the contract.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ListRule {
     /// Kept, without effect.
     #[default]
@@ -141,7 +144,7 @@ pub enum ListRule {
 }
 
 /// Which tracking codes the push API takes; others get 205. The service's own rule is not public.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum TrackingRule {
     /// Up to 100 printable ASCII characters.
     #[default]
@@ -216,6 +219,8 @@ pub struct Quirks {
     pub push_numbers: bool,
     /// The push API leaves `carrier` out.
     pub push_no_carrier: bool,
+    /// The push API leaves `carrier` empty while it is being determined, instead of saying 5.
+    pub push_empty_carrier: bool,
     /// The push API leaves `resultstatus` empty while there is no result.
     pub push_empty_result: bool,
     /// The push API's code of an unknown result.
@@ -228,4 +233,6 @@ pub struct Quirks {
     pub hostile_file_name: bool,
     /// Every callback comes twice.
     pub callback_twice: bool,
+    /// Errors of the SMS API lack their `object`, so that they are JSON but not an error of the API.
+    pub error_without_object: bool,
 }

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use karaden_sim::{ClockMode, Delivery, PushAccount, Sim, SimConfig, SmsProject};
+use karaden_sim::{
+    ClockMode, Delivery, ListRule, PushAccount, Sim, SimConfig, SimError, SmsProject, TrackingRule,
+};
 use secrecy::SecretString;
 
 /// A faithful simulator of both Karaden APIs. No SMS is ever sent; open the printed address to see
@@ -53,12 +55,47 @@ struct Args {
         hide_env_values = true
     )]
     push_security_code: SecretString,
+    /// Service settings shorten URLs where a send does not say.
+    #[arg(long)]
+    shorten: bool,
+    /// The plan of the SMS API does not include bulk sending (403).
+    #[arg(long)]
+    no_bulk: bool,
+    /// The push profile may not split long texts (209).
+    #[arg(long)]
+    push_no_long_split: bool,
+    /// Most UTF-16 units of a text of karadenqueue (301 beyond).
+    #[arg(long, default_value_t = 70)]
+    push_single_limit: usize,
+    /// A text parameter that karadenqueue insists on (301 without), such as DocomoMessage; repeat for
+    /// more.
+    #[arg(long = "push-required-text", value_name = "NAME")]
+    push_required_texts: Vec<String>,
+    /// What the push API's send list does to a send (203).
+    #[arg(long, value_enum, default_value = "off")]
+    push_list_rule: ListRule,
+    /// Which tracking codes the push API takes (205 for others).
+    #[arg(long, value_enum, default_value_t)]
+    push_tracking: TrackingRule,
     /// Where delivery results of the SMS API are posted (http).
     #[arg(long)]
     callback_url: Option<String>,
+    /// The version that callbacks speak.
+    #[arg(long, default_value = "2024-03-01")]
+    callback_version: String,
+    /// Milliseconds before each further try of a callback.
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000,60000")]
+    callback_retries_ms: Vec<u64>,
     /// How time goes; a manual clock moves by POST /clock {"advance_ms":…}.
     #[arg(long, value_enum, default_value = "real")]
     clock: Clock,
+    /// Where a manual clock starts.
+    #[arg(long, default_value = "2026-01-01T09:00:00+09:00", value_parser = instant)]
+    start_at: SystemTime,
+    /// Seed of the ids: the same seed and the same requests make the same ids. Default: drawn, but 1
+    /// with a manual clock.
+    #[arg(long)]
+    seed: Option<u64>,
     /// Milliseconds from acceptance until the carrier has a message.
     #[arg(long, default_value_t = 300)]
     sent_after_ms: u64,
@@ -96,18 +133,27 @@ impl Args {
                 api_token: self.api_token,
                 service_ids: self.service_ids,
                 callback_url: self.callback_url,
+                callback_version: self.callback_version,
+                callback_retries: millis_each(&self.callback_retries_ms),
+                bulk: !self.no_bulk,
+                is_shorten: self.shorten,
                 ..SmsProject::default()
             }],
             push_accounts: vec![PushAccount {
                 token: self.push_token,
                 security_code: self.push_security_code,
-                ..PushAccount::default()
+                long_split: !self.push_no_long_split,
+                single_limit: self.push_single_limit,
+                required_texts: self.push_required_texts,
+                list_rule: self.push_list_rule,
+                tracking: self.push_tracking,
             }],
             history: self.history,
             clock: match self.clock {
                 Clock::Real => ClockMode::Real,
-                Clock::Manual => ClockMode::Manual(start_of_manual_time()),
+                Clock::Manual => ClockMode::Manual(self.start_at),
             },
+            seed: self.seed.or(matches!(self.clock, Clock::Manual).then_some(1)),
             delivery: Delivery {
                 sent_after: Duration::from_millis(self.sent_after_ms),
                 result_after: Duration::from_millis(self.result_after_ms),
@@ -120,9 +166,14 @@ impl Args {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a manual clock starts at the present")]
-fn start_of_manual_time() -> std::time::SystemTime {
-    std::time::SystemTime::now()
+fn millis_each(millis: &[u64]) -> Vec<Duration> {
+    millis.iter().copied().map(Duration::from_millis).collect()
+}
+
+/// A date and time of ISO 8601 with its offset.
+fn instant(text: &str) -> Result<SystemTime, String> {
+    let at: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
+    Ok(at.into())
 }
 
 fn main() -> ExitCode {
@@ -131,7 +182,7 @@ fn main() -> ExitCode {
     match serve(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            complain(&error);
             ExitCode::FAILURE
         }
     }
@@ -144,12 +195,28 @@ fn serve(args: Args) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
-        let sim = Sim::start(args.into_config()).await.context("cannot start the simulator")?;
+        let sim = Sim::start(args.into_config()).await.map_err(explain)?;
         announce(&sim.url());
         stop_signal().await.context("cannot wait for signals")?;
         sim.shutdown().await;
         Ok(())
     })
+}
+
+#[expect(clippy::print_stderr, reason = "why the program ends is for whoever started it")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+/// Says by which flag it can be helped.
+fn explain(error: SimError) -> anyhow::Error {
+    let hint = match &error {
+        SimError::NotLoopback => "; --allow-non-loopback lets others reach inbox and switches",
+        SimError::BadTenant => "; see --tenant-id",
+        SimError::Bind(_) => "; see --listen",
+        _ => "",
+    };
+    anyhow::Error::new(error).context(format!("cannot start the simulator{hint}"))
 }
 
 #[expect(clippy::print_stdout, reason = "the address is what the program is started for")]

@@ -26,8 +26,15 @@ impl Call<'_> {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The fields of a form that was posted as one; none if the body is of another type.
     pub(crate) fn form(&self) -> Form<'_> {
-        Form::parse(self.body)
+        let is_form = self.media_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
+        if is_form { Form::parse(self.body) } else { Form::default() }
+    }
+
+    /// What the body is, without parameters such as the charset; empty if that is not said.
+    pub(crate) fn media_type(&self) -> &str {
+        self.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim()
     }
 
     pub(crate) fn query(&self) -> Form<'_> {
@@ -60,14 +67,11 @@ impl<'a> Form<'a> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// The values of an array in any spelling seen: `tags[]=a`, `tags[0]=a`; `tags=a` too.
+    /// The values of an array in both spellings seen: `tags[]=a` and `tags[0]=a`.
     pub(crate) fn array(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs.iter().filter_map(move |(key, value)| {
-            let rest = key.strip_prefix(name)?;
-            let index = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-            let fits = rest.is_empty()
-                || index.is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()));
-            fits.then_some(value.as_ref())
+            let index = key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
+            index.bytes().all(|byte| byte.is_ascii_digit()).then_some(value.as_ref())
         })
     }
 }
@@ -82,7 +86,7 @@ mod tests {
             let form = Form::parse(form.as_bytes());
             assert_eq!(form.array("tags").collect::<Vec<_>>(), ["a", "b"]);
         }
-        assert_eq!(Form::parse(b"tagsy=a&tags[x]=b").array("tags").count(), 0);
+        assert_eq!(Form::parse(b"tagsy=a&tags[x]=b&tags=c").array("tags").count(), 0);
     }
 
     #[test]

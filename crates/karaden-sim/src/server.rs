@@ -32,6 +32,9 @@ use crate::{control, inbox, push, sms};
 
 /// The largest request body of the APIs.
 const LARGEST_REQUEST: usize = 256 * 1024;
+/// Of a request to send one message: the longest text takes 8 KiB, the rest is for tags. It bounds what
+/// one message of the history takes.
+const LARGEST_SEND: usize = 32 * 1024;
 /// How long requests in flight may take to end once the simulator stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
@@ -95,6 +98,7 @@ async fn handle(shared: &Arc<Shared>, request: Request<Incoming>, cut: &Cut) -> 
     let operation = operation(&parts.method, path);
     let limit = match operation {
         Some(Operation::Upload) => LARGEST_UPLOAD,
+        Some(Operation::Send | Operation::Queue | Operation::QueueLong) => LARGEST_SEND,
         _ => LARGEST_REQUEST,
     };
     let Ok(body) = read(body, limit).await else {

@@ -51,7 +51,7 @@ pub(crate) struct Caller<'a> {
 pub(crate) fn split(path: &str) -> Option<(&str, Target<'_>)> {
     let rest = path.strip_prefix("/api/")?;
     let (tenant, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut parts = rest.trim_end_matches('/').split('/');
+    let mut parts = rest.split('/');
     let parts = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
     let target = match parts {
         (Some("messages"), None, ..) => Target::Messages,
@@ -87,8 +87,8 @@ pub(crate) fn operation(method: &Method, path: &str) -> Option<Operation> {
 /// Answers a request to `/api/…`.
 pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
     answer(shared, call).unwrap_or_else(|failure| {
-        let absent = shared.world().quirks.absent;
-        failure.reply(absent)
+        let quirks = shared.world().quirks.clone();
+        failure.reply(&quirks)
     })
 }
 
@@ -151,7 +151,8 @@ mod tests {
     fn paths_are_told_apart() {
         let target = |path| split(path).map(|(_, target)| target);
         assert_eq!(target("/api/t/messages"), Some(Target::Messages));
-        assert_eq!(target("/api/t/messages/"), Some(Target::Messages));
+        assert_eq!(target("/api/t/messages/"), Some(Target::Message("")));
+        assert_eq!(target("/api/t/messages/x/"), Some(Target::Unknown));
         assert_eq!(target("/api/t/messages/x"), Some(Target::Message("x")));
         assert_eq!(target("/api/t/messages/x/cancel"), Some(Target::Cancel("x")));
         assert_eq!(target("/api/t/messages/x/cancel/y"), Some(Target::Unknown));

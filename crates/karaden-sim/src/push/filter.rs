@@ -41,6 +41,9 @@ struct RowError {
 /// `POST karadensetfilter.json`: `type` 1 adds to the list, 0 replaces it. Rows that are wrong are
 /// named, the others taken.
 pub(super) fn set(shared: &Shared, call: &Call<'_>) -> Result<Reply, Status> {
+    if !call.media_type().eq_ignore_ascii_case("application/json") {
+        return Err(Status::Internal);
+    }
     let change: Change = serde_json::from_slice(call.body).map_err(|_| Status::Internal)?;
     let caller = caller(shared, &change.token, &change.securitycode)?;
     let replaces = match change.r#type.as_str() {

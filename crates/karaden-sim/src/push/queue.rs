@@ -137,9 +137,8 @@ fn carrier_texts(form: &Form<'_>, caller: &Caller<'_>) -> Result<Texts, Status> 
     {
         return Err(Status::BadText);
     }
-    let first = texts.iter().find(|text| !text.is_empty()).copied().unwrap_or_default();
-    if texts.iter().all(|text| text.is_empty() || *text == first) {
-        return Ok(Texts::One(first.into()));
+    if texts.iter().all(|text| *text == texts[0]) {
+        return Ok(Texts::One(texts[0].into()));
     }
     Ok(Texts::PerCarrier(Box::new(texts.map(Box::from))))
 }

@@ -71,7 +71,10 @@ const fn result_status(stage: Stage, unknown: UnknownCode) -> u64 {
     }
 }
 
-/// `carrier`; 5 is "being determined". The code of Rakuten is not public: 6 is our choice.
+/// The `carrier` of a message while it is not known who serves the number.
+const BEING_DETERMINED: u64 = 5;
+
+/// `carrier`. The code of Rakuten is not public: 6 is our choice.
 const fn carrier_code(carrier: Carrier) -> u64 {
     match carrier {
         Carrier::Docomo => 1,
@@ -108,14 +111,19 @@ pub(super) fn write_state(
     let sent_at = message.sent_at(now);
     object.string("senddate", &sent_at.map(Instant::slashed).unwrap_or_default());
     if !quirks.push_no_carrier {
+        let is_found = now >= message.plan.carrier_at;
         match (stage, sent_at) {
-            (Stage::Waiting, _) => object.number("carrier", 5),
+            (Stage::Sent, _) if !is_found && quirks.push_empty_carrier => {
+                object.string("carrier", "");
+            }
+            (Stage::Sent, _) if !is_found => object.number("carrier", BEING_DETERMINED),
+            (Stage::Waiting, _) => object.number("carrier", BEING_DETERMINED),
             (_, Some(_)) => object.number("carrier", carrier_code(message.carrier)),
             (_, None) => object.string("carrier", ""),
         }
     }
     for (name, carrier) in CARRIERS_IN_ORDER {
-        object.string(name, message.texts.of(carrier));
+        object.string(name, message.texts.given(carrier));
     }
     object.number("click", u64::from(message.clicks));
 }

@@ -135,7 +135,7 @@ fn status(code: Option<u16>, default: StatusCode) -> StatusCode {
 fn error(shared: &Shared, operation: Operation, status: StatusCode) -> Reply {
     match operation.api() {
         Api::Sms => {
-            let mut reply = Failure::for_status(status).reply(shared.world().quirks.absent);
+            let mut reply = Failure::for_status(status).reply(&shared.world().quirks);
             *reply.status_mut() = status;
             reply
         }
@@ -155,8 +155,9 @@ fn echo(shared: &Shared, call: &Call<'_>, operation: Operation) -> Reply {
     let _ = write!(quoted, "\n\n{}", String::from_utf8_lossy(call.body));
     let quirks = shared.world().quirks.clone();
     match operation.api() {
-        Api::Sms => Failure::for_status(StatusCode::UNPROCESSABLE_ENTITY)
-            .reply_saying(quirks.absent, &quoted),
+        Api::Sms => {
+            Failure::for_status(StatusCode::UNPROCESSABLE_ENTITY).reply_saying(&quirks, &quoted)
+        }
         Api::Push => push::saying(push::Status::Internal, &quoted, &quirks),
     }
 }

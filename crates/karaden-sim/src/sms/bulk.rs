@@ -10,13 +10,13 @@ use http::{Response, StatusCode};
 use super::error::Problems;
 use super::{Caller, Failure, send, wire};
 use crate::body::{Body, Reply, json};
-use crate::config::Absent;
+use crate::config::Quirks;
 use crate::id::Id;
 use crate::json::Object;
 use crate::request::{Call, Form};
 use crate::running::Shared;
 use crate::storage;
-use crate::time::Instant;
+use crate::time::{Instant, parse_date_time};
 use crate::world::{BulkJob, Refused, Row, URL_LIFE, World};
 
 /// Most lines of a file.
@@ -53,9 +53,7 @@ pub(super) fn start(
     permitted(caller)?;
     let form = call.form();
     let Some(id) = form.filled("bulk_file_id") else {
-        let mut problems = Problems::default();
-        problems.add("bulk_file_id", "bulk_file_idは必ず指定してください。");
-        return Err(problems.into());
+        return Err(unreadable("bulk_file_idは必ず指定してください。"));
     };
     let mut world = shared.world();
     let file = Id::parse(id).and_then(|id| world.bulk.file(id));
@@ -67,7 +65,7 @@ pub(super) fn start(
     let content = file.content.take();
     let done_at = call.now.plus(world.delivery.bulk_after);
     let rows = match &content {
-        None => Err("ファイルがアップロードされていません".into()),
+        None => Err(unreadable("ファイルがアップロードされていません。")),
         Some(content) => read_rows(&mut world, content, caller, call.now, done_at),
     };
     let job = BulkJob {
@@ -78,8 +76,8 @@ pub(super) fn start(
         done_at,
         rows,
     };
-    let absent = world.quirks.absent;
-    let reply = job_reply(world.bulk.add_job(job), Moment::JustAccepted, absent);
+    let quirks = world.quirks.clone();
+    let reply = job_reply(world.bulk.add_job(job), Moment::JustAccepted, &quirks);
     shared.accepted(world);
     Ok(reply)
 }
@@ -94,7 +92,7 @@ pub(super) fn state(
     permitted(caller)?;
     let world = shared.world();
     let job = find(&world, caller, id)?;
-    Ok(job_reply(job, Moment::At(call.now), world.quirks.absent))
+    Ok(job_reply(job, Moment::At(call.now), &world.quirks))
 }
 
 /// `GET /messages/bulks/{bulk_message_id}/messages`: 302 to the file, 202 as long as there is none,
@@ -141,7 +139,9 @@ pub(crate) fn result_file(shared: &Shared, job: &BulkJob, world: &World, now: In
         out.push_str(if out.len() == 1 { "\r\n" } else { ",\r\n" });
         match (row, message) {
             (_, Some(message)) => view.write(&mut out, message),
-            (Row::Refused(refused), None) => view.write_refused(&mut out, refused, job.created_at),
+            (Row::Refused(refused), None) => {
+                view.write_refused(&mut out, refused, job.created_at, &world.quirks);
+            }
             (Row::Accepted(_), None) => {}
         }
     }
@@ -170,21 +170,19 @@ fn read_rows(
     caller: &Caller<'_>,
     now: Instant,
     start: Instant,
-) -> Result<Vec<Row>, Box<str>> {
+) -> Result<Vec<Row>, Failure> {
     let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
     let mut reader = csv::ReaderBuilder::new().from_reader(content);
-    let header = reader.headers().map_err(|_| "ファイルを読み取れません")?.clone();
+    let garbled = |_| unreadable("ファイルを読み取れません。");
+    let header = reader.headers().map_err(garbled)?.clone();
     if ["service_id", "to", "body"].iter().any(|name| !header.iter().any(|column| column == *name))
     {
-        return Err("service_id、to、bodyの列が必要です".into());
+        return Err(unreadable("service_id、to、bodyの列が必要です。"));
     }
-    let records: Vec<csv::StringRecord> = reader
-        .records()
-        .take(MOST_ROWS + 1)
-        .collect::<Result<_, _>>()
-        .map_err(|_| "ファイルを読み取れません")?;
+    let records: Vec<csv::StringRecord> =
+        reader.records().take(MOST_ROWS + 1).collect::<Result<_, _>>().map_err(garbled)?;
     if records.is_empty() || records.len() > MOST_ROWS {
-        return Err("行数は1から10000までです".into());
+        return Err(unreadable("行数は1から10000までです。"));
     }
     Ok(records.iter().map(|record| read_row(world, &header, record, caller, now, start)).collect())
 }
@@ -211,7 +209,10 @@ fn read_row(
             service_id: form.get("service_id").and_then(|id| id.parse().ok()).unwrap_or_default(),
             to: form.get("to").unwrap_or_default().into(),
             body: form.get("body").unwrap_or_default().into(),
-            reason: failure.details().into(),
+            tags: form.array("tags").map(Box::from).collect(),
+            is_shorten: send::is_shorten(&form, caller).unwrap_or(false),
+            limited_at: form.filled("limited_at").and_then(parse_date_time),
+            failure,
         }),
     }
 }
@@ -223,18 +224,25 @@ enum Moment {
     At(Instant),
 }
 
-fn job_reply(job: &BulkJob, moment: Moment, absent: Absent) -> Reply {
+/// What is wrong with a file, as the service says of a field.
+fn unreadable(text: &str) -> Failure {
+    let mut problems = Problems::default();
+    problems.add("bulk_file_id", text);
+    problems.into()
+}
+
+fn job_reply(job: &BulkJob, moment: Moment, quirks: &Quirks) -> Reply {
     let (status, updated_at) = match moment {
         Moment::JustAccepted => ("waiting", job.created_at),
         Moment::At(now) => (job.status(now), job.updated_at(now)),
     };
     let mut out = String::with_capacity(384);
-    let mut object = Object::begin(&mut out, absent);
+    let mut object = Object::begin(&mut out, quirks.absent);
     object.plain("id", job.id);
     object.plain("object", "bulk_message");
     object.plain("status", status);
     match &job.rows {
-        Err(reason) if status == "error" => wire::write_error(&mut object, reason, absent),
+        Err(failure) if status == "error" => failure.write_field(&mut object, quirks),
         _ => object.absent("error"),
     }
     object.plain("created_at", job.created_at.iso());

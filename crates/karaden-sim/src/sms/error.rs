@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use crate::body::{Reply, json};
-use crate::config::Absent;
+use crate::config::Quirks;
 use crate::json::Object;
 
 /// Why a request is refused.
@@ -80,11 +80,13 @@ impl Failure {
     }
 
     /// The error the API would give with this status; for statuses without a known code, our own.
-    pub(crate) const fn for_status(status: StatusCode) -> Self {
+    pub(crate) fn for_status(status: StatusCode) -> Self {
         match status {
             StatusCode::UNAUTHORIZED => Self::unauthenticated(),
             StatusCode::NOT_FOUND => Self::not_found(),
-            StatusCode::UNPROCESSABLE_ENTITY => Self::validation(Vec::new()),
+            StatusCode::UNPROCESSABLE_ENTITY => {
+                Self::validation(vec![("body", vec!["bodyの値が正しくありません。".to_owned()])])
+            }
             StatusCode::FORBIDDEN => {
                 Self::new(status, "forbidden", "指定されたトークンではこの操作は許可されていません")
             }
@@ -95,29 +97,29 @@ impl Failure {
         }
     }
 
-    /// What is wrong in detail, in one line.
-    pub(crate) fn details(&self) -> String {
-        let texts: Vec<&str> =
-            self.errors.iter().flat_map(|(_, texts)| texts).map(String::as_str).collect();
-        if texts.is_empty() { self.message.to_owned() } else { texts.join(" ") }
-    }
-
-    pub(crate) fn reply(&self, absent: Absent) -> Reply {
-        let mut out = String::with_capacity(256);
-        self.write(&mut out, absent, self.message);
-        json(self.status, out)
+    pub(crate) fn reply(&self, quirks: &Quirks) -> Reply {
+        self.reply_saying(quirks, self.message)
     }
 
     /// The same error with another text.
-    pub(crate) fn reply_saying(&self, absent: Absent, message: &str) -> Reply {
+    pub(crate) fn reply_saying(&self, quirks: &Quirks, message: &str) -> Reply {
         let mut out = String::with_capacity(256 + message.len());
-        self.write(&mut out, absent, message);
+        let object = Object::begin(&mut out, quirks.absent);
+        self.fill(object, quirks, message);
         json(self.status, out)
     }
 
-    fn write(&self, out: &mut String, absent: Absent, message: &str) {
-        let mut object = Object::begin(out, absent);
-        object.string("object", "error");
+    /// The same as the value of the field `error`.
+    pub(crate) fn write_field(&self, parent: &mut Object<'_>, quirks: &Quirks) {
+        let object = Object::begin(parent.key("error"), quirks.absent);
+        self.fill(object, quirks, self.message);
+    }
+
+    fn fill(&self, mut object: Object<'_>, quirks: &Quirks, message: &str) {
+        let absent = quirks.absent;
+        if !quirks.error_without_object {
+            object.string("object", "error");
+        }
         object.string("code", self.code);
         object.string("message", message);
         if self.errors.is_empty() {

@@ -9,9 +9,10 @@ use crate::id::Id;
 use crate::request::{Call, Form};
 use crate::running::Shared;
 use crate::time::{Instant, parse_date_time};
-use crate::world::{NewMessage, Number, Texts, is_restricted, utf16_units};
+use crate::world::{NewMessage, Number, Texts, is_restricted};
 
-/// Most UTF-16 units of a text.
+/// Most characters of a text. In what the service counts them is not public; characters are the most
+/// tolerant reading.
 const LONGEST_BODY: usize = 660;
 /// How far ahead a message may be reserved.
 const FURTHEST_RESERVATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -60,14 +61,10 @@ pub(super) fn read(
     };
     let to = read_number(form, &mut problems);
     let body = read_body(form, &mut problems);
-    let is_shorten = match form.filled("is_shorten") {
-        None | Some("false" | "0") => false,
-        Some("true" | "1") => true,
-        Some(_) => {
-            problems.add("is_shorten", "is_shortenにはtrueかfalseを指定してください。");
-            false
-        }
-    };
+    let is_shorten = is_shorten(form, caller);
+    if is_shorten.is_none() {
+        problems.add("is_shorten", "is_shortenにはtrueかfalseを指定してください。");
+    }
     let scheduled_at = read_date_time(form, "scheduled_at", &mut problems);
     if scheduled_at.is_some_and(|at| at > now.plus(FURTHEST_RESERVATION)) {
         problems.add("scheduled_at", "scheduled_atには30日以内の日時を指定してください。");
@@ -82,13 +79,24 @@ pub(super) fn read(
         texts: Texts::One(body),
         tags,
         service_id,
-        is_shorten,
+        is_shorten: is_shorten.unwrap_or(false),
         parts: None,
         scheduled_at,
         limited_at,
         checks_history: false,
         not_before: None,
     })
+}
+
+/// Whether to shorten URLs; the service setting decides where the sender does not. `None` for what is
+/// neither yes nor no.
+pub(super) fn is_shorten(form: &Form<'_>, caller: &Caller<'_>) -> Option<bool> {
+    match form.filled("is_shorten") {
+        None => Some(caller.project.is_shorten),
+        Some("false" | "0") => Some(false),
+        Some("true" | "1") => Some(true),
+        Some(_) => None,
+    }
 }
 
 fn read_number(form: &Form<'_>, problems: &mut Problems) -> Option<Number> {
@@ -114,7 +122,7 @@ fn read_body(form: &Form<'_>, problems: &mut Problems) -> Option<Box<str>> {
         problems.add("body", "bodyは必ず指定してください。");
         return None;
     };
-    if utf16_units(text) > LONGEST_BODY {
+    if text.chars().count() > LONGEST_BODY {
         problems.add("body", "bodyは660文字以内で指定してください。");
         return None;
     }

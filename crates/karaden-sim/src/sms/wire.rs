@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Caller, Version};
-use crate::config::Absent;
+use crate::config::{Absent, Quirks};
 use crate::json::Object;
 use crate::time::Instant;
 use crate::world::{Message, Outcome, Refused, Stage};
@@ -81,7 +81,13 @@ impl<'a> View<'a> {
     }
 
     /// A line of a bulk file that was refused, in the shape of a message.
-    pub(crate) fn write_refused(&self, out: &mut String, refused: &Refused, at: Instant) {
+    pub(crate) fn write_refused(
+        &self,
+        out: &mut String,
+        refused: &Refused,
+        at: Instant,
+        quirks: &Quirks,
+    ) {
         let mut object = Object::begin(out, self.absent);
         object.plain("id", refused.id);
         object.plain("object", "message");
@@ -89,16 +95,18 @@ impl<'a> View<'a> {
         object.raw("billing_address_id", self.caller.project.billing_address_id);
         object.string("to", &refused.to);
         object.string("body", &refused.body);
-        object.strings("tags", std::iter::empty());
-        object.raw("is_shorten", false);
+        object.strings("tags", refused.tags.iter().map(|tag| &**tag));
+        object.raw("is_shorten", refused.is_shorten);
         object.absent("is_shorten_clicked");
         object.plain("result", "done");
         object.plain("status", "processing_error");
         object.plain("sent_result", "none");
         object.plain("carrier", "unknown");
         object.raw("charged_count_per_sent", 0);
-        write_error(&mut object, &refused.reason, self.absent);
-        for name in ["scheduled_at", "limited_at", "sent_at", "received_at", "charged_at"] {
+        refused.failure.write_field(&mut object, quirks);
+        object.absent("scheduled_at");
+        object.plain_or_absent("limited_at", refused.limited_at.map(Instant::iso));
+        for name in ["sent_at", "received_at", "charged_at"] {
             object.absent(name);
         }
         object.plain("created_at", at.iso());
@@ -121,16 +129,6 @@ impl<'a> View<'a> {
         }
         out.push_str("]}");
     }
-}
-
-/// The field `error` of bulk sends.
-pub(crate) fn write_error(object: &mut Object<'_>, reason: &str, absent: Absent) {
-    let mut error = Object::begin(object.key("error"), absent);
-    error.string("object", "error");
-    error.string("code", "validation_error");
-    error.string("message", reason);
-    error.absent("errors");
-    error.end();
 }
 
 /// The three words in which the API tells a message's state.

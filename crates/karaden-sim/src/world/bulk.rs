@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::message::Owner;
 use crate::id::{Id, Ids, Sequence};
+use crate::sms::Failure;
 use crate::time::Instant;
 
 /// Most files and most jobs kept.
@@ -34,7 +35,10 @@ pub(crate) struct Refused {
     pub(crate) service_id: u64,
     pub(crate) to: Box<str>,
     pub(crate) body: Box<str>,
-    pub(crate) reason: Box<str>,
+    pub(crate) tags: Vec<Box<str>>,
+    pub(crate) is_shorten: bool,
+    pub(crate) limited_at: Option<Instant>,
+    pub(crate) failure: Failure,
 }
 
 pub(crate) struct BulkJob {
@@ -44,7 +48,7 @@ pub(crate) struct BulkJob {
     pub(crate) processing_at: Instant,
     pub(crate) done_at: Instant,
     /// The rows, or why the file could not be read.
-    pub(crate) rows: Result<Vec<Row>, Box<str>>,
+    pub(crate) rows: Result<Vec<Row>, Failure>,
 }
 
 impl BulkJob {

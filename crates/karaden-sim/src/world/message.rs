@@ -44,20 +44,27 @@ impl Texts {
         }
     }
 
-    pub(crate) fn of(&self, carrier: Carrier) -> &str {
+    /// The text that was given for this carrier; empty if there was none.
+    pub(crate) fn given(&self, carrier: Carrier) -> &str {
         match self {
             Self::One(text) => text,
-            Self::PerCarrier(texts) => {
-                let own = match carrier {
-                    Carrier::Docomo => &texts[0],
-                    Carrier::Softbank => &texts[1],
-                    Carrier::Au => &texts[2],
-                    Carrier::Option => &texts[3],
-                    Carrier::Rakuten => &texts[4],
-                };
-                let first = || texts.iter().find(|text| !text.is_empty());
-                if own.is_empty() { first().map_or("", |text| text) } else { own }
+            Self::PerCarrier(texts) => match carrier {
+                Carrier::Docomo => &texts[0],
+                Carrier::Softbank => &texts[1],
+                Carrier::Au => &texts[2],
+                Carrier::Option => &texts[3],
+                Carrier::Rakuten => &texts[4],
+            },
+        }
+    }
+
+    /// The text that this carrier's customer gets: any other where none was given for this one.
+    pub(crate) fn of(&self, carrier: Carrier) -> &str {
+        match (self.given(carrier), self) {
+            ("", Self::PerCarrier(texts)) => {
+                texts.iter().find(|text| !text.is_empty()).map_or("", |text| text)
             }
+            (given, _) => given,
         }
     }
 }

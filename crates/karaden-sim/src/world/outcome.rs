@@ -166,6 +166,8 @@ pub(crate) struct Plan {
     pub(crate) outcome: Outcome,
     /// When the carrier has it; for an unsent one, when it fails.
     pub(crate) sent_at: Instant,
+    /// When it is known whose customer the number is: halfway to the usual time of the answer.
+    pub(crate) carrier_at: Instant,
     /// When the carrier answers.
     pub(crate) result_at: Instant,
     /// When an out-of-range handset comes back.
@@ -187,6 +189,7 @@ impl Plan {
         let mut plan = Self {
             outcome: Outcome::of(number).unwrap_or(Outcome::Received),
             sent_at,
+            carrier_at: sent_at.plus(delivery.result_after / 2),
             result_at: sent_at.plus(delivery.result_after),
             back_at: Instant::NEVER,
             swaps: false,
@@ -249,6 +252,7 @@ impl Plan {
             Intervention::Fail => Outcome::Error,
         };
         self.sent_at = self.sent_at.min(now);
+        self.carrier_at = self.carrier_at.min(now);
         self.result_at = now;
         self.back_at = Instant::NEVER;
         self.swaps = false;

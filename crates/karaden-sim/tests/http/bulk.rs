@@ -70,7 +70,15 @@ async fn a_file_goes_all_the_way_round() {
     assert_eq!(rows.as_array().unwrap().len(), 3);
     assert_eq!((&rows[0]["body"], &rows[0]["tags"]), (&json!("こんにちは, 世界"), &json!(["a"])));
     assert_eq!((&rows[1]["status"], &rows[1]["to"]), (&json!("processing_error"), &json!("090")));
-    assert_eq!(rows[1]["error"]["object"], "error");
+    assert_eq!(
+        rows[1]["error"],
+        json!({
+            "object": "error",
+            "code": "validation_error",
+            "message": "バリデーションエラーが発生しました",
+            "errors": {"to": ["toには11桁の数字を指定してください。"]},
+        })
+    );
     assert_eq!(rows[2]["sent_result"], "unconnected");
 
     let message = bench.message(rows[0]["id"].as_str().unwrap()).await;
@@ -201,4 +209,20 @@ async fn urls_bear_the_public_address() {
     let bench = start(config).await;
     let url = file(&bench).await["url"].as_str().unwrap().to_owned();
     assert!(url.starts_with("http://sim.example:1/storage/uploads/"), "{url}");
+}
+
+#[tokio::test]
+async fn a_refused_line_keeps_what_was_asked_and_says_why_as_a_send_would() {
+    const LINES: &str = "service_id,to,body,tags[],is_shorten,limited_at\r\n\
+                         2,09012345678,x,a,true,2026-02-01T00:00:00+09:00\r\n";
+    let bench = start(manual()).await;
+    let id = run(&bench, LINES).await;
+    let found = get(&bench, &format!("/messages/bulks/{id}/messages")).await;
+    let url = found.headers()["location"].to_str().unwrap();
+    let rows = ok(bench.client.get(url).send().await.unwrap()).await;
+    assert_eq!(rows[0]["status"], "processing_error");
+    assert_eq!((&rows[0]["tags"], &rows[0]["is_shorten"]), (&json!(["a"]), &json!(true)));
+    assert_eq!(rows[0]["limited_at"], "2026-02-01T00:00:00+09:00");
+    assert_eq!(rows[0]["error"]["code"], "model_not_found");
+    assert_eq!(rows[0]["error"]["errors"], Value::Null);
 }

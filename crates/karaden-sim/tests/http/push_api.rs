@@ -169,9 +169,64 @@ async fn a_message_goes_from_accepted_to_sent_to_arrived() {
     assert_eq!(state().await[0], "0");
     bench.sim.advance(Duration::from_millis(1));
     let sent = state().await;
-    assert_eq!((&*sent[0], &*sent[1], &*sent[3]), ("1", "0", "2026/01/01 09:00:02"));
-    bench.sim.advance(Duration::from_secs(3));
+    assert_eq!(sent, ["1", "0", "5", "2026/01/01 09:00:02"]);
+    bench.sim.set_quirks(Quirks { push_empty_carrier: true, ..Quirks::default() });
+    assert_eq!(state().await[2], "");
+    bench.sim.advance(Duration::from_millis(1_500));
+    let found = state().await;
+    assert_eq!(found[..2], ["1", "0"]);
+    assert!(["1", "2", "3", "6"].contains(&&*found[2]), "{found:?}");
+    bench.sim.advance(Duration::from_millis(1_500));
     assert_eq!(state().await[..2], ["1", "1"]);
+}
+
+#[tokio::test]
+async fn an_inquiry_shows_the_texts_that_were_given_and_no_others() {
+    let bench = start(SimConfig::default()).await;
+    let id = queue(&bench, "09000000014", &[("OptionMessage", "認証コード 123456")]).await;
+    let found = inquire(&bench, &id).await;
+    for (name, text) in [
+        ("docomoMessage", "認証コード 123456"),
+        ("softbankMessage", ""),
+        ("auMessage", ""),
+        ("optionMessage", "認証コード 123456"),
+        ("rakutenMessage", ""),
+    ] {
+        assert_eq!(found[name], text, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_posted_as_its_media_type_is_not_read() {
+    let bench = start(SimConfig::default()).await;
+    let form = format!("Token=demo-push&SecurityCode=demo-code&To={NUMBER}&AuMessage=x");
+    let list = r#"{"token":"demo-push","securitycode":"demo-code","type":"0","list":[]}"#;
+    for (operation, body, media_type, status) in [
+        ("karadenqueue", form.as_str(), "application/x-www-form-urlencoded; charset=UTF-8", "100"),
+        ("karadenqueue", form.as_str(), "text/plain", "201"),
+        ("karadensetfilter", list, "application/json; charset=utf-8", "100"),
+        ("karadensetfilter", list, "text/plain", "999"),
+    ] {
+        let request = bench.request(Method::POST, &format!("/v2/{operation}.json"));
+        let request = request.header("Content-Type", media_type).body(body.to_owned());
+        let answer = crate::support::ok(request.send().await.unwrap()).await;
+        let expected = if (operation, status) == ("karadensetfilter", "100") {
+            ["100", "903"].contains(&answer["status"].as_str().unwrap())
+        } else {
+            answer["status"] == status
+        };
+        assert!(expected, "{operation} {media_type}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_internal_error_is_the_code_999_and_nothing_happened() {
+    let bench = start(SimConfig::default()).await;
+    bench.fault(json!({"mode": "200", "api": "push", "count": 1})).await;
+    let fields = [("To", NUMBER), ("AuMessage", "x")];
+    assert_eq!(bench.push("karadenqueue", &fields).await["status"], "999");
+    assert_eq!(bench.sim.inbox(None).len(), 0);
+    assert_eq!(bench.push("karadenqueue", &fields).await["status"], "100");
 }
 
 #[tokio::test]

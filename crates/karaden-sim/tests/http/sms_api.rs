@@ -144,7 +144,8 @@ async fn fields_are_tried_on_both_sides_of_each_limit() {
         bench.send_raw(&form).await.status().as_u16()
     };
     let (fits, too_long) = ("あ".repeat(660), "あ".repeat(661));
-    let (fits_in_pairs, too_long_in_pairs) = ("😀".repeat(330), "😀".repeat(331));
+    // In what the service counts is not public: characters are the most tolerant reading.
+    let (fits_in_pairs, too_long_in_pairs) = ("😀".repeat(660), "😀".repeat(661));
     for (field, good, bad) in [
         ("to", "09012345678", "090123456789"),
         ("to", "02012345678", "090-1234-567"),
@@ -417,4 +418,51 @@ async fn unknown_paths_and_methods_are_errors_in_json() {
     }
     let huge = "x".repeat(300 * 1024);
     assert_eq!(bench.send_raw(&[("body", &huge)]).await.status(), 413);
+}
+
+#[tokio::test]
+async fn only_the_spellings_of_the_vendors_sdks_are_read() {
+    let bench = start(SimConfig::default()).await;
+    let message = bench.send(NUMBER, &[("tags", "a"), ("tags[]", "b"), ("tags[1]", "c")]).await;
+    assert_eq!(message["tags"], json!(["b", "c"]));
+    let slash = bench.sms(Method::GET, "/messages/").send().await.unwrap();
+    assert_eq!(slash.status(), 404);
+    let form = format!("service_id=1&to={NUMBER}&body=x");
+    let request = bench.sms(Method::POST, "/messages").body(form);
+    let untyped = request.header("Content-Type", "text/plain").send().await.unwrap();
+    assert_eq!(untyped.status(), 422);
+}
+
+#[tokio::test]
+async fn a_service_setting_can_shorten_by_default() {
+    let project = SmsProject { is_shorten: true, ..SmsProject::default() };
+    let bench = start(SimConfig { projects: vec![project], ..SimConfig::default() }).await;
+    assert_eq!(bench.send(NUMBER, &[]).await["is_shorten"], true);
+    assert_eq!(bench.send(NUMBER, &[("is_shorten", "false")]).await["is_shorten"], false);
+}
+
+#[tokio::test]
+async fn an_error_can_lack_what_makes_it_one() {
+    let bench = start(SimConfig::default()).await;
+    bench.sim.set_quirks(Quirks { error_without_object: true, ..Quirks::default() });
+    let answer = bench.send_raw(&[("service_id", "1")]).await;
+    assert_eq!(answer.status(), 422);
+    let error: Value = answer.json().await.unwrap();
+    assert_eq!((error.get("object"), &error["code"]), (None, &json!("validation_error")));
+}
+
+#[tokio::test]
+async fn a_422_on_demand_names_a_field() {
+    let bench = start(SimConfig::default()).await;
+    bench.fault(json!({"mode": "422", "count": 1})).await;
+    let error: Value = bench.send_raw(&[]).await.json().await.unwrap();
+    assert!(error["errors"]["body"].is_array(), "{error}");
+}
+
+#[tokio::test]
+async fn one_message_cannot_fill_the_memory() {
+    let bench = start(SimConfig::default()).await;
+    let tag = "x".repeat(40_000);
+    let form = [("service_id", "1"), ("to", NUMBER), ("body", "x"), ("tags[]", &tag)];
+    assert_eq!(bench.send_raw(&form).await.status(), 413);
 }
