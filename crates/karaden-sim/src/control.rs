@@ -88,6 +88,8 @@ struct Delivery {
     result_after_ms: Option<u64>,
     #[serde(default)]
     late_after_ms: Option<u64>,
+    #[serde(default)]
+    bulk_after_ms: Option<u64>,
 }
 
 impl Delivery {
@@ -99,6 +101,7 @@ impl Delivery {
             sent_after_ms: millis(delivery.sent_after),
             result_after_ms: millis(delivery.result_after),
             late_after_ms: millis(delivery.late_after),
+            bulk_after_ms: millis(delivery.bulk_after),
         }
     }
 }
@@ -106,16 +109,16 @@ impl Delivery {
 fn put_delivery(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let asked = read::<Delivery>(call)?;
     let mut world = shared.world();
-    world.delivery.mode = asked.mode;
-    for (asked, setting) in
-        [(asked.sent_after_ms, 0), (asked.result_after_ms, 1), (asked.late_after_ms, 2)]
-    {
-        let Some(millis) = asked else { continue };
-        let duration = Duration::from_millis(millis);
-        match setting {
-            0 => world.delivery.sent_after = duration,
-            1 => world.delivery.result_after = duration,
-            _ => world.delivery.late_after = duration,
+    let delivery = &mut world.delivery;
+    delivery.mode = asked.mode;
+    for (setting, asked) in [
+        (&mut delivery.sent_after, asked.sent_after_ms),
+        (&mut delivery.result_after, asked.result_after_ms),
+        (&mut delivery.late_after, asked.late_after_ms),
+        (&mut delivery.bulk_after, asked.bulk_after_ms),
+    ] {
+        if let Some(millis) = asked {
+            *setting = Duration::from_millis(millis);
         }
     }
     drop(world);

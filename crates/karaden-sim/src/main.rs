@@ -1,5 +1,6 @@
 //! `karaden-sim`: a Karaden on your own machine.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -219,12 +220,15 @@ fn explain(error: SimError) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("cannot start the simulator{hint}"))
 }
 
-#[expect(clippy::print_stdout, reason = "the address is what the program is started for")]
+/// What the program is started for. Nobody may be listening any more.
 fn announce(url: &str) {
-    println!("inbox     {url}/");
-    println!("SMS API   {url}/api");
-    println!("push API  {url}/v2/");
-    println!("シミュレーター：実際のSMSは送信されません (no SMS is really sent)");
+    let lines = [
+        format!("inbox     {url}/"),
+        format!("SMS API   {url}/api"),
+        format!("push API  {url}/v2/"),
+        "シミュレーター：実際のSMSは送信されません (no SMS is really sent)".to_owned(),
+    ];
+    let _ = writeln!(std::io::stdout(), "{}", lines.join("\n"));
 }
 
 async fn stop_signal() -> std::io::Result<()> {

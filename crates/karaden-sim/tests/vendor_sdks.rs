@@ -120,6 +120,17 @@ async fn json_of(request: RequestBuilder) -> Value {
     clean(request, 200).await.json().await.unwrap()
 }
 
+/// A day from now, as the API writes it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Prism passes requests on to a simulator in real time"
+)]
+fn tomorrow() -> String {
+    let at = std::time::SystemTime::now() + Duration::from_secs(24 * 60 * 60);
+    let seconds = at.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    jiff::Timestamp::from_second(i64::try_from(seconds).unwrap()).unwrap().to_string()
+}
+
 /// Every call of the SMS API, in both its right and its wrong outcomes.
 async fn every_sms_call(proxied: &Proxied, root: &str) {
     let sms = |method, path: &str| proxied.sms(method, root, path);
@@ -156,6 +167,13 @@ async fn every_sms_call(proxied: &Proxied, root: &str) {
     assert_eq!(list["data"][0]["id"], sent["id"]);
     json_of(sms(Method::GET, &format!("/messages/{id}"))).await;
     clean(sms(Method::POST, &format!("/messages/{id}/cancel")), 400).await;
+    let reserved =
+        [("service_id", "1"), ("to", NUMBER), ("body", "x"), ("scheduled_at", &tomorrow())];
+    let reserved = json_of(sms(Method::POST, "/messages").form(&reserved)).await;
+    let reserved = format!("/messages/{}", reserved["id"].as_str().unwrap());
+    assert_eq!(json_of(sms(Method::GET, &reserved)).await["status"], "waiting");
+    let cancelled = json_of(sms(Method::POST, &format!("{reserved}/cancel"))).await;
+    assert_eq!(cancelled["status"], "canceled");
 
     let file = json_of(sms(Method::POST, "/messages/bulks/files")).await;
     let csv = "service_id,to,body\r\n1,09012345678,x\r\n";

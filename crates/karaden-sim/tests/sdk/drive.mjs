@@ -97,6 +97,9 @@ const steps = {
 
   async everyErrorClass() {
     await raises(sdk.InvalidParamsException, () => create({ to: "" }));
+    sdk.Config.apiKey = "";
+    await raises(sdk.InvalidRequestOptionsException, () => create());
+    sdk.Config.apiKey = "demo-token";
     const wrongKey = options((builder) => builder.withApiKey("wrong"));
     await raises(sdk.UnauthorizedException, () => create({}, wrongKey));
     const wrongTenant = options((builder) => builder.withTenantId(`${TENANT.slice(0, -1)}e`));
@@ -121,6 +124,9 @@ const steps = {
       await put("/faults", { mode, count: 1 });
       await raises(sdk.UnexpectedValueException, () => create());
     }
+    await put("/quirks", { error_without_object: true });
+    await raises(sdk.UnexpectedValueException, () => create({ to: "090" }));
+    await put("/quirks", {});
   },
 
   async bulkRoundTrip() {
@@ -151,6 +157,26 @@ const steps = {
       const create = () => sdk.BulkMessageService.create(source);
       await raises(sdk.FileUploadFailedException, create);
       await put("/quirks", {});
+      const missing = () => sdk.BulkMessageService.create(path.join(folder, "missing.csv"));
+      await raises(sdk.FileNotFoundException, missing);
+
+      const endsIn = async (exception) => {
+        const again = sdk.BulkMessageDownloadParams.newBuilder()
+          .withId((await sdk.BulkMessageService.create(source)).id)
+          .withDirectoryPath(folder)
+          .withMaxRetries(1)
+          .withRetryInterval(10)
+          .build();
+        await raises(exception, () => sdk.BulkMessageService.download(again));
+      };
+      await put("/faults", { mode: "drop", operation: "download", count: 1 });
+      await endsIn(sdk.FileDownloadFailedException);
+      await put("/quirks", { bulk_never_ready: true });
+      await endsIn(sdk.BulkMessageListMessageRetryLimitExceedException);
+      await put("/quirks", {});
+      await put("/delivery", { mode: "normal", bulk_after_ms: 600_000 });
+      await endsIn(sdk.BulkMessageShowRetryLimitExceedException);
+      await put("/delivery", { mode: "normal", bulk_after_ms: 0 });
     } finally {
       fs.rmSync(folder, { recursive: true });
     }

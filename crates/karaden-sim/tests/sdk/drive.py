@@ -13,9 +13,18 @@ import urllib.request
 from karaden.config import Config
 from karaden.exception.bad_request_exception import BadRequestException
 from karaden.exception.bulk_message_create_failed_exception import BulkMessageCreateFailedException
+from karaden.exception.bulk_message_list_message_retry_limit_exceed_exception import (
+    BulkMessageListMessageRetryLimitExceedException,
+)
+from karaden.exception.bulk_message_show_retry_limit_exceed_exception import (
+    BulkMessageShowRetryLimitExceedException,
+)
+from karaden.exception.file_download_failed_exception import FileDownloadFailedException
+from karaden.exception.file_not_found_exception import FileNotFoundException
 from karaden.exception.file_upload_failed_exception import FileUploadFailedException
 from karaden.exception.forbidden_exception import ForbiddenException
 from karaden.exception.invalid_params_exception import InvalidParamsException
+from karaden.exception.invalid_request_options_exception import InvalidRequestOptionsException
 from karaden.exception.not_found_exception import NotFoundException
 from karaden.exception.too_many_requests_exception import TooManyRequestsException
 from karaden.exception.unauthorized_exception import UnauthorizedException
@@ -125,6 +134,7 @@ def options(**changes):
 
 def every_error_class():
     raises(InvalidParamsException, lambda: create(to=""))
+    raises(InvalidRequestOptionsException, lambda: create(options=options(api_key="")))
     error = raises(UnauthorizedException, lambda: create(options=options(api_key="wrong")))
     assert error.error.code == "unauthentication"
     error = raises(BadRequestException, lambda: create(options=options(tenant_id=TENANT[:-1] + "e")))
@@ -146,6 +156,9 @@ def every_error_class():
     for mode in ("html", "empty", "malformed"):
         put("/faults", {"mode": mode, "count": 1})
         raises(UnexpectedValueException, create)
+    put("/quirks", {"error_without_object": True})
+    raises(UnexpectedValueException, lambda: create(to="090"))
+    put("/quirks", {})
 
 
 def bulk_round_trip():
@@ -176,6 +189,22 @@ def bulk_round_trip():
         put("/quirks", {"upload_expired": True})
         raises(FileUploadFailedException, lambda: BulkMessageService.create(source))
         put("/quirks", {})
+        missing = os.path.join(folder, "missing.csv")
+        raises(FileNotFoundException, lambda: BulkMessageService.create(missing))
+
+        def ends_in(exception):
+            download.id = BulkMessageService.create(source).id
+            download.max_retries, download.retry_interval = 1, 10
+            raises(exception, lambda: BulkMessageService.download(download))
+
+        put("/faults", {"mode": "drop", "operation": "download", "count": 1})
+        ends_in(FileDownloadFailedException)
+        put("/quirks", {"bulk_never_ready": True})
+        ends_in(BulkMessageListMessageRetryLimitExceedException)
+        put("/quirks", {})
+        put("/delivery", {"mode": "normal", "bulk_after_ms": 600_000})
+        ends_in(BulkMessageShowRetryLimitExceedException)
+        put("/delivery", {"mode": "normal", "bulk_after_ms": 0})
 
 
 for step in (create_and_detail, list_with_paging, cancel, every_error_class, bulk_round_trip):
