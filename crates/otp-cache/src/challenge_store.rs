@@ -29,7 +29,8 @@ use crate::{StoreError, SubjectStatus};
 ///    lock: not a resend, not a new challenge, not expiry, not sweeping, not a restart of a durable
 ///    backend. What a failover to an asynchronous replica can lose is stated by the backend.
 /// 4. **The caller's clock decides.** `expires_at` against the `now` of the call; a backend's own
-///    expiry only sweeps. At `expires_at` itself the challenge is gone.
+///    expiry only sweeps. At `expires_at` itself the challenge is gone, and so it is for a clock that
+///    is behind the one that opened it by more than [`Challenge::CLOCK_TOLERANCE`].
 /// 5. **A resend is the same challenge.** [`grant_resend`](Self::grant_resend) enforces cooldown and
 ///    count in one step, and keeps id, nonce, end and counters.
 /// 6. **The newest replaces.** [`open`](Self::open) revokes the subject's older challenge of the same

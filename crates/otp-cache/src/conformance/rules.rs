@@ -101,8 +101,13 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
         self.look().await;
     }
 
-    /// Mostly nothing; else up to, or just before, an instant at which some rule changes its mind.
+    /// Mostly nothing; else up to, or just before, an instant at which some rule changes its mind; and
+    /// now and then back, as a clock that is set anew.
     fn pass_time(&mut self) {
+        if self.dice.below(24) == 0 {
+            self.now -= Duration::from_millis(self.dice.pick(&[59_999, 60_000, 60_001, 3_600_000]));
+            return;
+        }
         let seconds =
             self.dice.pick(&[0, 0, 0, 0, 0, 0, 1, 5, 15, 30, 60, 90, 180, 300, 900, 1800, 3600]);
         let less = Duration::from_millis(self.dice.pick(&[0, 0, 1]));

@@ -92,19 +92,20 @@ impl Attempt {
         typed: &TypedCode,
         now: SystemTime,
     ) -> Result<Verified, Rejected> {
+        if self.challenge.is_expired(now) {
+            return Err(Rejected::Expired);
+        }
         let code = self
             .challenge
             .code(keys, binding, format)
             .map_err(|UnknownKey(_)| Rejected::KeyRetired)?;
         let same_purpose = Choice::from(u8::from(binding.purpose == self.challenge.purpose));
         let matches: bool = (code.matches(typed) & same_purpose).into();
-        match (self.challenge.is_expired(now), matches) {
-            (true, _) => Err(Rejected::Expired),
-            (false, false) => Err(Rejected::WrongCode {
-                attempts_left: self.attempts_left,
-                standing: self.standing,
-            }),
-            (false, true) => Ok(Verified { subject: self.subject, challenge: self.challenge }),
+        if matches {
+            Ok(Verified { subject: self.subject, challenge: self.challenge })
+        } else {
+            let (attempts_left, standing) = (self.attempts_left, self.standing);
+            Err(Rejected::WrongCode { attempts_left, standing })
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One issued code waiting for its answer.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::binding::Binding;
 use crate::code::OtpCode;
@@ -86,6 +86,12 @@ pub struct Challenge {
 }
 
 impl Challenge {
+    /// How far the clocks of several machines may be apart: 60 seconds.
+    ///
+    /// A clock that goes back lets a code live longer by as much. By up to this much it may; a code that
+    /// seems to have been opened later than that counts as expired, until the clock has caught up.
+    pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+
     pub(crate) fn open(new: NewChallenge, policy: &Policy, now: Millis) -> Self {
         let NewChallenge { id, purpose, kid, nonce, expires_at } = new;
         Self {
@@ -132,7 +138,8 @@ impl Challenge {
         self.expires_at.into()
     }
 
-    /// Whether the code is worth nothing any more: at `expires_at` itself it is.
+    /// Whether the code is worth nothing any more: at `expires_at` itself it is not, nor at an instant
+    /// more than [`CLOCK_TOLERANCE`](Self::CLOCK_TOLERANCE) before `opened_at`.
     pub fn is_expired(&self, now: SystemTime) -> bool {
         self.is_over(now.into())
     }
@@ -209,7 +216,7 @@ impl Challenge {
     }
 
     pub(crate) fn is_over(&self, now: Millis) -> bool {
-        now >= self.expires_at
+        now >= self.expires_at || now.after(Self::CLOCK_TOLERANCE) < self.opened_at
     }
 }
 

@@ -313,6 +313,11 @@ fn a_rotation_breaks_no_open_challenge_until_the_key_is_retired() {
         second.verify(&retired, &bench.binding(), &bench.format, &typed, at(1)).unwrap_err(),
         Rejected::KeyRetired
     );
+    let late = bench.begin(1, at(1)).unwrap();
+    assert_eq!(
+        late.verify(&retired, &bench.binding(), &bench.format, &typed, at(LIFE)).unwrap_err(),
+        Rejected::Expired
+    );
 }
 
 // --- the subject's limits ----------------------------------------------------------------------------
@@ -414,6 +419,83 @@ fn a_clock_that_goes_back_shortens_nothing() {
     let attempt = bench.begin(1, at(0)).unwrap();
     assert_eq!(attempt.standing(), Standing::Locked { until: at(75 * MINUTE) });
     assert!(matches!(bench.begin(1, just_before(75 * MINUTE)), Err(AttemptRefused::Locked { .. })));
+}
+
+/// Clocks of several machines may differ a little; a clock that was set back by more would let a code
+/// live on for as long.
+#[test]
+fn a_clock_that_is_set_back_lengthens_no_life() {
+    let hour = 60 * MINUTE;
+    for (now, is_open) in [(at(hour - 60), true), (just_before(hour - 60), false), (at(0), false)] {
+        let mut bench = Bench::new();
+        let opened = bench.open(1, at(hour)).unwrap();
+        let first = bench.begin(1, at(hour)).unwrap();
+        let second = bench.begin(1, at(hour)).unwrap();
+        assert_eq!(opened.is_expired(now), !is_open);
+        assert_eq!(bench.record.challenge(id(1), now).is_some(), is_open);
+        assert_eq!(bench.begin(1, now).err(), (!is_open).then_some(AttemptRefused::Expired));
+        let resend = bench.record.grant_resend(id(1), &bench.policy, now).unwrap_err();
+        assert_eq!(resend == ResendRefused::Expired, !is_open);
+        let verified = bench.verify_right(first, now);
+        assert_eq!(verified.err(), (!is_open).then_some(Rejected::Expired));
+        let verified = bench.verify_right(second, at(hour)).unwrap();
+        let consumed = bench.record.consume(verified, now);
+        assert_eq!(consumed.err(), (!is_open).then_some(ConsumeRefused::Expired));
+    }
+    // An hour forwards it is gone by the plain rule.
+    let mut bench = Bench::opened();
+    assert_eq!(bench.begin(1, at(hour)).unwrap_err(), AttemptRefused::Expired);
+}
+
+#[test]
+fn locked_to_open_by_unlock() {
+    let mut bench = Bench::new();
+    bench.fail(10, at(0));
+    assert!(matches!(bench.standing(at(0)), Standing::Locked { .. }));
+    bench.record.unlock();
+    assert_eq!(bench.standing(at(0)), Standing::Open);
+    assert_eq!(bench.record.locks_in_a_row(), 0);
+    bench.open(1, at(0)).unwrap();
+    assert_eq!(bench.begin(1, at(0)).unwrap().attempts_left(), 4);
+}
+
+#[test]
+fn blocked_to_open_by_a_consume_in_flight() {
+    let mut bench = Bench::new();
+    let now = bench.fail_in_a_row(99, at(0));
+    bench.open(90, now).unwrap();
+    let hundredth = bench.begin(90, now).unwrap();
+    assert_eq!(bench.standing(now), Standing::Blocked);
+    let verified = bench.verify_right(hundredth, now).unwrap();
+    let _ = bench.record.consume(verified, now).unwrap();
+    assert_eq!(bench.standing(now), Standing::Open);
+    assert!(bench.record.is_empty());
+}
+
+#[test]
+fn a_challenge_of_a_locked_or_blocked_subject_takes_reports_and_can_be_revoked() {
+    let blocked = || {
+        let mut bench = Bench::new();
+        let now = bench.fail_in_a_row(99, at(0));
+        bench.open(90, now).unwrap();
+        let _ = bench.begin(90, now).unwrap();
+        (bench, 90, now)
+    };
+    let locked = || {
+        let mut bench = Bench::new();
+        bench.fail(10, at(0));
+        (bench, 105, at(0))
+    };
+    for (mut bench, n, now) in [blocked(), locked()] {
+        let standing = bench.standing(now);
+        assert_ne!(standing, Standing::Open);
+        assert!(bench.record.record_delivery(id(n), Delivery::Delivered, &bench.policy, now));
+        assert_eq!(bench.record.challenges()[0].delivery(), Delivery::Delivered);
+        assert_eq!(bench.standing(now), standing);
+        assert!(bench.record.revoke(id(n)));
+        assert_eq!(bench.record.challenges(), []);
+        assert_eq!(bench.standing(now), standing, "no way round a lock");
+    }
 }
 
 #[test]

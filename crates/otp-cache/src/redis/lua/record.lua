@@ -1,6 +1,8 @@
 -- Reads the subject's record (layout: otp_core::SubjectRecord::to_bytes). What follows decides.
 local LAST = 253402300799999
 local HOUR = 3600000
+-- Challenge::CLOCK_TOLERANCE
+local TOLERANCE = 60000
 local sub, byte, char = string.sub, string.byte, string.char
 
 local function read_u64(text, at)
@@ -58,7 +60,7 @@ local function find(id)
   end
 end
 local function is_over(challenge, now)
-  return now >= read_u64(challenge, 60)
+  return now >= read_u64(challenge, 60) or after(now, TOLERANCE) < read_u64(challenge, 52)
 end
 local function standing(now, hard_stop)
   if blocked ~= 0 or failures >= hard_stop then return 'B' end
