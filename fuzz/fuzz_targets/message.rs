@@ -1,5 +1,7 @@
 //! Whatever is configured as a template or arrives as a message: no panic, a template that was accepted
 //! fits its limit, and a line that was read is written as it is read.
+//!
+//! An input is a line with the number of a limit, a line with the service's name, and the words.
 #![no_main]
 
 use std::time::Duration;
@@ -10,11 +12,15 @@ use otp_core::message::{
     KaradenLimit, Length, Links, OriginBound, SmsTemplate, TemplateSettings, segments,
 };
 
-fuzz_target!(|input: (&str, &str, u8)| {
-    let (words, service, limit) = input;
-    let limit = match limit % 3 {
-        0 => KaradenLimit::OnePart,
-        1 => KaradenLimit::PushParts,
+fuzz_target!(|input: &str| {
+    let mut lines = input.splitn(3, '\n');
+    let (Some(limit), Some(service), Some(words)) = (lines.next(), lines.next(), lines.next())
+    else {
+        return;
+    };
+    let limit = match limit {
+        "1" => KaradenLimit::OnePart,
+        "2" => KaradenLimit::PushParts,
         _ => KaradenLimit::Sms660,
     };
     let length = Length::of(words);

@@ -1,5 +1,7 @@
 //! Whatever lies in a store: no panic, one encoding per record, and every event on any record that
 //! could be read leaves one that can be read.
+//!
+//! An input is an instant in milliseconds (8 bytes, big-endian), the number of an event (1), a record.
 #![no_main]
 
 use std::time::{Duration, SystemTime};
@@ -7,8 +9,9 @@ use std::time::{Duration, SystemTime};
 use libfuzzer_sys::fuzz_target;
 use otp_core::{Delivery, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord};
 
-fuzz_target!(|input: (&[u8], u64, u8)| {
-    let (bytes, millis, event) = input;
+fuzz_target!(|input: &[u8]| {
+    let Some((millis, [event, bytes @ ..])) = input.split_first_chunk() else { return };
+    let millis = u64::from_be_bytes(*millis);
     let Ok(mut record) = SubjectRecord::from_bytes(bytes) else { return };
     assert_eq!(record.to_bytes(), bytes);
 

@@ -15,6 +15,8 @@ use crate::{machine, process};
 pub(crate) enum Tool {
     /// A browser for the browser tests.
     Chromium,
+    /// A C++ compiler, for libFuzzer.
+    CxxCompiler,
     /// Glyphs for Japanese pages, without which screenshots show boxes.
     JapaneseFont,
     /// The vendor's Node SDK, Prism and the browser tests.
@@ -34,6 +36,7 @@ impl Tool {
             Self::Chromium => {
                 machine::program(&["chromium", "chromium-browser", "google-chrome"]).is_some()
             }
+            Self::CxxCompiler => machine::program(&["c++"]).is_some(),
             Self::JapaneseFont => font_folder_has("noto", "CJK"),
             Self::Node => {
                 machine::program(&["node"]).is_some() && machine::program(&["npm"]).is_some()
@@ -55,6 +58,7 @@ impl Tool {
     fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Chromium => &["chromium"],
+            Self::CxxCompiler => &["g++"],
             Self::JapaneseFont => &["fonts-noto-cjk"],
             Self::Node => &["nodejs", "npm"],
             Self::OpenSslHeaders => &["libssl-dev", "pkg-config"],
@@ -150,6 +154,7 @@ mod tests {
     fn every_tool_names_its_packages() {
         let all = [
             Tool::Chromium,
+            Tool::CxxCompiler,
             Tool::JapaneseFont,
             Tool::Node,
             Tool::OpenSslHeaders,

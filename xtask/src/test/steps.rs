@@ -93,6 +93,13 @@ pub(crate) const ALL: &[Step] = &[
         run: vendor,
     },
     Step {
+        name: "fuzz",
+        what: "every fuzz target for a few seconds from its seeds",
+        needs: &[Tool::CxxCompiler],
+        after: &[],
+        run: fuzz,
+    },
+    Step {
         name: "examples",
         what: "each program in examples/ runs to its end",
         needs: &[],
@@ -275,6 +282,13 @@ fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
         )),
     }
     Session::count(&mut command, tally)
+}
+
+/// A workspace of its own, so its builds go to a folder of their own, too.
+fn fuzz(session: &mut Session, _: &mut Tally) -> Result<()> {
+    let mut smoke = Command::new(session.root.join("fuzz/smoke"));
+    smoke.env("CARGO_TARGET_DIR", session.metadata.scratch()?.join("fuzz"));
+    process::run(smoke.env("SECONDS_EACH", "4"), LIMIT, &mut |_| {})
 }
 
 /// An example without tests of its own is a program that checks itself and ends with success.
