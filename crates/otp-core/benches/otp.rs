@@ -1,9 +1,9 @@
 //! What a code costs, beside a bare HMAC-SHA-256 over a message of the same size.
 //!
 //! `cargo bench -p otp-core` prints a table, `cargo bench -p otp-core -- --json` one JSON object a
-//! row: `{"name","value","unit","goal","met"}`. All rows are measured in the same run, in turns, and
-//! the median of the rounds counts; ratios are taken within a round, so a noisy machine moves both
-//! sides.
+//! row: `{"name","value","unit","goal","met","spread"}`. All rows are measured in the same run, in
+//! turns, and the median of the rounds counts, with their quartiles as its spread; ratios are taken
+//! within a round, so a noisy machine moves both sides.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark with fixed arguments")]
 #![expect(clippy::print_stdout, reason = "its report")]
@@ -36,32 +36,52 @@ fn main() {
         .skip(3) // warming up
         .collect();
     let column = |name: &str| names.iter().position(|n| *n == name).unwrap();
-    let per = |name: &str| median(rounds.iter().map(|round| round[column(name)]));
+    let per = |name: &str| Measured::over(rounds.iter().map(|round| round[column(name)]));
     let ratio = |name: &str, base: &str| {
-        median(rounds.iter().map(|round| round[column(name)] / round[column(base)]))
+        Measured::over(rounds.iter().map(|round| round[column(name)] / round[column(base)]))
     };
 
     let report = Report { json };
-    report.row("bare hmac, key ready", per("bare"), "ns", None);
-    report.row("bare hmac, key set up each time", per("bare from key"), "ns", None);
-    report.row("derive a code", per("derive"), "ns", None);
-    report.row("derive + verify a code", per("derive + verify"), "ns", None);
+    report.row("bare hmac, key ready", &per("bare"), "ns", None);
+    report.row("bare hmac, key set up each time", &per("bare from key"), "ns", None);
+    report.row("derive a code", &per("derive"), "ns", None);
+    report.row("derive + verify a code", &per("derive + verify"), "ns", None);
     let calls = ratio("derive + verify", "bare from key");
-    report.row("derive + verify / bare hmac, key set up", calls, "x", Some(2.0));
+    report.row("derive + verify / bare hmac, key set up", &calls, "x", Some(2.0));
     // Two HMACs of which nothing but the compression function is left would be 1.4 of these.
     report.row(
         "derive + verify / bare hmac, key ready",
-        ratio("derive + verify", "bare"),
+        &ratio("derive + verify", "bare"),
         "x",
         None,
     );
-    report.row("crypto of a whole login", per("login crypto"), "ns", Some(600.0));
-    report.row("open + begin_attempt + verify + consume", per("whole cycle"), "ns", None);
-    report.row("normalise what was typed", per("normalise"), "ns", None);
-    report.row("record to bytes and back", per("bytes"), "ns", None);
-    report.row("record with one challenge", size(size_of::<SubjectRecord>()), "bytes", Some(200.0));
+    report.row("crypto of a whole login", &per("login crypto"), "ns", Some(600.0));
+    report.row("open + begin_attempt + verify + consume", &per("whole cycle"), "ns", None);
+    report.row("normalise what was typed", &per("normalise"), "ns", None);
+    report.row("record to bytes and back", &per("bytes"), "ns", None);
+    report.row(
+        "record with one challenge",
+        &size(size_of::<SubjectRecord>()),
+        "bytes",
+        Some(200.0),
+    );
     let encoded = bench.record().to_bytes().len();
-    report.row("record with one challenge, encoded", size(encoded), "bytes", Some(200.0));
+    report.row("record with one challenge, encoded", &size(encoded), "bytes", Some(200.0));
+}
+
+/// What the rounds gave: their median, and the quartiles around it.
+struct Measured {
+    median: f64,
+    quartiles: [f64; 2],
+}
+
+impl Measured {
+    fn over(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let at = |quarters: usize| values[(values.len() - 1) * quarters / 4];
+        Self { median: at(2), quartiles: [at(1), at(3)] }
+    }
 }
 
 struct Report {
@@ -70,26 +90,29 @@ struct Report {
 
 impl Report {
     /// Prints a row; lower is better, so a goal is met at or below it.
-    fn row(&self, name: &str, value: f64, unit: &str, goal: Option<f64>) {
+    fn row(&self, name: &str, measured: &Measured, unit: &str, goal: Option<f64>) {
+        let Measured { median: value, quartiles: [low, high] } = *measured;
         let met = goal.map(|goal| value <= goal);
         if self.json {
             let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
             let goal = or_null(goal.map(|goal| format!("\"<= {goal} {unit}\"")));
             let met = or_null(met.map(|met| met.to_string()));
             println!(
-                r#"{{"name":"otp-core: {name}","value":{value:.2},"unit":"{unit}","goal":{goal},"met":{met}}}"#
+                r#"{{"name":"otp-core: {name}","value":{value:.2},"unit":"{unit}","goal":{goal},"met":{met},"spread":[{low:.2},{high:.2}]}}"#
             );
         } else {
             let goal = goal.map_or(String::new(), |goal| format!("goal <= {goal} {unit}"));
             let met = met.map_or("", |met| if met { "met" } else { "MISSED" });
-            println!("{name:<42} {value:>9.2} {unit:<6} {goal:<18} {met}");
+            let spread = format!("{low:.2} .. {high:.2}");
+            println!("{name:<42} {value:>9.2} {unit:<6} {spread:<18} {goal:<18} {met}");
         }
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few hundred bytes")]
-fn size(bytes: usize) -> f64 {
-    bytes as f64
+fn size(bytes: usize) -> Measured {
+    let bytes = bytes as f64;
+    Measured { median: bytes, quartiles: [bytes; 2] }
 }
 
 struct Bench {
@@ -125,12 +148,12 @@ impl Bench {
         }
     }
 
-    /// The length of the message that is authenticated: the fields, their lengths, the counter.
+    /// The length of the message that is authenticated: the texts with their lengths, the phone number,
+    /// the challenge's id and nonce.
     fn message_len(&self) -> usize {
         let b = self.binding();
-        let fields =
-            ["otp-core/code/1", b.tenant, b.subject, b.flow, b.purpose.as_str(), b.phone.as_e164()];
-        fields.iter().map(|field| field.len() + 1).sum::<usize>() + 16 + 16 + 4
+        let texts = [b.tenant, b.subject, b.flow, b.purpose.as_str()];
+        texts.iter().map(|text| text.len() + 1).sum::<usize>() + 8 + 16 + 16
     }
 
     fn new_challenge(&self) -> NewChallenge {
@@ -243,10 +266,4 @@ fn nanoseconds(operation: &mut Box<dyn FnMut() + '_>) -> f64 {
         operation();
     }
     begin.elapsed().as_secs_f64() * 1e9 / f64::from(PER_ROUND)
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -1,11 +1,8 @@
 //! What a code is bound to, and how it enters the derivation.
 
 use crate::id::{ChallengeId, Nonce, Purpose};
-use crate::mac::{HmacKey, Input};
+use crate::mac::HmacKey;
 use crate::phone::PhoneNumber;
-
-/// The first field of every message that is authenticated for a code.
-const DOMAIN: &[u8] = b"otp-core/code/1";
 
 /// Everything a code answers for beside its challenge: change one field and the code is another.
 #[derive(Clone, Copy, Debug)]
@@ -23,18 +20,137 @@ pub struct Binding<'a> {
 }
 
 impl Binding<'_> {
-    /// The bytes that are authenticated: each field with its length before it, the challenge's id and
-    /// nonce, and the block counter.
+    /// The tag over all of it, the challenge's id and nonce: each text with its length before it, then what
+    /// always has the same length, the phone number's digits as one number first. `again` is empty for
+    /// the first draw, and four bytes with the number of the draw after it.
+    ///
+    /// With a tenant of up to ten characters, a UUID for a subject and 16 random bytes in base64url for a
+    /// flow, the message takes two blocks of the hash.
     #[inline]
-    pub(crate) fn message(&self, id: ChallengeId, nonce: &Nonce) -> Input {
+    pub(crate) fn tag(
+        &self,
+        key: &HmacKey,
+        id: ChallengeId,
+        nonce: &Nonce,
+        again: &[u8],
+    ) -> [u32; 8] {
         let fields = [
-            DOMAIN,
             self.tenant.as_bytes(),
             self.subject.as_bytes(),
             self.flow.as_bytes(),
             self.purpose.as_bytes(),
-            self.phone.as_bytes(),
         ];
-        Input::new(fields, [id.as_bytes(), nonce.as_bytes(), &0_u32.to_be_bytes()], HmacKey::BLOCK)
+        let phone = self.phone.as_number().to_be_bytes();
+        key.tag(fields, [&phone, id.as_bytes(), nonce.as_bytes(), again])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hmac::{Hmac, KeyInit as _, Mac as _};
+    use proptest::prelude::*;
+    use sha2::Sha256;
+
+    use super::*;
+
+    const NONCE: Nonce = Nonce::from_bytes([0xb2; 16]);
+
+    /// The authenticated bytes once more, written down from their description.
+    fn encoded(binding: &Binding<'_>, id: ChallengeId, again: &[u8]) -> Vec<u8> {
+        let mut message = Vec::new();
+        for text in [binding.tenant, binding.subject, binding.flow, binding.purpose.as_str()] {
+            let mut len = text.len();
+            while len >= 128 {
+                message.push(u8::try_from(len % 128 + 128).unwrap());
+                len /= 128;
+            }
+            message.push(u8::try_from(len).unwrap());
+            message.extend(text.as_bytes());
+        }
+        message.extend(binding.phone.as_e164()[1..].parse::<u64>().unwrap().to_be_bytes());
+        message.extend(id.as_bytes());
+        message.extend(NONCE.as_bytes());
+        message.extend(again);
+        message
+    }
+
+    fn texts(bytes: &[u8]) -> (Vec<&[u8]>, &[u8]) {
+        let mut rest = bytes;
+        let mut texts = Vec::new();
+        for _ in 0..4 {
+            let end = rest.iter().position(|b| *b < 128).unwrap();
+            let len = rest[..=end].iter().rev().fold(0, |len, b| len * 128 + usize::from(b & 127));
+            let (text, behind) = rest[end + 1..].split_at(len);
+            texts.push(text);
+            rest = behind;
+        }
+        (texts, rest)
+    }
+
+    fn tag(binding: &Binding<'_>, id: ChallengeId, again: &[u8]) -> Vec<u8> {
+        let tag = binding.tag(&HmacKey::new(&[7; 32]), id, &NONCE, again);
+        tag.iter().flat_map(|word| word.to_be_bytes()).collect()
+    }
+
+    fn hmac(message: &[u8]) -> Vec<u8> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&[7; 32]).unwrap();
+        mac.update(message);
+        mac.finalize().into_bytes().to_vec()
+    }
+
+    proptest! {
+        /// What is authenticated can be taken apart again into what went in, so no two bindings, ids or
+        /// draws have the same bytes.
+        #[test]
+        fn the_authenticated_bytes_name_their_binding(
+            tenant in ".{0,20}",
+            subject in ".{0,200}",
+            flow in ".{0,40}",
+            purpose in "[a-z0-9._-]{1,15}",
+            national in "0[6-9]0[0-9]{8}",
+            id in any::<[u8; 16]>(),
+            again in proptest::option::of(1..u32::MAX),
+        ) {
+            let again = again.map_or_else(Vec::new, |draw| draw.to_be_bytes().to_vec());
+            let allowed = crate::AllowedPrefixes::WITH_060;
+            let phone = PhoneNumber::from_japanese_with(&national, allowed).unwrap();
+            let purpose = Purpose::new(&purpose).unwrap();
+            let binding = Binding {
+                tenant: &tenant,
+                subject: &subject,
+                flow: &flow,
+                purpose,
+                phone: &phone,
+            };
+            let id = ChallengeId::from_bytes(id);
+            let bytes = encoded(&binding, id, &again);
+            prop_assert_eq!(tag(&binding, id, &again), hmac(&bytes));
+
+            let (texts, rest) = texts(&bytes);
+            let put_in = [&tenant, &subject, &flow, purpose.as_str()];
+            prop_assert_eq!(texts, put_in.map(str::as_bytes));
+            let number = u64::from_be_bytes(rest[..8].try_into().unwrap());
+            prop_assert_eq!(format!("+{number}"), phone.as_e164());
+            prop_assert_eq!(&rest[8..24], id.as_bytes());
+            prop_assert_eq!(&rest[24..40], NONCE.as_bytes());
+            prop_assert_eq!(&rest[40..], again);
+        }
+    }
+
+    /// The padding takes nine bytes, and the limit of what a code costs is two blocks.
+    #[test]
+    fn a_usual_binding_fits_two_blocks() {
+        let phone = PhoneNumber::from_japanese("09012345678").unwrap();
+        let binding = Binding {
+            tenant: "ten-char-s",
+            subject: "018f3c5e-7d1a-7c3b-9d55-0a1b2c3d4e5f",
+            flow: "BwcHBwcHBwcHBwcHBwcHBw",
+            purpose: Purpose::STEP_UP,
+            phone: &phone,
+        };
+        let id = ChallengeId::from_bytes([0xa1; 16]);
+        let bytes = encoded(&binding, id, &[]);
+        assert_eq!(tag(&binding, id, &[]), hmac(&bytes));
+        assert_eq!(bytes.len() + 9, 2 * 64);
     }
 }

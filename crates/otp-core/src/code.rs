@@ -8,24 +8,32 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// The characters of a code, without an allocation that could leave copies behind: up to ten ASCII
 /// characters, zeros, and their number in the last byte.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
+#[repr(align(8))] // so that it is moved and compared in whole words
 pub(crate) struct Chars([u8; 16]);
 
 impl Chars {
     pub(crate) const MAX_LEN: usize = 10;
     const LEN: usize = 15;
 
-    /// `len` characters, of at most ten, each as `fill` writes them.
+    /// `len` ASCII characters, of at most ten: eight and the rest, each time the first in the lowest byte.
+    ///
+    /// Whole words, because one that was written byte by byte takes the processor long to read.
     #[inline]
-    pub(crate) fn fill(len: u8, fill: impl FnOnce(&mut [u8])) -> Option<Self> {
+    pub(crate) fn spelt([first_eight, rest]: [u64; 2], len: u8) -> Self {
         let mut chars = Self([0; 16]);
-        fill(chars.0[..Self::MAX_LEN].get_mut(..usize::from(len))?);
-        chars.0[Self::LEN] = len;
-        Some(chars)
+        let rest = rest | u64::from(len) << 56;
+        for (bytes, word) in chars.0.as_chunks_mut().0.iter_mut().zip([first_eight, rest]) {
+            *bytes = word.to_le_bytes();
+        }
+        chars
     }
 
     /// Takes up to ten ASCII characters; more is `None`.
     pub(crate) fn new(ascii: &[u8]) -> Option<Self> {
-        Self::fill(u8::try_from(ascii.len()).ok()?, |place| place.copy_from_slice(ascii))
+        let mut chars = Self([0; 16]);
+        chars.0[..Self::MAX_LEN].get_mut(..ascii.len())?.copy_from_slice(ascii);
+        chars.0[Self::LEN] = u8::try_from(ascii.len()).ok()?;
+        Some(chars)
     }
 
     fn words(&self) -> [u64; 2] {

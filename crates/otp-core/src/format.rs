@@ -76,13 +76,18 @@ impl Alphabet {
         &self.chars[..usize::from(self.len)]
     }
 
-    /// Writes `number` in the base of this alphabet, over all of `places`.
+    /// Spells `number` in the base of this alphabet, over `len` places, as [`Chars::spelt`] takes it.
     #[inline]
-    fn write(&self, mut number: u64, base: u64, places: &mut [u8]) {
-        for place in places.iter_mut().rev() {
-            *place = self.chars[usize::try_from(number % base).unwrap_or_default()];
-            number /= base;
-        }
+    fn spell(&self, mut number: u64, base: u64, len: u8) -> [u64; 2] {
+        let mut last = |places| {
+            (0..places).fold(0, |spelt, _| {
+                let next = self.chars[usize::try_from(number % base).unwrap_or_default()];
+                number /= base;
+                spelt << 8 | u64::from(next)
+            })
+        };
+        let beyond_eight = last(len.saturating_sub(8));
+        [last(len.min(8)), beyond_eight]
     }
 
     /// The character of this alphabet that `typed` stands for.
@@ -178,20 +183,26 @@ impl CodeFormat {
         self.codes
     }
 
-    /// Makes a code out of 256 uniform bits, or `None` if they have to be drawn again.
-    pub(crate) fn draw(&self, uniform: &[u32; 8]) -> Option<OtpCode> {
+    /// The number of a code out of 256 uniform bits, or `None` if they have to be drawn again.
+    #[inline]
+    pub(crate) fn number(&self, uniform: &[u32; 8]) -> Option<u64> {
         let mut words = uniform
             .as_chunks::<2>()
             .0
             .iter()
             .map(|[high, low]| u64::from(*high) << 32 | u64::from(*low));
-        let number = words.find(|word| *word <= self.last_fair)? % self.codes;
-        let write = |places: &mut [u8]| match self.alphabet.len {
+        Some(words.find(|word| *word <= self.last_fair)? % self.codes)
+    }
+
+    /// The code with this number, of all that there are.
+    #[inline]
+    pub(crate) fn code(&self, number: u64) -> OtpCode {
+        let spelt = match self.alphabet.len {
             // The compiler turns a division by a known number into a multiplication.
-            10 => self.alphabet.write(number, 10, places),
-            base => self.alphabet.write(number, base.into(), places),
+            10 => self.alphabet.spell(number, 10, self.len),
+            base => self.alphabet.spell(number, base.into(), self.len),
         };
-        Chars::fill(self.len, write).map(OtpCode::new)
+        OtpCode::new(Chars::spelt(spelt, self.len))
     }
 
     /// Reads a code from what a person typed or pasted.
@@ -483,7 +494,7 @@ mod tests {
             for (pair, word) in halves.as_chunks_mut::<2>().0.iter_mut().zip(words) {
                 *pair = [(word >> 32) as u32, (word & 0xffff_ffff) as u32];
             }
-            format.draw(&halves).map(|code| code.expose_secret().to_owned())
+            format.number(&halves).map(|number| format.code(number).expose_secret().to_owned())
         };
         let six = CodeFormat::digits(6).unwrap();
         // 2^64 = 18_446_744_073_709 · 10^6 + 551_616, so the last fair word ends in 999_999.

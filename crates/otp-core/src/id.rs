@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use thiserror::Error;
 
-use crate::mac::{Input, sha256};
+use crate::mac::sha256;
 
 /// The name of one challenge: 16 random bytes, written as 22 characters of base64url.
 ///
@@ -90,8 +90,8 @@ impl SubjectKey {
     /// ```
     pub fn derive(tenant: &str, subject: &str) -> Self {
         // A short domain, so that with a UUID for a subject all of it fits one block of the hash.
-        let input = Input::new([b"sub/1", tenant.as_bytes(), subject.as_bytes()], [], 0);
-        let [a, b, c, d, ..] = sha256(&input);
+        let fields = [&b"sub/1"[..], tenant.as_bytes(), subject.as_bytes()];
+        let [a, b, c, d, ..] = sha256(fields, []);
         let mut key = [0; 16];
         for (bytes, word) in key.as_chunks_mut::<4>().0.iter_mut().zip([a, b, c, d]) {
             *bytes = word.to_be_bytes();

@@ -10,6 +10,9 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 const BLOCK: usize = 64;
 
+/// How many blocks of a message are kept on the stack.
+const STACK: usize = 3;
+
 /// The first state of SHA-256 (FIPS 180-4, 5.3.3).
 const INITIAL: [u32; 8] = [
     0x6a09_e667,
@@ -30,9 +33,6 @@ pub(crate) struct HmacKey {
 }
 
 impl HmacKey {
-    /// What is hashed before a message: one block, made of the key.
-    pub(crate) const BLOCK: usize = BLOCK;
-
     pub(crate) fn new(key: &[u8]) -> Self {
         let mut block = [0; BLOCK];
         if key.len() > BLOCK {
@@ -49,12 +49,28 @@ impl HmacKey {
         ready
     }
 
-    /// The tag over a message that was put together to stand behind one block, as eight big-endian
-    /// words.
-    pub(crate) fn tag(&self, message: &Input) -> [u32; 8] {
-        let mut state = self.inner;
-        compress256(&mut state, message.blocks());
-        self.finish(&state)
+    /// The key for one use of this one: its tag over the name of the use.
+    pub(crate) fn narrowed_to(&self, domain: &[u8]) -> Self {
+        let mut key = [0; 32];
+        let mut tag = self.tag([], [domain]);
+        for (bytes, word) in key.as_chunks_mut::<4>().0.iter_mut().zip(tag) {
+            *bytes = word.to_be_bytes();
+        }
+        let narrowed = Self::new(&key);
+        tag.zeroize();
+        key.zeroize();
+        narrowed
+    }
+
+    /// The tag over a message, as eight big-endian words: the `fields`, each with its length before it,
+    /// and then `fixed`, as in [`sha256`].
+    #[inline]
+    pub(crate) fn tag<const N: usize, const M: usize>(
+        &self,
+        fields: [&[u8]; N],
+        fixed: [&[u8]; M],
+    ) -> [u32; 8] {
+        self.finish(&hash(self.inner, BLOCK, fields, fixed))
     }
 
     /// The outer hash over the inner one, which always fits one block.
@@ -71,74 +87,59 @@ impl HmacKey {
     }
 }
 
-/// SHA-256 of a message that was put together to stand behind nothing, as eight big-endian words.
-pub(crate) fn sha256(message: &Input) -> [u32; 8] {
-    let mut state = INITIAL;
-    compress256(&mut state, message.blocks());
+/// SHA-256, as eight big-endian words, of the `fields`, each with its length before it, and then of
+/// `fixed`, whose lengths are always the same: so no two messages have the same bytes.
+///
+/// A length is in base 128, low digits first, each but the last with its high bit set (LEB128).
+#[inline]
+pub(crate) fn sha256<const N: usize, const M: usize>(
+    fields: [&[u8]; N],
+    fixed: [&[u8]; M],
+) -> [u32; 8] {
+    hash(INITIAL, 0, fields, fixed)
+}
+
+/// Carries on from `state`, which came from `before` bytes, over a message and its padding.
+///
+/// The message is put together where it is hashed and never moved: reading bytes just after they were
+/// written in pieces is what makes a processor wait. It lies on the stack unless ids run to a hundred
+/// characters.
+#[inline]
+fn hash<const N: usize, const M: usize>(
+    mut state: [u32; 8],
+    before: usize,
+    fields: [&[u8]; N],
+    fixed: [&[u8]; M],
+) -> [u32; 8] {
+    let of_fields: usize = fields.iter().map(|field| prefix_len(field) + field.len()).sum();
+    let len = of_fields + fixed.iter().map(|bytes| bytes.len()).sum::<usize>();
+    // The padding takes nine bytes or more.
+    let used = (len + 9).div_ceil(BLOCK);
+    let mut stack = [[0; BLOCK]; STACK];
+    let mut heap = Vec::new();
+    let blocks = if used <= STACK {
+        &mut stack[..used]
+    } else {
+        heap.resize(used, [0; BLOCK]);
+        &mut heap[..]
+    };
+    let mut rest = blocks.as_flattened_mut();
+    for field in fields {
+        rest = put(put_prefix(rest, field.len()), field);
+    }
+    for bytes in fixed {
+        rest = put(rest, bytes);
+    }
+    pad(rest, before + len);
+    compress256(&mut state, blocks);
     state
 }
 
-/// A message for SHA-256, in padded blocks.
-///
-/// On the stack as long as it fits, which it does unless ids run to hundreds of characters.
-pub(crate) struct Input {
-    stack: [[u8; BLOCK]; Self::STACK],
-    heap: Vec<[u8; BLOCK]>,
-    len: usize,
-}
-
-impl Input {
-    const STACK: usize = 5;
-
-    /// The `fields`, each with its length before it, and then `fixed`, whose lengths are always the
-    /// same: so no two messages have the same bytes. `before` is how many bytes are hashed before it.
-    ///
-    /// A length is in base 128, low digits first, each but the last with its high bit set (LEB128); the
-    /// padding is that of FIPS 180-4, 5.1.1.
-    #[inline]
-    pub(crate) fn new<const N: usize, const M: usize>(
-        fields: [&[u8]; N],
-        fixed: [&[u8]; M],
-        before: usize,
-    ) -> Self {
-        let of_fields: usize = fields.iter().map(|field| prefix_len(field) + field.len()).sum();
-        let len = of_fields + fixed.iter().map(|bytes| bytes.len()).sum::<usize>();
-        let mut input = Self { stack: [[0; BLOCK]; Self::STACK], heap: Vec::new(), len };
-        let used = input.used();
-        let blocks = if used <= Self::STACK {
-            &mut input.stack[..used]
-        } else {
-            input.heap = vec![[0; BLOCK]; used];
-            &mut input.heap[..]
-        };
-        let mut rest = blocks.as_flattened_mut();
-        for field in fields {
-            rest = put(put_prefix(rest, field.len()), field);
-        }
-        for bytes in fixed {
-            rest = put(rest, bytes);
-        }
-        rest[0] = 0x80;
-        let at = rest.len() - 8;
-        rest[at..].copy_from_slice(&bits(before + len));
-        input
-    }
-
-    /// Replaces the last four bytes of the message.
-    pub(crate) fn set_last(&mut self, word: u32) {
-        let end = self.len;
-        let blocks = if self.heap.is_empty() { &mut self.stack[..] } else { &mut self.heap };
-        blocks.as_flattened_mut()[end - 4..end].copy_from_slice(&word.to_be_bytes());
-    }
-
-    fn blocks(&self) -> &[[u8; BLOCK]] {
-        if self.heap.is_empty() { &self.stack[..self.used()] } else { &self.heap }
-    }
-
-    /// How many blocks there are: the padding takes nine bytes or more.
-    const fn used(&self) -> usize {
-        (self.len + 9).div_ceil(BLOCK)
-    }
+/// The padding of FIPS 180-4, 5.1.1, over `rest`, which holds zeros, of a message of `len` bytes.
+fn pad(rest: &mut [u8], len: usize) {
+    rest[0] = 0x80;
+    let at = rest.len() - 8;
+    rest[at..].copy_from_slice(&bits(len));
 }
 
 /// How many bytes the length of a field takes.
@@ -184,17 +185,13 @@ mod tests {
         mac.finalize().into_bytes().to_vec()
     }
 
-    fn input(message: &[u8], before: usize) -> Input {
-        let (head, tail) = message.split_at(message.len() / 2);
-        Input::new([], [head, tail], before)
-    }
-
     fn bytes(words: [u32; 8]) -> Vec<u8> {
         words.iter().flat_map(|word| word.to_be_bytes()).collect()
     }
 
     fn ours(key: &[u8], message: &[u8]) -> Vec<u8> {
-        bytes(HmacKey::new(key).tag(&input(message, BLOCK)))
+        let (head, tail) = message.split_at(message.len() / 2);
+        bytes(HmacKey::new(key).tag([], [head, tail]))
     }
 
     #[test]
@@ -202,7 +199,8 @@ mod tests {
         let message: Vec<u8> = (0..=255).cycle().take(700).collect();
         for len in 0..700 {
             let expected = Sha256::digest(&message[..len]);
-            assert_eq!(bytes(sha256(&input(&message[..len], 0))), expected[..], "{len}");
+            let (head, tail) = message[..len].split_at(len / 2);
+            assert_eq!(bytes(sha256([], [head, tail])), expected[..], "{len}");
         }
     }
 
@@ -219,19 +217,8 @@ mod tests {
         ] {
             let field = vec![b'x'; len];
             let expected = [&prefix, &field, &b"end"[..]].concat();
-            let ours = Input::new([&field], [b"end"], 0);
-            assert_eq!(bytes(sha256(&ours)), Sha256::digest(&expected)[..], "{len}");
-        }
-    }
-
-    #[test]
-    fn the_last_word_is_replaced_in_place() {
-        for len in [4, 60, 64, 119, 128, 300, 311, 312, 1000] {
-            let mut message = vec![7; len];
-            let mut changed = input(&message, 0);
-            changed.set_last(0x0102_0304);
-            message[len - 4..].copy_from_slice(&[1, 2, 3, 4]);
-            assert_eq!(sha256(&changed), sha256(&input(&message, 0)), "{len}");
+            let ours = sha256([&field], [b"end"]);
+            assert_eq!(bytes(ours), Sha256::digest(&expected)[..], "{len}");
         }
     }
 

@@ -64,8 +64,9 @@ impl PhoneNumber {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; 13] {
-        &self.0
+    /// The digits of the E.164 form as one number: no two phone numbers share it, for none begins with 0.
+    pub(crate) fn as_number(&self) -> u64 {
+        self.0[1..].iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
     }
 
     /// The number as it is dialled within Japan and as Karaden wants it: eleven digits from 0.
