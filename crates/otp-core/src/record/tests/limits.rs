@@ -1,0 +1,233 @@
+//! The limits of a subject over all of its challenges: the lock, the block and what ends them.
+
+use super::*;
+
+#[test]
+fn the_tenth_attempt_of_a_subject_locks_it_for_15_30_60_minutes() {
+    let mut bench = Bench::new();
+    let mut now = at(0);
+    for minutes in [15, 30, 60, 60] {
+        bench.open(1, now).unwrap();
+        bench.open(2, now).unwrap();
+        for _ in 0..5 {
+            let _ = bench.begin(2, now).unwrap();
+        }
+        bench.open(3, now).unwrap();
+        for left in [4, 3, 2, 1] {
+            assert_eq!(bench.begin(3, now).unwrap().attempts_left(), left);
+        }
+        let until = now + Duration::from_secs(minutes * MINUTE);
+        let standing = Standing::Locked { until };
+        let tenth = bench.begin(3, now).unwrap();
+        assert_eq!((tenth.attempts_left(), tenth.standing()), (0, standing));
+        assert_eq!(bench.record.attempts_in_window(&bench.policy, now), 0, "a lock starts anew");
+        assert_eq!(
+            bench.verify_wrong(tenth, now),
+            Rejected::WrongCode { attempts_left: 0, standing }
+        );
+        let before = until - Duration::from_millis(1);
+        assert_eq!(bench.begin(3, before).unwrap_err(), AttemptRefused::Locked { until });
+        assert_eq!(bench.open(4, before).unwrap_err(), OpenRefused::Locked { until });
+        assert_eq!(
+            bench.record.grant_resend(id(3), &bench.policy, before),
+            Err(ResendRefused::Locked { until })
+        );
+        assert_eq!(bench.standing(before), standing);
+        assert_eq!(bench.standing(until), Standing::Open);
+        now = until;
+        bench.record.revoke(id(3));
+    }
+    assert_eq!(bench.record.locks_in_a_row(), 4);
+    assert_eq!(bench.record.failures_in_a_row(), 40);
+}
+
+#[test]
+fn attempts_left_is_cut_short_by_the_subjects_limit() {
+    let mut bench = Bench::new();
+    bench.fail(7, at(0));
+    bench.open(1, at(0)).unwrap();
+    assert_eq!(bench.begin(1, at(0)).unwrap().attempts_left(), 2);
+}
+
+#[test]
+fn attempts_left_is_cut_short_by_the_hard_stop() {
+    let settings = PolicySettings { hard_stop: 52, ..PolicySettings::default() };
+    let mut bench = Bench { policy: Policy::new(settings).unwrap(), ..Bench::new() };
+    let now = bench.fail_in_a_row(50, at(0)) + Duration::from_secs(60 * MINUTE);
+    bench.open(90, now).unwrap();
+    assert_eq!(bench.begin(90, now).unwrap().attempts_left(), 1);
+    let last = bench.begin(90, now).unwrap();
+    assert_eq!((last.attempts_left(), last.standing()), (0, Standing::Blocked));
+}
+
+#[test]
+fn the_count_of_a_subject_falls_back_only_after_a_quiet_period() {
+    let mut bench = Bench::new();
+    bench.fail(9, at(0));
+    // Fourteen minutes and a bit later the tenth locks ...
+    let mut still = Bench { record: bench.record.clone(), ..Bench::new() };
+    still.open(1, just_before(15 * MINUTE)).unwrap();
+    assert_eq!(still.record.attempts_in_window(&still.policy, just_before(15 * MINUTE)), 9);
+    let attempt = still.begin(1, just_before(15 * MINUTE)).unwrap();
+    assert!(matches!(attempt.standing(), Standing::Locked { .. }));
+    // ... and at fifteen minutes it is the first again.
+    bench.open(1, at(15 * MINUTE)).unwrap();
+    assert_eq!(bench.record.attempts_in_window(&bench.policy, at(15 * MINUTE)), 0);
+    assert_eq!(bench.begin(1, at(15 * MINUTE)).unwrap().standing(), Standing::Open);
+    assert_eq!(bench.record.attempts_in_window(&bench.policy, at(15 * MINUTE)), 1);
+    assert_eq!(bench.record.failures_in_a_row(), 10, "time alone clears no failure");
+}
+
+#[test]
+fn the_quiet_period_runs_from_the_last_attempt_and_not_from_the_first() {
+    let mut bench = Bench::new();
+    for n in 0..9 {
+        let now = at(u64::from(n) * 14 * MINUTE);
+        bench.open(n, now).unwrap();
+        assert_eq!(bench.begin(n, now).unwrap().standing(), Standing::Open);
+    }
+    let now = at(9 * 14 * MINUTE);
+    bench.open(9, now).unwrap();
+    assert!(matches!(bench.begin(9, now).unwrap().standing(), Standing::Locked { .. }));
+}
+
+#[test]
+fn a_clock_that_goes_back_shortens_nothing() {
+    let mut bench = Bench::new();
+    bench.fail(9, at(60 * MINUTE));
+    bench.open(1, at(0)).unwrap();
+    let attempt = bench.begin(1, at(0)).unwrap();
+    assert_eq!(attempt.standing(), Standing::Locked { until: at(75 * MINUTE) });
+    assert!(matches!(bench.begin(1, just_before(75 * MINUTE)), Err(AttemptRefused::Locked { .. })));
+}
+
+/// Clocks of several machines may differ a little; a clock that was set back by more would let a code
+/// live on for as long.
+#[test]
+fn a_clock_that_is_set_back_lengthens_no_life() {
+    let hour = 60 * MINUTE;
+    for (now, is_open) in [(at(hour - 60), true), (just_before(hour - 60), false), (at(0), false)] {
+        let mut bench = Bench::new();
+        let opened = bench.open(1, at(hour)).unwrap();
+        let first = bench.begin(1, at(hour)).unwrap();
+        let second = bench.begin(1, at(hour)).unwrap();
+        assert_eq!(opened.is_expired(now), !is_open);
+        assert_eq!(bench.record.challenge(id(1), now).is_some(), is_open);
+        assert_eq!(bench.begin(1, now).err(), (!is_open).then_some(AttemptRefused::Expired));
+        let resend = bench.record.grant_resend(id(1), &bench.policy, now).unwrap_err();
+        assert_eq!(resend == ResendRefused::Expired, !is_open);
+        let verified = bench.verify_right(first, now);
+        assert_eq!(verified.err(), (!is_open).then_some(Rejected::Expired));
+        let verified = bench.verify_right(second, at(hour)).unwrap();
+        let consumed = bench.record.consume(verified, now);
+        assert_eq!(consumed.err(), (!is_open).then_some(ConsumeRefused::Expired));
+    }
+    // An hour forwards it is gone by the plain rule.
+    let mut bench = Bench::opened();
+    assert_eq!(bench.begin(1, at(hour)).unwrap_err(), AttemptRefused::Expired);
+}
+
+#[test]
+fn locked_to_open_by_unlock() {
+    let mut bench = Bench::new();
+    bench.fail(10, at(0));
+    assert!(matches!(bench.standing(at(0)), Standing::Locked { .. }));
+    bench.record.unlock();
+    assert_eq!(bench.standing(at(0)), Standing::Open);
+    assert_eq!(bench.record.locks_in_a_row(), 0);
+    bench.open(1, at(0)).unwrap();
+    assert_eq!(bench.begin(1, at(0)).unwrap().attempts_left(), 4);
+}
+
+#[test]
+fn blocked_to_open_by_a_consume_in_flight() {
+    let mut bench = Bench::new();
+    let now = bench.fail_in_a_row(99, at(0));
+    bench.open(90, now).unwrap();
+    let hundredth = bench.begin(90, now).unwrap();
+    assert_eq!(bench.standing(now), Standing::Blocked);
+    let verified = bench.verify_right(hundredth, now).unwrap();
+    let _ = bench.record.consume(verified, now).unwrap();
+    assert_eq!(bench.standing(now), Standing::Open);
+    assert!(bench.record.is_empty());
+}
+
+#[test]
+fn a_challenge_of_a_locked_or_blocked_subject_takes_reports_and_can_be_revoked() {
+    let blocked = || {
+        let mut bench = Bench::new();
+        let now = bench.fail_in_a_row(99, at(0));
+        bench.open(90, now).unwrap();
+        let _ = bench.begin(90, now).unwrap();
+        (bench, 90, now)
+    };
+    let locked = || {
+        let mut bench = Bench::new();
+        bench.fail(10, at(0));
+        (bench, 105, at(0))
+    };
+    for (mut bench, n, now) in [blocked(), locked()] {
+        let standing = bench.standing(now);
+        assert_ne!(standing, Standing::Open);
+        assert!(bench.record.record_delivery(id(n), Delivery::Delivered, &bench.policy, now));
+        assert_eq!(bench.record.challenges()[0].delivery(), Delivery::Delivered);
+        assert_eq!(bench.standing(now), standing);
+        assert!(bench.record.revoke(id(n)));
+        assert_eq!(bench.record.challenges(), []);
+        assert_eq!(bench.standing(now), standing, "no way round a lock");
+    }
+}
+
+#[test]
+fn after_a_hundred_in_a_row_only_an_administrator_helps() {
+    let mut bench = Bench::new();
+    let now = bench.fail_in_a_row(99, at(0));
+    assert_eq!(bench.standing(now), Standing::Open);
+    bench.open(90, now).unwrap();
+    assert_eq!(bench.record.failures_in_a_row(), 99);
+    let hundredth = bench.begin(90, now).unwrap();
+    assert_eq!((hundredth.attempts_left(), hundredth.standing()), (0, Standing::Blocked));
+    let years = now + Duration::from_secs(10 * 365 * 24 * 60 * MINUTE);
+    assert_eq!(bench.begin(90, now).unwrap_err(), AttemptRefused::Blocked);
+    assert_eq!(bench.open(91, years).unwrap_err(), OpenRefused::Blocked);
+    assert_eq!(
+        bench.record.grant_resend(id(90), &bench.policy, years),
+        Err(ResendRefused::Blocked)
+    );
+    assert_eq!(bench.standing(years), Standing::Blocked);
+    bench.record.unlock();
+    assert_eq!(bench.standing(now), Standing::Open);
+    assert_eq!(bench.record.failures_in_a_row(), 0);
+    bench.open(92, now).unwrap();
+}
+
+#[test]
+fn a_block_outlives_a_policy_that_is_loosened() {
+    let strict = PolicySettings { hard_stop: 50, ..PolicySettings::default() };
+    let mut bench = Bench { policy: Policy::new(strict).unwrap(), ..Bench::new() };
+    let now = bench.fail_in_a_row(50, at(0));
+    assert_eq!(bench.standing(now), Standing::Blocked);
+    bench.policy = Policy::default();
+    assert_eq!(bench.standing(now), Standing::Blocked);
+}
+
+#[test]
+fn a_policy_that_is_tightened_blocks_at_once() {
+    let mut bench = Bench::new();
+    let now = bench.fail_in_a_row(50, at(0));
+    let after = now + Duration::from_secs(60 * MINUTE);
+    assert_eq!(bench.standing(after), Standing::Open);
+    bench.policy =
+        Policy::new(PolicySettings { hard_stop: 50, ..PolicySettings::default() }).unwrap();
+    assert_eq!(bench.standing(after), Standing::Blocked);
+    assert_eq!(bench.open(1, after).unwrap_err(), OpenRefused::Blocked);
+}
+
+#[test]
+fn unlock_leaves_challenges_and_their_attempts() {
+    let mut bench = Bench::opened();
+    let _ = bench.begin(1, at(1)).unwrap();
+    bench.record.unlock();
+    assert_eq!(bench.record.challenges()[0].attempts(), 1);
+    assert_eq!(bench.record.failures_in_a_row(), 0);
+}
