@@ -18,7 +18,8 @@ use crate::{StoreError, SubjectStatus};
 ///
 /// # Contract
 ///
-/// Every number has its tests in [`conformance`](crate::conformance) (feature `conformance`).
+/// Every number has its function in [`conformance::challenge_store`](crate::conformance::challenge_store)
+/// (feature `conformance`), which a store of your own can run too.
 ///
 /// 1. **Counted first.** [`begin_attempt`](Self::begin_attempt) counts on the challenge and on its
 ///    subject before it hands out the [`Attempt`]. However many calls run in parallel, over any
@@ -44,6 +45,8 @@ use crate::{StoreError, SubjectStatus};
 ///    [`Unavailable`](crate::StoreErrorKind::Unavailable) an attempt may be counted that nobody
 ///    evaluated, never the reverse.
 /// 10. **Subjects are apart.** A call changes nothing of any other subject.
+/// 11. **Dropped means once or not at all.** A call that is dropped before it answers has happened
+///     wholly, or not at all, or still will; what it counted stays counted.
 ///
 /// # Time
 ///
@@ -52,7 +55,8 @@ use crate::{StoreError, SubjectStatus};
 ///
 /// # Cancel safety
 ///
-/// A call that is dropped before it answers has happened once or not at all.
+/// Number 11: whoever drops a call cannot know whether it happened, as after
+/// [`Unavailable`](crate::StoreErrorKind::Unavailable).
 #[async_trait]
 pub trait ChallengeStore: Debug + Send + Sync + 'static {
     /// Opens `new` for `subject`; an older one of the same purpose is revoked in the same step.

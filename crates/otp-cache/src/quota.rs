@@ -133,15 +133,20 @@ impl Error for QuotaRefused {}
 ///
 /// # Contract
 ///
+/// Every number has its function in [`conformance::quota`](crate::conformance::quota) (feature
+/// `conformance`), which a store of your own can run too.
+///
 /// 1. **Never more.** However many calls run in parallel, on any number of nodes, no key is granted
 ///    more than its rate.
 /// 2. **All or none.** If one charge is refused, none stays charged. A backend that spreads keys over
 ///    servers may hold them charged for a moment meanwhile, so that somebody else is refused; if it
 ///    dies in that moment they stay charged: too strict, never too lax.
-/// 3. **Fails closed.** An error means refuse, and that something may stay charged.
+/// 3. **Fails closed.** An error means refuse, and that something may stay charged. So does a call that
+///    is dropped before it answers.
 /// 4. **The caller's clock decides**, and a mark is forgotten only once it says nothing.
 /// 5. **A refund gives back what was charged**, to the same keys, and no more.
 /// 6. **Full means refuse**, as for [`ChallengeStore`](crate::ChallengeStore).
+/// 7. **Acknowledged means kept**, as for [`ChallengeStore`](crate::ChallengeStore).
 #[async_trait]
 pub trait Quota: Debug + Send + Sync + 'static {
     /// Charges all of `charges`, or none. None at all is granted.

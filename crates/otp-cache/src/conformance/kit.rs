@@ -2,38 +2,95 @@
 //! panic when the store fails.
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use otp_core::{
     Attempt, AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, DigestKey, KeyId,
-    KeyRing, NewChallenge, Nonce, PhoneNumber, Policy, Purpose, SubjectKey, TypedCode, Verified,
+    KeyRing, NewChallenge, Nonce, PhoneNumber, Policy, Purpose, SubjectKey, Verified,
 };
 
-use crate::{ChallengeStore, Quota, QuotaKey, StoreError, SubjectStatus};
+use crate::{ChallengeStore, QuotaKey, StoreError, SubjectStatus};
+
+/// How many callers at once a race has.
+pub const CALLERS: usize = 200;
+
+/// How many tasks of the runtime they share.
+const GROUPS: usize = 8;
 
 /// Numbers given out by all kits of this process.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// One clause's surroundings. Public for suites that add clauses of their own.
+/// Tells this run from every other on the same data, also where process ids repeat.
+static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("conformance"));
+
+/// A clause's surroundings: handles on one and the same data, and what a test needs besides.
+///
+/// Every call gives names that nobody used before, so many clauses can share a store, and a store can
+/// keep what an earlier run left in it.
 #[derive(Debug)]
 pub struct Kit<S> {
-    name: &'static str,
     nodes: Vec<Arc<S>>,
     next_node: AtomicUsize,
-    keys: KeyRing,
-    format: CodeFormat,
-    phone: PhoneNumber,
+    codes: Arc<Codes>,
     /// The limits that the clauses work with: the defaults.
     pub policy: Policy,
 }
 
 /// A subject with its name, which a binding needs.
 #[derive(Clone, Debug)]
-pub(super) struct Person {
-    pub(super) name: String,
-    pub(super) key: SubjectKey,
+pub struct Person {
+    name: String,
+    key: SubjectKey,
+}
+
+impl Person {
+    /// What the store knows of the person.
+    pub const fn key(&self) -> SubjectKey {
+        self.key
+    }
+}
+
+/// What makes the right codes.
+#[derive(Debug)]
+pub(super) struct Codes {
+    keys: KeyRing,
+    format: CodeFormat,
+    phone: PhoneNumber,
+}
+
+impl Codes {
+    fn new() -> Self {
+        let key = DigestKey::from_bytes(&[0x5a; 32]).expect("32 bytes are enough");
+        Self {
+            keys: KeyRing::new(KeyId::new(7), key),
+            format: CodeFormat::digits(6).expect("six digits are allowed"),
+            phone: PhoneNumber::from_japanese("090-1234-5678").expect("a mobile number"),
+        }
+    }
+
+    /// The proof that a right code makes out of an attempt.
+    #[track_caller]
+    pub(super) fn verified(&self, who: &Person, attempt: Attempt, now: SystemTime) -> Verified {
+        let binding = Binding {
+            tenant: "conformance",
+            subject: &who.name,
+            flow: "flow",
+            purpose: attempt.challenge().purpose(),
+            phone: &self.phone,
+        };
+        let code = attempt.challenge().code(&self.keys, &binding, &self.format);
+        let code = code.expect("the ring has the key");
+        let typed = self.format.normalise(code.expose_secret());
+        let typed = typed.expect("a code has its own format");
+        attempt
+            .verify(&self.keys, &binding, &self.format, &typed, now)
+            .expect("the right code in time is verified")
+    }
 }
 
 /// Takes the value out of what a store answered.
@@ -58,22 +115,42 @@ pub(super) fn granted<T, R: Debug>(answer: Result<Result<T, R>, StoreError>) -> 
     }
 }
 
-impl<S: ChallengeStore + Quota> Kit<S> {
-    /// Surroundings over these handles, which must not be none.
+/// Polls `call` at most so many times and then drops it, as a caller does that gives up.
+pub(super) async fn dropped_after<T>(polls: u32, call: impl Future<Output = T>) -> Option<T> {
+    let (mut call, mut polled) = (pin!(call), 0);
+    std::future::poll_fn(|context| {
+        if polled == polls {
+            return Poll::Ready(None);
+        }
+        polled += 1;
+        match call.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending if polled == polls => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+impl<S> Kit<S> {
+    /// Surroundings over one handle.
+    pub fn new(store: S) -> Self {
+        Self::over([store])
+    }
+
+    /// Surroundings over several handles on the same data, one a node or process: the calls of a
+    /// clause are spread over them.
     ///
     /// # Panics
     ///
     /// If there is no handle.
-    pub fn new(name: &'static str, nodes: Vec<Arc<S>>) -> Self {
+    pub fn over(nodes: impl IntoIterator<Item = S>) -> Self {
+        let nodes: Vec<_> = nodes.into_iter().map(Arc::new).collect();
         assert!(!nodes.is_empty(), "a kit needs a handle");
-        let key = DigestKey::from_bytes(&[0x5a; 32]).expect("32 bytes are enough");
         Self {
-            name,
             nodes,
             next_node: AtomicUsize::new(0),
-            keys: KeyRing::new(KeyId::new(7), key),
-            format: CodeFormat::digits(6).expect("six digits are allowed"),
-            phone: PhoneNumber::from_japanese("090-1234-5678").expect("a mobile number"),
+            codes: Arc::new(Codes::new()),
             policy: Policy::default(),
         }
     }
@@ -84,14 +161,10 @@ impl<S: ChallengeStore + Quota> Kit<S> {
         Arc::clone(&self.nodes[next % self.nodes.len()])
     }
 
-    /// A number that no other call of this process gets.
-    pub fn number(&self) -> u64 {
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Sixteen bytes that no other call of this process gets.
+    /// Sixteen bytes that no other call and no other run gets.
     pub fn bytes(&self) -> [u8; 16] {
-        let name = format!("{}/{}/{}", std::process::id(), self.name, self.number());
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}/{:x}/{number}", std::process::id(), *RUN);
         *SubjectKey::derive("conformance", &name).as_bytes()
     }
 
@@ -100,7 +173,8 @@ impl<S: ChallengeStore + Quota> Kit<S> {
         QuotaKey::from_bytes(self.bytes())
     }
 
-    pub(super) fn person(&self) -> Person {
+    /// A subject that nobody used before.
+    pub fn person(&self) -> Person {
         let name = SubjectKey::from_bytes(self.bytes()).to_string();
         Person { key: SubjectKey::derive("conformance", &name), name }
     }
@@ -110,91 +184,187 @@ impl<S: ChallengeStore + Quota> Kit<S> {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
     }
 
-    pub(super) fn new_challenge(&self, purpose: Purpose, now: SystemTime) -> NewChallenge {
+    /// A challenge to be opened at `now` for five minutes, with an id that nobody used before.
+    pub fn new_challenge(&self, purpose: Purpose, now: SystemTime) -> NewChallenge {
         NewChallenge {
             id: ChallengeId::from_bytes(self.bytes()),
             purpose,
-            kid: self.keys.current_id(),
+            kid: self.codes.keys.current_id(),
             nonce: Nonce::from_bytes(self.bytes()),
             expires_at: now + Duration::from_secs(300),
         }
     }
 
+    /// The proof that the right code makes out of an attempt.
+    ///
+    /// # Panics
+    ///
+    /// If the challenge is not as it was opened, or over at `now`.
     #[track_caller]
-    pub(super) fn opened(
-        &self,
-        person: &Person,
-        now: SystemTime,
-    ) -> impl Future<Output = Challenge> + Send {
-        let (node, new) = (self.node(), self.new_challenge(Purpose::LOGIN, now));
-        let (key, policy) = (person.key, self.policy.clone());
-        async move { granted(node.open(key, new, &policy, now).await) }
+    pub fn verified(&self, who: &Person, attempt: Attempt, now: SystemTime) -> Verified {
+        self.codes.verified(who, attempt, now)
     }
 
-    pub(super) fn attempt(
-        &self,
-        person: &Person,
-        id: ChallengeId,
-        now: SystemTime,
-    ) -> impl Future<Output = Result<Attempt, AttemptRefused>> + Send + use<S> {
-        let (node, key, policy) = (self.node(), person.key, self.policy.clone());
-        async move { ok(node.begin_attempt(key, id, &policy, now).await) }
+    /// What makes the right codes, for tasks of their own.
+    pub(super) fn codes(&self) -> Arc<Codes> {
+        Arc::clone(&self.codes)
     }
+}
 
-    /// The proof that a right code makes out of an attempt.
-    #[track_caller]
-    pub(super) fn verified(&self, person: &Person, attempt: Attempt, now: SystemTime) -> Verified {
-        let binding = self.binding(person, attempt.challenge().purpose());
-        let code = attempt.challenge().code(&self.keys, &binding, &self.format);
-        let code = code.expect("the ring has the key");
-        let typed = self.typed(code.expose_secret());
-        attempt
-            .verify(&self.keys, &binding, &self.format, &typed, now)
-            .expect("the right code in time is verified")
-    }
-
-    fn typed(&self, text: &str) -> TypedCode {
-        self.format.normalise(text).expect("a code has its own format")
-    }
-
-    fn binding<'a>(&'a self, person: &'a Person, purpose: Purpose) -> Binding<'a> {
-        Binding {
-            tenant: "conformance",
-            subject: &person.name,
-            flow: "flow",
-            purpose,
-            phone: &self.phone,
-        }
-    }
-
-    pub(super) async fn status(&self, person: &Person, now: SystemTime) -> SubjectStatus {
-        ok(self.node().subject_status(person.key, &self.policy, now).await)
-    }
-
-    /// Runs `task` so many times at once, each on the next handle, and gives what they answered.
-    pub(super) async fn at_once<T, F>(
-        &self,
-        times: usize,
-        task: impl Fn(usize, Arc<S>) -> F,
-    ) -> Vec<T>
+impl<S: Send + Sync + 'static> Kit<S> {
+    /// Runs `task` so many times at once, each on the next handle, and gives the answers in no order.
+    ///
+    /// On eight tasks of the runtime, each of which goes on with all its calls in turn: whatever a
+    /// store does between two `await`s, other calls come in between.
+    ///
+    /// # Panics
+    ///
+    /// If a task does.
+    pub async fn at_once<T, F>(&self, times: usize, task: impl Fn(usize, Arc<S>) -> F) -> Vec<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
     {
-        let barrier = Arc::new(tokio::sync::Barrier::new(times));
-        let tasks: Vec<_> = (0..times)
-            .map(|number| {
-                let (task, barrier) = (task(number, self.node()), Arc::clone(&barrier));
+        let mut groups: Vec<Vec<_>> = (0..times.min(GROUPS)).map(|_| Vec::new()).collect();
+        for number in 0..times {
+            groups[number % GROUPS].push(Box::pin(task(number, self.node())));
+        }
+        let barrier = Arc::new(tokio::sync::Barrier::new(groups.len()));
+        let tasks: Vec<_> = groups
+            .into_iter()
+            .map(|group| {
+                let barrier = Arc::clone(&barrier);
                 tokio::spawn(async move {
                     barrier.wait().await;
-                    task.await
+                    in_turn(group).await
                 })
             })
             .collect();
         let mut answers = Vec::with_capacity(times);
         for task in tasks {
-            answers.push(task.await.expect("no task panics"));
+            match task.await {
+                Ok(some) => answers.extend(some),
+                // With its own words.
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
         }
         answers
+    }
+}
+
+/// Polls all calls in turn until each has answered.
+async fn in_turn<F: Future>(mut calls: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
+    let mut answers = Vec::with_capacity(calls.len());
+    std::future::poll_fn(|context| {
+        calls.retain_mut(|call| match call.as_mut().poll(context) {
+            Poll::Ready(answer) => {
+                answers.push(answer);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if calls.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    answers
+}
+
+impl<S: ChallengeStore> Kit<S> {
+    /// Opens a challenge of the purpose "login".
+    ///
+    /// # Panics
+    ///
+    /// If the store fails or refuses.
+    pub async fn opened(&self, who: &Person, now: SystemTime) -> Challenge {
+        self.opened_for(who, Purpose::LOGIN, now).await
+    }
+
+    /// Opens a challenge of this purpose.
+    ///
+    /// # Panics
+    ///
+    /// If the store fails or refuses.
+    pub async fn opened_for(&self, who: &Person, purpose: Purpose, now: SystemTime) -> Challenge {
+        let new = self.new_challenge(purpose, now);
+        granted(self.node().open(who.key, new, &self.policy, now).await)
+    }
+
+    /// Asks for an attempt.
+    ///
+    /// # Errors
+    ///
+    /// What the rules refuse.
+    ///
+    /// # Panics
+    ///
+    /// If the store fails.
+    pub async fn attempt(
+        &self,
+        who: &Person,
+        id: ChallengeId,
+        now: SystemTime,
+    ) -> Result<Attempt, AttemptRefused> {
+        ok(self.node().begin_attempt(who.key, id, &self.policy, now).await)
+    }
+
+    /// Asks for attempts until one is refused, and says how many there were.
+    ///
+    /// # Panics
+    ///
+    /// If the store fails, or goes on and on.
+    pub async fn attempts_until_refused(
+        &self,
+        who: &Person,
+        id: ChallengeId,
+        now: SystemTime,
+    ) -> u8 {
+        let mut count = 0;
+        while self.attempt(who, id, now).await.is_ok() {
+            count += 1;
+            assert!(count <= 100, "clause 1: no policy allows {count} attempts");
+        }
+        count
+    }
+
+    /// Makes two attempts at a new challenge, both with the right code.
+    pub(super) async fn two_proofs(
+        &self,
+        who: &Person,
+        now: SystemTime,
+    ) -> (Challenge, Verified, Verified) {
+        let challenge = self.opened(who, now).await;
+        let first = self.attempt(who, challenge.id(), now).await.expect("below the limit");
+        let second = self.attempt(who, challenge.id(), now).await.expect("below the limit");
+        let proofs = (self.verified(who, first, now), self.verified(who, second, now));
+        (challenge, proofs.0, proofs.1)
+    }
+
+    /// Uses up the subject's ten attempts.
+    pub(super) async fn lock(&self, who: &Person, now: SystemTime) {
+        for _ in 0..2 {
+            let challenge = self.opened(who, now).await;
+            for _ in 0..5 {
+                let attempt = self.attempt(who, challenge.id(), now).await;
+                let _ = attempt.expect("below the limit");
+            }
+        }
+    }
+
+    /// The challenge as the store has it.
+    ///
+    /// # Panics
+    ///
+    /// If the store fails.
+    pub async fn load(&self, who: &Person, id: ChallengeId, now: SystemTime) -> Option<Challenge> {
+        ok(self.node().load(who.key, id, now).await)
+    }
+
+    /// The subject's status.
+    ///
+    /// # Panics
+    ///
+    /// If the store fails.
+    pub async fn status(&self, who: &Person, now: SystemTime) -> SubjectStatus {
+        ok(self.node().subject_status(who.key, &self.policy, now).await)
     }
 }

@@ -1,41 +1,65 @@
 //! What every backend has to pass: one function per clause of the contracts, races included.
 //!
-//! Not covered by semver: a patch release may add a clause. Each function panics with the number of
-//! the clause that is broken.
+//! Whoever writes a [`ChallengeStore`], a [`Quota`] or a wrapper of one runs the same functions as the
+//! backends of this crate. [`run`] runs all clauses that need nothing but a handle:
 //!
 //! ```
-//! use otp_cache::{conformance, memory::MemoryStore};
+//! use std::sync::Arc;
+//!
+//! use otp_cache::memory::MemoryStore; // or yours
+//! use otp_cache::{ChallengeStore, conformance};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! tokio::runtime::Builder::new_multi_thread().build()?.block_on(async {
-//!     conformance::run(|| async { MemoryStore::with_capacity(100_000) }).await;
+//! tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+//!     conformance::run(|| async { MemoryStore::new() }).await;
+//!
+//!     // A store of which only one trait is known, and one clause alone.
+//!     let store: Arc<dyn ChallengeStore> = Arc::new(MemoryStore::new());
+//!     conformance::run_challenge_store(|| async { Arc::clone(&store) }).await;
+//!     let kit = conformance::Kit::new(store);
+//!     conformance::challenge_store::clause_2_one_winner(&kit).await;
 //! });
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! [`run`] calls the factory once per clause; it may give a new and empty store each time, or the same
-//! one again, for every call of the suite names its subjects anew. A durable backend runs
-//! [`survives_reopening`] too, and one that several processes or nodes share runs [`run_shared`] with
-//! one handle per node.
+//! The factory is called once per clause; it may give a new and empty store each time, or the same one
+//! again, filled or not, for every call of the suite names its subjects anew.
+//!
+//! Some clauses need a hand from the backend, so they are functions of their own:
+//!
+//! | the backend | runs too |
+//! |---|---|
+//! | is shared by processes or nodes | [`run_shared`], with one handle per node |
+//! | is durable | [`acknowledged_means_kept`] |
+//! | has a bound | [`full_means_refuse`] |
+//! | can fail: a file, a server, a network | [`failed_means_refused`], with an [`Outage`] |
+//!
+//! Each function panics with the number of the clause that is broken. It needs a Tokio runtime with all
+//! drivers; with several threads the races are fiercer. [`Faulty`] is the wrapper to test a host with.
+//!
+//! Not covered by semver: a patch release may add a clause.
 
-mod challenges;
-mod histories;
+pub mod challenge_store;
+mod clause;
+mod dice;
+mod faulty;
 mod kit;
 pub mod linear;
-mod quotas;
-mod races;
-mod rules;
+mod outage;
+pub mod quota;
 
 use std::future::Future;
 use std::sync::Arc;
 
-pub use histories::histories_are_linearizable;
-pub use kit::Kit;
+pub use clause::Clause;
+pub use faulty::{Fault, Faulty};
+pub use kit::{CALLERS, Kit, Person};
+pub use outage::Outage;
 
 use crate::{ChallengeStore, Quota};
 
-/// Runs all clauses that need one handle.
+/// Runs all clauses of both contracts that need nothing but a handle.
 ///
 /// # Panics
 ///
@@ -45,15 +69,42 @@ where
     S: ChallengeStore + Quota,
     F: Future<Output = S>,
 {
-    let nodes = async || {
-        let store = Arc::new(factory().await);
-        vec![Arc::clone(&store), store]
-    };
-    run_over(nodes).await;
+    run_challenge_store(&factory).await;
+    run_quota(&factory).await;
 }
 
-/// Runs all clauses with the calls spread over several handles on the same data: what processes or
-/// nodes that share a backend do to each other.
+/// Runs the clauses of [`ChallengeStore`] alone.
+///
+/// # Panics
+///
+/// When a clause is broken, or the store fails.
+pub async fn run_challenge_store<S, F>(factory: impl Fn() -> F)
+where
+    S: ChallengeStore,
+    F: Future<Output = S>,
+{
+    for clause in challenge_store::clauses() {
+        clause.check(Kit::new(factory().await)).await;
+    }
+}
+
+/// Runs the clauses of [`Quota`] alone.
+///
+/// # Panics
+///
+/// When a clause is broken, or the store fails.
+pub async fn run_quota<S, F>(factory: impl Fn() -> F)
+where
+    S: Quota,
+    F: Future<Output = S>,
+{
+    for clause in quota::clauses() {
+        clause.check(Kit::new(factory().await)).await;
+    }
+}
+
+/// As [`run`] with the calls spread over several handles on the same data: what processes or nodes
+/// that share a backend do to each other.
 ///
 /// # Panics
 ///
@@ -63,57 +114,16 @@ where
     S: ChallengeStore + Quota,
     F: Future<Output = Vec<S>>,
 {
-    let nodes = async || {
-        let stores = factory().await;
-        assert!(!stores.is_empty(), "run_shared needs a handle at least");
-        stores.into_iter().map(Arc::new).collect()
-    };
-    run_over(nodes).await;
-}
-
-async fn run_over<S: ChallengeStore + Quota>(nodes: impl AsyncFn() -> Vec<Arc<S>>) {
-    macro_rules! clauses {
-        ($($module:ident :: $clause:ident),+ $(,)?) => {
-            $( $module::$clause(&Kit::new(stringify!($clause), nodes().await)).await; )+
-        };
+    for clause in challenge_store::clauses() {
+        clause.check(Kit::over(factory().await)).await;
     }
-    clauses!(
-        challenges::clause_1_attempts_are_counted_first,
-        challenges::clause_1_limits_hold_over_many_challenges,
-        challenges::clause_2_a_challenge_is_consumed_once,
-        challenges::clause_3_nothing_but_success_forgets,
-        challenges::clause_3_success_forgets,
-        challenges::clause_3_an_administrator_can_unlock,
-        challenges::clause_4_the_callers_clock_decides,
-        challenges::clause_4_fractions_of_a_millisecond_are_cut_off,
-        challenges::clause_5_a_resend_is_the_same_challenge,
-        challenges::clause_5_failed_delivery_shortens_the_wait,
-        challenges::clause_6_the_newest_replaces,
-        challenges::clause_9_what_is_gone_stays_gone,
-        challenges::clause_10_subjects_are_apart,
-        challenges::hard_stop_needs_an_administrator,
-        challenges::every_delivery_is_kept,
-        races::clause_1_parallel_attempts_on_one_challenge,
-        races::clause_1_parallel_attempts_over_many_challenges,
-        races::clause_2_parallel_right_codes,
-        races::clause_5_parallel_resends,
-        races::clause_6_parallel_opens,
-        races::clause_3_attempts_race_resends_and_opens,
-        rules::the_store_decides_as_the_pure_rules,
-        quotas::clause_1_never_more_than_the_rate,
-        quotas::clause_1_parallel_charges,
-        quotas::clause_2_all_or_none,
-        quotas::clause_2_parallel_charges_of_several_keys,
-        quotas::clause_4_the_callers_clock_decides,
-        quotas::clause_5_a_refund_gives_back,
-        quotas::too_large_is_refused_for_good,
-        quotas::the_store_decides_as_the_pure_rule,
-        histories::histories_are_linearizable,
-    );
+    for clause in quota::clauses() {
+        clause.check(Kit::over(factory().await)).await;
+    }
 }
 
-/// Counters, locks, challenges and marks outlive the handle: `open` is called twice and must give the
-/// same data again.
+/// Acknowledged means kept: clause 7 of both contracts. `open` is called twice for each and must give
+/// the same data again.
 ///
 /// # Panics
 ///
@@ -123,23 +133,36 @@ where
     S: ChallengeStore + Quota,
     F: Future<Output = S>,
 {
-    let kit = Kit::new("survives_reopening", vec![Arc::new(open().await)]);
-    let before = challenges::prepare_for_reopening(&kit).await;
-    let marks = quotas::prepare_for_reopening(&kit).await;
-    drop(kit);
-    let kit = Kit::new("survives_reopening", vec![Arc::new(open().await)]);
-    challenges::clause_3_a_restart_forgets_nothing(&kit, before).await;
-    quotas::clause_4_a_restart_forgets_nothing(&kit, &marks).await;
+    challenge_store::clause_7_acknowledged_means_kept(&open).await;
+    quota::clause_7_acknowledged_means_kept(&open).await;
 }
 
-/// A store made for `capacity` subjects and as many quota keys refuses what is new when full, keeps
-/// what it has, and takes new ones again once something has expired.
+/// Full means refuse: clause 8 of [`ChallengeStore`] and 6 of [`Quota`]. `fresh` gives an empty store
+/// that has no room for more than `at_most` subjects or as many quota keys.
 ///
 /// # Panics
 ///
 /// When the store takes more, drops something live, or never takes anything again.
-pub async fn clause_8_full_means_refuse<S: ChallengeStore + Quota>(store: S, capacity: u32) {
-    let kit = Kit::new("clause_8_full_means_refuse", vec![Arc::new(store)]);
-    challenges::clause_8_full_means_refuse(&kit, capacity).await;
-    quotas::clause_6_full_means_refuse(&kit, capacity).await;
+pub async fn full_means_refuse<S, F>(fresh: impl Fn() -> F, at_most: u32)
+where
+    S: ChallengeStore + Quota,
+    F: Future<Output = S>,
+{
+    challenge_store::clause_8_full_means_refuse(&Kit::new(fresh().await), at_most).await;
+    quota::clause_6_full_means_refuse(&Kit::new(fresh().await), at_most).await;
+}
+
+/// Failed means refused: clause 9 of [`ChallengeStore`] and 3 of [`Quota`], over one outage each.
+///
+/// # Panics
+///
+/// When a clause is broken, or the store does not recover within ten seconds.
+pub async fn failed_means_refused<S>(store: S, outage: &dyn Outage)
+where
+    S: ChallengeStore + Quota,
+{
+    let store = Arc::new(store);
+    let kit = Kit::new(Arc::clone(&store));
+    challenge_store::clause_9_failed_means_refused(&kit, outage).await;
+    quota::clause_3_fails_closed(&Kit::new(store), outage).await;
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use otp_cache::conformance;
+use otp_cache::conformance::{self, Kit};
 use otp_cache::memory::MemoryStore;
+use otp_cache::{ChallengeStore, Charge, Quota, StoreErrorKind};
+use otp_core::{Purpose, gcra::Rate};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn conforms() {
@@ -24,7 +26,28 @@ async fn a_box_conforms() {
 #[tokio::test]
 async fn full_means_refuse() {
     for capacity in [1, 10, 1_000] {
-        let store = MemoryStore::with_capacity(capacity as usize);
-        conformance::clause_8_full_means_refuse(store, capacity).await;
+        let fresh = || async move { MemoryStore::with_capacity(capacity as usize) };
+        conformance::full_means_refuse(fresh, capacity).await;
+    }
+}
+
+/// The bound is exact: not one fewer, and not one more.
+#[tokio::test]
+async fn there_is_room_for_exactly_as_many_as_asked_for() {
+    for capacity in [1, 10, 1_000] {
+        let kit = Kit::new(MemoryStore::with_capacity(capacity));
+        let (store, now) = (kit.node(), kit.start());
+        let rate = Rate::new(1, std::time::Duration::from_secs(1)).expect("a sound rate");
+        for _ in 0..capacity {
+            kit.opened(&kit.person(), now).await;
+            let charged = store.charge(&[Charge::new(kit.quota_key(), rate)], now).await;
+            assert!(charged.expect("there is room").is_ok());
+        }
+        let (who, new) = (kit.person(), kit.new_challenge(Purpose::LOGIN, now));
+        let error = store.open(who.key(), new, &kit.policy, now).await.expect_err("full");
+        assert_eq!(error.kind(), StoreErrorKind::Capacity);
+        let charged = store.charge(&[Charge::new(kit.quota_key(), rate)], now).await;
+        assert_eq!(charged.expect_err("full").kind(), StoreErrorKind::Capacity);
+        assert_eq!((store.subjects(), store.quota_keys()), (capacity, capacity));
     }
 }

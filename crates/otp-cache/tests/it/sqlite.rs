@@ -1,9 +1,13 @@
 //! The SQLite backend.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
-use otp_cache::conformance;
+use async_trait::async_trait;
+use otp_cache::conformance::{self, Outage};
 use otp_cache::sqlite::SqliteStore;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 async fn open(folder: &TempDir) -> SqliteStore {
@@ -28,4 +32,75 @@ async fn two_handles_on_one_file_conform() {
 async fn survives_reopening() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     conformance::survives_reopening(|| open(&folder)).await;
+}
+
+#[tokio::test]
+async fn full_means_refuse() {
+    const BYTES: u32 = 200_000;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let number = AtomicU32::new(0);
+    let fresh = async || {
+        let name = format!("{}.db", number.fetch_add(1, Ordering::Relaxed));
+        SqliteStore::open_bounded(folder.path().join(name), BYTES.into()).await.expect("opens")
+    };
+    // No row takes fewer bytes than its key and its value.
+    conformance::full_means_refuse(fresh, BYTES / 24).await;
+}
+
+/// Another process that holds the file.
+struct Held {
+    path: PathBuf,
+    by: Mutex<Option<Connection>>,
+}
+
+#[async_trait]
+impl Outage for Held {
+    async fn begin(&self) {
+        let other = Connection::open(&self.path).expect("the same file");
+        other.execute_batch("BEGIN EXCLUSIVE").expect("nobody else writes");
+        *self.by.lock().expect("no panic holds it") = Some(other);
+    }
+
+    async fn end(&self) {
+        *self.by.lock().expect("no panic holds it") = None;
+    }
+}
+
+/// A file that is moved away with its log, and put back.
+struct MovedAway(PathBuf);
+
+impl MovedAway {
+    fn move_all(&self, from: &str, to: &str) {
+        for end in ["", "-wal", "-shm"] {
+            let name = |name: &str| self.0.with_file_name(format!("{name}{end}"));
+            if name(from).exists() {
+                std::fs::rename(name(from), name(to)).expect("a folder of our own");
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Outage for MovedAway {
+    async fn begin(&self) {
+        self.move_all("otp.db", "aside.db");
+    }
+
+    async fn end(&self) {
+        self.move_all("aside.db", "otp.db");
+    }
+}
+
+#[tokio::test]
+async fn a_held_file_fails_closed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let held = Held { path: folder.path().join("otp.db"), by: Mutex::new(None) };
+    conformance::failed_means_refused(open(&folder).await, &held).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_moved_away_fails_closed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let moved = MovedAway(folder.path().join("otp.db"));
+    conformance::failed_means_refused(open(&folder).await, &moved).await;
 }

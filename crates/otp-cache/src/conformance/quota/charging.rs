@@ -1,19 +1,30 @@
-//! The clauses of [`Quota`](crate::Quota).
+//! What is charged and given back: clauses 1, 2, 4 and 5, and the rule itself.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use otp_core::gcra::{self, Mark, Rate};
 
-use super::kit::{Kit, granted, ok};
-use crate::{ChallengeStore, Charge, Quota, QuotaKey, QuotaRefused, StoreErrorKind};
+use super::{HOUR, rate};
+use crate::conformance::dice::Dice;
+use crate::conformance::kit::{CALLERS, Kit, dropped_after, granted, ok};
+use crate::{Charge, Quota, QuotaRefused};
 
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn rate(burst: u32) -> Rate {
-    Rate::new(burst, HOUR).expect("a valid rate")
+/// Clause 1, **never more**: one call after the other, 200 at once, and with every other caller gone
+/// before the answer.
+///
+/// # Panics
+///
+/// When the clause is broken, or the store fails.
+pub async fn clause_1_never_more<S: Quota>(kit: &Kit<S>) {
+    not_before_one_is_refilled(kit).await;
+    never_more_than_ever_allowed(kit).await;
+    never_more_under_load(kit).await;
+    for polls in 0..4 {
+        never_more_beside_calls_that_were_dropped(kit, polls).await;
+    }
 }
 
-pub(super) async fn clause_1_never_more_than_the_rate<S: ChallengeStore + Quota>(kit: &Kit<S>) {
+async fn not_before_one_is_refilled<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
     let charge = Charge::new(kit.quota_key(), rate(5));
     for left in (0..5).rev() {
@@ -30,16 +41,51 @@ pub(super) async fn clause_1_never_more_than_the_rate<S: ChallengeStore + Quota>
     assert_eq!(charged.left(), 0, "quota clause 1: one is refilled");
 }
 
-pub(super) async fn clause_1_parallel_charges<S: ChallengeStore + Quota>(kit: &Kit<S>) {
-    let (charge, now) = (Charge::new(kit.quota_key(), rate(20)), kit.start());
-    let answers = kit
-        .at_once(200, |_, store| async move { ok(store.charge(&[charge], now).await).is_ok() })
-        .await;
-    let charged = answers.into_iter().filter(|is_ok| *is_ok).count();
-    assert_eq!(charged, 20, "quota clause 1: under 200 callers at once");
+async fn never_more_than_ever_allowed<S: Quota>(kit: &Kit<S>) {
+    let charge = Charge::new(kit.quota_key(), rate(3)).with_events(4);
+    let refused = ok(kit.node().charge(&[charge], kit.start()).await).err();
+    let never = QuotaRefused { which: 0, until: None };
+    assert_eq!(refused, Some(never), "quota clause 1: more at once than the rate has");
 }
 
-pub(super) async fn clause_2_all_or_none<S: ChallengeStore + Quota>(kit: &Kit<S>) {
+async fn never_more_under_load<S: Quota>(kit: &Kit<S>) {
+    let (charge, now) = (Charge::new(kit.quota_key(), rate(20)), kit.start());
+    let answers = kit
+        .at_once(CALLERS, |_, store| async move { ok(store.charge(&[charge], now).await).is_ok() })
+        .await;
+    let charged = answers.into_iter().filter(|is_ok| *is_ok).count();
+    assert_eq!(charged, 20, "quota clause 1: under {CALLERS} callers at once");
+}
+
+/// A call that is dropped stays charged or not: the others get what is left, and no more.
+async fn never_more_beside_calls_that_were_dropped<S: Quota>(kit: &Kit<S>, polls: u32) {
+    let (charge, now) = (Charge::new(kit.quota_key(), rate(20)), kit.start());
+    let answers = kit
+        .at_once(CALLERS, |number, store| async move {
+            let polls = if number % 2 == 0 { polls } else { u32::MAX };
+            let call = async { ok(store.charge(&[charge], now).await).is_ok() };
+            dropped_after(polls, call).await == Some(true)
+        })
+        .await;
+    let heard = answers.into_iter().filter(|is_heard| *is_heard).count();
+    assert!(heard <= 20, "quota clause 1: {heard} beside calls that were dropped");
+    let more = ok(kit.node().charge(&[charge], now).await);
+    assert!(more.is_err(), "quota clause 1: {CALLERS} asked for 20, and one is left: {more:?}");
+}
+
+/// Clause 2, **all or none**: a refusal says which limit and until when, and leaves nothing charged,
+/// also after 200 callers at once of whom most were refused.
+///
+/// # Panics
+///
+/// When the clause is broken, or the store fails.
+pub async fn clause_2_all_or_none<S: Quota>(kit: &Kit<S>) {
+    a_refused_charge_stays_on_no_key(kit).await;
+    every_key_is_charged_every_time(kit).await;
+    refusals_in_a_race_leave_nothing(kit).await;
+}
+
+async fn a_refused_charge_stays_on_no_key<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
     let wide = Charge::new(kit.quota_key(), rate(100));
     let narrow = Charge::new(kit.quota_key(), rate(1));
@@ -56,13 +102,11 @@ pub(super) async fn clause_2_all_or_none<S: ChallengeStore + Quota>(kit: &Kit<S>
     assert_eq!(charged.left(), 98, "quota clause 2: a refused charge stays on no key");
 }
 
-pub(super) async fn clause_2_parallel_charges_of_several_keys<S: ChallengeStore + Quota>(
-    kit: &Kit<S>,
-) {
+async fn every_key_is_charged_every_time<S: Quota>(kit: &Kit<S>) {
     // Overlapping sets in different orders, so that locks taken in the order of the call would meet.
     let (keys, now): (Vec<_>, _) = ((0..4).map(|_| kit.quota_key()).collect(), kit.start());
     let answers = kit
-        .at_once(64, |number, store| {
+        .at_once(CALLERS, |number, store| {
             let mut charges: Vec<_> =
                 keys.iter().map(|key| Charge::new(*key, rate(1_000))).collect();
             charges.rotate_left(number % 4);
@@ -72,13 +116,35 @@ pub(super) async fn clause_2_parallel_charges_of_several_keys<S: ChallengeStore 
     assert!(answers.into_iter().all(|is_ok| is_ok), "quota clause 2: all within the rate");
     for key in keys {
         let charged = granted(kit.node().charge(&[Charge::new(key, rate(1_000))], now).await);
-        assert_eq!(charged.left(), 1_000 - 65, "quota clause 2: every key charged every time");
+        assert_eq!(charged.left(), 1_000 - 201, "quota clause 2: every key charged every time");
     }
 }
 
-pub(super) async fn clause_4_the_callers_clock_decides<S: ChallengeStore + Quota>(kit: &Kit<S>) {
+async fn refusals_in_a_race_leave_nothing<S: Quota>(kit: &Kit<S>) {
+    let now = kit.start();
+    let wide = Charge::new(kit.quota_key(), rate(1_000));
+    let narrow = Charge::new(kit.quota_key(), rate(20));
+    let answers = kit
+        .at_once(CALLERS, |number, store| {
+            let mut charges = [wide, narrow];
+            charges.rotate_left(number % 2);
+            async move { ok(store.charge(&charges, now).await).is_ok() }
+        })
+        .await;
+    let charged = answers.into_iter().filter(|is_ok| *is_ok).count();
+    assert_eq!(charged, 20, "quota clause 2: as many as the narrow one has");
+    let next = granted(kit.node().charge(&[wide], now).await);
+    assert_eq!(next.left(), 1_000 - 21, "quota clause 2: the wide one holds twenty, no refusal");
+}
+
+/// Clause 4, **the caller's clock decides**: in any year a mark counts up to its last millisecond.
+///
+/// # Panics
+///
+/// When the clause is broken, or the store fails.
+pub async fn clause_4_the_callers_clock_decides<S: Quota>(kit: &Kit<S>) {
     for year in [1, 40, 200] {
-        let now = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(year * 31_536_000);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(year * 31_536_000);
         let charge = Charge::new(kit.quota_key(), rate(1));
         let _ = granted(kit.node().charge(&[charge], now).await);
         let almost = now + HOUR - Duration::from_millis(1);
@@ -87,7 +153,12 @@ pub(super) async fn clause_4_the_callers_clock_decides<S: ChallengeStore + Quota
     }
 }
 
-pub(super) async fn clause_5_a_refund_gives_back<S: ChallengeStore + Quota>(kit: &Kit<S>) {
+/// Clause 5, **a refund gives back what was charged**: to the same keys, so many events, and no more.
+///
+/// # Panics
+///
+/// When the clause is broken, or the store fails.
+pub async fn clause_5_a_refund_gives_back_what_was_charged<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
     let yen = Charge::new(kit.quota_key(), rate(100)).with_events(40);
     let one = Charge::new(kit.quota_key(), rate(5));
@@ -100,21 +171,19 @@ pub(super) async fn clause_5_a_refund_gives_back<S: ChallengeStore + Quota>(kit:
     assert_eq!(granted(store.charge(&[one], now).await).left(), 3, "quota clause 5");
 }
 
-pub(super) async fn too_large_is_refused_for_good<S: ChallengeStore + Quota>(kit: &Kit<S>) {
-    let charge = Charge::new(kit.quota_key(), rate(3)).with_events(4);
-    let refused = ok(kit.node().charge(&[charge], kit.start()).await).err();
-    assert_eq!(refused, Some(QuotaRefused { which: 0, until: None }), "quota: too large");
-}
-
-/// A walk over instants and amounts, beside the pure rule.
-pub(super) async fn the_store_decides_as_the_pure_rule<S: ChallengeStore + Quota>(kit: &Kit<S>) {
+/// The rule of [`gcra`] and nothing else, on a walk over instants and amounts.
+///
+/// # Panics
+///
+/// When the store and the rule differ, or the store fails.
+pub async fn decides_as_the_pure_rule<S: Quota>(kit: &Kit<S>) {
     let rates = [
         Rate::new(5, HOUR).expect("valid"),
         Rate::new(10, 24 * HOUR).expect("valid"),
         Rate::new(7, Duration::from_micros(7_001)).expect("valid"),
         Rate::new(1_000_000, 366 * 24 * HOUR).expect("valid"),
     ];
-    let mut dice = super::rules::Dice::new(11);
+    let mut dice = Dice::new(11);
     for rate in rates {
         let (key, mut mark, mut now) = (kit.quota_key(), Mark::default(), kit.start());
         for step in 0..60 {
@@ -136,49 +205,5 @@ pub(super) async fn the_store_decides_as_the_pure_rule<S: ChallengeStore + Quota
                 }
             }
         }
-    }
-}
-
-/// A key without anything left.
-pub(super) async fn prepare_for_reopening<S: ChallengeStore + Quota>(
-    kit: &Kit<S>,
-) -> Vec<QuotaKey> {
-    let key = kit.quota_key();
-    let all = Charge::new(key, rate(5)).with_events(5);
-    let _ = granted(kit.node().charge(&[all], kit.start()).await);
-    vec![key]
-}
-
-pub(super) async fn clause_4_a_restart_forgets_nothing<S: ChallengeStore + Quota>(
-    kit: &Kit<S>,
-    keys: &[QuotaKey],
-) {
-    for key in keys {
-        let charge = Charge::new(*key, rate(5));
-        let refused = ok(kit.node().charge(&[charge], kit.start()).await);
-        assert!(refused.is_err(), "quota clause 4: a restart forgets no charge");
-    }
-}
-
-pub(super) async fn clause_6_full_means_refuse<S: ChallengeStore + Quota>(
-    kit: &Kit<S>,
-    capacity: u32,
-) {
-    let (store, now) = (kit.node(), kit.start());
-    let mut kept = Vec::new();
-    for _ in 0..capacity {
-        let charge = Charge::new(kit.quota_key(), rate(1));
-        let _ = granted(store.charge(&[charge], now).await);
-        kept.push(charge);
-    }
-    let new = Charge::new(kit.quota_key(), rate(1));
-    let kind = store.charge(&[new], now).await.map_err(|error| error.kind());
-    assert_eq!(kind, Err(StoreErrorKind::Capacity), "quota clause 6: full means refuse");
-    for charge in &kept {
-        assert!(ok(store.charge(&[*charge], now).await).is_err(), "quota clause 6: marks stay");
-    }
-    for _ in 0..capacity {
-        let charge = Charge::new(kit.quota_key(), rate(1));
-        let _ = granted(store.charge(&[charge], now + HOUR).await);
     }
 }

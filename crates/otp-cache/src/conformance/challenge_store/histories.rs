@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use otp_core::{AttemptRefused, ChallengeId, ConsumeRefused, Policy, SubjectKey, SubjectRecord};
+use otp_core::{
+    AttemptRefused, ChallengeId, ConsumeRefused, NewChallenge, Policy, Purpose, SubjectKey,
+    SubjectRecord,
+};
 
-use super::kit::{Kit, Person};
-use super::linear::{Event, Model, is_linearizable};
-use crate::{ChallengeStore, Quota};
+use crate::ChallengeStore;
+use crate::conformance::kit::{Kit, Person};
+use crate::conformance::linear::{Event, Model, is_linearizable};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
@@ -76,15 +79,13 @@ impl Model for Sequential {
 /// # Panics
 ///
 /// When no order explains the answers.
-pub async fn histories_are_linearizable<S: ChallengeStore + Quota>(kit: &Kit<S>) {
+pub async fn histories_are_linearizable<S: ChallengeStore>(kit: &Kit<S>) {
     for round in 0..12 {
         let (who, now) = (kit.person(), kit.start());
         let first = kit.opened(&who, now).await.id();
-        let new = kit.new_challenge(otp_core::Purpose::STEP_UP, now);
-        let second =
-            super::kit::granted(kit.node().open(who.key, new, &kit.policy, now).await).id();
+        let second = kit.opened_for(&who, Purpose::STEP_UP, now).await.id();
         let record = read_back(kit, &who, &[first, second], now).await;
-        let model = Sequential { record, subject: who.key, policy: kit.policy.clone(), now };
+        let model = Sequential { record, subject: who.key(), policy: kit.policy.clone(), now };
         let history = record_history(kit, &who, [first, second], round).await;
         assert!(
             is_linearizable(&model, &history),
@@ -94,7 +95,7 @@ pub async fn histories_are_linearizable<S: ChallengeStore + Quota>(kit: &Kit<S>)
 }
 
 /// The record that the store must have: both challenges open, nothing counted.
-async fn read_back<S: ChallengeStore + Quota>(
+async fn read_back<S: ChallengeStore>(
     kit: &Kit<S>,
     who: &Person,
     ids: &[ChallengeId],
@@ -102,9 +103,8 @@ async fn read_back<S: ChallengeStore + Quota>(
 ) -> SubjectRecord {
     let mut record = SubjectRecord::new();
     for id in ids {
-        let stored = super::kit::ok(kit.node().load(who.key, *id, now).await);
-        let stored = stored.expect("just opened");
-        let new = otp_core::NewChallenge {
+        let stored = kit.load(who, *id, now).await.expect("just opened");
+        let new = NewChallenge {
             id: *id,
             purpose: stored.purpose(),
             kid: stored.kid(),
@@ -116,7 +116,7 @@ async fn read_back<S: ChallengeStore + Quota>(
     record
 }
 
-async fn record_history<S: ChallengeStore + Quota>(
+async fn record_history<S: ChallengeStore>(
     kit: &Kit<S>,
     who: &Person,
     ids: [ChallengeId; 2],
@@ -125,7 +125,7 @@ async fn record_history<S: ChallengeStore + Quota>(
     const CALLERS: usize = 8;
     let ticks = Arc::new(AtomicU64::new(0));
     let now = kit.start();
-    let key = who.key;
+    let key = who.key();
     let first = kit
         .at_once(CALLERS, |caller, store| {
             let (ticks, policy) = (Arc::clone(&ticks), kit.policy.clone());

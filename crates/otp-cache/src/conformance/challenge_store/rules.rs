@@ -5,39 +5,17 @@ use std::time::{Duration, SystemTime};
 
 use otp_core::{ChallengeId, Delivery, Policy, PolicySettings, Purpose, SubjectRecord};
 
-use super::kit::{Kit, Person, ok};
-use crate::{ChallengeStore, Quota, SubjectStatus};
+use crate::conformance::dice::Dice;
+use crate::conformance::kit::{Kit, Person, ok};
+use crate::{ChallengeStore, SubjectStatus};
 
-/// A small generator of repeatable choices (SplitMix64).
-#[derive(Debug)]
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A number below `bound`.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    pub(super) fn small(&mut self, bound: u32) -> u32 {
-        u32::try_from(self.below(u64::from(bound))).expect("below a u32")
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        let at = usize::try_from(self.below(from.len() as u64)).expect("below a length");
-        from[at]
-    }
-}
-
-/// Walks of calls, instants and purposes, with steps that end on both sides of every boundary.
-pub(super) async fn the_store_decides_as_the_pure_rules<S: ChallengeStore + Quota>(kit: &Kit<S>) {
+/// The rules of [`SubjectRecord`] and nothing else: the same calls in the same order have the same
+/// answers, on walks over calls, instants and purposes that end on both sides of every boundary.
+///
+/// # Panics
+///
+/// When the store and the rules differ, or the store fails.
+pub async fn decides_as_the_pure_rules<S: ChallengeStore>(kit: &Kit<S>) {
     let strict = PolicySettings {
         attempts_per_challenge: 3,
         attempts_per_subject: 4,
@@ -71,7 +49,7 @@ fn same<T: PartialEq + Debug>(what: &str, expected: &T, answered: &T) {
     assert_eq!(answered, expected, "{what}: the store (left) and the pure rules (right) differ");
 }
 
-impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
+impl<'a, S: ChallengeStore> Walk<'a, S> {
     fn new(kit: &'a Kit<S>, policy: Policy, seed: u64) -> Self {
         let record = SubjectRecord::new();
         Self {
@@ -130,12 +108,12 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
         let expected = self.record.open(new, &self.policy, self.now);
         self.ids.push(new.id);
         let store = self.kit.node();
-        let answered = ok(store.open(self.who.key, new, &self.policy, self.now).await);
+        let answered = ok(store.open(self.who.key(), new, &self.policy, self.now).await);
         same("open", &expected, &answered);
     }
 
     async fn attempt(&mut self) {
-        let (key, id) = (self.who.key, self.id());
+        let (key, id) = (self.who.key(), self.id());
         let expected = self.record.begin_attempt(key, id, &self.policy, self.now);
         let store = self.kit.node();
         let answered = ok(store.begin_attempt(key, id, &self.policy, self.now).await);
@@ -162,7 +140,7 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
         let id = self.id();
         let expected = self.record.grant_resend(id, &self.policy, self.now);
         let store = self.kit.node();
-        let answered = ok(store.grant_resend(self.who.key, id, &self.policy, self.now).await);
+        let answered = ok(store.grant_resend(self.who.key(), id, &self.policy, self.now).await);
         same("grant_resend", &expected, &answered);
     }
 
@@ -171,31 +149,31 @@ impl<'a, S: ChallengeStore + Quota> Walk<'a, S> {
         let all = [Delivery::Pending, Delivery::Delivered, Delivery::OutOfRange, Delivery::Error];
         let delivery = self.dice.pick(&all);
         self.record.record_delivery(id, delivery, &self.policy, self.now);
-        let (store, key) = (self.kit.node(), self.who.key);
+        let (store, key) = (self.kit.node(), self.who.key());
         ok(store.record_delivery(key, id, delivery, &self.policy, self.now).await);
     }
 
     async fn revoke(&mut self) {
         let id = self.id();
         self.record.revoke(id);
-        ok(self.kit.node().revoke(self.who.key, id).await);
+        ok(self.kit.node().revoke(self.who.key(), id).await);
     }
 
     async fn unlock_now_and_then(&mut self) {
         if self.dice.below(4) == 0 {
             self.record.unlock();
-            ok(self.kit.node().unlock(self.who.key).await);
+            ok(self.kit.node().unlock(self.who.key()).await);
         }
     }
 
     async fn status(&self) -> SubjectStatus {
-        ok(self.kit.node().subject_status(self.who.key, &self.policy, self.now).await)
+        ok(self.kit.node().subject_status(self.who.key(), &self.policy, self.now).await)
     }
 
     async fn look(&mut self) {
         let id = self.id();
         let expected = self.record.challenge(id, self.now).cloned();
-        let answered = ok(self.kit.node().load(self.who.key, id, self.now).await);
+        let answered = ok(self.kit.node().load(self.who.key(), id, self.now).await);
         same("load", &expected, &answered);
         let expected = SubjectStatus::of(&self.record, &self.policy, self.now);
         same("subject_status", &expected, &self.status().await);

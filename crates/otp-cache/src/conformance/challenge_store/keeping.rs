@@ -1,0 +1,129 @@
+//! Clauses 7 and 8: what has to be there after a restart, and when there is no more room.
+
+use otp_core::{
+    AttemptRefused, ChallengeId, ConsumeRefused, Purpose, ResendRefused, Standing, Verified,
+};
+
+use super::MINUTE;
+use crate::conformance::kit::{Kit, Person, granted, ok};
+use crate::{ChallengeStore, StoreErrorKind};
+
+/// Calls until a full store that has dead records to drop has made room for one.
+const PATIENCE: u32 = 10;
+
+/// Clause 7, **acknowledged means kept**: `open` is called twice and must give the same data again;
+/// everything that was acknowledged through the first handle is there through the second.
+///
+/// The first handle is dropped before. What a killed process leaves behind only a test with processes
+/// of its own can tell.
+///
+/// # Panics
+///
+/// When something was forgotten, or a store fails.
+pub async fn clause_7_acknowledged_means_kept<S, F>(open: impl Fn() -> F)
+where
+    S: ChallengeStore,
+    F: Future<Output = S>,
+{
+    let before = prepare(&Kit::new(open().await)).await;
+    is_still_there(&Kit::new(open().await), before).await;
+}
+
+/// What [`prepare`] left behind.
+struct Before {
+    locked: Person,
+    open: Person,
+    id: ChallengeId,
+    ended: [(Person, Verified); 2],
+}
+
+async fn prepare<S: ChallengeStore>(kit: &Kit<S>) -> Before {
+    let now = kit.start();
+    let (locked, open, consumed, revoked) =
+        (kit.person(), kit.person(), kit.person(), kit.person());
+    kit.lock(&locked, now).await;
+    let id = kit.opened(&open, now).await.id();
+    let _ = granted(kit.node().grant_resend(open.key(), id, &kit.policy, now + MINUTE).await);
+    for _ in 0..3 {
+        let _ = kit.attempt(&open, id, now + MINUTE).await.expect("below the limit");
+    }
+    let (_, first, second) = kit.two_proofs(&consumed, now).await;
+    let _ = granted(kit.node().consume(first, now).await);
+    let (gone, proof, _) = kit.two_proofs(&revoked, now).await;
+    ok(kit.node().revoke(revoked.key(), gone.id()).await);
+    Before { locked, open, id, ended: [(consumed, second), (revoked, proof)] }
+}
+
+async fn is_still_there<S: ChallengeStore>(kit: &Kit<S>, before: Before) {
+    let now = kit.start() + MINUTE;
+    let status = kit.status(&before.locked, now).await;
+    let until = kit.start() + 15 * MINUTE;
+    assert_eq!(status.standing, Standing::Locked { until }, "clause 7: the lock survives");
+    assert_eq!(status.failures_in_a_row, 10, "clause 7: the count survives");
+    let (key, id) = (before.open.key(), before.id);
+    let again = ok(kit.node().grant_resend(key, id, &kit.policy, now).await).err();
+    let early = matches!(again, Some(ResendRefused::TooEarly { .. }));
+    assert!(early, "clause 7: the resend survives, not {again:?}");
+    for left in [1, 0] {
+        let attempt = kit.attempt(&before.open, id, now).await;
+        let attempt = attempt.expect("clause 7: the open challenge survives");
+        assert_eq!(attempt.attempts_left(), left, "clause 7: its count survives");
+    }
+    let sixth = kit.attempt(&before.open, id, now).await.err();
+    assert_eq!(sixth, Some(AttemptRefused::AttemptsExhausted), "clause 7");
+    for (who, proof) in before.ended {
+        let refused = ok(kit.node().consume(proof, now).await).err();
+        assert_eq!(refused, Some(ConsumeRefused::NotFound), "clause 7: what ended stays so");
+        assert_eq!(kit.status(&who, now).await.open_challenges, 0, "clause 7");
+    }
+}
+
+/// Clause 8, **full means refuse**: a store that has room for `at_most` subjects refuses the next as
+/// [`Capacity`](StoreErrorKind::Capacity), keeps and serves those it has, and takes new ones again
+/// once theirs have expired; one with failures never goes.
+///
+/// # Panics
+///
+/// When the store takes more, drops something live, or never takes anything again.
+pub async fn clause_8_full_means_refuse<S: ChallengeStore>(kit: &Kit<S>, at_most: u32) {
+    let now = kit.start();
+    let guesser = kit.person();
+    let kept = kit.opened(&guesser, now).await;
+    let _ = kit.attempt(&guesser, kept.id(), now).await.expect("clause 8");
+    let mut open = Vec::new();
+    let error = loop {
+        let (who, new) = (kit.person(), kit.new_challenge(Purpose::LOGIN, now));
+        match kit.node().open(who.key(), new, &kit.policy, now).await {
+            Ok(opened) => open.push((who, opened.expect("the rules grant").id())),
+            Err(error) => break error,
+        }
+        let taken = open.len() + 1;
+        assert!(taken <= at_most as usize, "clause 8: {taken} taken, {at_most} is full");
+    };
+    assert_eq!(error.kind(), StoreErrorKind::Capacity, "clause 8: full means refuse: {error:?}");
+    for (who, id) in &open {
+        assert!(kit.load(who, *id, now).await.is_some(), "clause 8: live ones stay");
+    }
+    // Who has a place already goes on.
+    let _ = kit.attempt(&guesser, kept.id(), now).await.expect("clause 8: counting goes on");
+    // Once challenges have expired there is room again, but not for the one with failures.
+    let later = now + 6 * MINUTE;
+    for _ in 0..open.len() / 2 {
+        opens_in_time(kit, later).await;
+    }
+    assert_eq!(kit.status(&guesser, later).await.failures_in_a_row, 2, "clause 8: counters stay");
+}
+
+async fn opens_in_time<S: ChallengeStore>(kit: &Kit<S>, later: std::time::SystemTime) {
+    for _ in 0..PATIENCE {
+        let (who, new) = (kit.person(), kit.new_challenge(Purpose::LOGIN, later));
+        match kit.node().open(who.key(), new, &kit.policy, later).await {
+            Ok(opened) => {
+                let _ = opened.expect("the rules grant");
+                return;
+            }
+            Err(error) => assert_eq!(error.kind(), StoreErrorKind::Capacity, "{error:?}"),
+        }
+    }
+    panic!("clause 8: what has expired makes no room");
+}

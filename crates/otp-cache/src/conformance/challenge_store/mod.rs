@@ -1,0 +1,47 @@
+//! The clauses of [`ChallengeStore`], one function each.
+
+mod failing;
+mod histories;
+mod keeping;
+mod life;
+mod limits;
+mod rules;
+
+use std::time::Duration;
+
+pub use failing::{clause_9_failed_means_refused, clause_11_dropped_means_once_or_not_at_all};
+pub use histories::histories_are_linearizable;
+pub use keeping::{clause_7_acknowledged_means_kept, clause_8_full_means_refuse};
+pub use life::{
+    clause_4_the_callers_clock_decides, clause_5_a_resend_is_the_same_challenge,
+    clause_6_the_newest_replaces, clause_10_subjects_are_apart,
+};
+pub use limits::{clause_1_counted_first, clause_2_one_winner, clause_3_nothing_forgets};
+pub use rules::decides_as_the_pure_rules;
+
+use super::Clause;
+use super::clause::clauses;
+use crate::ChallengeStore;
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The clauses that need nothing but a handle, in order.
+///
+/// The three others need a hand from the backend: [`clause_7_acknowledged_means_kept`] opens it
+/// twice, [`clause_8_full_means_refuse`] wants it small, [`clause_9_failed_means_refused`] breaks it.
+pub fn clauses<S: ChallengeStore>() -> Vec<Clause<S>> {
+    clauses![
+        clause_1_counted_first,
+        clause_2_one_winner,
+        clause_3_nothing_forgets,
+        clause_4_the_callers_clock_decides,
+        clause_5_a_resend_is_the_same_challenge,
+        clause_6_the_newest_replaces,
+        clause_10_subjects_are_apart,
+        clause_11_dropped_means_once_or_not_at_all,
+        decides_as_the_pure_rules,
+        histories_are_linearizable,
+    ]
+}

@@ -1,0 +1,51 @@
+//! A clause as a value.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use super::Kit;
+
+type Checking = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One clause of a contract, for harnesses that run and name each on its own.
+pub struct Clause<S> {
+    name: &'static str,
+    check: fn(Kit<S>) -> Checking,
+}
+
+impl<S> Clause<S> {
+    pub(super) fn new(name: &'static str, check: fn(Kit<S>) -> Checking) -> Self {
+        Self { name, check }
+    }
+
+    /// The name of its function.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Runs it.
+    ///
+    /// # Panics
+    ///
+    /// When the clause is broken, or the store fails.
+    pub async fn check(&self, kit: Kit<S>) {
+        (self.check)(kit).await;
+    }
+}
+
+impl<S> fmt::Debug for Clause<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clause").field(&self.name).finish()
+    }
+}
+
+/// The functions of these names as [`Clause`]s.
+macro_rules! clauses {
+    ($($clause:ident),+ $(,)?) => {
+        vec![$($crate::conformance::Clause::new(stringify!($clause), |kit| {
+            Box::pin(async move { $clause(&kit).await })
+        })),+]
+    };
+}
+pub(super) use clauses;

@@ -1,0 +1,208 @@
+//! A store that fails when it is told to.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use otp_core::{
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, Verified,
+};
+
+use super::Outage;
+use crate::{
+    ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, StoreErrorKind, SubjectStatus,
+};
+
+/// How a call of a [`Faulty`] store fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The call does not reach the store.
+    NotDone,
+    /// The store does what it is asked, and the answer is lost.
+    Done,
+}
+
+/// Another store with faults that are switched on and off: what a host does when its store fails can be
+/// tested with it, without a server to stop.
+///
+/// Every call that meets a fault answers [`Unavailable`](StoreErrorKind::Unavailable), so the caller
+/// cannot tell one fault from the other.
+///
+/// ```
+/// use otp_cache::conformance::{Fault, Faulty};
+/// use otp_cache::{Quota, memory::MemoryStore};
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let store = Faulty::new(MemoryStore::new());
+/// let now = std::time::SystemTime::UNIX_EPOCH;
+/// store.fail(Fault::NotDone);
+/// assert!(store.charge(&[], now).await.is_err());
+/// store.heal();
+/// assert!(store.charge(&[], now).await.is_ok());
+/// # });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Faulty<S> {
+    store: S,
+    fault: AtomicU8,
+    in_outage: Fault,
+}
+
+const SOUND: u8 = 0;
+const NOT_DONE: u8 = 1;
+const DONE: u8 = 2;
+
+impl<S> Faulty<S> {
+    /// The store, without a fault so far.
+    pub const fn new(store: S) -> Self {
+        Self { store, fault: AtomicU8::new(SOUND), in_outage: Fault::NotDone }
+    }
+
+    /// The same, which as an [`Outage`] fails in this way.
+    #[must_use]
+    pub const fn with_outage(mut self, fault: Fault) -> Self {
+        self.in_outage = fault;
+        self
+    }
+
+    /// From now on every call fails in this way.
+    pub fn fail(&self, fault: Fault) {
+        let fault = match fault {
+            Fault::NotDone => NOT_DONE,
+            Fault::Done => DONE,
+        };
+        self.fault.store(fault, Ordering::SeqCst);
+    }
+
+    /// From now on no call fails by itself.
+    pub fn heal(&self) {
+        self.fault.store(SOUND, Ordering::SeqCst);
+    }
+
+    /// The store below.
+    pub const fn inner(&self) -> &S {
+        &self.store
+    }
+
+    async fn answer<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        const OUT: StoreError =
+            StoreError::new(StoreErrorKind::Unavailable, "the store was told to fail");
+        match self.fault.load(Ordering::SeqCst) {
+            SOUND => call.await,
+            DONE => call.await.and(Err(OUT)),
+            _ => Err(OUT),
+        }
+    }
+}
+
+#[async_trait]
+impl<S: Send + Sync> Outage for Faulty<S> {
+    async fn begin(&self) {
+        self.fail(self.in_outage);
+    }
+
+    async fn end(&self) {
+        self.heal();
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: ChallengeStore> ChallengeStore for Faulty<S> {
+    async fn open(
+        &self,
+        subject: SubjectKey,
+        new: NewChallenge,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
+        self.answer(self.store.open(subject, new, policy, now)).await
+    }
+
+    async fn load(
+        &self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        now: SystemTime,
+    ) -> Result<Option<Challenge>, StoreError> {
+        self.answer(self.store.load(subject, id, now)).await
+    }
+
+    async fn begin_attempt(
+        &self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Result<Attempt, AttemptRefused>, StoreError> {
+        self.answer(self.store.begin_attempt(subject, id, policy, now)).await
+    }
+
+    async fn consume(
+        &self,
+        verified: Verified,
+        now: SystemTime,
+    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
+        self.answer(self.store.consume(verified, now)).await
+    }
+
+    async fn grant_resend(
+        &self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+        self.answer(self.store.grant_resend(subject, id, policy, now)).await
+    }
+
+    async fn record_delivery(
+        &self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        delivery: Delivery,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.answer(self.store.record_delivery(subject, id, delivery, policy, now)).await
+    }
+
+    async fn revoke(&self, subject: SubjectKey, id: ChallengeId) -> Result<(), StoreError> {
+        self.answer(self.store.revoke(subject, id)).await
+    }
+
+    async fn subject_status(
+        &self,
+        subject: SubjectKey,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<SubjectStatus, StoreError> {
+        self.answer(self.store.subject_status(subject, policy, now)).await
+    }
+
+    async fn unlock(&self, subject: SubjectKey) -> Result<(), StoreError> {
+        self.answer(self.store.unlock(subject)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: Quota> Quota for Faulty<S> {
+    async fn charge(
+        &self,
+        charges: &[Charge],
+        now: SystemTime,
+    ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
+        self.answer(self.store.charge(charges, now)).await
+    }
+
+    async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
+        self.answer(self.store.refund(charged, now)).await
+    }
+}
