@@ -137,7 +137,7 @@ impl Error for QuotaRefused {}
 /// `conformance`), which a store of your own can run too.
 ///
 /// 1. **Never more.** However many calls run in parallel, on any number of nodes, no key is granted
-///    more than its rate.
+///    more than its rate: a burst, and what refills ([`Rate`] says what one period can hold).
 /// 2. **All or none.** If one charge is refused, none stays charged. A backend that spreads keys over
 ///    servers may hold them charged for a moment meanwhile, so that somebody else is refused; if it
 ///    dies in that moment they stay charged: too strict, never too lax.

@@ -29,8 +29,12 @@ const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// A burst of so many events, refilled evenly over a period.
 ///
-/// From a full burst, at most `burst` events fit into any instant and at most twice `burst` into one
-/// period: the burst itself and what the period refills.
+/// With a burst of *n* and an interval of period / *n*: *n* events at once, and from then on one per
+/// interval. So the rate in the long run is *n* per period, and what fits into any one span of time is
+/// *n* more than its intervals: any single period, its end left out, holds at most 2 *n* − 1 events. Five
+/// an hour is five at once and one every twelve minutes: nine in the hour that begins with the five.
+/// Where no period may hold more than *n*, give `(n + 1) / 2` as the burst: three an hour is never more
+/// than five in one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     burst: u32,
@@ -188,6 +192,23 @@ mod tests {
             let next = granted(mark, &rate, 1, at(due));
             assert_eq!(next.left, 0);
             mark = next.mark;
+        }
+    }
+
+    /// The most that one hour can hold, and how to have no hour hold more than five.
+    #[test]
+    fn a_period_holds_at_most_twice_the_burst_less_one() {
+        for (burst, most) in [(5, 9), (3, 5), (1, 1)] {
+            let rate = Rate::new(burst, HOUR).unwrap();
+            let mut mark = Mark::default();
+            let mut granted = 0;
+            for minute in 0..60 {
+                while let Charge::Granted(next) = charge(mark, &rate, 1, at(minute * 60_000_000)) {
+                    mark = next.mark;
+                    granted += 1;
+                }
+            }
+            assert_eq!(granted, most, "{burst} an hour");
         }
     }
 

@@ -17,7 +17,8 @@ use crate::{plugin::store_failed, pseudonym::PseudonymKey};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The limits on sending. Each is a burst that refills evenly over its period.
+/// The limits on sending. Each is a burst that refills evenly over its period, so that a single period
+/// can hold up to twice the number, less one (see [`Rate`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendLimits {
     per_number: [Rate; 2],
