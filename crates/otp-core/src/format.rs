@@ -210,7 +210,8 @@ impl CodeFormat {
     /// Full-width characters are folded to ASCII; white space (U+3000 too), hyphens, dashes and full
     /// stops of any kind are dropped. If the rest is not a code and codes are digits, a pasted message
     /// is searched: when all its runs of exactly [`len`](Self::len) digits are one and the same code,
-    /// that is taken. Nothing else is repaired. The result read again gives itself.
+    /// that is taken, whatever stands around it. Nothing else is repaired: no invisible character, no
+    /// middle dot within a code. The result read again gives itself.
     ///
     /// What is malformed is an error to the user and not an attempt: never count it.
     ///
@@ -335,32 +336,23 @@ pub(crate) fn half_width(c: char) -> char {
     }
 }
 
-/// Whether people put this between the characters of a code or a number without meaning anything.
+/// Whether people put this between the characters of a code without meaning anything: a space, a
+/// hyphen or dash, a full stop. Nothing invisible: no keyboard has it.
 pub(crate) fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || matches!(
             c,
             '-' | '.'
-                | '\u{00ad}' // soft hyphen
                 | '\u{058a}' // Armenian hyphen
-                | '\u{200b}'..='\u{200f}' // zero-width and direction marks
-                | '\u{2010}'..='\u{2015}' // hyphens, dashes, bar
-                | '\u{202a}'..='\u{202e}' // embedding marks that phones put around numbers
-                | '\u{2043}' // hyphen bullet
-                | '\u{2060}' // word joiner
-                | '\u{2066}'..='\u{2069}' // isolation marks
-                | '\u{207b}' // superscript minus
+                | '\u{2010}'
+                ..='\u{2015}' // hyphens, dashes, bar
                 | '\u{2212}' // minus
-                | '\u{2500}' // box drawing, typed for a dash
-                | '\u{2796}' // heavy minus
-                | '\u{30fb}' // katakana middle dot
-                | '\u{30fc}' // prolonged sound mark
+                | '\u{2500}' // box drawing: Japanese keyboards offer it for a hyphen
+                | '\u{30fc}' // prolonged sound mark: the hyphen's key on Japanese keyboards
                 | '\u{fe58}' // small em dash
                 | '\u{fe63}' // small hyphen-minus
-                | '\u{feff}' // byte order mark
                 | '\u{ff0d}' // full-width hyphen
                 | '\u{ff0e}' // full-width full stop
-                | '\u{ff65}' // half-width middle dot
                 | '\u{ff70}' // half-width prolonged sound mark
         )
 }
@@ -403,8 +395,26 @@ mod tests {
             ("١٢٣٤٥٦", Err(Malformed::NotACode)),
             ("①②③④⑤⑥", Err(Malformed::NotACode)),
             ("²³¹²³¹", Err(Malformed::NotACode)),
-            ("+123456x", Ok("123456")),
+            ("123─456", Ok("123456")),
+            ("123ｰ456", Ok("123456")),
+            ("123．456", Ok("123456")),
+            ("123\u{2003}456", Ok("123456")),
             ("123,456", Err(Malformed::NotACode)),
+            ("123・456", Err(Malformed::NotACode)),
+            ("123･456", Err(Malformed::NotACode)),
+            // Nothing invisible within a code.
+            ("1\u{200b}23456", Err(Malformed::NotACode)),
+            ("123\u{ad}456", Err(Malformed::NotACode)),
+            ("123\u{200e}456", Err(Malformed::NotACode)),
+            ("123\u{202c}456", Err(Malformed::NotACode)),
+            ("123\u{2060}456", Err(Malformed::NotACode)),
+            ("123\u{feff}456", Err(Malformed::NotACode)),
+            ("123\u{2796}456", Err(Malformed::NotACode)),
+            // One run of six digits, whatever stands around it, is a code that was pasted.
+            ("+123456", Ok("123456")),
+            ("+123456x", Ok("123456")),
+            ("\u{feff}123456", Ok("123456")),
+            ("+123 456", Err(Malformed::NotACode)),
         ] {
             check(six, typed, expected);
         }

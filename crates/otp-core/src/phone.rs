@@ -123,7 +123,7 @@ fn subscriber(text: &str) -> Option<[u8; 10]> {
             }
             '+' if len == 0 && !has_plus => has_plus = true,
             '(' | ')' => {}
-            c if is_separator(c) => {}
+            c if is_separator(c) || is_around_numbers(c) => {}
             _ => return None,
         }
     }
@@ -137,6 +137,22 @@ fn subscriber(text: &str) -> Option<[u8; 10]> {
     };
     let number = <[u8; 10]>::try_from(national).ok()?;
     matches!(number, [b'6'..=b'9', b'0', ..]).then_some(number)
+}
+
+/// What address books put around and between the digits of a number besides: direction marks, invisible
+/// joints, middle dots.
+fn is_around_numbers(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00ad}' // soft hyphen
+            | '\u{200b}'..='\u{200f}' // zero-width and direction marks
+            | '\u{202a}'..='\u{202e}' // embedding marks
+            | '\u{2060}' // word joiner
+            | '\u{2066}'..='\u{2069}' // isolation marks
+            | '\u{30fb}' // katakana middle dot
+            | '\u{feff}' // byte order mark
+            | '\u{ff65}' // half-width middle dot
+    )
 }
 
 /// Which of 060, 070, 080 and 090 are accepted; 070, 080 and 090 by default.
@@ -210,6 +226,8 @@ mod tests {
             "（０９０）１２３４－５６７８",
             "090.1234.5678",
             "\u{202a}+81 90-1234-5678\u{202c}",
+            "\u{feff}090\u{ad}1234\u{200b}5678\u{2069}\u{2060}",
+            "090・1234･5678",
             "+819012345678",
             "+8109012345678",
             "+81 (0)90 1234 5678",
