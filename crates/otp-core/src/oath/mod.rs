@@ -21,14 +21,17 @@ pub use totp::{Drift, Step, Totp};
 
 use thiserror::Error;
 
-/// A number of digits or a period that authenticator apps do not know.
+/// A number of digits, a period or a drift out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InvalidParameter {
     /// Codes have 6 to 8 digits.
     #[error("a code has 6 to 8 digits")]
     Digits,
-    /// Steps last 5 to 300 whole seconds.
-    #[error("a step lasts 5 to 300 whole seconds")]
+    /// A clock may be off by up to 2 steps either way.
+    #[error("a clock may be off by up to 2 steps")]
+    Drift,
+    /// Steps last 5 to 120 whole seconds.
+    #[error("a step lasts 5 to 120 whole seconds")]
     Period,
 }
 

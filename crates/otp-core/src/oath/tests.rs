@@ -61,12 +61,23 @@ fn parameters_on_both_sides_of_each_boundary() {
         (9, 30, Err(InvalidParameter::Digits)),
         (6, 4, Err(InvalidParameter::Period)),
         (6, 5, Ok(())),
-        (6, 300, Ok(())),
-        (6, 301, Err(InvalidParameter::Period)),
+        (6, 120, Ok(())),
+        (6, 121, Err(InvalidParameter::Period)),
     ] {
         assert_eq!(totp(digits, Duration::from_secs(seconds)), expected, "{digits} {seconds}");
     }
     assert_eq!(totp(6, Duration::from_millis(30_500)), Err(InvalidParameter::Period));
+    for (past, future, expected) in [
+        (0, 0, Ok((0, 0))),
+        (2, 0, Ok((2, 0))),
+        (0, 2, Ok((0, 2))),
+        (3, 0, Err(InvalidParameter::Drift)),
+        (0, 3, Err(InvalidParameter::Drift)),
+    ] {
+        let drift = Drift::new(past, future);
+        assert_eq!(drift.map(|drift| (drift.past(), drift.future())), expected);
+    }
+    assert_eq!(Drift::new(1, 1), Ok(Drift::default()));
     for (len, is_secret) in [(15, false), (16, true), (128, true), (129, false)] {
         assert_eq!(OathSecret::from_bytes(&vec![7; len]).is_ok(), is_secret, "{len}");
     }
@@ -109,7 +120,7 @@ fn time_may_drift_by_whole_steps_and_no_code_is_accepted_twice() {
     ] {
         assert_eq!(verify(seconds, one, None), expected, "{seconds}");
     }
-    let none = Drift { past: 0, future: 0 };
+    let none = Drift::new(0, 0).unwrap();
     assert_eq!(verify(2_970, none, None), Err(NotAccepted::WrongCode));
     assert_eq!(verify(3_030, none, None), Err(NotAccepted::WrongCode));
     assert_eq!(verify(3_000, none, None), Ok(Step(100)));
@@ -119,6 +130,23 @@ fn time_may_drift_by_whole_steps_and_no_code_is_accepted_twice() {
     assert_eq!(verify(2_970, one, Some(Step(100))), Err(NotAccepted::Replayed));
     assert_eq!(verify(3_030, one, Some(Step(100))), Ok(Step(101)));
     assert_eq!(totp.verify(&typed(0), at(0), one, None), Ok(Step(0)));
+}
+
+/// About one step in a million has the code of the one before it.
+#[test]
+fn a_code_that_was_accepted_is_not_accepted_for_the_next_step_either() {
+    let totp = Totp::new(secret(Algorithm::Sha1), Algorithm::Sha1, 6, PERIOD).unwrap();
+    let (step, next) = (Step(910_737), Step(910_738));
+    let typed = totp.format().normalise("911617").unwrap();
+    for Step(step) in [step, next] {
+        assert_eq!(totp.code(at(30 * step)).expose_secret(), "911617");
+    }
+    let verify = |now: Step, last| totp.verify(&typed, at(30 * now.0), Drift::default(), last);
+    assert_eq!(verify(next, None), Ok(step));
+    assert_eq!(verify(next, Some(step)), Err(NotAccepted::Replayed));
+    assert_eq!(verify(next, Some(Step(step.0 - 1))), Ok(step));
+    // Two steps later nobody can tell any more, nor is what was accepted then worth anything.
+    assert_eq!(verify(Step(next.0 + 1), Some(step)), Ok(next));
 }
 
 #[test]
@@ -198,6 +226,7 @@ fn a_uri_is_read_with_defaults_and_refused_by_part() {
         ("otpauth://totp/alice?SECRET&digits=+6", Err(InvalidUri::Parameter)),
         ("otpauth://totp/alice?SECRET&digits=6&digits=6", Err(InvalidUri::Parameter)),
         ("otpauth://totp/alice?SECRET&period=0", Err(InvalidUri::Parameter)),
+        ("otpauth://totp/alice?SECRET&period=121", Err(InvalidUri::Parameter)),
         ("otpauth://totp/alice?SECRET&algorithm=MD5", Err(InvalidUri::Parameter)),
         ("otpauth://hotp/alice?SECRET", Err(InvalidUri::Parameter)),
         ("otpauth://hotp/alice?SECRET&counter=18446744073709551615", label(None, "alice")),

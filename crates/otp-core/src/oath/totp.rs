@@ -10,14 +10,40 @@ use crate::format::CodeFormat;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Step(pub u64);
 
-/// How far the clock of an authenticator may be off, in steps; one either way by default (RFC 6238,
-/// 5.2 recommends at most one for the delay of transmission).
+/// How far the clock of an authenticator may be off, in steps of its own: one either way by default
+/// (RFC 6238, 5.2 recommends at most one for the delay of transmission).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Drift {
+    past: u8,
+    future: u8,
+}
+
+impl Drift {
+    /// The most steps either way: the example of RFC 6238, 6. Each step more is one more code that a
+    /// guess can hit. For a clock known to be further off, move the `now` given to [`Totp::verify`].
+    pub const MAX: u8 = 2;
+
+    /// Up to `past` steps behind and `future` steps ahead.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidParameter::Drift`] for more than 2 either way.
+    pub const fn new(past: u8, future: u8) -> Result<Self, InvalidParameter> {
+        if past > Self::MAX || future > Self::MAX {
+            return Err(InvalidParameter::Drift);
+        }
+        Ok(Self { past, future })
+    }
+
     /// Steps that it may be behind.
-    pub past: u8,
+    pub const fn past(self) -> u8 {
+        self.past
+    }
+
     /// Steps that it may be ahead.
-    pub future: u8,
+    pub const fn future(self) -> u8 {
+        self.future
+    }
 }
 
 impl Default for Drift {
@@ -49,7 +75,8 @@ pub struct Totp {
 }
 
 impl Totp {
-    /// Codes of 6 to 8 `digits`, a new one every `period` of 5 to 300 whole seconds; apps expect 30.
+    /// Codes of 6 to 8 `digits`, a new one every `period` of 5 to 120 whole seconds; apps expect 30, and
+    /// NIST SP 800-63B-4 (3.1.4) allows at most two minutes.
     ///
     /// # Errors
     ///
@@ -62,7 +89,7 @@ impl Totp {
     ) -> Result<Self, InvalidParameter> {
         let hotp = Hotp::new(secret, algorithm, digits)?;
         let seconds = period.as_secs();
-        if !(5..=300).contains(&seconds) || period.subsec_nanos() != 0 {
+        if !(5..=120).contains(&seconds) || period.subsec_nanos() != 0 {
             return Err(InvalidParameter::Period);
         }
         Ok(Self { hotp, period: seconds })
@@ -102,12 +129,13 @@ impl Totp {
     /// Whether the user typed the code of a step within `drift` of `now`, later than the one that was
     /// accepted last; if so, the step to store as the new `last`.
     ///
-    /// All candidates are computed and compared, whichever is right: time tells nothing.
+    /// All candidates are computed and compared, whichever is right: time tells nothing. A code is
+    /// accepted once (RFC 6238, 5.2), even if a later step happens to have the same one.
     ///
     /// # Errors
     ///
-    /// [`NotAccepted::Replayed`] if the code is right for no step later than `last`, but for one up to
-    /// it; otherwise [`NotAccepted::WrongCode`].
+    /// [`NotAccepted::Replayed`] if the code is right for a step within `drift` that is not later than
+    /// `last`; otherwise [`NotAccepted::WrongCode`].
     pub fn verify(
         &self,
         typed: &TypedCode,
@@ -122,12 +150,11 @@ impl Totp {
         for step in (first..=final_step).map(Step) {
             let is_right: bool = self.hotp.code(Counter(step.0)).matches(typed).into();
             let is_used = last.is_some_and(|last| step <= last);
-            if is_right && !is_used && found.is_none() {
+            if is_right && found.is_none() {
                 found = Some(step);
             }
             is_replay |= is_right && is_used;
         }
-        let refusal = if is_replay { NotAccepted::Replayed } else { NotAccepted::WrongCode };
-        found.ok_or(refusal)
+        if is_replay { Err(NotAccepted::Replayed) } else { found.ok_or(NotAccepted::WrongCode) }
     }
 }
