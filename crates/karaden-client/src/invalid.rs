@@ -71,6 +71,10 @@ pub enum Rule {
     AtMostParts(usize),
     /// Needs this version of the API or a later one.
     NeedsVersion(&'static str),
+    /// Must not be set for a long text: its operation has no such parameter.
+    SingleTextOnly,
+    /// Must be one of the values that the list can be filtered by.
+    ListFilter,
 }
 
 impl fmt::Display for Rule {
@@ -89,6 +93,8 @@ impl fmt::Display for Rule {
             Self::AfterScheduledAt => f.write_str("must be later than `scheduled_at`"),
             Self::AtMostParts(parts) => write!(f, "must fit into {parts} parts"),
             Self::NeedsVersion(version) => write!(f, "needs API version {version} or later"),
+            Self::SingleTextOnly => f.write_str("must not be set for a long text"),
+            Self::ListFilter => f.write_str("must be a value that the list can be filtered by"),
         }
     }
 }
@@ -125,6 +131,10 @@ pub enum Found {
     MoreParts,
     /// An earlier version.
     EarlierVersion,
+    /// A long text.
+    LongText,
+    /// Another value.
+    OtherValue,
 }
 
 impl fmt::Display for Found {
@@ -144,6 +154,8 @@ impl fmt::Display for Found {
             Self::NotPositive => f.write_str("zero or less"),
             Self::MoreParts => f.write_str("more parts"),
             Self::EarlierVersion => f.write_str("an earlier version"),
+            Self::LongText => f.write_str("a long text"),
+            Self::OtherValue => f.write_str("another value"),
         }
     }
 }

@@ -257,7 +257,8 @@ pub enum Resolution<A, M> {
 ///
 /// A request can be on its way longer than the client waited for its answer, so that one look-up
 /// that finds nothing proves nothing. Only when every look-up for `absent_for` succeeded and found
-/// nothing is the message taken as not sent.
+/// nothing is the message taken as not sent. A server that asks for a pause gets it, unless that goes
+/// beyond the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolvePolicy {
     pub(crate) absent_for: Duration,
@@ -335,6 +336,7 @@ where
     let mut absent_since = None;
     let mut interval = policy.first_interval;
     loop {
+        let mut wait = interval;
         match look().await {
             Ok(Some(found)) => return Resolution::Accepted(found),
             Ok(None) => {
@@ -347,13 +349,14 @@ where
             }
             Err(error) => {
                 absent_since = None;
+                wait = wait.max(error.retry_after().unwrap_or_default());
                 unknown.look_up_error = Some(error);
             }
         }
-        if began.elapsed().saturating_add(interval) > policy.give_up_after {
+        if began.elapsed().saturating_add(wait) > policy.give_up_after {
             return Resolution::Unknown(unknown);
         }
-        tokio::time::sleep(interval).await;
+        tokio::time::sleep(wait).await;
         interval = interval.saturating_mul(2).min(policy.longest_interval);
     }
 }

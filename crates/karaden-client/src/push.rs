@@ -11,7 +11,7 @@ mod send_list;
 
 pub use self::client::{Accepted, Client, ClientBuilder};
 pub use self::delivery::{Carrier, Delivery, MessageId, MessageStatus, ResultStatus, Tracked};
-pub use self::new_message::{CarrierTexts, NewMessage, TrackingCode};
+pub use self::new_message::{CarrierField, CarrierTexts, NewMessage, TrackingCode};
 pub use self::send_list::{ListChange, RowFailure, RowProblem};
 
 /// A send that got an answer.

@@ -59,6 +59,21 @@ impl RefusalReason {
         )
     }
 
+    /// Where an operator may look if the request itself seems right: a fixed phrase of ours.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::InvalidText => Some(
+                "if the text is valid, the contract may want other carrier fields: \
+                 see push::ClientBuilder::with_carrier_fields",
+            ),
+            Self::InvalidTrackingCode => Some(
+                "the contract may take only eight digits, or no tracking code at all: \
+                 see push::NewMessage::without_tracking_code",
+            ),
+            _ => None,
+        }
+    }
+
     /// A stable word for logs and metrics.
     pub fn as_str(&self) -> &'static str {
         match self {

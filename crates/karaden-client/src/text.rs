@@ -57,17 +57,45 @@ pub(crate) fn check(text: &str, rule: TextRule) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Cuts `text` into parts of at most `max_units` that together are `text` again.
+/// The parts that a long text is sent in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PartRule {
+    pub(crate) max_parts: usize,
+    pub(crate) max_units: usize,
+    pub(crate) line_break_units: usize,
+}
+
+/// Where a text is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cuts {
+    /// Where it reads best.
+    Readable,
+    /// As late as it fits, so that there are as few parts as can be.
+    Late,
+}
+
+/// Cuts `text` into the parts of `rule`, which together are `text` again; `None` if it does not fit.
 ///
 /// The cut goes after the best break in the last third of a part: a line break, then the end of a
-/// sentence, then a comma, then a space; else as late as it fits. It never separates a character
-/// from the combining marks, voicing marks and variation selectors after it.
-pub(crate) fn split(text: &str, max_units: usize, line_break_units: usize) -> Vec<String> {
+/// sentence, then a comma, then a space; else as late as it fits. If that makes too many parts, all
+/// cuts go as late as they fit. None separates a character from the combining marks, voicing marks
+/// and variation selectors after it.
+pub(crate) fn split(text: &str, rule: PartRule) -> Option<Vec<String>> {
+    // Seen before any work is done: not even without a loss at the cuts would it fit.
+    if units(text, rule.line_break_units) > rule.max_units.saturating_mul(rule.max_parts) {
+        return None;
+    }
+    [Cuts::Readable, Cuts::Late]
+        .into_iter()
+        .map(|cuts| split_at(text, cuts, rule))
+        .find(|parts| parts.len() <= rule.max_parts)
+}
+
+fn split_at(text: &str, cuts: Cuts, rule: PartRule) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = text;
-    while units(rest, line_break_units) > max_units {
-        let at = cut(rest, max_units, line_break_units);
-        let (part, tail) = rest.split_at(at);
+    while units(rest, rule.line_break_units) > rule.max_units {
+        let (part, tail) = rest.split_at(cut(rest, cuts, rule));
         parts.push(part.to_owned());
         rest = tail;
     }
@@ -75,8 +103,9 @@ pub(crate) fn split(text: &str, max_units: usize, line_break_units: usize) -> Ve
     parts
 }
 
-/// Where to cut a text that is longer than `max_units`: a character boundary, never 0.
-fn cut(text: &str, max_units: usize, line_break_units: usize) -> usize {
+/// Where to cut a text that is longer than a part: a character boundary, never 0.
+fn cut(text: &str, cuts: Cuts, rule: PartRule) -> usize {
+    let PartRule { max_units, line_break_units, .. } = rule;
     let mut used = 0;
     let mut best = (0_u8, 0_usize);
     let mut chars = text.char_indices().peekable();
@@ -89,7 +118,8 @@ fn cut(text: &str, max_units: usize, line_break_units: usize) -> usize {
         if chars.peek().is_some_and(|(_, next)| clings(*next)) {
             continue;
         }
-        let rank = if used * 3 > max_units * 2 { break_rank(c) } else { 0 };
+        let reads_well = cuts == Cuts::Readable && used * 3 > max_units * 2;
+        let rank = if reads_well { break_rank(c) } else { 0 };
         if rank >= best.0 {
             best = (rank, end);
         }
@@ -173,6 +203,10 @@ mod tests {
         assert_eq!(check("😀😀😀", any), Err(too_long));
     }
 
+    fn parts_of(max_units: usize) -> PartRule {
+        PartRule { max_parts: usize::MAX, max_units, line_break_units: 2 }
+    }
+
     #[test]
     fn cuts_prefer_good_places() {
         let rows: [(&str, &[&str]); 5] = [
@@ -183,14 +217,26 @@ mod tests {
             ("123456789か\u{3099}x", &["123456789", "か\u{3099}x"]),
         ];
         for (text, parts) in rows {
-            assert_eq!(split(text, 10, 1), parts, "{text}");
+            assert_eq!(split(text, parts_of(10)).expect("no bound"), parts, "{text}");
         }
+    }
+
+    #[test]
+    fn cuts_prefer_to_fit() {
+        let rule = |max_parts| PartRule { max_parts, ..parts_of(10) };
+        let text = "1234567。1234567。1234";
+        assert_eq!(split(text, rule(3)).expect("fits"), ["1234567。", "1234567。", "1234"]);
+        let text = "1234567。1234567。12345678";
+        assert_eq!(split(text, rule(3)).expect("fits"), ["1234567。", "1234567。", "12345678"]);
+        let text = "1234567。1234567。123456789012";
+        assert_eq!(split(text, rule(3)).expect("fits"), ["1234567。12", "34567。1234", "56789012"]);
+        assert_eq!(split(&format!("{text}345"), rule(3)), None);
     }
 
     proptest! {
         #[test]
         fn parts_are_the_text_and_fit(text in "[a-zあ-ん、。\n \u{3099}\u{300}]{0,400}") {
-            let parts = split(&text, 70, 2);
+            let parts = split(&text, parts_of(70)).expect("no bound");
             prop_assert_eq!(parts.concat(), text.clone());
             for part in &parts {
                 prop_assert!(units(part, 2) <= 70);
@@ -200,7 +246,7 @@ mod tests {
 
         #[test]
         fn any_text_can_be_cut(text: String, limit in 2_usize..20) {
-            let parts = split(&text, limit, 2);
+            let parts = split(&text, parts_of(limit)).expect("no bound");
             prop_assert_eq!(parts.concat(), text);
             prop_assert!(parts.iter().all(|part| units(part, 2) <= limit));
         }

@@ -20,6 +20,12 @@ pub(crate) fn iso(at: SystemTime) -> Option<String> {
     Some(in_japan(at)?.strftime("%Y-%m-%dT%H:%M:%S+09:00").to_string())
 }
 
+/// `at` without its fraction of a second.
+pub(crate) fn whole_seconds(at: SystemTime) -> SystemTime {
+    let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH);
+    since_epoch.map_or(at, |since| SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs()))
+}
+
 /// `20200131` in Japan.
 pub(crate) fn day(at: SystemTime) -> Option<String> {
     Some(in_japan(at)?.strftime("%Y%m%d").to_string())
@@ -44,15 +50,18 @@ pub(crate) fn parse_japanese(text: &str) -> Option<SystemTime> {
 
 /// The wait that a `Retry-After` asks for: seconds, or a date compared with the answer's `Date`.
 ///
-/// At most one day; a date that has passed is no wait.
+/// At most one day, which is also what more seconds than a number holds come to. A date that has
+/// passed is no wait; a date that cannot be compared is one of a minute.
 pub(crate) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let most = Duration::from_secs(86_400);
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds).min(most));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(value.parse().map_or(most, Duration::from_secs).min(most));
     }
     let parse = |text: &str| jiff::fmt::rfc2822::parse(text.trim()).ok();
-    let wait = parse(value)?.timestamp().duration_since(parse(date?)?.timestamp());
+    let until = parse(value)?;
+    let Some(date) = date.and_then(parse) else { return Some(Duration::from_secs(60)) };
+    let wait = until.timestamp().duration_since(date.timestamp());
     Some(Duration::try_from(wait).unwrap_or(Duration::ZERO).min(most))
 }
 
@@ -98,7 +107,10 @@ mod tests {
             ("99999999999", None, Some(86_400)),
             ("Sun, 06 Nov 1994 08:49:47 GMT", date, Some(10)),
             ("Sun, 06 Nov 1994 08:49:00 GMT", date, Some(0)),
-            ("Sun, 06 Nov 1994 08:49:47 GMT", None, None),
+            ("18446744073709551616", None, Some(86_400)),
+            ("9".repeat(300).leak(), None, Some(86_400)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", None, Some(60)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some("now"), Some(60)),
             ("-1", None, None),
             ("soon", date, None),
         ];

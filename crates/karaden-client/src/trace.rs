@@ -54,7 +54,8 @@ mod on {
             tracing::warn!(parent: span, ?kind, "the outcome is unknown");
         } else if let Some(reason) = error.refusal() {
             span.record("outcome", "refused");
-            tracing::info!(parent: span, ?kind, reason = reason.as_str(), "refused");
+            let hint = reason.hint();
+            tracing::info!(parent: span, ?kind, reason = reason.as_str(), hint, "refused");
         } else {
             span.record("outcome", "failed");
             tracing::info!(parent: span, ?kind, "failed");

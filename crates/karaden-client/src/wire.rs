@@ -5,6 +5,11 @@ use std::marker::PhantomData;
 
 use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::engine;
+use crate::error::{Effect, Error, ErrorKind};
+use crate::redact;
+use crate::transport::Response;
+
 /// Parses a JSON answer whatever its content type says; a byte-order mark is dropped.
 ///
 /// `None` for anything that is not the JSON that was asked for. The parser's own message may quote
@@ -12,6 +17,24 @@ use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Seq
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     serde_json::from_slice(body).ok()
+}
+
+/// An answer that is not what the API promises. An excerpt of it is kept as the server's text.
+pub(crate) fn unreadable(response: &Response) -> Error {
+    Error::new(ErrorKind::Decode, Effect::Unknown)
+        .with_status(response.status())
+        .with_phrase(redact::shape(response.body()))
+        .with_server_text(redact::excerpt(response.body()).as_deref())
+}
+
+/// What the HTTP status alone says of an answer that is not the API's, with an excerpt of it.
+pub(crate) fn by_status(response: &Response) -> Error {
+    engine::by_status(response).with_server_text(redact::excerpt(response.body()).as_deref())
+}
+
+/// A value of an [`open_enum!`]; an empty text counts as absent.
+pub(crate) fn open<T: for<'a> From<&'a str>>(text: Option<&String>) -> Option<T> {
+    text.map(|text| text.trim()).filter(|text| !text.is_empty()).map(T::from)
 }
 
 /// A text that may come as a string, a number or a boolean; anything else counts as absent.

@@ -164,7 +164,7 @@ fn queue(index: usize) -> String {
     let to = number(index);
     let form = format!(
         "Token=demo-push&SecurityCode=demo-code&To={to}&DocomoMessage={TEXT}\
-         &SoftbankMessage={TEXT}&AuMessage={TEXT}&OptionMessage={TEXT}&TrackingCode=bench-{index}"
+         &SoftbankMessage={TEXT}&AuMessage={TEXT}&OptionMessage={TEXT}&TrackingCode={index:08}"
     );
     format!(
         "POST /v2/karadenqueue.json HTTP/1.1\r\n{HEAD}Content-Length: {}\r\n\r\n{form}",

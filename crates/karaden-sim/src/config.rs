@@ -113,7 +113,7 @@ pub struct PushAccount {
     pub required_texts: Vec<String>,
     /// What the send list means. Default: nothing.
     pub list_rule: ListRule,
-    /// Which tracking codes pass. Default: any short one.
+    /// Which tracking codes pass. Default: up to eight digits, the one form seen in use.
     pub tracking: TrackingRule,
 }
 
@@ -126,7 +126,7 @@ impl Default for PushAccount {
             single_limit: 70,
             required_texts: Vec::new(),
             list_rule: ListRule::Off,
-            tracking: TrackingRule::Any,
+            tracking: TrackingRule::EightDigits,
         }
     }
 }
@@ -147,9 +147,9 @@ pub enum ListRule {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum TrackingRule {
     /// Up to 100 printable ASCII characters.
-    #[default]
     Any,
     /// Digits only, at most 8: the one form seen in use.
+    #[default]
     EightDigits,
     /// None at all.
     Refused,
@@ -225,6 +225,9 @@ pub struct Quirks {
     pub push_empty_result: bool,
     /// The push API's code of an unknown result.
     pub push_unknown: UnknownCode,
+    /// `karadenqueue` ignores `TrackingCode`, which public code shows with `sepakaradenqueue` only:
+    /// it is neither checked nor found again.
+    pub push_single_untracked: bool,
     /// The bulk result file is never ready: 202 for ever.
     pub bulk_never_ready: bool,
     /// The storage refuses every upload as if its URL had expired.

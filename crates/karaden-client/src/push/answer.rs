@@ -1,13 +1,12 @@
-//! Judging the answers of 空電プッシュ: a JSON `status` code, under HTTP 200.
+//! Judging the answers of 空電プッシュ: a JSON `status` code, as a rule under HTTP 200.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::engine;
 use crate::error::{Effect, Error, ErrorKind};
 use crate::refusal::RefusalReason;
 use crate::transport::Response;
-use crate::wire;
+use crate::wire::{self, unreadable};
 
 #[derive(Deserialize)]
 struct Status {
@@ -25,7 +24,10 @@ pub(super) fn success<T: DeserializeOwned>(response: &Response) -> Result<T, Err
     success_with(response, &[OK])
 }
 
-/// Reads an answer with one of these statuses, under HTTP 200, into `T`.
+/// Reads an answer with one of these statuses into `T`.
+///
+/// The code is read whatever the HTTP status, which is 200 for whatever the service judged. Under
+/// another one a success is a contradiction, and leaves open what was done.
 pub(super) fn success_with<T: DeserializeOwned>(
     response: &Response,
     good: &[i64],
@@ -33,7 +35,7 @@ pub(super) fn success_with<T: DeserializeOwned>(
     let code = match wire::json::<Status>(response.body()) {
         Some(Status { status: Some(code) }) => code,
         _ if response.status() == 200 => return Err(unreadable(response)),
-        _ => return Err(engine::by_status(response)),
+        _ => return Err(wire::by_status(response)),
     };
     match (good.contains(&code), response.status()) {
         (true, 200) => wire::json(response.body()).ok_or_else(|| unreadable(response)),
@@ -45,18 +47,9 @@ pub(super) fn success_with<T: DeserializeOwned>(
 /// The error for a success under an HTTP status of failure: something between us and the service
 /// made one of the two. The call may have been carried out, and what the body says is no proof of it.
 fn contradiction(code: i64, response: &Response) -> Error {
-    let by_status = engine::by_status(response);
-    Error::new(by_status.kind(), Effect::Unknown)
-        .with_status(response.status())
-        .with_retry_after(by_status.retry_after())
-        .with_code(&code.to_string())
-}
-
-/// An answer that is not what the API promises.
-pub(super) fn unreadable(response: &Response) -> Error {
-    Error::new(ErrorKind::Decode, Effect::Unknown)
-        .with_status(response.status())
-        .with_phrase("the answer is not the JSON object that the API promises")
+    let by_status = wire::by_status(response);
+    let error = Error::new(by_status.kind(), Effect::Unknown);
+    coded(error.with_retry_after(by_status.retry_after()), code, response)
 }
 
 #[derive(Deserialize)]
@@ -67,30 +60,48 @@ struct Id {
 
 /// The error for a status code that is no success.
 ///
-/// 201 to 399 are refusals of the request, of which some are known. Every other code, and a refusal
-/// that comes with a message id, leaves open what was done. So does a code under another HTTP status,
-/// which the service does not use and something in between may have made: there the HTTP status
-/// decides.
+/// Only the codes that are documented as refusals say that nothing was done; and not even they if
+/// they come with a message id, or under an HTTP status that tells of a fault on the way. Any other
+/// code leaves the judgement to the HTTP status, and under 200 it leaves open what was done.
 fn failure(code: i64, response: &Response) -> Error {
     let has_id = wire::json::<Id>(response.body())
         .and_then(|id| id.message_id)
         .is_some_and(|id| !id.trim().is_empty());
-    let error = match response.status() {
-        200 => judged(code),
-        _ => engine::by_status(response),
+    let status = response.status();
+    let judged_here = status == 200 || ((400..500).contains(&status) && status != 408);
+    let error = match refusal(code) {
+        Some((kind, reason)) => {
+            let effect = if judged_here { Effect::None } else { Effect::Unknown };
+            let error = Error::new(kind, effect);
+            let error = match reason.hint() {
+                Some(hint) => error.with_phrase(hint),
+                None => error,
+            };
+            error.with_refusal(reason)
+        }
+        None if status != 200 => wire::by_status(response),
+        None if code == 999 => Error::new(ErrorKind::Server, Effect::Unknown),
+        None => Error::new(ErrorKind::Decode, Effect::Unknown)
+            .with_phrase("the status code is not documented"),
     };
     let error = if has_id && error.is_definitely_not_sent() {
         Error::new(ErrorKind::Decode, Effect::Unknown)
     } else {
         error
     };
+    coded(error, code, response)
+}
+
+fn coded(error: Error, code: i64, response: &Response) -> Error {
     error.with_status(response.status()).with_code(&code.to_string())
 }
 
-fn judged(code: i64) -> Error {
+/// The codes that are documented as refusals. The gaps between them surely have meanings too, but
+/// perhaps not that nothing was sent.
+fn refusal(code: i64) -> Option<(ErrorKind, RefusalReason)> {
     use ErrorKind as Kind;
     use RefusalReason as Why;
-    let (kind, reason) = match code {
+    Some(match code {
         201 => (Kind::Unauthenticated, Why::Unauthenticated),
         202 => (Kind::Refused, Why::InvalidNumber),
         203 => (Kind::Refused, Why::Restricted),
@@ -98,9 +109,6 @@ fn judged(code: i64) -> Error {
         206 => (Kind::NotFound, Why::InvalidMessageId),
         209 => (Kind::Forbidden, Why::SplitNotEnabled),
         301 => (Kind::Refused, Why::InvalidText),
-        204..=399 => (Kind::Refused, Why::Other(Some(code.to_string()))),
-        999 => return Error::new(Kind::Server, Effect::Unknown),
-        _ => return Error::new(Kind::Decode, Effect::Unknown),
-    };
-    Error::new(kind, Effect::None).with_refusal(reason)
+        _ => return None,
+    })
 }

@@ -1,5 +1,6 @@
 //! The client of 空電プッシュ v2.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,7 +13,7 @@ use url::form_urlencoded::Serializer;
 
 use super::answer;
 use super::delivery::{Delivery, MessageId, Tracked, WireDelivery};
-use super::new_message::{NewMessage, TrackingCode};
+use super::new_message::{CarrierField, NewMessage, TrackingCode};
 use super::{Resolution, SendError, SendOutcome, UnknownSend};
 use crate::engine::{self, Engine, Operation, Safety};
 use crate::error::{Effect, Error, ErrorKind};
@@ -45,6 +46,8 @@ struct Inner {
     base: Url,
     token: SecretString,
     security_code: SecretString,
+    carrier_fields: Vec<CarrierField>,
+    tracks_single_messages: bool,
 }
 
 /// A message that 空電プッシュ accepted.
@@ -67,6 +70,8 @@ impl Client {
             base_url: base_url.into(),
             token: token.into(),
             security_code: security_code.into(),
+            carrier_fields: CarrierField::USUAL.to_vec(),
+            tracks_single_messages: false,
             options: Options::default(),
             transport: None,
         }
@@ -132,12 +137,16 @@ impl Client {
     }
 
     /// All messages with this tracking code that were sent between two instants, whole minutes in
-    /// Japan (`karadeninquiry_tr`, all of its pages).
+    /// Japan (`karadeninquiry_tr`, all of its pages); each message once.
+    ///
+    /// It reads on until it has as many records as were announced, or a page brings nothing new.
+    /// That nothing is found proves of a single message that it was not sent only if the service
+    /// [tracks](Self::tracks_single_messages) those.
     ///
     /// # Errors
     ///
-    /// As for every call; [`ErrorKind::TooLarge`] after 100 pages; [`ErrorKind::Decode`] if the
-    /// server announces records that it does not deliver, delivers none with a usable id, or says
+    /// As for every call; [`ErrorKind::TooLarge`] after 100 pages; [`ErrorKind::Decode`] if nothing
+    /// was found although records were announced or came without a usable id, or if a page says
     /// neither that there are none nor which there are.
     pub async fn find_by_tracking_code(
         &self,
@@ -146,22 +155,26 @@ impl Client {
         to: SystemTime,
     ) -> Result<Vec<Tracked>, Error> {
         let mut found = Vec::new();
+        let mut seen = HashSet::new();
         let mut start = 1;
         for _ in 0..MAX_PAGES {
             let WireTracked { maxrecord, list } = self.tracked_page(code, from, to, start).await?;
             let none = || (maxrecord == Some(0)).then(Vec::new);
             let rows = list.or_else(none).ok_or_else(no_proof_of_absence)?;
-            let got = rows.len();
-            found.extend(rows.into_iter().filter_map(WireDelivery::into_tracked));
-            start += got;
-            let more = maxrecord.unwrap_or(0) >= i64::try_from(start).unwrap_or(i64::MAX);
-            match (more, got) {
-                // Records that cannot be read, or do not come, are not absent.
-                (false, _) if found.is_empty() && start > 1 => return Err(no_proof_of_absence()),
-                (false, _) => return Ok(found),
-                (true, 0) => return Err(no_proof_of_absence()),
-                (true, _) => {}
+            start += rows.len();
+            let before = found.len();
+            let tracked = rows.into_iter().filter_map(WireDelivery::into_tracked);
+            found.extend(tracked.filter(|one| seen.insert(one.message_id.clone())));
+            let last = i64::try_from(start - 1).unwrap_or(i64::MAX);
+            if found.len() > before && maxrecord.is_none_or(|max| max > last) {
+                continue;
             }
+            // Records that cannot be read, or do not come, are not absent.
+            let none_came = last == 0 && maxrecord.is_none_or(|max| max <= 0);
+            if found.is_empty() && !none_came {
+                return Err(no_proof_of_absence());
+            }
+            return Ok(found);
         }
         Err(Error::new(ErrorKind::TooLarge, Effect::None))
     }
@@ -184,7 +197,7 @@ impl Client {
     /// that held one could not move between threads.
     fn form_of(&self, message: &NewMessage) -> String {
         let mut form = self.credentials(String::with_capacity(1024));
-        message.append_to(&mut form);
+        message.append_to(&mut form, &self.inner.carrier_fields);
         form.append_pair("format", "json");
         form.finish()
     }
@@ -216,6 +229,13 @@ impl Client {
         let mut url = self.url("karadeninquiry.json");
         url.set_query(Some(&query.finish()));
         url
+    }
+
+    /// Whether the contract was
+    /// [declared](ClientBuilder::with_tracked_single_messages) to keep the tracking code of single
+    /// messages, so that a single message that is not found was not sent.
+    pub fn tracks_single_messages(&self) -> bool {
+        self.inner.tracks_single_messages
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -271,10 +291,16 @@ fn no_proof_of_absence() -> Error {
         .with_phrase("the answer does not tell which messages there are")
 }
 
+/// The service may have ignored the code, and have the message nevertheless.
+fn may_be_untracked() -> Error {
+    Error::new(ErrorKind::GaveUp, Effect::None)
+        .with_phrase("not found, but the service may ignore the tracking codes of single messages")
+}
+
 fn accepted(response: &Response) -> Result<Accepted, Error> {
     let queued: WireQueued = answer::success(response)?;
     let message_id = queued.message_id.as_deref().and_then(MessageId::new);
-    Ok(Accepted { message_id: message_id.ok_or_else(|| answer::unreadable(response))? })
+    Ok(Accepted { message_id: message_id.ok_or_else(|| wire::unreadable(response))? })
 }
 
 impl UnknownSend {
@@ -282,7 +308,10 @@ impl UnknownSend {
     /// found, surely absent, or the policy gives up.
     ///
     /// Without a [unique](TrackingCode::unique) tracking code nothing can be looked up, and the
-    /// outcome stays unknown at once.
+    /// outcome stays unknown at once. And a single message that is not found stays unknown unless
+    /// the client [tracks](Client::tracks_single_messages) those: in public the code was seen with
+    /// [long](NewMessage::long) texts only, and a service that ignores it elsewhere has sent the
+    /// message and does not find it.
     ///
     /// # Cancel safety
     ///
@@ -302,9 +331,14 @@ impl UnknownSend {
         };
         let from = now.checked_sub(LOOK_AROUND).unwrap_or(now);
         let to = now.checked_add(LOOK_AROUND).unwrap_or(now);
+        let shows_absence = self.message().is_long() || client.tracks_single_messages();
         outcome::resolve(self, policy, || async {
             let found = client.find_by_tracking_code(&code, from, to).await?;
-            Ok(found.into_iter().next().map(|t| Accepted { message_id: t.message_id }))
+            match found.into_iter().next() {
+                Some(tracked) => Ok(Some(Accepted { message_id: tracked.message_id })),
+                None if shows_absence => Ok(None),
+                None => Err(may_be_untracked()),
+            }
         })
         .await
     }
@@ -316,11 +350,36 @@ pub struct ClientBuilder {
     base_url: String,
     token: SecretString,
     security_code: SecretString,
+    carrier_fields: Vec<CarrierField>,
+    tracks_single_messages: bool,
     options: Options,
     transport: Option<Arc<dyn Transport>>,
 }
 
 impl ClientBuilder {
+    /// Which parameters the text of a single message goes out in. Default: docomo, SoftBank, au and
+    /// the optional carrier, which is what a public integration sends.
+    ///
+    /// Change it if valid texts are refused as
+    /// [`InvalidText`](crate::RefusalReason::InvalidText): the contract may demand
+    /// [`Rakuten`](CarrierField::Rakuten) too, or know fewer. A message without a text for Rakuten
+    /// gets docomo's.
+    pub fn with_carrier_fields(mut self, fields: impl IntoIterator<Item = CarrierField>) -> Self {
+        self.carrier_fields = fields.into_iter().collect();
+        self
+    }
+
+    /// Declares that your contract keeps the tracking code of single messages (`karadenqueue`) too,
+    /// so that one that is not found was not sent. Default: not declared.
+    ///
+    /// Public integrations show the code with long texts only. Try it out before you declare it:
+    /// send a single message with a code, and find it with
+    /// [`find_by_tracking_code`](Client::find_by_tracking_code).
+    pub fn with_tracked_single_messages(mut self) -> Self {
+        self.tracks_single_messages = true;
+        self
+    }
+
     /// Time-outs, bounds, retries, proxy, certificates.
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
@@ -337,15 +396,21 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for an unusable URL, proxy or certificate, or empty credentials.
+    /// [`ErrorKind::Config`] for an unusable URL, proxy or certificate, empty credentials, or no
+    /// carrier fields.
     pub fn build(self) -> Result<Client, Error> {
         let base = engine::base_url(&self.base_url, self.options.allow_http)?;
         if self.token.expose_secret().is_empty() || self.security_code.expose_secret().is_empty() {
             return Err(Error::config("the token and the security code must not be empty"));
         }
+        if self.carrier_fields.is_empty() {
+            return Err(Error::config("a text needs at least one carrier field to go out in"));
+        }
         let engine = Engine::new(self.transport, self.options, HeaderMap::new())?;
-        let (token, security_code) = (self.token, self.security_code);
-        Ok(Client { inner: Arc::new(Inner { engine, base, token, security_code }) })
+        let Self { token, security_code, carrier_fields, tracks_single_messages, .. } = self;
+        let inner =
+            Inner { engine, base, token, security_code, carrier_fields, tracks_single_messages };
+        Ok(Client { inner: Arc::new(inner) })
     }
 }
 

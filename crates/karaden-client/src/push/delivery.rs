@@ -207,7 +207,10 @@ impl WireDelivery {
             Some(Carrier::Docomo) => &self.docomo,
             Some(Carrier::Softbank) => &self.softbank,
             Some(Carrier::Au) => &self.au,
-            _ => &self.option,
+            Some(Carrier::Option) => &self.option,
+            // Rakuten's code is not public, but it is none of those that are.
+            Some(Carrier::Other(_)) => &self.rakuten,
+            Some(Carrier::Checking) | None => &None,
         };
         [own, &self.docomo, &self.softbank, &self.au, &self.option, &self.rakuten]
             .into_iter()

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::invalid::{Found, Invalid, Rule};
 use crate::phone::PhoneNumber;
-use crate::text::{self, Plane, TextRule};
+use crate::text::{self, PartRule, Plane, TextRule};
 use crate::time;
 
 /// The longest single text, and the longest part of a long one.
@@ -28,7 +28,8 @@ impl TrackingCode {
     /// A code that no other message of these days carries: 1 to 32 ASCII letters or digits.
     ///
     /// With it an unknown outcome can be resolved. Eight digits are the only form seen in public;
-    /// a contract that refuses others answers [`InvalidTrackingCode`].
+    /// a contract that refuses others answers [`InvalidTrackingCode`], and the message may then be
+    /// sent [without a code](NewMessage::without_tracking_code).
     ///
     /// [`InvalidTrackingCode`]: crate::RefusalReason::InvalidTrackingCode
     ///
@@ -48,10 +49,14 @@ impl TrackingCode {
         Ok(Self { code: checked(code)?, is_unique: false })
     }
 
-    /// A unique code of 16 digits from 64 random bits.
+    /// A code of eight digits from 64 random bits, taken as unique.
+    ///
+    /// Eight digits because that is the only form seen in public. With 10,000 messages in the two
+    /// days that are looked at, one look-up in 10,000 meets the code of another message. If your
+    /// contract takes longer codes, make one and call it [`unique`](Self::unique).
     pub fn from_random(random: [u8; 8]) -> Self {
-        let number = u64::from_be_bytes(random) % 10_000_000_000_000_000;
-        Self { code: format!("{number:016}"), is_unique: true }
+        let number = u64::from_be_bytes(random) % 100_000_000;
+        Self { code: format!("{number:08}"), is_unique: true }
     }
 
     /// The code as text.
@@ -77,7 +82,45 @@ fn checked(code: &str) -> Result<String, Invalid> {
     }
 }
 
+/// The parameters that the text of a single message can go out in, one for each carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CarrierField {
+    /// `DocomoMessage`, for NTT docomo.
+    Docomo,
+    /// `SoftbankMessage`, for SoftBank.
+    Softbank,
+    /// `AuMessage`, for au.
+    Au,
+    /// `OptionMessage`, for the optional carrier of the contract.
+    Option,
+    /// `RakutenMessage`, for Rakuten Mobile. No public integration sends it: it is inferred from a
+    /// field of the answers.
+    Rakuten,
+}
+
+impl CarrierField {
+    /// All of them, in the order of the wire.
+    const ALL: [Self; 5] = [Self::Docomo, Self::Softbank, Self::Au, Self::Option, Self::Rakuten];
+    /// Those that a public integration sends.
+    pub(super) const USUAL: [Self; 4] = [Self::Docomo, Self::Softbank, Self::Au, Self::Option];
+
+    /// The parameter's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Docomo => "DocomoMessage",
+            Self::Softbank => "SoftbankMessage",
+            Self::Au => "AuMessage",
+            Self::Option => "OptionMessage",
+            Self::Rakuten => "RakutenMessage",
+        }
+    }
+}
+
 /// The text for each carrier.
+///
+/// Which of them go out is up to
+/// [`ClientBuilder::with_carrier_fields`](super::ClientBuilder::with_carrier_fields).
 ///
 /// ```
 /// use karaden_client::push::CarrierTexts;
@@ -137,7 +180,8 @@ impl CarrierTexts {
 
     /// Another text for Rakuten Mobile, sent in the field `RakutenMessage`.
     ///
-    /// That field is inferred, so it is left out unless asked for.
+    /// That field is inferred, so it is left out unless asked for, here or for all messages by
+    /// [`ClientBuilder::with_carrier_fields`](super::ClientBuilder::with_carrier_fields).
     #[must_use]
     pub fn with_rakuten(mut self, text: impl Into<String>) -> Self {
         self.rakuten = Some(text.into());
@@ -153,16 +197,32 @@ impl CarrierTexts {
         self.with_rakuten(text)
     }
 
-    fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        [
-            ("DocomoMessage", Some(self.docomo.as_str())),
-            ("SoftbankMessage", Some(self.softbank.as_str())),
-            ("AuMessage", Some(self.au.as_str())),
-            ("OptionMessage", Some(self.option.as_str())),
-            ("RakutenMessage", self.rakuten.as_deref()),
-        ]
-        .into_iter()
-        .filter_map(|(name, text)| Some((name, text?)))
+    /// The text that was given for a field.
+    fn given(&self, field: CarrierField) -> Option<&str> {
+        match field {
+            CarrierField::Docomo => Some(&self.docomo),
+            CarrierField::Softbank => Some(&self.softbank),
+            CarrierField::Au => Some(&self.au),
+            CarrierField::Option => Some(&self.option),
+            CarrierField::Rakuten => self.rakuten.as_deref(),
+        }
+    }
+
+    /// All texts that were given.
+    fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        CarrierField::ALL.into_iter().filter_map(|field| Some((field.as_str(), self.given(field)?)))
+    }
+
+    /// What goes out with these fields: a text for each of them, and Rakuten's if there is one.
+    fn sent_in(&self, fields: &[CarrierField]) -> impl Iterator<Item = (&'static str, &str)> {
+        CarrierField::ALL.into_iter().filter_map(|field| {
+            let text = match (field, fields.contains(&field)) {
+                (CarrierField::Rakuten, false) => self.rakuten.as_deref(),
+                (_, false) => None,
+                (_, true) => self.given(field).or(Some(&self.docomo)),
+            };
+            Some((field.as_str(), text?))
+        })
     }
 
     fn map(self, change: impl Fn(String) -> String) -> Self {
@@ -204,8 +264,8 @@ impl NewMessage {
     ///
     /// # Errors
     ///
-    /// On field `message`: [`Rule::NotEmpty`], [`Rule::AtMost`], [`Rule::NoControl`],
-    /// [`Rule::BasicPlane`].
+    /// On field `DocomoMessage`, the first that the text goes out in: [`Rule::NotEmpty`],
+    /// [`Rule::AtMost`], [`Rule::NoControl`], [`Rule::BasicPlane`].
     pub fn new(to: PhoneNumber, text: impl Into<String>) -> Result<Self, Invalid> {
         Self::per_carrier(to, CarrierTexts::same(text))
     }
@@ -230,7 +290,7 @@ impl NewMessage {
         max_units: usize,
     ) -> Result<Self, Invalid> {
         let texts = texts.map(text::with_plain_line_breaks);
-        for (field, text) in texts.fields() {
+        for (field, text) in texts.all() {
             let line_break_units = LINE_BREAK_UNITS;
             let rule = TextRule { field, max_units, line_break_units, plane: Plane::Basic };
             text::check(text, rule)?;
@@ -240,9 +300,10 @@ impl NewMessage {
 
     /// A long text in up to ten parts of 70 units (長文分割送信), cut where it reads best.
     ///
-    /// Parts end after a line break, a sentence, a comma or a space where one is near the limit;
-    /// they never cut through a character with its combining marks, and together they are the
-    /// text, unchanged.
+    /// Parts end after a line break, a sentence, a comma or a space where one is near the limit and
+    /// the text still fits into ten parts, else as late as they can. They never cut through a
+    /// character with its combining marks, and together they are the text, unchanged. So 700 units
+    /// always fit, but for a line break (two units) or a character with marks at the end of a part.
     ///
     /// # Errors
     ///
@@ -257,10 +318,13 @@ impl NewMessage {
             plane: Plane::Basic,
         };
         text::check(&text, rule)?;
-        let parts = text::split(&text, PART_UNITS, LINE_BREAK_UNITS);
-        if parts.len() > MAX_PARTS {
-            return Err(Invalid::new("message", Rule::AtMostParts(MAX_PARTS), Found::MoreParts));
-        }
+        let rule = PartRule {
+            max_parts: MAX_PARTS,
+            max_units: PART_UNITS,
+            line_break_units: LINE_BREAK_UNITS,
+        };
+        let refuse = || Invalid::new("message", Rule::AtMostParts(MAX_PARTS), Found::MoreParts);
+        let parts = text::split(&text, rule).ok_or_else(refuse)?;
         Ok(Self::with_text(to, Text::Parts(parts)))
     }
 
@@ -268,14 +332,18 @@ impl NewMessage {
         Self { to, text, tracking_code: None, short_urls: None, permit_date: None }
     }
 
-    /// Adds the label by which the message can be looked up.
+    /// Adds the label by which the message can be looked up. Without this call there is none.
+    ///
+    /// With a single message a service may ignore it, see
+    /// [`ClientBuilder::with_tracked_single_messages`](super::ClientBuilder::with_tracked_single_messages).
     #[must_use]
     pub fn with_tracking_code(mut self, code: TrackingCode) -> Self {
         self.tracking_code = Some(code);
         self
     }
 
-    /// Takes the label away, for a contract that refuses it.
+    /// Takes the label away, for a contract that refuses it as
+    /// [`InvalidTrackingCode`](crate::RefusalReason::InvalidTrackingCode).
     #[must_use]
     pub fn without_tracking_code(mut self) -> Self {
         self.tracking_code = None;
@@ -283,17 +351,26 @@ impl NewMessage {
     }
 
     /// Replaces the URLs in the text by short ones. Not for one-time codes.
-    #[must_use]
-    pub fn with_short_urls(mut self) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::SingleTextOnly`] on field `ShorturlFlg` for a [long](Self::long) text, whose
+    /// operation has no such parameter.
+    pub fn with_short_urls(mut self) -> Result<Self, Invalid> {
+        self.check_is_single("ShorturlFlg")?;
         self.short_urls = Some(true);
-        self
+        Ok(self)
     }
 
     /// Leaves the URLs in the text as they are.
-    #[must_use]
-    pub fn without_short_urls(mut self) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// As for [`with_short_urls`](Self::with_short_urls).
+    pub fn without_short_urls(mut self) -> Result<Self, Invalid> {
+        self.check_is_single("ShorturlFlg")?;
         self.short_urls = Some(false);
-        self
+        Ok(self)
     }
 
     /// Has the number's history checked: it is not sent if the number changed hands since
@@ -304,16 +381,26 @@ impl NewMessage {
     ///
     /// # Errors
     ///
-    /// [`Rule::NotInFuture`] on field `PermitDate` if `consented_at` is after `now`.
+    /// On field `PermitDate`: [`Rule::NotInFuture`] if `consented_at` is after `now`,
+    /// [`Rule::SingleTextOnly`] for a [long](Self::long) text, whose operation has no such
+    /// parameter.
     pub fn with_permit_date(
         mut self,
         consented_at: SystemTime,
         now: SystemTime,
     ) -> Result<Self, Invalid> {
+        self.check_is_single("PermitDate")?;
         let day = time::day(consented_at).filter(|_| consented_at <= now);
         let refuse = || Invalid::new("PermitDate", Rule::NotInFuture, Found::Future);
         self.permit_date = Some(day.ok_or_else(refuse)?);
         Ok(self)
+    }
+
+    fn check_is_single(&self, field: &'static str) -> Result<(), Invalid> {
+        match self.text {
+            Text::Single(_) => Ok(()),
+            Text::Parts(_) => Err(Invalid::new(field, Rule::SingleTextOnly, Found::LongText)),
+        }
     }
 
     /// The number it goes to.
@@ -339,12 +426,16 @@ impl NewMessage {
         matches!(self.text, Text::Parts(_))
     }
 
-    /// Everything but the credentials.
-    pub(super) fn append_to(&self, form: &mut url::form_urlencoded::Serializer<'_, String>) {
+    /// Everything but the credentials; a single text goes out in these fields.
+    pub(super) fn append_to(
+        &self,
+        form: &mut url::form_urlencoded::Serializer<'_, String>,
+        fields: &[CarrierField],
+    ) {
         form.append_pair("To", self.to.expose_digits());
         match &self.text {
             Text::Single(texts) => {
-                form.extend_pairs(texts.fields());
+                form.extend_pairs(texts.sent_in(fields));
             }
             Text::Parts(parts) => {
                 for (at, part) in parts.iter().enumerate() {

@@ -12,7 +12,7 @@ use crate::error::{Effect, Error, ErrorKind};
 use crate::redact;
 use crate::refusal::RefusalReason;
 use crate::transport::Response;
-use crate::wire;
+use crate::wire::{self, unreadable};
 
 /// Karaden's error object.
 #[derive(Deserialize)]
@@ -113,27 +113,14 @@ pub(super) fn success<T: DeserializeOwned>(response: &Response) -> Result<T, Err
     wire::json(response.body()).ok_or_else(|| unreadable(response))
 }
 
-/// An answer that is not what the API promises.
-pub(super) fn unreadable(response: &Response) -> Error {
-    let phrase = if response.body().is_empty() {
-        "the answer is empty"
-    } else {
-        "the answer is not the JSON object that the API promises"
-    };
-    Error::new(ErrorKind::Decode, Effect::Unknown)
-        .with_status(response.status())
-        .with_phrase(phrase)
-}
-
 /// Reads an answer that is not a success.
 pub(super) fn failure(response: &Response) -> Error {
     let status = response.status();
-    let plain = engine::by_status(response);
     let problem = wire::json::<Problem>(response.body())
         .filter(|problem| problem.object.as_deref() == Some("error"));
     let Some(problem) = problem else {
         // A success that is no success of this call, such as 204, says nothing we know.
-        return if status < 300 { unreadable(response) } else { plain };
+        return if status < 300 { unreadable(response) } else { wire::by_status(response) };
     };
     let code = problem.code.as_deref().unwrap_or("");
     let error = match refusal(status, code, &problem, response) {
@@ -141,7 +128,7 @@ pub(super) fn failure(response: &Response) -> Error {
             .with_status(status)
             .with_retry_after(engine::retry_after(response))
             .with_refusal(reason),
-        None => plain,
+        None => engine::by_status(response),
     };
     error
         .with_code(code)

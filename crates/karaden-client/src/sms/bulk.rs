@@ -388,32 +388,32 @@ struct WireBulk {
 }
 
 fn bulk_file(response: &Response, from: &Url, allow_http: bool) -> Result<BulkFile, Error> {
-    let wire: WireBulk = answer::success(response)?;
-    let url = wire.url.as_deref().and_then(|url| Url::parse(url).ok());
-    let id = wire.id.as_deref().and_then(BulkId::new);
-    match (wire.object.as_deref(), id, url) {
+    let file: WireBulk = answer::success(response)?;
+    let url = file.url.as_deref().and_then(|url| Url::parse(url).ok());
+    let id = file.id.as_deref().and_then(BulkId::new);
+    match (file.object.as_deref(), id, url) {
         (Some("bulk_file"), Some(id), Some(url))
             if engine::is_safe_link(&url, from, allow_http) =>
         {
-            let expires_at = wire.expires_at.as_deref().and_then(time::parse_iso);
+            let expires_at = file.expires_at.as_deref().and_then(time::parse_iso);
             Ok(BulkFile { id, url, expires_at })
         }
-        _ => Err(answer::unreadable(response)),
+        _ => Err(wire::unreadable(response)),
     }
 }
 
 fn bulk_message(response: &Response) -> Result<BulkMessage, Error> {
-    let wire: WireBulk = answer::success(response)?;
+    let bulk: WireBulk = answer::success(response)?;
     let at = |text: &Option<String>| text.as_deref().and_then(time::parse_iso);
-    match (wire.object.as_deref(), wire.id.as_deref().and_then(BulkId::new)) {
+    match (bulk.object.as_deref(), bulk.id.as_deref().and_then(BulkId::new)) {
         (Some("bulk_message"), Some(id)) => Ok(BulkMessage {
             id,
-            status: wire.status.as_deref().map(BulkStatus::from),
-            error: wire.error.as_ref().and_then(answer::LooseProblem::row_error),
-            created_at: at(&wire.created_at),
-            updated_at: at(&wire.updated_at),
+            status: wire::open(bulk.status.as_ref()),
+            error: bulk.error.as_ref().and_then(answer::LooseProblem::row_error),
+            created_at: at(&bulk.created_at),
+            updated_at: at(&bulk.updated_at),
         }),
-        _ => Err(answer::unreadable(response)),
+        _ => Err(wire::unreadable(response)),
     }
 }
 
@@ -423,7 +423,7 @@ fn location(response: &Response, from: &Url, allow_http: bool) -> Result<Url, Er
     header
         .and_then(|text| from.join(text).ok())
         .filter(|url| engine::is_safe_link(url, from, allow_http))
-        .ok_or_else(|| answer::unreadable(response))
+        .ok_or_else(|| wire::unreadable(response))
 }
 
 fn result_file(response: &Response) -> Result<BulkResult, Error> {

@@ -16,8 +16,10 @@ use crate::engine::{self, Engine, Operation, Safety};
 use crate::error::{Effect, Error, ErrorKind};
 use crate::options::Options;
 use crate::outcome::{self, ResolvePolicy};
+use crate::refusal::RefusalReason;
 use crate::transport::{Response, Transport};
 use crate::waiting::{self, PollPolicy, Waited};
+use crate::wire;
 
 const DEFAULT_BASE_URL: &str = "https://prg.karaden.jp/api";
 const VERSION_HEADER: HeaderName = HeaderName::from_static("karaden-version");
@@ -90,7 +92,8 @@ impl Client {
     /// project, otherwise as for every call.
     pub async fn get(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.get(self.path(&[id.as_str()]));
-        self.inner.engine.call(operation("get", Safety::Read), request, one_message).await
+        let judge = |response: &Response| message_of(id, response);
+        self.inner.engine.call(operation("get", Safety::Read), request, judge).await
     }
 
     /// Looks a message up by its unique tag; `None` if it is not there (yet).
@@ -115,8 +118,8 @@ impl Client {
 
     /// Cancels a reserved message, which Karaden allows until five minutes before `scheduled_at`.
     ///
-    /// Cancelling twice does no harm: after an answer that was lost, the message is read, and if
-    /// it is cancelled the call succeeds.
+    /// Cancelling twice does no harm: if the answer was lost, or Karaden says that the message can
+    /// not be cancelled, the message is read, and if it is cancelled the call succeeds.
     ///
     /// # Errors
     ///
@@ -125,8 +128,10 @@ impl Client {
     pub async fn cancel(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.post_empty(self.path(&[id.as_str(), "cancel"]));
         let operation = operation("cancel", Safety::Write);
-        let error = match self.inner.engine.call(operation, request, one_message).await {
-            Err(error) if error.is_outcome_unknown() => error,
+        let judge = |response: &Response| message_of(id, response);
+        let too_late = Some(&RefusalReason::NotCancellable);
+        let error = match self.inner.engine.call(operation, request, judge).await {
+            Err(error) if error.is_outcome_unknown() || error.refusal() == too_late => error,
             known => return known,
         };
         match self.get(id).await {
@@ -194,7 +199,18 @@ impl UnknownSend {
 
 fn one_message(response: &Response) -> Result<Message, Error> {
     let message: WireMessage = answer::success(response)?;
-    message.into_message().ok_or_else(|| answer::unreadable(response))
+    message.into_message().ok_or_else(|| wire::unreadable(response))
+}
+
+/// The message in the answer to a request about the message `id`.
+fn message_of(id: &MessageId, response: &Response) -> Result<Message, Error> {
+    let message = one_message(response)?;
+    if message.id.as_str().eq_ignore_ascii_case(id.as_str()) {
+        return Ok(message);
+    }
+    Err(Error::new(ErrorKind::Decode, Effect::Unknown)
+        .with_status(response.status())
+        .with_phrase("the answer is about another message"))
 }
 
 /// Builds a [`Client`].

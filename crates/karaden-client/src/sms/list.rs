@@ -16,6 +16,7 @@ use super::message::{Message, MessageId, MessageResult, SentResult, Status, Wire
 use super::new_message::ServiceId;
 use crate::engine::Safety;
 use crate::error::{Effect, Error, ErrorKind};
+use crate::invalid::{Found, Invalid, Rule};
 use crate::phone::PhoneNumber;
 use crate::time;
 use crate::transport::Response;
@@ -25,6 +26,8 @@ use crate::wire;
 const MAX_PER_PAGE: u32 = 100;
 /// The most pages that a stream reads: a million messages.
 const MAX_PAGES: u32 = 10_000;
+/// The most pages in a row that bring a stream nothing new: 10,000 messages that arrived meanwhile.
+const MAX_REPEATED_PAGES: u32 = 100;
 
 /// Which messages to list. Every condition narrows the choice; without any, all are listed.
 ///
@@ -63,6 +66,8 @@ impl ListQuery {
     }
 
     /// Only messages in this state of sending.
+    ///
+    /// [`Status::ProcessingError`] is no filter that Karaden knows: [`Client::list`] refuses it.
     pub fn with_status(mut self, status: Status) -> Self {
         self.status = Some(status);
         self
@@ -108,6 +113,16 @@ impl ListQuery {
     pub fn with_per_page(mut self, per_page: u32) -> Self {
         self.per_page = Some(per_page.clamp(1, MAX_PER_PAGE));
         self
+    }
+
+    /// Refuses what Karaden would refuse.
+    fn check(&self) -> Result<(), Invalid> {
+        match self.status {
+            Some(Status::ProcessingError) => {
+                Err(Invalid::new("status", Rule::ListFilter, Found::OtherValue))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn page(&self) -> u32 {
@@ -161,7 +176,7 @@ struct WireList {
 fn page(response: &Response) -> Result<Page, Error> {
     let list: WireList = answer::success(response)?;
     if list.object.as_deref() != Some("list") {
-        return Err(answer::unreadable(response));
+        return Err(wire::unreadable(response));
     }
     let all = list.data.len();
     let messages: Vec<_> = list.data.into_iter().filter_map(WireMessage::into_message).collect();
@@ -175,8 +190,10 @@ impl Client {
     /// # Errors
     ///
     /// As for every call; [`ErrorKind::TooLarge`] for a page of more than eight times
-    /// [`max_body_bytes`](crate::Options::with_max_body_bytes).
+    /// [`max_body_bytes`](crate::Options::with_max_body_bytes); [`ErrorKind::InvalidInput`] with
+    /// [`Rule::ListFilter`] on field `status` for [`Status::ProcessingError`].
     pub async fn list(&self, query: &ListQuery) -> Result<Page, Error> {
+        query.check()?;
         let mut url = self.path(&[]);
         query.append_to(&mut url);
         let mut request = self.engine().get(url);
@@ -186,13 +203,15 @@ impl Client {
 
     /// All messages of the list, page by page as they are asked for; each message once.
     ///
-    /// Messages that arrive meanwhile may shift the pages; what comes twice is left out. Give the
-    /// query an [`end_at`](ListQuery::with_end_at) for a list that stands still.
+    /// Messages that arrive meanwhile may shift the pages; what comes twice is left out, be it whole
+    /// pages. Give the query an [`end_at`](ListQuery::with_end_at) in the past for a list that stands
+    /// still: there is none by itself, because this crate reads no clock, and yours may be behind
+    /// Karaden's.
     ///
     /// # Errors
     ///
-    /// The stream ends after its first error. [`ErrorKind::Decode`] if a page brings nothing new
-    /// although more is announced, [`ErrorKind::TooLarge`] after 10,000 pages.
+    /// The stream ends after its first error. [`ErrorKind::Decode`] if 100 pages in a row bring
+    /// nothing new although more is announced, [`ErrorKind::TooLarge`] after 10,000 pages.
     ///
     /// ```no_run
     /// # async fn example(client: karaden_client::sms::Client) -> Result<(), karaden_client::Error> {
@@ -209,6 +228,7 @@ impl Client {
         let state = Paging {
             client: self.clone(),
             pages_left: MAX_PAGES,
+            repeated_pages: 0,
             ready: Vec::new().into_iter(),
             seen: HashSet::new(),
             next: Some(query),
@@ -224,6 +244,8 @@ impl Client {
 struct Paging {
     client: Client,
     pages_left: u32,
+    /// How many pages in a row brought nothing new.
+    repeated_pages: u32,
     ready: std::vec::IntoIter<Message>,
     seen: HashSet<MessageId>,
     /// The query of the next page; none after the last.
@@ -248,9 +270,11 @@ impl Paging {
         self.pages_left -= 1;
         let Page { mut messages, has_more, unreadable } = self.client.list(&query).await?;
         messages.retain(|message| self.seen.insert(message.id.clone()));
-        if has_more && messages.is_empty() && unreadable == 0 {
+        let is_repeated = messages.is_empty() && unreadable == 0;
+        self.repeated_pages = if is_repeated { self.repeated_pages + 1 } else { 0 };
+        if has_more && self.repeated_pages >= MAX_REPEATED_PAGES {
             return Err(Error::new(ErrorKind::Decode, Effect::None)
-                .with_phrase("a page of the list brought nothing new although more is announced"));
+                .with_phrase("the list brings nothing new although more is announced"));
         }
         if has_more {
             let page = query.page().saturating_add(1);

@@ -285,10 +285,10 @@ impl WireMessage {
             tags: self.tags,
             is_shorten: self.is_shorten,
             is_shorten_clicked: self.is_shorten_clicked,
-            result: self.result.as_deref().map(MessageResult::from),
-            status: self.status.as_deref().map(Status::from),
-            sent_result: self.sent_result.as_deref().map(SentResult::from),
-            carrier: self.carrier.as_deref().map(Carrier::from),
+            result: wire::open(self.result.as_ref()),
+            status: wire::open(self.status.as_ref()),
+            sent_result: wire::open(self.sent_result.as_ref()),
+            carrier: wire::open(self.carrier.as_ref()),
             charged_count_per_sent: self.charged_count_per_sent,
         })
     }

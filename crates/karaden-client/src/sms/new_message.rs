@@ -180,7 +180,8 @@ impl NewMessage {
         self
     }
 
-    /// Reserves the message for `at`: after `now` and at most 30 days later.
+    /// Reserves the message for `at`: after `now` and at most 30 days later. On the wire it has
+    /// whole seconds; the fraction is cut off, before anything is compared.
     ///
     /// # Errors
     ///
@@ -188,6 +189,7 @@ impl NewMessage {
     /// [`Rule::AfterScheduledAt`] on field `limited_at` if that is not later.
     pub fn with_scheduled_at(mut self, at: SystemTime, now: SystemTime) -> Result<Self, Invalid> {
         let refuse = |rule, found| Err(Invalid::new("scheduled_at", rule, found));
+        let at = time::whole_seconds(at);
         if at <= now {
             return refuse(Rule::InFuture, Found::Past);
         }
@@ -202,12 +204,13 @@ impl NewMessage {
     /// Sets the last moment for sending: after `now` and after `scheduled_at`.
     ///
     /// For a one-time code this is the end of its life. On the wire it has whole seconds; the
-    /// fraction is cut off.
+    /// fraction is cut off, before anything is compared.
     ///
     /// # Errors
     ///
     /// [`Rule::InFuture`] or [`Rule::AfterScheduledAt`] on field `limited_at`.
     pub fn with_limited_at(mut self, at: SystemTime, now: SystemTime) -> Result<Self, Invalid> {
+        let at = time::whole_seconds(at);
         if at <= now {
             return Err(Invalid::new("limited_at", Rule::InFuture, Found::Past));
         }
@@ -225,7 +228,8 @@ impl NewMessage {
         }
     }
 
-    /// Takes the last moment for sending away, for a service setting that refuses `limited_at`.
+    /// Takes the last moment for sending away, for a service setting that refuses `limited_at` (a
+    /// [`Validation`](crate::RefusalReason::Validation) that names it).
     #[must_use]
     pub fn without_limited_at(mut self) -> Self {
         self.limited_at = None;

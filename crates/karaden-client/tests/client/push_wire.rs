@@ -3,7 +3,8 @@
 use crate::common::{
     SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_client, push_message,
 };
-use karaden_client::{ErrorKind, RefusalReason, SendOutcome, push};
+use karaden_client::transport::{Exchange, ScriptedTransport};
+use karaden_client::{ErrorKind, RefusalReason, Rule, SendOutcome, push};
 use mockito::{Matcher, Server, ServerGuard};
 
 async fn server_with(status: usize, body: &str, hits: usize) -> (ServerGuard, mockito::Mock) {
@@ -51,8 +52,8 @@ async fn send_fills_every_carrier_and_the_credentials() {
         .expect("valid")
         .with_tracking_code(push::TrackingCode::unique("12345678").expect("a code"))
         .without_short_urls()
-        .with_permit_date(now(), now())
-        .expect("not in the future");
+        .and_then(|message| message.with_permit_date(now(), now()))
+        .expect("a single text, not in the future");
     let outcome = push_client(&server.url()).send(message).await.expect("an answer");
     let SendOutcome::Accepted(accepted) = outcome else { panic!("{outcome:?}") };
     assert_eq!(accepted.message_id.as_str(), "m01ABC");
@@ -78,6 +79,99 @@ async fn a_long_text_goes_in_numbered_parts() {
 }
 
 #[tokio::test]
+async fn a_text_goes_out_in_the_fields_of_the_client() {
+    use push::CarrierField as Field;
+    let all = ["DocomoMessage", "SoftbankMessage", "AuMessage", "OptionMessage", "RakutenMessage"];
+    let every = [Field::Rakuten, Field::Option, Field::Au, Field::Softbank, Field::Docomo];
+    let same = || push::CarrierTexts::same("本文");
+    let three = [all[0], all[1], all[4]];
+    for (fields, texts, expected) in [
+        (None, same(), &all[..4]),
+        (None, same().with_rakuten("本文"), &all[..]),
+        (Some(&every[..]), same(), &all[..]),
+        (Some(&every[2..]), same(), &all[..3]),
+        (Some(&every[3..]), same().with_rakuten_field(), &three[..]),
+    ] {
+        let script =
+            ScriptedTransport::new([Exchange::reply(200, r#"{"status":"100","messageId":"1"}"#)]);
+        let mut builder = push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
+            .with_transport(script.clone());
+        if let Some(fields) = fields {
+            builder = builder.with_carrier_fields(fields.iter().copied());
+        }
+        let message = push::NewMessage::per_carrier(number(), texts).expect("valid");
+        let client = builder.build().expect("a client");
+        client.send(message).await.expect("an answer").accepted().expect("accepted");
+        let sent: Vec<_> = url::form_urlencoded::parse(script.requests()[0].body())
+            .filter(|(name, _)| name.ends_with("Message"))
+            .map(|(name, text)| {
+                assert_eq!(text, "本文");
+                name.into_owned()
+            })
+            .collect();
+        assert_eq!(sent, expected);
+    }
+    let none = push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
+        .with_carrier_fields([])
+        .build();
+    assert_eq!(none.expect_err("no fields").kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
+async fn a_refused_text_or_code_comes_with_a_hint() {
+    for (status, hint) in [
+        ("301", Some("with_carrier_fields")),
+        ("205", Some("without_tracking_code")),
+        ("202", None),
+    ] {
+        let (server, _mock) = server_with(200, &format!(r#"{{"status":"{status}"}}"#), 1).await;
+        let outcome = push_client(&server.url()).send(push_message()).await.expect("an answer");
+        let SendOutcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(refusal.reason().hint().is_some(), hint.is_some());
+        let shown = full(refusal.error());
+        assert_eq!(hint.is_some_and(|hint| shown.contains(hint)), hint.is_some(), "{shown}");
+    }
+}
+
+#[test]
+fn what_only_single_texts_have_is_refused_for_long_ones() {
+    let long = || push::NewMessage::long(number(), "本文").expect("valid");
+    for (refused, field) in [
+        (long().with_short_urls(), "ShorturlFlg"),
+        (long().without_short_urls(), "ShorturlFlg"),
+        (long().with_permit_date(now(), now()), "PermitDate"),
+    ] {
+        let invalid = refused.expect_err("no such parameter");
+        assert_eq!((invalid.field(), invalid.rule()), (field, Rule::SingleTextOnly));
+    }
+}
+
+#[test]
+fn a_random_code_has_the_form_that_is_known() {
+    for random in [[0; 8], [7; 8], [0xff; 8]] {
+        let code = push::TrackingCode::from_random(random);
+        assert!(code.is_unique() && code.as_str().len() == 8, "{code:?}");
+        assert!(code.as_str().bytes().all(|digit| digit.is_ascii_digit()), "{code:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_is_shown_only_to_who_asks() {
+    let page =
+        "<html><h1>502 Bad Gateway</h1> To=09012345678 Token=tok-SECRET-7f3a-and-more</html>";
+    for (http, kind) in [(502, ErrorKind::Server), (200, ErrorKind::Decode)] {
+        let (server, _mock) = server_with(http, page, 1).await;
+        let error = push_client(&server.url()).send(push_message()).await.expect_err("no answer");
+        assert_eq!(error.error().kind(), kind);
+        assert_clean(&full(&error));
+        assert!(!full(&error).contains("Gateway"), "{}", full(&error));
+        let excerpt = error.error().expose_server_text().expect("an excerpt");
+        assert!(excerpt.contains("Bad Gateway"), "{excerpt}");
+        assert_clean(excerpt);
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_typed() {
     let rows = [
         (200, "\"201\"", RefusalReason::Unauthenticated),
@@ -86,7 +180,10 @@ async fn refusals_are_typed() {
         (200, "205", RefusalReason::InvalidTrackingCode),
         (200, "209", RefusalReason::SplitNotEnabled),
         (200, "301", RefusalReason::InvalidText),
-        (200, "207", RefusalReason::Other(Some("207".to_owned()))),
+        // Read whatever the HTTP status, as long as that does not say that something broke.
+        (400, "\"202\"", RefusalReason::InvalidNumber),
+        (401, "201", RefusalReason::Unauthenticated),
+        (403, "203", RefusalReason::Restricted),
     ];
     for (http, status, reason) in rows {
         let (server, mock) = server_with(http, &format!(r#"{{"status":{status}}}"#), 1).await;
@@ -107,17 +204,29 @@ async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
         (200, r#"{"status":"202","messageId":"m1"}"#, ErrorKind::Decode),
         (200, r#"{"status":200}"#, ErrorKind::Decode),
         (200, r#"{"status":400}"#, ErrorKind::Decode),
-        // The service says 200 to whatever it judged: this comes from something in between.
-        (500, r#"{"status":301}"#, ErrorKind::Server),
-        (502, r#"{"status":"201"}"#, ErrorKind::Server),
-        (400, r#"{"status":"202"}"#, ErrorKind::Refused),
+        // The gaps between the documented codes have meanings that nobody has told.
+        (200, r#"{"status":"204"}"#, ErrorKind::Decode),
+        (200, r#"{"status":"207"}"#, ErrorKind::Decode),
+        (200, r#"{"status":208}"#, ErrorKind::Decode),
+        (200, r#"{"status":"302"}"#, ErrorKind::Decode),
+        (200, r#"{"status":399}"#, ErrorKind::Decode),
+        // A refusal under a fault: something broke on the way.
+        (500, r#"{"status":301}"#, ErrorKind::Refused),
+        (502, r#"{"status":"201"}"#, ErrorKind::Unauthenticated),
+        (408, r#"{"status":"202"}"#, ErrorKind::Refused),
+        (302, r#"{"status":"202"}"#, ErrorKind::Refused),
+        (201, r#"{"status":"202"}"#, ErrorKind::Refused),
         (401, r#"{"status":"201","messageId":"m1"}"#, ErrorKind::Decode),
-        // So does a success, which is neither believed nor taken for a failure.
+        // A success under a fault is neither believed nor taken for a failure.
         (502, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Server),
         (201, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Decode),
         (401, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Unauthenticated),
         (404, r#"{"status":100}"#, ErrorKind::NotFound),
         (429, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::RateLimited),
+        // Codes that are not Karaden's leave the judgement to the HTTP status.
+        (502, r#"{"status":502}"#, ErrorKind::Server),
+        (400, r#"{"status":"400"}"#, ErrorKind::Refused),
+        (500, r#"{"status":"999"}"#, ErrorKind::Server),
         (200, r#"{"status":""}"#, ErrorKind::Decode),
         (200, "", ErrorKind::Decode),
         (200, "<html>", ErrorKind::Decode),
@@ -234,6 +343,95 @@ async fn tracked_with(status: usize, body: &str) -> (ServerGuard, mockito::Mock)
         .create_async()
         .await;
     (server, mock)
+}
+
+#[tokio::test]
+async fn an_inquiry_reads_the_code_whatever_the_http_status() {
+    let rows = [
+        (500, r#"{"status":"206"}"#, ErrorKind::NotFound),
+        (404, r#"{"status":206}"#, ErrorKind::NotFound),
+        (400, r#"{"status":"201"}"#, ErrorKind::Unauthenticated),
+        (503, r#"{"status":503}"#, ErrorKind::Server),
+        (404, r#"{"error":"no such page"}"#, ErrorKind::NotFound),
+    ];
+    for (http, body, kind) in rows {
+        let mut server = Server::new_async().await;
+        let mock = server.mock("GET", Matcher::Any).with_status(http).with_body(body);
+        let _mock = mock.create_async().await;
+        let id = push::MessageId::new("m1").expect("an id");
+        let error = push_client(&server.url()).inquire(&id).await.expect_err("an error");
+        assert_eq!(error.kind(), kind, "{http} {body}");
+        assert!(error.is_definitely_not_sent());
+    }
+}
+
+/// What a look-up finds when the pages, asked for by the number of their first record, are these.
+async fn found_on(pages: &[(&str, &str)]) -> Result<Vec<String>, ErrorKind> {
+    let mut server = Server::new_async().await;
+    let mut mocks = Vec::new();
+    for (start, body) in pages {
+        let mock = server
+            .mock("GET", "/v2/karadeninquiry_tr.json")
+            .match_query(pair("Startcount", start))
+            .with_body(body);
+        mocks.push(mock.create_async().await);
+    }
+    let code = push::TrackingCode::unique("12345678").expect("a code");
+    let found = push_client(&server.url()).find_by_tracking_code(&code, now(), now()).await;
+    for mock in mocks {
+        mock.assert_async().await;
+    }
+    let ids = |all: Vec<push::Tracked>| all.iter().map(|t| t.message_id.to_string()).collect();
+    found.map(ids).map_err(|error| error.kind())
+}
+
+#[tokio::test]
+async fn pages_are_read_until_one_is_empty_and_what_was_found_is_kept() {
+    const TWO: &str = r#""list":[{"messageId":"m1"},{"messageId":"m2"}]"#;
+    let announced = format!(r#"{{"status":"100","maxrecord":"3",{TWO}}}"#);
+    let open = format!(r#"{{"status":"100",{TWO}}}"#);
+    let none = r#"{"status":"100","maxrecord":"3","list":[]}"#;
+    let two = Ok(vec!["m1".to_owned(), "m2".to_owned()]);
+    // One record was announced that does not come.
+    assert_eq!(found_on(&[("1", &announced), ("3", none)]).await, two);
+    // Without a number of records the empty page is the end.
+    let third = r#"{"status":"100","list":[{"messageId":"m3"}]}"#;
+    let end = r#"{"status":"100","list":[]}"#;
+    let all = Ok(["m1", "m2", "m3"].map(String::from).to_vec());
+    assert_eq!(found_on(&[("1", &open), ("3", third), ("4", end)]).await, all);
+    // A service that knows no pages repeats itself.
+    assert_eq!(found_on(&[("1", &open), ("3", &open)]).await, two);
+    assert_eq!(found_on(&[("1", &announced), ("3", &announced)]).await, two);
+    // A page that says nothing is not the end.
+    assert_eq!(
+        found_on(&[("1", &open), ("3", r#"{"status":"100"}"#)]).await,
+        Err(ErrorKind::Decode)
+    );
+}
+
+#[tokio::test]
+async fn the_text_of_an_unlisted_carrier_is_rakutens() {
+    let texts =
+        r#""docomoMessage":"ド","softbankMessage":"ソ","auMessage":"エ","optionMessage":"オ""#;
+    for (carrier, rakuten, expected) in [
+        ("6", "ラ", "ラ"),
+        ("7", "ラ", "ラ"),
+        ("6", "", "ド"),
+        ("5", "ラ", "ド"),
+        ("", "ラ", "ド"),
+        ("4", "ラ", "オ"),
+        ("2", "ラ", "ソ"),
+    ] {
+        let mut server = Server::new_async().await;
+        let body = format!(
+            r#"{{"status":"100","carrier":"{carrier}",{texts},"rakutenMessage":"{rakuten}"}}"#
+        );
+        let mock = server.mock("GET", Matcher::Any).with_body(body);
+        let _mock = mock.create_async().await;
+        let id = push::MessageId::new("m1").expect("an id");
+        let delivery = push_client(&server.url()).inquire(&id).await.expect("an answer");
+        assert_eq!(delivery.text.as_deref(), Some(expected), "{carrier} {rakuten}");
+    }
 }
 
 #[tokio::test]

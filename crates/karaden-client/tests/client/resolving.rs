@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{
-    SECURITY_CODE, TENANT, TOKEN, now, number, options, push_message, sms_message,
+    SECURITY_CODE, TENANT, TOKEN, full, now, number, options, push_message, sms_message,
 };
 use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
 use karaden_client::{
@@ -22,12 +22,19 @@ fn sms_client(script: &ScriptedTransport) -> sms::Client {
         .expect("a client")
 }
 
-fn push_client(script: &ScriptedTransport) -> push::Client {
+fn push_builder(script: &ScriptedTransport) -> push::ClientBuilder {
     push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
         .with_options(options().with_retry(RetryPolicy::once()))
         .with_transport(script.clone())
-        .build()
-        .expect("a client")
+}
+
+fn push_client(script: &ScriptedTransport) -> push::Client {
+    push_builder(script).build().expect("a client")
+}
+
+/// A client whose contract is known to keep the tracking codes of single messages.
+fn tracking_client(script: &ScriptedTransport) -> push::Client {
+    push_builder(script).with_tracked_single_messages().build().expect("a client")
 }
 
 fn broken() -> Exchange {
@@ -100,6 +107,33 @@ async fn without_an_answer_it_stays_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_asks_for_a_pause_is_looked_up_no_sooner() {
+    let script = ScriptedTransport::new([
+        broken(),
+        Exchange::reply(429, "").with_header("retry-after", "40"),
+        Exchange::reply(200, FOUND),
+    ]);
+    let client = sms_client(&script);
+    let unknown = unknown_sms(&client).await;
+    let began = tokio::time::Instant::now();
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    assert!(matches!(resolution, Resolution::Accepted(_)), "{resolution:?}");
+    assert_eq!(began.elapsed(), Duration::from_secs(40));
+
+    // A pause beyond the policy's end is not waited for.
+    let script = ScriptedTransport::new([
+        broken(),
+        Exchange::reply(503, "").with_header("retry-after", "100"),
+    ]);
+    let client = sms_client(&script);
+    let unknown = unknown_sms(&client).await;
+    let began = tokio::time::Instant::now();
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_push_message_is_found_by_its_tracking_code() {
     let script = ScriptedTransport::new([
         broken(),
@@ -151,10 +185,54 @@ async fn no_records_or_an_empty_list_is_absence() {
     for body in [r#"{"status":"100","maxrecord":0}"#, r#"{"status":"100","list":[]}"#] {
         let script = ScriptedTransport::new([broken()]);
         script.extend((0..100).map(|_| Exchange::reply(200, body)));
-        let client = push_client(&script);
+        let client = tracking_client(&script);
         let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
         let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
         assert!(matches!(resolution, Resolution::NotSent(_)), "{body}: {resolution:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_push_message_that_is_not_found_stays_unknown() {
+    const NONE: &str = r#"{"status":"100","maxrecord":"0","list":[]}"#;
+    let script = ScriptedTransport::new([broken()]);
+    script.extend((0..100).map(|_| Exchange::reply(200, NONE)));
+    let client = push_client(&script);
+    assert!(!client.tracks_single_messages() && tracking_client(&script).tracks_single_messages());
+    let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
+    let began = tokio::time::Instant::now();
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
+    let Resolution::Unknown(unknown) = resolution else { panic!("{resolution:?}") };
+    let why = full(unknown.look_up_error().expect("a reason"));
+    assert!(why.contains("may ignore the tracking codes"), "{why}");
+    // It goes on looking as long as it may: it can still be found.
+    assert!(began.elapsed() >= Duration::from_secs(80), "{:?}", began.elapsed());
+    assert_eq!(script.requests().iter().filter(|r| r.method() == "POST").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_push_message_is_found_or_surely_absent() {
+    const NONE: &str = r#"{"status":"100","maxrecord":"0","list":[]}"#;
+    const ONE: &str = r#"{"status":"100","maxrecord":"1","list":[{"messageId":"m9"}]}"#;
+    for (last, is_found) in [(ONE, true), (NONE, false)] {
+        let script = ScriptedTransport::new([broken(), Exchange::reply(200, NONE)]);
+        script.extend((0..100).map(|_| Exchange::reply(200, last)));
+        let client = push_client(&script);
+        let code = push::TrackingCode::from_random([7; 8]);
+        let message = push::NewMessage::long(number(), "長い本文。".repeat(30)).expect("valid");
+        let sent = client.send(message.with_tracking_code(code.clone())).await;
+        let Err(SendError::Unknown(unknown)) = sent else { panic!("{sent:?}") };
+        match unknown.resolve(&client, &ResolvePolicy::default(), now()).await {
+            Resolution::Accepted(accepted) => assert!(is_found, "{accepted:?}"),
+            Resolution::NotSent(message) => {
+                assert!(!is_found && message.parts() == 3, "{message:?}");
+                assert_eq!(message.tracking_code(), Some(&code));
+            }
+            Resolution::Unknown(unknown) => panic!("{unknown:?}"),
+        }
+        let requests = script.requests();
+        assert!(requests[0].url().path().ends_with("/sepakaradenqueue.json"));
+        assert!(requests[1].url().query().expect("a query").contains(code.as_str()));
     }
 }
 

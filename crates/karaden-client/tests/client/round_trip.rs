@@ -105,22 +105,31 @@ proptest! {
     }
 
     #[test]
-    fn a_long_text_reaches_push_whole_and_in_order(body in "[a-zあ-ん、。\n&+%= ]{1,600}x") {
+    fn a_long_text_reaches_push_whole_and_in_order(body in "([a-zあ-ん、。\n&+%= ]{1,690}|([あ-ん]{44,60}[。、\n ]){10,14})x") {
         let script = ScriptedTransport::new([Exchange::reply(
             200,
             r#"{"status":"100","messageId":"m1"}"#,
         )]);
-        let Ok(message) = push::NewMessage::long(number(), body.as_str()) else {
-            // More than ten parts.
-            return Ok(());
-        };
+        // Where a line break counts as two, one unit of a part may be left empty before it.
+        let units: usize = body.chars().map(|c| if c == '\n' { 2 } else { 1 }).sum();
+        let message = push::NewMessage::long(number(), body.as_str());
+        prop_assert!(message.is_ok() || units > 10 * 69, "{units} units do not fit: {message:?}");
+        let Ok(message) = message else { return Ok(()) };
         let parts = message.parts();
+        prop_assert!(parts <= 10);
         run(push_client(&script).send(message)).expect("an answer").accepted().expect("accepted");
         let form = form(script.requests()[0].body());
         let sent: String = (1..=parts).map(|at| form[&format!("message{at}")][0].clone()).collect();
         prop_assert_eq!(sent, body);
         let beyond = format!("message{}", parts + 1);
         prop_assert!(!form.contains_key(&beyond));
+    }
+
+    #[test]
+    fn seven_hundred_units_always_fit(body in "([あ-ん]{30,69}[。、 .]){10,20}x") {
+        let units = body.chars().count();
+        let message = push::NewMessage::long(number(), body);
+        prop_assert_eq!(message.is_ok(), units <= 700, "{} units", units);
     }
 
     #[test]
@@ -167,4 +176,20 @@ proptest! {
         let message = push::NewMessage::new(number(), "本文").expect("valid");
         let _any = run(push_client(&script).send(message));
     }
+}
+
+#[test]
+fn a_text_is_cut_at_worse_places_rather_than_refused() {
+    let text = format!("{}。", "あ".repeat(46)).repeat(14);
+    assert_eq!(text.chars().count(), 658);
+    let message = push::NewMessage::long(number(), text.as_str()).expect("it fits into ten parts");
+    assert_eq!(message.parts(), 10);
+    let full = push::NewMessage::long(number(), "あ".repeat(700)).expect("just fits");
+    assert_eq!(full.parts(), 10);
+    let error = push::NewMessage::long(number(), "あ".repeat(701)).expect_err("one too many");
+    assert_eq!(error.rule(), karaden_client::Rule::AtMostParts(10));
+    // What cannot fit is refused without being cut first.
+    let error =
+        push::NewMessage::long(number(), "あ".repeat(10_000_000)).expect_err("far too long");
+    assert_eq!(error.rule(), karaden_client::Rule::AtMostParts(10));
 }

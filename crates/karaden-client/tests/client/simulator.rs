@@ -269,7 +269,60 @@ async fn a_push_message_of_unknown_outcome_is_found_by_its_tracking_code() {
     let result = client.send(push_message("090-1111-2222", "87654321")).await;
     let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
     let resolution = unknown.resolve(&client, &quick(), now()).await;
+    assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
+
+    // Only on the word that the contract tracks single messages is absence proof.
+    let client = push::Client::builder(format!("{}/v2", sim.url()), "demo-push", "demo-code")
+        .with_options(options())
+        .with_tracked_single_messages()
+        .build()
+        .expect("a client");
+    sim.set_faults(vec![Fault::new(FaultMode::Drop).times(1)]);
+    let result = client.send(push_message("090-1111-2222", "76543210")).await;
+    let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
+    let resolution = unknown.resolve(&client, &quick(), now()).await;
     assert!(matches!(resolution, Resolution::NotSent(_)), "{resolution:?}");
+}
+
+#[tokio::test]
+async fn a_single_push_message_is_not_taken_as_absent_where_its_code_was_ignored() {
+    let sim = sim().await;
+    sim.set_quirks(karaden_sim::Quirks { push_single_untracked: true, ..Default::default() });
+    let fault = Fault::new(FaultMode::AcceptThenDrop).times(1);
+    sim.set_faults(vec![fault.clone()]);
+    let client = push_client(&sim);
+    let quick = quick().with_give_up_after(Duration::from_millis(200));
+    let result = client.send(push_message("090-1111-2222", "12345678")).await;
+    let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
+    let resolution = unknown.resolve(&client, &quick, now()).await;
+    assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
+    assert_eq!(sim.inbox(None).len(), 1, "it is on the phone");
+
+    // A long one keeps its code.
+    sim.set_faults(vec![fault]);
+    let code = push::TrackingCode::from_random([3; 8]);
+    let long = push::NewMessage::long(number("090-1111-2222"), "お知らせ").expect("valid");
+    let result = client.send(long.with_tracking_code(code)).await;
+    let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
+    let resolution = unknown.resolve(&client, &quick, now()).await;
+    assert!(matches!(resolution, Resolution::Accepted(_)), "{resolution:?}");
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_waited_for_or_found_later() {
+    let sim = sim().await;
+    let slow = |ms| Fault { delay_ms: Some(ms), ..Fault::new(FaultMode::Slow) }.times(1);
+    let client = sms_client_with(&sim, options().with_total_timeout(Duration::from_millis(600)));
+    sim.set_faults(vec![slow(50)]);
+    let sent = client.send(message("090-1111-2222", "t-1")).await.expect("an answer");
+    assert!(sent.accepted().is_some());
+    sim.set_faults(vec![slow(30_000)]);
+    let result = client.send(message("090-1111-2222", "t-2")).await;
+    let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
+    assert!(unknown.error().is_timeout());
+    let resolution = unknown.resolve(&client, &quick()).await;
+    assert!(matches!(resolution, Resolution::Accepted(_)), "{resolution:?}");
+    assert_eq!(sim.inbox(None).len(), 2, "each once");
 }
 
 #[tokio::test]

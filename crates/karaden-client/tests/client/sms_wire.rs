@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::common::{TENANT, TOKEN, assert_clean, full, now, sms_client, sms_message};
-use karaden_client::{ErrorKind, RefusalReason, SendError, SendOutcome, sms};
+use karaden_client::{ErrorKind, RefusalReason, Rule, SendError, SendOutcome, sms};
 use mockito::{Matcher, Server, ServerGuard};
 
 const MESSAGE: &str = r#"{"id":"82bdf9de-a532-4bf5-86bc-c9a1366e5f4a","object":"message",
@@ -69,6 +69,78 @@ async fn send_says_exactly_this() {
     assert_eq!(accepted.is_shorten_clicked, None);
     assert!(!format!("{accepted:?}").contains("本文"));
     mock.assert_async().await;
+}
+
+#[tokio::test]
+async fn every_version_is_asked_for_and_its_replies_are_read() {
+    use sms::ApiVersion as Version;
+    const BASE: &str = r#""object":"message","id":"m-1","result":"done","status":"done""#;
+    let newest =
+        r#","is_shorten_clicked":true,"error":{"object":"error","code":"validation_error"}"#;
+    let rows = [
+        (Version::V2023_01_01, "2023-01-01", "", None),
+        (Version::V2023_12_01, "2023-12-01", r#","is_shorten_clicked":false"#, Some(false)),
+        (Version::V2024_03_01, "2024-03-01", newest, Some(true)),
+    ];
+    for (version, header, more, clicked) in rows {
+        let mut server = Server::new_async().await;
+        let mock = server
+            .mock("POST", messages().as_str())
+            .match_header("karaden-version", header)
+            .with_body(format!("{{{BASE}{more}}}"))
+            .expect(1)
+            .create_async()
+            .await;
+        let service = sms::ServiceId::new(1).expect("positive");
+        let client = sms::Client::builder(TENANT, TOKEN, service)
+            .with_base_url(format!("{}/api", server.url()))
+            .with_version(version)
+            .build()
+            .expect("a client");
+        let sent = client.send(sms_message()).await.expect("an answer").accepted();
+        let message = sent.expect("accepted");
+        assert_eq!(
+            (message.status, message.is_shorten_clicked),
+            (Some(sms::Status::Done), clicked)
+        );
+        assert_eq!(message.error.is_some(), version == Version::V2024_03_01);
+        mock.assert_async().await;
+    }
+}
+
+#[test]
+fn times_that_karaden_would_refuse_are_refused_here() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let (second, tenth) = (Duration::from_secs(1), Duration::from_millis(100));
+    let nine_tenths = 9 * tenth;
+    let at = |ahead: Duration| now() + ahead;
+    let scheduled = |ahead| {
+        sms_message().with_scheduled_at(at(ahead), now()).map_err(|e| (e.field(), e.rule()))
+    };
+    let limited =
+        |ahead| sms_message().with_limited_at(at(ahead), now()).map_err(|e| (e.field(), e.rule()));
+    // The fraction does not go over the wire, so that what it adds does not count.
+    for bad in [Duration::ZERO, tenth, nine_tenths] {
+        assert_eq!(scheduled(bad).err(), Some(("scheduled_at", Rule::InFuture)), "{bad:?}");
+        assert_eq!(limited(bad).err(), Some(("limited_at", Rule::InFuture)), "{bad:?}");
+    }
+    for good in [second, 30 * DAY, 30 * DAY + nine_tenths] {
+        assert!(scheduled(good).is_ok() && limited(good).is_ok(), "{good:?}");
+    }
+    let late = scheduled(30 * DAY + second).err();
+    assert_eq!(late, Some(("scheduled_at", Rule::Within30Days)));
+
+    let after = Some(("limited_at", Rule::AfterScheduledAt));
+    for (limit, expected) in
+        [(10 * second, after), (10 * second + nine_tenths, after), (11 * second, None)]
+    {
+        let one = scheduled(10 * second + tenth).expect("valid");
+        let one = one.with_limited_at(at(limit), now()).map_err(|e| (e.field(), e.rule()));
+        assert_eq!(one.err(), expected, "{limit:?}");
+        let other = limited(limit).expect("valid");
+        let other = other.with_scheduled_at(at(10 * second + tenth), now());
+        assert_eq!(other.map_err(|e| (e.field(), e.rule())).err(), expected, "{limit:?}");
+    }
 }
 
 #[tokio::test]
@@ -181,9 +253,9 @@ async fn without_a_connection_the_message_comes_back() {
 #[tokio::test]
 async fn reads_are_repeated_after_server_faults() {
     let mut server = Server::new_async().await;
-    let path = format!("{}/abc-1", messages());
+    let path = format!("{}/82bdf9de-a532-4bf5-86bc-c9a1366e5f4a", messages());
     let bad = server.mock("GET", path.as_str()).with_status(500).expect(3).create_async().await;
-    let id = sms::MessageId::new("abc-1").expect("an id");
+    let id = sms::MessageId::new("82bdf9de-a532-4bf5-86bc-c9a1366e5f4a").expect("an id");
     let error = sms_client(&server.url()).get(&id).await.expect_err("a fault");
     assert_eq!(error.kind(), ErrorKind::Server);
     assert!(!error.is_outcome_unknown() && error.is_retryable());

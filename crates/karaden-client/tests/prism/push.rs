@@ -36,8 +36,8 @@ pub(crate) async fn every_call(relay: &Relay) {
     let texts = CarrierTexts::same("x").with_au("y").with_rakuten_field();
     let full = NewMessage::per_carrier(number(), texts)
         .and_then(|message| message.with_tracking_code(code()).with_permit_date(now(), now()))
-        .expect("valid")
-        .with_short_urls();
+        .and_then(NewMessage::with_short_urls)
+        .expect("valid");
     let long = "いつもご利用ありがとうございます。\n".repeat(20);
     let long = NewMessage::long(number(), long).expect("fits").with_tracking_code(code());
     for message in [message(), full, long] {

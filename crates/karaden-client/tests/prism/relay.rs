@@ -93,7 +93,22 @@ async fn answer(
         let complaint = format!("{method} {path}: {complaint} {said}");
         state.complaints.lock().expect("no panic").push(complaint);
     }
-    Ok(state.to_own_storage(response))
+    Ok(state.to_own_storage(with_the_id_of(&path, response)))
+}
+
+/// The same answer about the message that was asked for: Prism draws an id for each of its own, and
+/// the client does not believe an answer about another message.
+fn with_the_id_of(path: &str, response: Response<Bytes>) -> Response<Bytes> {
+    let Some(asked) = path.split('/').find(|part| *part == crate::sms::ID) else { return response };
+    let (parts, body) = response.into_parts();
+    let body = match serde_json::from_slice::<serde_json::Value>(&body) {
+        Ok(mut json) if json["object"] == "message" => {
+            json["id"] = asked.into();
+            Bytes::from(json.to_string())
+        }
+        _ => body,
+    };
+    Response::from_parts(parts, body)
 }
 
 /// A storage that is outside of what the vendor's file describes.

@@ -33,12 +33,17 @@ const LONGEST_PART: usize = 70;
 pub(super) fn queue(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
     let caller = authenticate(shared, form)?;
     let to = check_number(shared, form, &caller)?;
-    let tags = tracking(form, &caller)?;
+    let ignores_tracking = shared.world().quirks.push_single_untracked;
+    let tags = if ignores_tracking { Vec::new() } else { tracking(form, &caller)? };
     let texts = carrier_texts(form, &caller)?;
-    Ok(accept(shared, &caller, form, Queued { to, tags, texts, parts: None }, now))
+    let is_shorten = form.get("ShorturlFlg") == Some("1");
+    let checks_history = form.get("PermitDate").is_some_and(is_day);
+    let queued = Queued { to, tags, texts, parts: None, is_shorten, checks_history };
+    Ok(accept(shared, &caller, queued, now))
 }
 
-/// `POST sepakaradenqueue.json`: one text in up to ten parts.
+/// `POST sepakaradenqueue.json`: one text in up to ten parts. `ShorturlFlg` and `PermitDate` are no
+/// parameters of this operation.
 pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
     let caller = authenticate(shared, form)?;
     if !caller.account.long_split {
@@ -53,8 +58,9 @@ pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Resu
     }
     let count = parts.iter().filter(|part| !part.is_empty()).count();
     let texts = Texts::One(parts.concat().into());
-    let queued = Queued { to, tags, texts, parts: u16::try_from(count).ok() };
-    Ok(accept(shared, &caller, form, queued, now))
+    let parts = u16::try_from(count).ok();
+    let queued = Queued { to, tags, texts, parts, is_shorten: false, checks_history: false };
+    Ok(accept(shared, &caller, queued, now))
 }
 
 /// What a request asks to be sent, all checked.
@@ -63,26 +69,22 @@ struct Queued {
     tags: Vec<Box<str>>,
     texts: Texts,
     parts: Option<u16>,
+    is_shorten: bool,
+    checks_history: bool,
 }
 
-fn accept(
-    shared: &Shared,
-    caller: &Caller<'_>,
-    form: &Form<'_>,
-    queued: Queued,
-    now: Instant,
-) -> Reply {
+fn accept(shared: &Shared, caller: &Caller<'_>, queued: Queued, now: Instant) -> Reply {
     let new = NewMessage {
         owner: caller.owner,
         to: queued.to,
         texts: queued.texts,
         tags: queued.tags,
         service_id: 0,
-        is_shorten: form.get("ShorturlFlg") == Some("1"),
+        is_shorten: queued.is_shorten,
         parts: queued.parts,
         scheduled_at: None,
         limited_at: None,
-        checks_history: form.get("PermitDate").is_some_and(is_day),
+        checks_history: queued.checks_history,
         not_before: None,
     };
     let mut world = shared.world();

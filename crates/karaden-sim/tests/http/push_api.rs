@@ -264,7 +264,7 @@ async fn tracking_finds_every_message_page_by_page() {
     for _ in 0..105 {
         sent.push(queue(&bench, NUMBER, &[("TrackingCode", "20260101")]).await);
     }
-    queue(&bench, NUMBER, &[("TrackingCode", "other")]).await;
+    queue(&bench, NUMBER, &[("TrackingCode", "20260102")]).await;
     let find = async |more: &[(&str, &str)]| {
         let mut fields = vec![("TrackingCode", "20260101")];
         fields.extend(more);
@@ -293,14 +293,49 @@ async fn tracking_finds_every_message_page_by_page() {
 
 #[tokio::test]
 async fn tracking_codes_follow_the_accounts_rule() {
-    let account = PushAccount { tracking: TrackingRule::EightDigits, ..PushAccount::default() };
-    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
-    for (code, expected) in
-        [("20260101", "100"), ("202601011", "205"), ("login-1", "205"), ("", "100")]
+    let any = PushAccount { tracking: TrackingRule::Any, ..PushAccount::default() };
+    for (account, nine_digits, word) in
+        [(PushAccount::default(), "205", "205"), (any, "100", "100")]
     {
-        let fields = [("To", NUMBER), ("AuMessage", "x"), ("TrackingCode", code)];
-        assert_eq!(bench.push("karadenqueue", &fields).await["status"], expected, "{code}");
+        let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+        for (code, expected) in
+            [("20260101", "100"), ("202601011", nine_digits), ("login-1", word), ("", "100")]
+        {
+            let fields = [("To", NUMBER), ("AuMessage", "x"), ("TrackingCode", code)];
+            assert_eq!(bench.push("karadenqueue", &fields).await["status"], expected, "{code}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_quirk_ignores_the_tracking_codes_of_single_messages() {
+    let bench = start(SimConfig::default()).await;
+    bench.sim.set_quirks(Quirks { push_single_untracked: true, ..Quirks::default() });
+    queue(&bench, NUMBER, &[("TrackingCode", "not even valid")]).await;
+    queue(&bench, NUMBER, &[("TrackingCode", "20260101")]).await;
+    let find = async || bench.push("karadeninquiry_tr", &[("TrackingCode", "20260101")]).await;
+    assert_eq!(find().await["maxrecord"], "0");
+    let long = [("To", NUMBER), ("message1", "x"), ("TrackingCode", "20260101")];
+    assert_eq!(bench.push("sepakaradenqueue", &long).await["status"], "100");
+    assert_eq!(find().await["maxrecord"], "1");
+    assert_eq!(bench.sim.inbox(None).len(), 3);
+}
+
+#[tokio::test]
+async fn a_long_message_knows_neither_short_urls_nor_a_permit_date() {
+    let bench = start(manual()).await;
+    let fields = [
+        ("To", "09000000006"),
+        ("message1", "https://example.jp/x"),
+        ("ShorturlFlg", "1"),
+        ("PermitDate", "20250101"),
+    ];
+    let id =
+        bench.push("sepakaradenqueue", &fields).await["messageId"].as_str().unwrap().to_owned();
+    let found = inquire(&bench, &id).await;
+    // Neither shortened nor stopped by the number-history check.
+    assert_eq!(found["docomoMessage"], "https://example.jp/x");
+    assert_eq!((&found["messagestatus"], &found["resultstatus"]), (&json!("1"), &json!("1")));
 }
 
 #[tokio::test]
@@ -312,12 +347,12 @@ async fn another_accounts_message_is_unknown() {
     };
     let push_accounts = vec![PushAccount::default(), second];
     let bench = start(SimConfig { push_accounts, ..SimConfig::default() }).await;
-    let id = queue(&bench, NUMBER, &[("TrackingCode", "t")]).await;
+    let id = queue(&bench, NUMBER, &[("TrackingCode", "1")]).await;
     let secrets = "Token=second&SecurityCode=second-code";
     let found = bench.get_json(&format!("/v2/karadeninquiry.json?{secrets}&messageId={id}")).await;
     assert_eq!(found, json!({"status": "206"}));
     let found =
-        bench.get_json(&format!("/v2/karadeninquiry_tr.json?{secrets}&TrackingCode=t")).await;
+        bench.get_json(&format!("/v2/karadeninquiry_tr.json?{secrets}&TrackingCode=1")).await;
     assert_eq!(found["maxrecord"], "0");
     for unknown in ["", "12345", "km00000000000000000000000000000000"] {
         assert_eq!(inquire(&bench, unknown).await["status"], "206");

@@ -1,5 +1,7 @@
 //! Karaden's two APIs behind the port.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -14,6 +16,9 @@ use super::{
 const LOOK_AROUND: Duration = Duration::from_secs(60 * 60);
 
 /// Sends through the Karaden SMS API. The reference becomes a tag, the deadline `limited_at`.
+///
+/// If Karaden refuses a message for its `limited_at` alone, it goes out without one: a late code is
+/// of no use, but does no harm.
 #[derive(Debug, Clone)]
 pub struct KaradenSmsSender {
     client: sms::Client,
@@ -35,7 +40,16 @@ impl SmsSender for KaradenSmsSender {
         let Ok(message) = sms_message(sms, to) else {
             return Ok(SendOutcome::Refused(RefusedReason::Message));
         };
-        match self.client.send(message).await {
+        let mut sent = self.client.send(message).await;
+        if let Ok(karaden_client::SendOutcome::Refused(refusal)) = sent {
+            if !is_about_the_deadline(refusal.error()) {
+                return refused(refusal.into_error());
+            }
+            tracing::warn!("karaden refuses limited_at; sending without it");
+            // Refused, so surely not sent.
+            sent = self.client.send(refusal.into_message().without_limited_at()).await;
+        }
+        match sent {
             Ok(karaden_client::SendOutcome::Accepted(message)) => {
                 let mut accepted = Accepted::new(message.id.as_str());
                 accepted.charged_count =
@@ -52,6 +66,11 @@ impl SmsSender for KaradenSmsSender {
         let found = self.client.find_by_tag(&tag).await.map_err(LookUpError::new)?;
         Ok(found.map_or(LookUp::Absent, |message| LookUp::Present(sms_status(&message))))
     }
+}
+
+/// Whether Karaden found nothing wrong but `limited_at`.
+fn is_about_the_deadline(error: &Error) -> bool {
+    matches!(error.refusal(), Some(RefusalReason::Validation(fields)) if *fields == ["limited_at"])
 }
 
 fn sms_message(
@@ -77,16 +96,26 @@ fn sms_status(message: &sms::Message) -> DeliveryStatus {
     }
 }
 
-/// Sends through 空電プッシュ v2. The reference becomes the tracking code; this API has no deadline.
+/// Sends through 空電プッシュ v2. This API has no deadline.
+///
+/// The tracking code is the reference read as a number, its last eight digits: the only form of a
+/// tracking code that is known to pass. A contract that refuses it gets this and all further
+/// messages without one, and then nothing can be looked up.
+///
+/// That a message is not found says that it was not sent only if the client was built
+/// [so](push::ClientBuilder::with_tracked_single_messages); else the look-up fails, and the message
+/// stays *maybe sent*.
 #[derive(Debug, Clone)]
 pub struct KaradenPushSender {
     client: push::Client,
+    /// Set once the contract has refused a tracking code; shared by all clones.
+    refuses_codes: Arc<AtomicBool>,
 }
 
 impl KaradenPushSender {
     /// Sends through `client`.
     pub fn new(client: push::Client) -> Self {
-        Self { client }
+        Self { client, refuses_codes: Arc::new(AtomicBool::new(false)) }
     }
 }
 
@@ -96,10 +125,26 @@ impl SmsSender for KaradenPushSender {
         let Ok(to) = PhoneNumber::new(&sms.to().national()) else {
             return Ok(SendOutcome::Refused(RefusedReason::Number));
         };
-        let Ok(message) = push_message(sms, to) else {
+        let Ok(mut message) = push_message(sms, to) else {
             return Ok(SendOutcome::Refused(RefusedReason::Message));
         };
-        match self.client.send(message).await {
+        let has_code = !self.refuses_codes.load(Ordering::Relaxed);
+        if !has_code {
+            message = message.without_tracking_code();
+        }
+        let mut sent = self.client.send(message).await;
+        if let Ok(karaden_client::SendOutcome::Refused(refusal)) = sent {
+            if !has_code || *refusal.reason() != RefusalReason::InvalidTrackingCode {
+                return refused(refusal.into_error());
+            }
+            self.refuses_codes.store(true, Ordering::Relaxed);
+            tracing::warn!(
+                "karaden refuses tracking codes; sending without, nothing can be looked up"
+            );
+            // Refused, so surely not sent.
+            sent = self.client.send(refusal.into_message().without_tracking_code()).await;
+        }
+        match sent {
             Ok(karaden_client::SendOutcome::Accepted(accepted)) => {
                 Ok(SendOutcome::Accepted(Accepted::new(accepted.message_id.as_str())))
             }
@@ -113,22 +158,38 @@ impl SmsSender for KaradenPushSender {
         reference: &Reference,
         sent_at: SystemTime,
     ) -> Result<LookUp, LookUpError> {
-        let code = push::TrackingCode::unique(reference.as_str()).map_err(LookUpError::new)?;
+        if self.refuses_codes.load(Ordering::Relaxed) {
+            return Err(LookUpError::new("the contract refuses tracking codes"));
+        }
+        let code = tracking_code(reference).map_err(LookUpError::new)?;
         let from = sent_at.checked_sub(LOOK_AROUND).unwrap_or(sent_at);
         let to = sent_at.checked_add(LOOK_AROUND).unwrap_or(sent_at);
         let found = self.client.find_by_tracking_code(&code, from, to).await;
         let found = found.map_err(LookUpError::new)?;
-        Ok(found.first().map_or(LookUp::Absent, |m| LookUp::Present(push_status(&m.delivery))))
+        match found.first() {
+            Some(message) => Ok(LookUp::Present(push_status(&message.delivery))),
+            None if self.client.tracks_single_messages() => Ok(LookUp::Absent),
+            None => Err(LookUpError::new("not found, but the service may ignore tracking codes")),
+        }
     }
+}
+
+/// The last eight digits of the reference, which is a number in base 36.
+fn tracking_code(reference: &Reference) -> Result<push::TrackingCode, karaden_client::Invalid> {
+    let digits = reference.as_str().chars().filter_map(|digit| digit.to_digit(36));
+    let number = digits.fold(0_u32, |number, digit| {
+        let next = (u64::from(number) * 36 + u64::from(digit)) % 100_000_000;
+        u32::try_from(next).unwrap_or_default()
+    });
+    push::TrackingCode::unique(&format!("{number:08}"))
 }
 
 fn push_message(
     sms: &OutgoingSms,
     to: PhoneNumber,
 ) -> Result<push::NewMessage, karaden_client::Invalid> {
-    let code = push::TrackingCode::unique(sms.reference().as_str())?;
     let message = push::NewMessage::new(to, sms.expose_text())?;
-    Ok(message.with_tracking_code(code).without_short_urls())
+    message.with_tracking_code(tracking_code(sms.reference())?).without_short_urls()
 }
 
 fn push_status(delivery: &push::Delivery) -> DeliveryStatus {
@@ -161,6 +222,7 @@ fn refused(error: Error) -> Result<SendOutcome, SendError> {
     tracing::warn!(
         reason = error.refusal().map(RefusalReason::as_str),
         status = error.status(),
+        hint = error.refusal().and_then(RefusalReason::hint),
         "karaden refused a message"
     );
     Ok(SendOutcome::Refused(reason))

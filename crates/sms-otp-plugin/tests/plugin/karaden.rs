@@ -5,8 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use karaden_client::transport::{Exchange, ScriptedTransport};
 use karaden_client::{Options, RetryPolicy, push, sms};
-use karaden_sim::{Fault, FaultMode, Running, Sim, SimConfig};
+use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Running, Sim, SimConfig, TrackingRule};
 use mfa_plugin_api::Step;
 use otp_core::{ChallengeId, PhoneNumber};
 use sms_otp_plugin::{
@@ -34,11 +35,14 @@ fn sms_sender(sim: &Running) -> KaradenSmsSender {
     KaradenSmsSender::new(client.unwrap())
 }
 
-fn push_sender(sim: &Running) -> KaradenPushSender {
-    let client = push::Client::builder(format!("{}/v2/", sim.url()), "demo-push", "demo-code")
+fn push_builder(sim: &Running) -> push::ClientBuilder {
+    push::Client::builder(format!("{}/v2/", sim.url()), "demo-push", "demo-code")
         .with_options(options())
-        .build();
-    KaradenPushSender::new(client.unwrap())
+}
+
+/// Of a contract that is known to keep the tracking codes of single messages.
+fn push_sender(sim: &Running) -> KaradenPushSender {
+    KaradenPushSender::new(push_builder(sim).with_tracked_single_messages().build().unwrap())
 }
 
 fn both(sim: &Running) -> [Arc<dyn SmsSender>; 2] {
@@ -71,12 +75,102 @@ async fn a_message_arrives_and_is_found_by_its_reference() {
         assert!(accepted.id.is_some());
         let inbox = sim.inbox(Some("09012345678"));
         assert_eq!(inbox.len(), nth + 1);
-        assert!(inbox.iter().any(|m| m.tags == [sms.reference().as_str()]));
         assert!(inbox.iter().all(|m| m.body == sms.expose_text()));
         let found = sender.look_up(sms.reference(), at).await.unwrap();
         assert_eq!(found, LookUp::Present(DeliveryStatus::Delivered));
     }
     sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_reference_is_the_tag_and_its_last_eight_digits_are_the_tracking_code() {
+    let sim = sim().await;
+    let [sms, push] = both(&sim);
+    sms.send(&message("09012345678", 7)).await.unwrap();
+    assert_eq!(sim.inbox(None)[0].tags, [message("09012345678", 7).reference().as_str()]);
+    let mut codes = Vec::new();
+    for nth in 0..3 {
+        push.send(&message("09012345678", nth)).await.unwrap();
+        let newest = sim.inbox(None).into_iter().next().unwrap();
+        assert!(newest.tags[0].len() == 8 && newest.tags[0].parse::<u32>().is_ok());
+        codes.push(newest.tags);
+    }
+    codes.dedup();
+    assert_eq!(codes.len(), 3, "each resend has its own");
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_push_message_that_is_not_found_is_absent_only_where_single_messages_are_tracked() {
+    let sim = sim().await;
+    let untold = KaradenPushSender::new(push_builder(&sim).build().unwrap());
+    let sms = message("09012345678", 0);
+    assert_eq!(push_sender(&sim).look_up(sms.reference(), now()).await.unwrap(), LookUp::Absent);
+    untold.look_up(sms.reference(), now()).await.unwrap_err();
+    // The service ignores the code: the message is on the phone, and not found.
+    sim.set_quirks(Quirks { push_single_untracked: true, ..Quirks::default() });
+    untold.send(&sms).await.unwrap();
+    untold.look_up(sms.reference(), now()).await.unwrap_err();
+    sim.set_quirks(Quirks::default());
+    untold.send(&message("09012345678", 1)).await.unwrap();
+    let found = untold.look_up(message("09012345678", 1).reference(), now()).await.unwrap();
+    assert_eq!(found, LookUp::Present(DeliveryStatus::Delivered));
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_contract_without_tracking_codes_gets_its_messages_without() {
+    let account = PushAccount { tracking: TrackingRule::Refused, ..PushAccount::default() };
+    let config = SimConfig { push_accounts: vec![account], ..SimConfig::default() };
+    let sim = Sim::start(config).await.unwrap();
+    let sender = push_sender(&sim);
+    // All at once: each is refused, none is lost.
+    let sends = (0..4).map(|nth| {
+        let sender = sender.clone();
+        tokio::spawn(async move { sender.send(&message("09012345678", nth)).await })
+    });
+    for sent in sends.collect::<Vec<_>>() {
+        assert!(matches!(sent.await.unwrap().unwrap(), SendOutcome::Accepted(_)));
+    }
+    assert_eq!(sim.inbox(None).len(), 4);
+    assert!(sim.inbox(None).iter().all(|one| one.tags.is_empty()));
+    sender.look_up(message("09012345678", 0).reference(), now()).await.unwrap_err();
+    // Any other refusal stays one.
+    let outcome = sender.send(&message("09000000010", 0)).await.unwrap();
+    assert_eq!(outcome, SendOutcome::Refused(RefusedReason::Number));
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_refused_deadline_is_left_out_and_nothing_else() {
+    let refusal = |fields: &str| {
+        let body = format!(
+            r#"{{"object":"error","code":"validation_error","message":"x","errors":{{{fields}}}}}"#
+        );
+        Exchange::reply(422, body)
+    };
+    let accepted = || Exchange::reply(200, r#"{"object":"message","id":"m-1"}"#);
+    let only = r#""limited_at":["x"]"#;
+    let both = r#""limited_at":["x"],"body":["x"]"#;
+    for (answers, requests, is_sent) in [
+        (vec![refusal(only), accepted()], 2, true),
+        (vec![refusal(only), refusal(only)], 2, false),
+        (vec![refusal(both)], 1, false),
+    ] {
+        let script = ScriptedTransport::new(answers);
+        let client = sms::Client::builder("tenant", "token", sms::ServiceId::new(1).unwrap())
+            .with_options(options())
+            .with_transport(script.clone())
+            .build();
+        let sender = KaradenSmsSender::new(client.unwrap());
+        let outcome = sender.send(&message("09012345678", 0)).await.unwrap();
+        assert_eq!(matches!(outcome, SendOutcome::Accepted(_)), is_sent, "{outcome:?}");
+        let sent = script.requests();
+        assert_eq!(sent.len(), requests);
+        let has_deadline = |at: usize| sent[at].body().windows(11).any(|w| w == b"limited_at=");
+        assert!(has_deadline(0));
+        assert!(requests == 1 || !has_deadline(1));
+    }
 }
 
 #[tokio::test]
