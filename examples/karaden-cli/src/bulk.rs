@@ -1,5 +1,6 @@
 //! `karaden bulk`: upload, start, wait, save the result.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use karaden_client::{PollPolicy, SendError, Waited, sms};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::ending::Ending;
+use crate::ending::{self, Ending};
 use crate::show::Show;
 
 /// The steps that the progress bar counts.
@@ -18,33 +19,47 @@ const STEPS: u64 = 5;
 
 pub(crate) async fn run(client: &Client, file: &Path, out: &Path, show: Show) -> Result<Ending> {
     let csv = tokio::fs::read(file).await.with_context(|| format!("{}", file.display()))?;
+    // Before anything is sent, not after all of it was.
+    check_folder(out).await.with_context(|| format!("--out {}", out.display()))?;
     let bar = bar();
-    let step = |what: &'static str| {
-        bar.inc(1);
-        bar.set_message(what);
-    };
-
     bar.set_message("asking for an address");
     let address = client.create_bulk_file().await?;
-    step("uploading");
+    step(&bar, "uploading");
     let uploaded = client.upload_bulk(address, csv).await?;
-    step("starting");
+    step(&bar, "starting");
     let Some(started) = start(client, uploaded, &bar).await? else {
-        bar.abandon_with_message("started, but its id is lost: see `karaden list`");
-        return Ok(Ending::Unknown);
+        bar.finish_and_clear();
+        let human = "started, but its id is lost: see `karaden list`";
+        show.line(&json!({"id": null, "outcome": "accepted"}), human);
+        return Ok(Ending::Accepted);
     };
-    step("sending");
-    let policy = PollPolicy::bulk().with_intervals(Duration::from_secs(1), Duration::from_secs(20));
-    let Waited::Final(done) = client.wait_for_bulk(&started.id, &policy).await? else {
-        bail!("bulk send {} is not done after half an hour", started.id);
+    let line = json!({"id": started.id.as_str(), "outcome": "accepted"});
+    bar.suspend(|| show.line(&line, &format!("{}  accepted", started.id)));
+    ending::after_acceptance(finish(client, &started.id, out, &bar, show).await)
+}
+
+/// Waits for a bulk send that was started, and saves its result.
+async fn finish(
+    client: &Client,
+    id: &sms::BulkId,
+    out: &Path,
+    bar: &ProgressBar,
+    show: Show,
+) -> Result<Ending> {
+    step(bar, "sending");
+    // 10 to 60 s is what the vendor's SDKs allow.
+    let policy =
+        PollPolicy::bulk().with_intervals(Duration::from_secs(10), Duration::from_secs(60));
+    let Waited::Final(done) = client.wait_for_bulk(id, &policy).await? else {
+        bail!("bulk send {id} is not done after half an hour");
     };
-    step("fetching the result");
+    step(bar, "fetching the result");
     let result = client.download_bulk(&done.id, &policy).await?;
-    let path = save(&result, done.id.as_str(), out).await?;
+    let path = save(&result, done.id.as_str(), out).await.context("the result file")?;
     bar.inc(1);
     bar.finish_and_clear();
 
-    let rows = result.rows()?;
+    let rows = result.rows().with_context(|| format!("{}", path.display()))?;
     let failed = rows.iter().filter(|row| row.error.is_some()).count();
     let summary = json!({
         "id": done.id.as_str(), "rows": rows.len(), "failed": failed,
@@ -52,7 +67,28 @@ pub(crate) async fn run(client: &Client, file: &Path, out: &Path, show: Show) ->
     });
     let human = format!("{}  {} rows, {failed} failed  {}", done.id, rows.len(), path.display());
     show.line(&summary, &human);
-    Ok(if failed == 0 { Ending::Done } else { Ending::Refused })
+    Ok(match (failed, rows.len()) {
+        (0, _) => Ending::Done,
+        (failed, all) if failed == all => Ending::Refused,
+        _ => Ending::Accepted,
+    })
+}
+
+fn step(bar: &ProgressBar, what: &'static str) {
+    bar.inc(1);
+    bar.set_message(what);
+}
+
+/// Tries out whether a file can be made in the folder.
+async fn check_folder(folder: &Path) -> Result<()> {
+    let probe = folder.join(format!(".karaden-{}.part", std::process::id()));
+    new_file(&probe).await?;
+    tokio::fs::remove_file(&probe).await?;
+    Ok(())
+}
+
+async fn new_file(path: &Path) -> std::io::Result<tokio::fs::File> {
+    tokio::fs::OpenOptions::new().write(true).create_new(true).open(path).await
 }
 
 /// A bar on the terminal; hidden when standard error is none.
@@ -89,19 +125,23 @@ async fn start(
     }
 }
 
-/// Saves the result under Karaden's name if that is safe, else under the id; never over a file.
+/// Saves the result under Karaden's name if that is safe and free, else under the id; never over a
+/// file.
 async fn save(result: &BulkResult, id: &str, folder: &Path) -> Result<PathBuf> {
-    let fallback = format!("messages_bulk-{id}.json");
-    let name = result.file_name().map_or(fallback.as_str(), sms::FileName::as_str);
-    let path = folder.join(name);
-    let mut options = tokio::fs::OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .open(&path)
-        .await
-        .with_context(|| format!("{}", path.display()))?;
-    file.write_all(result.bytes()).await?;
-    file.flush().await?;
-    Ok(path)
+    let given = result.file_name().map(|name| name.as_str().to_owned());
+    let own = [String::new()].into_iter().chain((2..100).map(|at| format!("-{at}")));
+    let own = own.map(|at| format!("messages_bulk-{id}{at}.json"));
+    for name in given.into_iter().chain(own) {
+        let path = folder.join(name);
+        match new_file(&path).await {
+            Ok(mut file) => {
+                file.write_all(result.bytes()).await?;
+                file.flush().await?;
+                return Ok(path);
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| format!("{}", path.display())),
+        }
+    }
+    bail!("there are too many result files of this bulk send in {}", folder.display())
 }

@@ -1,19 +1,20 @@
 //! The commands but `bulk`.
 
-use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::TryStreamExt as _;
 use karaden_client::{
-    PhoneNumber, PollPolicy, Resolution, ResolvePolicy, SendError, SendOutcome, Waited, push, sms,
+    PhoneNumber, PollPolicy, RefusalReason, Resolution, ResolvePolicy, SendError, SendOutcome,
+    push, sms,
 };
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 
-use crate::ending::Ending;
+use crate::ending::{self, Ending};
+use crate::follow;
 use crate::settings::{self, Account};
 use crate::show::Show;
 
@@ -33,6 +34,9 @@ pub(crate) struct SendArguments {
     /// A tag or tracking code that no other message carries; drawn at random without it.
     #[arg(long)]
     tag: Option<String>,
+    /// Sends without a tracking code, so that a lost answer cannot be resolved (空電プッシュ only).
+    #[arg(long, conflicts_with = "tag")]
+    no_tag: bool,
     /// A tag that others may carry too.
     #[arg(long)]
     label: Vec<String>,
@@ -53,13 +57,14 @@ pub(crate) struct ListArguments {
     /// Only with this tag.
     #[arg(long)]
     tag: Option<String>,
-    /// Only in this state: done, waiting, error, canceled, processing_error.
-    #[arg(long)]
+    /// Only in this state.
+    #[arg(long, value_parser = ["done", "waiting", "error", "canceled"])]
     status: Option<String>,
     /// Only accepted since: an instant, or a span back from now such as `1h`.
     #[arg(long, value_parser = since)]
     since: Option<SystemTime>,
-    /// Goes on with messages as they come, until interrupted.
+    /// Goes on with messages as they come, and as their state changes in the ten minutes after,
+    /// until interrupted.
     #[arg(long)]
     follow: bool,
     /// How often to look when following.
@@ -110,6 +115,9 @@ async fn send_sms(
     if send.long {
         bail!("--long is for KARADEN_API=push; the SMS API takes 660 characters as they are");
     }
+    if send.no_tag {
+        bail!("--no-tag is for KARADEN_API=push; the SMS API takes every tag");
+    }
     let now = settings::now();
     let tag = match &send.tag {
         Some(tag) => sms::Tag::new(tag)?,
@@ -134,7 +142,7 @@ async fn send_sms(
             match unknown.resolve(client, &ResolvePolicy::default()).await {
                 Resolution::Accepted(accepted) => accepted,
                 Resolution::NotSent(_) => bail!("the message was not sent"),
-                Resolution::Unknown(_) => return Ok(still_unknown(tag.as_str(), show)),
+                Resolution::Unknown(_) => return Ok(still_unknown(Some(tag.as_str()), show)),
             }
         }
     };
@@ -142,7 +150,8 @@ async fn send_sms(
     if !send.wait {
         return Ok(Ending::Done);
     }
-    wait_sms(client, &accepted.id, &PollPolicy::default(), show).await
+    let waited = wait_sms(client, &accepted.id, &PollPolicy::default(), show).await;
+    ending::after_acceptance(waited)
 }
 
 async fn send_push(
@@ -155,38 +164,56 @@ async fn send_push(
     if send.at.is_some() || send.until.is_some() || !send.label.is_empty() {
         bail!("空電プッシュ knows no --at, --until or --label");
     }
-    let code = match &send.tag {
-        Some(code) => push::TrackingCode::unique(code)?,
-        None => push::TrackingCode::from_random(random()?),
+    let mut code = match &send.tag {
+        Some(code) => Some(push::TrackingCode::unique(code)?),
+        None if send.no_tag => None,
+        None => Some(push::TrackingCode::from_random(random()?)),
     };
-    let message = if send.long {
+    let mut message = if send.long {
         push::NewMessage::long(to, text)?
     } else {
         push::NewMessage::new(to, text)?
     };
-    let accepted = match client.send(message.with_tracking_code(code.clone())).await {
+    if let Some(code) = &code {
+        message = message.with_tracking_code(code.clone());
+    }
+    let mut sent = client.send(message).await;
+    if let Ok(SendOutcome::Refused(refusal)) = sent {
+        // Only the code that we drew ourselves is left out; refused means surely not sent.
+        let drawn = code.is_some() && send.tag.is_none();
+        if !drawn || *refusal.reason() != RefusalReason::InvalidTrackingCode {
+            return Err(refusal.into_error().into());
+        }
+        eprintln!("karaden: {}; sending without a tracking code", refusal.error());
+        code = None;
+        sent = client.send(refusal.into_message().without_tracking_code()).await;
+    }
+    let tag = code.as_ref().map(push::TrackingCode::as_str);
+    let accepted = match sent {
         Ok(SendOutcome::Accepted(accepted)) => accepted,
         Ok(SendOutcome::Refused(refusal)) => return Err(refusal.into_error().into()),
         Err(error @ SendError::NotSent(_)) => return Err(error.into_error().into()),
         Err(SendError::Unknown(unknown)) => {
-            eprintln!("karaden: {}; looking for code {}", unknown.error(), code.as_str());
+            eprintln!("karaden: {}; looking for code {}", unknown.error(), tag.unwrap_or("-"));
             match unknown.resolve(client, &ResolvePolicy::default(), settings::now()).await {
                 Resolution::Accepted(accepted) => accepted,
                 Resolution::NotSent(_) => bail!("the message was not sent"),
-                Resolution::Unknown(_) => return Ok(still_unknown(code.as_str(), show)),
+                Resolution::Unknown(_) => return Ok(still_unknown(tag, show)),
             }
         }
     };
     let id = accepted.message_id.as_str();
-    show.line(&json!({"id": id, "tag": code.as_str()}), &format!("{id}  accepted"));
+    show.line(&json!({"id": id, "tag": tag}), &format!("{id}  accepted"));
     if !send.wait {
         return Ok(Ending::Done);
     }
-    wait_push(client, &accepted.message_id, &PollPolicy::default(), show).await
+    let waited = wait_push(client, &accepted.message_id, &PollPolicy::default(), show).await;
+    ending::after_acceptance(waited)
 }
 
-fn still_unknown(tag: &str, show: Show) -> Ending {
-    let human = format!("it is unknown whether the message was sent; look for {tag} later");
+fn still_unknown(tag: Option<&str>, show: Show) -> Ending {
+    let later = tag.map_or(String::new(), |tag| format!("; look for {tag} later"));
+    let human = format!("it is unknown whether the message was sent{later}");
     show.line(&json!({"outcome": "unknown", "tag": tag}), &human);
     Ending::Unknown
 }
@@ -207,9 +234,14 @@ pub(crate) async fn wait(
 ) -> Result<Ending> {
     let policy =
         PollPolicy::default().with_first_after(Duration::ZERO).with_give_up_after(patience);
-    match account {
+    let waited = match account {
         Account::Sms(client) => wait_sms(client, &sms_id(id)?, &policy, show).await,
         Account::Push(client) => wait_push(client, &push_id(id)?, &policy, show).await,
+    };
+    match waited {
+        // Nothing was refused but to tell, and who has the id had its message accepted.
+        Err(error) if ending::of(&error) == Ending::Failed => ending::after_acceptance(Err(error)),
+        known => known,
     }
 }
 
@@ -219,11 +251,9 @@ async fn wait_sms(
     policy: &PollPolicy,
     show: Show,
 ) -> Result<Ending> {
-    let waited = client.wait_for_delivery(id, policy).await?;
-    let settled = waited.is_final();
-    let message = waited.into_inner();
+    let message = client.wait_for_delivery(id, policy).await?.into_inner();
     show.message(&message);
-    Ok(settlement(settled, message.is_received()))
+    Ok(settlement(message.is_received()))
 }
 
 async fn wait_push(
@@ -232,19 +262,13 @@ async fn wait_push(
     policy: &PollPolicy,
     show: Show,
 ) -> Result<Ending> {
-    let waited: Waited<push::Delivery> = client.wait_for_delivery(id, policy).await?;
-    let settled = waited.is_final();
-    let delivery = waited.into_inner();
+    let delivery = client.wait_for_delivery(id, policy).await?.into_inner();
     show.delivery(id.as_str(), &delivery);
-    Ok(settlement(settled, delivery.is_received()))
+    Ok(settlement(delivery.is_received()))
 }
 
-fn settlement(settled: bool, received: bool) -> Ending {
-    match (settled, received) {
-        (_, true) => Ending::Done,
-        (true, false) => Ending::Failed,
-        (false, false) => Ending::Unknown,
-    }
+fn settlement(received: bool) -> Ending {
+    if received { Ending::Done } else { Ending::Accepted }
 }
 
 pub(crate) async fn list(client: &sms::Client, list: ListArguments, show: Show) -> Result<Ending> {
@@ -258,27 +282,23 @@ pub(crate) async fn list(client: &sms::Client, list: ListArguments, show: Show) 
     if let Some(status) = &list.status {
         query = query.with_status(sms::Status::from(status.as_str()));
     }
+    if list.follow {
+        return tokio::select! {
+            ended = follow::run(client, &query, list.since, list.every, show) => ended,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted.context("cannot wait for Ctrl-C")?;
+                Ok(Ending::Done)
+            }
+        };
+    }
     if let Some(since) = list.since {
         query = query.with_start_at(since);
     }
-    let mut shown = HashSet::new();
-    loop {
-        let mut messages = client.list_all(query.clone());
-        while let Some(message) = messages.try_next().await? {
-            // When following, a message shows again each time its state has changed.
-            let state = (message.id.clone(), message.status.clone(), message.sent_result.clone());
-            if shown.insert(state) {
-                show.message(&message);
-            }
-        }
-        if !list.follow {
-            return Ok(Ending::Done);
-        }
-        tokio::select! {
-            () = tokio::time::sleep(list.every) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(Ending::Done),
-        }
+    let mut messages = client.list_all(query);
+    while let Some(message) = messages.try_next().await? {
+        show.message(&message);
     }
+    Ok(Ending::Done)
 }
 
 pub(crate) async fn cancel(client: &sms::Client, id: &str, show: Show) -> Result<Ending> {

@@ -3,6 +3,7 @@
 mod bulk;
 mod commands;
 mod ending;
+mod follow;
 mod settings;
 mod show;
 
@@ -59,7 +60,7 @@ enum Command {
     Bulk {
         /// The CSV file, laid out as your contract says.
         file: PathBuf,
-        /// The folder for the result file.
+        /// The folder for the result file; it must exist.
         #[arg(long, default_value = ".")]
         out: PathBuf,
     },

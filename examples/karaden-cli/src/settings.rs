@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     security_code: Option<SecretString>,
     proxy: Option<SecretString>,
     ca_file: Option<String>,
+    carrier_fields: Option<String>,
 }
 
 impl Settings {
@@ -32,6 +33,7 @@ impl Settings {
             security_code: secret("KARADEN_SECURITY_CODE")?,
             proxy: variable("KARADEN_PROXY").map(SecretString::from),
             ca_file: variable("KARADEN_CA_FILE"),
+            carrier_fields: variable("KARADEN_CARRIER_FIELDS"),
         })
     }
 
@@ -105,9 +107,11 @@ impl Account {
                     .security_code
                     .clone()
                     .ok_or_else(|| anyhow!("KARADEN_SECURITY_CODE is not set"))?;
-                Ok(Self::Push(
-                    push::Client::builder(url, token, code).with_options(options).build()?,
-                ))
+                let mut builder = push::Client::builder(url, token, code).with_options(options);
+                if let Some(fields) = &settings.carrier_fields {
+                    builder = builder.with_carrier_fields(carrier_fields(fields)?);
+                }
+                Ok(Self::Push(builder.build()?))
             }
             _ => bail!("KARADEN_API must be `sms` or `push`"),
         }
@@ -120,6 +124,19 @@ impl Account {
             Self::Push(_) => bail!("空電プッシュ has no such operation; set KARADEN_API=sms"),
         }
     }
+}
+
+/// `docomo,softbank,au,option,rakuten` or some of them.
+fn carrier_fields(text: &str) -> Result<Vec<push::CarrierField>> {
+    let field = |word: &str| match word.trim() {
+        "docomo" => Ok(push::CarrierField::Docomo),
+        "softbank" => Ok(push::CarrierField::Softbank),
+        "au" => Ok(push::CarrierField::Au),
+        "option" => Ok(push::CarrierField::Option),
+        "rakuten" => Ok(push::CarrierField::Rakuten),
+        _ => bail!("KARADEN_CARRIER_FIELDS knows docomo, softbank, au, option and rakuten"),
+    };
+    text.split(',').map(field).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
