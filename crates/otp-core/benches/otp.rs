@@ -2,8 +2,8 @@
 //!
 //! `cargo bench -p otp-core` prints a table, `cargo bench -p otp-core -- --json` one JSON object a
 //! row: `{"name","value","unit","goal","met","spread"}`. All rows are measured in the same run, in
-//! turns, and the median of the rounds counts, with their quartiles as its spread; ratios are taken
-//! within a round, so a noisy machine moves both sides.
+//! turns, and the median of the rounds counts, with the least and the most of them as its spread;
+//! ratios are taken within a round, so a noisy machine moves both sides.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark with fixed arguments")]
 #![expect(clippy::print_stdout, reason = "its report")]
@@ -69,18 +69,18 @@ fn main() {
     report.row("record with one challenge, encoded", &size(encoded), "bytes", Some(200.0));
 }
 
-/// What the rounds gave: their median, and the quartiles around it.
+/// What the rounds gave: their median, and the least and the most of them.
 struct Measured {
     median: f64,
-    quartiles: [f64; 2],
+    spread: Option<[f64; 2]>,
 }
 
 impl Measured {
     fn over(values: impl Iterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.collect();
         values.sort_by(f64::total_cmp);
-        let at = |quarters: usize| values[(values.len() - 1) * quarters / 4];
-        Self { median: at(2), quartiles: [at(1), at(3)] }
+        let spread = values.first().copied().zip(values.last().copied());
+        Self { median: values[values.len() / 2], spread: spread.map(Into::into) }
     }
 }
 
@@ -91,19 +91,23 @@ struct Report {
 impl Report {
     /// Prints a row; lower is better, so a goal is met at or below it.
     fn row(&self, name: &str, measured: &Measured, unit: &str, goal: Option<f64>) {
-        let Measured { median: value, quartiles: [low, high] } = *measured;
+        let Measured { median: value, spread } = *measured;
         let met = goal.map(|goal| value <= goal);
         if self.json {
             let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
             let goal = or_null(goal.map(|goal| format!("\"<= {goal} {unit}\"")));
             let met = or_null(met.map(|met| met.to_string()));
+            let spread = spread.map_or(String::new(), |[least, most]| {
+                format!(r#","spread":[{least:.2},{most:.2}]"#)
+            });
             println!(
-                r#"{{"name":"otp-core: {name}","value":{value:.2},"unit":"{unit}","goal":{goal},"met":{met},"spread":[{low:.2},{high:.2}]}}"#
+                r#"{{"name":"otp-core: {name}","value":{value:.2},"unit":"{unit}","goal":{goal},"met":{met}{spread}}}"#
             );
         } else {
             let goal = goal.map_or(String::new(), |goal| format!("goal <= {goal} {unit}"));
             let met = met.map_or("", |met| if met { "met" } else { "MISSED" });
-            let spread = format!("{low:.2} .. {high:.2}");
+            let spread =
+                spread.map_or(String::new(), |[least, most]| format!("{least:.2} .. {most:.2}"));
             println!("{name:<42} {value:>9.2} {unit:<6} {spread:<18} {goal:<18} {met}");
         }
     }
@@ -111,8 +115,7 @@ impl Report {
 
 #[expect(clippy::cast_precision_loss, reason = "a few hundred bytes")]
 fn size(bytes: usize) -> Measured {
-    let bytes = bytes as f64;
-    Measured { median: bytes, quartiles: [bytes; 2] }
+    Measured { median: bytes as f64, spread: None }
 }
 
 struct Bench {

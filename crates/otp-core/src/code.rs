@@ -21,7 +21,7 @@ impl Chars {
     #[inline]
     pub(crate) fn spelt([first_eight, rest]: [u64; 2], len: u8) -> Self {
         let mut chars = Self([0; 16]);
-        let rest = rest | u64::from(len) << 56;
+        let rest = rest + (u64::from(len) << 56);
         for (bytes, word) in chars.0.as_chunks_mut().0.iter_mut().zip([first_eight, rest]) {
             *bytes = word.to_le_bytes();
         }

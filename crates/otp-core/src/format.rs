@@ -83,7 +83,7 @@ impl Alphabet {
             (0..places).fold(0, |spelt, _| {
                 let next = self.chars[usize::try_from(number % base).unwrap_or_default()];
                 number /= base;
-                spelt << 8 | u64::from(next)
+                (spelt << 8) + u64::from(next)
             })
         };
         let beyond_eight = last(len.saturating_sub(8));
@@ -190,7 +190,7 @@ impl CodeFormat {
             .as_chunks::<2>()
             .0
             .iter()
-            .map(|[high, low]| u64::from(*high) << 32 | u64::from(*low));
+            .map(|[high, low]| (u64::from(*high) << 32) + u64::from(*low));
         Some(words.find(|word| *word <= self.last_fair)? % self.codes)
     }
 
@@ -399,6 +399,7 @@ mod tests {
             ("123ｰ456", Ok("123456")),
             ("123．456", Ok("123456")),
             ("123\u{2003}456", Ok("123456")),
+            ("12345\0", Err(Malformed::NotACode)),
             ("123,456", Err(Malformed::NotACode)),
             ("123・456", Err(Malformed::NotACode)),
             ("123･456", Err(Malformed::NotACode)),
@@ -450,6 +451,7 @@ mod tests {
         check(six, "abc-d2ｘ", Ok("ABCD2X"));
         check(six, "ABCDEO", Err(Malformed::NotACode));
         check(six, "your code ABCDEF", Err(Malformed::NotACode));
+        check(six, "your code 234567", Err(Malformed::NotACode));
         let both = CodeFormat::new(Alphabet::new("abAB").unwrap(), 4).unwrap();
         check(both, "aBbA", Ok("aBbA"));
         let octal = CodeFormat::new(Alphabet::new("01234567").unwrap(), 6).unwrap();
@@ -493,6 +495,7 @@ mod tests {
         assert!(Alphabet::new(&format!("{all}0")).is_err());
         let ten = CodeFormat::new(Alphabet::new(&all).unwrap(), 10).unwrap();
         assert_eq!((ten.len(), ten.codes()), (10, 62_u64.pow(10)));
+        check(ten, "012345678!", Err(Malformed::NotACode));
         assert_eq!(format!("{:?}", ten.alphabet()), format!("Alphabet({all})"));
     }
 
@@ -528,6 +531,7 @@ mod tests {
         let six = CodeFormat::digits(6).unwrap();
         let typed = six.normalise("918273").unwrap();
         let error = six.normalise("9182735").unwrap_err();
-        assert!(!format!("{typed:?} {error:?} {error}").contains("918273"));
+        assert!(!format!("{error:?} {error}").contains("918273"));
+        assert_eq!(format!("{typed:?} {:?}", six.code(918_273)), "TypedCode(..) OtpCode(..)");
     }
 }
