@@ -298,6 +298,12 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_named_by_its_number_and_a_nonce_not_at_all() {
+        assert_eq!(format!("{:>3}", KeyId::new(7)), "  7");
+        assert_eq!(format!("{:?}", Nonce::from_bytes([0xb2; 16])), "Nonce(..)");
+    }
+
+    #[test]
     fn purposes_are_short_names() {
         for good in ["a", "login", "step-up", "a_b.c-9", "123456789012345"] {
             let purpose: Purpose = good.parse().unwrap();
