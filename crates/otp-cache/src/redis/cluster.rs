@@ -18,7 +18,7 @@ use redis::{
     Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion,
     RedisError, RedisResult, ServerErrorKind, Value,
 };
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::config::RedisConfig;
 use super::link::{Direct, client_of};
@@ -53,8 +53,15 @@ impl ClusterLink {
         })
     }
 
-    async fn get(&self) -> RedisResult<ClusterConnection> {
-        self.connection.get_or_try_init(|| self.client.get_async_connection()).await.cloned()
+    /// The client's connections, made by the first call: one to a node of the list, which has the map,
+    /// and then those to the nodes of the map.
+    pub(super) async fn get(&self) -> RedisResult<ClusterConnection> {
+        let limit = 2 * (self.config.connect_timeout + self.config.timeout);
+        let made = self.connection.get_or_try_init(|| self.client.get_async_connection());
+        match timeout(limit, made).await {
+            Ok(made) => made.cloned(),
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
     }
 
     /// Asks every primary the same; an error if one of them cannot be reached.

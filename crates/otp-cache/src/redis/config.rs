@@ -144,9 +144,10 @@ impl RedisConfig {
     /// How many replicas must hold a write before a call answers (`WAIT`). Default 0 for a
     /// standalone server and 1 for Sentinel and Cluster.
     ///
-    /// See the module's documentation for what a failover can lose with 0. If fewer replicas
-    /// answer within the call's time, the call fails closed as
-    /// [`Unavailable`](crate::StoreErrorKind::Unavailable).
+    /// See the [module's documentation](crate::redis) for what a failover can lose, and why two replicas for
+    /// each primary are needed to go on without a pause. If fewer replicas answer within half the
+    /// [timeout](Self::with_timeout), the call fails closed as
+    /// [`Unavailable`](crate::StoreErrorKind::Unavailable); meanwhile it holds up the calls behind it.
     #[must_use]
     pub fn with_replica_acks(mut self, replicas: u8) -> Self {
         self.replica_acks = replicas;

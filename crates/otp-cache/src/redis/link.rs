@@ -3,11 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::select_ok;
 use redis::aio::MultiplexedConnection;
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo,
-    Pipeline, ProtocolVersion, RedisError, RedisResult, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
+    IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, RedisResult, Value,
 };
 use tokio::time::Instant;
 
@@ -31,13 +32,20 @@ impl Link {
                 Ok(Self::Direct(Box::new(Direct::standalone(client, config))))
             }
             Topology::Sentinel { sentinels, service } => {
-                let client = sentinel(config, sentinels, service)?;
-                let source = Source::Sentinel(Box::new(tokio::sync::Mutex::new(client)));
+                let source = Source::Sentinels(self::sentinels(config, sentinels, service)?);
                 Ok(Self::Direct(Box::new(Direct::new(source, config))))
             }
             Topology::Cluster(nodes) => {
                 Ok(Self::Cluster(Box::new(ClusterLink::new(config, nodes)?)))
             }
+        }
+    }
+
+    /// Makes the first connection. From then on every call has an end that its timeouts set.
+    pub(super) async fn reach(&self) -> RedisResult<()> {
+        match self {
+            Self::Direct(direct) => direct.connection().await.map(drop),
+            Self::Cluster(cluster) => cluster.get().await.map(drop),
         }
     }
 
@@ -89,7 +97,8 @@ impl Link {
 
 enum Source {
     Standalone(Box<Client>),
-    Sentinel(Box<tokio::sync::Mutex<SentinelClient>>),
+    /// One client each: together, one that is silent would keep those waiting that come after it.
+    Sentinels(Vec<tokio::sync::Mutex<SentinelClient>>),
 }
 
 /// A connection to one primary.
@@ -207,8 +216,13 @@ impl Direct {
             Source::Standalone(client) => {
                 client.get_multiplexed_async_connection_with_config(&self.settings).await
             }
-            Source::Sentinel(client) => {
-                client.lock().await.get_async_connection_with_config(&self.settings).await
+            Source::Sentinels(clients) => {
+                let asked = clients.iter().map(|client| {
+                    Box::pin(async {
+                        client.lock().await.get_async_connection_with_config(&self.settings).await
+                    })
+                });
+                Ok(select_ok(asked).await?.0)
             }
         }
     }
@@ -217,7 +231,7 @@ impl Direct {
 /// Whether a connection is of no use after this error: broken, silent, or to a server that lost its
 /// role. A silent one may be cut off without a word, and only a new one can tell.
 fn is_fatal(error: &RedisError) -> bool {
-    use redis::{ErrorKind, ServerErrorKind};
+    use redis::ServerErrorKind;
     error.is_unrecoverable_error()
         || error.is_timeout()
         || matches!(
@@ -243,13 +257,22 @@ pub(super) fn client_of(config: &RedisConfig, info: ConnectionInfo) -> RedisResu
     Client::open(info)
 }
 
-fn sentinel(config: &RedisConfig, urls: &[String], service: &str) -> RedisResult<SentinelClient> {
-    let mut addresses = Vec::with_capacity(urls.len());
-    for url in urls {
-        addresses.push(url.as_str().into_connection_info()?.addr().clone());
+fn sentinels(
+    config: &RedisConfig,
+    urls: &[String],
+    service: &str,
+) -> RedisResult<Vec<tokio::sync::Mutex<SentinelClient>>> {
+    if urls.is_empty() {
+        return Err((ErrorKind::EmptySentinelList, "no Sentinel is named").into());
     }
-    let with_tls = addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { .. }));
-    let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
+    let each = |url: &String| Ok(tokio::sync::Mutex::new(sentinel(config, url, service)?));
+    urls.iter().map(each).collect()
+}
+
+fn sentinel(config: &RedisConfig, url: &str, service: &str) -> RedisResult<SentinelClient> {
+    let address = url.into_connection_info()?.addr().clone();
+    let with_tls = matches!(address, ConnectionAddr::TcpTls { .. });
+    let mut builder = SentinelClientBuilder::new([address], service, SentinelServerType::Master)?
         .set_client_to_redis_protocol(ProtocolVersion::RESP3);
     if let Some(username) = &config.username {
         builder = builder.set_client_to_redis_username(username);

@@ -28,7 +28,7 @@
 //! a restart loses. Replicas are not asked; set them up alike, for each may become the primary.
 //!
 //! The user needs `+get +set +del +eval +evalsha +wait +info +hello +ping` on `~otp:*`, and in a
-//! cluster `+cluster|slots +asking` too.
+//! cluster `+cluster|slots +asking` too; a user of the Sentinels needs `+hello +role +sentinel|masters`.
 //!
 //! # What a restart can lose
 //!
@@ -44,12 +44,21 @@
 //!
 //! Redis replicates after it has answered. With [replica acknowledgements](RedisConfig::with_replica_acks)
 //! of one or more, the default for Sentinel and Cluster, a call answers only when as many replicas
-//! hold its write: if one of those is promoted, nothing acknowledged is lost. With `0`, or if a
-//! replica is promoted that lags behind the one that acknowledged, the writes since its last state are
-//! lost: a consumed code can be consumed once more within its life, and per failover a subject can be
-//! handed at most the attempts once more that its limits allow in one window (10 by default, 5 for one
-//! challenge), since the old and the new primary each enforce them. Sentinel promotes the replica that
-//! is furthest ahead.
+//! hold its write: if one of those is promoted, nothing acknowledged is lost. The servers choose which
+//! one is: Sentinel by `replica-priority` first and by lag only then, a cluster mostly by lag. With as
+//! many acknowledgements as replicas every choice is good.
+//!
+//! With `0`, or if a replica is promoted that lags behind the one that acknowledged, the writes that it
+//! has not heard of are lost, whatever they are: attempts, wrong codes in a row, locks, blocks, resends,
+//! revocations, successes, quota marks. Since the old and the new primary each enforce the limits, a
+//! failover grants at most once more what they allow: by default 5 attempts at a challenge and 10 of
+//! a subject, the burst of a quota, and a second success with a code that was consumed, within its life.
+//! The hard stop comes later by as many wrong codes as were forgotten.
+//!
+//! With acknowledgements a primary is of no use without replicas: every call fails closed as
+//! [`Unavailable`](StoreErrorKind::Unavailable). A primary with one replica is such a one after a
+//! failover, until the old primary is back as its replica; then the store goes on by itself. With two
+//! replicas for each primary it goes on at once.
 
 mod cluster;
 mod config;

@@ -217,6 +217,10 @@ pub(super) fn to_store_error(error: RedisError) -> StoreError {
         Some("WRONGTYPE") => (Corrupt, "a redis key of ours holds something else"),
         Some("NOAUTH" | "WRONGPASS") => (Misconfigured, "redis refuses our name or password"),
         Some("NOPERM") => (Misconfigured, "redis does not let our user do this"),
+        // A command within the script; what comes before it only reads.
+        Some("ERR") if error.detail().is_some_and(|why| why.contains("can't run this command")) => {
+            (Misconfigured, "redis does not let our user do this")
+        }
         Some("NOREPLICAS") => (Unavailable, "redis has too few replicas to take a write"),
         Some("MISCONF") => (Unavailable, "redis cannot write to its disk"),
         Some("READONLY") => (Unavailable, "the redis server is a replica"),
@@ -227,7 +231,11 @@ pub(super) fn to_store_error(error: RedisError) -> StoreError {
         None if error.kind() == ErrorKind::AuthenticationFailed => {
             (Misconfigured, "redis refuses our name or password")
         }
-        None if error.kind() == ErrorKind::InvalidClientConfig => {
+        None if matches!(
+            error.kind(),
+            ErrorKind::InvalidClientConfig | ErrorKind::EmptySentinelList
+        ) =>
+        {
             (Misconfigured, "the way to redis is not set up right")
         }
         None if error.is_timeout() => (Unavailable, "redis did not answer in time"),

@@ -2,11 +2,12 @@
 
 use super::config::RedisConfig;
 use super::link::Link;
-use super::scripts::infos;
+use super::scripts::{infos, to_store_error};
 use crate::{StoreError, StoreErrorKind};
 
-/// Asks every server that takes writes; one that does not keep everything is enough to refuse.
+/// Connects, and asks every server that takes writes; one that does not keep everything is enough to refuse.
 pub(super) async fn check(link: &Link, config: &RedisConfig) -> Result<(), StoreError> {
+    link.reach().await.map_err(to_store_error)?;
     if !config.eviction_allowed && !infos(link, "memory").await?.iter().all(|i| never_evicts(i)) {
         return Err(StoreError::new(
             StoreErrorKind::Misconfigured,

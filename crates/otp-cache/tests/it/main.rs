@@ -1,10 +1,12 @@
 //! Every backend and every wrapper runs the whole conformance suite, and each its own faults.
 
 mod memory;
+mod redis_answers;
 mod redis_cluster;
 mod redis_corrupt;
 mod redis_failover;
 mod redis_faults;
+mod redis_lag;
 mod redis_resharding;
 mod redis_restart;
 mod redis_store;

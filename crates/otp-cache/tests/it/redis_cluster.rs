@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::redis_store::connect;
+use crate::redis_store::{connect, patient};
 use crate::support::redis::{Cluster, Server, free_port, wait_until};
 
 fn now() -> SystemTime {
@@ -170,7 +170,7 @@ async fn one_primary_that_forgets_is_enough_to_refuse() {
     for node in &cluster.nodes[..3] {
         for ((name, bad, good), allowed) in settings.into_iter().zip(allow) {
             node.command(&["CONFIG", "SET", name, bad]).expect("a command");
-            let config = RedisConfig::cluster(cluster.urls()).with_replica_acks(0);
+            let config = patient(RedisConfig::cluster(cluster.urls())).with_replica_acks(0);
             let refused = RedisStore::connect(config.clone()).await.expect_err("it may forget");
             assert_eq!(refused.kind(), StoreErrorKind::Misconfigured, "{refused:?}");
             assert!(refused.to_string().contains(name), "{refused}");

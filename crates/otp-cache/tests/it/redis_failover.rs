@@ -1,167 +1,264 @@
-//! What a failover can lose, and that nothing more is lost: Sentinel, and a cluster.
+//! A primary that dies in the middle of its work, under Sentinel and in a cluster: what was
+//! acknowledged is kept, and the same store goes on once there is a replica again.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, conformance};
-use otp_core::{ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
+use otp_cache::{ChallengeStore, StoreError, conformance};
+use otp_core::{ChallengeId, Policy, SubjectKey};
+use tokio::task::{JoinSet, block_in_place};
 
-use crate::redis_store::connect;
-use crate::support::redis::{Cluster, Server, wait_until};
+use crate::redis_faults::{challenge, now, recovered};
+use crate::redis_store::{brisk, connect};
+use crate::support::redis::{Cluster, Server, Watched, wait_until};
 
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+fn config(watched: &Watched) -> RedisConfig {
+    RedisConfig::sentinel(watched.sentinels.iter().map(Server::url), "otp")
 }
 
-/// A primary, a replica and three Sentinels.
-struct Watched {
-    primary: Server,
-    replica: Server,
-    sentinels: Vec<Server>,
+fn subjects(name: &str) -> Vec<SubjectKey> {
+    (0..5_000).map(|number| SubjectKey::derive(name, &number.to_string())).collect()
 }
 
-impl Watched {
-    fn start() -> Self {
-        let primary = Server::start(&["--repl-diskless-sync-delay", "0"]);
-        let port = primary.port.to_string();
-        let replica = Server::start(&["--replicaof", &format!("127.0.0.1 {port}")]);
-        wait_until("the replica follows", || replica.is_synced_replica());
-        let sentinels: Vec<_> = (0..3).map(|_| Server::sentinel(primary.port, 2)).collect();
-        wait_until("the Sentinels know each other and the replica", || {
-            sentinels.iter().all(|sentinel| {
-                let info = sentinel.info("sentinel");
-                info.contains("slaves=1") && info.contains("sentinels=3")
-            })
-        });
-        Self { primary, replica, sentinels }
+/// What a store answered about one subject.
+struct Person {
+    subject: SubjectKey,
+    attempts: u32,
+    /// Attempts that failed: each may have counted.
+    unknown: u32,
+    /// The challenge that was opened last, if its opening was acknowledged.
+    open: Option<ChallengeId>,
+    /// Of that challenge.
+    resends: u8,
+}
+
+/// What the workers of a load share.
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    acknowledged: AtomicU32,
+}
+
+/// A store at work, until it is told to stop.
+struct Load {
+    shared: Arc<Shared>,
+    workers: JoinSet<Vec<Person>>,
+}
+
+impl Load {
+    /// One worker for each list, who takes its subjects one after the other.
+    fn start(store: &Arc<RedisStore>, lists: Vec<Vec<SubjectKey>>) -> Self {
+        let (shared, mut workers) = (Arc::<Shared>::default(), JoinSet::new());
+        for list in lists {
+            let worker = Worker { store: Arc::clone(store), shared: Arc::clone(&shared) };
+            workers.spawn(worker.run(list));
+        }
+        Self { shared, workers }
     }
 
-    fn config(&self) -> RedisConfig {
-        RedisConfig::sentinel(self.sentinels.iter().map(Server::url), "otp")
-            .with_timeout(Duration::from_millis(500))
-            .with_connect_timeout(Duration::from_millis(500))
+    fn wait_for_more(&self, what: &str) {
+        let acknowledged = || self.shared.acknowledged.load(Ordering::SeqCst);
+        let before = acknowledged();
+        block_in_place(|| wait_until(what, || acknowledged() >= before + 200));
+    }
+
+    async fn stopped(mut self) -> Vec<Person> {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        let mut people = Vec::new();
+        while let Some(done) = self.workers.join_next().await {
+            people.extend(done.expect("no worker panics"));
+        }
+        people
     }
 }
 
-/// Opens a challenge for each subject, in the order of the names.
-async fn opened(store: &RedisStore, names: &[String]) -> Vec<(SubjectKey, ChallengeId)> {
-    let mut open = Vec::new();
-    for name in names {
-        let subject = SubjectKey::derive("", name);
-        let id = ChallengeId::from_bytes(*SubjectKey::derive("id", name).as_bytes());
-        let new = NewChallenge {
-            id,
-            purpose: Purpose::LOGIN,
-            kid: KeyId::new(1),
-            nonce: Nonce::from_bytes([1; 16]),
-            expires_at: now() + Duration::from_secs(300),
-        };
-        let done = store.open(subject, new, &Policy::default(), now()).await;
-        assert!(done.expect("works").is_ok());
-        open.push((subject, id));
+struct Worker {
+    store: Arc<RedisStore>,
+    shared: Arc<Shared>,
+}
+
+impl Worker {
+    async fn run(self, subjects: Vec<SubjectKey>) -> Vec<Person> {
+        let mut people = Vec::new();
+        for subject in subjects {
+            if self.is_over() {
+                return people;
+            }
+            people.push(self.live(subject).await);
+        }
+        panic!("the subjects are used up before the test is over");
     }
-    open
-}
 
-fn names(count: u32) -> Vec<String> {
-    (0..count).map(|number| format!("subject-{number}")).collect()
-}
+    fn is_over(&self) -> bool {
+        self.shared.stop.load(Ordering::SeqCst)
+    }
 
-/// Attempts at each challenge, in turn, until `stop`; gives how many each was handed out.
-async fn guess_until(
-    store: &RedisStore,
-    open: &[(SubjectKey, ChallengeId)],
-    rounds: u32,
-) -> Vec<u32> {
-    let mut handed_out = vec![0; open.len()];
-    for _ in 0..rounds {
-        for (count, (subject, id)) in handed_out.iter_mut().zip(open) {
-            let answer = store.begin_attempt(*subject, *id, &Policy::default(), now()).await;
-            if matches!(answer, Ok(Ok(_))) {
-                *count += 1;
+    /// Keeps count of what was answered.
+    async fn noted<T>(&self, answer: Result<T, StoreError>) -> Option<T> {
+        match answer {
+            Ok(value) => {
+                self.shared.acknowledged.fetch_add(1, Ordering::SeqCst);
+                Some(value)
+            }
+            Err(error) => {
+                assert!(error.is_retryable(), "{error:?}");
+                // Leaves the machine to the servers that have to find a new primary.
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                None
             }
         }
     }
-    handed_out
+
+    /// All attempts that a subject has: those at a first challenge, whose code is sent again, and
+    /// those at the one that replaces it.
+    async fn live(&self, subject: SubjectKey) -> Person {
+        let mut person = Person { subject, attempts: 0, unknown: 0, open: None, resends: 0 };
+        let policy = Policy::default();
+        for number in [1, 2] {
+            let id = ChallengeId::from_bytes([number; 16]);
+            (person.open, person.resends) = (None, 0);
+            // One whose answer was lost may be open: then its id is known, which is as good.
+            while person.open.is_none() && !self.is_over() {
+                let opened = self.store.open(subject, challenge(number), &policy, now()).await;
+                person.open = self.noted(opened).await.map(|_| id);
+            }
+            let later = now() + Duration::from_secs(90);
+            let resent = self.store.grant_resend(subject, id, &policy, later).await;
+            person.resends += u8::from(matches!(self.noted(resent).await, Some(Ok(_))));
+            while !self.is_over() {
+                let attempt = self.store.begin_attempt(subject, id, &policy, now()).await;
+                match self.noted(attempt).await {
+                    Some(Ok(_)) => person.attempts += 1,
+                    Some(Err(_)) => break,
+                    None => person.unknown += 1,
+                }
+            }
+        }
+        person
+    }
 }
 
-/// Calls until the store answers again.
-async fn recovered(store: &RedisStore) {
-    let subject = SubjectKey::derive("", "probe");
+/// Calls a store of its own, which nobody else keeps waiting, until it says that there is no replica.
+async fn misses_a_replica(store: &RedisStore, subject: SubjectKey) {
     for _ in 0..600 {
         match store.unlock(subject).await {
-            Ok(()) => return,
+            Ok(()) => {}
+            Err(error) if error.to_string() == "too few redis replicas hold the write" => return,
             Err(error) => assert!(error.is_retryable(), "{error:?}"),
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("no recovery within 30 seconds of a failover");
+    panic!("the promoted replica has no replica, and nobody says so");
+}
+
+/// Nothing acknowledged is lost, and nobody was handed out more than the limit.
+async fn check(store: &RedisStore, people: &[Person]) {
+    let policy = Policy::default();
+    for person in people {
+        let status = store.subject_status(person.subject, &policy, now()).await.expect("works");
+        let counted = u32::from(status.failures_in_a_row);
+        let (least, most) = (person.attempts, (person.attempts + person.unknown).min(10));
+        assert!(
+            (least..=most).contains(&counted),
+            "{counted} counted, {least} acknowledged, at most {most} made"
+        );
+        if let Some(id) = person.open {
+            let challenge = store.load(person.subject, id, now()).await.expect("works");
+            let challenge = challenge.expect("an acknowledged challenge is open");
+            assert!(challenge.resends() >= person.resends, "an acknowledged resend counts");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn sentinel_conforms() {
     let watched = Watched::start();
-    let store = Arc::new(connect(watched.config()).await);
+    let store = Arc::new(connect(config(&watched)).await);
     conformance::run(|| async { Arc::clone(&store) }).await;
 }
 
-#[tokio::test]
-async fn with_acknowledgements_a_killed_primary_loses_no_count() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn under_sentinel_a_primary_that_dies_at_work_loses_nothing_acknowledged() {
     let mut watched = Watched::start();
-    let store = connect(watched.config()).await;
-    let open = opened(&store, &names(20)).await;
-    let before = guess_until(&store, &open, 3).await;
-    assert_eq!(before, [3; 20], "three each before the failover");
-    // The new primary will have no replica: go on as an operator may, without acknowledgements.
-    let after = connect(watched.config().with_replica_acks(0)).await;
+    let store = Arc::new(brisk(config(&watched)).await);
+    let alone = brisk(config(&watched)).await;
+    let load = Load::start(&store, ["a", "b", "c", "d"].map(subjects).to_vec());
+    load.wait_for_more("the load is under way");
     watched.primary.kill();
-    recovered(&after).await;
-    assert!(watched.replica.is_primary(), "the replica was promoted");
-    let more = guess_until(&after, &open, 4).await;
-    assert_eq!(more, [2; 20], "five in all: not one acknowledged count was lost");
-}
-
-/// The stated bound without acknowledgements: a subject gets at most its limits once more.
-#[tokio::test]
-async fn without_acknowledgements_the_loss_is_bounded_by_the_limits() {
-    let primary = Server::start(&["--repl-diskless-sync-delay", "0"]);
-    let port = primary.port.to_string();
-    let replica = Server::start(&["--replicaof", &format!("127.0.0.1 {port}")]);
-    wait_until("the replica follows", || replica.is_synced_replica());
-    let store = connect(RedisConfig::standalone(primary.url())).await;
-    let open = opened(&store, &names(10)).await;
-    wait_until("the replica has all challenges", || {
-        replica.command(&["DBSIZE"]).is_ok_and(|size| size == redis::Value::Int(10))
+    block_in_place(|| wait_until("the replica is promoted", || watched.replica.is_primary()));
+    misses_a_replica(&alone, subjects("alone")[0]).await;
+    // Alone, the new primary cannot do what the store asks for. The old one comes back as its replica,
+    // and the store goes on by itself.
+    block_in_place(|| {
+        watched.primary.restart();
+        wait_until("the old primary follows the new one", || watched.primary.is_synced_replica());
     });
-    // The worst lag there can be: the replica has heard of no attempt when it is promoted.
-    replica.command(&["REPLICAOF", "NO", "ONE"]).expect("a plain command");
-    let lost = guess_until(&store, &open, 7).await;
-    assert_eq!(lost, [5; 10], "the old primary enforces the limit");
-    let store = connect(RedisConfig::standalone(replica.url())).await;
-    let again = guess_until(&store, &open, 7).await;
-    assert_eq!(again, [5; 10], "and so does the new one: once the limit more, no more than that");
+    load.wait_for_more("the same store goes on");
+    let people = load.stopped().await;
+    check(&connect(config(&watched)).await, &people).await;
 }
 
-#[tokio::test]
-async fn a_cluster_that_loses_a_primary_loses_no_acknowledged_count() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn in_a_cluster_a_primary_that_dies_at_work_loses_nothing_acknowledged() {
     let mut cluster = Cluster::start();
-    let config = RedisConfig::cluster(cluster.urls()).with_timeout(Duration::from_secs(1));
-    let store = connect(config.clone()).await;
-    let open = opened(&store, &names(30)).await;
-    let before = guess_until(&store, &open, 3).await;
-    assert_eq!(before, [3; 30]);
-    cluster.nodes[0].kill();
-    wait_until("the cluster is up again", || {
-        cluster.nodes[1..].iter().all(Server::cluster_is_ok) && cluster.nodes[3].is_primary()
-    });
-    let after = connect(config.with_replica_acks(0)).await;
-    let mut more = vec![0; open.len()];
-    for _ in 0..20 {
-        for (sum, count) in more.iter_mut().zip(guess_until(&after, &open, 1).await) {
-            *sum += count;
-        }
+    let store = Arc::new(brisk(RedisConfig::cluster(cluster.urls())).await);
+    let alone = brisk(RedisConfig::cluster(cluster.urls())).await;
+    // Some work at the part of the cluster that will fail, and as many at the others.
+    let (mut failing, mut others) = (Vec::new(), Vec::new());
+    for name in ["a", "b", "c", "d"] {
+        let all = subjects(name);
+        let keys: Vec<_> = all.iter().map(|subject| format!("{{{subject}}}")).collect();
+        let slots = cluster.nodes[1].slots_of(&keys);
+        let (here, there) = all.into_iter().zip(slots).partition::<Vec<_>, _>(|(_, n)| *n <= 5460);
+        failing.push(here.into_iter().map(|(subject, _)| subject).collect::<Vec<_>>());
+        others.push(there.into_iter().map(|(subject, _)| subject).collect::<Vec<_>>());
     }
-    assert_eq!(more, [2; 30], "five in all on every node, the promoted one included");
-    recovered(&store).await;
+    let elsewhere = Load::start(&store, others);
+    let of_the_failing = failing[0].pop().expect("a third of five thousand");
+    let load = Load::start(&store, failing);
+    load.wait_for_more("the load is under way");
+    cluster.nodes[0].kill();
+    elsewhere.wait_for_more("the other primaries go on");
+    block_in_place(|| {
+        wait_until("the replica is promoted", || cluster.nodes[3].is_primary());
+    });
+    let elsewhere = elsewhere.stopped().await;
+    misses_a_replica(&alone, of_the_failing).await;
+    block_in_place(|| {
+        cluster.nodes[0].restart();
+        wait_until("the old primary follows the new one", || cluster.nodes[0].is_synced_replica());
+    });
+    load.wait_for_more("the same store goes on with the subjects of the failed primary");
+    let people = load.stopped().await;
+    let patient = connect(RedisConfig::cluster(cluster.urls())).await;
+    check(&patient, &people).await;
+    check(&patient, &elsewhere).await;
+}
+
+/// A primary that is back before Sentinel misses it stays the primary: what it has forgotten, its
+/// replicas forget too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_primary_that_is_back_before_it_is_missed_has_forgotten_nothing() {
+    let mut watched = Watched::start();
+    watched.be_patient(Duration::from_secs(60));
+    let store = Arc::new(brisk(config(&watched)).await);
+    let load = Load::start(&store, ["a", "b"].map(subjects).to_vec());
+    load.wait_for_more("the load is under way");
+    block_in_place(|| {
+        watched.primary.kill();
+        watched.primary.restart();
+    });
+    load.wait_for_more("the same store goes on");
+    assert!(watched.primary.is_primary() && watched.replica.is_synced_replica(), "as before");
+    let people = load.stopped().await;
+    check(&connect(config(&watched)).await, &people).await;
+    // The replica has what its primary knows.
+    let look = async || {
+        store.unlock(SubjectKey::derive("", "somebody")).await?;
+        check(&connect(RedisConfig::standalone(watched.replica.url())).await, &people).await;
+        Ok(())
+    };
+    recovered("a replica that has caught up", look).await;
 }

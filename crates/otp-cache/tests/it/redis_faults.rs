@@ -11,13 +11,14 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::redis::{Server, wait_until};
+use crate::redis_store::brisk;
+use crate::support::redis::{Cluster, Server, Watched, wait_until};
 
-fn now() -> SystemTime {
+pub(crate) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-fn challenge(number: u8) -> NewChallenge {
+pub(crate) fn challenge(number: u8) -> NewChallenge {
     NewChallenge {
         id: ChallengeId::from_bytes([number; 16]),
         purpose: Purpose::LOGIN,
@@ -27,10 +28,20 @@ fn challenge(number: u8) -> NewChallenge {
     }
 }
 
+const SHORT: Duration = Duration::from_secs(1);
+
+fn short(config: RedisConfig) -> RedisConfig {
+    config.with_timeout(SHORT).with_connect_timeout(SHORT)
+}
+
 async fn connect(config: RedisConfig) -> RedisStore {
-    let config = config.with_timeout(Duration::from_millis(300));
-    let config = config.with_connect_timeout(Duration::from_millis(300));
-    RedisStore::connect(config).await.expect("the server has just been started")
+    brisk(short(config)).await
+}
+
+/// The answer of a call, which must come within both timeouts twice; a second is for the machine.
+async fn bounded<T>(call: impl Future<Output = T>) -> T {
+    let most = 2 * (SHORT + SHORT) + Duration::from_secs(1);
+    tokio::time::timeout(most, call).await.expect("every wait has an end")
 }
 
 async fn open(store: &RedisStore, name: &str) -> Result<Challenge, StoreError> {
@@ -47,8 +58,11 @@ async fn attempt(store: &RedisStore, name: &str, id: ChallengeId) -> Result<u8, 
 }
 
 /// Calls until one succeeds, which it must within a bounded number of calls.
-async fn recovered<T>(what: &str, mut call: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
-    for _ in 0..200 {
+pub(crate) async fn recovered<T>(
+    what: &str,
+    mut call: impl AsyncFnMut() -> Result<T, StoreError>,
+) -> T {
+    for _ in 0..600 {
         match call().await {
             Ok(value) => return value,
             Err(error) => {
@@ -60,19 +74,112 @@ async fn recovered<T>(what: &str, mut call: impl AsyncFnMut() -> Result<T, Store
     panic!("{what}: did not recover by itself");
 }
 
+/// What a call answers whose server is stopped in its tracks, and then let go on.
+async fn paused_and_resumed(store: &RedisStore, server: &Server, name: &str) {
+    let id = open(store, name).await.expect("works").id();
+    server.pause();
+    let error = bounded(attempt(store, name, id)).await.expect_err("nobody answers");
+    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    assert!(error.is_outcome_unknown());
+    server.resume();
+    let left = recovered("after a pause", async || attempt(store, name, id).await).await;
+    assert!(left <= 4, "the attempt that nobody saw may count, none is given back: {left}");
+}
+
+/// What a store does whose scripts these servers have forgotten.
+async fn flushed(store: &RedisStore, servers: &[Server], name: &str) {
+    let id = open(store, name).await.expect("works").id();
+    for server in servers {
+        server.command(&["SCRIPT", "FLUSH", "SYNC"]).expect("a plain command");
+    }
+    assert_eq!(attempt(store, name, id).await.expect("loaded again"), 4);
+    assert_eq!(attempt(store, name, id).await.expect("by digest"), 3, "counted once each");
+}
+
 #[tokio::test]
 async fn a_paused_server_times_out_and_comes_back() {
     let server = Server::start(&[]);
     let store = connect(RedisConfig::standalone(server.url())).await;
-    let id = open(&store, "a").await.expect("works").id();
-    server.pause();
-    let waited = tokio::time::timeout(Duration::from_secs(5), attempt(&store, "a", id));
-    let error = waited.await.expect("bounded").expect_err("nobody answers");
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable);
-    assert!(error.is_outcome_unknown());
-    server.resume();
-    let left = recovered("after a pause", async || attempt(&store, "a", id).await).await;
-    assert!(left <= 4, "the attempt that nobody saw may count, none is given back: {left}");
+    paused_and_resumed(&store, &server, "a").await;
+}
+
+#[tokio::test]
+async fn sentinels_and_what_they_watch_may_fall_silent() {
+    let mut watched = Watched::start();
+    watched.be_patient(Duration::from_secs(60));
+    let config = RedisConfig::sentinel(watched.sentinels.iter().map(Server::url), "otp");
+    let store = connect(config.clone()).await;
+    flushed(&store, std::slice::from_ref(&watched.primary), "a").await;
+    paused_and_resumed(&store, &watched.primary, "b").await;
+    // Any one Sentinel may be silent, the first of the list too.
+    let lose_connections = || {
+        let words = ["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"];
+        watched.primary.command(&words).expect("a plain command");
+    };
+    for sentinel in &watched.sentinels {
+        sentinel.pause();
+        bounded(RedisStore::connect(short(config.clone()))).await.expect("the others answer");
+        lose_connections();
+        let subject = SubjectKey::derive("", "c");
+        recovered("with a silent Sentinel", async || bounded(store.unlock(subject)).await).await;
+        sentinel.resume();
+    }
+    // Without any, a store goes on as long as its connection lasts.
+    for sentinel in &mut watched.sentinels {
+        sentinel.kill();
+    }
+    open(&store, "d").await.expect("nobody needs a Sentinel for this");
+    let refused =
+        bounded(RedisStore::connect(short(config))).await.expect_err("nobody knows where");
+    assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+    lose_connections();
+    for _ in 0..3 {
+        let error = bounded(open(&store, "e")).await.expect_err("nobody knows where");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+    }
+}
+
+#[tokio::test]
+async fn nodes_of_a_cluster_may_forget_scripts_or_fall_silent() {
+    let cluster = Cluster::start();
+    for acks in [0, 1] {
+        let config = RedisConfig::cluster(cluster.urls()).with_replica_acks(acks);
+        let store = connect(config.with_key_prefix(&format!("p{acks}"))).await;
+        flushed(&store, &cluster.nodes[..3], "a").await;
+        // A name for each primary: the first is paused, the others go on.
+        let names: Vec<_> = (b'a'..=b'z').map(|letter| char::from(letter).to_string()).collect();
+        let keys: Vec<_> =
+            names.iter().map(|name| format!("{{{}}}", SubjectKey::derive("", name))).collect();
+        let slots = cluster.nodes[0].slots_of(&keys);
+        let on = |wanted: usize| {
+            let is_there = |slot: &u16| usize::from(*slot) / 5462 == wanted;
+            names[slots.iter().rposition(is_there).expect("one of 26")].as_str()
+        };
+        let id = open(&store, on(1)).await.expect("works").id();
+        cluster.nodes[0].pause();
+        let error = bounded(open(&store, on(0))).await.expect_err("nobody answers");
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable);
+        assert_eq!(attempt(&store, on(1), id).await.expect("another primary"), 4);
+        cluster.nodes[0].resume();
+        recovered("after a pause", async || store.unlock(SubjectKey::derive("", on(0))).await)
+            .await;
+        block_until_healthy(&cluster);
+    }
+    // Nor does a node keep anybody waiting that a store meets first.
+    cluster.nodes[0].pause();
+    let config = RedisConfig::cluster([cluster.nodes[0].url()])
+        .dangerous_allow_eviction()
+        .dangerous_allow_volatile();
+    let refused = bounded(RedisStore::connect(short(config))).await.expect_err("nobody answers");
+    assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+}
+
+/// A pause may have led to a failover, which is over when every replica follows somebody.
+fn block_until_healthy(cluster: &Cluster) {
+    wait_until("the cluster has three primaries and three replicas", || {
+        let replicas = cluster.nodes.iter().filter(|node| node.is_synced_replica()).count();
+        replicas == 3 && cluster.nodes.iter().all(Server::cluster_is_ok)
+    });
 }
 
 #[tokio::test]
@@ -91,14 +198,15 @@ async fn a_killed_server_is_found_again_on_its_old_address() {
 
 #[tokio::test]
 async fn flushed_scripts_are_loaded_again() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--repl-diskless-sync-delay", "0"]);
+    let replica = Server::start(&["--replicaof", &format!("127.0.0.1 {}", server.port)]);
+    wait_until("the replica follows", || replica.is_synced_replica());
     for acks in [0, 1] {
-        let config = RedisConfig::standalone(server.url());
+        let config = RedisConfig::standalone(server.url()).with_replica_acks(acks);
         let store = connect(config.with_key_prefix(&format!("p{acks}"))).await;
-        let id = open(&store, "a").await.expect("works").id();
-        server.command(&["SCRIPT", "FLUSH", "SYNC"]).expect("a plain command");
-        assert_eq!(attempt(&store, "a", id).await.expect("loaded again"), 4);
-        assert_eq!(attempt(&store, "a", id).await.expect("by digest"), 3, "counted once each");
+        let subject = SubjectKey::derive("", "b");
+        recovered("with a replica", async || store.unlock(subject).await).await;
+        flushed(&store, std::slice::from_ref(&server), "a").await;
     }
 }
 

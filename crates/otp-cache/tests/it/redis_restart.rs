@@ -10,7 +10,7 @@ use otp_core::{
     ChallengeId, KeyId, NewChallenge, Nonce, Policy, PolicySettings, Purpose, Standing, SubjectKey,
 };
 
-use crate::redis_store::connect;
+use crate::redis_store::{connect, patient};
 use crate::support::redis::Server;
 
 /// What an operator is told to set.
@@ -93,7 +93,7 @@ async fn counts_blocks_and_quotas_outlive_a_killed_server() {
 #[tokio::test]
 async fn a_server_that_forgets_at_a_restart_is_refused() {
     let mut server = Server::start(&["--appendonly", "no"]);
-    let config = RedisConfig::standalone(server.url());
+    let config = patient(RedisConfig::standalone(server.url()));
     let refused = RedisStore::connect(config.clone()).await.expect_err("it would forget");
     assert_eq!(refused.kind(), StoreErrorKind::Misconfigured);
     assert!(refused.to_string().contains("appendonly"), "{refused}");

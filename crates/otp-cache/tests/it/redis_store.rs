@@ -1,6 +1,7 @@
 //! Redis, in each of its shapes, through the whole conformance suite.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use otp_cache::redis::{RedisConfig, RedisStore};
 use otp_cache::{ChallengeStore, StoreErrorKind, conformance};
@@ -8,8 +9,25 @@ use otp_core::{Policy, SubjectKey};
 
 use crate::support::redis::{Cluster, Server};
 
+/// With time for a busy machine: for tests that are not about time.
+pub(crate) fn patient(config: RedisConfig) -> RedisConfig {
+    let ample = Duration::from_secs(15);
+    config.with_timeout(ample).with_connect_timeout(ample)
+}
+
 pub(crate) async fn connect(config: RedisConfig) -> RedisStore {
-    RedisStore::connect(config).await.expect("the server has just been started")
+    RedisStore::connect(patient(config)).await.expect("the server has just been started")
+}
+
+/// A store with the timeouts that its configuration has.
+pub(crate) async fn brisk(config: RedisConfig) -> RedisStore {
+    for _ in 0..10 {
+        match RedisStore::connect(config.clone()).await {
+            Ok(store) => return store,
+            Err(error) => assert!(error.is_retryable(), "{error:?}"),
+        }
+    }
+    panic!("cannot connect in ten times");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -70,7 +88,7 @@ async fn a_user_with_only_the_documented_rights_is_enough() {
         ])
         .expect("an administrator's connection");
     server.command(&["ACL", "SETUSER", "default", "off"]).expect("an administrator's connection");
-    let config = RedisConfig::standalone(server.url());
+    let config = patient(RedisConfig::standalone(server.url()));
     let with = |password: &str| config.clone().with_credentials("otp", password.to_owned().into());
     let store = Arc::new(connect(with("a-long-password")).await);
     conformance::run(|| async { Arc::clone(&store) }).await;
@@ -87,7 +105,7 @@ async fn a_user_with_only_the_documented_rights_is_enough() {
 async fn a_server_that_may_evict_is_refused() {
     for policy in ["allkeys-lru", "volatile-ttl"] {
         let server = Server::start(&["--maxmemory", "50mb", "--maxmemory-policy", policy]);
-        let config = RedisConfig::standalone(server.url());
+        let config = patient(RedisConfig::standalone(server.url()));
         let refused = RedisStore::connect(config.clone()).await.expect_err("it may evict");
         assert!(refused.to_string().contains("noeviction"), "{refused}");
         assert_eq!(refused.kind(), StoreErrorKind::Misconfigured);
@@ -102,13 +120,13 @@ async fn installations_with_different_prefixes_are_apart() {
     let one = connect(config.clone().with_key_prefix("one")).await;
     let other = connect(config.with_key_prefix("other")).await;
     let subject = SubjectKey::derive("", "alice");
-    let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+    let now = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let new = otp_core::NewChallenge {
         id: otp_core::ChallengeId::from_bytes([1; 16]),
         purpose: otp_core::Purpose::LOGIN,
         kid: otp_core::KeyId::new(1),
         nonce: otp_core::Nonce::from_bytes([2; 16]),
-        expires_at: now + std::time::Duration::from_secs(300),
+        expires_at: now + Duration::from_secs(300),
     };
     let policy = Policy::default();
     let challenge = one.open(subject, new, &policy, now).await.expect("works").expect("granted");
@@ -125,4 +143,20 @@ async fn installations_with_different_prefixes_are_apart() {
     assert!(one_failure.expect("works").is_ok());
     let ttl = server.command(&["PTTL", &key]).expect("a plain command");
     assert_eq!(ttl, redis::Value::Int(-1), "a failure is remembered without an end");
+}
+
+#[tokio::test]
+async fn a_way_that_leads_nowhere_is_the_operators_business() {
+    let nobody = Vec::<String>::new();
+    for config in [
+        RedisConfig::standalone("http://127.0.0.1:1"),
+        RedisConfig::sentinel(nobody.clone(), "otp"),
+        RedisConfig::sentinel(["not an address"], "otp"),
+        RedisConfig::cluster(nobody),
+        RedisConfig::cluster(["not an address"]),
+    ] {
+        let refused = RedisStore::connect(config.clone()).await.expect_err("no address");
+        assert_eq!(refused.kind(), StoreErrorKind::Misconfigured, "{config:?}: {refused:?}");
+        assert!(!refused.is_retryable());
+    }
 }

@@ -35,6 +35,8 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
     args: Vec<String>,
+    /// What the test's own commands need at a Sentinel that asks for it.
+    password: Option<String>,
     dir: TempDir,
 }
 
@@ -72,25 +74,50 @@ impl Server {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         let child = spawn("redis-server", dir.path(), &args);
-        let mut server = Self { child, port, args, dir };
+        let mut server = Self { child, port, args, password: None, dir };
         server.wait_for_port().then_some(server)
+    }
+
+    /// A server that listens with TLS too, and speaks nothing else to its like.
+    fn start_beside_tls(args: &[&str]) -> Self {
+        let port = free_port().to_string();
+        let with_tls = ["--tls-port", &port, "--tls-replication", "yes"];
+        Self::start(&[&with_tls[..], args].concat())
     }
 
     /// A Sentinel that watches the primary at this port under the name `otp`.
     pub(crate) fn sentinel(primary: u16, quorum: u8) -> Self {
+        Self::sentinel_with(primary, quorum, "")
+    }
+
+    /// The same with these lines in its configuration.
+    fn sentinel_with(primary: u16, quorum: u8, lines: &str) -> Self {
         let port = free_port();
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let conf = dir.path().join("sentinel.conf");
         let text = format!(
-            "port {port}\nbind 127.0.0.1\ndir {}\nsentinel monitor otp 127.0.0.1 {primary} {quorum}\n\
+            "port {port}\nbind 127.0.0.1\ndir {}\n{lines}sentinel monitor otp 127.0.0.1 {primary} {quorum}\n\
              sentinel down-after-milliseconds otp 1000\nsentinel failover-timeout otp 5000\n\
              sentinel parallel-syncs otp 1\n",
             dir.path().display()
         );
         std::fs::write(&conf, text).expect("the temporary folder is writable");
         let child = command("redis-sentinel").arg(&conf).spawn().unwrap_or_else(missing);
-        let mut server = Self { child, port, args: Vec::new(), dir };
+        let mut server = Self { child, port, args: Vec::new(), password: None, dir };
         assert!(server.wait_for_port(), "redis-sentinel ended at once");
+        server
+    }
+
+    /// A Sentinel that listens with TLS too, wants a password, and speaks TLS only to whom it watches.
+    fn sentinel_beside_tls(primary: u16, args: &[&str], password: &str) -> Self {
+        let port = free_port().to_string();
+        let mut lines = format!("tls-port {port}\ntls-replication yes\nrequirepass {password}\n");
+        for pair in args.chunks(2) {
+            lines.push_str(&[pair[0].trim_start_matches('-'), " ", pair[1], "\n"].concat());
+        }
+        let mut server = Self::sentinel_with(primary, 2, &lines);
+        server.args = vec!["--tls-port".to_owned(), port];
+        server.password = Some(password.to_owned());
         server
     }
 
@@ -112,9 +139,15 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
+    pub(crate) fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.args_value("--tls-port"))
+    }
+
     /// A plain connection for the test's own commands.
     pub(crate) fn admin(&self) -> redis::Connection {
-        let client = redis::Client::open(self.url()).expect("a loopback address is valid");
+        let password = self.password.as_ref().map(|password| format!(":{password}@"));
+        let url = format!("redis://{}127.0.0.1:{}", password.unwrap_or_default(), self.port);
+        let client = redis::Client::open(url).expect("a loopback address is valid");
         client.get_connection_with_timeout(Duration::from_secs(5)).expect("the server answers")
     }
 
@@ -201,24 +234,32 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) fn start() -> Self {
-        let nodes: Vec<Server> = (0..6)
-            .map(|_| {
-                let bus = free_port().to_string();
-                Server::start(&[
-                    "--cluster-enabled",
-                    "yes",
-                    "--cluster-port",
-                    &bus,
-                    "--cluster-node-timeout",
-                    "1500",
-                    "--cluster-replica-validity-factor",
-                    "0",
-                    "--repl-diskless-sync-delay",
-                    "0",
-                ])
-            })
-            .collect();
-        let cluster = Self { nodes };
+        Self::of(Server::start)
+    }
+
+    /// Nodes that listen with TLS too, and speak nothing else to each other.
+    pub(crate) fn start_tls(args: &[&str]) -> Self {
+        let with_tls = [&["--tls-cluster", "yes"], args].concat();
+        Self::of(|own| Server::start_beside_tls(&[own, &with_tls].concat()))
+    }
+
+    fn of(start: impl Fn(&[&str]) -> Server) -> Self {
+        let nodes = (0..6).map(|_| {
+            let bus = free_port().to_string();
+            start(&[
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                &bus,
+                "--cluster-node-timeout",
+                "1500",
+                "--cluster-replica-validity-factor",
+                "0",
+                "--repl-diskless-sync-delay",
+                "0",
+            ])
+        });
+        let cluster = Self { nodes: nodes.collect() };
         cluster.assemble();
         cluster
     }
@@ -318,5 +359,67 @@ impl Cluster {
             node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &to_id]).expect("its owner");
         }
         look("it has moved");
+    }
+}
+
+impl Server {
+    /// The hash slots of these keys.
+    pub(crate) fn slots_of(&self, keys: &[String]) -> Vec<u16> {
+        let mut commands = redis::pipe();
+        for key in keys {
+            commands.cmd("CLUSTER").arg("KEYSLOT").arg(key);
+        }
+        commands.query(&mut self.admin()).expect("a cluster node")
+    }
+}
+
+/// A primary, a replica and three Sentinels.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) primary: Server,
+    pub(crate) replica: Server,
+    pub(crate) sentinels: Vec<Server>,
+}
+
+impl Watched {
+    pub(crate) fn start() -> Self {
+        let primary = Server::start(&["--repl-diskless-sync-delay", "0"]);
+        let follow = format!("127.0.0.1 {}", primary.port);
+        let replica = Server::start(&["--repl-diskless-sync-delay", "0", "--replicaof", &follow]);
+        let sentinels = (0..3).map(|_| Server::sentinel(primary.port, 2)).collect();
+        Self { primary, replica, sentinels }.settled()
+    }
+
+    /// All of them with TLS, and the Sentinels with a password.
+    pub(crate) fn start_tls(args: &[&str], password: &str) -> Self {
+        let soon = [&["--repl-diskless-sync-delay", "0"], args].concat();
+        let primary = Server::start_beside_tls(&soon);
+        let port = primary.args_value("--tls-port");
+        let follow = format!("127.0.0.1 {port}");
+        let replica = Server::start_beside_tls(&[&soon[..], &["--replicaof", &follow]].concat());
+        let port = port.parse().expect("a port");
+        let watch = |_| Server::sentinel_beside_tls(port, args, password);
+        let sentinels = (0..3).map(watch).collect();
+        Self { primary, replica, sentinels }.settled()
+    }
+
+    fn settled(self) -> Self {
+        wait_until("the replica follows", || self.replica.is_synced_replica());
+        wait_until("the Sentinels know each other and the replica", || {
+            self.sentinels.iter().all(|sentinel| {
+                let info = sentinel.info("sentinel");
+                info.contains("slaves=1") && info.contains("sentinels=3")
+            })
+        });
+        self
+    }
+
+    /// From now on the Sentinels wait this long before they take a server for dead.
+    pub(crate) fn be_patient(&self, down_after: Duration) {
+        let millis = down_after.as_millis().to_string();
+        for sentinel in &self.sentinels {
+            let words = ["SENTINEL", "SET", "otp", "down-after-milliseconds", &millis];
+            sentinel.command(&words).expect("a Sentinel");
+        }
     }
 }
