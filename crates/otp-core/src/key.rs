@@ -3,6 +3,7 @@
 use std::fmt;
 
 use thiserror::Error;
+use zeroize::Zeroize as _;
 
 use crate::binding::Binding;
 use crate::code::OtpCode;
@@ -110,7 +111,9 @@ impl KeyRing {
         let mut uniform = binding.tag(&key.0, id, nonce, &[]);
         let mut draws = 1_u32;
         loop {
-            if let Some(number) = format.number(&uniform) {
+            let number = format.number(&uniform);
+            uniform.zeroize();
+            if let Some(number) = number {
                 return Ok(format.code(number));
             }
             uniform = binding.tag(&key.0, id, nonce, &draws.to_be_bytes());

