@@ -144,7 +144,9 @@ impl Error for QuotaRefused {}
 /// 3. **Fails closed.** An error means refuse, and that something may stay charged. So does a call that
 ///    is dropped before it answers.
 /// 4. **The caller's clock decides**, and a mark is forgotten only once it says nothing.
-/// 5. **A refund gives back what was charged**, to the same keys, and no more.
+/// 5. **A refund gives back what was charged**, to the same keys, and no more. It is meant for the
+///    seconds after the charge: what has refilled by then comes back once more
+///    ([`refund`](otp_core::gcra::refund)).
 /// 6. **Full means refuse**, as for [`ChallengeStore`](crate::ChallengeStore).
 /// 7. **Acknowledged means kept**, as for [`ChallengeStore`](crate::ChallengeStore).
 #[async_trait]

@@ -141,7 +141,9 @@ pub fn charge(mark: Mark, rate: &Rate, events: u32, now: SystemTime) -> Charge {
 
 /// Gives back `events` that were charged and not used, say because the message was refused.
 ///
-/// Giving back more than was charged gains nothing: a mark in the past counts as now.
+/// Giving back more than was charged gains nothing: a mark in the past counts as now. Give back soon: a
+/// mark does not tell which of its events have refilled since, so what is given back later than that
+/// counts twice, and up to `events` more than the rate fit into that span.
 #[must_use = "the store has to keep the mark"]
 pub fn refund(mark: Mark, rate: &Rate, events: u32) -> Mark {
     Mark(mark.0.saturating_sub(rate.span(events)))
@@ -240,6 +242,19 @@ mod tests {
         let too_much = refund(refund(second, &rate, 2), &rate, 2);
         assert_eq!(granted(too_much, &rate, 1, at(0)).left, 1);
         assert_eq!(refund(Mark::default(), &rate, 1), Mark::default());
+    }
+
+    /// Known and said in the docs: the first of the two had refilled by itself, and comes back once more.
+    #[test]
+    fn a_refund_after_the_refill_counts_twice() {
+        let rate = Rate::new(5, HOUR).unwrap();
+        let now = at(3_600_000_000);
+        let first = granted(Mark::default(), &rate, 1, at(0)).mark;
+        let full = granted(first, &rate, 5, now);
+        assert_eq!(full.left, 0);
+        assert_eq!(granted(refund(full.mark, &rate, 1), &rate, 1, now).left, 0);
+        let soon = granted(Mark::default(), &rate, 5, now);
+        assert_eq!(granted(refund(soon.mark, &rate, 1), &rate, 1, now).mark, soon.mark);
     }
 
     #[test]
