@@ -41,6 +41,12 @@ impl Failure {
         Self { kind, what, detail: None, needs_reopening: true }
     }
 
+    /// For a call whose turn did not come in time.
+    pub(super) fn late() -> Self {
+        let what = "too many calls wait for the store file";
+        Self { needs_reopening: false, ..Self::new(StoreErrorKind::Conflict, what) }
+    }
+
     /// Whether sweeping may help.
     pub(super) fn is_lack_of_room(&self) -> bool {
         self.kind == StoreErrorKind::Capacity

@@ -13,6 +13,14 @@
 //! is never replaced by an empty one, nor an empty one filled: that would forget every counter and
 //! every lock. A file that is full refuses what is new and goes on with what it has.
 //!
+//! # How long a call takes
+//!
+//! A transaction waits two seconds for another process that holds the file. A call whose turn has not
+//! come within five seconds is answered [`Conflict`](crate::StoreErrorKind::Conflict), and nothing is
+//! done for it; so with any number of callers none waits longer than ten seconds for a held file. A
+//! disk that hangs in the middle of a write cannot be bounded: a caller with a deadline drops the
+//! call, which has then happened once or not at all.
+//!
 //! # Layout, version 1
 //!
 //! `application_id` is `0x4F545043` ("OTPC") and `user_version` is 1. Table `subject` has one row per

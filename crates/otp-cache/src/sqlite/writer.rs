@@ -3,8 +3,10 @@
 //! get a transaction of their own, so that only they are refused.
 
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::database::{Database, Failure, Place};
 use crate::{StoreError, StoreErrorKind};
@@ -14,6 +16,9 @@ const BATCH: usize = 128;
 
 /// Calls that may wait for the writer; further callers wait for a place.
 const QUEUE: usize = 1024;
+
+/// How long a call may wait for its turn while somebody else holds the file.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether a call may need room in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +33,9 @@ pub(super) enum Room {
 trait Job: Send {
     fn room(&self) -> Room;
 
+    /// When the caller began to wait.
+    fn asked_at(&self) -> Instant;
+
     /// Does the work inside the open transaction.
     fn run(&mut self, database: &mut Database) -> Result<(), Failure>;
 
@@ -38,6 +46,7 @@ trait Job: Send {
 /// A call with its work and the way back to its caller.
 struct Call<T, F> {
     room: Room,
+    asked_at: Instant,
     work: Option<F>,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -50,6 +59,10 @@ where
 {
     fn room(&self) -> Room {
         self.room
+    }
+
+    fn asked_at(&self) -> Instant {
+        self.asked_at
     }
 
     fn run(&mut self, database: &mut Database) -> Result<(), Failure> {
@@ -111,7 +124,8 @@ impl Writer {
             StoreError::new(StoreErrorKind::Unavailable, "the store's thread has ended");
         let Some(queue) = &self.queue else { return Err(GONE) };
         let (reply, answer) = oneshot::channel();
-        let call = Call { room, work: Some(work), outcome: None, reply };
+        let asked_at = Instant::now();
+        let call = Call { room, asked_at, work: Some(work), outcome: None, reply };
         queue.send(Box::new(call)).await.map_err(|_| GONE)?;
         answer.await.map_err(|_| GONE)?
     }
@@ -145,6 +159,7 @@ fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, place: &
 
 /// Does the batch, if there is anything in it, and answers everybody.
 fn settle(slot: &mut Option<Database>, batch: &mut Vec<Box<dyn Job>>, place: &Place) {
+    turn_away_the_late(batch);
     if batch.is_empty() {
         return;
     }
@@ -160,6 +175,14 @@ fn settle(slot: &mut Option<Database>, batch: &mut Vec<Box<dyn Job>>, place: &Pl
     {
         // Then the disk itself is full, and the next call says so again.
         database.roll_back();
+    }
+}
+
+/// Answers those who have waited so long that the file must have been held all the while. Nothing was
+/// done for them; without this a queue would take the wait for the file once per batch.
+fn turn_away_the_late(batch: &mut Vec<Box<dyn Job>>) {
+    for job in batch.extract_if(.., |job| job.asked_at().elapsed() > PATIENCE) {
+        job.answer(Some(&Failure::late()));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod memory;
 mod redis_answers;
+mod redis_clauses;
 mod redis_cluster;
 mod redis_corrupt;
 mod redis_failover;

@@ -94,6 +94,30 @@ async fn a_file_held_by_another_process_is_a_conflict_and_then_works_again() {
 }
 
 #[tokio::test]
+async fn a_crowd_before_a_held_file_is_answered_in_time_and_nothing_is_counted() {
+    let (_folder, path) = folder();
+    let store = Arc::new(SqliteStore::open(&path).await.expect("opens"));
+    open(&store, "a", now()).await.expect("works");
+    let other = Connection::open(&path).expect("the same file");
+    other.execute_batch("BEGIN EXCLUSIVE").expect("nobody else writes");
+    // More than the queue holds: a dozen batches, each of which would wait two seconds.
+    let mut calls = JoinSet::new();
+    for _ in 0..1_500 {
+        let store = Arc::clone(&store);
+        calls.spawn(async move { attempt(&store, "a").await });
+    }
+    let all = async {
+        while let Some(done) = calls.join_next().await {
+            let error = done.expect("no panic").expect_err("held");
+            assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error:?}");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), all).await.expect("nobody waits longer");
+    other.execute_batch("COMMIT").expect("lets go");
+    assert_eq!(attempt(&store, "a").await.expect("free again"), 4, "nothing had been counted");
+}
+
+#[tokio::test]
 async fn a_file_that_vanished_is_not_replaced_by_an_empty_one() {
     let (folder, path) = folder();
     let store = SqliteStore::open(&path).await.expect("opens");
@@ -229,6 +253,56 @@ async fn damage_while_in_use_is_refused_and_heals_when_the_file_is_put_back() {
         healed = attempt(&store, "s7").await;
     }
     assert_eq!(healed.expect("the restored file is used without a restart"), 4);
+}
+
+/// Written over in place, as a broken disk or a careless copy does: same file, same open connection.
+#[tokio::test]
+async fn damage_under_an_open_connection_is_refused_and_heals_when_the_bytes_are_back() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).await.expect("opens");
+    for number in 0..2_000 {
+        open(&store, &format!("s{number}"), now()).await.expect("works");
+    }
+    assert_eq!(attempt(&store, "s7").await.expect("works"), 4);
+    // Into the file with all of the log, which would still have the pages whole.
+    let other = Connection::open(&path).expect("the same file");
+    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("nobody reads");
+    drop(other);
+    let good = std::fs::read(&path).expect("readable");
+    let mut bad = good.clone();
+    bad[4096..].fill(0x5a);
+    overwrite(&path, &bad);
+    let (mut refused, mut names) = (0, (0..2_000).map(|number| format!("s{number}")));
+    while refused < 3 {
+        // What the connection has in its memory may still be served, and rightly.
+        let name = names.next().expect("some are not in memory");
+        match attempt(&store, &name).await {
+            Ok(left) => assert!(left == 4 || name == "s7", "{name}: {left}"),
+            Err(error) => {
+                assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
+                refused += 1;
+            }
+        }
+    }
+    overwrite(&path, &good);
+    for end in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+    }
+    let mut healed = attempt(&store, "s1999").await;
+    if healed.is_err() {
+        healed = attempt(&store, "s1999").await;
+    }
+    assert_eq!(healed.expect("the bytes are back, without a restart"), 4);
+    assert_eq!(attempt(&store, "s7").await.expect("works"), 3, "with the count that it had");
+}
+
+/// Other bytes in the very same file.
+fn overwrite(path: &Path, bytes: &[u8]) {
+    use std::io::Write;
+
+    let mut file = std::fs::OpenOptions::new().write(true).open(path).expect("writable");
+    file.write_all(bytes).expect("writable");
+    file.sync_all().expect("writable");
 }
 
 #[tokio::test]

@@ -1,0 +1,63 @@
+//! The clauses that need a hand from the server, in each of its shapes: opened anew, and out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use otp_cache::conformance::{self, Outage};
+use otp_cache::redis::RedisConfig;
+
+use crate::redis_store::{brisk, connect};
+use crate::support::redis::{Cluster, Server, Watched, wait_until};
+
+#[tokio::test]
+async fn what_a_cluster_stores_outlives_the_handle() {
+    let cluster = Cluster::start();
+    let open = || connect(RedisConfig::cluster(cluster.urls()));
+    conformance::survives_reopening(open).await;
+}
+
+#[tokio::test]
+async fn what_is_stored_under_sentinel_outlives_the_handle() {
+    let watched = Watched::start();
+    let sentinels: Vec<_> = watched.sentinels.iter().map(Server::url).collect();
+    let open = || connect(RedisConfig::sentinel(sentinels.clone(), "otp"));
+    conformance::survives_reopening(open).await;
+}
+
+/// Servers that stop in their tracks: connections stay, nothing answers.
+struct Paused(Vec<Server>);
+
+#[async_trait]
+impl Outage for Paused {
+    async fn begin(&self) {
+        self.0.iter().for_each(Server::pause);
+    }
+
+    async fn end(&self) {
+        self.0.iter().for_each(Server::resume);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_paused_server_fails_closed() {
+    let server = Server::start(&[]);
+    let config = RedisConfig::standalone(server.url()).with_timeout(Duration::from_millis(500));
+    let store = Arc::new(brisk(config).await);
+    conformance::failed_means_refused(store, &Paused(vec![server])).await;
+}
+
+/// A replica that is out while acknowledgements are asked for: the primary does what it is asked, and
+/// every answer has to be an error all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_paused_replica_fails_closed() {
+    let primary = Server::start(&["--repl-diskless-sync-delay", "0"]);
+    let follow = format!("127.0.0.1 {}", primary.port);
+    let replica = Server::start(&["--replicaof", &follow]);
+    wait_until("the replica follows", || replica.is_synced_replica());
+    let config = RedisConfig::standalone(primary.url())
+        .with_replica_acks(1)
+        .with_timeout(Duration::from_millis(500));
+    let store = Arc::new(brisk(config).await);
+    conformance::failed_means_refused(store, &Paused(vec![replica])).await;
+}
