@@ -145,10 +145,20 @@ impl Server {
 
     /// A plain connection for the test's own commands.
     pub(crate) fn admin(&self) -> redis::Connection {
+        self.reached().expect("the server answers")
+    }
+
+    fn reached(&self) -> redis::RedisResult<redis::Connection> {
         let password = self.password.as_ref().map(|password| format!(":{password}@"));
         let url = format!("redis://{}127.0.0.1:{}", password.unwrap_or_default(), self.port);
-        let client = redis::Client::open(url).expect("a loopback address is valid");
-        client.get_connection_with_timeout(Duration::from_secs(5)).expect("the server answers")
+        redis::Client::open(url)?.get_connection_with_timeout(Duration::from_secs(5))
+    }
+
+    /// What the server says, or nothing: a Sentinel cuts all connections to one whose role it changes.
+    fn said(&self, words: &[&str]) -> String {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        self.reached().and_then(|mut link| command.query(&mut link)).unwrap_or_default()
     }
 
     pub(crate) fn command(&self, words: &[&str]) -> redis::RedisResult<redis::Value> {
@@ -160,7 +170,7 @@ impl Server {
     }
 
     pub(crate) fn info(&self, section: &str) -> String {
-        redis::cmd("INFO").arg(section).query(&mut self.admin()).unwrap_or_default()
+        self.said(&["INFO", section])
     }
 
     /// Ends the process without warning (SIGKILL).
@@ -306,8 +316,7 @@ impl Server {
     }
 
     fn known_nodes(&self) -> usize {
-        let text: String =
-            redis::cmd("CLUSTER").arg("NODES").query(&mut self.admin()).unwrap_or_default();
+        let text = self.said(&["CLUSTER", "NODES"]);
         text.lines().filter(|line| !line.contains("handshake")).count()
     }
 
@@ -316,8 +325,7 @@ impl Server {
     }
 
     pub(crate) fn cluster_is_ok(&self) -> bool {
-        let text: String =
-            redis::cmd("CLUSTER").arg("INFO").query(&mut self.admin()).unwrap_or_default();
+        let text = self.said(&["CLUSTER", "INFO"]);
         text.contains("cluster_state:ok")
     }
 
