@@ -4,14 +4,16 @@ use std::time::SystemTime;
 
 use otp_core::gcra::{self, Granted, Mark};
 
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+use crate::QuotaKey;
 use crate::{Charge, QuotaRefused};
 
 /// What a store has to write when all charges are granted.
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 #[derive(Debug)]
 pub(crate) struct Decision {
-    /// The new marks, in the order of the charges.
-    pub(crate) marks: Vec<Mark>,
+    /// The new mark of each key, once.
+    pub(crate) marks: Vec<(QuotaKey, Mark)>,
     /// How many of the keys were not stored before.
     pub(crate) new_keys: usize,
     /// The least that any key has left.
@@ -19,6 +21,8 @@ pub(crate) struct Decision {
 }
 
 /// Decides about all charges at once; `stored` gives the marks of their keys in the same order.
+///
+/// A key that comes again goes on from where it was left, as if one charge came after the other.
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 pub(crate) fn decide(
     charges: &[Charge],
@@ -29,13 +33,21 @@ pub(crate) fn decide(
     let mut decision =
         Decision { marks: Vec::with_capacity(charges.len()), new_keys: 0, left: u32::MAX };
     for (which, (charge, stored)) in charges.iter().zip(stored).enumerate() {
-        decision.new_keys += usize::from(stored.is_none());
-        match granted(which, charge, stored.unwrap_or_default(), now) {
-            Ok(granted) => {
-                decision.marks.push(granted.mark);
-                decision.left = decision.left.min(granted.left);
+        let again = decision.marks.iter_mut().find(|(key, _)| *key == charge.key);
+        let so_far = again.as_ref().map_or(stored, |(_, mark)| Some(*mark));
+        let granted = match granted(which, charge, so_far.unwrap_or_default(), now) {
+            Ok(granted) => granted,
+            Err(refused) => {
+                refusals.push(refused);
+                continue;
             }
-            Err(refused) => refusals.push(refused),
+        };
+        decision.left = decision.left.min(granted.left);
+        if let Some((_, mark)) = again {
+            *mark = granted.mark;
+        } else {
+            decision.new_keys += usize::from(stored.is_none());
+            decision.marks.push((charge.key, granted.mark));
         }
     }
     hardest(refusals).map_or(Ok(decision), Err)

@@ -130,7 +130,7 @@ impl MemoryStore {
                 Ok(decision) => decision,
                 Err(refused) => return Ok(Err(refused)),
             };
-            if held.put(&self.quotas, charges, &decision, now) {
+            if held.put(&self.quotas, &decision, now) {
                 return Ok(Ok(Charged::new(charges, decision.left)));
             }
             drop(held);
@@ -170,21 +170,15 @@ impl<'a> Held<'a> {
     }
 
     /// Stores the new marks, or nothing if there is no room for them.
-    fn put(
-        &mut self,
-        map: &Sharded<Mark>,
-        charges: &[Charge],
-        decision: &Decision,
-        now: SystemTime,
-    ) -> bool {
+    fn put(&mut self, map: &Sharded<Mark>, decision: &Decision, now: SystemTime) -> bool {
         if !map.reserve(decision.new_keys) {
             return false;
         }
         // What is stored first: the sweeping that comes with an addition could take a spent mark away
         // that is to be replaced, and it would be added again without room reserved for it.
         let mut missing = Vec::with_capacity(decision.new_keys);
-        for (charge, mark) in charges.iter().zip(&decision.marks) {
-            let key = *charge.key.as_bytes();
+        for (key, mark) in &decision.marks {
+            let key = *key.as_bytes();
             match self.shard(map.place(key)).get_mut(key) {
                 Some(stored) => *stored = *mark,
                 None => missing.push((key, *mark)),

@@ -308,8 +308,8 @@ fn charge(
         Ok(decision) => decision,
         Err(refused) => return Ok(Ok(Err(refused))),
     };
-    for (charge, mark) in charges.iter().zip(&decision.marks) {
-        put_mark(database, charge.key, *mark)?;
+    for (key, mark) in &decision.marks {
+        put_mark(database, *key, *mark)?;
     }
     for _ in 0..decision.new_keys {
         database.sweep_a_little(Table::Quota, now)?;

@@ -1,5 +1,6 @@
 //! Redis servers for tests: started on loopback with ports of their own and a temporary folder
 //! each, killed when dropped. A missing `redis-server` fails the test and says so.
+//! `OTP_CACHE_REDIS_SERVER` names another program in its place, such as a `valkey-server`.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -73,7 +74,7 @@ impl Server {
     pub(crate) fn launch(port: u16, args: &[&str]) -> Option<Self> {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
-        let child = spawn("redis-server", dir.path(), &args);
+        let child = spawn(dir.path(), &args);
         let mut server = Self { child, port, args, password: None, dir };
         server.wait_for_port().then_some(server)
     }
@@ -102,9 +103,9 @@ impl Server {
             dir.path().display()
         );
         std::fs::write(&conf, text).expect("the temporary folder is writable");
-        let child = command("redis-sentinel").arg(&conf).spawn().unwrap_or_else(missing);
+        let child = command().arg(&conf).arg("--sentinel").spawn().unwrap_or_else(missing);
         let mut server = Self { child, port, args: Vec::new(), password: None, dir };
-        assert!(server.wait_for_port(), "redis-sentinel ended at once");
+        assert!(server.wait_for_port(), "the Sentinel ended at once");
         server
     }
 
@@ -184,7 +185,7 @@ impl Server {
         wait_until("the port is free again", || {
             TcpListener::bind(("127.0.0.1", self.port)).is_ok()
         });
-        self.child = spawn("redis-server", self.dir.path(), &self.args);
+        self.child = spawn(self.dir.path(), &self.args);
         assert!(self.wait_for_port(), "redis-server did not come back");
     }
 
@@ -211,8 +212,10 @@ impl Drop for Server {
     }
 }
 
-fn command(program: &str) -> Command {
-    let mut command = Command::new(program);
+#[expect(clippy::disallowed_methods, reason = "where the server is is told by the environment")]
+fn command() -> Command {
+    let named = std::env::var_os("OTP_CACHE_REDIS_SERVER").filter(|name| !name.is_empty());
+    let mut command = Command::new(named.unwrap_or_else(|| "redis-server".into()));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
@@ -224,8 +227,8 @@ fn missing(error: std::io::Error) -> Child {
     )
 }
 
-fn spawn(program: &str, dir: &Path, args: &[String]) -> Child {
-    command(program)
+fn spawn(dir: &Path, args: &[String]) -> Child {
+    command()
         // No test cuts the power: what the kernel holds is kept.
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--appendfsync", "no"])
         .args(["--daemonize", "no", "--loglevel", "warning", "--dir"])
