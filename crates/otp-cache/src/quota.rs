@@ -153,7 +153,7 @@ impl Error for QuotaRefused {}
 pub trait Quota: Debug + Send + Sync + 'static {
     /// Charges all of `charges`, or none. None at all is granted.
     ///
-    /// A key that occurs twice is charged twice, as if one charge came after the other.
+    /// A key that occurs twice is charged twice, as if one charge came after the other (clause 1).
     ///
     /// # Errors
     ///

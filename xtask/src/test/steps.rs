@@ -288,7 +288,7 @@ fn valkey(session: &mut Session, tally: &mut Tally) -> Result<()> {
     }
     let features = session.features.as_str();
     let mut command = session.cargo_command(&["test", "--workspace", "--locked", "--features"]);
-    command.args([features, "--test", "it", "--", "redis_", "same_key", "--skip", "redis_tls"]);
+    command.args([features, "--test", "it", "--", "redis_", "--skip", "redis_tls"]);
     session.unchecked.push("TLS to Valkey: the server that is at hand has none".to_owned());
     Session::count(command.env("OTP_CACHE_REDIS_SERVER", server), tally)
 }

@@ -63,6 +63,8 @@ pub(crate) enum Flaw {
     ConsumesInTwoSteps,
     /// Reads the marks, and writes them back when others have been there.
     ChargesOnACopy,
+    /// Charges a key that is named twice in one call only once.
+    ChargesAKeyOnce,
     /// Leaves what was charged before the refusal.
     ChargesOneByOne,
     /// Grants while the backend is out.
@@ -393,7 +395,11 @@ impl Flawed {
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
         let (mut granted, mut refusals, mut left) = (Vec::new(), Vec::new(), u32::MAX);
         for (which, charge) in charges.iter().enumerate() {
-            let mark = self.mark(state, charge.key);
+            let before = |(key, _): &&(QuotaKey, Mark)| {
+                *key == charge.key && !self.has(Flaw::ChargesAKeyOnce)
+            };
+            let so_far = granted.iter().rev().find(before).map(|(_, mark)| *mark);
+            let mark = so_far.unwrap_or_else(|| self.mark(state, charge.key));
             let until = match gcra::charge(mark, &charge.rate, charge.events, now) {
                 gcra::Charge::Granted(yes) => {
                     left = left.min(yes.left);

@@ -154,6 +154,7 @@ fn histories_of_a_store_that_loses_counts_or_has_two_winners_have_no_order() {
 #[test]
 fn flawed_quotas_are_caught_by_the_clause_that_they_break() {
     is_caught(Flaw::ChargesOnACopy, "clause_1_never_more");
+    is_caught(Flaw::ChargesAKeyOnce, "clause_1_never_more");
     is_caught(Flaw::ChargesOneByOne, "clause_2_all_or_none");
     is_caught(Flaw::GrantsInAnOutage, "quota::clause_3_fails_closed");
     is_caught(Flaw::RefundsAll, "clause_5_a_refund_gives_back_what_was_charged");

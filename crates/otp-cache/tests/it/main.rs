@@ -13,7 +13,6 @@ mod redis_restart;
 mod redis_store;
 mod redis_tls;
 mod rolling;
-mod same_key;
 mod sqlite;
 mod sqlite_faults;
 mod sqlite_truncated;

@@ -4,11 +4,14 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
+use otp_cache::ChallengeStore;
+use otp_cache::redis::{RedisConfig, RedisStore};
 use otp_cache::sqlite::SqliteStore;
 use tokio::task::JoinSet;
 
-use crate::{races, say, script};
+use crate::{full_disk, races, say, script};
 
 /// Starts this binary as a child, and gives what it will say.
 pub(crate) fn spawn(
@@ -35,13 +38,32 @@ pub(crate) fn be(role: &str, path: &Path, worker: u64) {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let store = Arc::new(SqliteStore::open(path).await.expect("opens"));
         match role {
-            "play" => play_until_killed(&store, worker).await,
-            "guess" | "session" | "login" => races::run(role, &store, worker).await,
+            "play" => {
+                let store = Arc::new(SqliteStore::open(path).await.expect("opens"));
+                play_until_killed(&store, worker).await;
+            }
+            "guess" | "session" | "login" => {
+                races::run(role, &open_store(path).await, worker).await;
+            }
+            "full-disk" => full_disk::fill_and_free(path).await,
+            "full-start" => full_disk::start_when_full(path).await,
             role => panic!("no such role: {role}"),
         }
     });
+}
+
+/// The store at this place: the path of a file, or the URL of a Redis.
+pub(crate) async fn open_store(place: &Path) -> Arc<dyn ChallengeStore> {
+    match place.to_str() {
+        Some(url) if url.starts_with("redis://") => {
+            // A busy machine with a hundred callers in each of two processes answers late, and that is
+            // not what is looked at.
+            let config = RedisConfig::standalone(url).with_timeout(Duration::from_secs(60));
+            Arc::new(RedisStore::connect(config).await.expect("the server has just been started"))
+        }
+        _ => Arc::new(SqliteStore::open(place).await.expect("opens")),
+    }
 }
 
 /// Plays scripts without an end, and says each step once it is acknowledged: several at once, so that

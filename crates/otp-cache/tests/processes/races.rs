@@ -1,13 +1,14 @@
-//! Two processes that want the same thing at once.
+//! Two processes that want the same thing at once, on one SQLite file and on one Redis.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
-use otp_cache::sqlite::SqliteStore;
 use otp_cache::{ChallengeStore, SubjectStatus};
 use otp_core::{Attempt, AttemptRefused, ChallengeId, Policy, Purpose, Standing};
 use tokio::task::JoinSet;
 
+use crate::redis_server::Server;
 use crate::script::{guess_wrong, new_challenge, now, open, prove, subject};
 use crate::{block_on, children, say};
 
@@ -29,17 +30,25 @@ fn id(number: u64) -> ChallengeId {
     new_challenge(CONTESTED, number, purpose(number)).id
 }
 
-/// Opens so many challenges, has two children do the role at once, and gives what they said.
-fn race(role: &str, challenges: u64) -> (Vec<String>, SubjectStatus) {
+/// Has `check` look at a race on a store of each kind.
+fn on_each_store(role: &str, challenges: u64, check: impl Fn(&[String], SubjectStatus)) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("otp.db");
+    let (said, status) = race(role, challenges, &folder.path().join("otp.db"));
+    check(&said, status);
+    let server = Server::start(&[]);
+    let (said, status) = race(role, challenges, Path::new(&server.url()));
+    check(&said, status);
+}
+
+/// Opens so many challenges, has two children do the role at once, and gives what they said.
+fn race(role: &str, challenges: u64, place: &Path) -> (Vec<String>, SubjectStatus) {
     block_on(async {
-        let store = SqliteStore::open(&path).await.expect("opens");
+        let store = children::open_store(place).await;
         for number in 0..challenges {
-            open(&store, CONTESTED, new_challenge(CONTESTED, number, purpose(number))).await;
+            open(&*store, CONTESTED, new_challenge(CONTESTED, number, purpose(number))).await;
         }
     });
-    let mut children: Vec<_> = (0..2).map(|worker| children::spawn(role, &path, worker)).collect();
+    let mut children: Vec<_> = (0..2).map(|worker| children::spawn(role, place, worker)).collect();
     for (_, lines) in &mut children {
         let line = lines.next().expect("the child is there").expect("the child speaks");
         assert_eq!(line, "ready");
@@ -53,14 +62,14 @@ fn race(role: &str, challenges: u64) -> (Vec<String>, SubjectStatus) {
         assert!(child.wait().expect("our own child").success());
     }
     let status = block_on(async {
-        let store = SqliteStore::open(&path).await.expect("opens");
+        let store = children::open_store(place).await;
         store.subject_status(subject(CONTESTED), &Policy::default(), now()).await
     });
     (said, status.expect("the store works"))
 }
 
 /// The child's side: a hundred calls at once, each of which says what came of it.
-pub(crate) async fn run(role: &str, store: &Arc<SqliteStore>, worker: u64) {
+pub(crate) async fn run(role: &str, store: &Arc<dyn ChallengeStore>, worker: u64) {
     say("ready");
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).expect("the parent speaks");
@@ -69,9 +78,9 @@ pub(crate) async fn run(role: &str, store: &Arc<SqliteStore>, worker: u64) {
         let (store, role) = (Arc::clone(store), role.to_owned());
         tasks.spawn(async move {
             match role.as_str() {
-                "guess" => guess(&store, id(number % 8)).await,
-                "session" => guess_in_a_new_session(&store, worker * CALLS + number).await,
-                _ => log_in(&store).await,
+                "guess" => guess(&*store, id(number % 8)).await,
+                "session" => guess_in_a_new_session(&*store, worker * CALLS + number).await,
+                _ => log_in(&*store).await,
             }
         });
     }
@@ -80,26 +89,26 @@ pub(crate) async fn run(role: &str, store: &Arc<SqliteStore>, worker: u64) {
     }
 }
 
-async fn attempt(store: &SqliteStore, id: ChallengeId) -> Result<Attempt, AttemptRefused> {
+async fn attempt(store: &dyn ChallengeStore, id: ChallengeId) -> Result<Attempt, AttemptRefused> {
     let policy = Policy::default();
     store.begin_attempt(subject(CONTESTED), id, &policy, now()).await.expect("the store works")
 }
 
-async fn guess(store: &SqliteStore, id: ChallengeId) {
+async fn guess(store: &dyn ChallengeStore, id: ChallengeId) {
     if let Ok(attempt) = attempt(store, id).await {
         guess_wrong(CONTESTED, attempt);
         say("evaluated");
     }
 }
 
-async fn guess_in_a_new_session(store: &SqliteStore, number: u64) {
+async fn guess_in_a_new_session(store: &dyn ChallengeStore, number: u64) {
     let new = new_challenge(CONTESTED, 1_000 + number, purpose(number));
     let opened = store.open(subject(CONTESTED), new, &Policy::default(), now()).await;
     let _ = opened.expect("the store works");
     guess(store, new.id).await;
 }
 
-async fn log_in(store: &SqliteStore) {
+async fn log_in(store: &dyn ChallengeStore) {
     if let Ok(attempt) = attempt(store, id(0)).await {
         let verified = prove(CONTESTED, attempt);
         if store.consume(verified, now()).await.expect("the store works").is_ok() {
@@ -109,23 +118,26 @@ async fn log_in(store: &SqliteStore) {
 }
 
 pub(crate) fn guesses() {
-    let (said, status) = race("guess", 8);
-    assert_eq!(said, ["evaluated"; 10], "200 wrong codes, two processes, eight challenges");
-    assert_eq!(status.failures_in_a_row, 10, "and each was counted");
-    assert!(matches!(status.standing, Standing::Locked { .. }), "{status:?}");
+    on_each_store("guess", 8, |said, status| {
+        assert_eq!(said, ["evaluated"; 10], "200 wrong codes, two processes, eight challenges");
+        assert_eq!(status.failures_in_a_row, 10, "and each was counted");
+        assert!(matches!(status.standing, Standing::Locked { .. }), "{status:?}");
+    });
 }
 
 /// Every guess comes with a challenge of its own, which replaces somebody else's.
 pub(crate) fn sessions() {
-    let (said, status) = race("session", 0);
-    assert!(!said.is_empty() && said.len() <= 10, "{} wrong codes evaluated", said.len());
-    assert_eq!(usize::from(status.failures_in_a_row), said.len(), "and each was counted");
+    on_each_store("session", 0, |said, status| {
+        assert!(!said.is_empty() && said.len() <= 10, "{} wrong codes evaluated", said.len());
+        assert_eq!(usize::from(status.failures_in_a_row), said.len(), "and each was counted");
+    });
 }
 
 pub(crate) fn logins() {
     for _ in 0..5 {
-        let (said, status) = race("login", 1);
-        assert_eq!(said, ["logged in"], "200 right codes from two processes, one success");
-        assert_eq!(status.open_challenges, 0);
+        on_each_store("login", 1, |said, status| {
+            assert_eq!(said, ["logged in"], "200 right codes from two processes, one success");
+            assert_eq!(status.open_challenges, 0);
+        });
     }
 }

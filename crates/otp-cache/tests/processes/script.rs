@@ -38,7 +38,7 @@ pub(crate) fn new_challenge(name: &str, number: u64, purpose: Purpose) -> NewCha
 }
 
 /// Opens it, which the rules must grant.
-pub(crate) async fn open(store: &SqliteStore, name: &str, new: NewChallenge) {
+pub(crate) async fn open(store: &dyn ChallengeStore, name: &str, new: NewChallenge) {
     let opened = store.open(subject(name), new, &Policy::default(), now()).await;
     assert!(opened.expect("the store works").is_ok());
 }

@@ -18,6 +18,7 @@ use crate::{Charge, Quota, QuotaRefused};
 pub async fn clause_1_never_more<S: Quota>(kit: &Kit<S>) {
     not_before_one_is_refilled(kit).await;
     never_more_than_ever_allowed(kit).await;
+    not_for_free_the_second_time(kit).await;
     never_more_under_load(kit).await;
     for polls in 0..4 {
         never_more_beside_calls_that_were_dropped(kit, polls).await;
@@ -46,6 +47,32 @@ async fn never_more_than_ever_allowed<S: Quota>(kit: &Kit<S>) {
     let refused = ok(kit.node().charge(&[charge], kit.start()).await).err();
     let never = QuotaRefused { which: 0, until: None };
     assert_eq!(refused, Some(never), "quota clause 1: more at once than the rate has");
+}
+
+/// A key that a caller names twice in one call.
+async fn not_for_free_the_second_time<S: Quota>(kit: &Kit<S>) {
+    let (store, now) = (kit.node(), kit.start());
+    let (twice, once) =
+        (Charge::new(kit.quota_key(), rate(5)), Charge::new(kit.quota_key(), rate(5)));
+    let charged = granted(store.charge(&[twice, once, twice], now).await);
+    assert_eq!(charged.left(), 3, "quota clause 1: a key that was named twice");
+    assert_eq!(left(kit, twice).await, 3, "quota clause 1: a key that was named twice");
+    assert_eq!(left(kit, once).await, 4, "quota clause 1: and the other once");
+    ok(store.refund(&charged, now).await);
+    assert_eq!(left(kit, twice).await, 5, "quota clause 5: a key that was named twice");
+    let three = twice.with_events(3);
+    let refused = ok(store.charge(&[three, once, three], now).await).err();
+    assert_eq!(
+        refused.map(|refused| refused.which),
+        Some(2),
+        "quota clause 1: twice three of five"
+    );
+    assert_eq!(left(kit, twice).await, 5, "quota clause 2: a key that was named twice");
+}
+
+/// How many more single events the key would be granted.
+async fn left<S: Quota>(kit: &Kit<S>, charge: Charge) -> u32 {
+    granted(kit.node().charge(&[charge.with_events(0)], kit.start()).await).left()
 }
 
 async fn never_more_under_load<S: Quota>(kit: &Kit<S>) {
