@@ -31,7 +31,7 @@
 //! | the backend | runs too |
 //! |---|---|
 //! | is shared by processes or nodes | [`run_shared`], with one handle per node |
-//! | is durable | [`acknowledged_means_kept`] |
+//! | is durable | [`survives_reopening`] |
 //! | has a bound | [`full_means_refuse`] |
 //! | can fail: a file, a server, a network | [`failed_means_refused`], with an [`Outage`] |
 //!

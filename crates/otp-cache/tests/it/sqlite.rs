@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use otp_cache::conformance::{self, Outage};
+use otp_cache::ChallengeStore;
+use otp_cache::conformance::{self, Kit, Outage};
 use otp_cache::sqlite::SqliteStore;
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 async fn open(folder: &TempDir) -> SqliteStore {
     SqliteStore::open(folder.path().join("otp.db")).await.expect("a fresh folder")
@@ -53,6 +55,12 @@ struct Held {
     by: Mutex<Option<Connection>>,
 }
 
+impl Held {
+    fn at(path: PathBuf) -> Self {
+        Self { path, by: Mutex::new(None) }
+    }
+}
+
 #[async_trait]
 impl Outage for Held {
     async fn begin(&self) {
@@ -94,7 +102,7 @@ impl Outage for MovedAway {
 #[tokio::test]
 async fn a_held_file_fails_closed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let held = Held { path: folder.path().join("otp.db"), by: Mutex::new(None) };
+    let held = Held::at(folder.path().join("otp.db"));
     conformance::failed_means_refused(open(&folder).await, &held).await;
 }
 
@@ -103,4 +111,38 @@ async fn a_file_that_is_moved_away_fails_closed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let moved = MovedAway(folder.path().join("otp.db"));
     conformance::failed_means_refused(open(&folder).await, &moved).await;
+}
+
+/// Calls that wait at the same time share a commit: the log grows by the pages that they touch
+/// together, not by those of a commit each.
+#[tokio::test]
+async fn calls_that_wait_together_share_a_commit() {
+    const CALLS: u64 = 100;
+    const FRAME: u64 = 24 + 4096;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let kit = Kit::new(open(&folder).await);
+    let log = folder.path().join("otp.db-wal");
+    let frames = || std::fs::metadata(&log).expect("there is a log").len() / FRAME;
+    let (now, mut people) = (kit.start(), Vec::new());
+    for _ in 0..CALLS {
+        let who = kit.person();
+        people.push((who.key(), kit.opened(&who, now).await.id()));
+    }
+    let (held, before) = (Held::at(folder.path().join("otp.db")), frames());
+    held.begin().await;
+    let mut calls = JoinSet::new();
+    for (key, id) in people {
+        let (store, policy) = (kit.node(), kit.policy.clone());
+        calls.spawn(async move { store.begin_attempt(key, id, &policy, now).await });
+    }
+    // On this one thread each of them gets as far as its wait.
+    for _ in 0..CALLS {
+        tokio::task::yield_now().await;
+    }
+    held.end().await;
+    while let Some(done) = calls.join_next().await {
+        assert!(done.expect("no panic").expect("works").is_ok());
+    }
+    let written = frames() - before;
+    assert!((1..CALLS / 2).contains(&written), "{written} pages in the log for {CALLS} calls");
 }
