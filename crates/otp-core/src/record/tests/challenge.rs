@@ -250,3 +250,13 @@ fn any_number_of_challenges_comes_and_goes() {
     }
     assert!(bench.record.is_empty());
 }
+
+#[test]
+fn a_success_says_how_many_attempts_it_took() {
+    let mut bench = Bench::opened();
+    let wrong = bench.begin(1, at(1)).unwrap();
+    bench.verify_wrong(wrong, at(1));
+    let right = bench.begin(1, at(2)).unwrap();
+    let verified = bench.verify_right(right, at(2)).unwrap();
+    assert_eq!(bench.record.consume(verified, at(2)).unwrap().attempts(), 2);
+}

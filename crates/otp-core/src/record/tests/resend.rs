@@ -120,3 +120,26 @@ fn a_report_about_what_is_gone_changes_nothing() {
     assert!(!bench.record.record_delivery(id(1), Delivery::Error, &bench.policy, at(LIFE)));
     assert!(bench.record.record_delivery(id(1), Delivery::Error, &bench.policy, just_before(LIFE)));
 }
+
+#[test]
+fn each_delivery_has_its_number_and_only_failures_are_undelivered() {
+    for (number, delivery, is_undelivered) in [
+        (0, Delivery::Pending, false),
+        (1, Delivery::Delivered, false),
+        (2, Delivery::OutOfRange, true),
+        (3, Delivery::Error, true),
+    ] {
+        assert_eq!((delivery.as_u8(), delivery.is_undelivered()), (number, is_undelivered));
+        assert_eq!(Delivery::from_u8(number), Some(delivery));
+    }
+    assert_eq!(Delivery::from_u8(4), None);
+}
+
+#[test]
+fn resends_are_counted() {
+    let mut bench = Bench::opened();
+    for (resends, now) in [(1, 60), (2, 150)] {
+        bench.record.grant_resend(id(1), &bench.policy, at(now)).unwrap();
+        assert_eq!(bench.record.challenges()[0].resends(), resends);
+    }
+}
