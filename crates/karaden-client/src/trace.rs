@@ -1,4 +1,5 @@
-//! What is told to `tracing`: the API, the operation, retries, HTTP status, kind of error, waits.
+//! What is told to `tracing`: the API, the operation, retries, HTTP status, kind of error, waits, the
+//! reason of a refusal with a fixed hint.
 //! Never a URL, a header, a number, a text or an id.
 
 #[cfg(not(feature = "tracing"))]

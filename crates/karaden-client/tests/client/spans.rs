@@ -20,6 +20,9 @@ fn scanner() -> LeakScanner {
 #[tokio::test]
 async fn spans_tell_what_happened_and_nothing_of_the_message() {
     let log = LogCapture::new();
+    // With a single subscriber in the process, the first use of a span on another thread would ask
+    // that thread's subscriber, of which there is none, and switch the span off for this one too.
+    let _second = LogCapture::new();
     let listening = log.start();
     let quoting = format!(r#"{{"object":"error","code":"validation_error","message":"{NUMBER}"}}"#);
     let script = ScriptedTransport::new([
@@ -31,6 +34,7 @@ async fn spans_tell_what_happened_and_nothing_of_the_message() {
         Exchange::reply(503, TEXT),
         Exchange::reply(503, TEXT),
         Exchange::reply(503, TEXT),
+        Exchange::reply(200, format!(r#"{{"status":"301","message":"{TEXT}"}}"#)),
     ]);
     let sms = sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
         .with_options(options())
@@ -47,6 +51,7 @@ async fn spans_tell_what_happened_and_nothing_of_the_message() {
         .expect("a client");
     let _outcome = push.send(push_message()).await;
     let _outcome = push.inquire(&push::MessageId::new("m1").expect("an id")).await;
+    let _outcome = push.send(push_message()).await;
     drop(listening);
 
     let text = log.text();
@@ -62,6 +67,8 @@ async fn spans_tell_what_happened_and_nothing_of_the_message() {
         r#"outcome="failed""#,
         "status=422",
         r#"reason="validation""#,
+        r#"reason="invalid_text""#,
+        "with_carrier_fields",
         "kind=Interrupted",
     ] {
         assert!(text.contains(word), "{word} is missing in {text}");

@@ -100,7 +100,8 @@ fn sms_status(message: &sms::Message) -> DeliveryStatus {
 ///
 /// The tracking code is the reference read as a number, its last eight digits: the only form of a
 /// tracking code that is known to pass. A contract that refuses it gets this and all further
-/// messages without one, and then nothing can be looked up.
+/// messages without one, and then nothing can be looked up. With 10,000 messages in two hours one
+/// look-up in 10,000 tells of another message; it only shows on the page, and proves nothing.
 ///
 /// That a message is not found says that it was not sent only if the client was built
 /// [so](push::ClientBuilder::with_tracked_single_messages); else the look-up fails, and the message
