@@ -209,6 +209,11 @@ fn too_few_replicas() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "too few redis replicas hold the write")
 }
 
+/// Whether a command within a script was refused for want of rights, as Redis and as Valkey says it.
+fn is_about_rights(why: &str) -> bool {
+    why.contains("can't run this command") || why.contains("ACL failure in script")
+}
+
 /// What an error of the client means to a caller of the store.
 pub(super) fn to_store_error(error: RedisError) -> StoreError {
     use StoreErrorKind::{Capacity, Corrupt, Misconfigured, Unavailable};
@@ -218,7 +223,7 @@ pub(super) fn to_store_error(error: RedisError) -> StoreError {
         Some("NOAUTH" | "WRONGPASS") => (Misconfigured, "redis refuses our name or password"),
         Some("NOPERM") => (Misconfigured, "redis does not let our user do this"),
         // A command within the script; what comes before it only reads.
-        Some("ERR") if error.detail().is_some_and(|why| why.contains("can't run this command")) => {
+        Some("ERR") if error.detail().is_some_and(is_about_rights) => {
             (Misconfigured, "redis does not let our user do this")
         }
         Some("NOREPLICAS") => (Unavailable, "redis has too few replicas to take a write"),
