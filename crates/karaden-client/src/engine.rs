@@ -16,7 +16,7 @@ use crate::error::{Effect, Error, ErrorKind};
 use crate::options::Options;
 use crate::time;
 use crate::trace::{self, Span};
-use crate::transport::{Request, Response, Transport, TransportError, TransportErrorKind};
+use crate::transport::{self, Request, Response, Transport, TransportError, TransportErrorKind};
 
 /// Whether a call may be repeated when it is unknown what it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,9 @@ pub(crate) struct Operation {
 pub(crate) struct Engine {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) options: Options,
-    pub(crate) headers: HeaderMap,
+    headers: Arc<HeaderMap>,
+    /// The same for a form.
+    form_headers: Arc<HeaderMap>,
 }
 
 impl Engine {
@@ -51,7 +53,7 @@ impl Engine {
     ) -> Result<Self, Error> {
         let transport = match transport {
             Some(transport) => transport,
-            None => default_transport(&options)?,
+            None => transport::of_choice(&options)?,
         };
         let agent = HeaderValue::from_str(&options.user_agent)
             .map_err(|_hidden| Error::config("the user agent cannot stand in a header"))?;
@@ -59,7 +61,11 @@ impl Engine {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         // Nothing is decompressed here, so a small answer cannot become a large one.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        Ok(Self { transport, options, headers })
+        let mut form_headers = headers.clone();
+        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        form_headers.insert(CONTENT_TYPE, form_type);
+        let (headers, form_headers) = (Arc::new(headers), Arc::new(form_headers));
+        Ok(Self { transport, options, headers, form_headers })
     }
 
     pub(crate) fn get(&self, url: Url) -> Request {
@@ -67,28 +73,24 @@ impl Engine {
     }
 
     pub(crate) fn post_empty(&self, url: Url) -> Request {
-        let mut request = self.request(Method::POST, url, Bytes::new());
         // Said outright, because some servers answer 411 to a POST without a length.
-        request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        request
+        self.request(Method::POST, url, Bytes::new())
+            .with_header(CONTENT_LENGTH, HeaderValue::from_static("0"))
     }
 
     pub(crate) fn post_json(&self, url: Url, json: Vec<u8>) -> Request {
-        let mut request = self.request(Method::POST, url, Bytes::from(json));
-        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        request
+        self.request(Method::POST, url, Bytes::from(json))
+            .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
-    pub(crate) fn post_form(&self, url: Url, form: String) -> Request {
-        let mut request = self.request(Method::POST, url, Bytes::from(form));
-        let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-        request.headers.insert(CONTENT_TYPE, form_type);
-        request
+    pub(crate) fn post_form(&self, url: impl Into<Arc<Url>>, form: String) -> Request {
+        let headers = Arc::clone(&self.form_headers);
+        Request { headers, ..self.request(Method::POST, url, Bytes::from(form)) }
     }
 
-    fn request(&self, method: Method, url: Url, body: Bytes) -> Request {
+    fn request(&self, method: Method, url: impl Into<Arc<Url>>, body: Bytes) -> Request {
+        let (url, headers) = (url.into(), Arc::clone(&self.headers));
         let max_body_bytes = self.options.max_body_bytes;
-        let headers = self.headers.clone();
         Request { method, url, headers, body, max_body_bytes, time_limit: None }
     }
 
@@ -106,6 +108,7 @@ impl Engine {
             _ => self.options.max_body_bytes,
         };
         let time_limit = Some(self.options.transfer_timeout);
+        let (url, headers) = (Arc::new(url), Arc::new(headers));
         Request { method, url, headers, body, max_body_bytes, time_limit }
     }
 
@@ -172,16 +175,6 @@ impl Engine {
             Safety::Write => result,
         }
     }
-}
-
-#[cfg(feature = "reqwest")]
-fn default_transport(options: &Options) -> Result<Arc<dyn Transport>, Error> {
-    Ok(Arc::new(crate::transport::ReqwestTransport::new(options)?))
-}
-
-#[cfg(not(feature = "reqwest"))]
-fn default_transport(_options: &Options) -> Result<Arc<dyn Transport>, Error> {
-    Err(Error::config("without the feature `reqwest` a transport must be given"))
 }
 
 /// Refuses an answer that is compressed although nothing of the kind was asked for.

@@ -105,7 +105,7 @@ impl Options {
     /// Sends everything through this proxy, `http://host:port` or `https://host:port`.
     ///
     /// Without it no proxy is used, whatever the environment says. A user and password in the URL
-    /// are used for basic authentication and never shown.
+    /// are used for basic authentication and never shown. Needs the feature `reqwest`.
     #[must_use]
     pub fn with_proxy(mut self, url: &str) -> Self {
         self.proxy = Some(ProxySettings(url.to_owned()));
@@ -129,7 +129,7 @@ impl Options {
     /// How long an idle connection is kept for reuse. Default 20 s.
     ///
     /// Keep it below the server's own limit: a request written to a connection that the server is
-    /// just closing ends with an unknown outcome.
+    /// just closing ends with an unknown outcome. Zero keeps none.
     #[must_use]
     pub fn with_pool_idle_timeout(mut self, timeout: Duration) -> Self {
         self.pool_idle_timeout = timeout;

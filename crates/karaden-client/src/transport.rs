@@ -1,28 +1,42 @@
 //! How a request reaches the server: a request is plain data, a [`Transport`] carries it out.
+//!
+//! A client to which none is given takes `DirectTransport`, which costs least, or `ReqwestTransport`
+//! if its [`Options`](crate::Options) name a proxy or if TLS is not by rustls.
 
+#[cfg(any(feature = "direct", feature = "reqwest"))]
+mod body;
+#[cfg(feature = "direct")]
+mod direct;
 #[cfg(feature = "reqwest")]
 mod http_client;
 mod scripted;
 
 use std::error::Error as StdError;
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
+#[cfg(feature = "direct")]
+#[cfg_attr(docsrs, doc(cfg(feature = "direct")))]
+pub use self::direct::DirectTransport;
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 pub use self::http_client::ReqwestTransport;
 pub use self::scripted::{Exchange, ScriptedTransport};
+use crate::error::Error;
+use crate::options::Options;
 
 /// Carries out one HTTP request.
 ///
 /// # Contract
 ///
-/// 1. At most one request goes out per call; an implementation never tries again by itself.
+/// 1. At most one request goes out per call; an implementation never tries again by itself. Taking
+///    another connection is no second try if nothing of the request was written to the first.
 /// 2. Redirects are not followed: a 3xx answer is returned as it is.
 /// 3. No more than [`Request::max_body_bytes`] of the body are read; a longer one is
 ///    [`TransportErrorKind::TooLarge`].
@@ -43,12 +57,44 @@ pub trait Transport: Debug + Send + Sync + 'static {
 
 const _: fn(&dyn Transport) = |_| {};
 
+/// What is chosen while the program runs, or shared, is a transport too.
+macro_rules! transport_behind_a_pointer {
+    ($($pointer:ident),+) => {
+        $(#[async_trait]
+        impl<T: Transport + ?Sized> Transport for $pointer<T> {
+            async fn execute(&self, request: Request) -> Result<Response, TransportError> {
+                (**self).execute(request).await
+            }
+        })+
+    };
+}
+transport_behind_a_pointer!(Arc, Box);
+
+/// The transport of a client to which none was given. The only place where that is decided.
+///
+/// Ours, because it is the cheaper one, unless `options` name a proxy or TLS is not by rustls.
+#[cfg_attr(
+    not(any(feature = "direct", feature = "reqwest")),
+    expect(unused_variables, reason = "there is no transport to set up")
+)]
+pub(crate) fn of_choice(options: &Options) -> Result<Arc<dyn Transport>, Error> {
+    #[cfg(feature = "reqwest")]
+    if options.proxy.is_some() || cfg!(not(feature = "rustls-no-provider")) {
+        return Ok(Arc::new(ReqwestTransport::new(options)?));
+    }
+    #[cfg(feature = "direct")]
+    return Ok(Arc::new(DirectTransport::new(options)?));
+    #[cfg(not(feature = "direct"))]
+    Err(Error::config("without the features `direct` and `reqwest` a transport must be given"))
+}
+
 /// One HTTP request as data.
 #[derive(Clone)]
 pub struct Request {
     pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
+    // Shared, so that another attempt costs no copies.
+    pub(crate) url: Arc<Url>,
+    pub(crate) headers: Arc<HeaderMap>,
     pub(crate) body: Bytes,
     pub(crate) max_body_bytes: usize,
     /// Set for transfers, which take longer than calls.
@@ -79,6 +125,11 @@ impl Request {
     /// The longest body of an answer that may be read.
     pub fn max_body_bytes(&self) -> usize {
         self.max_body_bytes
+    }
+
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        Arc::make_mut(&mut self.headers).insert(name, value);
+        self
     }
 }
 

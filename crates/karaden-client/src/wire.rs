@@ -1,9 +1,10 @@
 //! Reading what the server says: openly, but within bounds.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::engine;
 use crate::error::{Effect, Error, ErrorKind};
@@ -14,9 +15,14 @@ use crate::transport::Response;
 ///
 /// `None` for anything that is not the JSON that was asked for. The parser's own message may quote
 /// the answer, so it is not handed on.
-pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+pub(crate) fn json<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Option<T> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice(body).ok()
+    match std::str::from_utf8(body) {
+        // Looked at as a whole, a text is cheaper to read than string by string.
+        Ok(text) => serde_json::from_str(text).ok(),
+        // What is not looked at may be anything.
+        Err(_) => serde_json::from_slice(body).ok(),
+    }
 }
 
 /// An answer that is not what the API promises. An excerpt of it is kept as the server's text.
@@ -33,23 +39,28 @@ pub(crate) fn by_status(response: &Response) -> Error {
 }
 
 /// A value of an [`open_enum!`]; an empty text counts as absent.
-pub(crate) fn open<T: for<'a> From<&'a str>>(text: Option<&String>) -> Option<T> {
-    text.map(|text| text.trim()).filter(|text| !text.is_empty()).map(T::from)
+pub(crate) fn open<T: for<'a> From<&'a str>>(text: Option<&str>) -> Option<T> {
+    text.map(str::trim).filter(|text| !text.is_empty()).map(T::from)
 }
 
 /// A text that may come as a string, a number or a boolean; anything else counts as absent.
 pub(crate) fn text<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    Ok(word(input)?.map(Cow::into_owned))
+}
+
+/// The same for a text that is only looked at: it stays in the answer where it can.
+pub(crate) fn word<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Cow<'de, str>>, D::Error> {
     input.deserialize_any(Loose(PhantomData::<Text>))
 }
 
 /// A number that may come as a number or as a string; anything else counts as absent.
 pub(crate) fn number<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
-    Ok(text(input)?.and_then(|text| text.trim().parse().ok()))
+    input.deserialize_any(Loose(PhantomData::<Number>))
 }
 
 /// A flag that may come as a boolean, as 0/1 or as a word; anything else counts as absent.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(input: D) -> Result<Option<bool>, D::Error> {
-    Ok(match text(input)?.as_deref().map(str::trim) {
+    Ok(match word(input)?.as_deref().map(str::trim) {
         Some("true" | "1") => Some(true),
         Some("false" | "0") => Some(false),
         _ => None,
@@ -62,11 +73,14 @@ pub(crate) fn texts<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, 
 }
 
 /// What a loosely typed value becomes.
-trait Shape {
+trait Shape<'de> {
     type Value;
     fn absent() -> Self::Value;
-    fn from_text(text: String) -> Self::Value;
-    fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self::Value, A::Error> {
+    fn from_text(text: Cow<'de, str>) -> Self::Value;
+    fn from_integer(value: i64) -> Self::Value {
+        Self::from_text(Cow::Owned(value.to_string()))
+    }
+    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Self::Value, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Self::absent())
     }
@@ -74,32 +88,50 @@ trait Shape {
 
 struct Text;
 
-impl Shape for Text {
-    type Value = Option<String>;
+impl<'de> Shape<'de> for Text {
+    type Value = Option<Cow<'de, str>>;
 
     fn absent() -> Self::Value {
         None
     }
 
-    fn from_text(text: String) -> Self::Value {
+    fn from_text(text: Cow<'de, str>) -> Self::Value {
         Some(text)
+    }
+}
+
+struct Number;
+
+impl<'de> Shape<'de> for Number {
+    type Value = Option<i64>;
+
+    fn absent() -> Self::Value {
+        None
+    }
+
+    fn from_text(text: Cow<'de, str>) -> Self::Value {
+        text.trim().parse().ok()
+    }
+
+    fn from_integer(value: i64) -> Self::Value {
+        Some(value)
     }
 }
 
 struct Texts;
 
-impl Shape for Texts {
+impl<'de> Shape<'de> for Texts {
     type Value = Vec<String>;
 
     fn absent() -> Self::Value {
         Vec::new()
     }
 
-    fn from_text(text: String) -> Self::Value {
-        vec![text]
+    fn from_text(text: Cow<'de, str>) -> Self::Value {
+        vec![text.into_owned()]
     }
 
-    fn from_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Self::Value, A::Error> {
+    fn from_seq<A: SeqAccess<'de>>(mut seq: A) -> Result<Self::Value, A::Error> {
         let mut texts = Vec::new();
         while let Some(OneText(text)) = seq.next_element()? {
             texts.extend(text);
@@ -118,35 +150,42 @@ impl<'de> de::Deserialize<'de> for OneText {
 
 struct Loose<S>(PhantomData<S>);
 
-impl<'de, S: Shape> Visitor<'de> for Loose<S> {
+impl<'de, S: Shape<'de>> Visitor<'de> for Loose<S> {
     type Value = S::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
 
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<S::Value, E> {
+        Ok(S::from_text(Cow::Borrowed(value)))
+    }
+
     fn visit_str<E>(self, value: &str) -> Result<S::Value, E> {
-        Ok(S::from_text(value.to_owned()))
+        Ok(S::from_text(Cow::Owned(value.to_owned())))
     }
 
     fn visit_string<E>(self, value: String) -> Result<S::Value, E> {
-        Ok(S::from_text(value))
+        Ok(S::from_text(Cow::Owned(value)))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<S::Value, E> {
-        Ok(S::from_text(value.to_string()))
+        Ok(S::from_text(Cow::Borrowed(if value { "true" } else { "false" })))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<S::Value, E> {
-        Ok(S::from_text(value.to_string()))
+        Ok(S::from_integer(value))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<S::Value, E> {
-        Ok(S::from_text(value.to_string()))
+        Ok(match i64::try_from(value) {
+            Ok(value) => S::from_integer(value),
+            Err(_too_large) => S::from_text(Cow::Owned(value.to_string())),
+        })
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<S::Value, E> {
-        Ok(S::from_text(value.to_string()))
+        Ok(S::from_text(Cow::Owned(value.to_string())))
     }
 
     fn visit_unit<E>(self) -> Result<S::Value, E> {
@@ -252,6 +291,13 @@ mod tests {
         check(r#"{"text":null,"number":null,"flag":null,"texts":null}"#, absent);
         check(r#"{"text":[[1]],"number":{"a":[1]},"flag":[],"texts":{"a":1}}"#, absent);
         check(r#"{"number":"","flag":"maybe"}"#, absent);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_do_no_harm_where_nobody_looks() {
+        let sample: Option<Sample> = json(b"{\"text\":\"a\",\"other\":\"\x8a\xbf\"}");
+        assert_eq!(sample.expect("readable").text.as_deref(), Some("a"));
+        assert!(json::<Sample>(b"{\"text\":\"\x8a\xbf\"}").is_none());
     }
 
     #[test]

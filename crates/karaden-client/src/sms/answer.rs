@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::message::RowError;
 use crate::engine;
@@ -106,7 +106,7 @@ impl LooseProblem {
 }
 
 /// Reads a 200 answer into `T`.
-pub(super) fn success<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
+pub(super) fn success<'de, T: Deserialize<'de>>(response: &'de Response) -> Result<T, Error> {
     if response.status() != 200 {
         return Err(failure(response));
     }

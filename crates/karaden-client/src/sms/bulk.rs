@@ -177,9 +177,11 @@ impl BulkResult {
     ///
     /// [`ErrorKind::Decode`] if the file is not a JSON list of objects.
     pub fn rows(&self) -> Result<Vec<BulkRow>, Error> {
-        let rows: Option<Vec<WireMessage>> = wire::json(&self.bytes);
-        let row =
-            |wire: WireMessage| BulkRow { error: wire.row_error(), message: wire.into_message() };
+        let rows: Option<Vec<WireMessage<'_>>> = wire::json(&self.bytes);
+        let row = |wire: WireMessage<'_>| BulkRow {
+            error: wire.row_error(),
+            message: wire.into_message(),
+        };
         rows.map(|rows| rows.into_iter().map(row).collect()).ok_or_else(|| {
             Error::new(ErrorKind::Decode, Effect::None)
                 .with_phrase("the result file is not the JSON list that the API promises")
@@ -235,8 +237,10 @@ impl Client {
         file: BulkFile,
         csv: impl Into<Bytes>,
     ) -> Result<UploadedFile, Error> {
-        let mut request = self.engine().transfer(Method::PUT, file.url, csv.into());
-        request.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/csv"));
+        let request = self
+            .engine()
+            .transfer(Method::PUT, file.url, csv.into())
+            .with_header(CONTENT_TYPE, HeaderValue::from_static("text/csv"));
         let judge = |response: &Response| match response.status() {
             200..=299 => Ok(()),
             _ => Err(engine::by_status(response)),
@@ -408,7 +412,7 @@ fn bulk_message(response: &Response) -> Result<BulkMessage, Error> {
     match (bulk.object.as_deref(), bulk.id.as_deref().and_then(BulkId::new)) {
         (Some("bulk_message"), Some(id)) => Ok(BulkMessage {
             id,
-            status: wire::open(bulk.status.as_ref()),
+            status: wire::open(bulk.status.as_deref()),
             error: bulk.error.as_ref().and_then(answer::LooseProblem::row_error),
             created_at: at(&bulk.created_at),
             updated_at: at(&bulk.updated_at),

@@ -41,7 +41,7 @@ struct Inner {
     engine: Engine,
     service_id: ServiceId,
     version: ApiVersion,
-    messages: Url,
+    messages: Arc<Url>,
 }
 
 impl Client {
@@ -79,7 +79,7 @@ impl Client {
     pub async fn send(&self, message: NewMessage) -> Result<SendOutcome, SendError> {
         let engine = &self.inner.engine;
         let form = message.to_form(self.inner.service_id);
-        let request = engine.post_form(self.inner.messages.clone(), form);
+        let request = engine.post_form(Arc::clone(&self.inner.messages), form);
         let result = engine.call(operation("send", Safety::Write), request, one_message).await;
         outcome::conclude(result, message)
     }
@@ -168,7 +168,7 @@ impl Client {
 
     /// The URL of the messages with these segments added, which are known to be safe.
     pub(super) fn path(&self, segments: &[&str]) -> Url {
-        let mut url = self.inner.messages.clone();
+        let mut url = Url::clone(&self.inner.messages);
         let path = segments.iter().fold(url.path().to_owned(), |path, part| path + "/" + part);
         url.set_path(&path);
         url
@@ -198,7 +198,7 @@ impl UnknownSend {
 }
 
 fn one_message(response: &Response) -> Result<Message, Error> {
-    let message: WireMessage = answer::success(response)?;
+    let message: WireMessage<'_> = answer::success(response)?;
     message.into_message().ok_or_else(|| wire::unreadable(response))
 }
 
@@ -271,7 +271,7 @@ impl ClientBuilder {
         headers.insert(VERSION_HEADER, HeaderValue::from_static(self.version.as_str()));
         headers.insert(AGENT_HEADER, HeaderValue::from_static(AGENT));
         let engine = Engine::new(self.transport, self.options, headers)?;
-        let (service_id, version) = (self.service_id, self.version);
+        let (service_id, version, messages) = (self.service_id, self.version, Arc::new(messages));
         let inner = Inner { engine, service_id, version, messages };
         Ok(Client { inner: Arc::new(inner) })
     }

@@ -165,16 +165,17 @@ pub struct Page {
 }
 
 #[derive(Deserialize)]
-struct WireList {
+struct WireList<'a> {
     #[serde(default, deserialize_with = "wire::text")]
     object: Option<String>,
     #[serde(default, deserialize_with = "wire::flag")]
     has_more: Option<bool>,
-    data: Vec<WireMessage>,
+    #[serde(borrow)]
+    data: Vec<WireMessage<'a>>,
 }
 
 fn page(response: &Response) -> Result<Page, Error> {
-    let list: WireList = answer::success(response)?;
+    let list: WireList<'_> = answer::success(response)?;
     if list.object.as_deref() != Some("list") {
         return Err(wire::unreadable(response));
     }

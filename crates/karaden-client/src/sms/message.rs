@@ -1,5 +1,6 @@
 //! A message as Karaden describes it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::SystemTime;
 
@@ -209,11 +210,11 @@ impl fmt::Debug for RowError {
 
 /// The same on the wire.
 #[derive(Deserialize)]
-pub(super) struct WireMessage {
-    #[serde(default, deserialize_with = "wire::text")]
-    object: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    id: Option<String>,
+pub(super) struct WireMessage<'a> {
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    object: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    id: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "wire::number")]
     service_id: Option<i64>,
     #[serde(default, deserialize_with = "wire::number")]
@@ -228,35 +229,35 @@ pub(super) struct WireMessage {
     is_shorten: Option<bool>,
     #[serde(default, deserialize_with = "wire::flag")]
     is_shorten_clicked: Option<bool>,
-    #[serde(default, deserialize_with = "wire::text")]
-    result: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    status: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    sent_result: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    carrier: Option<String>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    result: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    status: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    sent_result: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    carrier: Option<Cow<'a, str>>,
     #[serde(default, deserialize_with = "wire::number")]
     charged_count_per_sent: Option<i64>,
     #[serde(default)]
     error: Option<LooseProblem>,
-    #[serde(default, deserialize_with = "wire::text")]
-    scheduled_at: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    limited_at: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    sent_at: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    received_at: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    charged_at: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    created_at: Option<String>,
-    #[serde(default, deserialize_with = "wire::text")]
-    updated_at: Option<String>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    scheduled_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    limited_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    sent_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    received_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    charged_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    created_at: Option<Cow<'a, str>>,
+    #[serde(borrow, default, deserialize_with = "wire::word")]
+    updated_at: Option<Cow<'a, str>>,
 }
 
-impl WireMessage {
+impl WireMessage<'_> {
     /// Why this row of a bulk send failed, whether or not it became a message.
     pub(super) fn row_error(&self) -> Option<RowError> {
         self.error.as_ref().and_then(LooseProblem::row_error)
@@ -267,7 +268,7 @@ impl WireMessage {
         if self.object.as_deref() != Some("message") {
             return None;
         }
-        let at = |text: &Option<String>| text.as_deref().and_then(time::parse_iso);
+        let at = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(time::parse_iso);
         Some(Message {
             id: MessageId::new(self.id.as_deref()?)?,
             error: self.row_error(),
@@ -285,10 +286,10 @@ impl WireMessage {
             tags: self.tags,
             is_shorten: self.is_shorten,
             is_shorten_clicked: self.is_shorten_clicked,
-            result: wire::open(self.result.as_ref()),
-            status: wire::open(self.status.as_ref()),
-            sent_result: wire::open(self.sent_result.as_ref()),
-            carrier: wire::open(self.carrier.as_ref()),
+            result: wire::open(self.result.as_deref()),
+            status: wire::open(self.status.as_deref()),
+            sent_result: wire::open(self.sent_result.as_deref()),
+            carrier: wire::open(self.carrier.as_deref()),
             charged_count_per_sent: self.charged_count_per_sent,
         })
     }

@@ -1,8 +1,11 @@
 //! The transport over reqwest.
 
-use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::body::Bounded;
 use super::{Request, Response, Transport, TransportError, TransportErrorKind};
 use crate::error::Error;
 use crate::options::Options;
@@ -88,8 +91,8 @@ impl ReqwestTransport {
 impl Transport for ReqwestTransport {
     async fn execute(&self, request: Request) -> Result<Response, TransportError> {
         let Request { method, url, headers, body, max_body_bytes, time_limit: _ } = request;
-        let mut outgoing = reqwest::Request::new(method, url);
-        *outgoing.headers_mut() = headers;
+        let mut outgoing = reqwest::Request::new(method, Arc::unwrap_or_clone(url));
+        *outgoing.headers_mut() = Arc::unwrap_or_clone(headers);
         if !body.is_empty() {
             *outgoing.body_mut() = Some(body.into());
         }
@@ -105,26 +108,14 @@ async fn read_bounded(
     answer: &mut reqwest::Response,
     limit: usize,
 ) -> Result<Bytes, TransportError> {
-    let too_large = || TransportError::new(TransportErrorKind::TooLarge);
-    let announced = answer.content_length();
-    if announced.is_some_and(|length| length > limit as u64) {
-        return Err(too_large());
-    }
-    let Some(first) = answer.chunk().await.map_err(hide)? else { return Ok(Bytes::new()) };
-    // Without a length, even an empty frame may have others after it.
-    if announced == Some(first.len() as u64) {
-        return Ok(first);
-    }
-    let mut whole = BytesMut::from(first);
-    loop {
-        if whole.len() > limit {
-            return Err(too_large());
-        }
+    let mut body = Bounded::new(limit, answer.content_length())?;
+    while !body.is_complete() {
         match answer.chunk().await.map_err(hide)? {
-            Some(chunk) => whole.extend_from_slice(&chunk),
-            None => return Ok(whole.freeze()),
+            Some(chunk) => body.push(chunk)?,
+            None => break,
         }
     }
+    Ok(body.into_bytes())
 }
 
 /// The error without its URL, whose query may hold the credentials.

@@ -9,7 +9,8 @@ use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind}
 use karaden_client::{ErrorKind, PollPolicy, RetryPolicy, SendError, Waited};
 use mockito::{Matcher, Server};
 
-use crate::common::{TENANT, TOKEN, assert_clean, full, options, sms_client};
+use crate::common::{TENANT, TOKEN, assert_clean, full, options};
+use crate::wire::sms_client;
 
 const CSV: &str = "1,09012345678,確認コード 482913\r\n";
 

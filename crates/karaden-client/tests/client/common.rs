@@ -30,32 +30,8 @@ pub(crate) fn number() -> PhoneNumber {
     PhoneNumber::new(NUMBER).expect("a mobile number")
 }
 
-pub(crate) fn sms_client(url: &str) -> sms::Client {
-    sms_client_with(url, options())
-}
-
-pub(crate) fn sms_client_with(url: &str, options: Options) -> sms::Client {
-    let service = sms::ServiceId::new(1).expect("positive");
-    sms::Client::builder(TENANT, TOKEN, service)
-        .with_base_url(format!("{url}/api"))
-        .with_options(options)
-        .build()
-        .expect("a client")
-}
-
 pub(crate) fn sms_message() -> sms::NewMessage {
     sms::NewMessage::new(number(), TEXT, sms::Tag::new("tag-1").expect("a tag")).expect("a message")
-}
-
-pub(crate) fn push_client(url: &str) -> push::Client {
-    push_client_with(url, options())
-}
-
-pub(crate) fn push_client_with(url: &str, options: Options) -> push::Client {
-    push::Client::builder(format!("{url}/v2/"), TOKEN, SECURITY_CODE)
-        .with_options(options)
-        .build()
-        .expect("a client")
 }
 
 pub(crate) fn push_message() -> push::NewMessage {
@@ -64,6 +40,7 @@ pub(crate) fn push_message() -> push::NewMessage {
 }
 
 /// Fails if `shown` holds anything that must stay hidden.
+#[cfg(any(feature = "direct", feature = "reqwest"))]
 pub(crate) fn assert_clean(shown: &str) {
     for secret in [TOKEN, SECURITY_CODE, NUMBER, "9012345678", TEXT, "482913", "SecurityCode="] {
         assert!(!shown.contains(secret), "{secret} shows in {shown}");

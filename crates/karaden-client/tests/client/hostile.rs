@@ -10,8 +10,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::{
-    assert_clean, full, options, push_client, push_message, sms_client_with, sms_message,
+    assert_clean, full, options, push_message, sms_message,
 };
+use crate::wire::{Wire, on_each_wire};
+#[cfg(feature = "reqwest")]
+use crate::wire::sms_client_with;
 
 const GOOD: &str = r#"{"object":"message","id":"m-1","tags":["tag-1"]}"#;
 
@@ -137,8 +140,7 @@ fn quick() -> Options {
     options().with_total_timeout(Duration::from_millis(400))
 }
 
-#[tokio::test]
-async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated() {
+async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated(wire: Wire) {
     let partial = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"object\":".to_vec();
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     let big_chunk = [b"4000\r\n".to_vec(), vec![b' '; 0x4000], b"\r\n".to_vec()].concat();
@@ -185,7 +187,7 @@ async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated() {
         let server = Hostile::start(act).await;
         // Short only where the end is a time-out, so that a busy machine changes nothing.
         let options = if kind == ErrorKind::Timeout { quick() } else { options() };
-        let client = sms_client_with(&server.url(), options);
+        let client = wire.sms(&server.url(), options);
         let error = client.send(sms_message()).await.expect_err(name);
         assert!(error.is_outcome_unknown(), "{name}: {error:?}");
         assert_eq!(error.error().kind(), kind, "{name}: {error:?}");
@@ -194,28 +196,25 @@ async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated() {
     }
 }
 
-#[tokio::test]
-async fn a_page_of_the_right_json_is_believed_whatever_its_type() {
+async fn a_page_of_the_right_json_is_believed_whatever_its_type(wire: Wire) {
     for headers in ["content-type: text/html\r\n", "content-type: nonsense\r\n", ""] {
         let server = Hostile::start(Act::Answer(answer(headers, GOOD.as_bytes()))).await;
-        let outcome = sms_client_with(&server.url(), options()).send(sms_message()).await;
+        let outcome = wire.sms(&server.url(), options()).send(sms_message()).await;
         assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{outcome:?}");
     }
 }
 
-#[tokio::test]
-async fn the_bound_of_a_body_is_exact() {
+async fn the_bound_of_a_body_is_exact(wire: Wire) {
     let body = |length: usize| format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
     for (length, fits) in [(1000, true), (1001, false)] {
         let server = Hostile::start(Act::Answer(answer("", body(length).as_bytes()))).await;
-        let client = sms_client_with(&server.url(), options().with_max_body_bytes(1000));
+        let client = wire.sms(&server.url(), options().with_max_body_bytes(1000));
         let outcome = client.send(sms_message()).await;
         assert_eq!(outcome.is_ok(), fits, "{length}: {outcome:?}");
     }
 }
 
-#[tokio::test]
-async fn redirects_are_not_followed() {
+async fn redirects_are_not_followed(wire: Wire) {
     let target = Hostile::start(Act::Answer(answer("", GOOD.as_bytes()))).await;
     for status in [301, 302, 303, 307, 308] {
         let location = format!("{}/api", target.url());
@@ -223,36 +222,33 @@ async fn redirects_are_not_followed() {
             format!("HTTP/1.1 {status} Go\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
         let server = Hostile::start(Act::Answer(redirect.into_bytes())).await;
         let error =
-            sms_client_with(&server.url(), options()).send(sms_message()).await.expect_err("no");
+            wire.sms(&server.url(), options()).send(sms_message()).await.expect_err("no");
         assert_eq!(error.error().kind(), ErrorKind::Redirect);
         let id = sms::MessageId::new("m-1").expect("an id");
-        let error = sms_client_with(&server.url(), options()).get(&id).await.expect_err("no");
+        let error = wire.sms(&server.url(), options()).get(&id).await.expect_err("no");
         assert_eq!(error.kind(), ErrorKind::Redirect);
     }
     assert_eq!(target.counts(), (0, 0), "credentials went to the other place");
 }
 
-#[tokio::test]
-async fn one_connection_serves_many_requests() {
+async fn one_connection_serves_many_requests(wire: Wire) {
     let server = Hostile::start(Act::Answer(answer("", GOOD.as_bytes()))).await;
-    let client = sms_client_with(&server.url(), options());
+    let client = wire.sms(&server.url(), options());
     for _ in 0..5 {
         client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
     }
     assert_eq!(server.counts(), (1, 5));
 }
 
-#[tokio::test]
-async fn reads_survive_what_sends_do_not() {
+async fn reads_survive_what_sends_do_not(wire: Wire) {
     let server = Hostile::start(Act::AnswerAndReset(vec![])).await;
     let id = sms::MessageId::new("m-1").expect("an id");
-    let error = sms_client_with(&server.url(), options()).get(&id).await.expect_err("resets");
+    let error = wire.sms(&server.url(), options()).get(&id).await.expect_err("resets");
     assert!(error.is_retryable() && !error.is_outcome_unknown());
     assert_eq!(server.counts().1, 3);
 }
 
-#[tokio::test]
-async fn the_deadline_bounds_all_attempts() {
+async fn the_deadline_bounds_all_attempts(wire: Wire) {
     let server = Hostile::start(Act::AnswerAndHang(vec![])).await;
     let retry = karaden_client::RetryPolicy::default()
         .with_max_attempts(100)
@@ -261,13 +257,14 @@ async fn the_deadline_bounds_all_attempts() {
     let options = options().with_total_timeout(Duration::from_millis(200)).with_retry(retry);
     let id = sms::MessageId::new("m-1").expect("an id");
     let began = tokio::time::Instant::now();
-    let error = sms_client_with(&server.url(), options).get(&id).await.expect_err("hangs");
+    let error = wire.sms(&server.url(), options).get(&id).await.expect_err("hangs");
     assert!(error.is_timeout());
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(3), "{took:?}");
     assert!(server.counts().1 <= 4);
 }
 
+#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn an_explicit_proxy_is_used() {
     // The "proxy" answers itself; what matters is what it is asked.
@@ -289,6 +286,7 @@ async fn an_explicit_proxy_is_used() {
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic "), "{head}");
 }
 
+#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn a_proxy_that_is_not_there_means_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -302,11 +300,10 @@ async fn a_proxy_that_is_not_there_means_not_sent() {
     assert!(!full(&error).contains("pw-SECRET"), "{}", full(&error));
 }
 
-#[tokio::test]
-async fn secrets_in_urls_stay_out_of_errors_of_the_library() {
+async fn secrets_in_urls_stay_out_of_errors_of_the_library(wire: Wire) {
     for act in [Act::AnswerAndClose(vec![]), Act::AnswerAndReset(b"HTTP/1.1 200 OK\r\n".to_vec())] {
         let server = Hostile::start(act).await;
-        let client = push_client(&server.url());
+        let client = wire.push(&server.url(), options());
         let id = karaden_client::push::MessageId::new("m1").expect("an id");
         let error = client.inquire(&id).await.expect_err("broken");
         assert_clean(&full(&error));
@@ -315,3 +312,14 @@ async fn secrets_in_urls_stay_out_of_errors_of_the_library() {
         assert_clean(&full(&error));
     }
 }
+
+on_each_wire!(
+    whatever_happens_after_the_request_left_is_unknown_and_not_repeated,
+    a_page_of_the_right_json_is_believed_whatever_its_type,
+    the_bound_of_a_body_is_exact,
+    redirects_are_not_followed,
+    one_connection_serves_many_requests,
+    reads_survive_what_sends_do_not,
+    the_deadline_bounds_all_attempts,
+    secrets_in_urls_stay_out_of_errors_of_the_library,
+);

@@ -5,19 +5,18 @@ mod resolving;
 mod round_trip;
 mod waiting;
 
-#[cfg(feature = "reqwest")]
-mod bulk;
-#[cfg(feature = "reqwest")]
-mod hostile;
-#[cfg(feature = "reqwest")]
-mod push_wire;
-#[cfg(feature = "reqwest")]
-mod simulator;
-#[cfg(feature = "reqwest")]
-mod sms_list;
-#[cfg(feature = "reqwest")]
-mod sms_wire;
 #[cfg(feature = "tracing")]
 mod spans;
+
+macro_rules! over_http {
+    ($($module:ident),+) => {
+        $(#[cfg(any(feature = "direct", feature = "reqwest"))]
+        mod $module;)+
+    };
+}
+over_http!(bulk, hostile, push_wire, simulator, sms_list, sms_wire, wire);
+
+#[cfg(feature = "direct")]
+mod connections;
 #[cfg(feature = "rustls")]
 mod tls;

@@ -1,8 +1,9 @@
 //! 空電プッシュ on the wire.
 
 use crate::common::{
-    SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_client, push_message,
+    SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_message,
 };
+use crate::wire::push_client;
 use karaden_client::transport::{Exchange, ScriptedTransport};
 use karaden_client::{ErrorKind, RefusalReason, Rule, SendOutcome, push};
 use mockito::{Matcher, Server, ServerGuard};

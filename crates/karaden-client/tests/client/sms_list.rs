@@ -7,7 +7,8 @@ use karaden_client::sms::{ListQuery, MessageId, MessageResult, SentResult, Servi
 use karaden_client::{Error, ErrorKind, RefusalReason};
 use mockito::{Matcher, Mock, Server, ServerGuard};
 
-use crate::common::{TENANT, now, number, sms_client};
+use crate::common::{TENANT, now, number};
+use crate::wire::sms_client;
 
 fn messages() -> String {
     format!("/api/{TENANT}/messages")

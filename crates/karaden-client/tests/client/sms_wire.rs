@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::common::{TENANT, TOKEN, assert_clean, full, now, sms_client, sms_message};
+use crate::common::{TENANT, TOKEN, assert_clean, full, now, sms_message};
+use crate::wire::sms_client;
 use karaden_client::{ErrorKind, RefusalReason, Rule, SendError, SendOutcome, sms};
 use mockito::{Matcher, Server, ServerGuard};
 

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use karaden_client::transport::DirectTransport;
 use karaden_client::{ErrorKind, Options, SendOutcome};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::common::{assert_clean, full, options, sms_client_with, sms_message};
+use crate::common::{assert_clean, full, options, sms_message};
+use crate::wire::{Wire, on_each_wire, sms_client_with};
 
 struct TlsServer {
     addr: SocketAddr,
@@ -84,10 +86,11 @@ fn trusting(server: &TlsServer) -> Options {
     options().with_root_certificates_pem(server.pem.clone()).with_only_given_roots()
 }
 
+#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
     let server = TlsServer::start("localhost").await;
-    let client = sms_client_with(&server.url(), trusting(&server));
+    let client = Wire::Reqwest.sms(&server.url(), trusting(&server));
     client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
     let sends = (0..20).map(|_| client.send(sms_message()));
     for outcome in futures_util::future::join_all(sends).await {
@@ -97,16 +100,32 @@ async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
     assert_eq!(server.connections.load(Ordering::SeqCst), 1, "one connection carries them all");
 }
 
+/// The transport of our own speaks HTTP/1.1, where a connection carries one request at a time.
 #[tokio::test]
-async fn a_given_authority_may_come_on_top_of_the_systems() {
+async fn without_a_word_about_it_one_connection_serves_one_request_after_the_other() {
+    let server = TlsServer::start("localhost").await;
+    let client = sms_client_with(&server.url(), trusting(&server));
+    for _ in 0..5 {
+        client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+    }
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+    assert_eq!(server.http2_requests.load(Ordering::SeqCst), 0);
+    let sends = (0..20).map(|_| client.send(sms_message()));
+    for outcome in futures_util::future::join_all(sends).await {
+        assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{outcome:?}");
+    }
+    assert_eq!(server.requests.load(Ordering::SeqCst), 25);
+    assert!(server.connections.load(Ordering::SeqCst) <= 20);
+}
+
+async fn a_given_authority_may_come_on_top_of_the_systems(wire: Wire) {
     let server = TlsServer::start("localhost").await;
     let options = options().with_root_certificates_pem(server.pem.clone());
-    let client = sms_client_with(&server.url(), options);
+    let client = wire.sms(&server.url(), options);
     client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
 }
 
-#[tokio::test]
-async fn an_untrusted_server_gets_no_request() {
+async fn an_untrusted_server_gets_no_request(wire: Wire) {
     let trusted = TlsServer::start("localhost").await;
     let stranger = TlsServer::start("localhost").await;
     let other_name = TlsServer::start("other.example").await;
@@ -115,7 +134,7 @@ async fn an_untrusted_server_gets_no_request() {
         (&stranger, options()),
         (&other_name, trusting(&other_name)),
     ] {
-        let client = sms_client_with(&server.url(), options);
+        let client = wire.sms(&server.url(), options);
         let error = client.send(sms_message()).await.expect_err("not trusted");
         assert_eq!(error.error().kind(), ErrorKind::Connect, "{error:?}");
         assert!(error.is_definitely_not_sent());
@@ -127,11 +146,29 @@ async fn an_untrusted_server_gets_no_request() {
 #[test]
 fn unreadable_certificates_are_a_configuration_error() {
     for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-        let service = karaden_client::sms::ServiceId::new(1).expect("positive");
-        let error = karaden_client::sms::Client::builder("tenant", "token", service)
-            .with_options(Options::default().with_root_certificates_pem(pem))
-            .build()
-            .expect_err(pem);
-        assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
+        for only in [true, false] {
+            let mut options = Options::default().with_root_certificates_pem(pem);
+            if only {
+                options = options.with_only_given_roots();
+            }
+            let error = DirectTransport::new(&options).expect_err(pem);
+            assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
+            #[cfg(feature = "reqwest")]
+            {
+                let error = karaden_client::transport::ReqwestTransport::new(&options);
+                assert_eq!(error.expect_err(pem).kind(), ErrorKind::Config, "{pem}");
+            }
+            let service = karaden_client::sms::ServiceId::new(1).expect("positive");
+            let error = karaden_client::sms::Client::builder("tenant", "token", service)
+                .with_options(options)
+                .build()
+                .expect_err(pem);
+            assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
+        }
     }
 }
+
+on_each_wire!(
+    a_given_authority_may_come_on_top_of_the_systems,
+    an_untrusted_server_gets_no_request,
+);

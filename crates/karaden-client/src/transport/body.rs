@@ -1,0 +1,89 @@
+//! Collecting the body of an answer, within a bound.
+
+use bytes::{Bytes, BytesMut};
+
+use super::{TransportError, TransportErrorKind};
+
+/// A body that comes in chunks. One chunk, which is the rule, is not copied.
+#[derive(Debug)]
+pub(super) struct Bounded {
+    limit: usize,
+    announced: Option<u64>,
+    first: Bytes,
+    /// Everything, once there was a second chunk.
+    whole: Option<BytesMut>,
+}
+
+impl Bounded {
+    /// A body of which `announced` bytes are to come, if the answer says so.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportErrorKind::TooLarge`] if that is more than `limit`.
+    pub(super) fn new(limit: usize, announced: Option<u64>) -> Result<Self, TransportError> {
+        if announced.is_some_and(|length| length > limit as u64) {
+            return Err(TransportError::new(TransportErrorKind::TooLarge));
+        }
+        Ok(Self { limit, announced, first: Bytes::new(), whole: None })
+    }
+
+    /// Adds a chunk.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportErrorKind::TooLarge`] as soon as there is more than the limit.
+    pub(super) fn push(&mut self, chunk: Bytes) -> Result<(), TransportError> {
+        if self.len() + chunk.len() > self.limit {
+            return Err(TransportError::new(TransportErrorKind::TooLarge));
+        }
+        if self.len() == 0 {
+            self.first = chunk;
+        } else {
+            let first = &mut self.first;
+            let whole = self.whole.get_or_insert_with(|| BytesMut::from(std::mem::take(first)));
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(())
+    }
+
+    /// Whether everything that was announced is there. Without an announcement only the end of the
+    /// body tells: even an empty chunk may have others after it.
+    pub(super) fn is_complete(&self) -> bool {
+        self.announced == Some(self.len() as u64)
+    }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.whole.map_or(self.first, BytesMut::freeze)
+    }
+
+    fn len(&self) -> usize {
+        self.whole.as_ref().map_or(self.first.len(), BytesMut::len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collect(limit: usize, announced: Option<u64>, chunks: &[&'static str]) -> Option<Bytes> {
+        let mut body = Bounded::new(limit, announced).ok()?;
+        for chunk in chunks {
+            assert!(!body.is_complete(), "{chunks:?}");
+            body.push(Bytes::from_static(chunk.as_bytes())).ok()?;
+        }
+        assert_eq!(body.is_complete(), announced.is_some(), "{chunks:?}");
+        Some(body.into_bytes())
+    }
+
+    #[test]
+    fn chunks_come_together_up_to_the_exact_bound() {
+        for chunks in [&["abcd"][..], &["ab", "cd"], &["", "a", "", "bcd"], &["a", "b", "c", "d"]] {
+            assert_eq!(collect(4, Some(4), chunks).as_deref(), Some(&b"abcd"[..]), "{chunks:?}");
+            assert_eq!(collect(4, None, chunks).as_deref(), Some(&b"abcd"[..]), "{chunks:?}");
+            assert_eq!(collect(3, None, chunks), None, "{chunks:?}");
+            assert_eq!(collect(3, Some(4), chunks), None, "{chunks:?}");
+        }
+        assert_eq!(collect(0, None, &[]).as_deref(), Some(&b""[..]));
+        assert_eq!(collect(0, Some(0), &[]).as_deref(), Some(&b""[..]));
+    }
+}

@@ -1,0 +1,435 @@
+//! Connections that are kept, closed, cut and filled with rubbish between two requests.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use karaden_client::transport::DirectTransport;
+use karaden_client::{ErrorKind, Options, sms};
+use socket2::SockRef;
+use tokio::runtime::Runtime;
+
+use crate::common::{NUMBER, options, sms_message};
+use crate::wire::{Wire, on_each_wire, sms_client_with};
+
+/// A server in threads of its own, so that it goes on while no runtime runs.
+struct Server {
+    addr: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
+    /// Says when a connection came to its end on the server's side.
+    ended: Receiver<()>,
+}
+
+impl Server {
+    /// Answers the requests of a connection in turn. `answer` gets the number of the connection and
+    /// of the request on it, both from 1.
+    fn start(
+        answer: impl Fn(usize, usize, &mut TcpStream) -> After + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let (tell, ended) = channel();
+        let this = Self { addr, connections: Arc::default(), requests: Arc::default(), ended };
+        let (connections, requests) = (this.connections.clone(), this.requests.clone());
+        let answer = Arc::new(answer);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let stream = stream.expect("a connection");
+                let number = connections.fetch_add(1, Ordering::SeqCst) + 1;
+                let (answer, requests, tell) = (answer.clone(), requests.clone(), tell.clone());
+                let answer = move |nth: usize, stream: &mut TcpStream| answer(number, nth, stream);
+                std::thread::spawn(move || serve(stream, &requests, &tell, answer));
+            }
+        });
+        this
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        (self.connections.load(Ordering::SeqCst), self.requests.load(Ordering::SeqCst))
+    }
+
+    fn wait_for_end(&self) {
+        self.ended.recv_timeout(Duration::from_secs(10)).expect("the connection ended");
+    }
+}
+
+/// What the server does after an answer.
+enum After {
+    Close,
+    Next,
+    Reset,
+}
+
+fn serve(
+    mut stream: TcpStream,
+    requests: &AtomicUsize,
+    ended: &Sender<()>,
+    answer: impl Fn(usize, &mut TcpStream) -> After,
+) {
+    for nth in 1.. {
+        if !read_request(&mut stream) {
+            break;
+        }
+        requests.fetch_add(1, Ordering::SeqCst);
+        match answer(nth, &mut stream) {
+            After::Next => continue,
+            After::Close => {}
+            After::Reset => SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set"),
+        }
+        break;
+    }
+    drop(stream);
+    let _nobody_waits = ended.send(());
+}
+
+/// Whether a whole request came before the end of the connection.
+fn read_request(stream: &mut TcpStream) -> bool {
+    let mut read = Vec::new();
+    let mut buffer = [0_u8; 4096];
+    loop {
+        // Every request here is a form that ends in the tag.
+        if read.ends_with(b"tag-1") {
+            return true;
+        }
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => return false,
+            Ok(got) => read.extend_from_slice(&buffer[..got]),
+        }
+    }
+}
+
+fn body(id: &str) -> String {
+    format!(r#"{{"object":"message","id":"{id}","tags":["tag-1"]}}"#)
+}
+
+fn whole(id: &str, headers: &str) -> String {
+    let body = body(id);
+    format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n{body}", body.len())
+}
+
+fn write(stream: &mut TcpStream, text: &str) {
+    stream.write_all(text.as_bytes()).expect("written");
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn direct(server: &Server, options: Options) -> sms::Client {
+    Wire::Direct.sms(&server.url(), options)
+}
+
+async fn send(client: &sms::Client) -> String {
+    let sent = client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+    sent.id.as_str().to_owned()
+}
+
+#[test]
+fn a_connection_that_the_server_closed_is_never_written_to() {
+    for after in [|| After::Close, || After::Reset] {
+        let server = Server::start(move |_, _, stream| {
+            write(stream, &whole("m-1", ""));
+            // The client has to have the answer before a reset takes it away.
+            stream.set_read_timeout(Some(Duration::from_millis(50))).expect("set");
+            let _nothing_comes = stream.read(&mut [0; 1]);
+            after()
+        });
+        // This runtime learns of nothing between two calls: only a look at the socket tells.
+        let (client, runtime) = (direct(&server, options()), runtime());
+        for _ in 0..5 {
+            runtime.block_on(send(&client));
+            server.wait_for_end();
+        }
+        assert_eq!(server.counts(), (5, 5));
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_nobody_asked_for_are_not_the_answer_to_the_next_request() {
+    // At once, and after the client is done with the answer.
+    for later in [false, true] {
+        let (go, may_go) = channel::<()>();
+        let may_go = std::sync::Mutex::new(may_go);
+        let (tell, written) = channel();
+        let server = Server::start(move |connection, _, stream| {
+            let (good, foreign) = (whole(&format!("m-{connection}"), ""), whole("foreign", ""));
+            if later {
+                write(stream, &good);
+                may_go.lock().expect("a lock").recv().expect("told");
+                write(stream, &foreign);
+            } else {
+                write(stream, &(good + &foreign));
+            }
+            tell.send(()).expect("somebody waits");
+            After::Next
+        });
+        let client = direct(&server, options());
+        for number in 1..=3 {
+            assert_eq!(send(&client).await, format!("m-{number}"));
+            if later {
+                go.send(()).expect("a server");
+            }
+            written.recv_timeout(Duration::from_secs(10)).expect("written");
+        }
+        assert_eq!(server.counts(), (3, 3));
+    }
+}
+
+async fn answers_of_every_form_are_read_and_keep_the_connection(wire: Wire) {
+    let forms = [
+        whole("m-1", ""),
+        format!("HTTP/1.1 100 Continue\r\n\r\n{}", whole("m-1", "")),
+        format!(
+            "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n{}",
+            whole("m-1", "")
+        ),
+        chunked(&body("m-1"), ""),
+        chunked(&body("m-1"), "x-check: 1\r\n"),
+        whole("m-1", "connection: keep-alive\r\n"),
+    ];
+    let count = forms.len();
+    let server = Server::start(move |_, nth, stream| {
+        write(stream, &forms[nth - 1]);
+        After::Next
+    });
+    let client = wire.sms(&server.url(), options());
+    for at in 0..count {
+        assert_eq!(send(&client).await, "m-1", "{at}");
+    }
+    assert_eq!(server.counts(), (1, count));
+}
+
+/// In chunks of three bytes, with these trailers.
+fn chunked(body: &str, trailers: &str) -> String {
+    let chunks = body.as_bytes().chunks(3).map(|chunk| {
+        let chunk = std::str::from_utf8(chunk).expect("ASCII");
+        format!("{:x}\r\n{chunk}\r\n", chunk.len())
+    });
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    format!("{head}{}0\r\n{trailers}\r\n", chunks.collect::<String>())
+}
+
+async fn a_connection_that_the_server_will_close_is_not_used_again(wire: Wire) {
+    let plain = body("m-1");
+    let forms = [
+        whole("m-1", "connection: close\r\n"),
+        whole("m-1", "").replace("HTTP/1.1", "HTTP/1.0"),
+        // The end of the connection is the end of the body.
+        format!("HTTP/1.1 200 OK\r\n\r\n{plain}"),
+        format!("HTTP/1.0 200 OK\r\n\r\n{plain}"),
+    ];
+    for form in forms {
+        let until_close = !form.contains("content-length");
+        let answer = form.clone();
+        let server = Server::start(move |_, _, stream| {
+            write(stream, &answer);
+            if until_close { After::Close } else { After::Next }
+        });
+        let client = wire.sms(&server.url(), options());
+        for _ in 0..3 {
+            assert_eq!(send(&client).await, "m-1", "{form}");
+        }
+        assert_eq!(server.counts(), (3, 3), "{form}");
+    }
+}
+
+async fn what_breaks_before_or_within_the_answer_is_unknown(wire: Wire) {
+    type Act = fn(&mut TcpStream) -> After;
+    let rows: [(&str, Act); 4] = [
+        ("half closed", |stream| {
+            stream.shutdown(Shutdown::Write).expect("shut");
+            // Stays open in the other direction until the client gives up.
+            let _end = stream.read(&mut [0; 1]);
+            After::Close
+        }),
+        ("garbage", |stream| {
+            write(stream, "\u{16}\u{3}\u{1} this is no HTTP\r\n\r\n");
+            After::Close
+        }),
+        ("a status that is none", |stream| {
+            write(stream, "HTTP/1.1 9 OK\r\ncontent-length: 0\r\n\r\n");
+            After::Close
+        }),
+        ("a chunk that is none", |stream| {
+            write(
+                stream,
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n{}\r\n0\r\n\r\n",
+            );
+            After::Next
+        }),
+    ];
+    for (name, act) in rows {
+        let server = Server::start(move |_, _, stream| act(stream));
+        let client = wire.sms(&server.url(), options());
+        let error = client.send(sms_message()).await.expect_err(name);
+        assert!(error.is_outcome_unknown(), "{name}: {error:?}");
+        assert_eq!(error.error().kind(), ErrorKind::Interrupted, "{name}: {error:?}");
+        assert_eq!(server.counts(), (1, 1), "{name}");
+    }
+}
+
+async fn a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_is_not(wire: Wire) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        stream.read_exact(&mut [0; 10]).expect("the first bytes");
+        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
+    });
+    let client = wire.sms(&url, options());
+    let error = client.send(sms_message()).await.expect_err("a reset");
+    assert!(error.is_outcome_unknown(), "{error:?}");
+    server.join().expect("no panic");
+    // Now nobody listens there.
+    let error = client.send(sms_message()).await.expect_err("nobody");
+    assert!(error.is_definitely_not_sent(), "{error:?}");
+    assert_eq!(error.error().kind(), ErrorKind::Connect);
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_in_time_by_themselves() {
+    let server = Server::start(|_, _, stream| {
+        write(stream, &whole("m-1", ""));
+        After::Next
+    });
+    let limit = Duration::from_millis(100);
+    let client = direct(&server, options().with_pool_idle_timeout(limit));
+    send(&client).await;
+    send(&client).await;
+    assert_eq!(server.counts().0, 1);
+    // Nobody sends: the end that the server sees is the sweeper's doing.
+    let server = tokio::task::spawn_blocking(move || {
+        server.wait_for_end();
+        server
+    });
+    let server = server.await.expect("no panic");
+    send(&client).await;
+    assert_eq!(server.counts(), (2, 3));
+
+    let client = direct(&server, options().with_pool_idle_timeout(Duration::ZERO));
+    send(&client).await;
+    send(&client).await;
+    assert_eq!(server.counts(), (4, 5));
+}
+
+#[tokio::test]
+async fn dropping_the_client_closes_its_connections() {
+    let server = Server::start(|_, _, stream| {
+        write(stream, &whole("m-1", ""));
+        After::Next
+    });
+    let client = direct(&server, options());
+    send(&client).await;
+    drop(client);
+    tokio::task::spawn_blocking(move || server.wait_for_end()).await.expect("it ended");
+}
+
+#[tokio::test]
+async fn dropping_a_call_closes_its_connection() {
+    let (tell, asked) = tokio::sync::oneshot::channel();
+    let tell = std::sync::Mutex::new(Some(tell));
+    let server = Server::start(move |_, _, stream| {
+        if let Some(tell) = tell.lock().expect("a lock").take() {
+            tell.send(()).expect("somebody waits");
+        }
+        let _end = stream.read(&mut [0; 1]);
+        After::Close
+    });
+    let client = direct(&server, options());
+    tokio::select! {
+        outcome = client.send(sms_message()) => panic!("{outcome:?}"),
+        asked = asked => asked.expect("asked"),
+    }
+    tokio::task::spawn_blocking(move || server.wait_for_end()).await.expect("it ended");
+}
+
+#[test]
+fn a_client_outlives_runtimes_and_works_in_several() {
+    let server = Server::start(|_, _, stream| {
+        write(stream, &whole("m-1", ""));
+        After::Next
+    });
+    let client = direct(&server, options());
+    let first = runtime();
+    first.block_on(send(&client));
+    // The first one is still there, but nobody runs it: its connection would never wake.
+    runtime().block_on(send(&client));
+    first.block_on(send(&client));
+    assert_eq!(server.counts(), (2, 3));
+    drop(first);
+    runtime().block_on(send(&client));
+    assert_eq!(server.counts(), (3, 4));
+}
+
+#[test]
+fn proxies_of_the_environment_are_ignored() {
+    const TARGET: &str = "KARADEN_TEST_TARGET";
+    #[expect(clippy::disallowed_methods, reason = "a test that runs itself in another process")]
+    let target = std::env::var(TARGET);
+    if let Ok(url) = target {
+        let runtime = runtime();
+        runtime.block_on(send(&sms_client_with(&url, options())));
+        runtime.block_on(send(&Wire::Direct.sms(&url, options())));
+        #[cfg(feature = "reqwest")]
+        runtime.block_on(send(&Wire::Reqwest.sms(&url, options())));
+        return;
+    }
+    let server = Server::start(|_, _, stream| {
+        write(stream, &whole("m-1", ""));
+        After::Next
+    });
+    let proxy = Server::start(|_, _, _| After::Close);
+    let mut child = Command::new(std::env::current_exe().expect("this test"));
+    child.args(["connections::proxies_of_the_environment_are_ignored", "--exact"]);
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+        child.env(name, proxy.url()).env(name.to_lowercase(), proxy.url());
+    }
+    child.env_remove("NO_PROXY").env_remove("no_proxy").env(TARGET, server.url());
+    let output = child.output().expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(proxy.counts(), (0, 0));
+    let expected = if cfg!(feature = "reqwest") { 3 } else { 2 };
+    assert_eq!(server.counts(), (expected, expected));
+}
+
+#[test]
+fn a_proxy_is_not_passed_over_in_silence() {
+    let options = Options::default().with_proxy("http://user:pw-SECRET@127.0.0.1:3128");
+    let error = DirectTransport::new(&options).expect_err("no proxies");
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(!format!("{error:?} {error}").contains("SECRET"));
+}
+
+#[tokio::test]
+async fn nothing_of_a_message_shows_in_debug() {
+    let server = Server::start(|_, _, stream| {
+        write(stream, &whole("m-1", ""));
+        After::Next
+    });
+    let transport = DirectTransport::new(&options()).expect("a transport");
+    let client = sms::Client::builder("tenant", "token", sms::ServiceId::new(1).expect("positive"))
+        .with_base_url(server.url())
+        .with_transport(transport.clone())
+        .build()
+        .expect("a client");
+    send(&client).await;
+    let shown = format!("{transport:?} {client:?}");
+    assert!(shown.contains("idle: 1"), "{shown}");
+    assert!(!shown.contains(NUMBER), "{shown}");
+}
+
+on_each_wire!(
+    a_connection_that_the_server_will_close_is_not_used_again,
+    a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_is_not,
+    answers_of_every_form_are_read_and_keep_the_connection,
+    what_breaks_before_or_within_the_answer_is_unknown,
+);
