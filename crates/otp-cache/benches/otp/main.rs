@@ -4,9 +4,11 @@
 //! cargo bench -p otp-cache --all-features --bench otp [-- --json] [-- --quick] [-- memory|sqlite|redis …]
 //! ```
 //!
-//! Prints a table, or with `--json` one JSON object a row: name, value, unit, goal, met. `--quick`
-//! takes shorter samples and stops at one million open challenges.
+//! Prints a table, or with `--json` one JSON object a row: name, value (the median of the rounds), unit,
+//! goal, met, spread (between what the middle half of the rounds lies). Ratios are taken round by
+//! round. `--quick` takes fewer rounds and stops at one million open challenges.
 
+mod growth;
 mod memory;
 mod redis;
 #[path = "../../tests/it/support/redis.rs"]

@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
 use crate::redis_server::Server;
-use crate::report::{Goal, Report, median};
+use crate::report::{Goal, Report, Samples};
 use crate::setup::{bytes, challenge, now, per_second, timed};
 
 static NEXT: AtomicU64 = AtomicU64::new(1 << 56);
@@ -21,7 +21,7 @@ const SCRIPT: &str = concat!(
 );
 
 pub(crate) fn run(report: &mut Report, is_quick: bool) {
-    let rounds = if is_quick { 3 } else { 9 };
+    let rounds = if is_quick { 5 } else { 15 };
     let server = Server::start(&[]);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -32,8 +32,8 @@ pub(crate) fn run(report: &mut Report, is_quick: bool) {
     let store = Arc::new(runtime.block_on(RedisStore::connect(config)).expect("it has started"));
     let (bare, digest) = runtime.block_on(bare_client(&server.url()));
     for in_flight in [1, 16, 64] {
-        let calls = if in_flight == 1 { 5_000 } else { 40_000 } / if is_quick { 5 } else { 1 };
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let calls = if in_flight == 1 { 2_500 } else { 20_000 } / if is_quick { 5 } else { 1 };
+        let (mut ours, mut theirs) = (Samples::default(), Samples::default());
         for _ in 0..rounds {
             theirs.push(at_once(&runtime, in_flight, calls, |numbers| {
                 run_bare(bare.clone(), digest.clone(), numbers)
@@ -42,13 +42,12 @@ pub(crate) fn run(report: &mut Report, is_quick: bool) {
                 run_store(Arc::clone(&store), numbers)
             }));
         }
-        let (ours, theirs) = (median(ours), median(theirs));
         let name = format!("redis: bare client, open, {in_flight} in flight");
-        report.row(&name, theirs / 1e3, "k/s", Goal::None);
+        report.row(&name, &theirs.scaled(1e-3), "k/s", Goal::None);
         let name = format!("redis: store, open, {in_flight} in flight");
-        report.row(&name, ours / 1e3, "k/s", Goal::None);
+        report.row(&name, &ours.scaled(1e-3), "k/s", Goal::None);
         let name = format!("redis: store to bare client, {in_flight} in flight");
-        report.row(&name, ours / theirs, "times", Goal::AtLeast(0.9));
+        report.row(&name, &ours.to(&theirs), "times", Goal::AtLeast(0.9));
     }
 }
 

@@ -11,7 +11,7 @@ mod sharded;
 
 use std::fmt;
 use std::sync::MutexGuard;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use otp_core::gcra::{self, Mark};
@@ -24,7 +24,7 @@ use otp_core::{
 use self::shard::{Entry, Shard};
 use self::sharded::Sharded;
 use crate::charging::{Decision, decide};
-use crate::layout::is_forgettable;
+use crate::layout::{forgettable_at, is_forgettable, since_epoch};
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, StoreErrorKind, SubjectStatus,
 };
@@ -325,18 +325,24 @@ impl Entry for SubjectRecord {
     fn is_dead(&self, now: SystemTime) -> bool {
         is_forgettable(self, now)
     }
+
+    fn dies_at(&self) -> Option<Duration> {
+        forgettable_at(self).map(since_epoch)
+    }
 }
 
 impl Entry for Mark {
     fn is_dead(&self, now: SystemTime) -> bool {
         self.is_spent(now)
     }
+
+    fn dies_at(&self) -> Option<Duration> {
+        Some(Duration::from_micros(self.as_micros()))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;

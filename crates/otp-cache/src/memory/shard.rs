@@ -1,9 +1,14 @@
 //! One shard of the memory backend: a dense vector of entries, an index into it, and a hand that
 //! walks over the entries to sweep the dead ones.
+//!
+//! Beside the entries stands, four bytes each, when to look at them next: so the hand passes over the
+//! living without touching them, and sweeping costs the same however many there are.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use crate::layout::since_epoch;
 
 /// Keys of both maps: sixteen bytes of a cryptographic hash.
 pub(super) type Key = [u8; 16];
@@ -12,6 +17,10 @@ pub(super) type Key = [u8; 16];
 pub(super) trait Entry {
     /// Whether the entry can be forgotten at `now` without anybody noticing.
     fn is_dead(&self, now: SystemTime) -> bool;
+
+    /// From how long after 1970 on the entry as it is will be dead; `None` if it lives until somebody
+    /// changes it.
+    fn dies_at(&self) -> Option<Duration>;
 }
 
 /// Entries looked at for every entry added, so that the dead never outnumber the living for long and
@@ -19,16 +28,22 @@ pub(super) trait Entry {
 /// mostly alive: so four looks make two that can find something.
 const SWEPT_PER_INSERT: usize = 4;
 
+/// An entry is looked at no later than this many seconds after the last look: by then it may have
+/// been changed into one that dies earlier than it did.
+const NEXT_LOOK: u32 = 600;
+
 #[derive(Debug)]
 pub(super) struct Shard<V> {
     index: HashMap<Key, u32, Prehashed>,
     entries: Vec<(Key, V)>,
+    /// For each entry the second since 1970 from which on sweeping looks at it.
+    looks: Vec<u32>,
     hand: usize,
 }
 
 impl<V> Default for Shard<V> {
     fn default() -> Self {
-        Self { index: HashMap::default(), entries: Vec::new(), hand: 0 }
+        Self { index: HashMap::default(), entries: Vec::new(), looks: Vec::new(), hand: 0 }
     }
 }
 
@@ -44,9 +59,10 @@ impl<V: Entry> Shard<V> {
     }
 
     /// Adds an entry whose key is not there.
-    pub(super) fn insert(&mut self, key: Key, value: V) {
+    pub(super) fn insert(&mut self, key: Key, value: V, now: SystemTime) {
         let at = u32::try_from(self.entries.len()).expect("a shard holds less than 2^32 entries");
         self.grow();
+        self.looks.push(next_look(&value, now));
         self.entries.push((key, value));
         self.index.insert(key, at);
     }
@@ -56,6 +72,7 @@ impl<V: Entry> Shard<V> {
         let len = self.entries.len();
         if len == self.entries.capacity() {
             self.entries.reserve_exact(len / 4 + 4);
+            self.looks.reserve_exact(len / 4 + 4);
         }
     }
 
@@ -68,6 +85,7 @@ impl<V: Entry> Shard<V> {
     /// Takes the entry out of the vector, whose index entry is gone already.
     fn forget(&mut self, at: usize) {
         self.entries.swap_remove(at);
+        self.looks.swap_remove(at);
         if let Some((moved, _)) = self.entries.get(at)
             && let Some(place) = self.index.get_mut(moved)
         {
@@ -81,30 +99,47 @@ impl<V: Entry> Shard<V> {
         let len = self.entries.len();
         if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
             self.entries.shrink_to(len * 2);
+            self.looks.shrink_to(len * 2);
             self.index.shrink_to(len * 2);
         }
     }
 
-    /// The usual share of sweeping that comes with an addition. Returns how many entries went.
+    /// The usual share of sweeping that comes with an addition: looks only where something may be
+    /// dead. Returns how many entries went.
     pub(super) fn sweep_a_little(&mut self, now: SystemTime) -> usize {
-        self.sweep(SWEPT_PER_INSERT, now)
+        let second = seconds(since_epoch(now));
+        self.sweep_where(SWEPT_PER_INSERT, now, |look| look <= second)
     }
 
     /// Looks at `steps` entries from where the hand stands and forgets the dead ones.
     pub(super) fn sweep(&mut self, steps: usize, now: SystemTime) -> usize {
+        self.sweep_where(steps, now, |_| true)
+    }
+
+    fn sweep_where(
+        &mut self,
+        steps: usize,
+        now: SystemTime,
+        is_due: impl Fn(u32) -> bool,
+    ) -> usize {
         let mut swept = 0;
         for _ in 0..steps.min(self.entries.len()) {
             if self.hand >= self.entries.len() {
                 self.hand = 0;
             }
-            match self.entries.get(self.hand) {
-                Some((key, value)) if value.is_dead(now) => {
-                    let key = *key;
-                    self.remove(key);
-                    swept += 1;
-                }
-                Some(_) => self.hand += 1,
-                None => break,
+            let at = self.hand;
+            if !self.looks.get(at).is_some_and(|look| is_due(*look)) {
+                self.hand += 1;
+                continue;
+            }
+            let Some((key, value)) = self.entries.get(at) else { break };
+            if value.is_dead(now) {
+                let key = *key;
+                self.remove(key);
+                swept += 1;
+            } else {
+                self.looks[at] = next_look(value, now);
+                self.hand += 1;
             }
         }
         swept
@@ -113,6 +148,18 @@ impl<V: Entry> Shard<V> {
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
+}
+
+/// The second from which on sweeping has to look at the entry.
+fn next_look<V: Entry>(value: &V, now: SystemTime) -> u32 {
+    let latest = seconds(since_epoch(now)).saturating_add(NEXT_LOOK);
+    // The second in which it dies: rounded down, so never too late.
+    value.dies_at().map_or(latest, seconds).min(latest)
+}
+
+/// Whole seconds, as many as fit: those of 1970 until the year 2106.
+fn seconds(span: Duration) -> u32 {
+    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
 }
 
 /// Mixes the sixteen key bytes with a seed drawn for this process.

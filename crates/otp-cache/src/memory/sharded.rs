@@ -79,7 +79,7 @@ impl<V: Entry> Sharded<V> {
     /// Adds an entry, for which room has been reserved, and sweeps a little in exchange.
     pub(super) fn insert(&self, shard: &mut Shard<V>, key: Key, value: V, now: SystemTime) {
         self.release(shard.sweep_a_little(now));
-        shard.insert(key, value);
+        shard.insert(key, value, now);
     }
 
     pub(super) fn remove(&self, shard: &mut Shard<V>, key: Key) {
@@ -117,6 +117,8 @@ impl<V: Entry> Sharded<V> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// Dead from the instant on that it names, in seconds.
@@ -127,10 +129,14 @@ mod tests {
         fn is_dead(&self, now: SystemTime) -> bool {
             now >= at(self.0)
         }
+
+        fn dies_at(&self) -> Option<Duration> {
+            Some(Duration::from_secs(self.0))
+        }
     }
 
     fn at(seconds: u64) -> SystemTime {
-        SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds)
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
     fn key(number: u32) -> Key {
@@ -180,6 +186,75 @@ mod tests {
         }
         // 1,000 live at any time; sweeping with each addition keeps the rest of the same order.
         assert!(map.len() < 4_000, "{} entries for 1,000 live ones", map.len());
+    }
+
+    /// Dead as soon as somebody says so, at an instant that nobody could foresee.
+    #[derive(Debug)]
+    struct Told(bool);
+
+    impl Entry for Told {
+        fn is_dead(&self, _: SystemTime) -> bool {
+            self.0
+        }
+
+        fn dies_at(&self) -> Option<Duration> {
+            None
+        }
+    }
+
+    #[test]
+    fn what_dies_unforeseen_is_swept_within_some_minutes_too() {
+        let map = Sharded::new(1_000_000);
+        let add = |number: u32, now| {
+            assert!(map.reserve(1));
+            map.insert(&mut map.lock(key(number)), key(number), Told(false), at(now));
+        };
+        (0..10_000).for_each(|number| add(number, 0));
+        for number in 0..10_000 {
+            let mut shard = map.lock(key(number));
+            shard.get_mut(key(number)).expect("it was added").0 = true;
+        }
+        (10_000..20_000).for_each(|number| add(number, 599));
+        assert_eq!(map.len(), 20_000);
+        (20_000..40_000).for_each(|number| add(number, 600));
+        assert_eq!(map.len(), 30_000);
+        assert_eq!(map.counted(), 30_000);
+    }
+
+    #[test]
+    fn what_lives_longer_than_it_said_stays() {
+        let map = Sharded::new(1_000_000);
+        for number in 0..10_000 {
+            assert!(add(&map, number, 10, 0));
+        }
+        for number in 0..10_000 {
+            map.lock(key(number)).get_mut(key(number)).expect("it was added").0 = 200;
+        }
+        for number in 10_000..40_000 {
+            assert!(add(&map, number, 300, 199));
+        }
+        assert_eq!(map.len(), 40_000);
+        for number in 40_000..80_000 {
+            assert!(add(&map, number, 300, 200));
+        }
+        assert_eq!(map.len(), 70_000);
+    }
+
+    #[test]
+    fn a_clock_out_of_all_bounds_sweeps_nothing_live_and_everything_dead() {
+        let map = Sharded::new(1_000_000);
+        let end = u64::from(u32::MAX);
+        for number in 0..10_000 {
+            assert!(add(&map, number, end + 100, end + 10));
+        }
+        for number in 10_000..40_000 {
+            assert!(add(&map, number, end + 200, end + 99));
+        }
+        assert_eq!(map.len(), 40_000);
+        for number in 40_000..80_000 {
+            assert!(add(&map, number, end + 200, end + 100));
+        }
+        assert_eq!(map.len(), 70_000);
     }
 
     #[test]

@@ -141,16 +141,20 @@ impl Table {
         }
     }
 
+    /// Without a bound LIMIT, which would have SQLite plan the statement anew for every value.
     const fn after(self) -> &'static str {
         match self {
-            Self::Subject => "SELECT key, record FROM subject WHERE key > ?1 ORDER BY key LIMIT ?2",
-            Self::Quota => "SELECT key, state FROM quota WHERE key > ?1 ORDER BY key LIMIT ?2",
+            Self::Subject => "SELECT key, record FROM subject WHERE key > ?1 ORDER BY key",
+            Self::Quota => "SELECT key, state FROM quota WHERE key > ?1 ORDER BY key",
         }
     }
 }
 
 /// Rows looked at for every row added, so that dead rows never outnumber live ones for long.
 const SWEPT_PER_INSERT: u32 = 3;
+
+/// Rows added to a table between one sweep and the next, which is so much longer.
+const INSERTS_PER_SWEEP: u32 = 16;
 
 /// Rows looked at in each table when there was no room.
 const SWEPT_WHEN_FULL: u32 = 1024;
@@ -173,6 +177,8 @@ pub(super) struct Database {
     /// What the path named when it was opened.
     identity: Option<Identity>,
     hands: [Vec<u8>; 2],
+    /// How many rows of each table may be added before the next sweep.
+    until_sweep: [u32; 2],
     /// The latest instant that a caller has named.
     latest: SystemTime,
     /// How many pages the file may have.
@@ -218,6 +224,8 @@ impl Database {
             path: path.to_owned(),
             identity: identity(path),
             hands: [Vec::new(), Vec::new()],
+            // A program that is started often sweeps, too.
+            until_sweep: [0; 2],
             latest: SystemTime::UNIX_EPOCH,
             most_pages: None,
         };
@@ -334,10 +342,16 @@ impl Database {
         Ok(())
     }
 
-    /// Sweeps a little in exchange for a row that was added.
+    /// Sweeps in exchange for a row that was added: for several at a time.
     pub(super) fn sweep_a_little(&mut self, table: Table, now: SystemTime) -> Result<(), Failure> {
         self.latest = self.latest.max(now);
-        self.sweep(table, SWEPT_PER_INSERT, now)
+        let left = &mut self.until_sweep[table as usize];
+        if *left > 0 {
+            *left -= 1;
+            return Ok(());
+        }
+        *left = INSERTS_PER_SWEEP - 1;
+        self.sweep(table, SWEPT_PER_INSERT * INSERTS_PER_SWEEP, now)
     }
 
     /// Sweeps a lot, in a transaction of its own, because the file was full.
@@ -355,8 +369,10 @@ impl Database {
         let mut seen = 0;
         {
             let mut statement = self.connection.prepare_cached(table.after())?;
-            let mut rows = statement.query(params![hand.as_slice(), steps])?;
-            while let Some(row) = rows.next()? {
+            let mut rows = statement.query([hand.as_slice()])?;
+            while seen < steps
+                && let Some(row) = rows.next()?
+            {
                 let key = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
                 let value = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
                 if table.is_dead(value, now) {

@@ -31,6 +31,7 @@
 //! file holds no code, no name and no phone number, and only its owner can read it.
 
 mod database;
+mod gathering;
 mod writer;
 
 use std::fmt;

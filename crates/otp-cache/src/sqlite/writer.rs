@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::database::{Database, Failure, Place};
+use super::gathering::{Gathering, awake_for};
 use crate::{StoreError, StoreErrorKind};
 
 /// Calls that share one commit, at most.
@@ -145,7 +146,13 @@ impl Drop for Writer {
 fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, place: &Place) {
     let mut slot = Some(database);
     let mut batch = Vec::with_capacity(BATCH);
-    while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
+    let mut answered_at = Instant::now();
+    let mut gathering = Gathering::of_none(answered_at);
+    let mut awake = Duration::ZERO;
+    while receive(&mut waiting, &mut batch, answered_at + awake) {
+        awake = awake_for(answered_at.elapsed());
+        gather(&mut waiting, &mut batch, gathering);
+        let (began, answered) = (Instant::now(), batch.len());
         // All of them have been waiting at the same time, so any order is right.
         let mut growing = Vec::new();
         if slot.as_ref().is_none_or(Database::is_nearly_full) {
@@ -154,6 +161,46 @@ fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, place: &
         }
         settle(&mut slot, &mut batch, place);
         settle(&mut slot, &mut growing, place);
+        answered_at = Instant::now();
+        gathering = Gathering::after(answered, waiting.len(), answered_at - began, answered_at);
+    }
+}
+
+/// Waits for calls, awake until `awake_until` and then asleep; `false` once there will be no more.
+fn receive(
+    waiting: &mut mpsc::Receiver<Box<dyn Job>>,
+    batch: &mut Vec<Box<dyn Job>>,
+    awake_until: Instant,
+) -> bool {
+    while waiting.is_empty() && !waiting.is_closed() && Instant::now() < awake_until {
+        std::thread::yield_now();
+    }
+    waiting.blocking_recv_many(batch, BATCH) > 0
+}
+
+/// Lets further calls join the batch for as long as that is worth while.
+///
+/// Yields instead of sleeping: the wait is shorter than a sleep and a wake-up, and those who are to
+/// come may want this very processor.
+fn gather(
+    waiting: &mut mpsc::Receiver<Box<dyn Job>>,
+    batch: &mut Vec<Box<dyn Job>>,
+    mut gathering: Gathering,
+) {
+    let mut now = Instant::now();
+    gathering.came(now);
+    while batch.len() < BATCH && gathering.is_worth_waiting(batch.len(), now) {
+        match waiting.try_recv() {
+            Ok(job) => {
+                batch.push(job);
+                gathering.came(now);
+            }
+            Err(mpsc::error::TryRecvError::Empty) => {
+                std::thread::yield_now();
+                now = Instant::now();
+            }
+            Err(mpsc::error::TryRecvError::Disconnected) => break,
+        }
     }
 }
 
