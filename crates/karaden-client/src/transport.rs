@@ -1,7 +1,7 @@
 //! How a request reaches the server: a request is plain data, a [`Transport`] carries it out.
 //!
 //! A client to which none is given takes `DirectTransport`, which costs least, or `ReqwestTransport`
-//! if its [`Options`](crate::Options) name a proxy or if TLS is not by rustls.
+//! if its [`Options`] name a proxy or if TLS is not by rustls.
 
 #[cfg(any(feature = "direct", feature = "reqwest"))]
 mod body;
