@@ -2,7 +2,7 @@
 //! walks over the entries to sweep the dead ones.
 //!
 //! Beside the entries stands, four bytes each, when to look at them next: so the hand passes over the
-//! living without touching them, and sweeping costs the same however many there are.
+//! living without touching them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
