@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::ClockMode;
+use crate::tls::TlsIdentity;
 use crate::world::DeliveryMode;
 
 /// Everything a simulator is started with. [`Default`] is a simulator for tests: loopback, a free
@@ -18,6 +19,8 @@ pub struct SimConfig {
     pub listen: SocketAddr,
     /// Lets others on the network reach the simulator, its inbox and its switches. Default `false`.
     pub allow_non_loopback: bool,
+    /// Speaks HTTPS with this certificate, and no HTTP. Default: HTTP.
+    pub tls: Option<TlsIdentity>,
     /// The address others know the simulator by, for upload and download URLs; `None` takes the
     /// `Host` of the request.
     pub public_url: Option<String>,
@@ -42,6 +45,7 @@ impl Default for SimConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             allow_non_loopback: false,
+            tls: None,
             public_url: None,
             projects: vec![SmsProject::default()],
             push_accounts: vec![PushAccount::default()],
@@ -51,6 +55,12 @@ impl Default for SimConfig {
             quirks: Quirks::default(),
             seed: None,
         }
+    }
+}
+
+impl SimConfig {
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
     }
 }
 

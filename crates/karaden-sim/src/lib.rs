@@ -40,6 +40,7 @@ mod server;
 mod sms;
 mod storage;
 mod time;
+mod tls;
 mod world;
 
 pub use clock::ClockMode;
@@ -50,4 +51,5 @@ pub use config::{
 pub use fault::{Fault, FaultMode, Operation};
 pub use inbox::InboxMessage;
 pub use running::{Running, Sim, SimError};
+pub use tls::TlsIdentity;
 pub use world::{Api, Carrier, DeliveryMode, Outcome};

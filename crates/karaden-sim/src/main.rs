@@ -2,13 +2,15 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
 use karaden_sim::{
-    ClockMode, Delivery, ListRule, PushAccount, Sim, SimConfig, SimError, SmsProject, TrackingRule,
+    ClockMode, Delivery, ListRule, PushAccount, Sim, SimConfig, SimError, SmsProject, TlsIdentity,
+    TrackingRule,
 };
 use secrecy::SecretString;
 
@@ -23,6 +25,12 @@ struct Args {
     /// Listen even where others can reach the inbox and all switches.
     #[arg(long)]
     allow_non_loopback: bool,
+    /// Speak HTTPS with this certificate: a PEM file, with those that lead to a root after it.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate: a PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// The address others know this simulator by, for upload and download URLs.
     #[arg(long)]
     public_url: Option<String>,
@@ -124,8 +132,16 @@ enum Clock {
 }
 
 impl Args {
-    fn into_config(self) -> SimConfig {
-        SimConfig {
+    fn into_config(self) -> anyhow::Result<SimConfig> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(TlsIdentity {
+                certificates_pem: text(certificate)?,
+                key_pem: SecretString::from(text(key)?),
+            }),
+            _ => None,
+        };
+        Ok(SimConfig {
+            tls,
             listen: self.listen,
             allow_non_loopback: self.allow_non_loopback,
             public_url: self.public_url,
@@ -163,8 +179,12 @@ impl Args {
                 ..Delivery::default()
             },
             ..SimConfig::default()
-        }
+        })
     }
+}
+
+fn text(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
 fn millis_each(millis: &[u64]) -> Vec<Duration> {
@@ -196,7 +216,7 @@ fn serve(args: Args) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
-        let sim = Sim::start(args.into_config()).await.map_err(explain)?;
+        let sim = Sim::start(args.into_config()?).await.map_err(explain)?;
         announce(&sim.url());
         stop_signal().await.context("cannot wait for signals")?;
         sim.shutdown().await;
@@ -213,6 +233,7 @@ fn complain(error: &anyhow::Error) {
 fn explain(error: SimError) -> anyhow::Error {
     let hint = match &error {
         SimError::NotLoopback => "; --allow-non-loopback lets others reach inbox and switches",
+        SimError::BadIdentity => "; see --tls-cert and --tls-key",
         SimError::BadTenant => "; see --tenant-id",
         SimError::Bind(_) => "; see --listen",
         _ => "",

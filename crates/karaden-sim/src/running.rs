@@ -24,6 +24,7 @@ use crate::fault::Fault;
 use crate::id::{mix, parse_uuid};
 use crate::inbox::{self, InboxMessage};
 use crate::server;
+use crate::tls::TlsIdentity;
 use crate::world::{DeliveryMode, World};
 
 /// Most pages that watch the inbox live.
@@ -39,7 +40,8 @@ impl Sim {
     /// # Errors
     ///
     /// [`SimError::NotLoopback`] for an address others can reach, unless the configuration allows
-    /// it; [`SimError::BadTenant`] if a tenant id is no UUID; [`SimError::Bind`] if the address is
+    /// it; [`SimError::BadTenant`] if a tenant id is no UUID; [`SimError::BadIdentity`] if the
+    /// certificate or its key cannot be used; [`SimError::Bind`] if the address is
     /// taken; [`SimError::Randomness`] if a seed is to be drawn and the system has none.
     pub async fn start(config: SimConfig) -> Result<Running, SimError> {
         if !config.listen.ip().is_loopback() && !config.allow_non_loopback {
@@ -52,6 +54,7 @@ impl Sim {
             Some(seed) => seed,
             None => SysRng.try_next_u64().map_err(|_| SimError::Randomness)?,
         };
+        let tls = config.tls.as_ref().map(TlsIdentity::acceptor).transpose()?;
         let listener = TcpListener::bind(config.listen).await.map_err(SimError::Bind)?;
         let addr = listener.local_addr().map_err(SimError::Bind)?;
         let shared = Arc::new(Shared::new(config, seed));
@@ -59,7 +62,7 @@ impl Sim {
             let shared = Arc::clone(&shared);
             async move {
                 let callbacks = callback::run(Arc::clone(&shared));
-                tokio::join!(server::run(shared, listener), callbacks);
+                tokio::join!(server::run(shared, listener, tls), callbacks);
             }
         });
         Ok(Running { addr, shared, server })
@@ -79,10 +82,10 @@ impl Running {
         self.addr
     }
 
-    /// Its address as a URL without a path: `http://127.0.0.1:8081`. The SMS API is under `/api`,
-    /// the push API under `/v2`.
+    /// Its address as a URL without a path: `http://127.0.0.1:8081`, or `https:` with a certificate.
+    /// The SMS API is under `/api`, the push API under `/v2`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("{}://{}", self.shared.config.scheme(), self.addr)
     }
 
     /// What has arrived on the phones, newest first; of one number if `to` is given.
@@ -140,6 +143,9 @@ impl Drop for Running {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SimError {
+    /// The certificate and the key for HTTPS cannot be read, or do not belong together.
+    #[error("the certificate and its key cannot be used")]
+    BadIdentity,
     /// The tenant id of a project is not a UUID.
     #[error("a tenant id is not a UUID")]
     BadTenant,

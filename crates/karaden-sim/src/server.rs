@@ -17,8 +17,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use self::cut::{Cut, Cuttable};
@@ -28,7 +30,7 @@ use crate::request::Call;
 use crate::running::Shared;
 use crate::storage::{self, LARGEST_UPLOAD};
 use crate::world::Api;
-use crate::{control, inbox, push, sms};
+use crate::{control, inbox, push, sms, tls};
 
 /// The largest request body of the APIs.
 const LARGEST_REQUEST: usize = 256 * 1024;
@@ -39,7 +41,7 @@ const LARGEST_SEND: usize = 32 * 1024;
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// Accepts connections until told to stop, then waits for those that are open.
-pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
+pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {
     let graceful = GracefulShutdown::new();
     let cut_all = CancellationToken::new();
     let _cut_on_drop = cut_all.clone().drop_guard();
@@ -53,7 +55,19 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
             () = shared.stop.cancelled() => break,
         };
         match accepted {
-            Ok((stream, _)) => serve(&shared, &builder, &graceful, &cut_all, stream),
+            Ok((stream, _)) => {
+                let talk = Talk {
+                    shared: Arc::clone(&shared),
+                    builder: Arc::clone(&builder),
+                    graceful: graceful.watcher(),
+                    cut: Cut::child_of(&cut_all),
+                };
+                let _ = stream.set_nodelay(true);
+                match &tls {
+                    None => drop(tokio::spawn(talk.over(stream))),
+                    Some(acceptor) => drop(tokio::spawn(talk.over_tls(acceptor.clone(), stream))),
+                }
+            }
             Err(error) => {
                 tracing::warn!(error = %error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -64,32 +78,43 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     let _ = tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await;
 }
 
-fn serve(
-    shared: &Arc<Shared>,
-    builder: &Arc<auto::Builder<TokioExecutor>>,
-    graceful: &GracefulShutdown,
-    cut_all: &CancellationToken,
-    stream: TcpStream,
-) {
-    let _ = stream.set_nodelay(true);
-    let cut = Cut::child_of(cut_all);
-    let service = {
-        let (shared, cut) = (Arc::clone(shared), cut.clone());
-        service_fn(move |request| {
+/// One connection and what it needs.
+struct Talk {
+    shared: Arc<Shared>,
+    builder: Arc<auto::Builder<TokioExecutor>>,
+    graceful: Watcher,
+    cut: Cut,
+}
+
+impl Talk {
+    async fn over_tls(self, acceptor: TlsAcceptor, stream: TcpStream) {
+        let accepted = tokio::select! {
+            accepted = tls::accept(&acceptor, stream) => accepted,
+            () = self.shared.stop.cancelled() => return,
+        };
+        match accepted {
+            Ok(stream) => self.over(stream).await,
+            Err(error) => tracing::debug!(error = %error, "a TLS handshake failed"),
+        }
+    }
+
+    async fn over(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+        let Self { shared, builder, graceful, cut } = self;
+        let service = {
             let (shared, cut) = (Arc::clone(&shared), cut.clone());
-            async move { Ok::<_, Infallible>(handle(&shared, request, &cut).await) }
-        })
-    };
-    let io = TokioIo::new(Cuttable { stream, cut: cut.clone() });
-    let connection = builder.serve_connection(io, service).into_owned();
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
+            service_fn(move |request| {
+                let (shared, cut) = (Arc::clone(&shared), cut.clone());
+                async move { Ok::<_, Infallible>(handle(&shared, request, &cut).await) }
+            })
+        };
+        let io = TokioIo::new(Cuttable { stream, cut: cut.clone() });
+        let connection = builder.serve_connection(io, service).into_owned();
         tokio::select! {
-            _ = connection => {}
+            _ = graceful.watch(connection) => {}
             // Dropping the connection closes its socket, whatever was being answered.
             () = cut.happened() => {}
         }
-    });
+    }
 }
 
 async fn handle(shared: &Arc<Shared>, request: Request<Incoming>, cut: &Cut) -> Reply {

@@ -40,7 +40,7 @@ pub(crate) fn download_url(
 fn signed(shared: &Shared, call: &Call<'_>, path: &str, expires_at: Instant) -> String {
     let base = match &shared.config.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", call.host.unwrap_or("localhost")),
+        None => format!("{}://{}", shared.config.scheme(), call.host.unwrap_or("localhost")),
     };
     let expires = expires_at.as_millis();
     let signature = signature(shared, path, expires);

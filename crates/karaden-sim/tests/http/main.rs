@@ -10,3 +10,4 @@ mod inbox;
 mod push_api;
 mod sms_api;
 mod support;
+mod tls;
