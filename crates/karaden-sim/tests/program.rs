@@ -143,3 +143,27 @@ async fn sigterm_ends_it_well() {
     assert!(told.success());
     assert!(program.child.wait().await.unwrap().success());
 }
+
+#[tokio::test]
+async fn with_a_certificate_and_a_key_it_speaks_https() {
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    std::fs::write(&certificate, certified.cert.pem()).unwrap();
+    std::fs::write(&key, certified.signing_key.serialize_pem()).unwrap();
+    let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
+    let mut program = Program::start(&["--tls-cert", certificate, "--tls-key", key]).await;
+    assert!(program.url.starts_with("https://127.0.0.1:"), "{}", program.url);
+    let root = reqwest::Certificate::from_pem(certified.cert.pem().as_bytes()).unwrap();
+    program.client = Client::builder().tls_certs_only([root]).no_proxy().build().unwrap();
+    assert_eq!(program.send().await["object"], "message");
+
+    for alone in [["--tls-cert", certificate], ["--tls-key", key], ["--tls-cert", "/nowhere"]] {
+        let output = command(&alone).stderr(Stdio::piped()).output().await.unwrap();
+        assert!(!output.status.success(), "{alone:?}");
+    }
+    let mixed = command(&["--tls-cert", certificate, "--tls-key", certificate]);
+    let output = { mixed }.stderr(Stdio::piped()).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("--tls-key"), "{said}");
+}

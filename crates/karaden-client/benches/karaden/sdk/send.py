@@ -1,6 +1,6 @@
 """Sends through the vendor's Python SDK for some seconds and prints what it took.
 
-Arguments: the simulator's URL, concurrency (threads), seconds.
+Arguments: the simulator's URL, concurrency (threads), seconds, seconds of warm-up.
 """
 
 import json
@@ -12,7 +12,7 @@ from karaden.config import Config
 from karaden.model.message import Message
 from karaden.param.message_create_params import MessageCreateParams
 
-_, url, concurrency, seconds = sys.argv
+_, url, concurrency, seconds, warm_up = sys.argv
 Config.api_base = url + "/api"
 Config.api_key = "demo-token"
 Config.tenant_id = "159bfd33-b9b7-f424-4755-c119b324591d"
@@ -48,5 +48,5 @@ def phase(length):
     return {"sent": sum(counts), "seconds": wall, "cpu_seconds": time.process_time() - cpu}
 
 
-phase(0.5)
+phase(float(warm_up))
 print(json.dumps(phase(float(seconds))))

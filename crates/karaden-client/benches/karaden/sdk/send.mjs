@@ -1,9 +1,9 @@
 // Sends through the vendor's Node SDK for some seconds and prints what it took.
-// Arguments: a node_modules folder with karaden-prg-node, the simulator's URL, concurrency, seconds.
+// Arguments: a node_modules folder with karaden-prg-node, the simulator's URL, concurrency, seconds, seconds of warm-up.
 import { createRequire } from "node:module";
 import path from "node:path";
 
-const [, , modules, url, concurrency, seconds] = process.argv;
+const [, , modules, url, concurrency, seconds, warmUp] = process.argv;
 const sdk = createRequire(path.join(path.resolve(modules), "x.js"))("karaden-prg-node");
 sdk.Config.apiBase = `${url}/api`;
 sdk.Config.apiKey = "demo-token";
@@ -29,6 +29,6 @@ async function phase(length) {
   return { sent, seconds: wall, cpu_seconds: (cpu.user + cpu.system) / 1e6 };
 }
 
-await phase(0.5);
+await phase(Number(warmUp));
 console.log(JSON.stringify(await phase(Number(seconds))));
 process.exit(0);

@@ -1,0 +1,341 @@
+//! Sends per second and CPU per send against the simulator, over HTTP at concurrency 1, 16 and 64 and
+//! over HTTPS at 16 and 64: this crate, a bare hand-written client that does the same requests, and
+//! the vendor's Node and Python SDKs.
+//!
+//! `cargo bench -p karaden-client --bench karaden` prints a table, with `-- --json` one JSON object a
+//! row: `{"name","value","unit","goal","met","spread"}`. Every sender is a process of its own, in turns
+//! within a round; the median of the rounds counts, and the spread is the least and the most of them.
+//! Ratios are taken within a round. CPU is that of the sender's whole process while it sends, user and
+//! system, its warm-up not counted. Over HTTPS all trust the certificate of the run, by
+//! `NODE_EXTRA_CA_CERTS` and `REQUESTS_CA_BUNDLE` where they are not ours.
+//!
+//! The SDKs are found by `KARADEN_SDK_PYTHON` (an interpreter with `karaden-prg-python`) and
+//! `KARADEN_SDK_NODE_MODULES` (a folder with `karaden-prg-node`); what is missing is said by name.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark against a server of its own")]
+#![expect(clippy::print_stdout, reason = "its report")]
+#![expect(clippy::disallowed_methods, reason = "it measures time and finds the SDKs by variables")]
+
+mod bare;
+mod report;
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use karaden_client::{Options, PhoneNumber, SecretString, SendOutcome, sms};
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt as _;
+
+use self::report::{Goal, Report};
+
+const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
+const ROUNDS: usize = 5;
+const SECONDS: f64 = 1.2;
+const WARM_UP_SECONDS: f64 = 0.4;
+const TEXT: &str = "認証コード 123456";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let role = arguments.iter().position(|argument| argument == "--role");
+    match role.map(|at| &arguments[at + 1..]) {
+        Some([role, folder]) if role == "simulator" => simulator(folder.as_ref()),
+        Some([role, target, concurrency]) => {
+            let target: Target = serde_json::from_str(target).unwrap();
+            let concurrency = concurrency.parse().unwrap();
+            let taken = runtime().block_on(sender(role, &target, concurrency));
+            println!("{}", serde_json::to_string(&taken).unwrap());
+        }
+        _ => measure(arguments.iter().any(|argument| argument == "--json")),
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// The simulator that is sent to.
+#[derive(Clone, Deserialize, Serialize)]
+struct Target {
+    addr: SocketAddr,
+    /// The certificate to trust, as a file; without one it is plain HTTP.
+    certificate: Option<PathBuf>,
+}
+
+impl Target {
+    fn url(&self) -> String {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.addr)
+    }
+
+    fn certificate_pem(&self) -> Option<String> {
+        self.certificate.as_ref().map(|file| std::fs::read_to_string(file).unwrap())
+    }
+}
+
+/// Runs until its standard input ends, so that it goes with the process that started it. Over HTTPS
+/// if there is a certificate in `folder`.
+fn simulator(folder: &Path) {
+    let tls = std::fs::read_to_string(folder.join("cert.pem")).ok().map(|certificates_pem| {
+        let key = std::fs::read_to_string(folder.join("key.pem")).unwrap();
+        karaden_sim::TlsIdentity { certificates_pem, key_pem: SecretString::from(key) }
+    });
+    runtime().block_on(async {
+        let config = karaden_sim::SimConfig { history: 10_000, tls, ..Default::default() };
+        let sim = karaden_sim::Sim::start(config).await.unwrap();
+        println!("{}", sim.addr());
+        let mut end = Vec::new();
+        tokio::io::stdin().read_to_end(&mut end).await.unwrap();
+    });
+}
+
+/// What some time of sending took.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+struct Taken {
+    sent: u64,
+    seconds: f64,
+    cpu_seconds: f64,
+}
+
+impl Taken {
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    fn rate(self) -> f64 {
+        self.sent as f64 / self.seconds
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    fn cpu_micros(self) -> f64 {
+        self.cpu_seconds * 1e6 / self.sent as f64
+    }
+}
+
+/// The time that the threads of this process have run so far, to the nanosecond.
+fn cpu_seconds() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let nanos = threads.map(|thread| {
+        let file = thread.unwrap().path().join("schedstat");
+        let stat = std::fs::read_to_string(file).unwrap();
+        stat.split_whitespace().next().unwrap().parse::<f64>().unwrap()
+    });
+    nanos.sum::<f64>() / 1e9
+}
+
+async fn sender(role: &str, target: &Target, concurrency: usize) -> Taken {
+    // Also opens the connections, which stay open for what is measured.
+    let senders: Vec<_> = if role == "bare" {
+        let connections = (0..concurrency).map(|_| bare::Connection::open(target));
+        let connections = futures_util::future::join_all(connections).await;
+        connections.into_iter().map(Sender::Bare).collect()
+    } else {
+        let client = client(target);
+        (0..concurrency).map(|_| Sender::Ours(client.clone())).collect()
+    };
+    let (_warm, senders) = phase(senders, WARM_UP_SECONDS).await;
+    phase(senders, SECONDS).await.0
+}
+
+enum Sender {
+    Ours(sms::Client),
+    Bare(bare::Connection),
+}
+
+async fn phase(senders: Vec<Sender>, seconds: f64) -> (Taken, Vec<Sender>) {
+    let (cpu, began) = (cpu_seconds(), Instant::now());
+    let until = began + Duration::from_secs_f64(seconds);
+    let sending = senders.into_iter().enumerate().map(|(at, sender)| {
+        tokio::spawn(async move {
+            match sender {
+                Sender::Ours(client) => {
+                    let sent = send_ours(&client, at, until).await;
+                    (sent, Sender::Ours(client))
+                }
+                Sender::Bare(mut connection) => {
+                    let sent = connection.send(at, until).await;
+                    (sent, Sender::Bare(connection))
+                }
+            }
+        })
+    });
+    let (mut sent, mut senders) = (0, Vec::new());
+    for done in futures_util::future::join_all(sending).await {
+        let (by_one, sender) = done.unwrap();
+        sent += by_one;
+        senders.push(sender);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    (Taken { sent, seconds, cpu_seconds: cpu_seconds() - cpu }, senders)
+}
+
+fn client(target: &Target) -> sms::Client {
+    let mut options = Options::default();
+    if let Some(pem) = target.certificate_pem() {
+        options = options.with_root_certificates_pem(pem).with_only_given_roots();
+    }
+    sms::Client::builder(TENANT, "demo-token", sms::ServiceId::new(1).unwrap())
+        .with_base_url(target.url() + "/api")
+        .with_options(options)
+        .build()
+        .unwrap()
+}
+
+async fn send_ours(client: &sms::Client, at: usize, until: Instant) -> u64 {
+    let to = PhoneNumber::new("09012345678").unwrap();
+    let mut sent = 0;
+    while Instant::now() < until {
+        let tag = sms::Tag::new(&format!("t-{at}-{sent}")).unwrap();
+        let message = sms::NewMessage::new(to.clone(), TEXT, tag).unwrap();
+        assert!(matches!(client.send(message).await, Ok(SendOutcome::Accepted(_))));
+        sent += 1;
+    }
+    sent
+}
+
+/// How a contender is started, by target and concurrency.
+type Start = dyn Fn(&Target, usize) -> Command;
+
+/// One of those that are compared.
+struct Contender {
+    name: &'static str,
+    command: Box<Start>,
+}
+
+fn contenders() -> Vec<Contender> {
+    let this = |role: &'static str| {
+        move |target: &Target, concurrency: usize| {
+            let mut command = Command::new(std::env::current_exe().unwrap());
+            let target = serde_json::to_string(target).unwrap();
+            command.args(["--role", role, &target, &concurrency.to_string()]);
+            command
+        }
+    };
+    let mut contenders = vec![
+        Contender { name: "karaden-client", command: Box::new(this("ours")) },
+        Contender { name: "bare client", command: Box::new(this("bare")) },
+    ];
+    let script =
+        |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/karaden/sdk").join(name);
+    let times = [SECONDS.to_string(), WARM_UP_SECONDS.to_string()];
+    let finish = move |command: &mut Command, target: &Target, concurrency: usize, trust: &str| {
+        command.arg(target.url()).arg(concurrency.to_string()).args(&times);
+        if let Some(certificate) = &target.certificate {
+            command.env(trust, certificate);
+        }
+    };
+    match std::env::var("KARADEN_SDK_NODE_MODULES") {
+        Ok(modules) => {
+            let (script, finish) = (script("send.mjs"), finish.clone());
+            let command = move |target: &Target, concurrency: usize| {
+                let mut command = Command::new("node");
+                command.arg(&script).arg(&modules);
+                finish(&mut command, target, concurrency, "NODE_EXTRA_CA_CERTS");
+                command
+            };
+            contenders.push(Contender { name: "Node SDK", command: Box::new(command) });
+        }
+        Err(_) => eprintln!("not measured: the Node SDK (KARADEN_SDK_NODE_MODULES is not set)"),
+    }
+    match std::env::var("KARADEN_SDK_PYTHON") {
+        Ok(python) => {
+            let script = script("send.py");
+            let command = move |target: &Target, concurrency: usize| {
+                let mut command = Command::new(&python);
+                command.arg(&script);
+                finish(&mut command, target, concurrency, "REQUESTS_CA_BUNDLE");
+                command
+            };
+            contenders.push(Contender { name: "Python SDK", command: Box::new(command) });
+        }
+        Err(_) => eprintln!("not measured: the Python SDK (KARADEN_SDK_PYTHON is not set)"),
+    }
+    contenders
+}
+
+/// A simulator in a process of its own.
+struct Simulator {
+    child: Child,
+    target: Target,
+}
+
+impl Simulator {
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--role", "simulator"])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let certificate = Some(folder.join("cert.pem")).filter(|file| file.exists());
+        let target = Target { addr: line.trim().parse().unwrap(), certificate };
+        Self { child, target }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn measure(json: bool) {
+    let (contenders, report) = (contenders(), Report { json });
+    let folder = tempfile::tempdir().unwrap();
+    compare(&contenders, &Simulator::start(folder.path()), "", &[1, 16, 64], &report);
+    let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(folder.path().join("cert.pem"), certified.cert.pem()).unwrap();
+    std::fs::write(folder.path().join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
+    compare(&contenders, &Simulator::start(folder.path()), "TLS ", &[16, 64], &report);
+}
+
+fn compare(
+    contenders: &[Contender],
+    simulator: &Simulator,
+    over: &str,
+    concurrencies: &[usize],
+    report: &Report,
+) {
+    let at_of = |name: &str| contenders.iter().position(|contender| contender.name == name);
+    for concurrency in concurrencies.iter().copied() {
+        let take = |contender: &Contender| take(contender, &simulator.target, concurrency);
+        // rounds[round][contender]
+        let rounds: Vec<Vec<Taken>> =
+            (0..ROUNDS).map(|_| contenders.iter().map(take).collect()).collect();
+        let each = |figure: &dyn Fn(&[Taken]) -> f64| -> Vec<f64> {
+            rounds.iter().map(|round| figure(round)).collect()
+        };
+        for (at, contender) in contenders.iter().enumerate() {
+            let name = format!("{} at {over}{concurrency}", contender.name);
+            let (rates, costs) = (each(&|r| r[at].rate()), each(&|r| r[at].cpu_micros()));
+            report.row(&format!("{name}: sends"), rates, "1/s", None);
+            report.row(&format!("{name}: CPU a send"), costs, "us", None);
+        }
+        if concurrency != 64 {
+            continue;
+        }
+        let is_tls = !over.is_empty();
+        let floor = each(&|round| round[0].cpu_micros() / round[1].cpu_micros());
+        let goal = (!is_tls).then_some(Goal::AtMost(1.3));
+        report.row(&format!("CPU a send / bare client at {over}64"), floor, "x", goal);
+        if let Some(node) = at_of("Node SDK") {
+            let cpu = each(&|round| round[node].cpu_micros() / round[0].cpu_micros());
+            let goal = Goal::AtLeast(if is_tls { 25.0 } else { 35.0 });
+            let name = format!("Node SDK / ours, CPU a send at {over}64");
+            report.row(&name, cpu, "x", Some(goal));
+            let rate = each(&|round| round[0].rate() / round[node].rate());
+            let goal = (!is_tls).then_some(Goal::AtLeast(25.0));
+            report.row(&format!("ours / Node SDK, sends at {over}64"), rate, "x", goal);
+        }
+    }
+}
+
+fn take(contender: &Contender, target: &Target, concurrency: usize) -> Taken {
+    let mut command = (contender.command)(target, concurrency);
+    let output = command.stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{} failed", contender.name);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
