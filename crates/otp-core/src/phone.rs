@@ -308,6 +308,7 @@ mod tests {
         assert_eq!(number.last_four(), "4321");
         assert_eq!(number.block(), "0808765");
         let shown = format!("{number:?} {:?}", Some(&number));
+        assert!(shown.starts_with("PhoneNumber(***-****-"), "{shown}");
         assert!(!shown.contains("8765"), "{shown}");
         let error = PhoneNumber::from_japanese("0808765432x").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("8765"));
