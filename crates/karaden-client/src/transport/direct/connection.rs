@@ -104,7 +104,9 @@ impl Connection {
         &mut self,
         answer: impl Future<Output = Result<http::Response<Incoming>, Unanswered>>,
     ) -> Result<http::Response<Incoming>, Failure> {
-        let mut answer = pin!(answer);
+        // Without tokio's budget for a task: once it is spent, an answer that is there would look as if it
+        // were not, and wake nobody.
+        let mut answer = pin!(tokio::task::unconstrained(answer));
         let driver = &mut self.driver;
         let answer = poll_fn(|cx| {
             driver.poll(cx);
