@@ -153,6 +153,35 @@ fn a_connection_that_the_server_closed_is_never_written_to() {
     }
 }
 
+/// Each time the task is polled, uses up so much of what the runtime lets it do at once.
+async fn spend(units: usize) {
+    std::future::poll_fn(move |cx| {
+        for _ in 0..units {
+            let (tell, mut told) = tokio::sync::oneshot::channel();
+            tell.send(()).expect("somebody listens");
+            let _spent = std::pin::Pin::new(&mut told).poll(cx);
+        }
+        std::task::Poll::<()>::Pending
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_that_has_much_to_do_at_once_gets_its_answer() {
+    let server = Server::start(|_, _, stream| {
+        write(stream, &whole("m-1", "connection: close\r\n"));
+        After::Close
+    });
+    let client = direct(&server, options());
+    for units in 100..=127 {
+        tokio::select! {
+            biased;
+            () = spend(units) => unreachable!("it never ends"),
+            id = send(&client) => assert_eq!(id, "m-1", "{units}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn bytes_that_nobody_asked_for_are_not_the_answer_to_the_next_request() {
     // At once, and after the client is done with the answer.
