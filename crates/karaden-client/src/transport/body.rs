@@ -8,7 +8,6 @@ use super::{TransportError, TransportErrorKind};
 #[derive(Debug)]
 pub(super) struct Bounded {
     limit: usize,
-    announced: Option<u64>,
     first: Bytes,
     /// Everything, once there was a second chunk.
     whole: Option<BytesMut>,
@@ -24,7 +23,7 @@ impl Bounded {
         if announced.is_some_and(|length| length > limit as u64) {
             return Err(TransportError::new(TransportErrorKind::TooLarge));
         }
-        Ok(Self { limit, announced, first: Bytes::new(), whole: None })
+        Ok(Self { limit, first: Bytes::new(), whole: None })
     }
 
     /// Adds a chunk.
@@ -46,18 +45,13 @@ impl Bounded {
         Ok(())
     }
 
-    /// Whether everything that was announced is there. Without an announcement only the end of the
-    /// body tells: even an empty chunk may have others after it.
-    pub(super) fn is_complete(&self) -> bool {
-        self.announced == Some(self.len() as u64)
+    /// How much there is so far.
+    pub(super) fn len(&self) -> usize {
+        self.whole.as_ref().map_or(self.first.len(), BytesMut::len)
     }
 
     pub(super) fn into_bytes(self) -> Bytes {
         self.whole.map_or(self.first, BytesMut::freeze)
-    }
-
-    fn len(&self) -> usize {
-        self.whole.as_ref().map_or(self.first.len(), BytesMut::len)
     }
 }
 
@@ -68,10 +62,9 @@ mod tests {
     fn collect(limit: usize, announced: Option<u64>, chunks: &[&'static str]) -> Option<Bytes> {
         let mut body = Bounded::new(limit, announced).ok()?;
         for chunk in chunks {
-            assert!(!body.is_complete(), "{chunks:?}");
             body.push(Bytes::from_static(chunk.as_bytes())).ok()?;
         }
-        assert_eq!(body.is_complete(), announced.is_some(), "{chunks:?}");
+        assert_eq!(body.len(), chunks.concat().len(), "{chunks:?}");
         Some(body.into_bytes())
     }
 

@@ -108,8 +108,10 @@ async fn read_bounded(
     answer: &mut reqwest::Response,
     limit: usize,
 ) -> Result<Bytes, TransportError> {
-    let mut body = Bounded::new(limit, answer.content_length())?;
-    while !body.is_complete() {
+    let announced = answer.content_length();
+    let mut body = Bounded::new(limit, announced)?;
+    // Without a length, even an empty frame may have others after it.
+    while announced != Some(body.len() as u64) {
         match answer.chunk().await.map_err(hide)? {
             Some(chunk) => body.push(chunk)?,
             None => break,

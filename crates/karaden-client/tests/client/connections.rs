@@ -324,6 +324,40 @@ async fn a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_
     assert_eq!(error.error().kind(), ErrorKind::Connect);
 }
 
+/// Reads up to the end of a head.
+fn read_head(stream: &mut TcpStream) {
+    let mut read = Vec::new();
+    while !read.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).expect("a head");
+        read.push(byte[0]);
+    }
+}
+
+async fn an_answer_before_the_whole_request_was_read_counts(wire: Wire) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let file = format!(
+        r#"{{"object":"bulk_file","id":"82bdf9de-a532-4bf5-86bc-c9a1366e5f4a","url":"{url}/file"}}"#
+    );
+    let (tell, may_end) = channel::<()>();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        read_head(&mut stream);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", file.len());
+        write(&mut stream, &(head + &file));
+        read_head(&mut stream);
+        // The rest of the file is not read any more: writing it would never end.
+        write(&mut stream, "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n");
+        let _end = may_end.recv();
+    });
+    let client = wire.sms(&url, options());
+    let address = client.create_bulk_file().await.expect("an address");
+    let error = client.upload_bulk(address, vec![b'x'; 32 << 20]).await.expect_err("too large");
+    assert_eq!(error.status(), Some(413), "{error:?}");
+    drop(tell);
+}
+
 #[tokio::test]
 async fn idle_connections_are_closed_in_time_by_themselves() {
     let server = Server::start(|_, _, stream| {
@@ -457,6 +491,7 @@ async fn nothing_of_a_message_shows_in_debug() {
 }
 
 on_each_wire!(
+    an_answer_before_the_whole_request_was_read_counts,
     a_connection_that_the_server_will_close_is_not_used_again,
     a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_is_not,
     answers_of_every_form_are_read_and_keep_the_connection,

@@ -26,22 +26,14 @@ struct TlsServer {
 
 impl TlsServer {
     async fn start(name: &str) -> Self {
-        let certified =
-            rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
-        let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = rustls::ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_no_client_auth()
-            .with_single_cert(vec![certified.cert.der().clone()], key)
-            .expect("a configuration");
+        let (config, pem) = server_config(name);
+        let mut config = Arc::unwrap_or_clone(config);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let server = Self {
             addr: listener.local_addr().expect("an address"),
-            pem: certified.cert.pem(),
+            pem,
             connections: Arc::default(),
             requests: Arc::default(),
             http2_requests: Arc::default(),
@@ -68,6 +60,20 @@ impl TlsServer {
     fn url(&self) -> String {
         format!("https://localhost:{}", self.addr.port())
     }
+}
+
+/// A certificate of its own for `name`, and the certificate as PEM.
+fn server_config(name: &str) -> (Arc<rustls::ServerConfig>, String) {
+    let certified = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certified.cert.der().clone()], key)
+        .expect("a configuration");
+    (Arc::new(config), certified.cert.pem())
 }
 
 async fn answer(
@@ -140,6 +146,55 @@ async fn an_untrusted_server_gets_no_request(wire: Wire) {
         assert!(error.is_definitely_not_sent());
         assert_clean(&full(&error));
         assert_eq!(server.requests.load(Ordering::SeqCst), 0);
+    }
+}
+
+/// A server in a thread of its own that answers one request a connection and closes it, with or
+/// without a word in TLS, and then says so.
+fn closing_server(says_goodbye: bool) -> (SocketAddr, String, std::sync::mpsc::Receiver<()>) {
+    use std::io::{Read as _, Write as _};
+
+    let (config, pem) = server_config("localhost");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    let (tell, closed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let tls = rustls::ServerConnection::new(config.clone()).expect("a session");
+            let mut stream = rustls::StreamOwned::new(tls, stream.expect("a connection"));
+            let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
+            while !read.ends_with(b"tag-1") {
+                let got = stream.read(&mut buffer).expect("readable");
+                read.extend_from_slice(&buffer[..got]);
+            }
+            let body = r#"{"object":"message","id":"m-1"}"#;
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).expect("written");
+            if says_goodbye {
+                stream.conn.send_close_notify();
+                stream.flush().expect("written");
+            }
+            drop(stream);
+            let _nobody_waits = tell.send(());
+        }
+    });
+    (addr, pem, closed)
+}
+
+#[test]
+fn a_connection_that_the_server_closed_is_never_written_to() {
+    for says_goodbye in [true, false] {
+        let (addr, pem, closed) = closing_server(says_goodbye);
+        let options = options().with_root_certificates_pem(pem).with_only_given_roots();
+        let client = Wire::Direct.sms(&format!("https://localhost:{}", addr.port()), options);
+        // This runtime learns of nothing between two calls: only a look at the socket tells.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        for _ in 0..5 {
+            let sent = runtime.block_on(client.send(sms_message()));
+            sent.expect("an answer").accepted().expect("accepted");
+            closed.recv_timeout(std::time::Duration::from_secs(10)).expect("closed");
+        }
     }
 }
 

@@ -3,7 +3,6 @@
 use std::error::Error as StdError;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -58,13 +57,12 @@ impl Connector {
         let stream = first_to_answer(in_turns(addresses), TcpStream::connect).await?;
         stream.set_nodelay(true)?;
         let tcp = Tcp::new(stream);
-        let look = tcp.look();
         let socket = if origin.is_tls {
             self.tls.wrap(tcp, &origin.host).await?
         } else {
             Socket::Plain(tcp)
         };
-        Ok(Box::new(Connection::new(Arc::new(origin), socket, look).await?))
+        Ok(Box::new(Connection::new(origin, socket)))
     }
 }
 

@@ -1,184 +1,184 @@
-//! One HTTP/1.1 connection, driven by the task that waits for its answer.
+//! One HTTP/1.1 connection and the exchanges over it.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
+use url::Position;
 
+use super::framing::Piece;
+use super::message::{self, Head, HeadReader};
 use super::origin::Origin;
-use super::socket::{Look, Socket};
+use super::socket::Socket;
 use crate::transport::body::Bounded;
-use crate::transport::{Response, TransportError, TransportErrorKind};
+use crate::transport::{Request, Response, TransportError, TransportErrorKind};
 
-/// The longest head of an answer, and the most that is read ahead.
-const MAX_BUFFER_BYTES: usize = 64 * 1024;
-
-pub(super) type HttpRequest = http::Request<Full<Bytes>>;
-type Unanswered = hyper::client::conn::TrySendError<HttpRequest>;
+/// A body up to this size goes out together with the head, in one piece.
+const SMALL_BODY_BYTES: usize = 16 * 1024;
+/// How much is read at a time: answers are short, files are not.
+const READ_BYTES: usize = 4 * 1024;
+const READ_MOST_BYTES: usize = 64 * 1024;
 
 /// A connection to an origin, with no request under way except within [`exchange`](Self::exchange).
 ///
-/// hyper splits a connection into one half that takes requests and one that does the reading and
-/// writing, usually a task of its own. Here whoever waits for an answer drives the second half too:
-/// no task is woken to write, no other to hand the answer over. Nothing happens to a connection that
-/// lies in the pool, and dropping the future of an exchange closes it.
+/// Nothing happens to a connection that lies in the pool, and dropping the future of an exchange
+/// closes it: whoever waits for an answer does the reading and writing.
+#[derive(Debug)]
 pub(super) struct Connection {
-    origin: Arc<Origin>,
-    requests: http1::SendRequest<Full<Bytes>>,
-    driver: Driver,
-    look: Look,
-}
-
-/// Why there is no answer.
-pub(super) enum Failure {
-    /// The connection was closed and nothing of the request was written. Here it is back.
-    NotStarted(Box<HttpRequest>, hyper::Error),
-    /// Some of the request may have left.
-    Broken(TransportError),
-}
-
-impl From<TransportError> for Failure {
-    fn from(error: TransportError) -> Self {
-        Self::Broken(error)
-    }
+    origin: Origin,
+    socket: Socket,
+    /// What came in and is not used yet.
+    input: BytesMut,
+    /// What goes out. Kept for its memory.
+    output: Vec<u8>,
+    /// Whether another request may follow.
+    keeps_open: bool,
 }
 
 impl Connection {
-    pub(super) async fn new(
-        origin: Arc<Origin>,
-        socket: Socket,
-        look: Look,
-    ) -> Result<Self, hyper::Error> {
-        let mut builder = http1::Builder::new();
-        builder.max_buf_size(MAX_BUFFER_BYTES).writev(false);
-        let (requests, connection) = builder.handshake(TokioIo::new(socket)).await?;
-        let driver = Driver { connection, ended: false };
-        Ok(Self { origin, requests, driver, look })
+    pub(super) fn new(origin: Origin, socket: Socket) -> Self {
+        Self { origin, socket, input: BytesMut::new(), output: Vec::new(), keeps_open: true }
     }
 
-    pub(super) fn origin(&self) -> &Arc<Origin> {
+    pub(super) fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// Whether the last answer left the connection open and in order.
+    ///
+    /// Bytes that nobody asked for must not pass for the answer to the next request.
+    pub(super) fn keeps_open(&self) -> bool {
+        self.keeps_open && self.input.is_empty()
     }
 
     /// Whether the connection can take a request: it is open, as far as this machine knows, and the
     /// server said nothing since its last answer.
-    ///
-    /// Bytes that nobody asked for must not pass for the answer to the next request.
     pub(super) async fn is_open(&mut self) -> bool {
-        self.look.ask();
-        poll_fn(|cx| {
-            self.driver.poll(cx);
-            Poll::Ready(())
-        })
-        .await;
-        self.is_idle()
+        poll_fn(|cx| Poll::Ready(self.socket.is_silent(cx))).await
     }
 
-    /// Whether the last answer left the connection open and in order.
-    pub(super) fn is_idle(&self) -> bool {
-        !self.driver.ended && self.requests.is_ready()
-    }
-
-    /// Sends one request and reads the whole answer, of at most `max_body_bytes`.
-    pub(super) fn exchange(
-        &mut self,
-        request: HttpRequest,
-        max_body_bytes: usize,
-    ) -> impl Future<Output = Result<Response, Failure>> {
-        // Not within the future, which would then have room for the request all the time.
-        let answer = self.requests.try_send_request(request);
-        async move {
-            let (head, body) = self.head(answer).await?.into_parts();
-            let body = self.body(body, max_body_bytes).await?;
-            Ok(Response::new(head.status.as_u16(), body).with_headers(head.headers))
-        }
-    }
-
-    async fn head(
-        &mut self,
-        answer: impl Future<Output = Result<http::Response<Incoming>, Unanswered>>,
-    ) -> Result<http::Response<Incoming>, Failure> {
-        // Without tokio's budget for a task: once it is spent, an answer that is there would look as if it
-        // were not, and wake nobody.
-        let mut answer = pin!(tokio::task::unconstrained(answer));
-        let driver = &mut self.driver;
-        let answer = poll_fn(|cx| {
-            driver.poll(cx);
-            driver.poll_result(|cx| answer.as_mut().poll(cx))
-        })
-        .await;
-        match answer {
-            Some(Ok(answer)) => Ok(answer),
-            Some(Err(mut error)) => match error.take_message() {
-                Some(request) => Err(Failure::NotStarted(Box::new(request), error.into_error())),
-                None => Err(broken(error.into_error()).into()),
-            },
-            None => Err(TransportError::new(TransportErrorKind::Interrupted).into()),
-        }
-    }
-
-    async fn body(&mut self, mut body: Incoming, limit: usize) -> Result<Bytes, TransportError> {
-        let mut whole = Bounded::new(limit, body.size_hint().exact())?;
-        let driver = &mut self.driver;
-        while !whole.is_complete() {
-            let frame = poll_fn(|cx| {
-                // Asking for a frame is what makes the driver read one.
-                let asked = driver.poll_result(|cx| Pin::new(&mut body).poll_frame(cx));
-                if asked.is_ready() {
-                    return asked;
-                }
-                driver.poll(cx);
-                driver.poll_result(|cx| Pin::new(&mut body).poll_frame(cx))
-            })
-            .await;
-            match frame {
-                Some(Some(Ok(frame))) => {
-                    // Trailers say nothing that is needed.
-                    if let Ok(chunk) = frame.into_data() {
-                        whole.push(chunk)?;
+    /// Sends one request and reads the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportErrorKind::Connect`] if nothing of the request was written, otherwise
+    /// [`TransportErrorKind::Interrupted`] or [`TransportErrorKind::TooLarge`].
+    pub(super) async fn exchange(&mut self, request: &Request) -> Result<Response, TransportError> {
+        let mut outgoing = self.prepare(request)?;
+        // For good only once there is a whole answer.
+        self.keeps_open = false;
+        let mut reader = HeadReader::default();
+        let head = loop {
+            if let Some(head) = reader.next(&mut self.input).map_err(broken)? {
+                break head;
+            }
+            if self.fill(&mut outgoing, READ_BYTES).await.map_err(broken)? == 0 {
+                return Err(broken(io::Error::from(io::ErrorKind::UnexpectedEof)));
+            }
+        };
+        let Head { status, headers, mut framing, keeps_open } = head;
+        let mut body = Bounded::new(request.max_body_bytes, framing.announced())?;
+        loop {
+            match framing.next(&mut self.input).map_err(broken)? {
+                Piece::Body(chunk) => body.push(chunk)?,
+                Piece::End => break,
+                Piece::More => {
+                    let count = read_size(framing.announced());
+                    if self.fill(&mut outgoing, count).await.map_err(broken)? > 0 {
+                        continue;
                     }
+                    if framing.ends_with_connection() {
+                        break;
+                    }
+                    return Err(broken(io::Error::from(io::ErrorKind::UnexpectedEof)));
                 }
-                Some(Some(Err(error))) => return Err(broken(error)),
-                Some(None) => break,
-                None => return Err(TransportError::new(TransportErrorKind::Interrupted)),
             }
         }
-        Ok(whole.into_bytes())
+        self.keeps_open = keeps_open && outgoing.is_done;
+        Ok(Response::new(status, body.into_bytes()).with_headers(headers))
     }
-}
 
-fn broken(error: hyper::Error) -> TransportError {
-    TransportError::new(TransportErrorKind::Interrupted).with_source(error)
-}
-
-/// The half of a connection that reads and writes.
-struct Driver {
-    connection: http1::Connection<TokioIo<Socket>, Full<Bytes>>,
-    ended: bool,
-}
-
-impl Driver {
-    /// Reads and writes what can be read and written now. An error reaches whoever waits for an
-    /// answer by itself, and on an idle connection it is an end like any other.
-    fn poll(&mut self, cx: &mut Context<'_>) {
-        if !self.ended {
-            self.ended = Pin::new(&mut self.connection).poll(cx).is_ready();
+    /// Puts the head together, with the body if it is small.
+    fn prepare(&mut self, request: &Request) -> Result<Outgoing, TransportError> {
+        let Request { method, url, headers, body, .. } = request;
+        let target = &url[Position::BeforePath..Position::AfterQuery];
+        self.output.clear();
+        let host = &self.origin.header;
+        message::write_head(&mut self.output, (method, target), host, headers, body.len())
+            .map_err(|error| TransportError::new(TransportErrorKind::Connect).with_source(error))?;
+        let mut rest = body.clone();
+        if body.len() <= SMALL_BODY_BYTES {
+            self.output.extend_from_slice(body);
+            rest.clear();
         }
+        Ok(Outgoing { body: rest, written: 0, is_done: false })
     }
 
-    /// Polls what only the driver can make ready, so that it needs no waker of its own; `None` if
-    /// the driver has ended and it will never be ready.
-    fn poll_result<T>(&self, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<Option<T>> {
-        match poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending if self.ended => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
+    /// Writes what is left to write, and reads at most `count` bytes; zero is the end.
+    ///
+    /// Both at once: a server may answer before it has read everything, and then read no more.
+    async fn fill(&mut self, outgoing: &mut Outgoing, count: usize) -> io::Result<usize> {
+        self.input.reserve(count);
+        let Self { socket, input, output, .. } = self;
+        poll_fn(|cx| {
+            let written = outgoing.poll_write(socket, output, cx);
+            let read = pin!(socket.read_buf(input)).poll(cx);
+            match (written, read) {
+                (_, Poll::Ready(Ok(count))) if count > 0 => Poll::Ready(Ok(count)),
+                (Poll::Ready(Err(error)), _) => Poll::Ready(Err(error)),
+                (_, read) => read,
+            }
+        })
+        .await
     }
+}
+
+/// A request on its way.
+#[derive(Debug)]
+struct Outgoing {
+    /// What follows the connection's `output`.
+    body: Bytes,
+    /// How much of both together has been written.
+    written: usize,
+    is_done: bool,
+}
+
+impl Outgoing {
+    fn poll_write(
+        &mut self,
+        socket: &mut Socket,
+        output: &[u8],
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.is_done {
+            let left = match self.written.checked_sub(output.len()) {
+                None => &output[self.written..],
+                Some(of_body) => &self.body[of_body..],
+            };
+            let mut socket = Pin::new(&mut *socket);
+            if left.is_empty() {
+                std::task::ready!(socket.poll_flush(cx))?;
+                self.is_done = true;
+            } else {
+                match std::task::ready!(socket.as_mut().poll_write(cx, left))? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    count => self.written += count,
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn read_size(announced: Option<u64>) -> usize {
+    announced
+        .map_or(READ_MOST_BYTES, |left| usize::try_from(left).unwrap_or(READ_MOST_BYTES))
+        .clamp(READ_BYTES, READ_MOST_BYTES)
+}
+
+fn broken(cause: impl std::error::Error + Send + Sync + 'static) -> TransportError {
+    TransportError::new(TransportErrorKind::Interrupted).with_source(cause)
 }

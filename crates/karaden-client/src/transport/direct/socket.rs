@@ -3,15 +3,13 @@
 use std::io::{self, Read as _};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// A TCP stream that can be asked to look at the socket itself.
+/// A TCP stream that can look at the socket itself.
 ///
 /// What the runtime knows of a socket is as old as the last time it waited for events. A program
 /// that computed for a while, or that runs its runtime only around each call, would not know that
@@ -19,30 +17,19 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(super) struct Tcp {
     stream: TcpStream,
-    look: Look,
-}
-
-/// Asks the stream it belongs to for a look at the next read that would wait.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Look(Arc<AtomicBool>);
-
-impl Look {
-    pub(super) fn ask(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn take(&self) -> bool {
-        self.0.load(Ordering::Relaxed) && self.0.swap(false, Ordering::Relaxed)
-    }
+    /// Whether the next read that would wait looks at the socket first.
+    looks: bool,
 }
 
 impl Tcp {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, look: Look::default() }
+        Self { stream, looks: false }
     }
 
-    pub(super) fn look(&self) -> Look {
-        self.look.clone()
+    /// Whether the socket is open and there is nothing to read.
+    fn is_silent(&self) -> bool {
+        let peeked = SockRef::from(&self.stream).peek(&mut [MaybeUninit::uninit()]);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Reads past the runtime; pending if there is nothing to read.
@@ -68,7 +55,8 @@ impl AsyncRead for Tcp {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, into);
-        if read.is_pending() && self.look.take() { self.read_now(into) } else { read }
+        let looks = std::mem::take(&mut self.looks);
+        if read.is_pending() && looks { self.read_now(into) } else { read }
     }
 }
 
@@ -87,18 +75,6 @@ impl AsyncWrite for Tcp {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }
 
@@ -119,6 +95,27 @@ macro_rules! either {
             Socket::Tls($stream) => $call,
         }
     };
+}
+
+impl Socket {
+    /// Whether the socket is open and the server says nothing. Anything else is no good for another
+    /// request.
+    #[cfg_attr(
+        not(feature = "rustls-no-provider"),
+        expect(unused_variables, reason = "only TLS may have to read")
+    )]
+    pub(super) fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Plain(tcp) => tcp.is_silent(),
+            #[cfg(feature = "rustls-no-provider")]
+            Self::Tls(stream) => {
+                // What came may be for TLS alone, such as a ticket for the next session.
+                stream.get_mut().0.looks = true;
+                let mut byte = [0];
+                Pin::new(stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_pending()
+            }
+        }
+    }
 }
 
 impl AsyncRead for Socket {
@@ -146,17 +143,5 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         either!(self.get_mut(), stream => Pin::new(stream).poll_shutdown(cx))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        either!(self.get_mut(), stream => Pin::new(stream).poll_write_vectored(cx, bytes))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        either!(self, stream => stream.is_write_vectored())
     }
 }
