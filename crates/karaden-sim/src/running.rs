@@ -175,7 +175,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(config: SimConfig, seed: u64) -> Self {
+    pub(crate) fn new(config: SimConfig, seed: u64) -> Self {
         let world = World::new(&config, seed);
         let mut storage_key = [0; 32];
         for (index, part) in storage_key.chunks_mut(8).enumerate() {

@@ -37,6 +37,8 @@ const LARGEST_REQUEST: usize = 256 * 1024;
 /// Of a request to send one message: the longest text takes 8 KiB, the rest is for tags. It bounds what
 /// one message of the history takes.
 const LARGEST_SEND: usize = 32 * 1024;
+/// After a failed `accept` (out of descriptors, say), so that the loop does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How long requests in flight may take to end once the simulator stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
@@ -70,7 +72,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, tls: Option<
             }
             Err(error) => {
                 tracing::warn!(error = %error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
     }

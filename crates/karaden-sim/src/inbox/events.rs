@@ -16,6 +16,8 @@ use crate::time::Instant;
 const PACE: Duration = Duration::from_millis(150);
 /// A comment after this long without events keeps the connection up.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+const CHANGE: &[u8] = b"event: change\ndata: 1\n\n";
+const STILL_HERE: &[u8] = b": still here\n\n";
 /// How many of the newest messages can cause an event by time passing.
 const WATCHED: usize = 200;
 
@@ -28,16 +30,20 @@ pub(super) fn events(shared: &Arc<Shared>) -> Reply {
     changes.mark_changed();
     let state = (Arc::clone(shared), changes, place, shared.clock.now());
     let events = stream::unfold(state, |(shared, mut changes, place, seen)| async move {
-        let event = tokio::select! {
+        tokio::select! {
             () = shared.stop.cancelled() => return None,
-            _ = changes.changed() => "event: change\ndata: 1\n\n",
-            () = next_change(&shared, seen) => "event: change\ndata: 1\n\n",
-            () = tokio::time::sleep(HEARTBEAT) => ": still here\n\n",
-        };
+            _ = changes.changed() => {}
+            () = next_change(&shared, seen) => {}
+            () = tokio::time::sleep(HEARTBEAT) => {
+                // It says nothing of what changes meanwhile: that is told next.
+                let beat = Bytes::from_static(STILL_HERE);
+                return Some((beat, (shared, changes, place, seen)));
+            }
+        }
         tokio::time::sleep(PACE).await;
         changes.mark_unchanged();
         let seen = shared.clock.now();
-        Some((Bytes::from_static(event.as_bytes()), (shared, changes, place, seen)))
+        Some((Bytes::from_static(CHANGE), (shared, changes, place, seen)))
     });
     reply(StatusCode::OK, "text/event-stream", Body::stream(events))
 }
@@ -56,5 +62,32 @@ async fn next_change(shared: &Shared, seen: Instant) {
             tokio::time::sleep(at.since(shared.clock.now()) + Duration::from_millis(1)).await;
         }
         _ => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+    use crate::config::SimConfig;
+
+    async fn next(body: &mut Body) -> Bytes {
+        body.frame().await.expect("it goes on").expect("no error").into_data().expect("data")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_beside_a_heartbeat_is_told_after_it() {
+        let shared = Arc::new(Shared::new(SimConfig::default(), 1));
+        let mut body = events(&shared).into_body();
+        assert_eq!(next(&mut body).await, CHANGE, "one to begin with");
+        let change = async {
+            tokio::time::sleep(HEARTBEAT + PACE / 2).await;
+            shared.changed();
+        };
+        let (beat, ()) = tokio::join!(next(&mut body), change);
+        assert_eq!(beat, STILL_HERE);
+        assert_eq!(next(&mut body).await, CHANGE);
+        assert_eq!(next(&mut body).await, STILL_HERE, "once");
     }
 }
