@@ -1,0 +1,54 @@
+//! Rates: what a span of time can hold.
+
+use std::time::Duration;
+
+use otp_core::gcra::{self, Charge, Mark, Rate};
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use crate::{at, config};
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn no_span_holds_more_than_the_burst_and_its_intervals(
+        burst in 1..20_u32,
+        period in 1..100_000_u64,
+        waits in vec((0..50_000_u64, 1..4_u32), 1..100),
+        span in 1..300_000_u64,
+    ) {
+        let rate = Rate::new(burst, Duration::from_millis(period)).unwrap();
+        // Of the events in a span whose end is left out; the last is a microsecond before it or earlier.
+        let most = |millis: u64| u64::from(burst) + (millis * 1_000 - 1) / rate.interval_micros();
+        prop_assert!(most(period) < 2 * u64::from(burst));
+        let mut mark = Mark::default();
+        let mut millis = 0;
+        let mut granted: Vec<(u64, u32)> = Vec::new();
+        for (wait, events) in waits {
+            millis += wait;
+            match gcra::charge(mark, &rate, events, at(millis)) {
+                Charge::Granted(charge) => {
+                    mark = charge.mark;
+                    granted.push((millis, events));
+                }
+                Charge::Refused { until } => {
+                    prop_assert!(until > at(millis));
+                    prop_assert!(matches!(gcra::charge(mark, &rate, events, until), Charge::Granted(_)));
+                    let before = until - Duration::from_micros(1);
+                    let is_refused = matches!(gcra::charge(mark, &rate, events, before), Charge::Refused { .. });
+                    prop_assert!(is_refused);
+                }
+                Charge::TooLarge => prop_assert!(events > burst),
+            }
+            for span in [period, span] {
+                let in_span: u64 = granted
+                    .iter()
+                    .filter(|(at, _)| at + span > millis)
+                    .map(|(_, events)| u64::from(*events))
+                    .sum();
+                prop_assert!(in_span <= most(span), "{in_span} in {span} ms of {rate:?}");
+            }
+        }
+    }
+}
