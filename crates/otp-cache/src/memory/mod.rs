@@ -6,6 +6,7 @@
 //! A restart forgets everything, **counters and locks too**: whoever can make the process restart
 //! can guess anew. For production on one machine take [`sqlite`](crate::sqlite).
 
+mod index;
 mod shard;
 mod sharded;
 

@@ -1,17 +1,13 @@
 //! One shard of the memory backend: a dense vector of entries, an index into it, and a hand that
 //! walks over the entries to sweep the dead ones.
 //!
-//! The index holds places only, four bytes each, and no keys, which stand with their entries: so it
-//! stays in the processor's caches longest.
-//!
 //! Beside the entries stands, four bytes each, when to look at them next: so the hand passes over the
 //! living without touching them.
 
 use std::hash::BuildHasher as _;
 use std::time::{Duration, SystemTime};
 
-use hashbrown::HashTable;
-
+use super::index::Index;
 use crate::layout::since_epoch;
 
 /// Keys of both maps: sixteen bytes of a cryptographic hash.
@@ -38,7 +34,7 @@ const NEXT_LOOK: u32 = 600;
 
 #[derive(Debug)]
 pub(super) struct Shard<V> {
-    index: HashTable<u32>,
+    index: Index,
     seed: Seed,
     entries: Vec<(Key, V)>,
     /// For each entry the second since 1970 from which on sweeping looks at it.
@@ -49,7 +45,7 @@ pub(super) struct Shard<V> {
 impl<V> Default for Shard<V> {
     fn default() -> Self {
         Self {
-            index: HashTable::new(),
+            index: Index::default(),
             seed: Seed::draw(),
             entries: Vec::new(),
             looks: Vec::new(),
@@ -71,8 +67,12 @@ impl<V: Entry> Shard<V> {
 
     /// Where in the vector the entry of this key stands.
     fn place(&self, key: Key) -> Option<usize> {
-        let is_it = |at: &u32| self.entries.get(*at as usize).is_some_and(|(k, _)| *k == key);
-        self.index.find(self.seed.hash(key), is_it).map(|at| *at as usize)
+        self.index.find(self.hash(key), is_key(&self.entries, key)).map(|at| at as usize)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
+    fn hash(&self, key: Key) -> u32 {
+        self.seed.hash(key) as u32
     }
 
     /// Adds an entry whose key is not there.
@@ -81,8 +81,7 @@ impl<V: Entry> Shard<V> {
         self.grow();
         self.looks.push(next_look(&value, now));
         self.entries.push((key, value));
-        let hash = hasher(self.seed, &self.entries);
-        self.index.insert_unique(self.seed.hash(key), at, hash);
+        self.index.insert(self.hash(key), at);
     }
 
     /// Grows by a quarter instead of doubling: memory per entry stays flat.
@@ -95,23 +94,23 @@ impl<V: Entry> Shard<V> {
     }
 
     pub(super) fn remove(&mut self, key: Key) -> bool {
-        let is_it = |at: &u32| self.entries.get(*at as usize).is_some_and(|(k, _)| *k == key);
-        let Ok(found) = self.index.find_entry(self.seed.hash(key), is_it) else { return false };
-        let (at, _) = found.remove();
-        self.forget(at as usize);
-        true
+        let hash = self.hash(key);
+        let found = self.index.remove(hash, is_key(&self.entries, key));
+        if let Some(at) = found {
+            self.forget(at);
+        }
+        found.is_some()
     }
 
     /// Takes the entry out of the vector, whose index entry is gone already.
-    fn forget(&mut self, at: usize) {
+    fn forget(&mut self, place: u32) {
+        let at = place as usize;
         self.entries.swap_remove(at);
         self.looks.swap_remove(at);
         if let Some((moved, _)) = self.entries.get(at) {
             // The last one: its place in the index still says so.
-            let last = self.entries.len();
-            let place = self.index.find_mut(self.seed.hash(*moved), |at| *at as usize == last);
-            *place.expect("every entry is in the index") =
-                u32::try_from(at).expect("a place of this shard");
+            let last = u32::try_from(self.entries.len()).expect("a place of this shard");
+            self.index.relocate(self.hash(*moved), last, place);
         }
         self.shrink();
     }
@@ -122,8 +121,7 @@ impl<V: Entry> Shard<V> {
         if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
             self.entries.shrink_to(len * 2);
             self.looks.shrink_to(len * 2);
-            let hash = hasher(self.seed, &self.entries);
-            self.index.shrink_to(len * 2, hash);
+            self.index.shrink_to(len * 2);
         }
     }
 
@@ -173,9 +171,9 @@ impl<V: Entry> Shard<V> {
     }
 }
 
-/// The hash of the key that stands at a place.
-fn hasher<V>(seed: Seed, entries: &[(Key, V)]) -> impl Fn(&u32) -> u64 {
-    move |at| entries.get(*at as usize).map_or(0, |(key, _)| seed.hash(*key))
+/// Whether the entry at a place has this key.
+fn is_key<V>(entries: &[(Key, V)], key: Key) -> impl Fn(u32) -> bool {
+    move |at| entries.get(at as usize).is_some_and(|(stored, _)| *stored == key)
 }
 
 /// The second from which on sweeping has to look at the entry.
