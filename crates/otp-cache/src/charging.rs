@@ -4,9 +4,9 @@ use std::time::SystemTime;
 
 use otp_core::gcra::{self, Granted, Mark};
 
-#[cfg(any(feature = "memory", feature = "sqlite"))]
-use crate::QuotaKey;
 use crate::{Charge, QuotaRefused};
+#[cfg(any(feature = "memory", feature = "sqlite"))]
+use crate::{Charged, QuotaKey};
 
 /// What a store has to write when all charges are granted.
 #[cfg(any(feature = "memory", feature = "sqlite"))]
@@ -16,8 +16,8 @@ pub(crate) struct Decision {
     pub(crate) marks: Vec<(QuotaKey, Mark)>,
     /// How many of the keys were not stored before.
     pub(crate) new_keys: usize,
-    /// The least that any key has left.
-    pub(crate) left: u32,
+    /// What the caller gets.
+    pub(crate) receipt: Charged,
 }
 
 /// Decides about all charges at once; `stored` gives the marks of their keys in the same order.
@@ -30,10 +30,11 @@ pub(crate) fn decide(
     now: SystemTime,
 ) -> Result<Decision, QuotaRefused> {
     let mut refusals = Vec::new();
-    let mut decision =
-        Decision { marks: Vec::with_capacity(charges.len()), new_keys: 0, left: u32::MAX };
+    let mut marks: Vec<(QuotaKey, Mark)> = Vec::with_capacity(charges.len());
+    let (mut receipts, mut left) = (Vec::with_capacity(charges.len()), u32::MAX);
+    let mut new_keys = 0;
     for (which, (charge, stored)) in charges.iter().zip(stored).enumerate() {
-        let again = decision.marks.iter_mut().find(|(key, _)| *key == charge.key);
+        let again = marks.iter_mut().find(|(key, _)| *key == charge.key);
         let so_far = again.as_ref().map_or(stored, |(_, mark)| Some(*mark));
         let granted = match granted(which, charge, so_far.unwrap_or_default(), now) {
             Ok(granted) => granted,
@@ -42,15 +43,19 @@ pub(crate) fn decide(
                 continue;
             }
         };
-        decision.left = decision.left.min(granted.left);
+        left = left.min(granted.left);
+        receipts.push((*charge, granted.mark));
         if let Some((_, mark)) = again {
             *mark = granted.mark;
         } else {
-            decision.new_keys += usize::from(stored.is_none());
-            decision.marks.push((charge.key, granted.mark));
+            new_keys += usize::from(stored.is_none());
+            marks.push((charge.key, granted.mark));
         }
     }
-    hardest(refusals).map_or(Ok(decision), Err)
+    match hardest(refusals) {
+        None => Ok(Decision { marks, new_keys, receipt: Charged::new(receipts, left) }),
+        Some(refused) => Err(refused),
+    }
 }
 
 /// What the rule says to one charge.

@@ -2,11 +2,11 @@
 
 use std::error::Error;
 use std::fmt::{self, Debug};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use otp_core::SubjectKey;
-use otp_core::gcra::Rate;
+use otp_core::gcra::{self, Mark, Rate};
 
 use crate::StoreError;
 
@@ -85,19 +85,29 @@ impl Charge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "keep it for the case that what was charged for does not happen"]
 pub struct Charged {
-    charges: Vec<Charge>,
+    granted: Vec<(Charge, Mark)>,
     left: u32,
 }
 
 impl Charged {
-    /// A receipt, for those who write a [`Quota`]: `left` is the least that any key has left.
-    pub fn new(charges: &[Charge], left: u32) -> Self {
-        Self { charges: charges.to_vec(), left }
+    /// A receipt, for those who write a [`Quota`]: each charge with the mark that it gave, and the least
+    /// that any key has left.
+    pub const fn new(granted: Vec<(Charge, Mark)>, left: u32) -> Self {
+        Self { granted, left }
     }
 
     /// What was charged.
-    pub fn charges(&self) -> &[Charge] {
-        &self.charges
+    pub fn charges(&self) -> impl ExactSizeIterator<Item = &Charge> {
+        self.granted.iter().map(|(charge, _)| charge)
+    }
+
+    /// What a refund at `now` gives back, for those who write a [`Quota`]: the keys, and by how much the
+    /// mark of each goes back ([`gcra::refund`]). What has refilled by itself is left out.
+    pub fn refunds(&self, now: SystemTime) -> impl Iterator<Item = (QuotaKey, Duration)> {
+        self.granted.iter().filter_map(move |(charge, mark)| {
+            let span = gcra::refundable(*mark, &charge.rate, charge.events, now);
+            (!span.is_zero()).then_some((charge.key, span))
+        })
     }
 
     /// How many more single events would be granted at the same instant.
@@ -144,9 +154,8 @@ impl Error for QuotaRefused {}
 /// 3. **Fails closed.** An error means refuse, and that something may stay charged. So does a call that
 ///    is dropped before it answers.
 /// 4. **The caller's clock decides**, and a mark is forgotten only once it says nothing.
-/// 5. **A refund gives back what was charged**, to the same keys, and no more. It is meant for the
-///    seconds after the charge: what has refilled by then comes back once more
-///    ([`refund`](otp_core::gcra::refund)).
+/// 5. **A refund gives back what was charged**, to the same keys, and no more: what has refilled by
+///    itself by then does not come back once more ([`Charged::refunds`]).
 /// 6. **Full means refuse**, as for [`ChallengeStore`](crate::ChallengeStore).
 /// 7. **Acknowledged means kept**, as for [`ChallengeStore`](crate::ChallengeStore).
 #[async_trait]

@@ -139,14 +139,26 @@ pub fn charge(mark: Mark, rate: &Rate, events: u32, now: SystemTime) -> Charge {
     Charge::Granted(Granted { mark: Mark(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
 }
 
-/// Gives back `events` that were charged and not used, say because the message was refused.
+/// How much of a charge of `events` can be given back at `now`: what of it has not refilled by itself
+/// by then. `charged` is the mark that the charge gave.
 ///
-/// Giving back more than was charged gains nothing: a mark in the past counts as now. Give back soon: a
-/// mark does not tell which of its events have refilled since, so what is given back later than that
-/// counts twice, and up to `events` more than the rate fit into that span.
+/// Events refill one after the other, in the order in which they were charged. So it is all of it while
+/// those that were charged before are still refilling, and none of it once `charged` has passed. Other
+/// charges that came in between gain nothing by it. Two refunds of one key might, by less than the later
+/// one gives back: the earlier one moves what comes after it forward, and the later one's `charged` does
+/// not know.
+pub fn refundable(charged: Mark, rate: &Rate, events: u32, now: SystemTime) -> Duration {
+    Duration::from_micros(charged.0.saturating_sub(micros(now)).min(rate.span(events)))
+}
+
+/// Gives back `span`, which [`refundable`] says, of what was charged and not used, say because the
+/// message was refused.
+///
+/// Giving back more than was charged gains nothing: a mark in the past counts as now.
 #[must_use = "the store has to keep the mark"]
-pub fn refund(mark: Mark, rate: &Rate, events: u32) -> Mark {
-    Mark(mark.0.saturating_sub(rate.span(events)))
+pub fn refund(mark: Mark, span: Duration) -> Mark {
+    let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
+    Mark(mark.0.saturating_sub(micros))
 }
 
 fn micros(at: SystemTime) -> u64 {
@@ -238,23 +250,32 @@ mod tests {
         let rate = Rate::new(2, HOUR).unwrap();
         let first = granted(Mark::default(), &rate, 1, at(0)).mark;
         let second = granted(first, &rate, 1, at(0)).mark;
-        assert_eq!(refund(second, &rate, 1), first);
-        let too_much = refund(refund(second, &rate, 2), &rate, 2);
+        assert_eq!(refund(second, refundable(second, &rate, 1, at(0))), first);
+        let too_much = refund(second, 2 * refundable(second, &rate, 2, at(0)));
         assert_eq!(granted(too_much, &rate, 1, at(0)).left, 1);
-        assert_eq!(refund(Mark::default(), &rate, 1), Mark::default());
+        assert_eq!(refund(Mark::default(), HOUR), Mark::default());
+        assert_eq!(refund(second, Duration::MAX), Mark::default());
     }
 
-    /// Known and said in the docs: the first of the two had refilled by itself, and comes back once more.
     #[test]
-    fn a_refund_after_the_refill_counts_twice() {
+    fn what_has_refilled_by_itself_is_not_given_back() {
         let rate = Rate::new(5, HOUR).unwrap();
-        let now = at(3_600_000_000);
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let later = |passed: u64| at(passed * 60_000_000);
         let first = granted(Mark::default(), &rate, 1, at(0)).mark;
-        let full = granted(first, &rate, 5, now);
-        assert_eq!(full.left, 0);
-        assert_eq!(granted(refund(full.mark, &rate, 1), &rate, 1, now).left, 0);
-        let soon = granted(Mark::default(), &rate, 5, now);
-        assert_eq!(granted(refund(soon.mark, &rate, 1), &rate, 1, now).mark, soon.mark);
+        let third = granted(first, &rate, 2, at(0)).mark;
+        for (passed, of_the_first, of_the_others) in
+            [(0, 12, 24), (6, 6, 24), (11, 1, 24), (12, 0, 24), (13, 0, 23), (36, 0, 0), (99, 0, 0)]
+        {
+            let now = later(passed);
+            assert_eq!(refundable(first, &rate, 1, now), minutes(of_the_first), "{passed}");
+            assert_eq!(refundable(third, &rate, 2, now), minutes(of_the_others), "{passed}");
+        }
+        // A clock that was set back gives no more than was charged.
+        assert_eq!(refundable(first, &rate, 1, at(0) - HOUR), minutes(12));
+        let full = granted(first, &rate, 5, later(60)).mark;
+        let after = refund(full, refundable(first, &rate, 1, later(60)));
+        assert!(matches!(charge(after, &rate, 1, later(60)), Charge::Refused { .. }));
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl MemoryStore {
                 Err(refused) => return Ok(Err(refused)),
             };
             if held.put(&self.quotas, &decision, now) {
-                return Ok(Ok(Charged::new(charges, decision.left)));
+                return Ok(Ok(decision.receipt));
             }
             drop(held);
             if !self.quotas.make_room(now) {
@@ -308,11 +308,11 @@ impl Quota for MemoryStore {
     }
 
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
-        for charge in charged.charges() {
-            let key = *charge.key.as_bytes();
+        for (key, span) in charged.refunds(now) {
+            let key = *key.as_bytes();
             let mut shard = self.quotas.lock(key);
             if let Some(mark) = shard.get_mut(key) {
-                *mark = gcra::refund(*mark, &charge.rate, charge.events);
+                *mark = gcra::refund(*mark, span);
                 if mark.is_spent(now) {
                     self.quotas.remove(&mut shard, key);
                 }

@@ -188,11 +188,15 @@ impl RedisStore {
         if expected == *said { Ok(outcome) } else { Err(unexpected_answer()) }
     }
 
-    async fn refund_one(&self, charge: &Charge, now: SystemTime) -> Result<(), StoreError> {
-        let span = charge.rate.interval_micros().saturating_mul(u64::from(charge.events));
-        let args = [micros(now).to_string(), span.to_string()];
+    async fn refund_one(
+        &self,
+        key: QuotaKey,
+        span: Duration,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        let args = [micros(now).to_string(), span.as_micros().to_string()];
         let args = args.each_ref().map(String::as_bytes);
-        let key = self.quota_key(charge.key);
+        let key = self.quota_key(key);
         match run(&self.link, &self.scripts.refund, &key, &args, self.acks).await?.first() {
             Some(b'O' | b'-') => Ok(()),
             Some(b'C') => Err(unreadable_mark()),
@@ -448,17 +452,18 @@ impl Quota for RedisStore {
             match answer {
                 Ok(Ok(granted)) => {
                     left = left.min(granted.left);
-                    taken.push(*charge);
+                    taken.push((*charge, granted.mark));
                 }
                 Ok(Err(refused)) => refusals.push(refused),
                 Err(error) => failure = Some(error),
             }
         }
+        let taken = Charged::new(taken, left);
         if failure.is_none() && refusals.is_empty() {
-            return Ok(Ok(Charged::new(charges, left)));
+            return Ok(Ok(taken));
         }
         // If this fails too, something stays charged: too strict, and over with time.
-        join_all(taken.iter().map(|charge| self.refund_one(charge, now))).await;
+        let _ = self.refund(&taken, now).await;
         match (failure, hardest(refusals)) {
             (None, Some(refused)) => Ok(Err(refused)),
             (failure, _) => Err(failure.unwrap_or_else(unexpected_answer)),
@@ -466,7 +471,7 @@ impl Quota for RedisStore {
     }
 
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
-        let refunds = charged.charges().iter().map(|charge| self.refund_one(charge, now));
+        let refunds = charged.refunds(now).map(|(key, span)| self.refund_one(key, span, now));
         join_all(refunds).await.into_iter().collect()
     }
 }

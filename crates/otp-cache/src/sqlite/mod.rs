@@ -315,19 +315,19 @@ fn charge(
     for _ in 0..decision.new_keys {
         database.sweep_a_little(Table::Quota, now)?;
     }
-    Ok(Ok(Ok(Charged::new(charges, decision.left))))
+    Ok(Ok(Ok(decision.receipt)))
 }
 
 fn refund(database: &mut Database, charged: &Charged, now: SystemTime) -> InTransaction<()> {
-    for charge in charged.charges() {
-        match fetch_mark(database, charge.key)? {
+    for (key, span) in charged.refunds(now) {
+        match fetch_mark(database, key)? {
             Ok(None) => {}
             Ok(Some(mark)) => {
-                let mark = gcra::refund(mark, &charge.rate, charge.events);
+                let mark = gcra::refund(mark, span);
                 if mark.is_spent(now) {
-                    database.delete(Table::Quota, charge.key.as_bytes())?;
+                    database.delete(Table::Quota, key.as_bytes())?;
                 } else {
-                    put_mark(database, charge.key, mark)?;
+                    put_mark(database, key, mark)?;
                 }
             }
             Err(error) => return Ok(Err(error)),

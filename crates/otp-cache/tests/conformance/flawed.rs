@@ -71,6 +71,8 @@ pub(crate) enum Flaw {
     GrantsInAnOutage,
     /// Gives back everything that the key was ever charged.
     RefundsAll,
+    /// Gives back what has refilled by itself once more.
+    RefundsTwice,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -395,15 +397,15 @@ impl Flawed {
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
         let (mut granted, mut refusals, mut left) = (Vec::new(), Vec::new(), u32::MAX);
         for (which, charge) in charges.iter().enumerate() {
-            let before = |(key, _): &&(QuotaKey, Mark)| {
-                *key == charge.key && !self.has(Flaw::ChargesAKeyOnce)
+            let before = |(before, _): &&(Charge, Mark)| {
+                before.key == charge.key && !self.has(Flaw::ChargesAKeyOnce)
             };
             let so_far = granted.iter().rev().find(before).map(|(_, mark)| *mark);
             let mark = so_far.unwrap_or_else(|| self.mark(state, charge.key));
             let until = match gcra::charge(mark, &charge.rate, charge.events, now) {
                 gcra::Charge::Granted(yes) => {
                     left = left.min(yes.left);
-                    granted.push((charge.key, yes.mark));
+                    granted.push((*charge, yes.mark));
                     continue;
                 }
                 gcra::Charge::Refused { until } => Some(until),
@@ -413,14 +415,14 @@ impl Flawed {
         }
         let refused = refusals.into_iter().max_by_key(|no| (no.until.is_none(), no.until));
         if refused.is_none() || self.has(Flaw::ChargesOneByOne) {
-            for (key, mark) in granted {
-                if !self.room_for_mark(state, key, now) {
+            for (charge, mark) in &granted {
+                if !self.room_for_mark(state, charge.key, now) {
                     return Err(FULL);
                 }
-                state.marks.insert(key, mark);
+                state.marks.insert(charge.key, *mark);
             }
         }
-        Ok(refused.map_or_else(|| Ok(Charged::new(charges, left)), Err))
+        Ok(refused.map_or_else(|| Ok(Charged::new(granted, left)), Err))
     }
 }
 
@@ -433,7 +435,7 @@ impl Quota for Flawed {
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
         yield_now().await;
         if self.has(Flaw::GrantsInAnOutage) && self.is_out.load(Ordering::SeqCst) {
-            return Ok(Ok(Charged::new(charges, 0)));
+            return Ok(Ok(Charged::new(Vec::new(), 0)));
         }
         if self.has(Flaw::ChargesOnACopy) {
             let mut copy = self.step(|state| Ok(state.clone()))?;
@@ -452,13 +454,13 @@ impl Quota for Flawed {
         Ok(charged)
     }
 
-    async fn refund(&self, charged: &Charged, _: SystemTime) -> Result<(), StoreError> {
+    async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
+        let now = if self.has(Flaw::RefundsTwice) { SystemTime::UNIX_EPOCH } else { now };
         self.step(|state| {
-            for charge in charged.charges() {
-                let mark = self.mark(state, charge.key);
-                let back = gcra::refund(mark, &charge.rate, charge.events);
+            for (key, span) in charged.refunds(now) {
+                let back = gcra::refund(self.mark(state, key), span);
                 let back = if self.has(Flaw::RefundsAll) { Mark::default() } else { back };
-                state.marks.insert(charge.key, back);
+                state.marks.insert(key, back);
             }
             Ok(())
         })

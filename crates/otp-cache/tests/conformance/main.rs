@@ -158,6 +158,7 @@ fn flawed_quotas_are_caught_by_the_clause_that_they_break() {
     is_caught(Flaw::ChargesOneByOne, "clause_2_all_or_none");
     is_caught(Flaw::GrantsInAnOutage, "quota::clause_3_fails_closed");
     is_caught(Flaw::RefundsAll, "clause_5_a_refund_gives_back_what_was_charged");
+    is_caught(Flaw::RefundsTwice, "clause_5_a_refund_gives_back_what_was_charged");
     is_caught(Flaw::Evicts, "quota::clause_6_full_means_refuse");
     is_caught(Flaw::NeverFull, "quota::clause_6_full_means_refuse");
     is_caught(Flaw::AnswersBeforeItWrites, "quota::clause_7_acknowledged_means_kept");

@@ -11,6 +11,41 @@ use crate::{at, config};
 proptest! {
     #![proptest_config(config())]
 
+    /// One of the charges is given back at any time; the others are as they would have been without it.
+    #[test]
+    fn a_refund_gains_nothing_over_never_having_charged(
+        burst in 1..6_u32,
+        period in 1..100_000_u64,
+        charges in vec((0..50_000_u64, 1..4_u32), 1..20),
+        which in any::<prop::sample::Index>(),
+        wait in prop_oneof![Just(0), 0..100_000_u64],
+    ) {
+        let rate = Rate::new(burst, Duration::from_millis(period)).unwrap();
+        let which = which.index(charges.len());
+        let (mut mark, mut without, mut back) = (Mark::default(), Mark::default(), None);
+        let mut millis = 0;
+        for (nth, (wait, events)) in charges.into_iter().enumerate() {
+            millis += wait;
+            let Charge::Granted(granted) = gcra::charge(mark, &rate, events, at(millis)) else { continue };
+            mark = granted.mark;
+            if nth == which {
+                back = Some((mark, events));
+            } else if let Charge::Granted(granted) = gcra::charge(without, &rate, events, at(millis)) {
+                without = granted.mark;
+            } else {
+                prop_assert!(false, "less was charged, and it is refused");
+            }
+        }
+        let now = at(millis + wait);
+        let Some((charged, events)) = back else { return Ok(()) };
+        let refunded = gcra::refund(mark, gcra::refundable(charged, &rate, events, now));
+        prop_assert!(refunded <= mark);
+        prop_assert!(refunded >= without || refunded.is_spent(now), "{refunded:?} {without:?}");
+        if charged == mark && wait == 0 {
+            prop_assert!(refunded == without || (refunded.is_spent(now) && without.is_spent(now)));
+        }
+    }
+
     #[test]
     fn no_span_holds_more_than_the_burst_and_its_intervals(
         burst in 1..20_u32,

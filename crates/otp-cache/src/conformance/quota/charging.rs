@@ -117,7 +117,7 @@ async fn a_refused_charge_stays_on_no_key<S: Quota>(kit: &Kit<S>) {
     let wide = Charge::new(kit.quota_key(), rate(100));
     let narrow = Charge::new(kit.quota_key(), rate(1));
     let never = Charge::new(kit.quota_key(), rate(1)).with_events(2);
-    assert_eq!(granted(store.charge(&[], now).await).charges(), [], "no charge is granted");
+    assert_eq!(granted(store.charge(&[], now).await).charges().len(), 0, "no charge is granted");
     let _ = granted(store.charge(&[wide, narrow], now).await);
     let refused = ok(store.charge(&[wide, narrow], now).await).err();
     let expected = QuotaRefused { which: 1, until: Some(now + HOUR) };
@@ -196,6 +196,21 @@ pub async fn clause_5_a_refund_gives_back_what_was_charged<S: Quota>(kit: &Kit<S
     let again = granted(store.charge(&[yen], now).await);
     assert_eq!(again.left(), 20, "quota clause 5: what was charged is back, and no more");
     assert_eq!(granted(store.charge(&[one], now).await).left(), 3, "quota clause 5");
+    nothing_comes_back_twice(kit).await;
+}
+
+/// One of five an hour, beside which four more are charged; it refills by itself in twelve minutes.
+async fn nothing_comes_back_twice<S: Quota>(kit: &Kit<S>) {
+    let (store, now) = (kit.node(), kit.start());
+    for minutes in [0, 6, 12, 60] {
+        let one = Charge::new(kit.quota_key(), rate(5));
+        let charged = granted(store.charge(&[one], now).await);
+        let later = now + Duration::from_secs(60 * minutes);
+        let _ = granted(store.charge(&[one.with_events(4)], later).await);
+        ok(store.refund(&charged, later).await);
+        let left = granted(store.charge(&[one.with_events(0)], later).await).left();
+        assert_eq!(left, 1, "quota clause 5: given back after {minutes} minutes");
+    }
 }
 
 /// The rule of [`gcra`] and nothing else, on a walk over instants and amounts.
