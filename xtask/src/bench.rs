@@ -3,7 +3,8 @@
 //! A subject's measurements are all bench targets of the workspace that carry its name. Each of them prints, on
 //! standard output and among whatever else it says, one JSON object a row when it is given `--json`:
 //! `{"name", "value", "unit", "goal", "met"}`, where `goal` and `met` are null for a row that is there to compare
-//! with, and, where the value is a median over rounds, `"spread"`, the least and the most of the rounds.
+//! with, and, where the value is a median over rounds, `"spread"`, between what the middle half of the
+//! rounds lies.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -150,7 +151,7 @@ fn with_report(text: &str, subject: &str, report: &str) -> Option<String> {
 /// The rows for people, as a Markdown table.
 fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| measured | median | spread | unit | goal | met |\n|---|---:|---:|---|---|---|\n",
+        "| measured | median | middle half | unit | goal | met |\n|---|---:|---:|---|---|---|\n",
     );
     for row in rows {
         let goal = match &row.goal {
@@ -247,7 +248,7 @@ mod tests {
         let rows: Vec<Row> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(
             table(&rows),
-            "| measured | median | spread | unit | goal | met |\n|---|---:|---:|---|---|---|\n\
+            "| measured | median | middle half | unit | goal | met |\n|---|---:|---:|---|---|---|\n\
              | derive | 0.310 | 0.300 – 12.0 | us | <= 0.6 | yes |\n\
              | cycles | 1,234,568 |  | 1/s | 2000000 | **no** |\n\
              | dashmap | 42.5 |  | 1/s |  |  |\n"

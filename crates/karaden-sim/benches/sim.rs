@@ -6,7 +6,7 @@
 //! requests answered; so the figure holds however busy the machine's other cores are. Requests come
 //! over eight kept-alive connections, one at a time on each.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program for developers")]
+#![expect(clippy::unwrap_used, reason = "a program for developers")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +15,7 @@ use std::thread;
 use std::time::Instant;
 
 use karaden_sim::{Sim, SimConfig};
+use testkit::measure::{Goal, Report, Samples};
 
 const CONNECTIONS: usize = 8;
 const GOAL_PER_SECOND: f64 = 20_000.0;
@@ -22,10 +23,10 @@ const GOAL_PER_SECOND: f64 = 20_000.0;
 const HISTORY: usize = 50_000;
 const WARM_UP: usize = HISTORY + 10_000;
 const MEASURED: usize = 80_000;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 
 fn main() {
-    let json = std::env::args().any(|argument| argument == "--json");
+    let report = Report::of_this_program();
     let server = Server::start();
     run(server.addr, WARM_UP, send);
     for (name, request) in [
@@ -33,25 +34,11 @@ fn main() {
         ("sim: sends of the push API on one core", queue),
         ("sim: look-ups by tag on one core", list),
     ] {
-        let mut rates: Vec<f64> = (0..ROUNDS).map(|_| server.rate(request)).collect();
-        rates.sort_by(f64::total_cmp);
-        let rate = rates[ROUNDS / 2];
-        report(json, name, rate, "requests/s", Some(GOAL_PER_SECOND));
-        report(json, &format!("{name}: CPU each"), 1e6 / rate, "µs", None);
-    }
-}
-
-fn report(json: bool, name: &str, value: f64, unit: &str, goal: Option<f64>) {
-    if json {
-        let (goal_text, met) = match goal {
-            Some(goal) => (format!("\"≥ {goal}\""), (value >= goal).to_string()),
-            None => ("null".to_owned(), "null".to_owned()),
-        };
-        println!(
-            r#"{{"name":"{name}","value":{value:.3},"unit":"{unit}","goal":{goal_text},"met":{met}}}"#
-        );
-    } else {
-        println!("{name:<50} {value:>12.1} {unit}");
+        let costs: Samples = (0..ROUNDS).map(|_| server.micros(request)).collect();
+        let one_second: Samples = [1e6; ROUNDS].into_iter().collect();
+        let rates = one_second.to(&costs);
+        report.row(name, &rates, "requests/s", Goal::AtLeast(GOAL_PER_SECOND));
+        report.row(&format!("{name}: CPU each"), &costs, "µs", Goal::None);
     }
 }
 
@@ -85,14 +72,14 @@ impl Server {
         told.recv().unwrap()
     }
 
-    /// Requests a second that one core could answer.
-    fn rate(&self, request: fn(usize) -> String) -> f64 {
+    /// Microseconds of one core that a request takes.
+    fn micros(&self, request: fn(usize) -> String) -> f64 {
         let before = self.cpu();
         run(self.addr, MEASURED, request);
-        let seconds = std::time::Duration::from_nanos(self.cpu() - before).as_secs_f64();
+        let taken = std::time::Duration::from_nanos(self.cpu() - before).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a small count")]
         let count = MEASURED as f64;
-        count / seconds
+        1e6 * taken / count
     }
 }
 

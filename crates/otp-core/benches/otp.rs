@@ -1,12 +1,10 @@
 //! What a code costs, beside a bare HMAC-SHA-256 over a message of the same size.
 //!
 //! `cargo bench -p otp-core` prints a table, `cargo bench -p otp-core -- --json` one JSON object a
-//! row: `{"name","value","unit","goal","met","spread"}`. All rows are measured in the same run, in
-//! turns, and the median of the rounds counts, with the least and the most of them as its spread;
-//! ratios are taken within a round, so a noisy machine moves both sides.
+//! row. All rows are measured in the same run, in turns; ratios are taken within a round, so a noisy
+//! machine moves both sides.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark with fixed arguments")]
-#![expect(clippy::print_stdout, reason = "its report")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime};
@@ -17,6 +15,7 @@ use otp_core::{
     Policy, Purpose, SubjectKey, SubjectRecord,
 };
 use sha2::Sha256;
+use testkit::measure::{Goal, Report, Samples};
 
 /// Many short rounds: each is over before a busy machine takes the processor away.
 const ROUNDS: usize = 1_501;
@@ -27,7 +26,6 @@ const KEY: [u8; 32] = [7; 32];
 type Operation<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
 fn main() {
-    let json = std::env::args().any(|argument| argument == "--json");
     let bench = Bench::new();
     let mut operations = bench.operations();
     let names: Vec<&str> = operations.iter().map(|(name, _)| *name).collect();
@@ -35,87 +33,36 @@ fn main() {
         .map(|_| operations.iter_mut().map(|(_, operation)| nanoseconds(operation)).collect())
         .skip(3) // warming up
         .collect();
-    let column = |name: &str| names.iter().position(|n| *n == name).unwrap();
-    let per = |name: &str| Measured::over(rounds.iter().map(|round| round[column(name)]));
-    let ratio = |name: &str, base: &str| {
-        Measured::over(rounds.iter().map(|round| round[column(name)] / round[column(base)]))
+    let per = |name: &str| -> Samples {
+        let column = names.iter().position(|n| *n == name).unwrap();
+        rounds.iter().map(|round| round[column]).collect()
     };
-
-    let report = Report { json };
-    report.row("bare hmac, key ready", &per("bare"), "ns", None);
-    report.row("bare hmac, key set up each time", &per("bare from key"), "ns", None);
-    report.row("derive a code", &per("derive"), "ns", None);
-    report.row("derive + verify a code", &per("derive + verify"), "ns", None);
-    let calls = ratio("derive + verify", "bare from key");
-    report.row("derive + verify / bare hmac, key set up", &calls, "x", Some(2.0));
+    let report = Report::of_this_program();
+    let row = |name: &str, samples: &Samples, unit: &str, goal: Goal| {
+        report.row(&format!("otp-core: {name}"), samples, unit, goal);
+    };
+    let (bare, from_key, both) = (per("bare"), per("bare from key"), per("derive + verify"));
+    row("bare hmac, key ready", &bare, "ns", Goal::None);
+    row("bare hmac, key set up each time", &from_key, "ns", Goal::None);
+    row("derive a code", &per("derive"), "ns", Goal::None);
+    row("derive + verify a code", &both, "ns", Goal::None);
+    let goal = Goal::AtMost(2.0);
+    row("derive + verify / bare hmac, key set up", &both.to(&from_key), "x", goal);
     // Two HMACs of which nothing but the compression function is left would be 1.4 of these.
-    report.row(
-        "derive + verify / bare hmac, key ready",
-        &ratio("derive + verify", "bare"),
-        "x",
-        None,
-    );
-    report.row("crypto of a whole login", &per("login crypto"), "ns", Some(600.0));
-    report.row("open + begin_attempt + verify + consume", &per("whole cycle"), "ns", None);
-    report.row("normalise what was typed", &per("normalise"), "ns", None);
-    report.row("record to bytes and back", &per("bytes"), "ns", None);
-    report.row(
-        "record with one challenge",
-        &size(size_of::<SubjectRecord>()),
-        "bytes",
-        Some(200.0),
-    );
+    row("derive + verify / bare hmac, key ready", &both.to(&bare), "x", Goal::None);
+    row("crypto of a whole login", &per("login crypto"), "ns", Goal::AtMost(600.0));
+    row("open + begin_attempt + verify + consume", &per("whole cycle"), "ns", Goal::None);
+    row("normalise what was typed", &per("normalise"), "ns", Goal::None);
+    row("record to bytes and back", &per("bytes"), "ns", Goal::None);
+    let goal = Goal::AtMost(200.0);
+    row("record with one challenge", &size(size_of::<SubjectRecord>()), "bytes", goal);
     let encoded = bench.record().to_bytes().len();
-    report.row("record with one challenge, encoded", &size(encoded), "bytes", Some(200.0));
-}
-
-/// What the rounds gave: their median, and the least and the most of them.
-struct Measured {
-    median: f64,
-    spread: Option<[f64; 2]>,
-}
-
-impl Measured {
-    fn over(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let spread = values.first().copied().zip(values.last().copied());
-        Self { median: values[values.len() / 2], spread: spread.map(Into::into) }
-    }
-}
-
-struct Report {
-    json: bool,
-}
-
-impl Report {
-    /// Prints a row; lower is better, so a goal is met at or below it.
-    fn row(&self, name: &str, measured: &Measured, unit: &str, goal: Option<f64>) {
-        let Measured { median: value, spread } = *measured;
-        let met = goal.map(|goal| value <= goal);
-        if self.json {
-            let or_null = |value: Option<String>| value.unwrap_or_else(|| "null".to_owned());
-            let goal = or_null(goal.map(|goal| format!("\"<= {goal} {unit}\"")));
-            let met = or_null(met.map(|met| met.to_string()));
-            let spread = spread.map_or(String::new(), |[least, most]| {
-                format!(r#","spread":[{least:.2},{most:.2}]"#)
-            });
-            println!(
-                r#"{{"name":"otp-core: {name}","value":{value:.2},"unit":"{unit}","goal":{goal},"met":{met}{spread}}}"#
-            );
-        } else {
-            let goal = goal.map_or(String::new(), |goal| format!("goal <= {goal} {unit}"));
-            let met = met.map_or("", |met| if met { "met" } else { "MISSED" });
-            let spread =
-                spread.map_or(String::new(), |[least, most]| format!("{least:.2} .. {most:.2}"));
-            println!("{name:<42} {value:>9.2} {unit:<6} {spread:<18} {goal:<18} {met}");
-        }
-    }
+    row("record with one challenge, encoded", &size(encoded), "bytes", goal);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a few hundred bytes")]
-fn size(bytes: usize) -> Measured {
-    Measured { median: bytes as f64, spread: None }
+fn size(bytes: usize) -> Samples {
+    [bytes as f64].into_iter().collect()
 }
 
 struct Bench {

@@ -3,8 +3,7 @@
 //! the vendor's Node and Python SDKs.
 //!
 //! `cargo bench -p karaden-client --bench karaden` prints a table, with `-- --json` one JSON object a
-//! row: `{"name","value","unit","goal","met","spread"}`. Every sender is a process of its own, in turns
-//! within a round; the median of the rounds counts, and the spread is the least and the most of them.
+//! row. Every sender is a process of its own, in turns within a round; the median of the rounds counts.
 //! Ratios are taken within a round. CPU is that of the sender's whole process while it sends, user and
 //! system, its warm-up not counted. Over HTTPS all trust the certificate of the run, by
 //! `NODE_EXTRA_CA_CERTS` and `REQUESTS_CA_BUNDLE` where they are not ours.
@@ -13,11 +12,10 @@
 //! `KARADEN_SDK_NODE_MODULES` (a folder with `karaden-prg-node`); what is missing is said by name.
 
 #![expect(clippy::unwrap_used, reason = "a benchmark against a server of its own")]
-#![expect(clippy::print_stdout, reason = "its report")]
+#![expect(clippy::print_stdout, reason = "a sender tells its parent what it took")]
 #![expect(clippy::disallowed_methods, reason = "it measures time and finds the SDKs by variables")]
 
 mod bare;
-mod report;
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -27,12 +25,11 @@ use std::time::{Duration, Instant};
 
 use karaden_client::{Options, PhoneNumber, SecretString, SendOutcome, sms};
 use serde::{Deserialize, Serialize};
+use testkit::measure::{Goal, Report, Samples};
 use tokio::io::AsyncReadExt as _;
 
-use self::report::{Goal, Report};
-
 const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 const SECONDS: f64 = 1.2;
 const WARM_UP_SECONDS: f64 = 0.4;
 const TEXT: &str = "認証コード 123456";
@@ -48,7 +45,7 @@ fn main() {
             let taken = runtime().block_on(sender(role, &target, concurrency));
             println!("{}", serde_json::to_string(&taken).unwrap());
         }
-        _ => measure(arguments.iter().any(|argument| argument == "--json")),
+        _ => measure(),
     }
 }
 
@@ -282,14 +279,14 @@ impl Drop for Simulator {
     }
 }
 
-fn measure(json: bool) {
-    let (contenders, report) = (contenders(), Report { json });
+fn measure() {
+    let (contenders, report) = (contenders(), Report::of_this_program());
     let folder = tempfile::tempdir().unwrap();
-    compare(&contenders, &Simulator::start(folder.path()), "", &[1, 16, 64], &report);
+    compare(&contenders, &Simulator::start(folder.path()), "", &[1, 16, 64], report);
     let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     std::fs::write(folder.path().join("cert.pem"), certified.cert.pem()).unwrap();
     std::fs::write(folder.path().join("key.pem"), certified.signing_key.serialize_pem()).unwrap();
-    compare(&contenders, &Simulator::start(folder.path()), "TLS ", &[16, 64], &report);
+    compare(&contenders, &Simulator::start(folder.path()), "TLS ", &[16, 64], report);
 }
 
 fn compare(
@@ -297,7 +294,7 @@ fn compare(
     simulator: &Simulator,
     over: &str,
     concurrencies: &[usize],
-    report: &Report,
+    report: Report,
 ) {
     let at_of = |name: &str| contenders.iter().position(|contender| contender.name == name);
     for concurrency in concurrencies.iter().copied() {
@@ -305,30 +302,32 @@ fn compare(
         // rounds[round][contender]
         let rounds: Vec<Vec<Taken>> =
             (0..ROUNDS).map(|_| contenders.iter().map(take).collect()).collect();
-        let each = |figure: &dyn Fn(&[Taken]) -> f64| -> Vec<f64> {
+        let each = |figure: &dyn Fn(&[Taken]) -> f64| -> Samples {
             rounds.iter().map(|round| figure(round)).collect()
+        };
+        let row = |name: String, samples: &Samples, unit: &str, goal: Goal| {
+            report.row(&format!("karaden-client: {name}"), samples, unit, goal);
         };
         for (at, contender) in contenders.iter().enumerate() {
             let name = format!("{} at {over}{concurrency}", contender.name);
             let (rates, costs) = (each(&|r| r[at].rate()), each(&|r| r[at].cpu_micros()));
-            report.row(&format!("{name}: sends"), rates, "1/s", None);
-            report.row(&format!("{name}: CPU a send"), costs, "us", None);
+            row(format!("{name}: sends"), &rates, "1/s", Goal::None);
+            row(format!("{name}: CPU a send"), &costs, "us", Goal::None);
         }
         if concurrency != 64 {
             continue;
         }
         let is_tls = !over.is_empty();
         let floor = each(&|round| round[0].cpu_micros() / round[1].cpu_micros());
-        let goal = (!is_tls).then_some(Goal::AtMost(1.3));
-        report.row(&format!("CPU a send / bare client at {over}64"), floor, "x", goal);
+        let goal = if is_tls { Goal::None } else { Goal::AtMost(1.3) };
+        row(format!("CPU a send / bare client at {over}64"), &floor, "x", goal);
         if let Some(node) = at_of("Node SDK") {
             let cpu = each(&|round| round[node].cpu_micros() / round[0].cpu_micros());
             let goal = Goal::AtLeast(if is_tls { 25.0 } else { 35.0 });
-            let name = format!("Node SDK / ours, CPU a send at {over}64");
-            report.row(&name, cpu, "x", Some(goal));
+            row(format!("Node SDK / ours, CPU a send at {over}64"), &cpu, "x", goal);
             let rate = each(&|round| round[0].rate() / round[node].rate());
-            let goal = (!is_tls).then_some(Goal::AtLeast(25.0));
-            report.row(&format!("ours / Node SDK, sends at {over}64"), rate, "x", goal);
+            let goal = if is_tls { Goal::None } else { Goal::AtLeast(25.0) };
+            row(format!("ours / Node SDK, sends at {over}64"), &rate, "x", goal);
         }
     }
 }

@@ -10,8 +10,8 @@ use otp_core::{Policy, SubjectKey};
 use crate::memory::{
     BATCH, Dashmap, Moka, NEXT, cycle, in_and_out_of_dashmap, in_and_out_of_moka, pairs,
 };
-use crate::report::{Goal, Report, Samples};
 use crate::setup::{bytes, challenge, logins, now, per_second, timed};
+use testkit::measure::{Goal, Report, Samples};
 
 const SIZES: [(u64, &str); 5] = [
     (1_000, "1 k"),
@@ -23,7 +23,7 @@ const SIZES: [(u64, &str); 5] = [
 
 const ROUNDS: usize = 11;
 
-pub(crate) fn run(report: &mut Report, is_quick: bool) {
+pub(crate) fn run(report: Report, is_quick: bool) {
     let sizes = if is_quick { &SIZES[..4] } else { &SIZES[..] };
     of_the_store(report, sizes);
     let map = Dashmap::new();
@@ -43,7 +43,7 @@ pub(crate) fn run(report: &mut Report, is_quick: bool) {
     });
 }
 
-fn of_the_store(report: &mut Report, sizes: &[(u64, &str)]) {
+fn of_the_store(report: Report, sizes: &[(u64, &str)]) {
     let store = MemoryStore::with_capacity(100_000_000);
     let before = resident_bytes();
     let (mut open, mut first, mut last) = (0, None, Samples::default());
@@ -65,12 +65,7 @@ fn of_the_store(report: &mut Report, sizes: &[(u64, &str)]) {
 }
 
 /// The same of something to compare with; `grow` fills it from one size to the next and measures.
-fn of_a_map(
-    report: &mut Report,
-    sizes: &[(u64, &str)],
-    what: &str,
-    grow: impl Fn(u64, u64) -> Samples,
-) {
+fn of_a_map(report: Report, sizes: &[(u64, &str)], what: &str, grow: impl Fn(u64, u64) -> Samples) {
     let (mut size, mut first, mut last) = (0, None, Samples::default());
     for (next, label) in sizes {
         last = grow(size, *next);

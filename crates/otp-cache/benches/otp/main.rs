@@ -4,9 +4,8 @@
 //! cargo bench -p otp-cache --all-features --bench otp [-- --json] [-- --quick] [-- memory|sqlite|redis …]
 //! ```
 //!
-//! Prints a table, or with `--json` one JSON object a row: name, value (the median of the rounds), unit,
-//! goal, met, spread (between what the middle half of the rounds lies). Ratios are taken round by
-//! round. `--quick` takes fewer rounds and stops at one million open challenges.
+//! Prints a table, or with `--json` one JSON object a row. Ratios are taken round by round. `--quick`
+//! takes fewer rounds and stops at one million open challenges.
 
 mod growth;
 mod memory;
@@ -14,11 +13,10 @@ mod redis;
 #[path = "../../tests/it/support/redis.rs"]
 #[expect(dead_code, reason = "shared with the tests, which need more of it")]
 mod redis_server;
-mod report;
 mod setup;
 mod sqlite;
 
-use report::Report;
+use testkit::measure::Report;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -27,16 +25,15 @@ fn main() {
         let named = ["memory", "sqlite", "redis"].into_iter().any(has);
         !named || has(name)
     };
-    let mut report = Report::new(has("--json"));
+    let report = Report::of_this_program();
     let is_quick = has("--quick");
     if wants("memory") {
-        memory::run(&mut report, is_quick);
+        memory::run(report, is_quick);
     }
     if wants("sqlite") {
-        sqlite::run(&mut report, is_quick);
+        sqlite::run(report, is_quick);
     }
     if wants("redis") {
-        redis::run(&mut report, is_quick);
+        redis::run(report, is_quick);
     }
-    report.finish();
 }

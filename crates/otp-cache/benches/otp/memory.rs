@@ -8,15 +8,15 @@ use otp_cache::memory::MemoryStore;
 use otp_core::Policy;
 
 use crate::growth;
-use crate::report::{Goal, Report, Samples};
 use crate::setup::{Login, bytes, logins, now, per_second, timed};
+use testkit::measure::{Goal, Report, Samples};
 
 pub(crate) const BATCH: u64 = 50_000;
 const THREADS: u64 = 2;
 
 pub(crate) static NEXT: AtomicU64 = AtomicU64::new(1 << 40);
 
-pub(crate) fn run(report: &mut Report, is_quick: bool) {
+pub(crate) fn run(report: Report, is_quick: bool) {
     let rounds = if is_quick { 5 } else { 15 };
     let (mut ours, mut dash, mut moka) =
         (Samples::default(), Samples::default(), Samples::default());

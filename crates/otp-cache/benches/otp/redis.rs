@@ -10,8 +10,8 @@ use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
 use crate::redis_server::Server;
-use crate::report::{Goal, Report, Samples};
 use crate::setup::{bytes, challenge, now, per_second, timed};
+use testkit::measure::{Goal, Report, Samples};
 
 static NEXT: AtomicU64 = AtomicU64::new(1 << 56);
 
@@ -20,7 +20,7 @@ const SCRIPT: &str = concat!(
     include_str!("../../src/redis/lua/open.lua")
 );
 
-pub(crate) fn run(report: &mut Report, is_quick: bool) {
+pub(crate) fn run(report: Report, is_quick: bool) {
     let rounds = if is_quick { 5 } else { 15 };
     let server = Server::start(&[]);
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -9,8 +9,8 @@ use otp_cache::sqlite::SqliteStore;
 use otp_core::{Policy, SubjectRecord};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::report::{Goal, Report, Samples};
 use crate::setup::{Login, logins, now, per_second, timed};
+use testkit::measure::{Goal, Report, Samples};
 
 /// Calls in flight, and statements in one transaction by hand.
 const IN_FLIGHT: u64 = 64;
@@ -26,7 +26,7 @@ fn fresh(count: u64) -> Vec<Login> {
     logins(NEXT.fetch_add(count, Ordering::Relaxed), count)
 }
 
-pub(crate) fn run(report: &mut Report, is_quick: bool) {
+pub(crate) fn run(report: Report, is_quick: bool) {
     let rounds = if is_quick { 9 } else { 41 };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let runtime = tokio::runtime::Builder::new_multi_thread()
