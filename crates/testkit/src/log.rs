@@ -5,14 +5,19 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tracing::{Dispatch, level_filters::LevelFilter, subscriber::DefaultGuard};
+use tracing::{
+    Dispatch,
+    level_filters::LevelFilter,
+    subscriber::{DefaultGuard, NoSubscriber},
+};
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
 /// Collects the log, with spans as they open and close.
 ///
 /// [`start`](Self::start) listens on the calling thread only, which is all of a `#[tokio::test]` on
 /// its default runtime. For work on other threads pass [`dispatch`](Self::dispatch) on, for example
-/// by `tracing::instrument::WithSubscriber`.
+/// by `tracing::instrument::WithSubscriber`. What other threads do beside it without a subscriber takes
+/// nothing away.
 ///
 /// ```
 /// let log = testkit::LogCapture::new();
@@ -27,6 +32,10 @@ use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 pub struct LogCapture {
     text: Buffer,
     dispatch: Dispatch,
+    /// Never listens. While a process has a single subscriber, `tracing` asks the thread that comes to
+    /// an event or span first, once and for all threads, whether anybody wants it; a thread without a
+    /// subscriber says no. While there are two, each thread is asked.
+    _second: Dispatch,
 }
 
 impl LogCapture {
@@ -39,7 +48,8 @@ impl LogCapture {
             .with_ansi(false)
             .with_writer(text.clone())
             .finish();
-        Self { text, dispatch: Dispatch::new(subscriber) }
+        let second = Dispatch::new(NoSubscriber::new());
+        Self { text, dispatch: Dispatch::new(subscriber), _second: second }
     }
 
     /// Listens on this thread until the guard is dropped.
