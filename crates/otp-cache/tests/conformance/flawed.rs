@@ -67,6 +67,8 @@ pub(crate) enum Flaw {
     ChargesAKeyOnce,
     /// Leaves what was charged before the refusal.
     ChargesOneByOne,
+    /// Charges at whole milliseconds.
+    ChargesByTheMillisecond,
     /// Grants while the backend is out.
     GrantsInAnOutage,
     /// Gives back everything that the key was ever charged.
@@ -395,6 +397,9 @@ impl Flawed {
         charges: &[Charge],
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let micros = Duration::from_micros(u64::from(since.subsec_micros() % 1_000));
+        let now = if self.has(Flaw::ChargesByTheMillisecond) { now - micros } else { now };
         let (mut granted, mut refusals, mut left) = (Vec::new(), Vec::new(), u32::MAX);
         for (which, charge) in charges.iter().enumerate() {
             let before = |(before, _): &&(Charge, Mark)| {
