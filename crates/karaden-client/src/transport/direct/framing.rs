@@ -1,13 +1,19 @@
 //! Where the body of an answer ends (RFC 9112, section 6.3), and taking it from what comes in.
+//!
+//! The lines between chunks are read here and not by httparse, which takes a line without a length
+//! for the last chunk, and lets anything stand in an extension.
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName};
 
-use super::message::{MAX_HEAD_BYTES, MAX_HEADERS, Malformed};
+use super::message::Malformed;
 
-/// The longest line that says how long a chunk is.
-const MAX_CHUNK_LINE_BYTES: usize = 4096;
+/// The most that chunks may say beside their lengths and their data: extensions and trailers,
+/// neither of which is needed.
+const MAX_ASIDE_BYTES: usize = 16 * 1024;
+/// The most digits of the length of a chunk, which is what fits.
+const MAX_SIZE_DIGITS: usize = 16;
 
 /// What tells the end of a body.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,16 +21,27 @@ pub(super) enum Framing {
     /// So many bytes are still to come.
     Length(u64),
     /// Each chunk says its own length.
-    Chunked(Chunk),
+    Chunked(Chunks),
     /// The end of the connection, which may also be an accident.
     UntilClose,
 }
 
+/// How far a chunked body is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Chunks {
+    place: Place,
+    /// How much of the input was searched for the end of a line in vain.
+    seen: usize,
+    /// How long the extensions and trailers were so far.
+    aside: usize,
+}
+
 /// Where in a chunked body.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Chunk {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
     /// Before the line with a length.
-    Line,
+    #[default]
+    Size,
     /// Within a chunk; so many bytes of it are still to come.
     Data(u64),
     /// After a chunk, before its end of line.
@@ -52,7 +69,11 @@ impl Framing {
         headers: &HeaderMap,
     ) -> Result<(Self, bool), Malformed> {
         if status == 204 || status == 304 {
-            return Ok((Self::Length(0), true));
+            // Neither has a body. A 204 that announces one may yet send it.
+            let announces = |name| headers.get_all(name).iter().any(|value| value != "0");
+            let is_certain =
+                !announces(TRANSFER_ENCODING) && (status == 304 || !announces(CONTENT_LENGTH));
+            return Ok((Self::Length(0), is_certain));
         }
         let length = length(headers)?;
         let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
@@ -64,7 +85,7 @@ impl Framing {
             return Err(Malformed("the answer has a transfer coding that was not asked for"));
         }
         // Chunks win over a length; that both are there is how answers are smuggled.
-        Ok((Self::Chunked(Chunk::Line), length.is_none()))
+        Ok((Self::Chunked(Chunks::default()), length.is_none()))
     }
 
     /// How long the body is, if that is known before it comes.
@@ -82,7 +103,7 @@ impl Framing {
             Self::Length(left) => Ok(take(left, input)),
             Self::UntilClose if input.is_empty() => Ok(Piece::More),
             Self::UntilClose => Ok(Piece::Body(input.split().freeze())),
-            Self::Chunked(chunk) => chunk.next(input),
+            Self::Chunked(chunks) => chunks.next(input),
         }
     }
 
@@ -124,58 +145,91 @@ fn take(left: &mut u64, input: &mut BytesMut) -> Piece {
     Piece::Body(input.split_to(count).freeze())
 }
 
-impl Chunk {
+impl Chunks {
     fn next(&mut self, input: &mut BytesMut) -> Result<Piece, Malformed> {
         loop {
-            *self = match self {
-                Self::Line => match httparse::parse_chunk_size(input) {
-                    Ok(httparse::Status::Complete((_, 0))) => {
-                        skip_line(input);
-                        Self::Trailers
-                    }
-                    Ok(httparse::Status::Complete((length, size))) => {
-                        input.advance(length);
-                        Self::Data(size)
-                    }
-                    Ok(httparse::Status::Partial) if input.len() < MAX_CHUNK_LINE_BYTES => {
-                        return Ok(Piece::More);
-                    }
-                    _ => return Err(Malformed("the length of a chunk cannot be read")),
-                },
-                Self::Data(0) => Self::End,
-                Self::Data(left) => return Ok(take(left, input)),
-                Self::End => match &input[..] {
+            self.place = match &mut self.place {
+                Place::Data(0) => Place::End,
+                Place::Data(left) => return Ok(take(left, input)),
+                Place::End => match &input[..] {
                     [b'\r', b'\n', ..] => {
                         input.advance(2);
-                        Self::Line
+                        Place::Size
                     }
                     [] | [b'\r'] => return Ok(Piece::More),
                     _ => return Err(Malformed("a chunk is longer than it says")),
                 },
-                Self::Trailers => return trailers(input),
+                Place::Size => match self.line(input)? {
+                    None => return Ok(Piece::More),
+                    Some(line) => match self.size(&line)? {
+                        0 => Place::Trailers,
+                        size => Place::Data(size),
+                    },
+                },
+                Place::Trailers => match self.line(input)? {
+                    None => return Ok(Piece::More),
+                    Some(line) if line.is_empty() => return Ok(Piece::End),
+                    Some(line) => {
+                        self.trailer(&line)?;
+                        Place::Trailers
+                    }
+                },
             };
         }
     }
-}
 
-/// Drops the line with the length of the last chunk.
-fn skip_line(input: &mut BytesMut) {
-    let end = input.iter().position(|byte| *byte == b'\n').map_or(input.len(), |at| at + 1);
-    input.advance(end);
-}
-
-/// Reads past the trailers, which say nothing that is needed.
-fn trailers(input: &mut BytesMut) -> Result<Piece, Malformed> {
-    let mut places = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    match httparse::parse_headers(input, &mut places) {
-        Ok(httparse::Status::Complete((length, _))) => {
-            input.advance(length);
-            Ok(Piece::End)
+    /// Takes a line from the front of `input`, without its end; `None` if it is not all there.
+    ///
+    /// Nothing but `\r\n` ends a line, and neither of both stands within one.
+    fn line(&mut self, input: &mut BytesMut) -> Result<Option<BytesMut>, Malformed> {
+        let Some(end) = input[self.seen..].iter().position(|byte| *byte == b'\n') else {
+            self.seen = input.len();
+            // However it ends, it is too long. The one is for its `\r`.
+            return match self.aside + self.seen > MAX_ASIDE_BYTES + MAX_SIZE_DIGITS + 1 {
+                true => Err(TOO_LONG),
+                false => Ok(None),
+            };
+        };
+        let mut line = input.split_to(self.seen + end + 1);
+        self.seen = 0;
+        if !line.ends_with(b"\r\n") || line[..line.len() - 2].contains(&b'\r') {
+            return Err(Malformed("a line between chunks does not end as it should"));
         }
-        Ok(httparse::Status::Partial) if input.len() < MAX_HEAD_BYTES => Ok(Piece::More),
-        _ => Err(Malformed("what follows the last chunk cannot be read")),
+        line.truncate(line.len() - 2);
+        Ok(Some(line))
+    }
+
+    /// The length that starts the line before a chunk.
+    fn size(&mut self, line: &[u8]) -> Result<u64, Malformed> {
+        let unreadable = Malformed("the length of a chunk cannot be read");
+        let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let (digits, extensions) = line.split_at(digits);
+        if !matches!(extensions.trim_ascii_start(), [] | [b';', ..]) {
+            return Err(unreadable);
+        }
+        self.set_aside(extensions)?;
+        // Neither no digit nor one too many.
+        let digits = Some(digits).filter(|digits| digits.len() <= MAX_SIZE_DIGITS);
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        digits.and_then(|digits| u64::from_str_radix(digits, 16).ok()).ok_or(unreadable)
+    }
+
+    fn trailer(&mut self, line: &[u8]) -> Result<(), Malformed> {
+        self.set_aside(line)?;
+        let name = line.split(|byte| *byte == b':').next().filter(|name| name.len() < line.len());
+        match name.map(HeaderName::from_bytes) {
+            Some(Ok(_)) => Ok(()),
+            _ => Err(Malformed("what follows the last chunk cannot be read")),
+        }
+    }
+
+    fn set_aside(&mut self, text: &[u8]) -> Result<(), Malformed> {
+        self.aside += text.len();
+        if self.aside > MAX_ASIDE_BYTES { Err(TOO_LONG) } else { Ok(()) }
     }
 }
+
+const TOO_LONG: Malformed = Malformed("the chunks say too much beside their data");
 
 #[cfg(test)]
 mod tests {
@@ -197,7 +251,7 @@ mod tests {
     fn headers_tell_the_framing() {
         const LENGTH: &str = "content-length";
         const CODING: &str = "transfer-encoding";
-        let chunked = || Framing::Chunked(Chunk::Line);
+        let chunked = || Framing::Chunked(Chunks::default());
         type Row = (&'static [(&'static str, &'static str)], Option<(Framing, bool)>);
         let rows: [Row; 18] = [
             (&[], Some((Framing::UntilClose, false))),
@@ -223,8 +277,17 @@ mod tests {
             assert_eq!(of(200, 1, headers), expected, "{headers:?}");
         }
         assert_eq!(of(200, 0, &[(CODING, "chunked")]), None);
-        assert_eq!(of(204, 1, &[(LENGTH, "7")]), Some((Framing::Length(0), true)));
-        assert_eq!(of(304, 1, &[(CODING, "chunked")]), Some((Framing::Length(0), true)));
+        let empty = |is_certain| Some((Framing::Length(0), is_certain));
+        for (status, headers, is_certain) in [
+            (204, &[][..], true),
+            (204, &[(LENGTH, "0")], true),
+            (204, &[(LENGTH, "7")], false),
+            (204, &[(CODING, "chunked")], false),
+            (304, &[(LENGTH, "7")], true),
+            (304, &[(CODING, "chunked")], false),
+        ] {
+            assert_eq!(of(status, 1, headers), empty(is_certain), "{status} {headers:?}");
+        }
     }
 
     /// Reads `text` as it comes in pieces of these lengths, over and over; the body, what follows
@@ -254,9 +317,13 @@ mod tests {
         }
     }
 
+    fn read_chunks(text: &[u8], pieces: &[usize]) -> Option<(Vec<u8>, Vec<u8>, bool)> {
+        read(Framing::Chunked(Chunks::default()), text, pieces)
+    }
+
     #[test]
     fn chunked_bodies_that_are_none() {
-        let read = |text: &str| read(Framing::Chunked(Chunk::Line), text.as_bytes(), &[1]);
+        let read = |text: &str| read_chunks(text.as_bytes(), &[1]);
         for text in [
             "xyz\r\n",
             "-1\r\n",
@@ -265,17 +332,21 @@ mod tests {
             "11111111111111111\r\n",
             "ffffffffffffffffff\r\n",
             "2\nab\r\n0\r\n\r\n",
+            "2\rx\nab\r\n0\r\n\r\n",
+            // No length is not the length zero: an answer that lost a line is not complete.
+            "\r\n\r\n",
+            "2\r\nab\r\n\r\n\r\n",
+            " \r\n\r\n",
+            ";a=b\r\n\r\n",
+            // What is one line to us must not be two to somebody on the way.
+            "1;a\nb\r\nx\r\n0\r\n\r\n",
+            "0;a\nb: c\r\n\r\n",
+            "1;a\rb\r\nx\r\n0\r\n\r\n",
             "0\r\nno colon\r\n\r\n",
+            "0\r\n: no name\r\n\r\n",
         ] {
             assert_eq!(read(text), None, "{text:?}");
         }
-        let long = format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(MAX_CHUNK_LINE_BYTES));
-        assert_eq!(read(&long), None);
-        let endless = format!("0\r\n{}", "a: b\r\n".repeat(MAX_HEAD_BYTES / 6 + 1));
-        assert_eq!(
-            super::tests::read(Framing::Chunked(Chunk::Line), endless.as_bytes(), &[4096]),
-            None
-        );
         for cut in [
             "",
             "2",
@@ -289,6 +360,31 @@ mod tests {
             "0\r\na: b\r\n",
         ] {
             assert!(matches!(read(cut), Some((_, _, false))), "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn what_chunks_say_beside_their_data_has_a_bound() {
+        let half = MAX_ASIDE_BYTES / 2;
+        let extension = |bytes: usize| format!(";{}", "x".repeat(bytes - 1));
+        let trailer = |bytes: usize| format!("a:{}\r\n", "x".repeat(bytes - 2));
+        let one = |bytes| format!("1{}\r\na\r\n0\r\n\r\n", extension(bytes));
+        let two = |bytes| format!("1{}\r\na\r\n1{}\r\n", extension(half), extension(bytes - half));
+        let both = |bytes| format!("0{}\r\n{}\r\n", extension(half), trailer(bytes - half));
+        let digits = |bytes| format!("{}1{}\r\na\r\n", "0".repeat(15), extension(bytes));
+        let texts: [&dyn Fn(usize) -> String; 4] = [&one, &two, &both, &digits];
+        for text in texts {
+            for (bytes, fits) in [(MAX_ASIDE_BYTES, true), (MAX_ASIDE_BYTES + 1, false)] {
+                for pieces in [1, 1000, usize::MAX] {
+                    let read = read_chunks(text(bytes).as_bytes(), &[pieces]);
+                    assert_eq!(read.is_some(), fits, "{bytes} {pieces}");
+                }
+            }
+        }
+        // Also if the line has no end.
+        for endless in ["1;", "0\r\na:"] {
+            let endless = format!("{endless}{}", "x".repeat(MAX_ASIDE_BYTES + 32));
+            assert_eq!(read_chunks(endless.as_bytes(), &[1000]), None);
         }
     }
 
@@ -313,7 +409,7 @@ mod tests {
             text.extend_from_slice(format!("0{extension}\r\n{trailers}\r\n").as_bytes());
             text.extend_from_slice(&after);
             let expected = Some((body.clone(), after.clone(), true));
-            prop_assert_eq!(read(Framing::Chunked(Chunk::Line), &text, &pieces), expected.clone());
+            prop_assert_eq!(read_chunks(&text, &pieces), expected.clone());
             let text = [&body[..], &after].concat();
             prop_assert_eq!(read(Framing::Length(body.len() as u64), &text, &pieces), expected);
             let all = Some((text.clone(), Vec::new(), false));
@@ -325,7 +421,7 @@ mod tests {
             text in prop::collection::vec(any::<u8>(), 0..200),
             pieces in prop::collection::vec(1_usize..40, 1..10),
         ) {
-            let _any = read(Framing::Chunked(Chunk::Line), &text, &pieces);
+            prop_assert_eq!(read_chunks(&text, &pieces), read_chunks(&text, &[usize::MAX]));
             let _any = super::super::message::HeadReader::default()
                 .next(&mut BytesMut::from(&[b"HTTP/1.1 200 ".as_slice(), &text].concat()[..]));
         }

@@ -12,9 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::framing::Framing;
 
 /// The longest head of an answer, with those of the interim answers before it.
-pub(super) const MAX_HEAD_BYTES: usize = 64 * 1024;
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// The most headers of an answer.
-pub(super) const MAX_HEADERS: usize = 100;
+const MAX_HEADERS: usize = 100;
 
 /// Why something is no HTTP. The text says what was expected and quotes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
