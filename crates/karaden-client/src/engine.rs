@@ -9,7 +9,7 @@ use http::header::{
     USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Method};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::error::{Effect, Error, ErrorKind};
@@ -91,7 +91,7 @@ impl Engine {
     fn request(&self, method: Method, url: impl Into<Arc<Url>>, body: Bytes) -> Request {
         let (url, headers) = (url.into(), Arc::clone(&self.headers));
         let max_body_bytes = self.options.max_body_bytes;
-        Request { method, url, headers, body, max_body_bytes, time_limit: None }
+        Request { method, url, headers, body, max_body_bytes, time_limit: None, deadline: None }
     }
 
     /// A request to a signed URL at the storage: without our credentials, with the time and bounds
@@ -103,13 +103,17 @@ impl Engine {
                 headers.insert(name, value.clone());
             }
         }
+        if method == Method::PUT && body.is_empty() {
+            // Said outright, as for a POST.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         let max_body_bytes = match method {
             Method::GET => self.options.max_download_bytes,
             _ => self.options.max_body_bytes,
         };
         let time_limit = Some(self.options.transfer_timeout);
         let (url, headers) = (Arc::new(url), Arc::new(headers));
-        Request { method, url, headers, body, max_body_bytes, time_limit }
+        Request { method, url, headers, body, max_body_bytes, time_limit, deadline: None }
     }
 
     /// Sends `request`, has `judge` read the answer, and tries again where the policy allows it.
@@ -134,11 +138,22 @@ impl Engine {
     ) -> Result<T, Error> {
         let policy = self.options.retry;
         let began = Instant::now();
+        // `None` is too far away to ever come.
         let limit = request.time_limit.unwrap_or(policy.deadline());
-        let mut retry = 0;
+        let end = began.checked_add(limit);
+        let each = request.time_limit.unwrap_or(self.options.total_timeout);
+        let (mut now, mut retry) = (began, 0);
+        let mut last = None;
         loop {
-            let left = limit.saturating_sub(began.elapsed());
-            let error = match self.attempt(operation, request.clone(), left, &judge).await {
+            let deadline = [now.checked_add(each), end].into_iter().flatten().min();
+            // A request that there is no time for is not begun.
+            if deadline.is_some_and(|deadline| deadline <= now) {
+                let none =
+                    || Error::new(ErrorKind::Timeout, Effect::None).with_operation(operation);
+                return Err(last.unwrap_or_else(none));
+            }
+            let request = Request { deadline, ..request.clone() };
+            let error = match self.attempt(operation, request, &judge).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -153,6 +168,7 @@ impl Engine {
             retry += 1;
             trace::retry(span, retry, wait, &error);
             tokio::time::sleep(wait).await;
+            (last, now) = (Some(error), Instant::now());
         }
     }
 
@@ -160,11 +176,15 @@ impl Engine {
         &self,
         operation: Operation,
         request: Request,
-        left: Duration,
         judge: impl Fn(&Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let limit = request.time_limit.unwrap_or(self.options.total_timeout);
-        let result = match timeout(limit.min(left), self.transport.execute(request)).await {
+        let deadline = request.deadline;
+        let execution = self.transport.execute(request);
+        let executed = match deadline {
+            Some(deadline) => timeout_at(deadline, execution).await,
+            None => Ok(execution.await),
+        };
+        let result = match executed {
             Ok(Ok(response)) => readable(&response).and_then(|()| judge(&response)),
             Ok(Err(error)) => Err(from_transport(error)),
             Err(_elapsed) => Err(Error::new(ErrorKind::Timeout, Effect::Unknown)),
@@ -193,6 +213,7 @@ fn from_transport(error: TransportError) -> Error {
         TransportErrorKind::Interrupted => (ErrorKind::Interrupted, Effect::Unknown),
         TransportErrorKind::Timeout => (ErrorKind::Timeout, Effect::Unknown),
         TransportErrorKind::TooLarge => (ErrorKind::TooLarge, Effect::Unknown),
+        TransportErrorKind::Unusable => (ErrorKind::Config, Effect::None),
     };
     Error::new(kind, effect).with_source(error)
 }

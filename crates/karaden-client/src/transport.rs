@@ -19,6 +19,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tokio::time::Instant;
 use url::Url;
 
 #[cfg(feature = "direct")]
@@ -40,8 +41,9 @@ use crate::options::Options;
 /// 2. Redirects are not followed: a 3xx answer is returned as it is.
 /// 3. No more than [`Request::max_body_bytes`] of the body are read; a longer one is
 ///    [`TransportErrorKind::TooLarge`].
-/// 4. [`TransportErrorKind::Connect`] is only reported if no byte of the request can have reached
-///    the server. When in doubt it is [`TransportErrorKind::Interrupted`].
+/// 4. [`TransportErrorKind::Connect`] and [`TransportErrorKind::Unusable`] are only reported if no
+///    byte of the request can have reached the server. When in doubt it is
+///    [`TransportErrorKind::Interrupted`].
 /// 5. Dropping the future gives the request up. The client sets the time limit, so an
 ///    implementation needs none but for connecting.
 /// 6. Nothing of the URL's query, of the headers or of the body is logged or put into an error.
@@ -99,6 +101,9 @@ pub struct Request {
     pub(crate) max_body_bytes: usize,
     /// Set for transfers, which take longer than calls.
     pub(crate) time_limit: Option<Duration>,
+    /// When this attempt is given up. A transport that is still connecting then can say that nothing
+    /// was sent; whoever only drops it cannot.
+    pub(crate) deadline: Option<Instant>,
 }
 
 impl Request {
@@ -209,6 +214,13 @@ impl TransportError {
         self
     }
 
+    /// The same error, of another kind if there is one.
+    #[cfg(feature = "direct")]
+    pub(crate) fn with_kind(mut self, kind: Option<TransportErrorKind>) -> Self {
+        self.kind = kind.unwrap_or(self.kind);
+        self
+    }
+
     /// The kind of error.
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
@@ -222,6 +234,7 @@ impl fmt::Display for TransportError {
             TransportErrorKind::Interrupted => "the exchange broke off",
             TransportErrorKind::Timeout => "the exchange took too long",
             TransportErrorKind::TooLarge => "the answer is too long",
+            TransportErrorKind::Unusable => "the request cannot be made",
         })
     }
 }
@@ -236,7 +249,7 @@ impl StdError for TransportError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection: surely no byte of the request left.
+    /// No connection, or none that took a byte: surely nothing of the request left.
     Connect,
     /// The request may have left, but no complete answer came.
     Interrupted,
@@ -244,4 +257,7 @@ pub enum TransportErrorKind {
     Timeout,
     /// The body of the answer is longer than allowed.
     TooLarge,
+    /// The transport cannot make this request, whenever it is tried: its URL is of a kind that is
+    /// not spoken here. Surely nothing of it left.
+    Unusable,
 }

@@ -16,7 +16,7 @@ use self::connect::Connector;
 use self::connection::Connection;
 use self::origin::Origin;
 use self::pool::Pool;
-use super::{Request, Response, Transport, TransportError};
+use super::{Request, Response, Transport, TransportError, TransportErrorKind};
 use crate::error::Error;
 use crate::options::Options;
 use async_trait::async_trait;
@@ -78,11 +78,22 @@ impl Transport for DirectTransport {
         let Inner { connector, pool } = &*self.inner;
         while let Some(mut connection) = pool.take(&request.url) {
             if connection.is_open().await {
-                return exchange(pool, connection, &request).await;
+                match exchange(pool, connection, &request).await {
+                    // It broke in the meantime, and nothing of the request was written.
+                    Err(error) if error.kind() == TransportErrorKind::Connect => {}
+                    result => return result,
+                }
             }
         }
         // In a box, because it is long and seldom needed.
-        let connection = Box::pin(connector.connect(Origin::of(&request.url)?)).await?;
+        let origin = Origin::of(&request.url)?;
+        let mut connection = Box::pin(connector.connect(origin, request.deadline)).await?;
+        if !connection.is_open().await {
+            let error = TransportError::new(TransportErrorKind::Connect);
+            return Err(
+                error.with_source("the server ended the connection, or spoke, before it was asked")
+            );
+        }
         exchange(pool, connection, &request).await
     }
 }
@@ -98,4 +109,45 @@ async fn exchange(
         pool.put(connection);
     }
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Shutdown, TcpListener};
+
+    use http::Method;
+    use socket2::SockRef;
+    use tokio::net::TcpStream;
+    use url::Url;
+
+    use super::connection::tests::request;
+    use super::socket::{Socket, Tcp};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_that_takes_no_byte_of_the_request_is_replaced_by_another() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let url = Url::parse(&format!("http://{address}/")).expect("a URL");
+        // It looks open, but nothing can be written to it any more.
+        let stream = TcpStream::connect(address).await.expect("connected");
+        SockRef::from(&stream).shutdown(Shutdown::Write).expect("shut");
+        let origin = Origin::of(&url).expect("an origin");
+        let broken = Connection::new(origin, Socket::Plain(Tcp::new(stream)));
+        let transport = DirectTransport::new(&Options::default()).expect("a transport");
+        transport.inner.pool.put(Box::new(broken));
+        let server = std::thread::spawn(move || {
+            let (mut first, _) = listener.accept().expect("the broken one");
+            let (mut second, _) = listener.accept().expect("another one");
+            second.read_exact(&mut [0; 10]).expect("a request");
+            second.write_all(b"HTTP/1.1 204 No\r\nconnection: close\r\n\r\n").expect("written");
+            let _end = second.read(&mut [0; 1000]);
+            first.read(&mut [0; 1]).expect("the end")
+        });
+        let request = request(Method::GET, url, "");
+        let answer = transport.execute(request).await.expect("an answer");
+        assert_eq!(answer.status(), 204);
+        assert_eq!(server.join().expect("no panic"), 0, "nothing came over the broken one");
+    }
 }

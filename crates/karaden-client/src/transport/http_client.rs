@@ -90,7 +90,7 @@ impl ReqwestTransport {
 #[async_trait]
 impl Transport for ReqwestTransport {
     async fn execute(&self, request: Request) -> Result<Response, TransportError> {
-        let Request { method, url, headers, body, max_body_bytes, time_limit: _ } = request;
+        let Request { method, url, headers, body, max_body_bytes, .. } = request;
         let mut outgoing = reqwest::Request::new(method, Arc::unwrap_or_clone(url));
         *outgoing.headers_mut() = Arc::unwrap_or_clone(headers);
         if !body.is_empty() {
@@ -122,7 +122,9 @@ async fn read_bounded(
 
 /// The error without its URL, whose query may hold the credentials.
 fn hide(error: reqwest::Error) -> TransportError {
-    let kind = if error.is_connect() || error.is_builder() {
+    let kind = if error.is_builder() {
+        TransportErrorKind::Unusable
+    } else if error.is_connect() {
         TransportErrorKind::Connect
     } else if error.is_timeout() {
         TransportErrorKind::Timeout

@@ -325,27 +325,52 @@ async fn a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_
 }
 
 /// Reads up to the end of a head.
-fn read_head(stream: &mut TcpStream) {
+fn read_head(stream: &mut TcpStream) -> String {
     let mut read = Vec::new();
     while !read.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte).expect("a head");
         read.push(byte[0]);
     }
+    String::from_utf8(read).expect("ASCII")
+}
+
+/// The answer with an address to upload a file to.
+fn upload_address(url: &str) -> String {
+    let body = format!(
+        r#"{{"object":"bulk_file","id":"82bdf9de-a532-4bf5-86bc-c9a1366e5f4a","url":"{url}/file"}}"#
+    );
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+}
+
+async fn an_empty_file_says_that_it_is_empty(wire: Wire) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let address = upload_address(&url);
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        read_head(&mut stream);
+        write(&mut stream, &address);
+        let head = read_head(&mut stream);
+        write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        head
+    });
+    let client = wire.sms(&url, options());
+    let address = client.create_bulk_file().await.expect("an address");
+    client.upload_bulk(address, "").await.expect("uploaded");
+    let head = server.join().expect("no panic").to_ascii_lowercase();
+    assert_eq!(head.matches("\r\ncontent-length: 0\r\n").count(), 1, "{head}");
 }
 
 async fn an_answer_before_the_whole_request_was_read_counts(wire: Wire) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    let file = format!(
-        r#"{{"object":"bulk_file","id":"82bdf9de-a532-4bf5-86bc-c9a1366e5f4a","url":"{url}/file"}}"#
-    );
+    let address = upload_address(&url);
     let (tell, may_end) = channel::<()>();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().expect("a connection");
         read_head(&mut stream);
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", file.len());
-        write(&mut stream, &(head + &file));
+        write(&mut stream, &address);
         read_head(&mut stream);
         // The rest of the file is not read any more: writing it would never end.
         write(&mut stream, "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n");
@@ -491,6 +516,7 @@ async fn nothing_of_a_message_shows_in_debug() {
 }
 
 on_each_wire!(
+    an_empty_file_says_that_it_is_empty,
     an_answer_before_the_whole_request_was_read_counts,
     a_connection_that_the_server_will_close_is_not_used_again,
     a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_is_not,

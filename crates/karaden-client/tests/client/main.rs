@@ -1,6 +1,7 @@
 //! Tests of the client from the outside, in one binary.
 
 mod common;
+mod limits;
 mod resolving;
 mod round_trip;
 mod waiting;

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use karaden_client::transport::DirectTransport;
-use karaden_client::{ErrorKind, Options, SendOutcome};
+use karaden_client::{ErrorKind, Options, RetryPolicy, SendOutcome};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -26,7 +26,7 @@ struct TlsServer {
 
 impl TlsServer {
     async fn start(name: &str) -> Self {
-        let (config, pem) = server_config(name);
+        let (config, pem) = server_config(name, rustls::ALL_VERSIONS);
         let mut config = Arc::unwrap_or_clone(config);
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -63,12 +63,15 @@ impl TlsServer {
 }
 
 /// A certificate of its own for `name`, and the certificate as PEM.
-fn server_config(name: &str) -> (Arc<rustls::ServerConfig>, String) {
+fn server_config(
+    name: &str,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> (Arc<rustls::ServerConfig>, String) {
     let certified = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .expect("versions")
         .with_no_client_auth()
         .with_single_cert(vec![certified.cert.der().clone()], key)
@@ -149,12 +152,21 @@ async fn an_untrusted_server_gets_no_request(wire: Wire) {
     }
 }
 
-/// A server in a thread of its own that answers one request a connection and closes it, with or
-/// without a word in TLS, and then says so.
-fn closing_server(says_goodbye: bool) -> (SocketAddr, String, std::sync::mpsc::Receiver<()>) {
+/// What is said in TLS before the end of a connection.
+#[derive(Clone, Copy)]
+enum LastWord {
+    Goodbye,
+    Nothing,
+    /// Something that is for TLS alone, behind which the end does not show at once.
+    NewKeys,
+}
+
+/// A server in a thread of its own that answers one request a connection and closes it, and then
+/// says so.
+fn closing_server(last_word: LastWord) -> (SocketAddr, String, std::sync::mpsc::Receiver<()>) {
     use std::io::{Read as _, Write as _};
 
-    let (config, pem) = server_config("localhost");
+    let (config, pem) = server_config("localhost", rustls::ALL_VERSIONS);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let addr = listener.local_addr().expect("an address");
     let (tell, closed) = std::sync::mpsc::channel();
@@ -170,10 +182,12 @@ fn closing_server(says_goodbye: bool) -> (SocketAddr, String, std::sync::mpsc::R
             let body = r#"{"object":"message","id":"m-1"}"#;
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
             stream.write_all((head + body).as_bytes()).expect("written");
-            if says_goodbye {
-                stream.conn.send_close_notify();
-                stream.flush().expect("written");
+            match last_word {
+                LastWord::Goodbye => stream.conn.send_close_notify(),
+                LastWord::Nothing => {}
+                LastWord::NewKeys => stream.conn.refresh_traffic_keys().expect("TLS 1.3"),
             }
+            stream.flush().expect("written");
             drop(stream);
             let _nobody_waits = tell.send(());
         }
@@ -183,8 +197,8 @@ fn closing_server(says_goodbye: bool) -> (SocketAddr, String, std::sync::mpsc::R
 
 #[test]
 fn a_connection_that_the_server_closed_is_never_written_to() {
-    for says_goodbye in [true, false] {
-        let (addr, pem, closed) = closing_server(says_goodbye);
+    for last_word in [LastWord::Goodbye, LastWord::Nothing, LastWord::NewKeys] {
+        let (addr, pem, closed) = closing_server(last_word);
         let options = options().with_root_certificates_pem(pem).with_only_given_roots();
         let client = Wire::Direct.sms(&format!("https://localhost:{}", addr.port()), options);
         // This runtime learns of nothing between two calls: only a look at the socket tells.
@@ -196,6 +210,59 @@ fn a_connection_that_the_server_closed_is_never_written_to() {
             closed.recv_timeout(std::time::Duration::from_secs(10)).expect("closed");
         }
     }
+}
+
+/// A server that ends each connection together with the last word of its handshake.
+fn leaving_server() -> (SocketAddr, String) {
+    use std::io::Write as _;
+
+    let (config, pem) = server_config("localhost", &[&rustls::version::TLS12]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let mut tls = rustls::ServerConnection::new(config.clone()).expect("a session");
+            while tls.is_handshaking() {
+                tls.read_tls(&mut stream).expect("readable");
+                tls.process_new_packets().expect("TLS");
+                if !tls.is_handshaking() {
+                    tls.send_close_notify();
+                }
+                // In one piece, so that the end is there as soon as the handshake is over.
+                let mut flight = Vec::new();
+                while tls.wants_write() {
+                    tls.write_tls(&mut flight).expect("into memory");
+                }
+                stream.write_all(&flight).expect("written");
+            }
+        }
+    });
+    (addr, pem)
+}
+
+#[tokio::test]
+async fn a_new_connection_that_the_server_ends_at_once_gets_no_request() {
+    let (addr, pem) = leaving_server();
+    // A second handshake would be a short one, in which the client has the last word.
+    let options = options().with_retry(RetryPolicy::once());
+    let options = options.with_root_certificates_pem(pem).with_only_given_roots();
+    let client = Wire::Direct.sms(&format!("https://localhost:{}", addr.port()), options);
+    let error = client.send(sms_message()).await.expect_err("it left");
+    assert!(error.is_definitely_not_sent(), "{error:?}");
+    assert_eq!(error.error().kind(), ErrorKind::Connect);
+}
+
+#[tokio::test]
+async fn a_handshake_that_outlasts_the_whole_time_means_not_sent() {
+    // The system accepts the connection; nobody says a word in TLS.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("https://localhost:{}", silent.local_addr().expect("an address").port());
+    let short = std::time::Duration::from_millis(100);
+    let options = options().with_total_timeout(short);
+    let error = Wire::Direct.sms(&url, options).send(sms_message()).await.expect_err("silence");
+    assert!(error.is_definitely_not_sent(), "{error:?}");
+    assert_eq!(error.error().kind(), ErrorKind::Connect);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use url::Host;
 
 use super::connection::Connection;
@@ -35,14 +35,29 @@ impl Connector {
         Ok(Self { timeout: options.connect_timeout, tls: Tls::new(options)? })
     }
 
-    /// A connection to `origin`.
+    /// A connection to `origin`, by `deadline` at the latest.
     ///
     /// # Errors
     ///
     /// [`TransportErrorKind::Connect`]: no request has been made, so nothing of it can have left.
-    pub(super) async fn connect(&self, origin: Origin) -> Result<Box<Connection>, TransportError> {
+    /// [`TransportErrorKind::Unusable`] for https where there is no TLS.
+    pub(super) async fn connect(
+        &self,
+        origin: Origin,
+        deadline: Option<Instant>,
+    ) -> Result<Box<Connection>, TransportError> {
+        if origin.is_tls && !Tls::IS_THERE {
+            let error = TransportError::new(TransportErrorKind::Unusable);
+            return Err(error.with_source("https needs one of the TLS features"));
+        }
         let failed = TransportError::new(TransportErrorKind::Connect);
-        match timeout(self.timeout, self.open(origin)).await {
+        let ours = Instant::now().checked_add(self.timeout);
+        let opening = self.open(origin);
+        let opened = match [ours, deadline].into_iter().flatten().min() {
+            Some(end) => timeout_at(end, opening).await,
+            None => Ok(opening.await),
+        };
+        match opened {
             Ok(connected) => connected.map_err(|cause| failed.with_source(cause)),
             Err(elapsed) => Err(failed.with_source(elapsed)),
         }
@@ -105,8 +120,6 @@ async fn first_to_answer<T, F: Future<Output = io::Result<T>>>(
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     fn address(text: &str) -> SocketAddr {

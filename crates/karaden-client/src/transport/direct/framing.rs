@@ -185,10 +185,8 @@ impl Chunks {
         let Some(end) = input[self.seen..].iter().position(|byte| *byte == b'\n') else {
             self.seen = input.len();
             // However it ends, it is too long. The one is for its `\r`.
-            return match self.aside + self.seen > MAX_ASIDE_BYTES + MAX_SIZE_DIGITS + 1 {
-                true => Err(TOO_LONG),
-                false => Ok(None),
-            };
+            let is_too_long = self.aside + self.seen > MAX_ASIDE_BYTES + MAX_SIZE_DIGITS + 1;
+            return if is_too_long { Err(TOO_LONG) } else { Ok(None) };
         };
         let mut line = input.split_to(self.seen + end + 1);
         self.seen = 0;

@@ -22,9 +22,9 @@ impl Origin {
     ///
     /// # Errors
     ///
-    /// [`TransportErrorKind::Connect`] for a URL that is not `http` or `https`.
+    /// [`TransportErrorKind::Unusable`] for a URL that is not `http` or `https`.
     pub(super) fn of(url: &Url) -> Result<Self, TransportError> {
-        let unusable = || TransportError::new(TransportErrorKind::Connect);
+        let unusable = || TransportError::new(TransportErrorKind::Unusable);
         let is_tls = match url.scheme() {
             "https" => true,
             "http" => false,
@@ -43,7 +43,7 @@ impl Origin {
     }
 
     pub(super) fn is_of(&self, url: &Url) -> bool {
-        (url.scheme() == "https") == self.is_tls
+        url.scheme() == if self.is_tls { "https" } else { "http" }
             && url.port_or_known_default() == Some(self.port)
             && url.host_str() == Some(&self.name)
     }
@@ -73,8 +73,10 @@ mod tests {
             }
             assert!(origin.is_of(&url(text)), "{text}");
         }
-        assert!(Origin::of(&url("ftp://karaden.example/")).is_err());
-        assert!(Origin::of(&url("data:text/plain,x")).is_err());
+        for text in ["ftp://karaden.example/", "data:text/plain,x"] {
+            let error = Origin::of(&url(text)).expect_err(text);
+            assert_eq!(error.kind(), TransportErrorKind::Unusable, "{text}");
+        }
     }
 
     #[test]
@@ -89,5 +91,7 @@ mod tests {
         ] {
             assert_eq!(origin.is_of(&url(text)), same, "{text}");
         }
+        let origin = Origin::of(&url("http://karaden.example:21/")).expect("an origin");
+        assert!(!origin.is_of(&url("ftp://karaden.example/")));
     }
 }

@@ -9,6 +9,10 @@ use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+/// How often a connection with TLS is read from before a request, while something is there.
+#[cfg(feature = "rustls-no-provider")]
+const MAX_LOOKS: usize = 8;
+
 /// A TCP stream that can look at the socket itself.
 ///
 /// What the runtime knows of a socket is as old as the last time it waited for events. A program
@@ -17,13 +21,30 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(super) struct Tcp {
     stream: TcpStream,
-    /// Whether the next read that would wait looks at the socket first.
-    looks: bool,
+    look: Look,
+    /// Whether the system took any byte since this was last set back.
+    has_written: bool,
+}
+
+/// Whether a read looks at the socket itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Look {
+    #[default]
+    No,
+    /// The next one, if it would wait.
+    Next,
+    /// The last one did, and there was nothing.
+    InVain,
 }
 
 impl Tcp {
     pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, looks: false }
+        Self { stream, look: Look::No, has_written: false }
+    }
+
+    #[cfg(test)]
+    pub(super) fn raw(&self) -> SockRef<'_> {
+        SockRef::from(&self.stream)
     }
 
     /// Whether the socket is open and there is nothing to read.
@@ -55,8 +76,14 @@ impl AsyncRead for Tcp {
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, into);
-        let looks = std::mem::take(&mut self.looks);
-        if read.is_pending() && looks { self.read_now(into) } else { read }
+        if std::mem::take(&mut self.look) != Look::Next || read.is_ready() {
+            return read;
+        }
+        let read = self.read_now(into);
+        if read.is_pending() {
+            self.look = Look::InVain;
+        }
+        read
     }
 }
 
@@ -66,7 +93,9 @@ impl AsyncWrite for Tcp {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.has_written |= matches!(written, Poll::Ready(Ok(1..)));
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -109,11 +138,39 @@ impl Socket {
             Self::Plain(tcp) => tcp.is_silent(),
             #[cfg(feature = "rustls-no-provider")]
             Self::Tls(stream) => {
-                // What came may be for TLS alone, such as a ticket for the next session.
-                stream.get_mut().0.looks = true;
-                let mut byte = [0];
-                Pin::new(stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_pending()
+                // What came may be for TLS alone, such as a ticket for the next session. Behind it
+                // may be more, the end for instance; not for ever, whatever the server sends.
+                for _ in 0..MAX_LOOKS {
+                    stream.get_mut().0.look = Look::Next;
+                    let mut byte = [0];
+                    if Pin::new(&mut *stream).poll_read(cx, &mut ReadBuf::new(&mut byte)).is_ready()
+                    {
+                        return false;
+                    }
+                    if stream.get_ref().0.look == Look::InVain {
+                        return true;
+                    }
+                }
+                false
             }
+        }
+    }
+
+    /// Whether the system took any byte since [`begin`](Self::begin), of TLS or in the clear.
+    pub(super) fn has_written(&mut self) -> bool {
+        self.tcp().has_written
+    }
+
+    /// Nothing is written yet.
+    pub(super) fn begin(&mut self) {
+        self.tcp().has_written = false;
+    }
+
+    fn tcp(&mut self) -> &mut Tcp {
+        match self {
+            Self::Plain(tcp) => tcp,
+            #[cfg(feature = "rustls-no-provider")]
+            Self::Tls(stream) => stream.get_mut().0,
         }
     }
 }

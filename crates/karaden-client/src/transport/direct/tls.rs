@@ -28,6 +28,9 @@ mod on {
     pub(in super::super) struct Tls(TlsConnector);
 
     impl Tls {
+        /// Whether https is spoken here.
+        pub(in super::super) const IS_THERE: bool = true;
+
         pub(in super::super) fn new(options: &Options) -> Result<Self, Error> {
             let provider = provider()?;
             let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -168,6 +171,9 @@ mod off {
     pub(in super::super) struct Tls;
 
     impl Tls {
+        /// Whether https is spoken here.
+        pub(in super::super) const IS_THERE: bool = false;
+
         pub(in super::super) fn new(options: &Options) -> Result<Self, Error> {
             if options.only_given_roots || !options.root_certificates.is_empty() {
                 return Err(Error::config("certificates need one of the TLS features"));

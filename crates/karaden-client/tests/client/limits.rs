@@ -1,0 +1,82 @@
+//! The time of a call, and the requests that are not made.
+
+use std::time::Duration;
+
+use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
+use karaden_client::{ErrorKind, FixedRandomness, Options, RetryPolicy, push};
+
+use crate::common::{options, push_message};
+
+fn client(script: &ScriptedTransport, options: Options) -> push::Client {
+    push::Client::builder("https://karaden.example/v2/", "token", "code")
+        .with_transport(script.clone())
+        .with_options(options)
+        .build()
+        .expect("a client")
+}
+
+fn failing(kind: TransportErrorKind) -> ScriptedTransport {
+    ScriptedTransport::new((0..9).map(|_| Exchange::fail(kind)))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_for_which_there_is_no_time_is_not_begun() {
+    let none = RetryPolicy::default().with_deadline(Duration::ZERO);
+    for options in [options().with_retry(none), options().with_total_timeout(Duration::ZERO)] {
+        let script = failing(TransportErrorKind::Interrupted);
+        let error = client(&script, options).send(push_message()).await.expect_err("no time");
+        assert!(error.is_definitely_not_sent(), "{error:?}");
+        assert!(error.error().is_timeout());
+        assert_eq!(error.error().operation(), Some(("push", "send")));
+        assert_eq!(script.requests().len(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_took_longer_than_it_should_is_not_followed_by_an_attempt_without_time() {
+    // The timer counts in milliseconds: this wait ends after two, and the call with it.
+    let retry = RetryPolicy::default()
+        .with_base(Duration::from_micros(1500))
+        .with_deadline(Duration::from_micros(1600));
+    let options = options().with_randomness(FixedRandomness(u64::MAX)).with_retry(retry);
+    let script = failing(TransportErrorKind::Connect);
+    let error = client(&script, options).send(push_message()).await.expect_err("no time");
+    assert!(error.is_definitely_not_sent(), "{error:?}");
+    assert_eq!(error.error().kind(), ErrorKind::Connect);
+    assert_eq!(script.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_beyond_any_clock_are_none() {
+    let retry = RetryPolicy::default().with_deadline(Duration::MAX);
+    let options = options().with_retry(retry).with_total_timeout(Duration::MAX);
+    let answer = Exchange::reply(200, r#"{"status":"100","messageId":"m-1"}"#);
+    let script = ScriptedTransport::new([answer.after(Duration::from_secs(1 << 20))]);
+    let sent = client(&script, options).send(push_message()).await;
+    sent.expect("an answer").accepted().expect("accepted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_cannot_be_made_is_not_tried_again() {
+    let script = failing(TransportErrorKind::Unusable);
+    let error = client(&script, options()).send(push_message()).await.expect_err("unusable");
+    assert!(error.is_definitely_not_sent(), "{error:?}");
+    assert!(!error.error().is_retryable(), "{error:?}");
+    assert_eq!(error.error().kind(), ErrorKind::Config);
+    assert_eq!(script.requests().len(), 1);
+}
+
+#[cfg(all(feature = "direct", not(feature = "rustls-no-provider")))]
+#[tokio::test(start_paused = true)]
+async fn https_without_tls_is_a_matter_of_configuration() {
+    let options = options();
+    let transport = karaden_client::transport::DirectTransport::new(&options).expect("one");
+    let client = push::Client::builder("https://127.0.0.1:1/v2/", "token", "code")
+        .with_transport(transport)
+        .with_options(options)
+        .build()
+        .expect("a client");
+    let error = client.send(push_message()).await.expect_err("no TLS");
+    assert!(error.is_definitely_not_sent(), "{error:?}");
+    assert_eq!(error.error().kind(), ErrorKind::Config);
+}
