@@ -127,7 +127,8 @@ mod tests {
         assert_eq!(serde_json::from_str::<SubjectRecord>(&json).unwrap(), record);
         assert!(serde_json::from_str::<SubjectRecord>(r#""AQ""#).is_err());
         assert!(serde_json::from_str::<SubjectRecord>(r#""&""#).is_err());
-        assert!(serde_json::from_str::<SubjectRecord>("1").is_err());
+        let error = serde_json::from_str::<SubjectRecord>("1").unwrap_err().to_string();
+        assert!(error.contains("expected a subject record of a known version"), "{error}");
 
         let bytes = record.to_bytes();
         let read = RecordVisitor.visit_bytes::<ValueError>(&bytes).unwrap();

@@ -120,6 +120,12 @@ fn every_problem_of_the_words_is_named() {
         problems(&TemplateSettings { service: "example.jp", ..settings("{service} {code}") }),
         [P::Link]
     );
+    assert_eq!(
+        SmsTemplate::new(&settings("{cod} {nobody")).unwrap_err().to_string(),
+        "the message template cannot be used: \
+         {cod} is none of {code}, {minutes} and {service}; a brace must be doubled unless it encloses a placeholder; \
+         {code} must stand in the words exactly once"
+    );
     let unmistakable = CodeFormat::new(Alphabet::UNMISTAKABLE, 6).unwrap();
     for (code, expected) in [(unmistakable, vec![P::Link]), (settings("").code, vec![])] {
         assert_eq!(problems(&TemplateSettings { code, ..settings("No.{code}") }), expected);
@@ -166,8 +172,8 @@ fn nothing_of_a_message_shows_in_debug() {
     let template = SmsTemplate::new(&settings("{code}")).unwrap();
     let text = template.render(&code("918273"), MINUTE).unwrap();
     let bound = OriginBound::parse("@example.jp #918273").unwrap();
-    let shown = format!("{text:?} {bound:?} {:?}", Some(&text));
-    assert!(!shown.contains("918273"), "{shown}");
+    let shown = format!("{text:?} {bound:?}");
+    assert_eq!(shown, "SmsText(..) OriginBound { host: Host(\"example.jp\"), embedded: None, .. }");
 }
 
 /// A buffer that grew would have left a part of the code behind in the memory it grew out of. Taking
@@ -262,6 +268,8 @@ fn karaden_parts_on_both_sides_of_each_boundary() {
     }
     assert_eq!(Sms660.parts("").unwrap().len(), 0);
     assert_eq!(OnePart.parts(&"\n".repeat(24)).unwrap_err(), TooLong { units: 72, allowed: 70 });
+    let long = "あ".repeat(701);
+    assert_eq!(PushParts.parts(&long).unwrap_err(), TooLong { units: 701, allowed: 700 });
 }
 
 #[test]

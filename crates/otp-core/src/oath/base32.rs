@@ -26,7 +26,7 @@ pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (mut bits, mut held) = (0_u32, 0);
     for c in text.bytes().filter(|c| !matches!(c, b' ' | b'-')) {
         let value = ALPHABET.iter().position(|a| *a == c.to_ascii_uppercase())?;
-        bits = bits << 5 | u32::try_from(value).ok()?;
+        bits = (bits << 5) + u32::try_from(value).ok()?;
         held += 5;
         if held >= 8 {
             held -= 8;

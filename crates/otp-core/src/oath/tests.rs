@@ -274,7 +274,17 @@ fn a_uri_and_its_secret_are_written_into_one_buffer() {
 }
 
 #[test]
+fn a_secret_is_handed_out_as_it_came_in() {
+    let bytes: Vec<u8> = (0..20).collect();
+    let secret = OathSecret::from_bytes(&bytes).unwrap();
+    assert_eq!(secret.expose_secret(), bytes);
+    let read = OathSecret::from_base32(&secret.expose_base32()).unwrap();
+    assert_eq!(read.expose_secret(), bytes);
+}
+
+#[test]
 fn no_secret_shows_in_debug() {
+    assert_eq!(format!("{:?}", secret(Algorithm::Sha1)), "OathSecret(..)");
     let totp = Totp::new(secret(Algorithm::Sha1), Algorithm::Sha1, 6, PERIOD).unwrap();
     let code = totp.code(at(59));
     let otpauth = Otpauth::new(Label::new(None, "a").unwrap(), Moving::Time(totp));

@@ -4,7 +4,9 @@ use super::*;
 
 #[test]
 fn bytes_are_read_back() {
-    for record in [SubjectRecord::new(), Bench::opened().record, busy_record()] {
+    let mut blocked = Bench::opened().record;
+    blocked.is_blocked = true;
+    for record in [SubjectRecord::new(), Bench::opened().record, busy_record(), blocked] {
         let bytes = record.to_bytes();
         assert_eq!(bytes.len(), 22 + 78 * record.challenges().len());
         assert_eq!(SubjectRecord::from_bytes(&bytes), Ok(record));
@@ -86,6 +88,31 @@ fn other_bytes_are_refused() {
     ] {
         assert_eq!(SubjectRecord::from_bytes(&bytes), Err(InvalidRecord), "{what}");
     }
+}
+
+#[test]
+fn records_with_other_challenges_are_not_the_same() {
+    let with = |n| {
+        let mut bench = Bench::new();
+        bench.open(n, at(0)).unwrap();
+        bench.record
+    };
+    assert_eq!(with(1), with(1));
+    assert_ne!(with(1), with(2));
+    assert_ne!(with(1), SubjectRecord::new());
+}
+
+/// One challenge stands in the record itself, also when others were there.
+#[test]
+fn a_record_that_is_left_with_one_challenge_is_short_again() {
+    use crate::record::challenges::Challenges;
+    let mut bench = Bench::opened();
+    bench.record.open(new(2, Purpose::STEP_UP, at(LIFE)), &bench.policy, at(0)).unwrap();
+    assert!(matches!(bench.record.challenges, Challenges::Many(_)));
+    bench.record.revoke(id(2));
+    assert!(matches!(bench.record.challenges, Challenges::One(_)));
+    bench.record.revoke(id(1));
+    assert!(matches!(bench.record.challenges, Challenges::None));
 }
 
 #[test]
