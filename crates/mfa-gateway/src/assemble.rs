@@ -185,12 +185,73 @@ fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
                 .build()?;
             Arc::new(KaradenSmsSender::new(client))
         }
-        Sender::KaradenPush { base_url, token, security_code } => {
-            let client =
+        Sender::KaradenPush {
+            base_url,
+            token,
+            security_code,
+            carrier_fields,
+            tracks_single_messages,
+        } => {
+            let builder =
                 push::Client::builder(base_url.as_str(), token.clone(), security_code.clone())
-                    .with_options(options(base_url))
-                    .build()?;
+                    .with_carrier_fields(carrier_fields.iter().copied())
+                    .with_options(options(base_url));
+            let client = if *tracks_single_messages {
+                builder.with_tracked_single_messages().build()?
+            } else {
+                builder.build()?
+            };
             Arc::new(KaradenPushSender::new(client))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use karaden_client::push::CarrierField;
+    use karaden_sim::{PushAccount, Sim, SimConfig};
+    use otp_core::{ChallengeId, PhoneNumber};
+    use sms_otp_plugin::{LookUp, OutgoingSms, Reference, SendOutcome};
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "the simulator's clock is the machine's here")]
+    fn now() -> SystemTime {
+        SystemTime::now()
+    }
+
+    /// A contract that demands a text for Rakuten, and keeps the tracking code of single messages.
+    #[tokio::test]
+    async fn what_is_said_of_the_push_contract_reaches_the_sender() {
+        let account = PushAccount {
+            required_texts: vec![CarrierField::Rakuten.as_str().to_owned()],
+            ..PushAccount::default()
+        };
+        let config = SimConfig { push_accounts: vec![account.clone()], ..SimConfig::default() };
+        let sim = Sim::start(config).await.expect("it starts");
+        let of = |carrier_fields: &[CarrierField], tracks_single_messages| {
+            sender(&Sender::KaradenPush {
+                base_url: format!("{}/v2", sim.url()).parse().expect("a URL"),
+                token: account.token.clone(),
+                security_code: account.security_code.clone(),
+                carrier_fields: carrier_fields.to_vec(),
+                tracks_single_messages,
+            })
+            .expect("a sender")
+        };
+        let without = of(&[CarrierField::Docomo, CarrierField::Au], false);
+        let with = of(&[CarrierField::Docomo, CarrierField::Rakuten], true);
+        let phone = PhoneNumber::from_japanese("09012345678").expect("a number");
+        let reference = Reference::new(ChallengeId::from_bytes([5; 16]), 0);
+        let sms = OutgoingSms::new(phone, "code 123456".to_owned(), reference, now());
+
+        let refused = without.send(&sms).await.expect("an answer");
+        assert!(matches!(refused, SendOutcome::Refused(_)), "{refused:?}");
+        without.look_up(sms.reference(), now()).await.expect_err("no proof of absence");
+        let absent = with.look_up(sms.reference(), now()).await.expect("an answer");
+        assert_eq!(absent, LookUp::Absent);
+        let sent = with.send(&sms).await.expect("an answer");
+        assert!(matches!(sent, SendOutcome::Accepted(_)), "{sent:?}");
+        sim.shutdown().await;
+    }
 }

@@ -2,7 +2,8 @@
 //! made from it, and docs/defaults.md may not claim another default.
 //!
 //! The sample is TOML in which a comment describes the keys after it, up to the next comment or blank line. A key that
-//! is commented out shows its default, unless its whole table is, or its description says what holds without it.
+//! is commented out shows its default, unless its description says what holds without it; in a table that is commented out
+//! as a whole, one that is so twice.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -87,6 +88,9 @@ fn parse(sample: &str) -> Vec<Section> {
     for line in sample.lines() {
         let is_comment = line.starts_with('#');
         let content = line.strip_prefix('#').unwrap_or(line).trim();
+        // A comment within a section that is one as a whole.
+        let is_inner = content.starts_with('#');
+        let content = content.trim_start_matches('#').trim();
         if content.is_empty() {
             about.clear();
         } else if content.starts_with('[') && content.ends_with(']') {
@@ -99,7 +103,7 @@ fn parse(sample: &str) -> Vec<Section> {
         {
             let (name, value) = (name.to_owned(), value.to_owned());
             let is_default = is_comment
-                && !section.is_optional
+                && (is_inner || !section.is_optional)
                 && !HAS_NONE.iter().any(|words| about.contains(words));
             section.keys.push(Key { name, value, is_default, about: about.clone() });
             is_described = true;
@@ -234,6 +238,8 @@ max_age = \"10m\"
 # [push]
 # The key.
 # token = \"x\"
+# # How many at once.
+# # at_once = 5
 ";
 
     #[test]
@@ -270,6 +276,7 @@ Which path needs what.
 | key | default | meaning |
 |---|---|---|
 | `token` | none; such as `\"x\"` | The key. |
+| `at_once` | `5` | How many at once. |
 
 "
         );

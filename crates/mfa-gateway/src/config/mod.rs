@@ -14,6 +14,7 @@ use std::{
 
 use auth_module::{FactorPolicy, InvalidPolicy, Requirement};
 use ipnet::IpNet;
+use karaden_client::push::CarrierField;
 use mfa_plugin_api::FactorId;
 use otp_core::{AllowedPrefixes, Policy, message::Host};
 use secrecy::SecretString;
@@ -186,6 +187,10 @@ pub enum Sender {
         token: SecretString,
         /// The security code.
         security_code: SecretString,
+        /// The parameters that a text goes out in.
+        carrier_fields: Vec<CarrierField>,
+        /// Whether a single message that is not found was not sent.
+        tracks_single_messages: bool,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use karaden_client::push::CarrierField;
 use mfa_plugin_api::FactorId;
 use otp_core::{AllowedPrefixes, Policy, PolicySettings};
 use sms_otp_plugin::{DailyBudget, PseudonymKey, SendLimitSettings, SendLimits};
@@ -12,6 +13,15 @@ use super::{
     parse::{self, address, base_url, choice, factor, language, origin, path_prefix},
     reader::Section,
 };
+
+/// All but the last go out by default.
+const CARRIER_FIELDS: [(&str, CarrierField); 5] = [
+    ("docomo", CarrierField::Docomo),
+    ("softbank", CarrierField::Softbank),
+    ("au", CarrierField::Au),
+    ("option", CarrierField::Option),
+    ("rakuten", CarrierField::Rakuten),
+];
 
 const fn minutes(count: u64) -> Duration {
     Duration::from_secs(count * 60)
@@ -313,7 +323,21 @@ fn read_karaden_push(section: &Section<'_>, insecure: bool) -> Option<Sender> {
     let base_url = section.required("base_url", remedy, |text| base_url(text, insecure));
     let token = section.secret("token", 1);
     let security_code = section.secret("security_code", 1);
-    Some(Sender::KaradenPush { base_url: base_url?, token: token?, security_code: security_code? })
+    let carrier_fields = section
+        .list("carrier_fields", choice(&CARRIER_FIELDS))
+        .unwrap_or_else(|| CARRIER_FIELDS[..4].iter().map(|(_, field)| *field).collect());
+    if carrier_fields.is_empty() {
+        let what = "is empty, so that no text would go out".to_owned();
+        section.problem("carrier_fields", (what, "name the fields of your contract"));
+    }
+    let tracks_single_messages = section.flag("tracks_single_messages", false);
+    Some(Sender::KaradenPush {
+        base_url: base_url?,
+        token: token?,
+        security_code: security_code?,
+        carrier_fields,
+        tracks_single_messages,
+    })
 }
 
 fn read_limits(section: &Section<'_>) -> Option<SendLimits> {

@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Config, read, reader::Document};
+use karaden_client::push::CarrierField;
+
+use super::{Config, Sender, read, reader::Document};
 
 const SAMPLE: &str = include_str!("../../config.sample.toml");
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -81,13 +83,59 @@ fn the_sample_file_shows_the_defaults() {
     assert_eq!(format!("{given:?}"), format!("{implied:?}"));
 }
 
+/// The sample with the other sender, as an operator makes it.
+fn sample_with_push() -> String {
+    let (before, rest) = SAMPLE.split_once("[sms.karaden_sms]").expect("one of the two");
+    let (_, rest) = rest.split_once("# [sms.karaden_push]").expect("the other");
+    let (keys, after) = rest.split_once("\n\n").expect("another section");
+    format!("{before}[sms.karaden_push]{}\n\n{after}", keys.replace("\n# ", "\n"))
+}
+
+const CARRIER_FIELDS: &str = r#"# carrier_fields = ["docomo", "softbank", "au", "option"]"#;
+const TRACKS: &str = "# tracks_single_messages = false";
+
+#[test]
+fn the_sample_file_shows_the_defaults_of_the_other_sender() {
+    let folder = folder();
+    let file = in_folder(&folder);
+    let implied = sample_with_push();
+    let given = [CARRIER_FIELDS, TRACKS].into_iter().fold(implied.clone(), |text, key| {
+        assert!(text.contains(key), "{key} is not in the sample file");
+        text.replace(key, &key[2..])
+    });
+    let given = Config::parse(&file, &given).expect("the defaults are valid");
+    let implied = Config::parse(&file, &implied).expect("they can be left out");
+    assert_eq!(format!("{given:?}"), format!("{implied:?}"));
+}
+
+#[test]
+fn what_the_contract_of_the_other_sender_wants_can_be_said() {
+    let folder = folder();
+    let text = sample_with_push()
+        .replace(CARRIER_FIELDS, r#"carrier_fields = ["docomo", "rakuten"]"#)
+        .replace(TRACKS, "tracks_single_messages = true");
+    let sender = Config::parse(&in_folder(&folder), &text).expect("valid").sms.sender;
+    let Sender::KaradenPush { carrier_fields, tracks_single_messages, .. } = sender else {
+        panic!("another sender: {sender:?}")
+    };
+    assert_eq!(carrier_fields, [CarrierField::Docomo, CarrierField::Rakuten]);
+    assert!(tracks_single_messages);
+    for (given, said) in [
+        ("carrier_fields = []", "sms.karaden_push.carrier_fields: is empty"),
+        (
+            r#"carrier_fields = ["kddi"]"#,
+            "sms.karaden_push.carrier_fields: \"kddi\" is none of docomo, ",
+        ),
+    ] {
+        let found = problems(&sample_with_push().replace(CARRIER_FIELDS, given)).concat();
+        assert!(found.contains(said), "{found}");
+    }
+}
+
 #[test]
 fn every_key_stands_in_the_sample_file() {
     let folder = folder();
-    let push = SAMPLE
-        .replace("[sms.karaden_sms]", "[sms.karaden_sms_off]")
-        .replace("# [sms.karaden_push]", "[sms.karaden_push]");
-    for text in [SAMPLE, push.as_str()] {
+    for text in [SAMPLE, sample_with_push().as_str()] {
         let file = in_folder(&folder);
         let document = Document::new(&file, text);
         let _ = document.read(read::config);
