@@ -26,6 +26,8 @@ const ROUNDS: usize = 11;
 pub(crate) fn run(report: Report, is_quick: bool) {
     let sizes = if is_quick { &SIZES[..4] } else { &SIZES[..] };
     of_the_store(report, sizes);
+    let name = "memory itself: a read at random of 128 MiB, after the one before it";
+    report.row(name, &random_reads(), "ns", Goal::None);
     let map = Dashmap::new();
     of_a_map(report, sizes, "dashmap: insert + compare-remove", |from, to| {
         for number in from..to {
@@ -62,6 +64,23 @@ fn of_the_store(report: Report, sizes: &[(u64, &str)]) {
     }
     let ratio = last.scaled(1.0 / first.unwrap_or(f64::NAN));
     report.row(&most_to_least("memory: a cycle", sizes), &ratio, "times", Goal::AtMost(2.0));
+}
+
+/// Nanoseconds of a read that no cache foresees: what a look-up among millions cannot do without.
+fn random_reads() -> Samples {
+    const READS: u64 = 1_000_000;
+    // One circle through all places, shuffled as Sattolo did.
+    let mut next: Vec<u32> = (0..32 * 1024 * 1024).collect();
+    for last in (1..next.len()).rev() {
+        let random = u128::from_le_bytes(bytes(last as u64)) % last as u128;
+        next.swap(last, usize::try_from(random).expect("a place"));
+    }
+    let mut at = 0;
+    let mut read = || (0..READS).for_each(|_| at = next[at as usize]);
+    read();
+    let rounds = (0..ROUNDS).map(|_| 1e9 / per_second(READS, timed(&mut read).1)).collect();
+    std::hint::black_box(at);
+    rounds
 }
 
 /// The same of something to compare with; `grow` fills it from one size to the next and measures.
