@@ -409,6 +409,27 @@ async fn idle_connections_are_closed_in_time_by_themselves() {
     assert_eq!(server.counts(), (4, 5));
 }
 
+#[test]
+fn idle_connections_are_closed_in_time_though_another_runtime_stands_still() {
+    let server = Server::start(|_, _, stream| {
+        write(stream, &whole("m-1", ""));
+        After::Next
+    });
+    let client = direct(&server, options().with_pool_idle_timeout(Duration::from_millis(100)));
+    // The first one is never run again, but neither is it gone.
+    let (first, second) = (runtime(), runtime());
+    first.block_on(send(&client));
+    second.block_on(send(&client));
+    assert_eq!(server.counts(), (2, 2));
+    second.block_on(async {
+        let both = tokio::task::spawn_blocking(move || {
+            server.wait_for_end();
+            server.wait_for_end();
+        });
+        both.await.expect("both ended");
+    });
+}
+
 #[tokio::test]
 async fn dropping_the_client_closes_its_connections() {
     let server = Server::start(|_, _, stream| {

@@ -28,8 +28,9 @@ struct Shared {
 struct State {
     /// By the time of their last use.
     idle: Vec<Idle>,
-    /// The task that closes what waited too long; ends when nothing waits.
-    sweeper: Option<JoinHandle<()>>,
+    /// The tasks that close what waited too long, one a runtime, because nobody may be driving the
+    /// runtime of another; each ends when nothing of its runtime waits.
+    sweepers: Vec<(Id, JoinHandle<()>)>,
 }
 
 struct Idle {
@@ -63,14 +64,16 @@ impl Pool {
         if self.shared.idle_timeout.is_zero() {
             return;
         }
-        let runtime = Handle::current();
-        let idle = Idle { connection, since: Instant::now(), runtime: runtime.id() };
+        let handle = Handle::current();
+        let runtime = handle.id();
+        let idle = Idle { connection, since: Instant::now(), runtime };
         let mut state = self.shared.state();
         let dropped = (state.idle.len() >= MAX_IDLE).then(|| state.idle.remove(0));
         state.idle.push(idle);
-        if state.sweeper.as_ref().is_none_or(JoinHandle::is_finished) {
-            let sweeper = sweep(Arc::downgrade(&self.shared));
-            state.sweeper = Some(runtime.spawn(sweeper));
+        if !state.sweepers.iter().any(|(id, task)| *id == runtime && !task.is_finished()) {
+            state.sweepers.retain(|(_, task)| !task.is_finished());
+            let sweeper = sweep(Arc::downgrade(&self.shared), runtime);
+            state.sweepers.push((runtime, handle.spawn(sweeper)));
         }
         drop(state);
         drop(dropped);
@@ -91,7 +94,7 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(sweeper) = self.state().sweeper.take() {
+        for (_, sweeper) in self.state().sweepers.drain(..) {
             sweeper.abort();
         }
     }
@@ -106,25 +109,24 @@ impl State {
     }
 }
 
-async fn sweep(pool: Weak<Shared>) {
-    while let Some(wait) = next_end(&pool) {
+async fn sweep(pool: Weak<Shared>, runtime: Id) {
+    while let Some(wait) = next_end(&pool, runtime) {
         tokio::time::sleep(wait).await;
     }
 }
 
-/// Closes what waited too long; says how long until the next one has, `None` if there is none.
-fn next_end(pool: &Weak<Shared>) -> Option<Duration> {
+/// Closes what waited too long, of any runtime; says how long until the next one of this `runtime`
+/// has, `None` if there is none.
+fn next_end(pool: &Weak<Shared>, runtime: Id) -> Option<Duration> {
     let pool = pool.upgrade()?;
     let now = Instant::now();
     let mut state = pool.state();
     let expired = state.expired(now, pool.idle_timeout);
-    let wait = state
-        .idle
-        .first()
-        .map(|idle| pool.idle_timeout.saturating_sub(now.duration_since(idle.since)));
+    let ours = state.idle.iter().find(|idle| idle.runtime == runtime);
+    let wait = ours.map(|idle| pool.idle_timeout.saturating_sub(now.duration_since(idle.since)));
     if wait.is_none() {
         // Under the lock, so that the next connection starts another sweeper.
-        state.sweeper = None;
+        state.sweepers.retain(|(id, _)| *id != runtime);
     }
     drop(state);
     drop(expired);
