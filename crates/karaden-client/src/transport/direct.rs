@@ -30,15 +30,21 @@ use async_trait::async_trait;
 ///
 /// A connection carries one request at a time. Afterwards it waits for the next one, if the answer
 /// was complete and the server keeps it open, for at most
-/// [`with_pool_idle_timeout`](Options::with_pool_idle_timeout); at most 128 wait. Before a request
-/// is written to a connection that waited, the socket is looked at: if the server closed it in the
-/// meantime, or said anything, the request goes over another one. That is no second try, since
-/// nothing of the request was written. Only a server that closes in the very moment of writing
-/// leaves the outcome unknown.
+/// [`with_pool_idle_timeout`](Options::with_pool_idle_timeout); at most 128 wait. A task in the
+/// runtime of the connection closes it then, so that a runtime that nobody drives keeps its
+/// connections until the next request.
+///
+/// Before a request is written to a connection, the socket is looked at: if the server closed it in
+/// the meantime, or said anything, the request goes over another one. That is no second try, since
+/// nothing of the request was written; nor is it one if the system does not take the first byte.
+/// Only a server that closes in the very moment of writing leaves the outcome unknown. A connection
+/// that cannot be made within [`with_total_timeout`](Options::with_total_timeout) is *not sent*
+/// like one that fails.
 ///
 /// All addresses of a name are tried, IPv6 and IPv4 in turns, the next one beside the last after
-/// 250 ms. An answer's head may have 100 headers and 64 KiB. An answer whose length is in doubt
-/// (two lengths, a transfer coding other than `chunked`) is no answer.
+/// 250 ms. An answer's head may have 100 headers and 64 KiB, what its chunks say beside their data
+/// 16 KiB. An answer whose length is in doubt (two lengths, a transfer coding other than `chunked`,
+/// a chunk without a length) is no answer.
 #[derive(Clone)]
 pub struct DirectTransport {
     inner: Arc<Inner>,
