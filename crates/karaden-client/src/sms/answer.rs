@@ -168,3 +168,13 @@ fn refusal(
 fn field_names(problem: &Problem) -> Vec<String> {
     problem.errors.0.iter().cloned().collect()
 }
+
+/// Fails if a request about the object `asked` got an answer about `told`.
+pub(super) fn is_about(asked: &str, told: &str, response: &Response) -> Result<(), Error> {
+    if told.eq_ignore_ascii_case(asked) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Decode, Effect::Unknown)
+        .with_status(response.status())
+        .with_phrase("the answer is about another message"))
+}

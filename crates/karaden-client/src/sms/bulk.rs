@@ -272,11 +272,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] for an unknown id, otherwise as for every call.
+    /// [`ErrorKind::NotFound`] for an unknown id, [`ErrorKind::Decode`] for an answer about another
+    /// bulk send, otherwise as for every call.
     pub async fn get_bulk(&self, id: &BulkId) -> Result<BulkMessage, Error> {
         self.need_bulk()?;
         let request = self.engine().get(self.path(&["bulks", id.as_str()]));
-        self.engine().call(operation("get_bulk", Safety::Read), request, bulk_message).await
+        let judge = |response: &Response| {
+            let bulk = bulk_message(response)?;
+            answer::is_about(id.as_str(), bulk.id.as_str(), response).map(|()| bulk)
+        };
+        self.engine().call(operation("get_bulk", Safety::Read), request, judge).await
     }
 
     /// Waits until a bulk send is done, has failed, or the policy gives up.

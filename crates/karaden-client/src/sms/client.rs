@@ -205,12 +205,7 @@ fn one_message(response: &Response) -> Result<Message, Error> {
 /// The message in the answer to a request about the message `id`.
 fn message_of(id: &MessageId, response: &Response) -> Result<Message, Error> {
     let message = one_message(response)?;
-    if message.id.as_str().eq_ignore_ascii_case(id.as_str()) {
-        return Ok(message);
-    }
-    Err(Error::new(ErrorKind::Decode, Effect::Unknown)
-        .with_status(response.status())
-        .with_phrase("the answer is about another message"))
+    answer::is_about(id.as_str(), message.id.as_str(), response).map(|()| message)
 }
 
 /// Builds a [`Client`].

@@ -274,3 +274,13 @@ async fn older_versions_have_no_bulk() {
     assert_eq!(error.invalid().map(karaden_client::Invalid::field), Some("Karaden-Version"));
     assert!(script.requests().is_empty());
 }
+
+#[tokio::test]
+async fn an_answer_about_another_bulk_send_is_not_believed() {
+    let script = ScriptedTransport::new([bulk("done"), bulk("done")]);
+    let client = scripted(&script);
+    assert_eq!(client.get_bulk(&id()).await.expect("ours").id, id());
+    let other = BulkId::new("b-2").expect("an id");
+    let error = client.get_bulk(&other).await.expect_err("another");
+    assert_eq!(error.kind(), ErrorKind::Decode, "{error:?}");
+}

@@ -96,13 +96,13 @@ async fn answer(
     Ok(state.to_own_storage(with_the_id_of(&path, response)))
 }
 
-/// The same answer about the message that was asked for: Prism draws an id for each of its own, and
-/// the client does not believe an answer about another message.
+/// The same answer about the message or bulk send that was asked for: Prism draws an id for each of
+/// its own, and the client does not believe an answer about another one.
 fn with_the_id_of(path: &str, response: Response<Bytes>) -> Response<Bytes> {
     let Some(asked) = path.split('/').find(|part| *part == crate::sms::ID) else { return response };
     let (parts, body) = response.into_parts();
     let body = match serde_json::from_slice::<serde_json::Value>(&body) {
-        Ok(mut json) if json["object"] == "message" => {
+        Ok(mut json) if json["object"] == "message" || json["object"] == "bulk_message" => {
             json["id"] = asked.into();
             Bytes::from(json.to_string())
         }
