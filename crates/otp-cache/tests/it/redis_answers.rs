@@ -13,9 +13,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::redis_faults::{challenge, now, recovered};
+use crate::redis_faults::recovered;
 use crate::redis_store::connect;
 use crate::support::redis::{Server, wait_until};
+use crate::support::{challenge, now};
 
 /// Something that speaks as much of the protocol as a store needs, and answers to scripts as told.
 struct Liar {

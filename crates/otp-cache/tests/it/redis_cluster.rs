@@ -3,22 +3,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use otp_cache::redis::{RedisConfig, RedisStore};
 use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreErrorKind};
 use otp_core::gcra::Rate;
-use otp_core::{ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
+use otp_core::{ChallengeId, Policy, SubjectKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::redis_store::{connect, patient};
 use crate::support::redis::{Cluster, Server, free_port, wait_until};
-
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
+use crate::support::{challenge, now};
 
 /// A relay that, once armed, cuts the next connection whose script the server has answered, and keeps
 /// the answer to itself.
@@ -116,16 +113,6 @@ async fn a_refund_whose_answer_was_lost_is_not_given_twice() {
     again.expect("the connection is made anew");
 }
 
-fn challenge(name: &str) -> NewChallenge {
-    NewChallenge {
-        id: ChallengeId::from_bytes(*SubjectKey::derive("id", name).as_bytes()),
-        purpose: Purpose::LOGIN,
-        kid: KeyId::new(1),
-        nonce: Nonce::from_bytes([1; 16]),
-        expires_at: now() + Duration::from_secs(300),
-    }
-}
-
 async fn attempts_left(store: &RedisStore, subject: SubjectKey, id: ChallengeId) -> u8 {
     let attempt = store.begin_attempt(subject, id, &Policy::default(), now()).await;
     attempt.expect("the slot is served").expect("within the limits").attempts_left()
@@ -150,7 +137,7 @@ async fn a_slot_on_the_move_is_served_without_an_error() {
         to.command(&["CLUSTER", "SETSLOT", &text, "IMPORTING", &from_id]).expect("its owner");
         from.command(&["CLUSTER", "SETSLOT", &text, "MIGRATING", &to_id]).expect("its owner");
         // A key that is not there yet is the new owner's business already.
-        let new = challenge(&prefix);
+        let new = challenge(1);
         let id = new.id;
         let opened = store.open(subject, new, &Policy::default(), now()).await;
         assert!(opened.expect("the new owner takes it").is_ok());

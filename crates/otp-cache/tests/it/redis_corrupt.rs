@@ -1,39 +1,28 @@
 //! Redis holding what nobody can read: every call refuses it, and leaves it as it is.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use otp_cache::redis::{RedisConfig, RedisStore};
 use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind};
 use otp_core::gcra::Rate;
-use otp_core::{
-    ChallengeId, Delivery, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey, SubjectRecord,
-};
+use otp_core::{ChallengeId, Delivery, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord};
 use redis::Commands;
 
 use crate::redis_store::connect;
 use crate::support::redis::Server;
-
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
+use crate::support::{self, now};
 
 fn subject() -> SubjectKey {
     SubjectKey::derive("", "a")
 }
 
 fn id(number: u8) -> ChallengeId {
-    ChallengeId::from_bytes([number; 16])
+    support::challenge(number).id
 }
 
 fn challenge(number: u8, purpose: Purpose) -> NewChallenge {
-    NewChallenge {
-        id: id(number),
-        purpose,
-        kid: KeyId::new(1),
-        nonce: Nonce::from_bytes([number; 16]),
-        expires_at: now() + Duration::from_secs(300),
-    }
+    NewChallenge { purpose, ..support::challenge(number) }
 }
 
 /// A record with two challenges and some failures, as a store writes it.

@@ -10,9 +10,10 @@ use otp_cache::{ChallengeStore, StoreError, conformance};
 use otp_core::{ChallengeId, Policy, SubjectKey};
 use tokio::task::{JoinSet, block_in_place};
 
-use crate::redis_faults::{challenge, now, recovered};
+use crate::redis_faults::recovered;
 use crate::redis_store::{brisk, connect};
 use crate::support::redis::{Cluster, Server, Watched, wait_until};
+use crate::support::{challenge, now};
 
 fn config(watched: &Watched) -> RedisConfig {
     RedisConfig::sentinel(watched.sentinels.iter().map(Server::url), "otp")

@@ -2,31 +2,18 @@
 //! every call fails closed in bounded time, says what is wrong, and the store recovers by itself.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use otp_cache::redis::{RedisConfig, RedisStore};
 use otp_cache::{ChallengeStore, StoreError, StoreErrorKind};
-use otp_core::{Challenge, ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
+use otp_core::{Challenge, ChallengeId, Policy, SubjectKey};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::redis_store::brisk;
 use crate::support::redis::{Cluster, Server, Watched, wait_until};
-
-pub(crate) fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
-
-pub(crate) fn challenge(number: u8) -> NewChallenge {
-    NewChallenge {
-        id: ChallengeId::from_bytes([number; 16]),
-        purpose: Purpose::LOGIN,
-        kid: KeyId::new(1),
-        nonce: Nonce::from_bytes([number; 16]),
-        expires_at: now() + Duration::from_secs(300),
-    }
-}
+use crate::support::{challenge, now};
 
 const SHORT: Duration = Duration::from_secs(1);
 

@@ -11,8 +11,9 @@ use otp_core::{
     PhoneNumber, Policy, Purpose, Standing, SubjectKey,
 };
 
-use crate::redis_faults::{now, recovered};
+use crate::redis_faults::recovered;
 use crate::redis_store::connect;
+use crate::support::now;
 use crate::support::redis::{Server, wait_until};
 
 const RIGHT: &str = "knows the code";

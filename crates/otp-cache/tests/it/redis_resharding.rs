@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use otp_cache::redis::{RedisConfig, RedisStore};
 use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey};
@@ -14,11 +14,8 @@ use otp_core::{
 use tokio::task::JoinSet;
 
 use crate::redis_store::connect;
+use crate::support::now;
 use crate::support::redis::{Cluster, Server, wait_until};
-
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
 
 /// So many charges that no test uses them up, none of which is refilled.
 fn wide() -> Rate {

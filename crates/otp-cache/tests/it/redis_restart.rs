@@ -1,34 +1,19 @@
 //! A server that is killed and started again: what it counted is still there, and a server that would
 //! forget it is refused.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use otp_cache::redis::{RedisConfig, RedisStore};
 use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreErrorKind, SubjectStatus};
 use otp_core::gcra::Rate;
-use otp_core::{
-    ChallengeId, KeyId, NewChallenge, Nonce, Policy, PolicySettings, Purpose, Standing, SubjectKey,
-};
+use otp_core::{ChallengeId, Policy, PolicySettings, Standing, SubjectKey};
 
 use crate::redis_store::{connect, patient};
 use crate::support::redis::Server;
+use crate::support::{challenge, now};
 
 /// What an operator is told to set.
 const KEPT: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
-
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
-
-fn challenge(number: u8) -> NewChallenge {
-    NewChallenge {
-        id: ChallengeId::from_bytes([number; 16]),
-        purpose: Purpose::LOGIN,
-        kid: KeyId::new(1),
-        nonce: Nonce::from_bytes([number; 16]),
-        expires_at: now() + Duration::from_secs(300),
-    }
-}
 
 /// Limits under which a subject reaches the hard stop without a lock before it.
 fn to_the_hard_stop() -> Policy {

@@ -2,46 +2,25 @@
 //! says so, and left as it is, byte for byte. (The memory store holds nothing that another program
 //! wrote; Redis has `redis_corrupt`.)
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::Path;
+use std::time::Duration;
 
 use otp_cache::sqlite::SqliteStore;
 use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind};
 use otp_core::gcra::Rate;
-use otp_core::{
-    ChallengeId, Delivery, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey, SubjectRecord,
-};
+use otp_core::{Delivery, Policy, SubjectKey, SubjectRecord};
 use rusqlite::Connection;
-use tempfile::TempDir;
 
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
-
-fn folder() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("otp.db");
-    (folder, path)
-}
+use crate::support::{challenge, folder, now};
 
 fn subject() -> SubjectKey {
     SubjectKey::derive("", "a")
 }
 
-fn new_challenge(number: u8) -> NewChallenge {
-    NewChallenge {
-        id: ChallengeId::from_bytes([number; 16]),
-        purpose: Purpose::LOGIN,
-        kid: KeyId::new(1),
-        nonce: Nonce::from_bytes([1; 16]),
-        expires_at: now() + Duration::from_secs(300),
-    }
-}
-
 /// A record of the next version: the number at its head is one more, and a field was added.
 fn record_of_the_next_version() -> Vec<u8> {
     let mut record = SubjectRecord::new();
-    let _ = record.open(new_challenge(1), &Policy::default(), now()).expect("room");
+    let _ = record.open(challenge(1), &Policy::default(), now()).expect("room");
     let mut bytes = record.to_bytes();
     bytes[0] += 1;
     bytes.push(0);
@@ -67,7 +46,7 @@ fn assert_corrupt<T: std::fmt::Debug>(answer: Result<T, StoreError>, call: &str)
 async fn a_file_of_the_next_version_is_refused_and_left_alone() {
     let (_folder, path) = folder();
     let store = SqliteStore::open(&path).await.expect("opens");
-    let opened = store.open(subject(), new_challenge(1), &Policy::default(), now()).await;
+    let opened = store.open(subject(), challenge(1), &Policy::default(), now()).await;
     assert!(opened.expect("works").is_ok());
     drop(store);
     let later = Connection::open(&path).expect("the same file");
@@ -99,8 +78,8 @@ async fn a_record_of_the_next_version_is_refused_by_every_call_and_left_alone() 
     put("subject", "record", subject().as_bytes(), &record);
     put("quota", "state", key.as_bytes(), mark);
 
-    let (policy, id) = (Policy::default(), new_challenge(1).id);
-    assert_corrupt(store.open(subject(), new_challenge(2), &policy, now()).await, "open");
+    let (policy, id) = (Policy::default(), challenge(1).id);
+    assert_corrupt(store.open(subject(), challenge(2), &policy, now()).await, "open");
     assert_corrupt(store.load(subject(), id, now()).await, "load");
     assert_corrupt(store.begin_attempt(subject(), id, &policy, now()).await, "begin_attempt");
     assert_corrupt(store.grant_resend(subject(), id, &policy, now()).await, "grant_resend");

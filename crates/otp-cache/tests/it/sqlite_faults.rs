@@ -7,33 +7,19 @@ use std::time::{Duration, SystemTime};
 
 use otp_cache::sqlite::SqliteStore;
 use otp_cache::{ChallengeStore, StoreError, StoreErrorKind};
-use otp_core::{ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
+use otp_core::{ChallengeId, NewChallenge, Policy, SubjectKey};
 use rusqlite::Connection;
-use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
-
-fn folder() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("otp.db");
-    (folder, path)
-}
+use crate::support::{challenge, folder, now};
 
 fn id(name: &str) -> ChallengeId {
     ChallengeId::from_bytes(*SubjectKey::derive("id", name).as_bytes())
 }
 
 async fn open(store: &SqliteStore, name: &str, now: SystemTime) -> Result<(), StoreError> {
-    let new = NewChallenge {
-        id: id(name),
-        purpose: Purpose::LOGIN,
-        kid: KeyId::new(1),
-        nonce: Nonce::from_bytes([1; 16]),
-        expires_at: now + Duration::from_secs(300),
-    };
+    let expires_at = now + Duration::from_secs(300);
+    let new = NewChallenge { id: id(name), expires_at, ..challenge(1) };
     let opened = store.open(SubjectKey::derive("", name), new, &Policy::default(), now).await?;
     assert!(opened.is_ok(), "{opened:?}");
     Ok(())

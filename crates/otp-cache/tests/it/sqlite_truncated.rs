@@ -3,32 +3,24 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use otp_cache::sqlite::SqliteStore;
 use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError};
 use otp_core::gcra::Rate;
-use otp_core::{ChallengeId, KeyId, NewChallenge, Nonce, Policy, Purpose, SubjectKey};
+use otp_core::{ChallengeId, NewChallenge, Policy, SubjectKey};
 use rusqlite::Connection;
 
-const SUBJECTS: u16 = 2_000;
+use crate::support::{challenge, now};
 
-fn now() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
-}
+const SUBJECTS: u16 = 2_000;
 
 fn id(name: &str) -> ChallengeId {
     ChallengeId::from_bytes(*SubjectKey::derive("id", name).as_bytes())
 }
 
 async fn open(store: &SqliteStore, name: &str) -> Result<bool, StoreError> {
-    let new = NewChallenge {
-        id: id(name),
-        purpose: Purpose::LOGIN,
-        kid: KeyId::new(1),
-        nonce: Nonce::from_bytes([1; 16]),
-        expires_at: now() + Duration::from_secs(300),
-    };
+    let new = NewChallenge { id: id(name), ..challenge(1) };
     let opened = store.open(SubjectKey::derive("", name), new, &Policy::default(), now()).await?;
     Ok(opened.is_ok())
 }
