@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use otp_core::{
-    AttemptRefused, ChallengeId, OpenRefused, Purpose, ResendRefused, Standing, Verified,
+    AttemptRefused, ChallengeId, Delivery, OpenRefused, Purpose, ResendRefused, Standing, Verified,
 };
 
 use super::MINUTE;
@@ -71,11 +71,12 @@ async fn every_call_fails<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast, proof: V
     let new = kit.new_challenge(Purpose::LOGIN, now);
     let (guessing, waiting, leaving) = (&cast.guessing, &cast.waiting, &cast.leaving);
     // At once, since each may take as long as the store waits for its backend.
-    let (opened, attempted, consumed, resent, revoked, unlocked, loaded) = tokio::join!(
+    let (opened, attempted, consumed, resent, reported, revoked, unlocked, loaded) = tokio::join!(
         store.open(cast.opening.key(), new, policy, now),
         store.begin_attempt(guessing.0.key(), guessing.1, policy, now),
         store.consume(proof, now),
         store.grant_resend(waiting.0.key(), waiting.1, policy, now + MINUTE),
+        store.record_delivery(leaving.0.key(), leaving.1, Delivery::Delivered, policy, now),
         store.revoke(leaving.0.key(), leaving.1),
         store.unlock(cast.locked.key()),
         store.load(guessing.0.key(), guessing.1, now),
@@ -84,6 +85,7 @@ async fn every_call_fails<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast, proof: V
     fails("begin_attempt", &attempted);
     fails("consume", &consumed);
     fails("grant_resend", &resent);
+    fails("record_delivery", &reported);
     fails("revoke", &revoked);
     fails("unlock", &unlocked);
     if let Ok(loaded) = loaded {

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, SystemTime};
 
-use otp_core::{AttemptRefused, ConsumeRefused, Delivery, Purpose, ResendRefused};
+use otp_core::{AttemptRefused, Challenge, ConsumeRefused, Delivery, Purpose, ResendRefused};
 
 use super::{MINUTE, SECOND};
 use crate::ChallengeStore;
 use crate::conformance::kit::{CALLERS, Kit, granted, ok};
 
-/// Clause 4, **the caller's clock decides**: in any year, up to the last millisecond and no longer.
+/// Clause 4, **the caller's clock decides**: in any year, up to the last millisecond and no longer, and
+/// no longer either for a clock that is set back.
 ///
 /// # Panics
 ///
@@ -21,6 +22,7 @@ pub async fn clause_4_the_callers_clock_decides<S: ChallengeStore>(kit: &Kit<S>)
             .await;
     }
     fractions_of_a_millisecond_are_cut_off(kit).await;
+    a_clock_that_is_set_back_prolongs_nothing(kit).await;
 }
 
 async fn it_ends_at_its_end<S: ChallengeStore>(kit: &Kit<S>, now: SystemTime) {
@@ -50,6 +52,23 @@ async fn fractions_of_a_millisecond_are_cut_off<S: ChallengeStore>(kit: &Kit<S>)
     let just_before = end - Duration::from_nanos(1);
     assert!(kit.load(&who, challenge.id(), just_before).await.is_some(), "clause 4");
     assert!(kit.load(&who, challenge.id(), end).await.is_none(), "clause 4");
+}
+
+async fn a_clock_that_is_set_back_prolongs_nothing<S: ChallengeStore>(kit: &Kit<S>) {
+    let (who, now) = (kit.person(), kit.start());
+    let (challenge, proof, _) = kit.two_proofs(&who, now).await;
+    let (store, id) = (kit.node(), challenge.id());
+    let back = now - Challenge::CLOCK_TOLERANCE;
+    assert!(kit.load(&who, id, back).await.is_some(), "clause 4: clocks may be apart by as much");
+    let back = back - Duration::from_millis(1);
+    assert!(kit.load(&who, id, back).await.is_none(), "clause 4: and by no more");
+    let attempt = kit.attempt(&who, id, back).await.err();
+    assert_eq!(attempt, Some(AttemptRefused::Expired), "clause 4: a clock set back");
+    let resend = ok(store.grant_resend(who.key(), id, &kit.policy, back).await).err();
+    assert_eq!(resend, Some(ResendRefused::Expired), "clause 4: a clock set back");
+    let consumed = ok(store.consume(proof, back).await).err();
+    assert_eq!(consumed, Some(ConsumeRefused::Expired), "clause 4: a clock set back");
+    assert!(kit.load(&who, id, now).await.is_some(), "clause 4: until it has caught up");
 }
 
 /// Clause 5, **a resend is the same challenge**: after the cooldown, so many and no more, of 200
