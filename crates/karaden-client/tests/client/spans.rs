@@ -20,9 +20,6 @@ fn scanner() -> LeakScanner {
 #[tokio::test]
 async fn spans_tell_what_happened_and_nothing_of_the_message() {
     let log = LogCapture::new();
-    // With a single subscriber in the process, the first use of a span on another thread would ask
-    // that thread's subscriber, of which there is none, and switch the span off for this one too.
-    let _second = LogCapture::new();
     let listening = log.start();
     let quoting = format!(r#"{{"object":"error","code":"validation_error","message":"{NUMBER}"}}"#);
     let script = ScriptedTransport::new([
