@@ -102,8 +102,9 @@ pub enum CarrierField {
 impl CarrierField {
     /// All of them, in the order of the wire.
     const ALL: [Self; 5] = [Self::Docomo, Self::Softbank, Self::Au, Self::Option, Self::Rakuten];
-    /// Those that a public integration sends.
-    pub(super) const USUAL: [Self; 4] = [Self::Docomo, Self::Softbank, Self::Au, Self::Option];
+    /// Those that a public integration sends: what goes out unless
+    /// [`ClientBuilder::with_carrier_fields`](super::ClientBuilder::with_carrier_fields) says otherwise.
+    pub const USUAL: [Self; 4] = [Self::Docomo, Self::Softbank, Self::Au, Self::Option];
 
     /// The parameter's name.
     pub fn as_str(self) -> &'static str {

@@ -14,7 +14,6 @@ use super::{
     reader::Section,
 };
 
-/// All but the last go out by default.
 const CARRIER_FIELDS: [(&str, CarrierField); 5] = [
     ("docomo", CarrierField::Docomo),
     ("softbank", CarrierField::Softbank),
@@ -325,7 +324,7 @@ fn read_karaden_push(section: &Section<'_>, insecure: bool) -> Option<Sender> {
     let security_code = section.secret("security_code", 1);
     let carrier_fields = section
         .list("carrier_fields", choice(&CARRIER_FIELDS))
-        .unwrap_or_else(|| CARRIER_FIELDS[..4].iter().map(|(_, field)| *field).collect());
+        .unwrap_or_else(|| CarrierField::USUAL.to_vec());
     if carrier_fields.is_empty() {
         let what = "is empty, so that no text would go out".to_owned();
         section.problem("carrier_fields", (what, "name the fields of your contract"));
