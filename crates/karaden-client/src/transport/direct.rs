@@ -24,9 +24,9 @@ use async_trait::async_trait;
 /// HTTP/1.1 without a detour. Needs a Tokio runtime with I/O and time. Cheap to clone; clones share
 /// their connections.
 ///
-/// A send costs less than half the processor time that it takes over
-/// [`ReqwestTransport`](super::ReqwestTransport), since the task that sends also does the reading and
-/// writing and nothing is prepared that a send does not need. It knows no proxies and no HTTP/2.
+/// A send costs less processor time than over [`ReqwestTransport`](super::ReqwestTransport), since the
+/// task that sends also does the reading and writing and nothing is prepared that a send does not
+/// need. It knows no proxies and no HTTP/2.
 ///
 /// A connection carries one request at a time. Afterwards it waits for the next one, if the answer
 /// was complete and the server keeps it open, for at most
