@@ -5,11 +5,15 @@
 //! line, the body; a line `---` between answers, which are given in turn.
 #![no_main]
 
-use std::sync::LazyLock;
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::LazyLock,
+    time::{Duration, SystemTime},
+};
 
-use karaden_client::transport::{Exchange, ScriptedTransport};
-use karaden_client::{Options, PhoneNumber, PollPolicy, RetryPolicy, SendOutcome, push, sms};
+use karaden_client::{
+    Options, PhoneNumber, PollPolicy, RetryPolicy, SendOutcome, push, sms,
+    transport::{Exchange, ScriptedTransport},
+};
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
 
@@ -20,14 +24,8 @@ const NUMBER: &str = "09087654321";
 /// Ours, and not to be shown. What the server itself says is not ours.
 const SECRETS: [&str; 4] = [NUMBER, "token-8f2c", "code-77d1", "本文"];
 /// The headers that the client reads.
-const HEADERS: [&str; 6] = [
-    "content-disposition",
-    "content-encoding",
-    "content-type",
-    "date",
-    "location",
-    "retry-after",
-];
+const HEADERS: [&str; 6] =
+    ["content-disposition", "content-encoding", "content-type", "date", "location", "retry-after"];
 
 /// One answer of the script.
 struct Answer<'a> {

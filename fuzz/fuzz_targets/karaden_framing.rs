@@ -16,8 +16,10 @@ use bytes::BytesMut;
 use http::HeaderMap;
 use libfuzzer_sys::fuzz_target;
 
-use crate::framing::{Framing, Piece};
-use crate::message::{Head, HeadReader};
+use crate::{
+    framing::{Framing, Piece},
+    message::{Head, HeadReader},
+};
 
 /// What was read, as far as it came.
 #[derive(Debug, Default, PartialEq)]

@@ -2,8 +2,10 @@
 //! plain id or eleven digits come out.
 #![no_main]
 
-use karaden_client::PhoneNumber;
-use karaden_client::sms::callback::{CallbackSecret, Received, receive};
+use karaden_client::{
+    PhoneNumber,
+    sms::callback::{CallbackSecret, Received, receive},
+};
 use libfuzzer_sys::fuzz_target;
 
 const SECRET: &str = "0123456789abcdefghijkl";

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use otp_core::CodeFormat;
-use otp_core::message::{
-    KaradenLimit, Length, Links, OriginBound, SmsTemplate, TemplateSettings, segments,
+use otp_core::{
+    CodeFormat,
+    message::{KaradenLimit, Length, Links, OriginBound, SmsTemplate, TemplateSettings, segments},
 };
 
 fuzz_target!(|input: &str| {

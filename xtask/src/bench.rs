@@ -6,21 +6,21 @@
 //! with, and, where the value is a median over rounds, `"spread"`, between what the middle half of the
 //! rounds lies.
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::{
+    collections::BTreeSet, fmt::Write as _, fs, path::Path, process::Command, time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::metadata::{Metadata, Package, features_together};
-use crate::tools::{self, Tool};
-use crate::vendor::Vendor;
-use crate::{machine, process};
+use crate::{
+    machine,
+    metadata::{Metadata, Package, features_together},
+    process,
+    tools::{self, Tool},
+    vendor::Vendor,
+};
 
 /// What to measure.
 #[derive(clap::Args, Debug)]

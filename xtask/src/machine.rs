@@ -5,9 +5,11 @@
     reason = "the chores are a command-line tool; this module is the one place where it reads its surroundings"
 )]
 
-use std::env;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 
 /// The folder of the workspace.
 pub(crate) fn workspace_root() -> PathBuf {

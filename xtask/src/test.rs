@@ -11,10 +11,11 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use self::steps::{Session, Step};
-use self::tally::Tally;
-use crate::machine::Stopwatch;
-use crate::tools;
+use self::{
+    steps::{Session, Step},
+    tally::Tally,
+};
+use crate::{machine::Stopwatch, tools};
 
 /// What to run.
 #[derive(clap::Args, Debug)]

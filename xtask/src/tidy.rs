@@ -10,14 +10,11 @@ pub(crate) mod settings;
 mod twins;
 mod unused;
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 
-use crate::machine;
-use crate::metadata::Metadata;
+use crate::{machine, metadata::Metadata};
 
 /// Runs every check and prints every finding.
 ///

@@ -1,10 +1,7 @@
 //! What the chores need on the machine, and getting it: from Debian's apt when this run is root,
 //! otherwise by naming every missing package at once. No system service is started or enabled.
 
-use std::fs;
-use std::path::Path;
-use std::process::Command;
-use std::time::Duration;
+use std::{fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail};
 

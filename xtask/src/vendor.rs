@@ -1,13 +1,10 @@
 //! The vendor's own software that ours is held against: both SDKs, and Prism, which reads their OpenAPI file.
 
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
+use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::Result;
 
-use crate::metadata::Metadata;
-use crate::process;
+use crate::{metadata::Metadata, process};
 
 const PYTHON_SDK: &str = "karaden-prg-python==1.2.1";
 const NODE_PACKAGES: [&str; 2] = ["karaden-prg-node@1.2.1", "@stoplight/prism-cli@5.16.0"];

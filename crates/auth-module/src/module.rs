@@ -19,12 +19,12 @@ use mfa_plugin_api::{ClientFacts, Services, Subject};
 use otp_cache::{ChallengeStore, Quota};
 
 pub(crate) use self::administration::check_password;
-pub use self::administration::{
-    Disabled, NewPassword, NewUser, UnfitPassword, UserAdded, UserChanged,
-};
 use self::costs::CostMix;
-pub use self::limits::PasswordLimits;
-pub use self::settings::{AuthSettings, InvalidSettings};
+pub use self::{
+    administration::{Disabled, NewPassword, NewUser, UnfitPassword, UserAdded, UserChanged},
+    limits::PasswordLimits,
+    settings::{AuthSettings, InvalidSettings},
+};
 use crate::{
     audit::{AuditRecord, AuditTrail, FlowAudit},
     directory::UserDirectory,

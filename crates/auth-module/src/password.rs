@@ -3,5 +3,7 @@
 mod hash;
 mod hasher;
 
-pub use self::hash::{HashParameters, InvalidPasswordHash, PasswordHash};
-pub use self::hasher::{Busy, Expected, HasherLimits, PasswordHasher};
+pub use self::{
+    hash::{HashParameters, InvalidPasswordHash, PasswordHash},
+    hasher::{Busy, Expected, HasherLimits, PasswordHasher},
+};

@@ -10,7 +10,9 @@ mod migrations;
 mod sessions;
 mod writer;
 
-pub use self::audit::{SqliteAuditTrail, StoredAuditRecord};
-pub use self::database::Database;
-pub use self::directory::SqliteDirectory;
-pub use self::sessions::SqliteSessionStore;
+pub use self::{
+    audit::{SqliteAuditTrail, StoredAuditRecord},
+    database::Database,
+    directory::SqliteDirectory,
+    sessions::SqliteSessionStore,
+};

@@ -1,22 +1,25 @@
 //! One call: attempts, time limits, and the judgement of each answer.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER,
-    USER_AGENT,
+use http::{
+    HeaderMap, HeaderValue, Method,
+    header::{
+        ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER,
+        USER_AGENT,
+    },
 };
-use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use crate::error::{Effect, Error, ErrorKind};
-use crate::options::Options;
-use crate::time;
-use crate::trace::{self, Span};
-use crate::transport::{self, Request, Response, Transport, TransportError, TransportErrorKind};
+use crate::{
+    error::{Effect, Error, ErrorKind},
+    options::Options,
+    time,
+    trace::{self, Span},
+    transport::{self, Request, Response, Transport, TransportError, TransportErrorKind},
+};
 
 /// Whether a call may be repeated when it is unknown what it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,15 +1,10 @@
 //! The one error of this crate.
 
-use std::error::Error as StdError;
-use std::fmt;
-use std::time::Duration;
+use std::{error::Error as StdError, fmt, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::engine::Operation;
-use crate::invalid::Invalid;
-use crate::redact;
-use crate::refusal::RefusalReason;
+use crate::{engine::Operation, invalid::Invalid, redact, refusal::RefusalReason};
 
 /// What went wrong, in the words a program can decide on.
 ///

@@ -27,15 +27,15 @@ pub use secrecy::{ExposeSecret, SecretString};
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 pub use reqwest;
 
-pub use self::error::{Error, ErrorKind};
-pub use self::invalid::{Found, Invalid, Rule};
-pub use self::options::Options;
-pub use self::outcome::{
-    NotSent, Refusal, Resolution, ResolvePolicy, SendError, SendOutcome, UnknownSend,
+pub use self::{
+    error::{Error, ErrorKind},
+    invalid::{Found, Invalid, Rule},
+    options::Options,
+    outcome::{NotSent, Refusal, Resolution, ResolvePolicy, SendError, SendOutcome, UnknownSend},
+    phone::PhoneNumber,
+    random::{FixedRandomness, Randomness, SystemRandomness},
+    refusal::RefusalReason,
+    retry::RetryPolicy,
+    transport::Transport,
+    waiting::{PollPolicy, Waited},
 };
-pub use self::phone::PhoneNumber;
-pub use self::random::{FixedRandomness, Randomness, SystemRandomness};
-pub use self::refusal::RefusalReason;
-pub use self::retry::RetryPolicy;
-pub use self::transport::Transport;
-pub use self::waiting::{PollPolicy, Waited};

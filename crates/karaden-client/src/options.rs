@@ -1,10 +1,11 @@
 //! The settings that both clients share.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::random::{Randomness, SystemRandomness};
-use crate::retry::RetryPolicy;
+use crate::{
+    random::{Randomness, SystemRandomness},
+    retry::RetryPolicy,
+};
 
 /// Limits and habits of a client. The same for both APIs.
 #[derive(Clone, Debug)]

@@ -11,12 +11,9 @@
 //!                            └─ Unknown                   still not known
 //! ```
 
-use std::error::Error as StdError;
-use std::fmt;
-use std::time::Duration;
+use std::{error::Error as StdError, fmt, time::Duration};
 
-use crate::error::Error;
-use crate::refusal::RefusalReason;
+use crate::{error::Error, refusal::RefusalReason};
 
 /// A send that got an answer: `A` is what Karaden says of an accepted message, `M` the message.
 #[derive(Debug)]

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use crate::invalid::{Found, Invalid, Rule};
-use crate::redact;
+use crate::{
+    invalid::{Found, Invalid, Rule},
+    redact,
+};
 
 /// A Japanese mobile number in the form that both APIs take: 11 digits, starting with 0.
 ///

@@ -9,10 +9,12 @@ mod delivery;
 mod new_message;
 mod send_list;
 
-pub use self::client::{Accepted, Client, ClientBuilder};
-pub use self::delivery::{Carrier, Delivery, MessageId, MessageStatus, ResultStatus, Tracked};
-pub use self::new_message::{CarrierField, CarrierTexts, NewMessage, TrackingCode};
-pub use self::send_list::{ListChange, RowFailure, RowProblem};
+pub use self::{
+    client::{Accepted, Client, ClientBuilder},
+    delivery::{Carrier, Delivery, MessageId, MessageStatus, ResultStatus, Tracked},
+    new_message::{CarrierField, CarrierTexts, NewMessage, TrackingCode},
+    send_list::{ListChange, RowFailure, RowProblem},
+};
 
 /// A send that got an answer.
 pub type SendOutcome = crate::SendOutcome<Accepted, NewMessage>;

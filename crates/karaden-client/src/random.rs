@@ -2,8 +2,7 @@
 
 use std::fmt::Debug;
 
-use rand::TryRng as _;
-use rand::rngs::SysRng;
+use rand::{TryRng as _, rngs::SysRng};
 
 /// A source of random numbers for the jitter of waits. Nothing secret is made of it.
 pub trait Randomness: Debug + Send + Sync + 'static {

@@ -9,15 +9,17 @@ mod list;
 mod message;
 mod new_message;
 
-pub use self::bulk::{
-    BulkFile, BulkId, BulkMessage, BulkResolution, BulkResult, BulkRow, BulkSendError,
-    BulkSendOutcome, BulkStatus, UnknownBulkSend, UploadedFile,
+pub use self::{
+    bulk::{
+        BulkFile, BulkId, BulkMessage, BulkResolution, BulkResult, BulkRow, BulkSendError,
+        BulkSendOutcome, BulkStatus, UnknownBulkSend, UploadedFile,
+    },
+    client::{ApiVersion, Client, ClientBuilder},
+    file_name::FileName,
+    list::{ListQuery, Messages, Page},
+    message::{Carrier, Message, MessageId, MessageResult, RowError, SentResult, Status},
+    new_message::{NewMessage, ServiceId, Tag},
 };
-pub use self::client::{ApiVersion, Client, ClientBuilder};
-pub use self::file_name::FileName;
-pub use self::list::{ListQuery, Messages, Page};
-pub use self::message::{Carrier, Message, MessageId, MessageResult, RowError, SentResult, Status};
-pub use self::new_message::{NewMessage, ServiceId, Tag};
 
 /// A send that got an answer.
 pub type SendOutcome = crate::SendOutcome<Message, NewMessage>;

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::{Offset, TimeZone};
+use jiff::{
+    Timestamp,
+    civil::DateTime,
+    tz::{Offset, TimeZone},
+};
 
 /// Japan Standard Time.
 fn japan() -> TimeZone {

@@ -11,11 +11,9 @@ pub(crate) use on::{Span, around, finish, retry, start};
 mod on {
     use std::time::Duration;
 
-    use tracing::Instrument as _;
-    use tracing::field::Empty;
+    use tracing::{Instrument as _, field::Empty};
 
-    use crate::engine::Operation;
-    use crate::error::Error;
+    use crate::{engine::Operation, error::Error};
 
     /// The span of one call.
     pub(crate) type Span = tracing::Span;
@@ -68,8 +66,7 @@ mod on {
 mod off {
     use std::time::Duration;
 
-    use crate::engine::Operation;
-    use crate::error::Error;
+    use crate::{engine::Operation, error::Error};
 
     /// Nothing is told without the feature `tracing`.
     pub(crate) struct Span;

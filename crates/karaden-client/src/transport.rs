@@ -11,10 +11,12 @@ mod direct;
 mod http_client;
 mod scripted;
 
-use std::error::Error as StdError;
-use std::fmt::{self, Debug};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    error::Error as StdError,
+    fmt::{self, Debug},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -29,8 +31,7 @@ pub use self::direct::DirectTransport;
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 pub use self::http_client::ReqwestTransport;
 pub use self::scripted::{Exchange, ScriptedTransport};
-use crate::error::Error;
-use crate::options::Options;
+use crate::{error::Error, options::Options};
 
 /// Carries out one HTTP request.
 ///

@@ -1,15 +1,15 @@
 //! Reading what the server says: openly, but within bounds.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
+use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::engine;
-use crate::error::{Effect, Error, ErrorKind};
-use crate::redact;
-use crate::transport::Response;
+use crate::{
+    engine,
+    error::{Effect, Error, ErrorKind},
+    redact,
+    transport::Response,
+};
 
 /// Parses a JSON answer whatever its content type says; a byte-order mark is dropped.
 ///

@@ -8,11 +8,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a program for developers")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Instant;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::mpsc,
+    thread,
+    time::Instant,
+};
 
 use karaden_sim::{Sim, SimConfig};
 use testkit::measure::{Goal, Report, Samples};

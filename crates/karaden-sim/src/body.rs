@@ -1,14 +1,18 @@
 //! Bodies of answers, from one piece of bytes to streams that never end.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode};
+use http::{
+    Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
 use http_body::{Frame, SizeHint};
 
 /// An answer, ready to be written.

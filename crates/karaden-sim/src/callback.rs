@@ -3,24 +3,19 @@
 //! Retries are our decision, the service's are unknown: any answer but 2xx and any failure is tried
 //! again after each of the project's waits, then given up. The answer's content is ignored.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{Method, Request};
+use http::{Method, Request, header::CONTENT_TYPE};
 use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::config::SmsProject;
-use crate::running::Shared;
-use crate::sms;
-use crate::time::Instant;
-use crate::world::Due;
+use crate::{config::SmsProject, running::Shared, sms, time::Instant, world::Due};
 
 /// Most callbacks on their way at a time.
 const MOST_AT_ONCE: usize = 32;

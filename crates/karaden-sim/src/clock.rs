@@ -1,8 +1,9 @@
 //! The simulator's clock: the machine's, or one that stands still until it is told to go on.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use tokio::sync::watch;
 

@@ -1,14 +1,11 @@
 //! What a simulator is started with, and the quirks that can be switched while it runs.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::clock::ClockMode;
-use crate::tls::TlsIdentity;
-use crate::world::DeliveryMode;
+use crate::{clock::ClockMode, tls::TlsIdentity, world::DeliveryMode};
 
 /// Everything a simulator is started with. [`Default`] is a simulator for tests: loopback, a free
 /// port, one project and one push account with the well-known demo credentials, instant delivery.

@@ -4,15 +4,16 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::body::{Reply, json, text};
-use crate::config::Quirks;
-use crate::fault::Fault;
-use crate::request::Call;
-use crate::running::Shared;
-use crate::world::DeliveryMode;
+use crate::{
+    body::{Reply, json, text},
+    config::Quirks,
+    fault::Fault,
+    request::Call,
+    running::Shared,
+    world::DeliveryMode,
+};
 
 /// Most faults at a time.
 const MOST_FAULTS: usize = 1_000;

@@ -1,7 +1,6 @@
 //! Faults on demand: how the simulator misbehaves, for which requests and how often.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use crate::body::{Reply, json, text};
-use crate::request::Call;
-use crate::running::Shared;
-use crate::time::Instant;
-use crate::world::{Along, Api, Carrier, History, Message, Number, Outcome, Stage};
+use crate::{
+    body::{Reply, json, text},
+    request::Call,
+    running::Shared,
+    time::Instant,
+    world::{Along, Api, Carrier, History, Message, Number, Outcome, Stage},
+};
 
 /// Most messages shown at a time.
 const MOST_SHOWN: usize = 1_000;

@@ -1,10 +1,12 @@
 //! `karaden-sim`: a Karaden on your own machine.
 
-use std::io::Write as _;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};

@@ -10,12 +10,14 @@ mod wire;
 
 use http::{Method, StatusCode};
 
-use crate::body::{Reply, json, text};
-use crate::config::{PushAccount, Quirks};
-use crate::fault::Operation;
-use crate::request::{Call, Form};
-use crate::running::Shared;
-use crate::world::{Api, Owner};
+use crate::{
+    body::{Reply, json, text},
+    config::{PushAccount, Quirks},
+    fault::Operation,
+    request::{Call, Form},
+    running::Shared,
+    world::{Api, Owner},
+};
 
 /// The code in the field `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,31 +1,37 @@
 //! Starting a simulator and holding one that runs.
 
-use std::fmt;
-use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use rand::TryRng as _;
-use rand::rngs::SysRng;
+use rand::{TryRng as _, rngs::SysRng};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
-use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinHandle;
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::callback;
-use crate::clock::Clock;
-use crate::config::{PushAccount, Quirks, SimConfig, SmsProject};
-use crate::fault::Fault;
-use crate::id::{mix, parse_uuid};
-use crate::inbox::{self, InboxMessage};
-use crate::server;
-use crate::tls::TlsIdentity;
-use crate::world::{DeliveryMode, World};
+use crate::{
+    callback,
+    clock::Clock,
+    config::{PushAccount, Quirks, SimConfig, SmsProject},
+    fault::Fault,
+    id::{mix, parse_uuid},
+    inbox::{self, InboxMessage},
+    server,
+    tls::TlsIdentity,
+    world::{DeliveryMode, World},
+};
 
 /// Most pages that watch the inbox live.
 const MOST_WATCHERS: usize = 64;

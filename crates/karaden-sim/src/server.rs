@@ -5,32 +5,39 @@ mod cut;
 mod guard;
 mod misbehave;
 
-use std::convert::Infallible;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::header::HOST;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, header::HOST};
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use self::cut::{Cut, Cuttable};
-use crate::body::{Reply, text};
-use crate::fault::Operation;
-use crate::request::Call;
-use crate::running::Shared;
-use crate::storage::{self, LARGEST_UPLOAD};
-use crate::world::Api;
-use crate::{control, inbox, push, sms, tls};
+use crate::{
+    body::{Reply, text},
+    control,
+    fault::Operation,
+    inbox, push,
+    request::Call,
+    running::Shared,
+    sms,
+    storage::{self, LARGEST_UPLOAD},
+    tls,
+    world::Api,
+};
 
 /// The largest request body of the APIs.
 const LARGEST_REQUEST: usize = 256 * 1024;

@@ -18,13 +18,15 @@ pub(crate) use callback::callback_body;
 pub(crate) use error::Failure;
 pub(crate) use version::Version;
 
-use crate::body::{Reply, json};
-use crate::config::SmsProject;
-use crate::fault::Operation;
-use crate::id::{Id, parse_uuid};
-use crate::request::Call;
-use crate::running::Shared;
-use crate::world::{Api, Message, Owner};
+use crate::{
+    body::{Reply, json},
+    config::SmsProject,
+    fault::Operation,
+    id::{Id, parse_uuid},
+    request::Call,
+    running::Shared,
+    world::{Api, Message, Owner},
+};
 
 /// A path after `/api/{tenant_id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,17 +6,21 @@
 use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::header::{CONTENT_DISPOSITION, HeaderValue};
-use http::{Method, StatusCode};
+use http::{
+    Method, StatusCode,
+    header::{CONTENT_DISPOSITION, HeaderValue},
+};
 use sha2::Sha256;
 
-use crate::body::{Reply, json, reply, text};
-use crate::fault::Operation;
-use crate::id::Id;
-use crate::request::Call;
-use crate::running::Shared;
-use crate::sms;
-use crate::time::Instant;
+use crate::{
+    body::{Reply, json, reply, text},
+    fault::Operation,
+    id::Id,
+    request::Call,
+    running::Shared,
+    sms,
+    time::Instant,
+};
 
 /// The largest file that may be uploaded.
 pub(crate) const LARGEST_UPLOAD: usize = 16 * 1024 * 1024;

@@ -1,10 +1,11 @@
 //! Instants as the simulator keeps them, and the forms in which the two APIs write them.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
-use jiff::civil;
-use jiff::tz::{Offset, TimeZone};
+use jiff::{
+    civil,
+    tz::{Offset, TimeZone},
+};
 
 /// Japan's offset: the only zone the service speaks.
 const JST: Offset = Offset::constant(9);

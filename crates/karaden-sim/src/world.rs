@@ -9,8 +9,10 @@ mod schedule;
 mod short;
 mod text;
 
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 pub(crate) use bulk::{BulkJob, BulkStore, Refused, Row, URL_LIFE};
 pub(crate) use history::{Along, History};
@@ -23,10 +25,12 @@ pub(crate) use text::utf16_units;
 pub use message::Api;
 pub use outcome::{Carrier, DeliveryMode, Outcome};
 
-use crate::config::{Delivery, Quirks, SimConfig};
-use crate::fault::Faults;
-use crate::id::{Id, Ids, Sequence};
-use crate::time::Instant;
+use crate::{
+    config::{Delivery, Quirks, SimConfig},
+    fault::Faults,
+    id::{Id, Ids, Sequence},
+    time::Instant,
+};
 
 /// Everything that changes, behind one lock. Every operation under it is short.
 pub(crate) struct World {

@@ -6,8 +6,10 @@ use std::process::Stdio;
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
 
 const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
 const NUMBER: &str = "09012345678";

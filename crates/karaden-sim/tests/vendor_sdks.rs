@@ -11,9 +11,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use karaden_sim::{Absent, Quirks, Running, Sim, SimConfig};
 use reqwest::{Client, Method, RequestBuilder, Response};

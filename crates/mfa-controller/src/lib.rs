@@ -30,8 +30,10 @@ mod drive;
 mod standing;
 mod step;
 
-pub use crate::controller::{Controller, InvalidPlugins, LoginRequest, RETRY};
-pub use crate::step::{
-    DeniedStep, Failure, Finished, LoginStep, Pending, PromptStep, RejectedReason, RestartReason,
-    StepClass, UnavailableStep,
+pub use crate::{
+    controller::{Controller, InvalidPlugins, LoginRequest, RETRY},
+    step::{
+        DeniedStep, Failure, Finished, LoginStep, Pending, PromptStep, RejectedReason,
+        RestartReason, StepClass, UnavailableStep,
+    },
 };

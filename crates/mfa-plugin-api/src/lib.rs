@@ -16,16 +16,16 @@ mod tests;
 #[cfg_attr(docsrs, doc(cfg(feature = "test-kit")))]
 pub mod test_kit;
 
-pub use crate::context::{
-    AuditEvent, AuditSink, ClientFacts, FlowContext, FlowId, PluginState, Randomness,
-    RandomnessUnavailable, Subject,
+pub use crate::{
+    context::{
+        AuditEvent, AuditSink, ClientFacts, FlowContext, FlowId, PluginState, Randomness,
+        RandomnessUnavailable, Subject,
+    },
+    evidence::{AuthenticationMethod, Evidence},
+    message::{Arg, Message},
+    plugin::{Descriptor, FactorId, InvalidFactorId, MfaPlugin, PluginError},
+    prompt::{Action, ActionId, Field, FieldKind, Notice, Prompt, Rejection, RejectionKind},
+    services::Services,
+    step::{Denied, Reply, Step, Unavailable},
+    submission::Submission,
 };
-pub use crate::evidence::{AuthenticationMethod, Evidence};
-pub use crate::message::{Arg, Message};
-pub use crate::plugin::{Descriptor, FactorId, InvalidFactorId, MfaPlugin, PluginError};
-pub use crate::prompt::{
-    Action, ActionId, Field, FieldKind, Notice, Prompt, Rejection, RejectionKind,
-};
-pub use crate::services::Services;
-pub use crate::step::{Denied, Reply, Step, Unavailable};
-pub use crate::submission::Submission;

@@ -75,7 +75,9 @@ mod contract;
 mod login;
 mod randomness;
 
-pub use self::audit::RecordingAudit;
-pub use self::contract::{Candidate, check_contract};
-pub use self::login::TestLogin;
-pub use self::randomness::{FailingRandomness, SeededRandomness};
+pub use self::{
+    audit::RecordingAudit,
+    contract::{Candidate, check_contract},
+    login::TestLogin,
+    randomness::{FailingRandomness, SeededRandomness},
+};

@@ -1,7 +1,6 @@
 //! Where open challenges and the counters of their subjects live.
 
-use std::fmt::Debug;
-use std::time::SystemTime;
+use std::{fmt::Debug, time::SystemTime};
 
 use async_trait::async_trait;
 use otp_core::{

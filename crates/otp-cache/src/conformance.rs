@@ -49,8 +49,7 @@ pub mod linear;
 mod outage;
 pub mod quota;
 
-use std::future::Future;
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 pub use clause::Clause;
 pub use faulty::{Fault, Faulty};

@@ -1,7 +1,6 @@
 //! The one error of every backend: opaque, with questions on it.
 
-use std::error::Error;
-use std::fmt;
+use std::{error::Error, fmt};
 
 /// What a caller can do about a [`StoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

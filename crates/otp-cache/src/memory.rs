@@ -10,24 +10,29 @@ mod index;
 mod shard;
 mod sharded;
 
-use std::fmt;
-use std::sync::MutexGuard;
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    sync::MutexGuard,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
-use otp_core::gcra::{self, Mark};
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
     NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
+    gcra::{self, Mark},
 };
 
-use self::shard::{Entry, Shard};
-use self::sharded::Sharded;
-use crate::charging::{Decision, decide};
-use crate::layout::{forgettable_at, is_forgettable, since_epoch};
+use self::{
+    shard::{Entry, Shard},
+    sharded::Sharded,
+};
 use crate::{
-    ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, StoreErrorKind, SubjectStatus,
+    ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, StoreErrorKind,
+    SubjectStatus,
+    charging::{Decision, decide},
+    layout::{forgettable_at, is_forgettable, since_epoch},
 };
 
 /// Challenges, counters and quotas in this process.

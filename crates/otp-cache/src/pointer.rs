@@ -1,7 +1,6 @@
 //! Both contracts for `Arc<T>` and `Box<T>`, so that a host can share a store it knows by trait only.
 
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use otp_core::{

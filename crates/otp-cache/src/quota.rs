@@ -1,12 +1,16 @@
 //! How often something may happen: messages per number, per user, per address, yen per day.
 
-use std::error::Error;
-use std::fmt::{self, Debug};
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error,
+    fmt::{self, Debug},
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
-use otp_core::SubjectKey;
-use otp_core::gcra::{self, Mark, Rate};
+use otp_core::{
+    SubjectKey,
+    gcra::{self, Mark, Rate},
+};
 
 use crate::StoreError;
 

@@ -66,25 +66,29 @@ mod link;
 mod scripts;
 mod setup;
 
-use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use otp_core::gcra::{self, Mark};
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
     NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
+    gcra::{self, Mark},
 };
 
 pub use self::config::RedisConfig;
-use self::link::Link;
-use self::scripts::{Acks, Scripts, run, to_store_error, unexpected_answer};
-use crate::charging::{granted, hardest};
+use self::{
+    link::Link,
+    scripts::{Acks, Scripts, run, to_store_error, unexpected_answer},
+};
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
     SubjectStatus,
+    charging::{granted, hardest},
 };
 
 /// Challenges, counters and quotas in Redis or Valkey.

@@ -34,24 +34,27 @@ mod database;
 mod gathering;
 mod writer;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
-use otp_core::gcra::{self, Mark};
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
     NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
+    gcra::{self, Mark},
 };
 
-use self::database::{Database, Failure, Place, Table, read_mark};
-use self::writer::{Room, Writer};
-use crate::charging::decide;
+use self::{
+    database::{Database, Failure, Place, Table, read_mark},
+    writer::{Room, Writer},
+};
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
-    SubjectStatus,
+    SubjectStatus, charging::decide,
 };
 
 /// Challenges, counters and quotas in one SQLite file.

@@ -6,8 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark with fixed arguments")]
 
-use std::hint::black_box;
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant, SystemTime},
+};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use otp_core::{

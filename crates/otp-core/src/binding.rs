@@ -1,8 +1,10 @@
 //! What a code is bound to, and how it enters the derivation.
 
-use crate::id::{ChallengeId, Nonce, Purpose};
-use crate::mac::HmacKey;
-use crate::phone::PhoneNumber;
+use crate::{
+    id::{ChallengeId, Nonce, Purpose},
+    mac::HmacKey,
+    phone::PhoneNumber,
+};
 
 /// Everything a code answers for beside its challenge: change one field and the code is another.
 #[derive(Clone, Copy, Debug)]

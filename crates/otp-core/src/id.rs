@@ -1,10 +1,8 @@
 //! The names of things: challenges, subjects, purposes, keys, and the nonce of a code.
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use thiserror::Error;
 
 use crate::mac::sha256;

@@ -5,11 +5,13 @@ use std::fmt;
 use thiserror::Error;
 use zeroize::Zeroize as _;
 
-use crate::binding::Binding;
-use crate::code::OtpCode;
-use crate::format::CodeFormat;
-use crate::id::{ChallengeId, KeyId, Nonce};
-use crate::mac::HmacKey;
+use crate::{
+    binding::Binding,
+    code::OtpCode,
+    format::CodeFormat,
+    id::{ChallengeId, KeyId, Nonce},
+    mac::HmacKey,
+};
 
 /// The use that a key is narrowed to, so that it may serve for other things elsewhere.
 const DOMAIN: &[u8] = b"otp-core/code/2";
@@ -142,9 +144,7 @@ pub struct UnknownKey(pub KeyId);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::Alphabet;
-    use crate::id::Purpose;
-    use crate::phone::PhoneNumber;
+    use crate::{format::Alphabet, id::Purpose, phone::PhoneNumber};
 
     const ID: ChallengeId = ChallengeId::from_bytes([0xa1; 16]);
     const NONCE: Nonce = Nonce::from_bytes([0xb2; 16]);

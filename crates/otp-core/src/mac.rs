@@ -6,8 +6,7 @@
 
 use std::slice;
 
-use sha2::block_api::compress256;
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, block_api::compress256};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 const BLOCK: usize = 64;

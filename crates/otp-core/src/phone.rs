@@ -1,7 +1,6 @@
 //! Japanese mobile numbers: read as people write them, kept as E.164, shown masked.
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 

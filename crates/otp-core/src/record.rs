@@ -10,10 +10,12 @@ pub(crate) mod tests;
 
 use std::time::SystemTime;
 
-use crate::id::{ChallengeId, SubjectKey};
-use crate::policy::Policy;
-use crate::record::challenges::Challenges;
-use crate::time::Millis;
+use crate::{
+    id::{ChallengeId, SubjectKey},
+    policy::Policy,
+    record::challenges::Challenges,
+    time::Millis,
+};
 
 pub use attempt::{Attempt, Consumed, Rejected, Standing, Verified};
 pub use challenge::{Challenge, ChallengeParts, Delivery, NewChallenge};

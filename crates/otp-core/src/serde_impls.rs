@@ -1,13 +1,16 @@
 //! Serialisation for stores and configuration (feature `serde`): ids and purposes as text, a record as
 //! its bytes (base64url in formats for people).
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error, Unexpected, Visitor},
+};
 
-use crate::id::{ChallengeId, KeyId, Purpose};
-use crate::record::SubjectRecord;
+use crate::{
+    id::{ChallengeId, KeyId, Purpose},
+    record::SubjectRecord,
+};
 
 macro_rules! as_text {
     ($($type:ty),+) => {$(
@@ -86,10 +89,12 @@ mod tests {
     use serde::de::value::{BytesDeserializer, Error as ValueError};
 
     use super::*;
-    use crate::message::{OriginBound, SmsTemplate, SmsText};
-    use crate::oath::{Hotp, OathSecret, Otpauth, Totp};
-    use crate::record::tests::busy_record;
-    use crate::{DigestKey, KeyRing, OtpCode, PhoneNumber, TypedCode};
+    use crate::{
+        DigestKey, KeyRing, OtpCode, PhoneNumber, TypedCode,
+        message::{OriginBound, SmsTemplate, SmsText},
+        oath::{Hotp, OathSecret, Otpauth, Totp},
+        record::tests::busy_record,
+    };
 
     /// Has one method for every type, and a second one for those that can be serialised: with these,
     /// nobody can tell which one is meant, and that does not compile.

@@ -11,14 +11,16 @@ mod sender;
 mod state;
 mod text;
 
-pub use crate::config::{InvalidConfig, SmsOtpConfig};
-pub use crate::messages::MESSAGES;
-pub use crate::plugin::SmsOtpPlugin;
-pub use crate::pseudonym::{PseudonymKey, PseudonymKeyTooShort};
-pub use crate::quotas::{DailyBudget, SendLimitSettings, SendLimits};
-pub use crate::sender::{
-    Accepted, BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender,
-    KaradenPushSender, KaradenSmsSender, LookUp, LookUpError, OutgoingSms, RecordedSms,
-    RecordingSender, Reference, RefusedReason, SendError, SendOutcome, SmsSender,
+pub use crate::{
+    config::{InvalidConfig, SmsOtpConfig},
+    messages::MESSAGES,
+    plugin::SmsOtpPlugin,
+    pseudonym::{PseudonymKey, PseudonymKeyTooShort},
+    quotas::{DailyBudget, SendLimitSettings, SendLimits},
+    sender::{
+        Accepted, BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender,
+        KaradenPushSender, KaradenSmsSender, LookUp, LookUpError, OutgoingSms, RecordedSms,
+        RecordingSender, Reference, RefusedReason, SendError, SendOutcome, SmsSender,
+    },
+    text::{InvalidText, SmsTexts},
 };
-pub use crate::text::{InvalidText, SmsTexts};

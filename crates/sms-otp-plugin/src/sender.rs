@@ -23,10 +23,12 @@ use async_trait::async_trait;
 use otp_core::{ChallengeId, PhoneNumber};
 use zeroize::Zeroizing;
 
-pub use self::breaker::{BreakerSettings, CircuitBreaker};
-pub use self::failover::FailoverSender;
-pub use self::fakes::{FailingSender, RecordedSms, RecordingSender};
-pub use self::karaden::{KaradenPushSender, KaradenSmsSender};
+pub use self::{
+    breaker::{BreakerSettings, CircuitBreaker},
+    failover::FailoverSender,
+    fakes::{FailingSender, RecordedSms, RecordingSender},
+    karaden::{KaradenPushSender, KaradenSmsSender},
+};
 
 /// Sends text messages through one provider.
 ///

@@ -10,8 +10,10 @@ mod log;
 pub mod measure;
 mod prism;
 
-pub use crate::clock::ManualClock;
-pub use crate::leak::{Leak, LeakScanner};
-pub use crate::log::LogCapture;
-pub use crate::prism::Prism;
+pub use crate::{
+    clock::ManualClock,
+    leak::{Leak, LeakScanner},
+    log::LogCapture,
+    prism::Prism,
+};
 pub use mfa_plugin_api::test_kit::{FailingRandomness, RecordingAudit, SeededRandomness};

@@ -1,8 +1,10 @@
 //! Prism, which speaks for an OpenAPI file: as a mock of it, or between two that must keep to it.
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
 
 /// A running Prism. Dropping it ends it.
 #[derive(Debug)]

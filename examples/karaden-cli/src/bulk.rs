@@ -1,18 +1,24 @@
 //! `karaden bulk`: upload, start, wait, save the result.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use karaden_client::sms::{BulkResolution, BulkResult, BulkSendOutcome, Client, UploadedFile};
-use karaden_client::{PollPolicy, SendError, Waited, sms};
+use karaden_client::{
+    PollPolicy, SendError, Waited,
+    sms::{self, BulkResolution, BulkResult, BulkSendOutcome, Client, UploadedFile},
+};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use crate::ending::{self, Ending};
-use crate::show::Show;
+use crate::{
+    ending::{self, Ending},
+    show::Show,
+};
 
 /// The steps that the progress bar counts.
 const STEPS: u64 = 5;

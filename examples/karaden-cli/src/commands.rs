@@ -8,15 +8,16 @@ use karaden_client::{
     PhoneNumber, PollPolicy, RefusalReason, Resolution, ResolvePolicy, SendError, SendOutcome,
     push, sms,
 };
-use rand::TryRng as _;
-use rand::rngs::SysRng;
+use rand::{TryRng as _, rngs::SysRng};
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 
-use crate::ending::{self, Ending};
-use crate::follow;
-use crate::settings::{self, Account};
-use crate::show::Show;
+use crate::{
+    ending::{self, Ending},
+    follow,
+    settings::{self, Account},
+    show::Show,
+};
 
 /// What to send.
 #[derive(clap::Args, Debug)]

@@ -1,7 +1,6 @@
 //! How the program ends, as an exit code that scripts can rely on.
 
-use std::fmt;
-use std::process::ExitCode;
+use std::{fmt, process::ExitCode};
 
 /// The endings of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

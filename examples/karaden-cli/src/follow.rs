@@ -1,14 +1,15 @@
 //! `karaden list --follow`: messages as they come, and as their state changes.
 
-use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Result;
 use futures_util::TryStreamExt as _;
 use karaden_client::{Error, sms};
 
-use crate::ending::Ending;
-use crate::show::Show;
+use crate::{ending::Ending, show::Show};
 
 /// How long after its acceptance a message is looked at again.
 const WATCHED_FOR: Duration = Duration::from_secs(10 * 60);

@@ -7,16 +7,16 @@ mod follow;
 mod settings;
 mod show;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-use std::time::Duration;
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::SendArguments;
-use crate::ending::Ending;
-use crate::settings::{Account, Settings};
-use crate::show::Show;
+use crate::{
+    commands::SendArguments,
+    ending::Ending,
+    settings::{Account, Settings},
+    show::Show,
+};
 
 /// SMS through Karaden. The account comes from KARADEN_* variables; see the README.
 #[derive(Parser, Debug)]

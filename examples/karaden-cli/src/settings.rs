@@ -1,7 +1,9 @@
 //! The account, from the environment: the one place that reads it.
 
-use std::fs;
-use std::time::{Duration, SystemTime};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::{SignedDuration, Timestamp};

@@ -2,8 +2,7 @@
 
 use std::time::SystemTime;
 
-use jiff::Timestamp;
-use jiff::tz::Offset;
+use jiff::{Timestamp, tz::Offset};
 use karaden_client::{push, sms};
 use serde_json::{Value, json};
 

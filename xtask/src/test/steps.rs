@@ -1,18 +1,17 @@
 //! The steps of `cargo xtask test`, in the order they run: the cheap ones that fail most often first.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::Duration;
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, bail};
 
 use super::tally::Tally;
-use crate::metadata::{Metadata, Package, features_together};
-use crate::tools::Tool;
-use crate::vendor::Vendor;
-use crate::{machine, process, tidy};
+use crate::{
+    machine,
+    metadata::{Metadata, Package, features_together},
+    process, tidy,
+    tools::Tool,
+    vendor::Vendor,
+};
 
 /// One step.
 #[derive(Debug)]

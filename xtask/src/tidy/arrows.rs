@@ -1,7 +1,6 @@
 //! The arrows between the crates of the workspace, against the code map.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use super::codemap::Rules;
 use crate::metadata::{Dependency, Metadata, Package};

@@ -1,8 +1,10 @@
 //! The code map in ARCHITECTURE.md: which crates there are and what each may use. The table that people
 //! read is the rule that [`super::arrows`] enforces, so the two cannot drift apart.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use anyhow::{Result, bail};
 

@@ -1,9 +1,6 @@
 //! Rules on single files: how long, nothing unfinished, nothing of the machine they were written on.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use anyhow::{Context, Result};
 use serde::Deserialize;

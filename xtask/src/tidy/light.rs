@@ -1,8 +1,6 @@
 //! Builds that have to stay light: what must not be in their dependency graph.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Command;
+use std::{collections::BTreeSet, path::Path, process::Command};
 
 use anyhow::Result;
 

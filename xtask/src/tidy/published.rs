@@ -1,7 +1,6 @@
 //! What a published crate has to bring along.
 
-use std::fs;
-use std::path::Path;
+use std::{fs, path::Path};
 
 use crate::metadata::{Metadata, Package};
 

@@ -5,10 +5,7 @@
 //! is commented out shows its default, unless its description says what holds without it; in a table that is commented out
 //! as a whole, one that is so twice.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
+use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
 use anyhow::{Context, Result};
 

@@ -17,11 +17,13 @@
 
 mod bare;
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::{
+    io::{BufRead as _, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
 
 use karaden_client::{Options, PhoneNumber, SecretString, SendOutcome, sms};
 use serde::{Deserialize, Serialize};

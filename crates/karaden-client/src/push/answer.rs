@@ -1,12 +1,13 @@
 //! Judging the answers of 空電プッシュ: a JSON `status` code, as a rule under HTTP 200.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::error::{Effect, Error, ErrorKind};
-use crate::refusal::RefusalReason;
-use crate::transport::Response;
-use crate::wire::{self, unreadable};
+use crate::{
+    error::{Effect, Error, ErrorKind},
+    refusal::RefusalReason,
+    transport::Response,
+    wire::{self, unreadable},
+};
 
 #[derive(Deserialize)]
 struct Status {

@@ -1,28 +1,32 @@
 //! The client of 空電プッシュ v2.
 
-use std::collections::HashSet;
-use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use url::Url;
-use url::form_urlencoded::Serializer;
+use url::{Url, form_urlencoded::Serializer};
 
-use super::answer;
-use super::delivery::{Delivery, MessageId, Tracked, WireDelivery};
-use super::new_message::{CarrierField, NewMessage, TrackingCode};
-use super::{Resolution, SendError, SendOutcome, UnknownSend};
-use crate::engine::{self, Engine, Operation, Safety};
-use crate::error::{Effect, Error, ErrorKind};
-use crate::options::Options;
-use crate::outcome::{self, ResolvePolicy};
-use crate::time;
-use crate::transport::{Response, Transport};
-use crate::waiting::{self, PollPolicy, Waited};
-use crate::wire;
+use super::{
+    Resolution, SendError, SendOutcome, UnknownSend, answer,
+    delivery::{Delivery, MessageId, Tracked, WireDelivery},
+    new_message::{CarrierField, NewMessage, TrackingCode},
+};
+use crate::{
+    engine::{self, Engine, Operation, Safety},
+    error::{Effect, Error, ErrorKind},
+    options::Options,
+    outcome::{self, ResolvePolicy},
+    time,
+    transport::{Response, Transport},
+    waiting::{self, PollPolicy, Waited},
+    wire,
+};
 
 /// The most pages read for one tracking code.
 const MAX_PAGES: usize = 100;

@@ -1,12 +1,13 @@
 //! What 空電プッシュ says of a message.
 
-use std::fmt;
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use serde::Deserialize;
 
-use crate::time;
-use crate::wire::{self, open_enum};
+use crate::{
+    time,
+    wire::{self, open_enum},
+};
 
 /// The id of a message. Not secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

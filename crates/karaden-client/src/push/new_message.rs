@@ -1,12 +1,13 @@
 //! A message to be sent, checked while it is put together.
 
-use std::fmt;
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
-use crate::invalid::{Found, Invalid, Rule};
-use crate::phone::PhoneNumber;
-use crate::text::{self, PartRule, Plane, TextRule};
-use crate::time;
+use crate::{
+    invalid::{Found, Invalid, Rule},
+    phone::PhoneNumber,
+    text::{self, PartRule, Plane, TextRule},
+    time,
+};
 
 /// The longest single text, and the longest part of a long one.
 pub(super) const PART_UNITS: usize = 70;

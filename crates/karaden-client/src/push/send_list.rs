@@ -2,14 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answer;
-use super::client::{Client, operation};
-use crate::engine::Safety;
-use crate::error::Error;
-use crate::phone::PhoneNumber;
-use crate::redact;
-use crate::transport::Response;
-use crate::wire::{self, open_enum};
+use super::{
+    answer,
+    client::{Client, operation},
+};
+use crate::{
+    engine::Safety,
+    error::Error,
+    phone::PhoneNumber,
+    redact,
+    transport::Response,
+    wire::{self, open_enum},
+};
 
 open_enum! {
     /// Why a row of a change was not carried out.

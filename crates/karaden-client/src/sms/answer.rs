@@ -1,18 +1,21 @@
 //! Judging the answers of the SMS API.
 
-use std::collections::BTreeSet;
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
 use super::message::RowError;
-use crate::engine;
-use crate::error::{Effect, Error, ErrorKind};
-use crate::redact;
-use crate::refusal::RefusalReason;
-use crate::transport::Response;
-use crate::wire::{self, unreadable};
+use crate::{
+    engine,
+    error::{Effect, Error, ErrorKind},
+    redact,
+    refusal::RefusalReason,
+    transport::Response,
+    wire::{self, unreadable},
+};
 
 /// Karaden's error object.
 #[derive(Deserialize)]

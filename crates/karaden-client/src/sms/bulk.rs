@@ -9,28 +9,33 @@
 //! Needs [`ApiVersion::V2024_03_01`](super::ApiVersion::V2024_03_01) and a contract with bulk
 //! sending. The layout of the CSV file is the vendor's and comes with the contract.
 
-use std::fmt;
-use std::time::SystemTime;
+use std::{fmt, time::SystemTime};
 
 use bytes::Bytes;
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Method};
+use http::{
+    HeaderValue, Method,
+    header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION},
+};
 use serde::Deserialize;
 use url::Url;
 
-use super::answer;
-use super::client::{ApiVersion, Client, operation};
-use super::file_name::FileName;
-use super::message::{Message, RowError, WireMessage};
-use crate::engine::{self, Safety};
-use crate::error::{Effect, Error, ErrorKind};
-use crate::invalid::{Found, Invalid, Rule};
-use crate::outcome::{self, SendError, SendOutcome, UnknownSend};
-use crate::refusal::RefusalReason;
-use crate::time;
-use crate::transport::Response;
-use crate::waiting::{self, PollPolicy, Waited};
-use crate::wire::{self, open_enum};
+use super::{
+    answer,
+    client::{ApiVersion, Client, operation},
+    file_name::FileName,
+    message::{Message, RowError, WireMessage},
+};
+use crate::{
+    engine::{self, Safety},
+    error::{Effect, Error, ErrorKind},
+    invalid::{Found, Invalid, Rule},
+    outcome::{self, SendError, SendOutcome, UnknownSend},
+    refusal::RefusalReason,
+    time,
+    transport::Response,
+    waiting::{self, PollPolicy, Waited},
+    wire::{self, open_enum},
+};
 
 /// The field that names the file to start.
 const FILE_ID: &str = "bulk_file_id";

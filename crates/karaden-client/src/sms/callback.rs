@@ -28,8 +28,10 @@ use serde::Deserialize;
 use subtle::ConstantTimeEq as _;
 
 use super::message::MessageId;
-use crate::error::{Effect, Error, ErrorKind};
-use crate::wire;
+use crate::{
+    error::{Effect, Error, ErrorKind},
+    wire,
+};
 
 /// The longest report that is read, in bytes. Stop reading a request's body there.
 pub const MAX_REPORT_BYTES: usize = 64 * 1024;

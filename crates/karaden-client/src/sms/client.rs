@@ -1,25 +1,27 @@
 //! The client of the SMS API.
 
-use std::fmt;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::answer;
-use super::list::ListQuery;
-use super::message::{Message, MessageId, Status, WireMessage};
-use super::new_message::{NewMessage, ServiceId, Tag};
-use super::{Resolution, SendError, SendOutcome, UnknownSend};
-use crate::engine::{self, Engine, Operation, Safety};
-use crate::error::{Effect, Error, ErrorKind};
-use crate::options::Options;
-use crate::outcome::{self, ResolvePolicy};
-use crate::refusal::RefusalReason;
-use crate::transport::{Response, Transport};
-use crate::waiting::{self, PollPolicy, Waited};
-use crate::wire;
+use super::{
+    Resolution, SendError, SendOutcome, UnknownSend, answer,
+    list::ListQuery,
+    message::{Message, MessageId, Status, WireMessage},
+    new_message::{NewMessage, ServiceId, Tag},
+};
+use crate::{
+    engine::{self, Engine, Operation, Safety},
+    error::{Effect, Error, ErrorKind},
+    options::Options,
+    outcome::{self, ResolvePolicy},
+    refusal::RefusalReason,
+    transport::{Response, Transport},
+    waiting::{self, PollPolicy, Waited},
+    wire,
+};
 
 const DEFAULT_BASE_URL: &str = "https://prg.karaden.jp/api";
 const VERSION_HEADER: HeaderName = HeaderName::from_static("karaden-version");

@@ -1,26 +1,32 @@
 //! The list of messages: single pages, and all pages as a stream.
 
-use std::collections::HashSet;
-use std::fmt;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::{
+    collections::HashSet,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+    time::SystemTime,
+};
 
 use futures_core::Stream;
 use futures_util::stream;
 use serde::Deserialize;
 
-use super::answer;
-use super::client::{Client, operation};
-use super::message::{Message, MessageId, MessageResult, SentResult, Status, WireMessage};
-use super::new_message::ServiceId;
-use crate::engine::Safety;
-use crate::error::{Effect, Error, ErrorKind};
-use crate::invalid::{Found, Invalid, Rule};
-use crate::phone::PhoneNumber;
-use crate::time;
-use crate::transport::Response;
-use crate::wire;
+use super::{
+    answer,
+    client::{Client, operation},
+    message::{Message, MessageId, MessageResult, SentResult, Status, WireMessage},
+    new_message::ServiceId,
+};
+use crate::{
+    engine::Safety,
+    error::{Effect, Error, ErrorKind},
+    invalid::{Found, Invalid, Rule},
+    phone::PhoneNumber,
+    time,
+    transport::Response,
+    wire,
+};
 
 /// The most messages on a page.
 const MAX_PER_PAGE: u32 = 100;

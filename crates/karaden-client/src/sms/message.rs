@@ -1,16 +1,15 @@
 //! A message as Karaden describes it.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::time::SystemTime;
+use std::{borrow::Cow, fmt, time::SystemTime};
 
 use serde::Deserialize;
 
-use crate::engine;
-use crate::redact;
-use crate::sms::answer::LooseProblem;
-use crate::time;
-use crate::wire::{self, open_enum};
+use crate::{
+    engine, redact,
+    sms::answer::LooseProblem,
+    time,
+    wire::{self, open_enum},
+};
 
 /// The id of a message. Not secret.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

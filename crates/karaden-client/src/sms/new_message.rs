@@ -1,14 +1,18 @@
 //! A message to be sent, checked while it is put together.
 
-use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use url::form_urlencoded::Serializer;
 
-use crate::invalid::{Found, Invalid, Rule};
-use crate::phone::PhoneNumber;
-use crate::text::{self, Plane, TextRule};
-use crate::time;
+use crate::{
+    invalid::{Found, Invalid, Rule},
+    phone::PhoneNumber,
+    text::{self, Plane, TextRule},
+    time,
+};
 
 /// The longest text of the SMS API, in UTF-16 units.
 const MAX_UNITS: usize = 660;

@@ -9,16 +9,11 @@ mod pool;
 mod socket;
 mod tls;
 
-use std::fmt;
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use self::connect::Connector;
-use self::connection::Connection;
-use self::origin::Origin;
-use self::pool::Pool;
+use self::{connect::Connector, connection::Connection, origin::Origin, pool::Pool};
 use super::{Request, Response, Transport, TransportError, TransportErrorKind};
-use crate::error::Error;
-use crate::options::Options;
+use crate::{error::Error, options::Options};
 use async_trait::async_trait;
 
 /// HTTP/1.1 without a detour. Needs a Tokio runtime with I/O and time. Cheap to clone; clones share
@@ -119,17 +114,21 @@ async fn exchange(
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::{Shutdown, TcpListener};
+    use std::{
+        io::{Read as _, Write as _},
+        net::{Shutdown, TcpListener},
+    };
 
     use http::Method;
     use socket2::SockRef;
     use tokio::net::TcpStream;
     use url::Url;
 
-    use super::connection::tests::request;
-    use super::socket::{Socket, Tcp};
-    use super::*;
+    use super::{
+        connection::tests::request,
+        socket::{Socket, Tcp},
+        *,
+    };
 
     #[tokio::test]
     async fn a_connection_that_takes_no_byte_of_the_request_is_replaced_by_another() {

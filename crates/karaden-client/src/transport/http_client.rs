@@ -5,10 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::body::Bounded;
-use super::{Request, Response, Transport, TransportError, TransportErrorKind};
-use crate::error::Error;
-use crate::options::Options;
+use super::{Request, Response, Transport, TransportError, TransportErrorKind, body::Bounded};
+use crate::{error::Error, options::Options};
 
 /// HTTP over [`reqwest`]. Needs a Tokio runtime. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]

@@ -1,9 +1,11 @@
 //! A transport that plays a script: for tests of programs that use this crate.
 
-use std::collections::VecDeque;
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};

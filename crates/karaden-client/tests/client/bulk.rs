@@ -2,15 +2,10 @@
 
 use std::time::Duration;
 
-use karaden_client::sms::{
-    ApiVersion, BulkId, BulkResolution, BulkSendOutcome, BulkStatus, Client, ServiceId,
-};
-use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
-use karaden_client::{ErrorKind, PollPolicy, RetryPolicy, SendError, Waited};
+use karaden_client::{ErrorKind, PollPolicy, RetryPolicy, SendError, Waited, sms::{ApiVersion, BulkId, BulkResolution, BulkSendOutcome, BulkStatus, Client, ServiceId}, transport::{Exchange, ScriptedTransport, TransportErrorKind}};
 use mockito::{Matcher, Server};
 
-use crate::common::{TENANT, TOKEN, assert_clean, full, options};
-use crate::wire::sms_client;
+use crate::{common::{TENANT, TOKEN, assert_clean, full, options}, wire::sms_client};
 
 const CSV: &str = "1,09012345678,確認コード 482913\r\n";
 

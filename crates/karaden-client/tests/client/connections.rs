@@ -1,20 +1,25 @@
 //! Connections that are kept, closed, cut and filled with rubbish between two requests.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::{
+    io::{Read as _, Write as _},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    time::Duration,
+};
 
-use karaden_client::transport::DirectTransport;
-use karaden_client::{ErrorKind, Options, sms};
+use karaden_client::{ErrorKind, Options, sms, transport::DirectTransport};
 use socket2::SockRef;
 use tokio::runtime::Runtime;
 
-use crate::common::{NUMBER, options, sms_message};
-use crate::wire::{Wire, on_each_wire, sms_client_with};
+use crate::{
+    common::{NUMBER, options, sms_message},
+    wire::{Wire, on_each_wire, sms_client_with},
+};
 
 /// A server in threads of its own, so that it goes on while no runtime runs.
 struct Server {

@@ -1,18 +1,11 @@
 //! A server that does everything wrong, over plain TCP and over TLS.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::{net::SocketAddr, sync::{Arc, atomic::{AtomicUsize, Ordering}}, time::Duration};
 
 use karaden_client::{ErrorKind, Options, SendOutcome, sms};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{io::{AsyncReadExt as _, AsyncWriteExt as _}, net::{TcpListener, TcpStream}};
 
-use crate::common::{
-    assert_clean, full, options, push_message, sms_message,
-};
-use crate::wire::{Wire, on_each_wire};
+use crate::{common::{assert_clean, full, options, push_message, sms_message}, wire::{Wire, on_each_wire}};
 #[cfg(feature = "reqwest")]
 use crate::wire::sms_client_with;
 

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
-use karaden_client::{ErrorKind, FixedRandomness, Options, RetryPolicy, push};
+use karaden_client::{
+    ErrorKind, FixedRandomness, Options, RetryPolicy, push,
+    transport::{Exchange, ScriptedTransport, TransportErrorKind},
+};
 
 use crate::common::{options, push_message};
 

@@ -1,11 +1,7 @@
 //! 空電プッシュ on the wire.
 
-use crate::common::{
-    SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_message,
-};
-use crate::wire::push_client;
-use karaden_client::transport::{Exchange, ScriptedTransport};
-use karaden_client::{ErrorKind, RefusalReason, Rule, SendOutcome, push};
+use crate::{common::{SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_message}, wire::push_client};
+use karaden_client::{ErrorKind, RefusalReason, Rule, SendOutcome, push, transport::{Exchange, ScriptedTransport}};
 use mockito::{Matcher, Server, ServerGuard};
 
 async fn server_with(status: usize, body: &str, hits: usize) -> (ServerGuard, mockito::Mock) {

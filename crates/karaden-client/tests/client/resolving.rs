@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::common::{
     SECURITY_CODE, TENANT, TOKEN, full, now, number, options, push_message, sms_message,
 };
-use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
 use karaden_client::{
     ErrorKind, PollPolicy, Resolution, ResolvePolicy, RetryPolicy, SendError, push, sms,
+    transport::{Exchange, ScriptedTransport, TransportErrorKind},
 };
 
 const EMPTY: &str = r#"{"object":"list","has_more":false,"data":[]}"#;

@@ -1,10 +1,11 @@
 //! Properties: what is encoded is read back the same, and what a server says never breaks us.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use karaden_client::transport::{Exchange, ScriptedTransport};
-use karaden_client::{RetryPolicy, SendOutcome, push, sms};
+use karaden_client::{
+    RetryPolicy, SendOutcome, push, sms,
+    transport::{Exchange, ScriptedTransport},
+};
 use proptest::prelude::*;
 
 use crate::common::{SECURITY_CODE, TENANT, TOKEN, now, number, options};

@@ -9,8 +9,7 @@ use karaden_client::{
 };
 use karaden_sim::{Api, Fault, FaultMode, Operation, Running, Sim, SimConfig};
 
-use crate::common::{TENANT, assert_clean, full, options};
-use crate::wire::{Wire, on_each_wire};
+use crate::{common::{TENANT, assert_clean, full, options}, wire::{Wire, on_each_wire}};
 
 #[expect(clippy::disallowed_methods, reason = "the simulator runs by the machine's clock here")]
 fn now() -> SystemTime {

@@ -3,12 +3,10 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use karaden_client::sms::{ListQuery, MessageId, MessageResult, SentResult, ServiceId, Status};
-use karaden_client::{Error, ErrorKind, RefusalReason};
+use karaden_client::{Error, ErrorKind, RefusalReason, sms::{ListQuery, MessageId, MessageResult, SentResult, ServiceId, Status}};
 use mockito::{Matcher, Mock, Server, ServerGuard};
 
-use crate::common::{TENANT, now, number};
-use crate::wire::sms_client;
+use crate::{common::{TENANT, now, number}, wire::sms_client};
 
 fn messages() -> String {
     format!("/api/{TENANT}/messages")

@@ -1,7 +1,9 @@
 //! What `tracing` is told, and what it is not.
 
-use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
-use karaden_client::{push, sms};
+use karaden_client::{
+    push, sms,
+    transport::{Exchange, ScriptedTransport, TransportErrorKind},
+};
 use testkit::{LeakScanner, LogCapture};
 
 use crate::common::{

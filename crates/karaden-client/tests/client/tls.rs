@@ -1,20 +1,25 @@
 //! TLS: a private certificate authority, HTTP/2, and what an untrusted server learns: nothing.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use karaden_client::transport::DirectTransport;
-use karaden_client::{ErrorKind, Options, RetryPolicy, SendOutcome};
+use karaden_client::{ErrorKind, Options, RetryPolicy, SendOutcome, transport::DirectTransport};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::common::{assert_clean, full, options, sms_message};
-use crate::wire::{Wire, on_each_wire, sms_client_with};
+use crate::{
+    common::{assert_clean, full, options, sms_message},
+    wire::{Wire, on_each_wire, sms_client_with},
+};
 
 struct TlsServer {
     addr: SocketAddr,

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use karaden_client::transport::{Exchange, ScriptedTransport, TransportErrorKind};
-use karaden_client::{ErrorKind, PollPolicy, RetryPolicy, Waited, push, sms};
+use karaden_client::{
+    ErrorKind, PollPolicy, RetryPolicy, Waited, push, sms,
+    transport::{Exchange, ScriptedTransport, TransportErrorKind},
+};
 
 use crate::common::{SECURITY_CODE, TENANT, TOKEN, number, options};
 

@@ -1,7 +1,6 @@
 //! Clients of each transport there is, for a server on this machine.
 
-use karaden_client::transport::Transport;
-use karaden_client::{Options, push, sms};
+use karaden_client::{Options, push, sms, transport::Transport};
 
 use crate::common::{SECURITY_CODE, TENANT, TOKEN, options};
 

@@ -12,14 +12,18 @@ mod push;
 mod relay;
 mod sms;
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
 use karaden_client::{Options, PhoneNumber, PollPolicy, RetryPolicy};
 use testkit::Prism;
 
-use self::relay::Relay;
-use self::sms::{File, Status};
+use self::{
+    relay::Relay,
+    sms::{File, Status},
+};
 
 #[expect(clippy::disallowed_methods, reason = "where the tools are is told by the environment")]
 fn variable(name: &str) -> Option<String> {

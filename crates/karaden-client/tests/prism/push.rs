@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use karaden_client::push::{
-    CarrierTexts, Client, MessageId, NewMessage, RowProblem, SendOutcome, TrackingCode,
+use karaden_client::{
+    ErrorKind, RefusalReason, SendError,
+    push::{CarrierTexts, Client, MessageId, NewMessage, RowProblem, SendOutcome, TrackingCode},
 };
-use karaden_client::{ErrorKind, RefusalReason, SendError};
 
-use crate::relay::Relay;
-use crate::{assert_clean, now, number, one_look, options};
+use crate::{assert_clean, now, number, one_look, options, relay::Relay};
 
 fn client(relay: &Relay) -> Client {
     Client::builder(format!("{}/v2/", relay.url()), "demo-push", "demo-code")

@@ -1,15 +1,19 @@
 //! What stands between the client and Prism: it passes everything on, asks Prism for the answer that
 //! the test wants to see, and writes down what Prism finds wrong with the client's requests.
 
-use std::convert::Infallible;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION};
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
+use hyper::{
+    Method, Request, Response,
+    body::{Bytes, Incoming},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION},
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use testkit::Prism;
 use tokio::net::{TcpListener, TcpStream};

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use karaden_client::sms::{
-    ApiVersion, BulkId, BulkResolution, BulkSendError, BulkStatus, Client, ListQuery, Message,
-    MessageId, MessageResult, NewMessage, SendError, SendOutcome, SentResult, ServiceId,
-    Status as Sent, Tag, UploadedFile,
+use karaden_client::{
+    Error, ErrorKind, RefusalReason, Waited,
+    sms::{
+        ApiVersion, BulkId, BulkResolution, BulkSendError, BulkStatus, Client, ListQuery, Message,
+        MessageId, MessageResult, NewMessage, SendError, SendOutcome, SentResult, ServiceId,
+        Status as Sent, Tag, UploadedFile,
+    },
 };
-use karaden_client::{Error, ErrorKind, RefusalReason, Waited};
 
-use crate::relay::Relay;
-use crate::{assert_clean, now, number, one_look, options};
+use crate::{assert_clean, now, number, one_look, options, relay::Relay};
 
 const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
 /// An id for every object.

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use http::header::{HeaderValue, LOCATION};
-use http::{Method, StatusCode};
+use http::{
+    Method, StatusCode,
+    header::{HeaderValue, LOCATION},
+};
 
-use crate::body::{Reply, text};
-use crate::fault::{Fault, FaultMode};
-use crate::id::Id;
-use crate::request::{Call, Form};
-use crate::running::Shared;
-use crate::world::{DeliveryMode, Intervention};
+use crate::{
+    body::{Reply, text},
+    fault::{Fault, FaultMode},
+    id::Id,
+    request::{Call, Form},
+    running::Shared,
+    world::{DeliveryMode, Intervention},
+};
 
 /// The delivery modes by the names the buttons send.
 pub(super) const MODES: [(&str, DeliveryMode); 6] = [

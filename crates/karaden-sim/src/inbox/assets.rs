@@ -1,7 +1,9 @@
 //! The page's own files, part of the program.
 
-use http::StatusCode;
-use http::header::{CACHE_CONTROL, HeaderValue};
+use http::{
+    StatusCode,
+    header::{CACHE_CONTROL, HeaderValue},
+};
 
 use crate::body::{Reply, reply};
 

@@ -1,16 +1,17 @@
 //! Live updates: a server-sent event each time the page would look different.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
 
 use super::walk;
-use crate::body::{Body, Reply, reply, text};
-use crate::running::Shared;
-use crate::time::Instant;
+use crate::{
+    body::{Body, Reply, reply, text},
+    running::Shared,
+    time::Instant,
+};
 
 /// At most one event in this time, so that a load test does not drown the page.
 const PACE: Duration = Duration::from_millis(150);

@@ -4,13 +4,17 @@ use askama::Template;
 use http::StatusCode;
 use url::form_urlencoded;
 
-use super::words::{Language, Words};
-use super::{MOST_SHOWN, public_id, walk};
-use crate::body::{Reply, html, text};
-use crate::request::Call;
-use crate::running::Shared;
-use crate::time::Instant;
-use crate::world::{Api, DeliveryMode, Message, Number, World, utf16_units};
+use super::{
+    MOST_SHOWN, public_id, walk,
+    words::{Language, Words},
+};
+use crate::{
+    body::{Reply, html, text},
+    request::Call,
+    running::Shared,
+    time::Instant,
+    world::{Api, DeliveryMode, Message, Number, World, utf16_units},
+};
 
 /// Most messages on the page, so that it stays quick under load.
 const MOST_ON_PAGE: usize = 100;

@@ -3,12 +3,13 @@
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::wire::Object;
-use super::{Status, caller};
-use crate::body::{Reply, json};
-use crate::request::Call;
-use crate::running::Shared;
-use crate::world::Number;
+use super::{Status, caller, wire::Object};
+use crate::{
+    body::{Reply, json},
+    request::Call,
+    running::Shared,
+    world::Number,
+};
 
 /// Most numbers on a list.
 const LONGEST_LIST: usize = 100_000;

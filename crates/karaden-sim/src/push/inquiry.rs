@@ -2,15 +2,19 @@
 
 use http::StatusCode;
 
-use super::queue::check_tracking;
-use super::wire::{Object, write_state};
-use super::{Status, authenticate};
-use crate::body::{Reply, json};
-use crate::id::Id;
-use crate::request::Form;
-use crate::running::Shared;
-use crate::time::{Instant, parse_minute};
-use crate::world::Along;
+use super::{
+    Status, authenticate,
+    queue::check_tracking,
+    wire::{Object, write_state},
+};
+use crate::{
+    body::{Reply, json},
+    id::Id,
+    request::Form,
+    running::Shared,
+    time::{Instant, parse_minute},
+    world::Along,
+};
 
 /// Most records of one answer; the service's own page size is not public.
 const PAGE: usize = 100;

@@ -3,12 +3,14 @@
 use http::StatusCode;
 
 use super::{Caller, Status, authenticate, wire};
-use crate::body::{Reply, json};
-use crate::config::{ListRule, TrackingRule};
-use crate::request::Form;
-use crate::running::Shared;
-use crate::time::{Instant, is_day};
-use crate::world::{NewMessage, Number, Texts, is_restricted, utf16_units};
+use crate::{
+    body::{Reply, json},
+    config::{ListRule, TrackingRule},
+    request::Form,
+    running::Shared,
+    time::{Instant, is_day},
+    world::{NewMessage, Number, Texts, is_restricted, utf16_units},
+};
 
 /// The text parameters of `karadenqueue`, in the order of [`Texts::PerCarrier`].
 const TEXTS: [&str; 5] =

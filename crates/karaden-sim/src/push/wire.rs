@@ -1,10 +1,12 @@
 //! How the API writes values: strings all of them, or numbers by a quirk.
 
 use super::Status;
-use crate::config::{Absent, Quirks, UnknownCode};
-use crate::json;
-use crate::time::Instant;
-use crate::world::{Carrier, Message, Outcome, Stage};
+use crate::{
+    config::{Absent, Quirks, UnknownCode},
+    json,
+    time::Instant,
+    world::{Carrier, Message, Outcome, Stage},
+};
 
 /// A JSON object in the manner of this API.
 pub(crate) struct Object<'a> {

@@ -1,13 +1,14 @@
 //! Keeping other sites' pages away from the switches, and the page's own headers.
 
-use http::Method;
-use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+use http::{
+    Method,
+    header::{
+        CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS,
+    },
 };
 
-use crate::body::Reply;
-use crate::request::Call;
+use crate::{body::Reply, request::Call};
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";

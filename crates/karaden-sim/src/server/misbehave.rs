@@ -1,23 +1,25 @@
 //! Answers as a fault wants them.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
-use http::StatusCode;
-use http::header::{CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER};
+use http::{
+    StatusCode,
+    header::{CONTENT_ENCODING, HeaderValue, LOCATION, RETRY_AFTER},
+};
 use http_body_util::BodyExt as _;
 
-use super::api;
-use super::cut::Cut;
-use crate::body::{Body, Reply, html, json};
-use crate::fault::{Fault, FaultMode, Operation, Target};
-use crate::push;
-use crate::request::{Call, Form};
-use crate::running::Shared;
-use crate::sms::Failure;
-use crate::world::Api;
+use super::{api, cut::Cut};
+use crate::{
+    body::{Body, Reply, html, json},
+    fault::{Fault, FaultMode, Operation, Target},
+    push,
+    request::{Call, Form},
+    running::Shared,
+    sms::Failure,
+    world::Api,
+};
 
 /// Answers a call while faults are in force.
 pub(super) async fn answer(

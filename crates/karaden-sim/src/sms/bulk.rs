@@ -4,20 +4,23 @@
 //! the fields of a single send (`service_id`, `to`, `body`, `tags[]`, `is_shorten`, `limited_at`);
 //! `scheduled_at` is not used. A file without the first three ends as `error`.
 
-use http::header::{HeaderValue, LOCATION};
-use http::{Response, StatusCode};
+use http::{
+    Response, StatusCode,
+    header::{HeaderValue, LOCATION},
+};
 
-use super::error::Problems;
-use super::{Caller, Failure, send, wire};
-use crate::body::{Body, Reply, json};
-use crate::config::Quirks;
-use crate::id::Id;
-use crate::json::Object;
-use crate::request::{Call, Form};
-use crate::running::Shared;
-use crate::storage;
-use crate::time::{Instant, parse_date_time};
-use crate::world::{BulkJob, Refused, Row, URL_LIFE, World};
+use super::{Caller, Failure, error::Problems, send, wire};
+use crate::{
+    body::{Body, Reply, json},
+    config::Quirks,
+    id::Id,
+    json::Object,
+    request::{Call, Form},
+    running::Shared,
+    storage,
+    time::{Instant, parse_date_time},
+    world::{BulkJob, Refused, Row, URL_LIFE, World},
+};
 
 /// Most lines of a file.
 const MOST_ROWS: usize = 10_000;

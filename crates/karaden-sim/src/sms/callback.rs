@@ -1,10 +1,12 @@
 //! The body of a delivery callback: a message without its number and text, with its project.
 
 use super::wire::state_of;
-use crate::config::{Absent, SmsProject};
-use crate::json::Object;
-use crate::time::Instant;
-use crate::world::{Api, Message, Outcome, Owner, Stage};
+use crate::{
+    config::{Absent, SmsProject},
+    json::Object,
+    time::Instant,
+    world::{Api, Message, Outcome, Owner, Stage},
+};
 
 /// What is posted about a message with a result; `None` while there is none.
 pub(crate) fn callback_body(

@@ -2,9 +2,11 @@
 
 use http::StatusCode;
 
-use crate::body::{Reply, json};
-use crate::config::Quirks;
-use crate::json::Object;
+use crate::{
+    body::{Reply, json},
+    config::Quirks,
+    json::Object,
+};
 
 /// Why a request is refused.
 #[derive(Debug, PartialEq, Eq)]

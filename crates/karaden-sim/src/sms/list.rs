@@ -2,14 +2,18 @@
 
 use http::StatusCode;
 
-use super::error::Problems;
-use super::wire::{View, state_of};
-use super::{Caller, Failure};
-use crate::body::{Reply, json};
-use crate::request::{Call, Form};
-use crate::running::Shared;
-use crate::time::{Instant, parse_date_time};
-use crate::world::{Along, Message, Number};
+use super::{
+    Caller, Failure,
+    error::Problems,
+    wire::{View, state_of},
+};
+use crate::{
+    body::{Reply, json},
+    request::{Call, Form},
+    running::Shared,
+    time::{Instant, parse_date_time},
+    world::{Along, Message, Number},
+};
 
 const DEFAULT_PER_PAGE: usize = 20;
 const MOST_PER_PAGE: usize = 100;

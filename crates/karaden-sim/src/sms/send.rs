@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::error::Problems;
-use super::{Caller, Failure, message_reply, wire};
-use crate::body::Reply;
-use crate::id::Id;
-use crate::request::{Call, Form};
-use crate::running::Shared;
-use crate::time::{Instant, parse_date_time};
-use crate::world::{NewMessage, Number, Texts, is_restricted};
+use super::{Caller, Failure, error::Problems, message_reply, wire};
+use crate::{
+    body::Reply,
+    id::Id,
+    request::{Call, Form},
+    running::Shared,
+    time::{Instant, parse_date_time},
+    world::{NewMessage, Number, Texts, is_restricted},
+};
 
 /// Most characters of a text. In what the service counts them is not public; characters are the most
 /// tolerant reading.

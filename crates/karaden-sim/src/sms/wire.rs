@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use super::{Caller, Version};
-use crate::config::{Absent, Quirks};
-use crate::json::Object;
-use crate::time::Instant;
-use crate::world::{Message, Outcome, Refused, Stage};
+use crate::{
+    config::{Absent, Quirks},
+    json::Object,
+    time::Instant,
+    world::{Message, Outcome, Refused, Stage},
+};
 
 /// How a message is shown: to whom, in which version, as of when.
 #[derive(Debug)]

@@ -1,14 +1,15 @@
 //! Bulk sending: uploaded files and the jobs made of them. Both are bounded; the oldest goes first.
 
-use std::collections::VecDeque;
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 
 use super::message::Owner;
-use crate::id::{Id, Ids, Sequence};
-use crate::sms::Failure;
-use crate::time::Instant;
+use crate::{
+    id::{Id, Ids, Sequence},
+    sms::Failure,
+    time::Instant,
+};
 
 /// Most files and most jobs kept.
 const MOST_KEPT: usize = 50;

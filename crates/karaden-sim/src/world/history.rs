@@ -4,12 +4,15 @@
 //! holds only the newest of each chain. So taking a message in, finding it by id and dropping the
 //! oldest cost the same however many there are, and a look-up walks its own chain alone.
 
-use std::collections::hash_map::RandomState;
-use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher;
+use std::{
+    collections::{HashMap, VecDeque, hash_map::RandomState},
+    hash::BuildHasher,
+};
 
-use super::message::{Draft, Message, Tag};
-use super::number::Number;
+use super::{
+    message::{Draft, Message, Tag},
+    number::Number,
+};
 use crate::id::{Id, Ids, Sequence};
 
 pub(crate) struct History {
@@ -148,9 +151,11 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::config::Delivery;
-    use crate::time::Instant;
-    use crate::world::{Api, Owner, Plan, Texts};
+    use crate::{
+        config::Delivery,
+        time::Instant,
+        world::{Api, Owner, Plan, Texts},
+    };
 
     const NUMBERS: [&str; 3] = ["09011112222", "08011112222", "07011112222"];
     const TAGS: [&str; 4] = ["a", "b", "c", "d"];

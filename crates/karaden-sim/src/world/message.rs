@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::number::Number;
-use super::outcome::{Carrier, Outcome, Plan};
-use super::text::{segments, utf16_units};
-use crate::id::{Id, Sequence};
-use crate::time::Instant;
+use super::{
+    number::Number,
+    outcome::{Carrier, Outcome, Plan},
+    text::{segments, utf16_units},
+};
+use crate::{
+    id::{Id, Sequence},
+    time::Instant,
+};
 
 /// One of the two APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,11 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Intervention;
-use super::number::Number;
-use crate::config::Delivery;
-use crate::id::mix;
-use crate::time::Instant;
+use super::{Intervention, number::Number};
+use crate::{config::Delivery, id::mix, time::Instant};
 
 /// The fate of a message.
 ///

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::message::Message;
-use crate::id::Sequence;
-use crate::time::Instant;
+use crate::{id::Sequence, time::Instant};
 
 /// A callback that has fallen due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

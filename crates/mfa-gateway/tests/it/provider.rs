@@ -2,11 +2,13 @@
 
 use serde_json::json;
 
-use crate::harness::{
-    ACTION, ALICE, Demo, FACTOR, configure, free_port, log_in, reach_code, run, send_password,
-    type_code, until_listening,
+use crate::{
+    browser::Browser,
+    harness::{
+        ACTION, ALICE, Demo, FACTOR, Process, configure, free_port, log_in, reach_code, run,
+        send_password, type_code, until_listening,
+    },
 };
-use crate::{browser::Browser, harness::Process};
 
 #[tokio::test]
 async fn a_provider_that_fails_is_said_plainly_and_lets_nobody_in() {

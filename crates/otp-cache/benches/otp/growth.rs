@@ -3,14 +3,13 @@
 
 use std::sync::atomic::Ordering;
 
-use otp_cache::ChallengeStore;
-use otp_cache::memory::MemoryStore;
+use otp_cache::{ChallengeStore, memory::MemoryStore};
 use otp_core::{Policy, SubjectKey};
 
-use crate::memory::{
-    BATCH, Dashmap, Moka, NEXT, cycle, in_and_out_of_dashmap, in_and_out_of_moka, pairs,
+use crate::{
+    memory::{BATCH, Dashmap, Moka, NEXT, cycle, in_and_out_of_dashmap, in_and_out_of_moka, pairs},
+    setup::{bytes, challenge, logins, now, per_second, timed},
 };
-use crate::setup::{bytes, challenge, logins, now, per_second, timed};
 use testkit::measure::{Goal, Report, Samples};
 
 const SIZES: [(u64, &str); 5] = [

@@ -1,14 +1,17 @@
 //! The memory backend: speed on two threads.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use otp_cache::ChallengeStore;
-use otp_cache::memory::MemoryStore;
+use otp_cache::{ChallengeStore, memory::MemoryStore};
 use otp_core::Policy;
 
-use crate::growth;
-use crate::setup::{Login, bytes, logins, now, per_second, timed};
+use crate::{
+    growth,
+    setup::{Login, bytes, logins, now, per_second, timed},
+};
 use testkit::measure::{Goal, Report, Samples};
 
 pub(crate) const BATCH: u64 = 50_000;

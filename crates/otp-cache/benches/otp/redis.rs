@@ -1,16 +1,22 @@
 //! The Redis backend beside a bare client that runs the same script with the same arguments.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use otp_cache::ChallengeStore;
-use otp_cache::redis::{RedisConfig, RedisStore};
+use otp_cache::{
+    ChallengeStore,
+    redis::{RedisConfig, RedisStore},
+};
 use otp_core::{Policy, SubjectKey, SubjectRecord};
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
-use crate::redis_server::Server;
-use crate::setup::{bytes, challenge, now, per_second, timed};
+use crate::{
+    redis_server::Server,
+    setup::{bytes, challenge, now, per_second, timed},
+};
 use testkit::measure::{Goal, Report, Samples};
 
 static NEXT: AtomicU64 = AtomicU64::new(1 << 56);

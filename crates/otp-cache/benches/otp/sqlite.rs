@@ -1,11 +1,14 @@
 //! The SQLite backend beside rusqlite used by hand, both flushed to disk.
 
-use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
-use otp_cache::ChallengeStore;
-use otp_cache::sqlite::SqliteStore;
+use otp_cache::{ChallengeStore, sqlite::SqliteStore};
 use otp_core::{Policy, SubjectRecord};
 use rusqlite::{Connection, OptionalExtension, params};
 

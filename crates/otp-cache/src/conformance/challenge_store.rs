@@ -19,8 +19,7 @@ pub use life::{
 pub use limits::{clause_1_counted_first, clause_2_one_winner, clause_3_nothing_forgets};
 pub use rules::decides_as_the_pure_rules;
 
-use super::Clause;
-use super::clause::clauses;
+use super::{Clause, clause::clauses};
 use crate::ChallengeStore;
 
 const SECOND: Duration = Duration::from_secs(1);

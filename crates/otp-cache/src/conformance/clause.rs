@@ -1,8 +1,6 @@
 //! A clause as a value.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::{fmt, future::Future, pin::Pin};
 
 use super::Kit;
 

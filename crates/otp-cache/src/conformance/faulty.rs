@@ -1,7 +1,9 @@
 //! A store that fails when it is told to.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::SystemTime;
+use std::{
+    sync::atomic::{AtomicU8, Ordering},
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
 use otp_core::{

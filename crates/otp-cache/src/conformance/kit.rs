@@ -1,13 +1,17 @@
 //! What the clauses share: handles, names that nobody used before, an instant, and shorthands that
 //! panic when the store fails.
 
-use std::fmt::Debug;
-use std::hash::{BuildHasher, RandomState};
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::task::Poll;
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Debug,
+    hash::{BuildHasher, RandomState},
+    pin::{Pin, pin},
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::{Duration, SystemTime},
+};
 
 use otp_core::{
     Attempt, AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, DigestKey, KeyId,

@@ -2,9 +2,7 @@
 //! is there an order of the recorded calls, true to real time, in which one record alone would
 //! have given the same answers?
 
-use std::collections::HashSet;
-use std::fmt::Debug;
-use std::hash::Hash;
+use std::{collections::HashSet, fmt::Debug, hash::Hash};
 
 /// The sequential thing that a history is compared with.
 pub trait Model: Clone + Eq + Hash {

@@ -15,8 +15,7 @@ pub use charging::{
 pub use failing::clause_3_fails_closed;
 pub use keeping::{clause_6_full_means_refuse, clause_7_acknowledged_means_kept};
 
-use super::Clause;
-use super::clause::clauses;
+use super::{Clause, clause::clauses};
 use crate::Quota;
 
 const HOUR: Duration = Duration::from_secs(3600);

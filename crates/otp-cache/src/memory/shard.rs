@@ -4,8 +4,10 @@
 //! Beside the entries stands, four bytes each, when to look at them next: so the hand passes over the
 //! living without touching them.
 
-use std::hash::BuildHasher as _;
-use std::time::{Duration, SystemTime};
+use std::{
+    hash::BuildHasher as _,
+    time::{Duration, SystemTime},
+};
 
 use super::index::Index;
 use crate::layout::since_epoch;

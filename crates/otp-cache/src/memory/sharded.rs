@@ -1,8 +1,12 @@
 //! A bounded map of many shards, each behind a lock of its own.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
+};
 
 use super::shard::{Entry, Key, Seed, Shard};
 

@@ -5,23 +5,27 @@
 //! there is none. Here a command is sent again only after an answer by which a node says that it did
 //! not run.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-use redis::cluster::{ClusterClient, ClusterClientBuilder};
-use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{
-    MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr,
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+
 use redis::{
     Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion,
     RedisError, RedisResult, ServerErrorKind, Value,
+    cluster::{ClusterClient, ClusterClientBuilder},
+    cluster_async::ClusterConnection,
+    cluster_routing::{
+        MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr,
+    },
 };
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::config::RedisConfig;
-use super::link::{Direct, client_of};
+use super::{
+    config::RedisConfig,
+    link::{Direct, client_of},
+};
 
 /// How long to wait before each further try. The first follows at once: a node that has moved a slot
 /// away makes the client look at the map anew before it sends.

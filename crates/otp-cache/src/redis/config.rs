@@ -1,7 +1,6 @@
 //! Where the servers are and how to talk to them.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 

@@ -1,19 +1,23 @@
 //! The way to the servers: one pipelined connection that is made anew when it breaks.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::select_ok;
-use redis::aio::MultiplexedConnection;
-use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
     IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, RedisResult, Value,
+    aio::MultiplexedConnection,
+    sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
 use tokio::time::Instant;
 
-use super::cluster::{self, ClusterLink};
-use super::config::{RedisConfig, Topology};
+use super::{
+    cluster::{self, ClusterLink},
+    config::{RedisConfig, Topology},
+};
 
 /// After a failed connect, callers are refused at once for this long instead of all trying.
 const CONNECT_PAUSE: Duration = Duration::from_millis(100);
@@ -72,9 +76,9 @@ impl Link {
 
     /// Whether the server says by this error that the script did not run.
     pub(super) fn did_nothing(&self, error: &RedisError) -> bool {
-        use redis::ErrorKind::Server;
-        use redis::ServerErrorKind::{
-            BusyLoading, ClusterDown, MasterDown, NoScript, ReadOnly, TryAgain,
+        use redis::{
+            ErrorKind::Server,
+            ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, NoScript, ReadOnly, TryAgain},
         };
         match self {
             _ if error.kind() == Server(NoScript) => true,

@@ -1,8 +1,10 @@
 //! Whether the servers are set up to keep what they are given.
 
-use super::config::RedisConfig;
-use super::link::Link;
-use super::scripts::{infos, to_store_error};
+use super::{
+    config::RedisConfig,
+    link::Link,
+    scripts::{infos, to_store_error},
+};
 use crate::{StoreError, StoreErrorKind};
 
 /// Connects, and asks every server that takes writes; one that does not keep everything is enough to refuse.

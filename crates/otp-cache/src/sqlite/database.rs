@@ -1,17 +1,17 @@
 //! The file itself: opening, layout, transactions, and one row per subject or quota.
 
-use std::error::Error;
-use std::fmt;
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::{
+    error::Error,
+    fmt,
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
 
-use otp_core::SubjectRecord;
-use otp_core::gcra::Mark;
+use otp_core::{SubjectRecord, gcra::Mark};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
-use crate::layout::is_forgettable;
-use crate::{StoreError, StoreErrorKind};
+use crate::{StoreError, StoreErrorKind, layout::is_forgettable};
 
 /// Marks the file as ours (`PRAGMA application_id`): "OTPC".
 const APPLICATION_ID: i32 = 0x4f54_5043;

@@ -2,14 +2,17 @@
 //! commits, and only then answers everybody. When the file is nearly full, the calls that may add a row
 //! get a transaction of their own, so that only they are refused.
 
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::{thread::JoinHandle, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
 
-use super::database::{Database, Failure, Place};
-use super::gathering::{Gathering, awake_for};
+use super::{
+    database::{Database, Failure, Place},
+    gathering::{Gathering, awake_for},
+};
 use crate::{StoreError, StoreErrorKind};
 
 /// Calls that share one commit, at most.

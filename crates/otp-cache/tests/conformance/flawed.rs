@@ -1,21 +1,24 @@
 //! A third party's store, as plain as can be: sound, or with one flaw that somebody might make.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
-use otp_cache::conformance::Outage;
 use otp_cache::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
-    SubjectStatus,
+    SubjectStatus, conformance::Outage,
 };
-use otp_core::gcra::{self, Mark};
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
     NewChallenge, Nonce, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey,
     SubjectRecord, Verified,
+    gcra::{self, Mark},
 };
 use tokio::task::yield_now;
 

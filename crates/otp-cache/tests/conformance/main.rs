@@ -3,12 +3,13 @@
 
 mod flawed;
 
-use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use otp_cache::conformance::{self, Fault, Faulty, Kit, challenge_store, quota};
-use otp_cache::memory::MemoryStore;
-use otp_cache::{ChallengeStore, Quota};
+use otp_cache::{
+    ChallengeStore, Quota,
+    conformance::{self, Fault, Faulty, Kit, challenge_store, quota},
+    memory::MemoryStore,
+};
 use tokio::runtime::Runtime;
 
 use self::flawed::{Disk, Flaw, Flawed};

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use otp_cache::conformance::{self, Kit};
-use otp_cache::memory::MemoryStore;
-use otp_cache::{ChallengeStore, Charge, Quota, StoreErrorKind};
+use otp_cache::{
+    ChallengeStore, Charge, Quota, StoreErrorKind,
+    conformance::{self, Kit},
+    memory::MemoryStore,
+};
 use otp_core::{Purpose, gcra::Rate};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -1,22 +1,34 @@
 //! A server that answers with errors, with nonsense, or with half an answer: every call fails closed,
 //! says what is wrong, and runs a script again only after proof that it did not run.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use otp_cache::StoreErrorKind::{self, Capacity, Corrupt, Misconfigured, Unavailable};
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, StoreError};
+use otp_cache::{
+    ChallengeStore, StoreError,
+    StoreErrorKind::{self, Capacity, Corrupt, Misconfigured, Unavailable},
+    redis::{RedisConfig, RedisStore},
+};
 use otp_core::{Policy, SubjectKey};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 
-use crate::redis_faults::recovered;
-use crate::redis_store::connect;
-use crate::support::redis::{Server, wait_until};
-use crate::support::{challenge, now};
+use crate::{
+    redis_faults::recovered,
+    redis_store::connect,
+    support::{
+        challenge, now,
+        redis::{Server, wait_until},
+    },
+};
 
 /// Something that speaks as much of the protocol as a store needs, and answers to scripts as told.
 struct Liar {

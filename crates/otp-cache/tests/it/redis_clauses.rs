@@ -1,14 +1,17 @@
 //! The clauses that need a hand from the server, in each of its shapes: opened anew, and out.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use otp_cache::conformance::{self, Outage};
-use otp_cache::redis::RedisConfig;
+use otp_cache::{
+    conformance::{self, Outage},
+    redis::RedisConfig,
+};
 
-use crate::redis_store::{brisk, connect};
-use crate::support::redis::{Cluster, Server, Watched, wait_until};
+use crate::{
+    redis_store::{brisk, connect},
+    support::redis::{Cluster, Server, Watched, wait_until},
+};
 
 #[tokio::test]
 async fn what_a_cluster_stores_outlives_the_handle() {

@@ -1,21 +1,32 @@
 //! What only a cluster does: slots on the move, a connection cut when nobody knows whether the script
 //! ran, and primaries that are set up differently.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreErrorKind};
-use otp_core::gcra::Rate;
-use otp_core::{ChallengeId, Policy, SubjectKey};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use otp_cache::{
+    ChallengeStore, Charge, Quota, QuotaKey, StoreErrorKind,
+    redis::{RedisConfig, RedisStore},
+};
+use otp_core::{ChallengeId, Policy, SubjectKey, gcra::Rate};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 
-use crate::redis_store::{connect, patient};
-use crate::support::redis::{Cluster, Server, free_port, wait_until};
-use crate::support::{challenge, now};
+use crate::{
+    redis_store::{connect, patient},
+    support::{
+        challenge, now,
+        redis::{Cluster, Server, free_port, wait_until},
+    },
+};
 
 /// A relay that, once armed, cuts the next connection whose script the server has answered, and keeps
 /// the answer to itself.

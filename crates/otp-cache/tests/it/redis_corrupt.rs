@@ -1,17 +1,20 @@
 //! Redis holding what nobody can read: every call refuses it, and leaves it as it is.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind};
-use otp_core::gcra::Rate;
-use otp_core::{ChallengeId, Delivery, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord};
+use otp_cache::{
+    ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind,
+    redis::{RedisConfig, RedisStore},
+};
+use otp_core::{
+    ChallengeId, Delivery, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord, gcra::Rate,
+};
 use redis::Commands;
 
-use crate::redis_store::connect;
-use crate::support::redis::Server;
-use crate::support::{self, now};
+use crate::{
+    redis_store::connect,
+    support::{self, now, redis::Server},
+};
 
 fn subject() -> SubjectKey {
     SubjectKey::derive("", "a")

@@ -1,19 +1,29 @@
 //! A primary that dies in the middle of its work, under Sentinel and in a cluster: what was
 //! acknowledged is kept, and the same store goes on once there is a replica again.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, StoreError, conformance};
+use otp_cache::{
+    ChallengeStore, StoreError, conformance,
+    redis::{RedisConfig, RedisStore},
+};
 use otp_core::{ChallengeId, Policy, SubjectKey};
 use tokio::task::{JoinSet, block_in_place};
 
-use crate::redis_faults::recovered;
-use crate::redis_store::{brisk, connect};
-use crate::support::redis::{Cluster, Server, Watched, wait_until};
-use crate::support::{challenge, now};
+use crate::{
+    redis_faults::recovered,
+    redis_store::{brisk, connect},
+    support::{
+        challenge, now,
+        redis::{Cluster, Server, Watched, wait_until},
+    },
+};
 
 fn config(watched: &Watched) -> RedisConfig {
     RedisConfig::sentinel(watched.sentinels.iter().map(Server::url), "otp")

@@ -1,19 +1,26 @@
 //! Redis paused, killed, cut off, flushed of its scripts, full, or holding what nobody can read:
 //! every call fails closed in bounded time, says what is wrong, and the store recovers by itself.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, StoreError, StoreErrorKind};
+use otp_cache::{
+    ChallengeStore, StoreError, StoreErrorKind,
+    redis::{RedisConfig, RedisStore},
+};
 use otp_core::{Challenge, ChallengeId, Policy, SubjectKey};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
 
-use crate::redis_store::brisk;
-use crate::support::redis::{Cluster, Server, Watched, wait_until};
-use crate::support::{challenge, now};
+use crate::{
+    redis_store::brisk,
+    support::{
+        challenge, now,
+        redis::{Cluster, Server, Watched, wait_until},
+    },
+};
 
 const SHORT: Duration = Duration::from_secs(1);
 

@@ -3,18 +3,23 @@
 
 use std::time::Duration;
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey};
-use otp_core::gcra::Rate;
+use otp_cache::{
+    ChallengeStore, Charge, Quota, QuotaKey,
+    redis::{RedisConfig, RedisStore},
+};
 use otp_core::{
     Binding, Challenge, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, NewChallenge, Nonce,
-    PhoneNumber, Policy, Purpose, Standing, SubjectKey,
+    PhoneNumber, Policy, Purpose, Standing, SubjectKey, gcra::Rate,
 };
 
-use crate::redis_faults::recovered;
-use crate::redis_store::connect;
-use crate::support::now;
-use crate::support::redis::{Server, wait_until};
+use crate::{
+    redis_faults::recovered,
+    redis_store::connect,
+    support::{
+        now,
+        redis::{Server, wait_until},
+    },
+};
 
 const RIGHT: &str = "knows the code";
 const WRONG: &str = "guesses";

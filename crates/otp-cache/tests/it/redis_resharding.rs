@@ -1,21 +1,31 @@
 //! A cluster that moves slots while they are written to: every write is served at each step of the
 //! move, and none is lost.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey};
-use otp_core::gcra::Rate;
+use otp_cache::{
+    ChallengeStore, Charge, Quota, QuotaKey,
+    redis::{RedisConfig, RedisStore},
+};
 use otp_core::{
     ChallengeId, KeyId, NewChallenge, Nonce, Policy, PolicySettings, Purpose, SubjectKey,
+    gcra::Rate,
 };
 use tokio::task::JoinSet;
 
-use crate::redis_store::connect;
-use crate::support::now;
-use crate::support::redis::{Cluster, Server, wait_until};
+use crate::{
+    redis_store::connect,
+    support::{
+        now,
+        redis::{Cluster, Server, wait_until},
+    },
+};
 
 /// So many charges that no test uses them up, none of which is refilled.
 fn wide() -> Rate {

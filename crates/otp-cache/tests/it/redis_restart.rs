@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreErrorKind, SubjectStatus};
-use otp_core::gcra::Rate;
-use otp_core::{ChallengeId, Policy, PolicySettings, Standing, SubjectKey};
+use otp_cache::{
+    ChallengeStore, Charge, Quota, QuotaKey, StoreErrorKind, SubjectStatus,
+    redis::{RedisConfig, RedisStore},
+};
+use otp_core::{ChallengeId, Policy, PolicySettings, Standing, SubjectKey, gcra::Rate};
 
-use crate::redis_store::{connect, patient};
-use crate::support::redis::Server;
-use crate::support::{challenge, now};
+use crate::{
+    redis_store::{connect, patient},
+    support::{challenge, now, redis::Server},
+};
 
 /// What an operator is told to set.
 const KEPT: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];

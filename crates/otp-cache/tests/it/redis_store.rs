@@ -1,10 +1,11 @@
 //! Redis, in each of its shapes, through the whole conformance suite.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{ChallengeStore, StoreErrorKind, conformance};
+use otp_cache::{
+    ChallengeStore, StoreErrorKind, conformance,
+    redis::{RedisConfig, RedisStore},
+};
 use otp_core::{Policy, SubjectKey};
 
 use crate::support::redis::{Cluster, Server};

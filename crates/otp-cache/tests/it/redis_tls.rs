@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::{StoreErrorKind, conformance};
+use otp_cache::{
+    StoreErrorKind, conformance,
+    redis::{RedisConfig, RedisStore},
+};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
-use crate::redis_store::patient;
-use crate::support::redis::{Cluster, Server, Watched};
+use crate::{
+    redis_store::patient,
+    support::redis::{Cluster, Server, Watched},
+};
 
 /// A certificate authority, made for one test.
 struct Authority {

@@ -2,13 +2,12 @@
 //! says so, and left as it is, byte for byte. (The memory store holds nothing that another program
 //! wrote; Redis has `redis_corrupt`.)
 
-use std::path::Path;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use otp_cache::sqlite::SqliteStore;
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind};
-use otp_core::gcra::Rate;
-use otp_core::{Delivery, Policy, SubjectKey, SubjectRecord};
+use otp_cache::{
+    ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind, sqlite::SqliteStore,
+};
+use otp_core::{Delivery, Policy, SubjectKey, SubjectRecord, gcra::Rate};
 use rusqlite::Connection;
 
 use crate::support::{challenge, folder, now};

@@ -1,13 +1,19 @@
 //! The SQLite backend.
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
 
 use async_trait::async_trait;
-use otp_cache::ChallengeStore;
-use otp_cache::conformance::{self, Kit, Outage};
-use otp_cache::sqlite::SqliteStore;
+use otp_cache::{
+    ChallengeStore,
+    conformance::{self, Kit, Outage},
+    sqlite::SqliteStore,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;

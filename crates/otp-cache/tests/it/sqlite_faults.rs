@@ -1,12 +1,13 @@
 //! The store file full, locked, damaged, removed, of another program or another layout: every call
 //! fails closed, says what is wrong, and the store recovers by itself once the cause is gone.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use otp_cache::sqlite::SqliteStore;
-use otp_cache::{ChallengeStore, StoreError, StoreErrorKind};
+use otp_cache::{ChallengeStore, StoreError, StoreErrorKind, sqlite::SqliteStore};
 use otp_core::{ChallengeId, NewChallenge, Policy, SubjectKey};
 use rusqlite::Connection;
 use tokio::task::JoinSet;

@@ -1,14 +1,14 @@
 //! The SQLite file is cut short while a store has it open, as a careless copy or `> otp.db` does it:
 //! the store fails closed, and never takes what is left for a store without counters.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use otp_cache::sqlite::SqliteStore;
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError};
-use otp_core::gcra::Rate;
-use otp_core::{ChallengeId, NewChallenge, Policy, SubjectKey};
+use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, StoreError, sqlite::SqliteStore};
+use otp_core::{ChallengeId, NewChallenge, Policy, SubjectKey, gcra::Rate};
 use rusqlite::Connection;
 
 use crate::support::{challenge, now};

@@ -2,8 +2,10 @@
 
 pub(crate) mod redis;
 
-use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
+use std::{
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use otp_core::{ChallengeId, KeyId, NewChallenge, Nonce, Purpose};
 use tempfile::TempDir;

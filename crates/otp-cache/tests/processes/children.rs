@@ -1,14 +1,18 @@
 //! What the children do.
 
-use std::io::{BufRead, BufReader, Lines};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader, Lines},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
-use otp_cache::ChallengeStore;
-use otp_cache::redis::{RedisConfig, RedisStore};
-use otp_cache::sqlite::SqliteStore;
+use otp_cache::{
+    ChallengeStore,
+    redis::{RedisConfig, RedisStore},
+    sqlite::SqliteStore,
+};
 use tokio::task::JoinSet;
 
 use crate::{full_disk, races, say, script};

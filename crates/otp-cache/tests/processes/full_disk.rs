@@ -2,13 +2,14 @@
 //! the child can see. Making one needs root, or the right to make user namespaces; without either
 //! these tests fail.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::{
+    fs::{File, OpenOptions},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
 
-use otp_cache::sqlite::SqliteStore;
-use otp_cache::{ChallengeStore as _, StoreError, StoreErrorKind};
+use otp_cache::{ChallengeStore as _, StoreError, StoreErrorKind, sqlite::SqliteStore};
 use otp_core::{ChallengeId, NewChallenge, Policy, Purpose};
 
 use crate::script::{self, now, subject};

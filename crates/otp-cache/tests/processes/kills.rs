@@ -1,10 +1,12 @@
 //! Children killed at any point.
 
-use std::collections::BTreeMap;
-use std::io::{BufReader, Lines};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    io::{BufReader, Lines},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout},
+    time::{Duration, Instant},
+};
 
 use otp_cache::sqlite::SqliteStore;
 

@@ -10,9 +10,7 @@ mod races;
 mod redis_server;
 mod script;
 
-use std::io::Write;
-use std::path::Path;
-use std::process::ExitCode;
+use std::{io::Write, path::Path, process::ExitCode};
 
 const TESTS: [(&str, fn()); 7] = [
     ("what_is_acknowledged_survives_hundreds_of_kills", kills::hundreds),

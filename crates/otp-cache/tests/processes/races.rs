@@ -1,16 +1,17 @@
 //! Two processes that want the same thing at once, on one SQLite file and on one Redis.
 
-use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
+use std::{io::Write, path::Path, sync::Arc};
 
 use otp_cache::{ChallengeStore, SubjectStatus};
 use otp_core::{Attempt, AttemptRefused, ChallengeId, Policy, Purpose, Standing};
 use tokio::task::JoinSet;
 
-use crate::redis_server::Server;
-use crate::script::{guess_wrong, new_challenge, now, open, prove, subject};
-use crate::{block_on, children, say};
+use crate::{
+    block_on, children,
+    redis_server::Server,
+    say,
+    script::{guess_wrong, new_challenge, now, open, prove, subject},
+};
 
 /// Calls at once of each of the two processes.
 const CALLS: u64 = 100;

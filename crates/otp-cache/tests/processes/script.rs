@@ -5,12 +5,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use otp_cache::sqlite::SqliteStore;
-use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, SubjectStatus};
-use otp_core::gcra::Rate;
+use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, SubjectStatus, sqlite::SqliteStore};
 use otp_core::{
     Attempt, Binding, Challenge, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, NewChallenge,
-    Nonce, PhoneNumber, Policy, Purpose, Rejected, Standing, SubjectKey, Verified,
+    Nonce, PhoneNumber, Policy, Purpose, Rejected, Standing, SubjectKey, Verified, gcra::Rate,
 };
 
 pub(crate) const SCRIPTS: [&str; 6] = ["count", "win", "lock", "resend", "revoke", "quota"];

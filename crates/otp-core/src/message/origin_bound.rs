@@ -1,8 +1,7 @@
 //! The last line that binds a code to a web site, so that phones fill it in there and nowhere else:
 //! `@auth.example.jp #123456` (WICG, *Origin-bound one-time codes delivered via SMS*).
 
-use std::fmt;
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 use zeroize::Zeroizing;

@@ -1,16 +1,16 @@
 //! The words around a code, checked when they are configured and not when they are sent.
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::links::has_link;
-use super::origin_bound::Host;
-use super::segments::{KaradenLimit, Length, TooLong};
-use crate::code::OtpCode;
-use crate::format::CodeFormat;
+use super::{
+    links::has_link,
+    origin_bound::Host,
+    segments::{KaradenLimit, Length, TooLong},
+};
+use crate::{code::OtpCode, format::CodeFormat};
 
 /// Whether a message may have links in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

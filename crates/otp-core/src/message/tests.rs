@@ -3,8 +3,10 @@ use std::time::Duration;
 use zeroize::ZeroizeOnDrop;
 
 use super::*;
-use crate::code::{Chars, OtpCode};
-use crate::{Alphabet, CodeFormat};
+use crate::{
+    Alphabet, CodeFormat,
+    code::{Chars, OtpCode},
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -1,8 +1,10 @@
 //! Codes by counter (RFC 4226).
 
 use super::{Algorithm, InvalidParameter, NotAccepted, OathSecret};
-use crate::code::{OtpCode, TypedCode};
-use crate::format::CodeFormat;
+use crate::{
+    code::{OtpCode, TypedCode},
+    format::CodeFormat,
+};
 
 /// The number of a code in the row that a device makes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,6 @@
 //! The `otpauth:` URI (the Key URI Format that authenticator apps read from a QR code).
 
-use std::fmt;
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use thiserror::Error;
 use zeroize::Zeroizing;

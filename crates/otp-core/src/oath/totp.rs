@@ -3,8 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use super::{Algorithm, Counter, Hotp, InvalidParameter, NotAccepted, OathSecret};
-use crate::code::{OtpCode, TypedCode};
-use crate::format::CodeFormat;
+use crate::{
+    code::{OtpCode, TypedCode},
+    format::CodeFormat,
+};
 
 /// The number of a time step since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

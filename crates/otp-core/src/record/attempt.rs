@@ -5,13 +5,15 @@ use std::time::SystemTime;
 use subtle::Choice;
 use thiserror::Error;
 
-use crate::binding::Binding;
-use crate::code::TypedCode;
-use crate::format::CodeFormat;
-use crate::id::{ChallengeId, Purpose, SubjectKey};
-use crate::key::{KeyRing, UnknownKey};
-use crate::record::challenge::Challenge;
-use crate::time::Millis;
+use crate::{
+    binding::Binding,
+    code::TypedCode,
+    format::CodeFormat,
+    id::{ChallengeId, Purpose, SubjectKey},
+    key::{KeyRing, UnknownKey},
+    record::challenge::Challenge,
+    time::Millis,
+};
 
 /// Whether a subject may use the factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::binding::Binding;
-use crate::code::OtpCode;
-use crate::format::CodeFormat;
-use crate::id::{ChallengeId, KeyId, Nonce, Purpose};
-use crate::key::{KeyRing, UnknownKey};
-use crate::policy::Policy;
-use crate::time::Millis;
+use crate::{
+    binding::Binding,
+    code::OtpCode,
+    format::CodeFormat,
+    id::{ChallengeId, KeyId, Nonce, Purpose},
+    key::{KeyRing, UnknownKey},
+    policy::Policy,
+    time::Millis,
+};
 
 /// What a caller brings to open a challenge.
 #[derive(Clone, Copy, Debug)]

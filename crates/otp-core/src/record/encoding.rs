@@ -28,10 +28,14 @@
 
 use thiserror::Error;
 
-use crate::id::{ChallengeId, KeyId, Nonce, Purpose};
-use crate::record::SubjectRecord;
-use crate::record::challenge::{Challenge, Delivery};
-use crate::time::Millis;
+use crate::{
+    id::{ChallengeId, KeyId, Nonce, Purpose},
+    record::{
+        SubjectRecord,
+        challenge::{Challenge, Delivery},
+    },
+    time::Millis,
+};
 
 const VERSION: u8 = 1;
 const HEAD: usize = 22;

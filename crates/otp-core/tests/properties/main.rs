@@ -9,12 +9,16 @@ mod rates;
 mod reading;
 mod record;
 
-use std::cell::Cell;
-use std::time::{Duration, SystemTime};
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
 
 use otp_core::{DigestKey, KeyId, KeyRing};
-use proptest::prelude::*;
-use proptest::test_runner::{RngSeed, TestRunner};
+use proptest::{
+    prelude::*,
+    test_runner::{RngSeed, TestRunner},
+};
 
 /// Fixed seeds, so a failure is a failure for everybody.
 fn config() -> ProptestConfig {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use otp_core::message::{
-    Encoding, Host, KaradenLimit, Length, Links, OriginBound, SmsTemplate, TemplateSettings,
-    segments,
+use otp_core::{
+    Binding, ChallengeId, CodeFormat, KeyId, Nonce, PhoneNumber, Purpose,
+    message::{
+        Encoding, Host, KaradenLimit, Length, Links, OriginBound, SmsTemplate, TemplateSettings,
+        segments,
+    },
 };
-use otp_core::{Binding, ChallengeId, CodeFormat, KeyId, Nonce, PhoneNumber, Purpose};
-use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use crate::{bytes, config, on_both_sides, ring};
 

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use otp_core::oath::{Algorithm, Label, Moving, OathSecret, Otpauth, Totp};
-use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use crate::config;
 

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use otp_core::gcra::{self, Charge, Mark, Rate};
-use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use crate::{at, config};
 

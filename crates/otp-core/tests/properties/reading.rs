@@ -3,8 +3,7 @@
 use otp_core::{
     Alphabet, Binding, ChallengeId, CodeFormat, KeyId, Nonce, PhoneNumber, Purpose, SubjectKey,
 };
-use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use crate::{bytes, config, on_both_sides, ring};
 

@@ -6,8 +6,7 @@ use otp_core::{
     AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, Delivery, NewChallenge, Nonce,
     PhoneNumber, Policy, Purpose, Rejected, Standing, SubjectKey, SubjectRecord, Verified,
 };
-use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::{collection::vec, prelude::*};
 
 use crate::{at, bytes, config, on_both_sides, ring};
 

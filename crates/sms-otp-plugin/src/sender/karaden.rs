@@ -1,8 +1,12 @@
 //! Karaden's two APIs behind the port.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use karaden_client::{Error, PhoneNumber, RefusalReason, push, sms};

@@ -5,8 +5,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use karaden_client::transport::{Exchange, ScriptedTransport};
-use karaden_client::{Options, RetryPolicy, push, sms};
+use karaden_client::{
+    Options, RetryPolicy, push, sms,
+    transport::{Exchange, ScriptedTransport},
+};
 use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Running, Sim, SimConfig, TrackingRule};
 use mfa_plugin_api::Step;
 use otp_core::{ChallengeId, PhoneNumber};

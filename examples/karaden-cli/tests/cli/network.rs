@@ -1,13 +1,12 @@
 //! The network between: following through faults, Ctrl-C, a proxy, a private certificate authority.
 
-use std::process::Stdio;
-use std::sync::Arc;
+use std::{process::Stdio, sync::Arc};
 
 use karaden_sim::{Fault, FaultMode, Operation};
-use tokio::io::{
-    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpListener,
 };
-use tokio::net::TcpListener;
 
 use crate::{NUMBER, TEXT, command, command_at, run, sim};
 

@@ -1,23 +1,30 @@
 //! Making a connection: name look-up, TCP, TLS.
 
-use std::error::Error as StdError;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::{
+    error::Error as StdError,
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, sleep, timeout_at};
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::{Instant, sleep, timeout_at},
+};
 use url::Host;
 
-use super::connection::Connection;
-use super::origin::Origin;
-use super::socket::{Socket, Tcp};
-use super::tls::Tls;
-use crate::error::Error;
-use crate::options::Options;
-use crate::transport::{TransportError, TransportErrorKind};
+use super::{
+    connection::Connection,
+    origin::Origin,
+    socket::{Socket, Tcp},
+    tls::Tls,
+};
+use crate::{
+    error::Error,
+    options::Options,
+    transport::{TransportError, TransportErrorKind},
+};
 
 /// How long an address may take before the next one is tried beside it (RFC 8305, section 5).
 const HEAD_START: Duration = Duration::from_millis(250);

@@ -1,20 +1,23 @@
 //! One HTTP/1.1 connection and the exchanges over it.
 
-use std::future::poll_fn;
-use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWrite as _};
 use url::Position;
 
-use super::framing::Piece;
-use super::message::{self, Head, HeadReader};
-use super::origin::Origin;
-use super::socket::Socket;
-use crate::transport::body::Bounded;
-use crate::transport::{Request, Response, TransportError, TransportErrorKind};
+use super::{
+    framing::Piece,
+    message::{self, Head, HeadReader},
+    origin::Origin,
+    socket::Socket,
+};
+use crate::transport::{Request, Response, TransportError, TransportErrorKind, body::Bounded};
 
 /// A body up to this size goes out together with the head, in one piece.
 const SMALL_BODY_BYTES: usize = 16 * 1024;
@@ -205,17 +208,18 @@ fn broken(cause: impl std::error::Error + Send + Sync + 'static) -> TransportErr
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::Shutdown;
-    use std::sync::Arc;
+    use std::{
+        io::{Read as _, Write as _},
+        net::Shutdown,
+        sync::Arc,
+    };
 
     use http::{HeaderMap, Method};
     use socket2::SockRef;
     use tokio::net::TcpStream;
     use url::Url;
 
-    use super::super::socket::Tcp;
-    use super::*;
+    use super::{super::socket::Tcp, *};
 
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 

@@ -4,8 +4,10 @@
 //! for the last chunk, and lets anything stand in an extension.
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName};
+use http::{
+    HeaderMap, HeaderName,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 
 use super::message::Malformed;
 

@@ -1,13 +1,13 @@
 //! HTTP/1.1 (RFC 9112) as text: writing the head of a request, reading the head of an answer. The
 //! parser is httparse; what is here decides what its pieces mean.
 
-use std::fmt;
-use std::io::Write as _;
-use std::mem::MaybeUninit;
+use std::{fmt, io::Write as _, mem::MaybeUninit};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method,
+    header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
+};
 
 use super::framing::Framing;
 

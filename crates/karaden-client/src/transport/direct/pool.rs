@@ -1,12 +1,16 @@
 //! Connections that wait for their next request.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
 
-use tokio::runtime::{Handle, Id};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::{
+    runtime::{Handle, Id},
+    task::JoinHandle,
+    time::Instant,
+};
 use url::Url;
 
 use super::connection::Connection;

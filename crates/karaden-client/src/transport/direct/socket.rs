@@ -1,13 +1,17 @@
 //! A socket, with or without TLS.
 
-use std::io::{self, Read as _};
-use std::mem::MaybeUninit;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::{
+    io::{self, Read as _},
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
 /// How often a connection with TLS is read from before a request, while something is there.
 #[cfg(feature = "rustls-no-provider")]

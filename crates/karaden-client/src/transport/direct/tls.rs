@@ -7,22 +7,19 @@ pub(super) use on::Tls;
 
 #[cfg(feature = "rustls-no-provider")]
 mod on {
-    use std::fmt;
-    use std::io;
-    use std::net::IpAddr;
-    use std::sync::Arc;
+    use std::{fmt, io, net::IpAddr, sync::Arc};
 
-    use rustls::crypto::CryptoProvider;
-    use rustls::pki_types::pem::PemObject as _;
-    use rustls::pki_types::{CertificateDer, ServerName};
-    use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
+    use rustls::{
+        ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier,
+        crypto::CryptoProvider,
+        pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+    };
     use rustls_platform_verifier::Verifier;
     use tokio_rustls::TlsConnector;
     use url::Host;
 
     use super::super::socket::{Socket, Tcp};
-    use crate::error::Error;
-    use crate::options::Options;
+    use crate::{error::Error, options::Options};
 
     /// TLS 1.2 or later with the platform's certificates, those given, or both.
     pub(in super::super) struct Tls(TlsConnector);
@@ -163,8 +160,7 @@ mod off {
     use url::Host;
 
     use super::super::socket::{Socket, Tcp};
-    use crate::error::Error;
-    use crate::options::Options;
+    use crate::{error::Error, options::Options};
 
     /// Plain HTTP only, for tests.
     #[derive(Debug)]

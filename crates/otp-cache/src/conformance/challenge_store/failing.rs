@@ -7,9 +7,13 @@ use otp_core::{
 };
 
 use super::MINUTE;
-use crate::conformance::kit::{CALLERS, Kit, Person, dropped_after, granted, ok};
-use crate::conformance::outage::{Outage, over};
-use crate::{ChallengeStore, StoreError};
+use crate::{
+    ChallengeStore, StoreError,
+    conformance::{
+        kit::{CALLERS, Kit, Person, dropped_after, granted, ok},
+        outage::{Outage, over},
+    },
+};
 
 /// Clause 9, **failed means refused**: while `outage` lasts every call that changes something fails;
 /// once it is over the store works again by itself, what was counted before is counted still, and

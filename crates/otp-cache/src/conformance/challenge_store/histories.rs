@@ -1,18 +1,26 @@
 //! Recorded histories of `begin_attempt` and `consume` under load, checked against one record.
 
-use std::hash::{Hash, Hasher};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::{
+    hash::{Hash, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::SystemTime,
+};
 
 use otp_core::{
     AttemptRefused, ChallengeId, ConsumeRefused, NewChallenge, Policy, Purpose, SubjectKey,
     SubjectRecord,
 };
 
-use crate::ChallengeStore;
-use crate::conformance::kit::{Kit, Person};
-use crate::conformance::linear::{Event, Model, is_linearizable};
+use crate::{
+    ChallengeStore,
+    conformance::{
+        kit::{Kit, Person},
+        linear::{Event, Model, is_linearizable},
+    },
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {

@@ -5,8 +5,10 @@ use otp_core::{
 };
 
 use super::MINUTE;
-use crate::conformance::kit::{Kit, Person, granted, ok};
-use crate::{ChallengeStore, StoreErrorKind};
+use crate::{
+    ChallengeStore, StoreErrorKind,
+    conformance::kit::{Kit, Person, granted, ok},
+};
 
 /// Calls until a full store that has dead records to drop has made room for one.
 const PATIENCE: u32 = 10;

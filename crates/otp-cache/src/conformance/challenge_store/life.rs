@@ -6,8 +6,10 @@ use std::time::{Duration, SystemTime};
 use otp_core::{AttemptRefused, Challenge, ConsumeRefused, Delivery, Purpose, ResendRefused};
 
 use super::{MINUTE, SECOND};
-use crate::ChallengeStore;
-use crate::conformance::kit::{CALLERS, Kit, granted, ok};
+use crate::{
+    ChallengeStore,
+    conformance::kit::{CALLERS, Kit, granted, ok},
+};
 
 /// Clause 4, **the caller's clock decides**: in any year, up to the last millisecond and no longer, and
 /// no longer either for a clock that is set back.

@@ -8,8 +8,10 @@ use otp_core::{
 };
 
 use super::{DAY, MINUTE, SECOND};
-use crate::ChallengeStore;
-use crate::conformance::kit::{CALLERS, Kit, granted, ok};
+use crate::{
+    ChallengeStore,
+    conformance::kit::{CALLERS, Kit, granted, ok},
+};
 
 const EIGHT_PURPOSES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 

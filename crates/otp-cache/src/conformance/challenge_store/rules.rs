@@ -1,13 +1,19 @@
 //! The store beside the pure rules: the same calls in the same order must have the same answers.
 
-use std::fmt::Debug;
-use std::time::{Duration, SystemTime};
+use std::{
+    fmt::Debug,
+    time::{Duration, SystemTime},
+};
 
 use otp_core::{ChallengeId, Delivery, Policy, PolicySettings, Purpose, SubjectRecord};
 
-use crate::conformance::dice::Dice;
-use crate::conformance::kit::{Kit, Person, ok};
-use crate::{ChallengeStore, SubjectStatus};
+use crate::{
+    ChallengeStore, SubjectStatus,
+    conformance::{
+        dice::Dice,
+        kit::{Kit, Person, ok},
+    },
+};
 
 /// The rules of [`SubjectRecord`] and nothing else: the same calls in the same order have the same
 /// answers, on walks over calls, instants and purposes that end on both sides of every boundary.

@@ -5,9 +5,13 @@ use std::time::{Duration, SystemTime};
 use otp_core::gcra::{self, Mark, Rate};
 
 use super::{HOUR, rate};
-use crate::conformance::dice::Dice;
-use crate::conformance::kit::{CALLERS, Kit, dropped_after, granted, ok};
-use crate::{Charge, Quota, QuotaRefused};
+use crate::{
+    Charge, Quota, QuotaRefused,
+    conformance::{
+        dice::Dice,
+        kit::{CALLERS, Kit, dropped_after, granted, ok},
+    },
+};
 
 /// Clause 1, **never more**: one call after the other, 200 at once, and with every other caller gone
 /// before the answer.

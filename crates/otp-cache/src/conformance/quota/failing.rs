@@ -1,9 +1,13 @@
 //! Clause 3: calls that fail.
 
 use super::rate;
-use crate::conformance::kit::{Kit, granted, ok};
-use crate::conformance::outage::{Outage, over};
-use crate::{Charge, Quota};
+use crate::{
+    Charge, Quota,
+    conformance::{
+        kit::{Kit, granted, ok},
+        outage::{Outage, over},
+    },
+};
 
 /// Clause 3, **fails closed**: while `outage` lasts nothing is granted and nothing given back; once it
 /// is over the store works again by itself, and what was charged before is charged still.

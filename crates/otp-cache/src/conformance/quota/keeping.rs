@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::{HOUR, rate};
-use crate::conformance::kit::{Kit, granted, ok};
-use crate::{Charge, Quota, StoreErrorKind};
+use crate::{
+    Charge, Quota, StoreErrorKind,
+    conformance::kit::{Kit, granted, ok},
+};
 
 /// Calls until a full store that has dead marks to drop has made room for one.
 const PATIENCE: u32 = 10;

@@ -2,10 +2,12 @@
 //! each, killed when dropped. A missing `redis-server` fails the test and says so.
 //! `OTP_CACHE_REDIS_SERVER` names another program in its place, such as a `valkey-server`.
 
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::{
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 
