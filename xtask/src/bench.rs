@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::{
     machine,
-    metadata::{Metadata, Package, features_together},
+    metadata::{self, Metadata, Package, TargetKind, features_together},
     process,
     tools::{self, Tool},
     vendor::Vendor,
@@ -59,7 +59,7 @@ const NEEDS: [(&str, &[Tool], &[&str]); 2] = [
 ];
 
 pub(crate) fn main(arguments: &Arguments) -> Result<()> {
-    let metadata = Metadata::load()?;
+    let metadata = metadata::load()?;
     let targets = targets(&metadata);
     let subjects: BTreeSet<&str> = targets.iter().map(|(_, target)| *target).collect();
     let listing = subjects.iter().copied().collect::<Vec<_>>().join(", ");
@@ -96,8 +96,10 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
 
 /// The bench targets of the workspace, as package and target.
 fn targets(metadata: &Metadata) -> Vec<(&Package, &str)> {
-    let of = |package| Package::targets(package, "bench").map(move |target| (package, target));
-    metadata.members().flat_map(of).collect()
+    let of = |package| {
+        metadata::targets(package, TargetKind::Bench).map(move |target| (package, target))
+    };
+    metadata.workspace_packages().into_iter().flat_map(of).collect()
 }
 
 /// Builds and runs one bench program; whatever it says beside its rows goes to standard error.
@@ -236,7 +238,10 @@ fn field(file: &str, name: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+    use crate::metadata::made_up::{graph, target};
 
     #[test]
     fn rows_become_a_table() {
@@ -282,14 +287,10 @@ mod tests {
 
     #[test]
     fn subjects_are_the_bench_targets_of_the_workspace() {
-        let metadata = Metadata::parse(
-            r#"{"workspace_members": ["a"], "packages": [
-                {"id": "a", "name": "a", "version": "0.1.0", "manifest_path": "/a/Cargo.toml", "targets": [
-                    {"name": "a", "kind": ["lib"]}, {"name": "otp", "kind": ["bench"]}]},
-                {"id": "b", "name": "b", "version": "0.1.0", "manifest_path": "/b/Cargo.toml", "targets": [
-                    {"name": "foreign", "kind": ["bench"]}]}]}"#,
-        )
-        .unwrap();
+        let metadata = graph(&[
+            json!({"name": "a", "targets": [target("a", "lib"), target("otp", "bench")]}),
+            json!({"name": "b", "targets": [target("foreign", "bench")], "source": "registry+x"}),
+        ]);
         let found: Vec<_> =
             targets(&metadata).into_iter().map(|(of, target)| (of.name.as_str(), target)).collect();
         assert_eq!(found, [("a", "otp")]);

@@ -1,70 +1,12 @@
-//! The part of `cargo metadata` that the chores read.
+//! What the chores ask `cargo metadata`.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use serde::Deserialize;
+use anyhow::Result;
+use cargo_metadata::{CargoOpt, MetadataCommand};
+pub(crate) use cargo_metadata::{Metadata, Package, TargetKind};
 
-use crate::{machine, process};
-
-/// What cargo knows of the workspace and of everything that it depends on.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Metadata {
-    pub(crate) packages: Vec<Package>,
-    workspace_members: Vec<String>,
-    /// Where cargo builds into.
-    #[serde(default)]
-    pub(crate) target_directory: PathBuf,
-}
-
-/// One package, ours or not.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Package {
-    id: String,
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) source: Option<String>,
-    pub(crate) license: Option<String>,
-    pub(crate) description: Option<String>,
-    pub(crate) repository: Option<String>,
-    pub(crate) readme: Option<String>,
-    pub(crate) rust_version: Option<String>,
-    #[serde(default)]
-    pub(crate) keywords: Vec<String>,
-    #[serde(default)]
-    pub(crate) categories: Vec<String>,
-    /// `None` may be published anywhere, an empty list nowhere.
-    pub(crate) publish: Option<Vec<String>>,
-    #[serde(default)]
-    pub(crate) features: BTreeMap<String, Vec<String>>,
-    #[serde(default)]
-    pub(crate) dependencies: Vec<Dependency>,
-    pub(crate) manifest_path: PathBuf,
-    #[serde(default)]
-    pub(crate) metadata: serde_json::Value,
-    #[serde(default)]
-    targets: Vec<Target>,
-}
-
-/// Something that cargo builds out of a package.
-#[derive(Debug, Deserialize)]
-struct Target {
-    name: String,
-    kind: Vec<String>,
-}
-
-/// One line of a dependency table.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Dependency {
-    pub(crate) name: String,
-    /// `None` is a normal dependency; else `dev` or `build`.
-    pub(crate) kind: Option<String>,
-    pub(crate) req: String,
-}
+use crate::machine;
 
 /// Features that are left out where all features are built together, each with its reason. The step
 /// `features` still builds every one of them alone.
@@ -77,8 +19,35 @@ const NOT_TOGETHER: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Every feature of these packages as `crate/feature`, but those that do not go together with others.
-pub(crate) fn features_together<'a>(packages: impl Iterator<Item = &'a Package>) -> String {
+/// Asks cargo about the workspace and everything that it depends on. The lock file has to be up to date.
+///
+/// # Errors
+///
+/// When cargo fails.
+pub(crate) fn load() -> Result<Metadata> {
+    let options = ["--locked", "--quiet", "--filter-platform", "x86_64-unknown-linux-gnu"];
+    let metadata = MetadataCommand::new()
+        .cargo_path(machine::cargo())
+        .current_dir(machine::workspace_root())
+        .features(CargoOpt::SomeFeatures(Vec::new()))
+        .other_options(options.map(str::to_owned))
+        .exec()?;
+    Ok(metadata)
+}
+
+/// Makes a folder next to the builds for what the chores themselves make.
+///
+/// # Errors
+///
+/// When it cannot be made.
+pub(crate) fn scratch(metadata: &Metadata) -> Result<PathBuf> {
+    let folder = metadata.target_directory.join("xtask").into_std_path_buf();
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+/// Every feature of these packages as `crate/feature`, without those that do not go together with others.
+pub(crate) fn features_together<'a>(packages: impl IntoIterator<Item = &'a Package>) -> String {
     let mut features = Vec::new();
     for package in packages {
         let left_out = |feature: &str| {
@@ -91,85 +60,89 @@ pub(crate) fn features_together<'a>(packages: impl Iterator<Item = &'a Package>)
     features.join(",")
 }
 
-impl Metadata {
-    /// A folder for what the chores themselves make.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be made.
-    pub(crate) fn scratch(&self) -> Result<PathBuf> {
-        let folder = self.target_directory.join("xtask");
-        std::fs::create_dir_all(&folder)?;
-        Ok(folder)
-    }
-
-    /// Asks cargo. The lock file has to be up to date.
-    ///
-    /// # Errors
-    ///
-    /// When cargo fails or says something else than expected.
-    pub(crate) fn load() -> Result<Self> {
-        let mut command = Command::new(machine::cargo());
-        command.current_dir(machine::workspace_root()).args([
-            "metadata",
-            "--format-version=1",
-            "--locked",
-            "--quiet",
-        ]);
-        command.args(["--filter-platform", "x86_64-unknown-linux-gnu"]);
-        Self::parse(&process::output(&mut command)?)
-    }
-
-    pub(crate) fn parse(json: &str) -> Result<Self> {
-        serde_json::from_str(json).context("cargo metadata has an unexpected shape")
-    }
-
-    /// The workspace's own packages, by name.
-    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
-        self.packages.iter().filter(|package| self.workspace_members.contains(&package.id))
-    }
-
-    /// The workspace's packages that are published, each of them for use without the rest.
-    pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
-        self.members().filter(|package| package.is_published())
-    }
+/// The packages of the workspace that are published, each of them for use without the rest.
+pub(crate) fn published(metadata: &Metadata) -> impl Iterator<Item = &Package> {
+    metadata.workspace_packages().into_iter().filter(|package| is_published(package))
 }
 
-impl Package {
-    /// The names of its targets of one kind: `bench`, `bin`, `test` and so on.
-    pub(crate) fn targets(&self, kind: &str) -> impl Iterator<Item = &str> {
-        let of_kind = move |target: &&Target| target.kind.iter().any(|found| found == kind);
-        self.targets.iter().filter(of_kind).map(|target| target.name.as_str())
+/// Whether the package may be published somewhere: no list means anywhere, an empty one nowhere.
+pub(crate) fn is_published(package: &Package) -> bool {
+    package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+}
+
+/// The names of the package's targets of one kind.
+pub(crate) fn targets(package: &Package, kind: TargetKind) -> impl Iterator<Item = &str> {
+    let of_kind = package.targets.iter().filter(move |target| target.kind.contains(&kind));
+    of_kind.map(|target| target.name.as_str())
+}
+
+/// The package's folder, relative to `root` where it lies under it.
+pub(crate) fn folder<'a>(package: &'a Package, root: &Path) -> &'a Path {
+    let folder =
+        package.manifest_path.parent().map_or(Path::new(""), |folder| folder.as_std_path());
+    folder.strip_prefix(root).unwrap_or(folder)
+}
+
+/// Workspaces for the tests of the chores.
+#[cfg(test)]
+pub(crate) mod made_up {
+    use serde_json::{Value, json};
+
+    use super::Metadata;
+
+    /// A graph of `packages`, each with at least a `name`. Those without a `source` are members.
+    pub(crate) fn graph(packages: &[Value]) -> Metadata {
+        let whole: Vec<Value> = packages.iter().map(package).collect();
+        let members = whole.iter().filter(|package| package["source"].is_null());
+        let members: Vec<&Value> = members.map(|package| &package["id"]).collect();
+        let graph = json!({
+            "packages": whole, "workspace_members": members, "workspace_root": "/x",
+            "target_directory": "/x/target", "version": 1,
+        });
+        serde_json::from_value(graph).unwrap()
     }
 
-    pub(crate) fn is_published(&self) -> bool {
-        self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+    fn package(fields: &Value) -> Value {
+        let name = fields["name"].as_str().unwrap();
+        let mut whole = json!({
+            "id": name, "version": "0.1.0", "source": null, "targets": [], "features": {},
+            "dependencies": [], "manifest_path": format!("/x/crates/{name}/Cargo.toml"),
+        });
+        whole.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        whole
     }
 
-    /// The package's folder, relative to `root` where it lies under it.
-    pub(crate) fn folder<'a>(&'a self, root: &Path) -> &'a Path {
-        let folder = self.manifest_path.parent().unwrap_or(Path::new(""));
-        folder.strip_prefix(root).unwrap_or(folder)
+    /// A line of a dependency table: `kind` is `null` for a normal one, else `dev` or `build`.
+    pub(crate) fn dependency(name: &str, kind: &Value, req: &str) -> Value {
+        json!({
+            "name": name, "kind": kind, "req": req, "source": null, "optional": false,
+            "uses_default_features": true, "features": [], "target": null, "rename": null,
+        })
+    }
+
+    /// Something that cargo builds.
+    pub(crate) fn target(name: &str, kind: &str) -> Value {
+        json!({
+            "name": name, "kind": [kind], "crate_types": ["bin"], "src_path": "/x/main.rs",
+            "edition": "2024", "doc": true, "doctest": false, "test": true,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn all_features_go_together_but_the_ones_left_out_with_a_reason() {
-        let metadata = Metadata::parse(
-            r#"{"workspace_members": ["a", "b"], "packages": [
-                {"id": "a", "name": "karaden-client", "version": "0.1.0", "manifest_path": "/x/Cargo.toml",
-                 "features": {"default": ["rustls"], "rustls": [], "native-tls": []}},
-                {"id": "b", "name": "other", "version": "0.1.0", "manifest_path": "/y/Cargo.toml",
-                 "features": {"native-tls": []}},
-                {"id": "c", "name": "foreign", "version": "0.1.0", "manifest_path": "/z/Cargo.toml",
-                 "features": {"std": []}}]}"#,
-        )
-        .unwrap();
-        let together = features_together(metadata.members());
+    fn features_together_leaves_out_those_with_a_reason() {
+        let metadata = made_up::graph(&[
+            json!({"name": "karaden-client", "features": {"default": ["rustls"], "rustls": [], "native-tls": []}}),
+            json!({"name": "other", "features": {"native-tls": []}}),
+            json!({"name": "foreign", "features": {"std": []}, "source": "registry+index"}),
+        ]);
+        let together = features_together(metadata.workspace_packages());
         assert_eq!(together, "karaden-client/rustls,other/native-tls");
     }
 }

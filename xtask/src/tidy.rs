@@ -3,18 +3,29 @@
 mod arrows;
 mod codemap;
 mod files;
+mod imports;
 mod licences;
 mod light;
 mod published;
 pub(crate) mod settings;
-mod twins;
 mod unused;
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 
-use crate::{machine, metadata::Metadata};
+use crate::{machine, metadata};
+
+/// xtask/tidy.toml: what may break a rule, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exceptions {
+    #[serde(default)]
+    circles: imports::Circles,
+    #[serde(default)]
+    long_files: files::LongFiles,
+}
 
 /// Runs every check and prints every finding.
 ///
@@ -35,26 +46,29 @@ pub(crate) fn main() -> Result<()> {
 }
 
 fn examine(root: &Path) -> Result<Vec<String>> {
-    let metadata = Metadata::load()?;
+    let metadata = metadata::load()?;
     let architecture = read(root, "ARCHITECTURE.md")?;
     let rules = codemap::parse(&architecture).context("ARCHITECTURE.md")?;
-    let exceptions: files::Exceptions =
+    let exceptions: Exceptions =
         toml::from_str(&read(root, "xtask/tidy.toml")?).context("xtask/tidy.toml")?;
     let policy: licences::Policy =
         toml::from_str(&read(root, "deny.toml")?).context("deny.toml")?;
     let manifest: unused::Manifest =
         toml::from_str(&read(root, "Cargo.toml")?).context("Cargo.toml")?;
     let tracked = files::tracked(root)?;
-    let folders: BTreeSet<String> =
-        metadata.members().map(|package| package.folder(root).display().to_string()).collect();
+    let folders: BTreeSet<String> = metadata
+        .workspace_packages()
+        .into_iter()
+        .map(|package| metadata::folder(package, root).display().to_string())
+        .collect();
 
     let mut findings = codemap::check(&rules, &architecture, &folders, root);
     findings.extend(arrows::check(&rules, &metadata, root));
     findings.extend(light::check(root)?);
     findings.extend(licences::check(&policy, &metadata));
     findings.extend(published::check(&metadata, root));
-    findings.extend(files::check(root, &tracked, &exceptions)?);
-    findings.extend(twins::check(&read(root, "README.md")?, &read(root, "README.ja.md")?));
+    findings.extend(files::check(root, &tracked, &exceptions.long_files)?);
+    findings.extend(imports::check(root, &tracked, &folders, &exceptions.circles)?);
     findings.extend(unused::check(&manifest, &metadata));
     findings.extend(settings::check(root)?);
     Ok(findings)

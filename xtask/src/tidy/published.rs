@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::metadata::{Metadata, Package};
+use crate::metadata::{self, Metadata, Package};
 
 /// Finds what the published crates lack.
 pub(crate) fn check(metadata: &Metadata, root: &Path) -> Vec<String> {
@@ -14,7 +14,7 @@ pub(crate) fn check(metadata: &Metadata, root: &Path) -> Vec<String> {
             .map(|finding| format!("{}: {finding}", package.name))
             .collect::<Vec<_>>()
     };
-    metadata.published().flat_map(of).collect()
+    metadata::published(metadata).flat_map(of).collect()
 }
 
 /// The fields of its manifest.
@@ -29,7 +29,10 @@ fn manifest(package: &Package) -> Vec<String> {
     demand(!description.is_empty(), "no description");
     demand(!description.to_lowercase().contains("a library"), "the description says `a library`");
     demand(package.repository.is_some(), "no repository");
-    demand(package.readme.as_deref() == Some("README.md"), "readme is not README.md");
+    demand(
+        package.readme.as_ref().is_some_and(|readme| readme == "README.md"),
+        "readme is not README.md",
+    );
     demand(package.rust_version.is_some(), "no rust-version");
     demand(
         package.license.as_deref() == Some("MIT OR Apache-2.0"),
@@ -48,7 +51,7 @@ fn manifest(package: &Package) -> Vec<String> {
 
 /// The files in its folder.
 fn files(package: &Package, root: &Path) -> Vec<String> {
-    let folder = root.join(package.folder(root));
+    let folder = root.join(metadata::folder(package, root));
     let mut findings = Vec::new();
     for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
         match (fs::read(folder.join(name)), fs::read(root.join(name))) {
@@ -97,29 +100,35 @@ fn library(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::{Value, json};
 
-    fn package(fields: &str) -> Package {
-        let json = format!(
-            r#"{{"workspace_members": ["x"], "packages": [
-                {{"id": "x", "name": "x", "version": "0.1.0", "manifest_path": "/x/Cargo.toml"{fields}}}]}}"#
-        );
-        Metadata::parse(&json).unwrap().packages.remove(0)
+    use super::*;
+    use crate::metadata::made_up::graph;
+
+    fn package(fields: &Value) -> Package {
+        let mut fields = fields.clone();
+        fields["name"] = json!("x");
+        graph(&[fields]).packages.remove(0)
     }
 
-    const WHOLE: &str = r#", "description": "Codes", "repository": "r", "readme": "README.md", "rust_version": "1.90",
-        "license": "MIT OR Apache-2.0", "keywords": ["a"], "categories": ["b"], "features": {"default": [], "sqlite": []},
-        "metadata": {"docs": {"rs": {"all-features": true, "rustdoc-args": ["--cfg", "docsrs"]}}}"#;
+    fn whole() -> Value {
+        json!({
+            "description": "Codes", "repository": "r", "readme": "README.md", "rust_version": "1.90.0",
+            "license": "MIT OR Apache-2.0", "keywords": ["a"], "categories": ["b"],
+            "features": {"default": [], "sqlite": []},
+            "metadata": {"docs": {"rs": {"all-features": true, "rustdoc-args": ["--cfg", "docsrs"]}}},
+        })
+    }
 
     #[test]
     fn a_whole_manifest_passes() {
-        assert!(manifest(&package(WHOLE)).is_empty());
+        assert!(manifest(&package(&whole())).is_empty());
     }
 
     #[test]
     fn an_empty_manifest_lacks_everything() {
         assert_eq!(
-            manifest(&package("")),
+            manifest(&package(&json!({}))),
             [
                 "no description",
                 "no repository",
@@ -136,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_readme_without_an_example_or_a_feature_is_found() {
-        let package = package(WHOLE);
+        let package = package(&whole());
         assert_eq!(
             readme("# x", &package),
             ["README.md has no example", "README.md does not name the feature `sqlite`"]
@@ -155,14 +164,9 @@ mod tests {
 
     #[test]
     fn missing_files_are_found() {
-        let findings = check(
-            &Metadata::parse(&format!(
-                r#"{{"workspace_members": ["x"], "packages": [
-                    {{"id": "x", "name": "x", "version": "0.1.0", "manifest_path": "/nonexistent/x/Cargo.toml"{WHOLE}}}]}}"#
-            ))
-            .unwrap(),
-            Path::new("/nonexistent"),
-        );
+        let mut fields = whole();
+        fields["name"] = json!("x");
+        let findings = check(&graph(&[fields]), Path::new("/nonexistent"));
         for expected in
             ["x: no LICENSE-MIT", "x: no LICENSE-APACHE", "x: CHANGELOG.md has no section"]
         {

@@ -20,10 +20,11 @@ struct Workspace {
 /// Finds the lines of `[workspace.dependencies]` that nothing refers to; the workspace's own crates may stand there
 /// before somebody needs them.
 pub(crate) fn check(manifest: &Manifest, metadata: &Metadata) -> Vec<String> {
-    let used: BTreeSet<&str> = metadata
-        .members()
-        .flat_map(|package| package.dependencies.iter().map(|dependency| dependency.name.as_str()))
-        .chain(metadata.members().map(|package| package.name.as_str()))
+    let members = metadata.workspace_packages();
+    let dependencies = members.iter().flat_map(|package| &package.dependencies);
+    let used: BTreeSet<&str> = dependencies
+        .map(|dependency| dependency.name.as_str())
+        .chain(members.iter().map(|package| package.name.as_str()))
         .collect();
     let unused =
         manifest.workspace.dependencies.keys().filter(|name| !used.contains(name.as_str()));
@@ -34,7 +35,10 @@ pub(crate) fn check(manifest: &Manifest, metadata: &Metadata) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::metadata::made_up::{dependency, graph};
 
     #[test]
     fn a_shared_dependency_without_a_user_is_found() {
@@ -42,12 +46,8 @@ mod tests {
             "[workspace.dependencies]\nours = { path = \"ours\" }\nserde = \"1\"\nforgotten = \"2\"\n",
         )
         .unwrap();
-        let metadata = Metadata::parse(
-            r#"{"workspace_members": ["ours"], "packages": [
-                {"id": "ours", "name": "ours", "version": "0.1.0", "manifest_path": "/x/Cargo.toml",
-                 "dependencies": [{"name": "serde", "kind": null, "req": "^1"}]}]}"#,
-        )
-        .unwrap();
+        let serde = dependency("serde", &Value::Null, "^1");
+        let metadata = graph(&[json!({"name": "ours", "dependencies": [serde]})]);
         assert_eq!(
             check(&manifest, &metadata),
             ["Cargo.toml shares the dependency forgotten, which no crate uses"]
