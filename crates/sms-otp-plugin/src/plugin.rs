@@ -22,11 +22,11 @@ use mfa_plugin_api::{
 };
 use otp_cache::{ChallengeStore, Quota, StoreError, StoreErrorKind};
 use otp_core::{Binding, Challenge, KeyRing, PhoneNumber, SubjectKey};
+use sms_sender::SmsSender;
 
 use crate::{
     config::SmsOtpConfig,
     prompts::{self, CodePage, Ended, NEW_CODE, RESEND},
-    sender::SmsSender,
     state::{OtpState, Sent, challenge_id},
 };
 

@@ -8,12 +8,10 @@ use std::{
 
 use mfa_plugin_api::{PluginError, Prompt};
 use otp_core::{Challenge, Delivery};
+use sms_sender::{DeliveryStatus, LookUp, Reference};
 
 use super::{Call, store_failed};
-use crate::{
-    sender::{DeliveryStatus, LookUp, Reference},
-    state::Sent,
-};
+use crate::state::Sent;
 
 /// When the provider is asked, counted from the first time somebody looks at the page.
 const INTERVALS: [Duration; 5] = [

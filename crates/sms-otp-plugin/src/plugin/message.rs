@@ -5,12 +5,12 @@ use otp_cache::Charged;
 use otp_core::{
     Challenge, Delivery, NewChallenge, Nonce, OpenRefused, PhoneNumber, ResendRefused, Standing,
 };
+use sms_sender::{OutgoingSms, Reference, SendOutcome};
 
 use super::{Call, answer::unix_seconds, store_failed};
 use crate::{
     prompts::{self, Ended},
     quotas::{Reached, SendQuotas},
-    sender::{OutgoingSms, Reference, SendOutcome},
     state::{OtpState, Sent, challenge_id},
 };
 

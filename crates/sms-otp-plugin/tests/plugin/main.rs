@@ -9,6 +9,5 @@ mod karaden;
 mod leaks;
 mod races;
 mod resend;
-mod senders;
 mod submit;
 mod support;

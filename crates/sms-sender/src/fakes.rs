@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::{
+use crate::sender::{
     Accepted, DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
     SendError, SendOutcome, SmsSender,
 };

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 
-use super::{
+use crate::sender::{
     LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SendError, SendOutcome, SmsSender,
 };
 

@@ -10,8 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use karaden_client::{Error, PhoneNumber, RefusalReason, push, sms};
-
-use super::{
+use sms_sender::{
     Accepted, DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
     SendError, SendOutcome, SmsSender,
 };

@@ -12,7 +12,9 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{LookUp, LookUpError, OutgoingSms, Reference, SendError, SendOutcome, SmsSender};
+use crate::sender::{
+    LookUp, LookUpError, OutgoingSms, Reference, SendError, SendOutcome, SmsSender,
+};
 
 /// When a [`CircuitBreaker`] opens, and how much it lets through.
 #[derive(Debug, Clone)]

@@ -8,11 +8,6 @@
 //!                               └─ look_up(reference): Present or Absent
 //! ```
 
-mod breaker;
-mod failover;
-mod fakes;
-mod karaden;
-
 use std::{
     error::Error as StdError,
     fmt,
@@ -22,13 +17,6 @@ use std::{
 use async_trait::async_trait;
 use otp_core::{ChallengeId, PhoneNumber};
 use zeroize::Zeroizing;
-
-pub use self::{
-    breaker::{BreakerSettings, CircuitBreaker},
-    failover::FailoverSender,
-    fakes::{FailingSender, RecordedSms, RecordingSender},
-    karaden::{KaradenPushSender, KaradenSmsSender},
-};
 
 /// Sends text messages through one provider.
 ///

@@ -1,4 +1,5 @@
 //! Failover and the circuit breaker.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::{
     sync::Arc,
@@ -7,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use otp_core::{ChallengeId, PhoneNumber};
-use sms_otp_plugin::{
+use sms_sender::{
     BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender, LookUp,
     LookUpError, OutgoingSms, RecordingSender, Reference, RefusedReason, SendError, SendOutcome,
     SmsSender,
