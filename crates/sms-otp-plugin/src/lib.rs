@@ -9,6 +9,7 @@ mod prompts;
 mod pseudonym;
 mod quotas;
 mod state;
+mod store_failed;
 mod text;
 
 pub use crate::{

@@ -12,7 +12,7 @@ use otp_core::{
     gcra::{InvalidRate, Rate},
 };
 
-use crate::{plugin::store_failed, pseudonym::PseudonymKey};
+use crate::{pseudonym::PseudonymKey, store_failed::store_failed};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

@@ -12,8 +12,10 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::sender::{
-    LookUp, LookUpError, OutgoingSms, Reference, SendError, SendOutcome, SmsSender,
+use crate::{
+    message::{OutgoingSms, Reference},
+    outcome::{LookUp, LookUpError, SendError, SendOutcome},
+    sender::SmsSender,
 };
 
 /// When a [`CircuitBreaker`] opens, and how much it lets through.

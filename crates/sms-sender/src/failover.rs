@@ -4,8 +4,10 @@ use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 
-use crate::sender::{
-    LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SendError, SendOutcome, SmsSender,
+use crate::{
+    message::{OutgoingSms, Reference},
+    outcome::{LookUp, LookUpError, RefusedReason, SendError, SendOutcome},
+    sender::SmsSender,
 };
 
 /// Tries several senders in order, and goes on to the next only when surely nothing was sent.

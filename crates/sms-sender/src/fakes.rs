@@ -8,9 +8,12 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::sender::{
-    Accepted, DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
-    SendError, SendOutcome, SmsSender,
+use crate::{
+    message::{OutgoingSms, Reference},
+    outcome::{
+        Accepted, DeliveryStatus, LookUp, LookUpError, RefusedReason, SendError, SendOutcome,
+    },
+    sender::SmsSender,
 };
 
 /// One message as a [`RecordingSender`] got it, in the clear: for tests only.

@@ -4,14 +4,17 @@
 mod breaker;
 mod failover;
 mod fakes;
+mod message;
+mod outcome;
 mod sender;
 
 pub use crate::{
     breaker::{BreakerSettings, CircuitBreaker},
     failover::FailoverSender,
     fakes::{FailingSender, RecordedSms, RecordingSender},
-    sender::{
-        Accepted, DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
-        SendError, SendOutcome, SmsSender,
+    message::{OutgoingSms, Reference},
+    outcome::{
+        Accepted, DeliveryStatus, LookUp, LookUpError, RefusedReason, SendError, SendOutcome,
     },
+    sender::SmsSender,
 };

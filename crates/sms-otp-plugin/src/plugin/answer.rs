@@ -3,10 +3,11 @@
 use mfa_plugin_api::{AuditEvent, AuthenticationMethod, Evidence, PluginError, Reply, Step};
 use otp_core::{Attempt, AttemptRefused, Rejected, Standing, TypedCode, Verified};
 
-use super::{Call, store_failed};
+use super::call::{Call, unix_seconds};
 use crate::{
     prompts::{self, Ended},
     state::challenge_id,
+    store_failed::store_failed,
 };
 
 impl Call<'_> {
@@ -51,7 +52,7 @@ impl Call<'_> {
             return Ok(self.unavailable(prompts::unavailable()));
         };
         let challenge = attempt.challenge().clone();
-        let (keys, format) = (&self.plugin.keys, self.config().format());
+        let (keys, format) = (&self.parts.keys, self.config().format());
         match attempt.verify(keys, &self.binding(phone), format, typed, self.now()) {
             Ok(verified) => self.consume(verified).await,
             Err(Rejected::Expired) => Ok(self.end(Ended::Expired)),
@@ -107,8 +108,4 @@ impl Call<'_> {
         };
         self.keep(Step::Denied(denied))
     }
-}
-
-pub(super) fn unix_seconds(at: std::time::SystemTime) -> u64 {
-    at.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

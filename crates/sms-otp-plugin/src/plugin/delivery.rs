@@ -1,76 +1,18 @@
 //! Finding out what became of a message, while somebody waits for it.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-    time::{Duration, SystemTime},
-};
+use std::time::Duration;
 
 use mfa_plugin_api::{PluginError, Prompt};
 use otp_core::{Challenge, Delivery};
 use sms_sender::{DeliveryStatus, LookUp, Reference};
 
-use super::{Call, store_failed};
-use crate::state::Sent;
+use super::call::Call;
+use crate::{state::Sent, store_failed::store_failed};
 
-/// When the provider is asked, counted from the first time somebody looks at the page.
-const INTERVALS: [Duration; 5] = [
-    Duration::from_secs(3),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(20),
-    Duration::from_secs(40),
-];
 /// The longest that a page waits for the provider's answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A message of unknown outcome that the provider does not have after this long did not go out.
 const ABSENT_AFTER: Duration = Duration::from_secs(30);
-/// So many messages are watched at a time; beyond, nobody asks the provider.
-const MOST_WATCHED: usize = 10_000;
-
-/// When to ask next about each message that somebody is waiting for. In this process only: what it
-/// forgets costs one question more.
-#[derive(Debug, Default)]
-pub(super) struct LookUps(Mutex<HashMap<Reference, Watched>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Watched {
-    next_at: SystemTime,
-    asked: usize,
-    expires_at: SystemTime,
-}
-
-impl LookUps {
-    /// Whether it is time to ask about `reference`; if so, the next time is set.
-    fn is_due(&self, reference: &Reference, expires_at: SystemTime, now: SystemTime) -> bool {
-        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = watched.get_mut(reference) {
-            let is_due = now >= entry.next_at;
-            if is_due {
-                entry.asked += 1;
-                entry.next_at = now + interval(entry.asked);
-            }
-            return is_due;
-        }
-        if watched.len() >= MOST_WATCHED {
-            watched.retain(|_, entry| now < entry.expires_at);
-        }
-        if watched.len() < MOST_WATCHED {
-            let entry = Watched { next_at: now + interval(0), asked: 0, expires_at };
-            watched.insert(reference.clone(), entry);
-        }
-        false
-    }
-
-    fn forget(&self, reference: &Reference) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(reference);
-    }
-}
-
-fn interval(asked: usize) -> Duration {
-    INTERVALS[asked.min(INTERVALS.len() - 1)]
-}
-
 impl Call<'_> {
     /// The page for an open challenge, with what the provider says of its message by now.
     pub(super) async fn current(&self, challenge: Challenge) -> Result<Prompt, PluginError> {
@@ -94,11 +36,11 @@ impl Call<'_> {
             return None;
         }
         let reference = Reference::new(challenge.id(), challenge.resends());
-        let look_ups = &self.plugin.look_ups;
+        let look_ups = &self.parts.look_ups;
         if !look_ups.is_due(&reference, challenge.expires_at(), self.now()) {
             return None;
         }
-        let asked = self.plugin.sender.look_up(&reference, challenge.opened_at());
+        let asked = self.parts.sender.look_up(&reference, challenge.opened_at());
         let found = match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
@@ -126,33 +68,5 @@ impl Call<'_> {
     fn is_surely_lost(&self, challenge: &Challenge) -> bool {
         let age = self.now().duration_since(challenge.opened_at()).unwrap_or_default();
         self.sent() == Sent::Unknown && challenge.resends() == 0 && age >= ABSENT_AFTER
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use otp_core::ChallengeId;
-
-    use super::*;
-
-    #[test]
-    fn asks_ever_more_rarely_and_watches_a_bounded_number() {
-        let look_ups = LookUps::default();
-        let start = SystemTime::UNIX_EPOCH;
-        let end = start + Duration::from_secs(300);
-        let reference = Reference::new(ChallengeId::from_bytes([1; 16]), 0);
-        let asked: Vec<u64> = (0..120)
-            .filter(|s| look_ups.is_due(&reference, end, start + Duration::from_secs(*s)))
-            .collect();
-        assert_eq!(asked, [3, 8, 18, 38, 78, 118]);
-
-        for n in 0..=MOST_WATCHED {
-            let mut id = [0; 16];
-            id[8..].copy_from_slice(&u64::try_from(n).unwrap().to_be_bytes());
-            look_ups.is_due(&Reference::new(ChallengeId::from_bytes(id), 0), end, start);
-        }
-        assert_eq!(look_ups.0.lock().unwrap().len(), MOST_WATCHED);
-        look_ups.is_due(&Reference::new(ChallengeId::from_bytes([9; 16]), 0), end, end);
-        assert_eq!(look_ups.0.lock().unwrap().len(), 1, "what is over makes room");
     }
 }

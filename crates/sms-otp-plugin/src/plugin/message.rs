@@ -7,11 +7,12 @@ use otp_core::{
 };
 use sms_sender::{OutgoingSms, Reference, SendOutcome};
 
-use super::{Call, answer::unix_seconds, store_failed};
+use super::call::{Call, unix_seconds};
 use crate::{
     prompts::{self, Ended},
     quotas::{Reached, SendQuotas},
     state::{OtpState, Sent, challenge_id},
+    store_failed::store_failed,
 };
 
 /// How many ids a login may find in use before it gives up: each stands for a challenge that this
@@ -173,7 +174,7 @@ impl Call<'_> {
             let new = NewChallenge {
                 id,
                 purpose: self.config().purpose(),
-                kid: self.plugin.keys.current_id(),
+                kid: self.parts.keys.current_id(),
                 nonce: Nonce::from_bytes(nonce),
                 expires_at: self.now() + self.config().lifetime(),
             };
@@ -215,7 +216,7 @@ impl Call<'_> {
                 return Err(error);
             }
         };
-        let outcome = self.plugin.sender.send(&sms).await;
+        let outcome = self.parts.sender.send(&sms).await;
         let event = |name| {
             AuditEvent::new(name)
                 .with("challenge", challenge.id())
@@ -255,7 +256,7 @@ impl Call<'_> {
     ) -> Result<OutgoingSms, PluginError> {
         let config = self.config();
         let code = challenge
-            .code(&self.plugin.keys, &self.binding(phone), config.format())
+            .code(&self.parts.keys, &self.binding(phone), config.format())
             .map_err(|error| PluginError::Internal {
                 context: "deriving a code",
                 source: Box::new(error),

@@ -1,0 +1,170 @@
+//! One call of the host: what each step of it needs, and the replies that several steps share.
+
+use std::{sync::Arc, time::SystemTime};
+
+use mfa_plugin_api::{AuditEvent, FlowContext, PluginError, Prompt, Reply, Step, Unavailable};
+use otp_cache::{ChallengeStore, Quota};
+use otp_core::{Binding, Challenge, KeyRing, PhoneNumber, SubjectKey};
+use sms_sender::SmsSender;
+
+use super::look_ups::LookUps;
+use crate::{
+    config::SmsOtpConfig,
+    prompts::{self, CodePage, Ended},
+    state::{OtpState, Sent, challenge_id},
+    store_failed::store_failed,
+};
+
+/// What the plugin is made of; the same for all calls.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) config: SmsOtpConfig,
+    pub(super) keys: KeyRing,
+    pub(super) sender: Arc<dyn SmsSender>,
+    pub(super) look_ups: LookUps,
+}
+
+/// One call of the host, with what every step of it needs.
+pub(super) struct Call<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) context: &'a FlowContext<'a>,
+    pub(super) store: &'a Arc<dyn ChallengeStore>,
+    pub(super) quota: &'a Arc<dyn Quota>,
+    pub(super) subject: SubjectKey,
+    pub(super) phone: Option<PhoneNumber>,
+    pub(super) state: Option<OtpState>,
+}
+
+impl<'a> Call<'a> {
+    /// The call that `context` describes.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::MissingService`] if the host hands out no challenge store or no quotas.
+    pub(super) fn new(parts: &'a Parts, context: &'a FlowContext<'a>) -> Result<Self, PluginError> {
+        let service = |name| PluginError::MissingService(name);
+        let store = context.services.find::<Arc<dyn ChallengeStore>>();
+        let quota = context.services.find::<Arc<dyn Quota>>();
+        Ok(Self {
+            parts,
+            context,
+            store: store.ok_or_else(|| service("a challenge store"))?,
+            quota: quota.ok_or_else(|| service("quotas"))?,
+            subject: SubjectKey::derive(context.subject.tenant(), context.subject.id()),
+            phone: parts.config.phone_number(context.subject),
+            state: OtpState::load(context),
+        })
+    }
+}
+
+impl Call<'_> {
+    pub(super) fn now(&self) -> SystemTime {
+        self.context.now
+    }
+
+    pub(super) fn config(&self) -> &SmsOtpConfig {
+        &self.parts.config
+    }
+
+    pub(super) fn generation(&self) -> u32 {
+        self.state.map_or(0, |state| state.generation)
+    }
+
+    /// How the last send ended; not known if the call that sent was cut off.
+    pub(super) fn sent(&self) -> Sent {
+        self.state.map_or(Sent::Unknown, |state| state.sent)
+    }
+
+    pub(super) fn binding<'b>(&'b self, phone: &'b PhoneNumber) -> Binding<'b> {
+        Binding {
+            tenant: self.context.subject.tenant(),
+            subject: self.context.subject.id(),
+            flow: self.context.flow.as_str(),
+            purpose: self.config().purpose(),
+            phone,
+        }
+    }
+
+    /// This login's challenge, if it is still open.
+    pub(super) async fn open_challenge(&self) -> Result<Option<Challenge>, PluginError> {
+        let id = challenge_id(self.context, self.generation());
+        self.store
+            .load(self.subject, id, self.now())
+            .await
+            .map_err(|error| store_failed("loading a challenge", error))
+    }
+
+    pub(super) fn is_exhausted(&self, challenge: &Challenge) -> bool {
+        challenge.attempts() >= self.config().policy().attempts_per_challenge()
+    }
+
+    /// Whether a challenge that is still open is of no more use.
+    pub(super) fn is_used_up(&self, challenge: &Challenge) -> bool {
+        self.is_exhausted(challenge) || challenge.resends_left(self.config().policy()) == 0
+    }
+
+    pub(super) fn page<'c>(&'c self, challenge: &'c Challenge, sent: Sent) -> CodePage<'c> {
+        CodePage {
+            challenge,
+            policy: self.config().policy(),
+            digits: self.config().format().len(),
+            masked_to: self.masked_to(),
+            sent,
+        }
+    }
+
+    pub(super) fn masked_to(&self) -> String {
+        self.phone.as_ref().map(PhoneNumber::masked).unwrap_or_default()
+    }
+
+    /// The same call with the login at `generation`.
+    pub(super) fn at(&self, generation: u32, sent: Sent) -> Self {
+        Self { phone: self.phone.clone(), state: Some(OtpState { generation, sent }), ..*self }
+    }
+
+    pub(super) fn ask_at(&self, challenge: &Challenge) -> Reply {
+        self.ask(challenge, self.sent(), |prompt| prompt)
+    }
+
+    /// Asks for the code, with what `change` makes of the prompt.
+    pub(super) fn ask(
+        &self,
+        challenge: &Challenge,
+        sent: Sent,
+        change: impl FnOnce(Prompt) -> Prompt,
+    ) -> Reply {
+        if self.is_exhausted(challenge) {
+            return self.end(Ended::Exhausted);
+        }
+        let prompt = change(self.page(challenge, sent).prompt());
+        let state = OtpState { generation: self.generation(), sent };
+        Reply::new(Step::Prompt(prompt)).with_state(state.to_state())
+    }
+
+    /// The code is of no more use; the state keeps where this login is.
+    pub(super) fn end(&self, why: Ended) -> Reply {
+        self.keep(Step::Prompt(prompts::needs_new_code(why)))
+    }
+
+    /// A step that changes nothing in the state.
+    pub(super) fn keep(&self, step: Step) -> Reply {
+        let reply = Reply::new(step);
+        match self.context.state {
+            Some(state) => reply.with_state(state.clone()),
+            None => reply,
+        }
+    }
+
+    pub(super) fn unavailable(&self, unavailable: Unavailable) -> Reply {
+        self.keep(Step::Unavailable(unavailable))
+    }
+
+    pub(super) fn audit(&self, event: AuditEvent) {
+        self.context.audit.record(event);
+    }
+}
+
+/// Seconds since 1970, as audit events carry instants.
+pub(super) fn unix_seconds(at: SystemTime) -> u64 {
+    at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}

@@ -1,0 +1,13 @@
+//! What a plugin reports when a store failed.
+
+use mfa_plugin_api::PluginError;
+use otp_cache::{StoreError, StoreErrorKind};
+
+/// Turns a failed store call into a fault for the operator: the login does not go on without the store.
+pub(crate) fn store_failed(context: &'static str, error: StoreError) -> PluginError {
+    let source = Box::new(error);
+    match source.kind() {
+        StoreErrorKind::Corrupt => PluginError::Internal { context, source },
+        _ => PluginError::Outage { context, source },
+    }
+}
