@@ -18,13 +18,13 @@ fuzz_target!(|input: &[u8]| {
     let policy = Policy::default();
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(millis % 300_000_000_000_000);
     let Some(challenge) = record.challenges().first().cloned() else { return };
-    let (id, failures) = (challenge.id(), record.failures_in_a_row());
+    let (id, failures) = (challenge.id(), record.consecutive_failures());
     match event % 6 {
         0 => {
             let subject = SubjectKey::derive("", "a");
             let counted = record.begin_attempt(subject, id, &policy, now).is_ok();
             let more = failures.saturating_add(u8::from(counted));
-            assert_eq!(record.failures_in_a_row(), more);
+            assert_eq!(record.consecutive_failures(), more);
         }
         1 => drop(record.grant_resend(id, &policy, now)),
         2 => drop(record.record_delivery(id, Delivery::Error, &policy, now)),
@@ -43,6 +43,6 @@ fuzz_target!(|input: &[u8]| {
         }
         _ => assert!(record.revoke(id)),
     }
-    assert!(record.failures_in_a_row() >= failures, "no event but a success clears a counter");
+    assert!(record.consecutive_failures() >= failures, "no event but a success clears a counter");
     assert_eq!(SubjectRecord::from_bytes(&record.to_bytes()), Ok(record));
 });

@@ -5,7 +5,7 @@ use std::{fmt::Debug, time::SystemTime};
 use async_trait::async_trait;
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
-    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, Verified,
+    NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
 use crate::{StoreError, SubjectStatus};
@@ -125,7 +125,7 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
         id: ChallengeId,
         policy: &Policy,
         now: SystemTime,
-    ) -> Result<Result<ResendGranted, ResendRefused>, StoreError>;
+    ) -> Result<Result<ResendPermit, ResendRefused>, StoreError>;
 
     /// Notes what is known about the delivery; a failed one shortens the resend cooldown.
     ///

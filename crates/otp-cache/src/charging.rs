@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use otp_core::gcra::{self, Granted, Mark};
+use otp_core::gcra::{self, Granted, Tat};
 
 use crate::{Charge, QuotaRefused};
 #[cfg(any(feature = "memory", feature = "sqlite"))]
@@ -13,7 +13,7 @@ use crate::{Charged, QuotaKey};
 #[derive(Debug)]
 pub(crate) struct Decision {
     /// The new mark of each key, once.
-    pub(crate) marks: Vec<(QuotaKey, Mark)>,
+    pub(crate) marks: Vec<(QuotaKey, Tat)>,
     /// How many of the keys were not stored before.
     pub(crate) new_keys: usize,
     /// What the caller gets.
@@ -26,11 +26,11 @@ pub(crate) struct Decision {
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 pub(crate) fn decide(
     charges: &[Charge],
-    stored: impl IntoIterator<Item = Option<Mark>>,
+    stored: impl IntoIterator<Item = Option<Tat>>,
     now: SystemTime,
 ) -> Result<Decision, QuotaRefused> {
     let mut refusals = Vec::new();
-    let mut marks: Vec<(QuotaKey, Mark)> = Vec::with_capacity(charges.len());
+    let mut marks: Vec<(QuotaKey, Tat)> = Vec::with_capacity(charges.len());
     let (mut receipts, mut left) = (Vec::with_capacity(charges.len()), u32::MAX);
     let mut new_keys = 0;
     for (which, (charge, stored)) in charges.iter().zip(stored).enumerate() {
@@ -44,12 +44,12 @@ pub(crate) fn decide(
             }
         };
         left = left.min(granted.left);
-        receipts.push((*charge, granted.mark));
+        receipts.push((*charge, granted.tat));
         if let Some((_, mark)) = again {
-            *mark = granted.mark;
+            *mark = granted.tat;
         } else {
             new_keys += usize::from(stored.is_none());
-            marks.push((charge.key, granted.mark));
+            marks.push((charge.key, granted.tat));
         }
     }
     match hardest(refusals) {
@@ -62,7 +62,7 @@ pub(crate) fn decide(
 pub(crate) fn granted(
     which: usize,
     charge: &Charge,
-    stored: Mark,
+    stored: Tat,
     now: SystemTime,
 ) -> Result<Granted, QuotaRefused> {
     match gcra::charge(stored, &charge.rate, charge.events, now) {

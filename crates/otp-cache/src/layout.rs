@@ -11,15 +11,15 @@ use otp_core::SubjectRecord;
 /// Whether a store may forget the record at `now`: nothing in it can be answered any more, and no
 /// failure is to be remembered.
 pub(crate) fn is_forgettable(record: &SubjectRecord, now: SystemTime) -> bool {
-    record.failures_in_a_row() == 0
-        && record.locks_in_a_row() == 0
+    record.consecutive_failures() == 0
+        && record.consecutive_locks() == 0
         && record.challenges().iter().all(|challenge| challenge.is_expired(now))
 }
 
 /// From when on a store may forget the record as it is; `None` if not before somebody changes it.
 #[cfg(feature = "memory")]
 pub(crate) fn forgettable_at(record: &SubjectRecord) -> Option<SystemTime> {
-    if record.failures_in_a_row() > 0 || record.locks_in_a_row() > 0 {
+    if record.consecutive_failures() > 0 || record.consecutive_locks() > 0 {
         return None;
     }
     let last = record.challenges().iter().map(Challenge::expires_at).max();

@@ -19,9 +19,9 @@ use std::{
 use async_trait::async_trait;
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
-    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, SubjectRecord,
+    NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
-    gcra::{self, Mark},
+    gcra::{self, Tat},
 };
 
 use self::{
@@ -45,7 +45,7 @@ use crate::{
 /// ```
 pub struct MemoryStore {
     subjects: Sharded<SubjectRecord>,
-    quotas: Sharded<Mark>,
+    quotas: Sharded<Tat>,
 }
 
 impl MemoryStore {
@@ -152,10 +152,10 @@ fn full(what: &'static str) -> StoreError {
 }
 
 /// The locks of all shards that some charges touch, taken in one order by everybody.
-struct Held<'a>(Vec<(usize, MutexGuard<'a, Shard<Mark>>)>);
+struct Held<'a>(Vec<(usize, MutexGuard<'a, Shard<Tat>>)>);
 
 impl<'a> Held<'a> {
-    fn lock(map: &'a Sharded<Mark>, charges: &[Charge]) -> Self {
+    fn lock(map: &'a Sharded<Tat>, charges: &[Charge]) -> Self {
         let mut places: Vec<usize> =
             charges.iter().map(|charge| map.place(*charge.key.as_bytes())).collect();
         places.sort_unstable();
@@ -163,20 +163,20 @@ impl<'a> Held<'a> {
         Self(places.into_iter().map(|place| (place, map.lock_place(place))).collect())
     }
 
-    fn shard(&mut self, place: usize) -> &mut Shard<Mark> {
+    fn shard(&mut self, place: usize) -> &mut Shard<Tat> {
         let at = self.0.binary_search_by_key(&place, |(place, _)| *place);
         let at = at.expect("the shard of every charge is locked");
         &mut self.0[at].1
     }
 
     /// What is stored for the key of this charge.
-    fn mark(&mut self, map: &Sharded<Mark>, charge: &Charge) -> Option<Mark> {
+    fn mark(&mut self, map: &Sharded<Tat>, charge: &Charge) -> Option<Tat> {
         let key = *charge.key.as_bytes();
         self.shard(map.place(key)).get(key).copied()
     }
 
     /// Stores the new marks, or nothing if there is no room for them.
-    fn put(&mut self, map: &Sharded<Mark>, decision: &Decision, now: SystemTime) -> bool {
+    fn put(&mut self, map: &Sharded<Tat>, decision: &Decision, now: SystemTime) -> bool {
         if !map.reserve(decision.new_keys) {
             return false;
         }
@@ -262,7 +262,7 @@ impl ChallengeStore for MemoryStore {
         id: ChallengeId,
         policy: &Policy,
         now: SystemTime,
-    ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+    ) -> Result<Result<ResendPermit, ResendRefused>, StoreError> {
         Ok(self
             .with_record(subject, |record| record.grant_resend(id, policy, now))
             .unwrap_or(Err(ResendRefused::NotFound)))
@@ -318,7 +318,7 @@ impl Quota for MemoryStore {
             let mut shard = self.quotas.lock(key);
             if let Some(mark) = shard.get_mut(key) {
                 *mark = gcra::refund(*mark, span);
-                if mark.is_spent(now) {
+                if mark.is_past(now) {
                     self.quotas.remove(&mut shard, key);
                 }
             }
@@ -337,9 +337,9 @@ impl Entry for SubjectRecord {
     }
 }
 
-impl Entry for Mark {
+impl Entry for Tat {
     fn is_dead(&self, now: SystemTime) -> bool {
-        self.is_spent(now)
+        self.is_past(now)
     }
 
     fn dies_at(&self) -> Option<Duration> {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
-    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, Verified,
+    NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
 use crate::{ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, SubjectStatus};
@@ -58,7 +58,7 @@ macro_rules! forward {
                 id: ChallengeId,
                 policy: &Policy,
                 now: SystemTime,
-            ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+            ) -> Result<Result<ResendPermit, ResendRefused>, StoreError> {
                 (**self).grant_resend(subject, id, policy, now).await
             }
 

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use otp_core::{
     SubjectKey,
-    gcra::{self, Mark, Rate},
+    gcra::{self, Rate, Tat},
 };
 
 use crate::StoreError;
@@ -89,14 +89,14 @@ impl Charge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "keep it for the case that what was charged for does not happen"]
 pub struct Charged {
-    granted: Vec<(Charge, Mark)>,
+    granted: Vec<(Charge, Tat)>,
     left: u32,
 }
 
 impl Charged {
     /// A receipt, for those who write a [`Quota`]: each charge with the mark that it gave, and the least
     /// that any key has left.
-    pub const fn new(granted: Vec<(Charge, Mark)>, left: u32) -> Self {
+    pub const fn new(granted: Vec<(Charge, Tat)>, left: u32) -> Self {
         Self { granted, left }
     }
 

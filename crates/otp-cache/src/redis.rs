@@ -14,7 +14,7 @@
 //! | key | value |
 //! |---|---|
 //! | `otp:{`32 hex digits of the [`SubjectKey`]`}:s` | the bytes of [`SubjectRecord::to_bytes`], which carry a version |
-//! | `otp:{`32 hex digits of the [`QuotaKey`]`}:q` | the microseconds of its [`Mark`], decimal |
+//! | `otp:{`32 hex digits of the [`QuotaKey`]`}:q` | the microseconds of its [`Tat`], decimal |
 //!
 //! The braces make one hash slot per subject. A key without a counter to remember has a time to live
 //! that ends an hour or more after its last challenge; one with failures in it has none, because
@@ -75,9 +75,9 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
-    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, SubjectRecord,
+    NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
-    gcra::{self, Mark},
+    gcra::{self, Tat},
 };
 
 pub use self::config::RedisConfig;
@@ -225,12 +225,12 @@ fn read_record(stored: &[u8]) -> Result<SubjectRecord, StoreError> {
     })
 }
 
-fn read_mark(stored: &[u8]) -> Result<Mark, StoreError> {
+fn read_mark(stored: &[u8]) -> Result<Tat, StoreError> {
     if stored.is_empty() {
-        return Ok(Mark::default());
+        return Ok(Tat::default());
     }
     let number = std::str::from_utf8(stored).ok().and_then(|text| text.parse().ok());
-    number.map(Mark::from_micros).ok_or_else(unreadable_mark)
+    number.map(Tat::from_micros).ok_or_else(unreadable_mark)
 }
 
 fn unreadable_mark() -> StoreError {
@@ -268,14 +268,17 @@ impl ChallengeStore for RedisStore {
         let mut alone = SubjectRecord::new();
         let _ = alone.open(new, policy, now);
         let packed = alone.to_bytes();
-        let args =
-            [millis(now), policy.hard_stop().to_string(), SubjectRecord::MAX_OPEN.to_string()];
-        let [now_arg, hard_stop, most] = args.each_ref().map(String::as_bytes);
+        let args = [
+            millis(now),
+            policy.max_consecutive_failures().to_string(),
+            SubjectRecord::MAX_OPEN.to_string(),
+        ];
+        let [now_arg, max_failures, most] = args.each_ref().map(String::as_bytes);
         let challenge = packed.get(22..).unwrap_or_default();
         self.decide(
             &self.scripts.open,
             subject,
-            &[now_arg, hard_stop, most, challenge],
+            &[now_arg, max_failures, most, challenge],
             |record| record.open(new, policy, now),
             |outcome| match outcome {
                 Ok(_) => b'O',
@@ -306,18 +309,18 @@ impl ChallengeStore for RedisStore {
     ) -> Result<Result<Attempt, AttemptRefused>, StoreError> {
         let args = [
             millis(now),
-            policy.hard_stop().to_string(),
+            policy.max_consecutive_failures().to_string(),
             policy.attempts_per_challenge().to_string(),
             policy.attempts_per_subject().to_string(),
             policy.quiet_period().as_millis().to_string(),
             spans(policy.locks()),
         ];
-        let [at, hard_stop, of_challenge, of_subject, quiet, locks] =
+        let [at, max_failures, of_challenge, of_subject, quiet, locks] =
             args.each_ref().map(String::as_bytes);
         self.decide(
             &self.scripts.begin_attempt,
             subject,
-            &[at, hard_stop, id.as_bytes(), of_challenge, of_subject, quiet, locks],
+            &[at, max_failures, id.as_bytes(), of_challenge, of_subject, quiet, locks],
             |record| record.begin_attempt(subject, id, policy, now),
             |outcome| match outcome {
                 Ok(_) => b'O',
@@ -357,19 +360,20 @@ impl ChallengeStore for RedisStore {
         id: ChallengeId,
         policy: &Policy,
         now: SystemTime,
-    ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+    ) -> Result<Result<ResendPermit, ResendRefused>, StoreError> {
         let args = [
             millis(now),
-            policy.hard_stop().to_string(),
+            policy.max_consecutive_failures().to_string(),
             policy.attempts_per_challenge().to_string(),
             policy.resends_per_challenge().to_string(),
             spans(policy.resend_cooldowns()),
         ];
-        let [at, hard_stop, attempts, resends, cooldowns] = args.each_ref().map(String::as_bytes);
+        let [at, max_failures, attempts, resends, cooldowns] =
+            args.each_ref().map(String::as_bytes);
         self.decide(
             &self.scripts.grant_resend,
             subject,
-            &[at, hard_stop, id.as_bytes(), attempts, resends, cooldowns],
+            &[at, max_failures, id.as_bytes(), attempts, resends, cooldowns],
             |record| record.grant_resend(id, policy, now),
             |outcome| match outcome {
                 Ok(_) => b'O',
@@ -456,7 +460,7 @@ impl Quota for RedisStore {
             match answer {
                 Ok(Ok(granted)) => {
                     left = left.min(granted.left);
-                    taken.push((*charge, granted.mark));
+                    taken.push((*charge, granted.tat));
                 }
                 Ok(Err(refused)) => refusals.push(refused),
                 Err(error) => failure = Some(error),

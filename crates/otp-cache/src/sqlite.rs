@@ -27,7 +27,7 @@
 //! subject with something to remember: `key`, the 16 bytes of the [`SubjectKey`], and `record`, the
 //! bytes of [`SubjectRecord::to_bytes`], which carry a version of their own. Table `quota` has one row
 //! per charged key: `key`, the 16 bytes of the [`QuotaKey`], and `state`, the
-//! microseconds of its [`Mark`] as 8 bytes, big-endian. What has expired is deleted by and by. The
+//! microseconds of its [`Tat`] as 8 bytes, big-endian. What has expired is deleted by and by. The
 //! file holds no code, no name and no phone number, and only its owner can read it.
 
 mod database;
@@ -43,9 +43,9 @@ use std::{
 use async_trait::async_trait;
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
-    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, SubjectRecord,
+    NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
-    gcra::{self, Mark},
+    gcra::{self, Tat},
 };
 
 use self::{
@@ -237,7 +237,7 @@ impl ChallengeStore for SqliteStore {
         id: ChallengeId,
         policy: &Policy,
         now: SystemTime,
-    ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+    ) -> Result<Result<ResendPermit, ResendRefused>, StoreError> {
         let policy = policy.clone();
         self.with_record(subject, move |record| record.grant_resend(id, &policy, now)).await
     }
@@ -327,7 +327,7 @@ fn refund(database: &mut Database, charged: &Charged, now: SystemTime) -> InTran
             Ok(None) => {}
             Ok(Some(mark)) => {
                 let mark = gcra::refund(mark, span);
-                if mark.is_spent(now) {
+                if mark.is_past(now) {
                     database.delete(Table::Quota, key.as_bytes())?;
                 } else {
                     put_mark(database, key, mark)?;
@@ -339,7 +339,7 @@ fn refund(database: &mut Database, charged: &Charged, now: SystemTime) -> InTran
     Ok(Ok(()))
 }
 
-fn fetch_mark(database: &Database, key: QuotaKey) -> InTransaction<Option<Mark>> {
+fn fetch_mark(database: &Database, key: QuotaKey) -> InTransaction<Option<Tat>> {
     let stored = database.get(Table::Quota, key.as_bytes(), read_mark)?;
     Ok(match stored {
         Some(None) => {
@@ -349,6 +349,6 @@ fn fetch_mark(database: &Database, key: QuotaKey) -> InTransaction<Option<Mark>>
     })
 }
 
-fn put_mark(database: &Database, key: QuotaKey, mark: Mark) -> Result<(), Failure> {
+fn put_mark(database: &Database, key: QuotaKey, mark: Tat) -> Result<(), Failure> {
     database.put(Table::Quota, key.as_bytes(), &mark.as_micros().to_be_bytes())
 }

@@ -136,8 +136,8 @@ impl Bench {
         let right = self.six.normalise(right.expose_secret()).unwrap();
         // An attempt as a store would hand it out, without the store.
         let counted = move || {
-            let standing = otp_core::Standing::Open;
-            otp_core::Attempt::dangerous_from_counted(subject, challenge.clone(), 4, standing)
+            let lockout_state = otp_core::LockoutState::Open;
+            otp_core::Attempt::dangerous_from_counted(subject, challenge.clone(), 4, lockout_state)
         };
         let counted_again = counted.clone();
         vec![

@@ -1,23 +1,23 @@
 //! The generic cell rate algorithm (ITU-T I.371) as a pure function: a rate limit in one number.
 //!
-//! A store keeps one [`Mark`] per key and replaces it by the one that [`charge`] gives, in one atomic
+//! A store keeps one [`Tat`] per key and replaces it by the one that [`charge`] gives, in one atomic
 //! step. Everything is whole microseconds, so a script in a database that counts in doubles comes to
 //! the same decision. The span between two events is rounded up, never in favour of the sender.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
 //!
-//! use otp_core::gcra::{self, Charge, Mark, Rate};
+//! use otp_core::gcra::{self, Charge, Tat, Rate};
 //!
 //! let rate = Rate::new(2, Duration::from_secs(60))?;
 //! let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-//! let mut mark = Mark::default();
+//! let mut tat = Tat::default();
 //! for left in [1, 0] {
-//!     let Charge::Granted(granted) = gcra::charge(mark, &rate, 1, now) else { panic!() };
+//!     let Charge::Granted(granted) = gcra::charge(tat, &rate, 1, now) else { panic!() };
 //!     assert_eq!(granted.left, left);
-//!     mark = granted.mark;
+//!     tat = granted.tat;
 //! }
-//! assert_eq!(gcra::charge(mark, &rate, 1, now), Charge::Refused { until: now + Duration::from_secs(30) });
+//! assert_eq!(gcra::charge(tat, &rate, 1, now), Charge::Refused { until: now + Duration::from_secs(30) });
 //! # Ok::<(), gcra::InvalidRate>(())
 //! ```
 
@@ -78,12 +78,12 @@ impl Rate {
 pub struct InvalidRate;
 
 /// What is kept per key: the instant at which the burst is full again, in microseconds since the Unix
-/// epoch. The default is a key that was never charged; so is every mark in the past, which a store may
+/// epoch. The default is a key that was never charged; so is every tat in the past, which a store may
 /// therefore forget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Mark(u64);
+pub struct Tat(u64);
 
-impl Mark {
+impl Tat {
     /// Takes back what [`as_micros`](Self::as_micros) gave.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
@@ -95,7 +95,7 @@ impl Mark {
     }
 
     /// Whether the key says nothing any more at `now`.
-    pub fn is_spent(self, now: SystemTime) -> bool {
+    pub fn is_past(self, now: SystemTime) -> bool {
         self.0 <= micros(now)
     }
 }
@@ -119,46 +119,46 @@ pub enum Charge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {
     /// What the store has to keep now.
-    pub mark: Mark,
+    pub tat: Tat,
     /// How many more events fit at this instant.
     pub left: u32,
 }
 
-/// Charges `events` to a key whose mark is `mark`, at the instant `now`.
-pub fn charge(mark: Mark, rate: &Rate, events: u32, now: SystemTime) -> Charge {
+/// Charges `events` to a key whose tat is `tat`, at the instant `now`.
+pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Charge {
     if events > rate.burst {
         return Charge::TooLarge;
     }
     let now = micros(now);
-    let full_at = mark.0.max(now).saturating_add(rate.span(events));
+    let full_at = tat.0.max(now).saturating_add(rate.span(events));
     let latest = now.saturating_add(rate.span(rate.burst));
     if full_at > latest {
         return Charge::Refused { until: instant(full_at - rate.span(rate.burst)) };
     }
     let left = (latest - full_at) / rate.interval_micros;
-    Charge::Granted(Granted { mark: Mark(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
+    Charge::Granted(Granted { tat: Tat(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
 }
 
 /// How much of a charge of `events` can be given back at `now`: what of it has not refilled by itself
-/// by then. `charged` is the mark that the charge gave.
+/// by then. `charged` is the tat that the charge gave.
 ///
 /// Events refill one after the other, in the order in which they were charged. So it is all of it while
 /// those that were charged before are still refilling, and none of it once `charged` has passed. Other
 /// charges that came in between gain nothing by it. Two refunds of one key might, by less than the later
 /// one gives back: the earlier one moves what comes after it forward, and the later one's `charged` does
 /// not know.
-pub fn refundable(charged: Mark, rate: &Rate, events: u32, now: SystemTime) -> Duration {
+pub fn refundable(charged: Tat, rate: &Rate, events: u32, now: SystemTime) -> Duration {
     Duration::from_micros(charged.0.saturating_sub(micros(now)).min(rate.span(events)))
 }
 
 /// Gives back `span`, which [`refundable`] says, of what was charged and not used, say because the
 /// message was refused.
 ///
-/// Giving back more than was charged gains nothing: a mark in the past counts as now.
-#[must_use = "the store has to keep the mark"]
-pub fn refund(mark: Mark, span: Duration) -> Mark {
+/// Giving back more than was charged gains nothing: a tat in the past counts as now.
+#[must_use = "the store has to keep the tat"]
+pub fn refund(tat: Tat, span: Duration) -> Tat {
     let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
-    Mark(mark.0.saturating_sub(micros))
+    Tat(tat.0.saturating_sub(micros))
 }
 
 fn micros(at: SystemTime) -> u64 {
@@ -182,8 +182,8 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + Duration::from_micros(micros)
     }
 
-    fn granted(mark: Mark, rate: &Rate, events: u32, now: SystemTime) -> Granted {
-        match charge(mark, rate, events, now) {
+    fn granted(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Granted {
+        match charge(tat, rate, events, now) {
             Charge::Granted(granted) => granted,
             other => panic!("{other:?}"),
         }
@@ -193,19 +193,19 @@ mod tests {
     fn a_burst_and_then_one_per_interval() {
         let rate = Rate::new(5, HOUR).unwrap();
         assert_eq!((rate.burst(), rate.interval_micros()), (5, 720_000_000));
-        let mut mark = Mark::default();
+        let mut tat = Tat::default();
         for left in (0..5).rev() {
-            let next = granted(mark, &rate, 1, at(0));
+            let next = granted(tat, &rate, 1, at(0));
             assert_eq!(next.left, left);
-            mark = next.mark;
+            tat = next.tat;
         }
         for n in 1..=3 {
             let due = n * 720_000_000;
             let until = at(due);
-            assert_eq!(charge(mark, &rate, 1, at(due - 1)), Charge::Refused { until });
-            let next = granted(mark, &rate, 1, at(due));
+            assert_eq!(charge(tat, &rate, 1, at(due - 1)), Charge::Refused { until });
+            let next = granted(tat, &rate, 1, at(due));
             assert_eq!(next.left, 0);
-            mark = next.mark;
+            tat = next.tat;
         }
     }
 
@@ -214,11 +214,11 @@ mod tests {
     fn a_period_holds_at_most_twice_the_burst_less_one() {
         for (burst, most) in [(5, 9), (3, 5), (1, 1)] {
             let rate = Rate::new(burst, HOUR).unwrap();
-            let mut mark = Mark::default();
+            let mut tat = Tat::default();
             let mut granted = 0;
             for minute in 0..60 {
-                while let Charge::Granted(next) = charge(mark, &rate, 1, at(minute * 60_000_000)) {
-                    mark = next.mark;
+                while let Charge::Granted(next) = charge(tat, &rate, 1, at(minute * 60_000_000)) {
+                    tat = next.tat;
                     granted += 1;
                 }
             }
@@ -229,32 +229,32 @@ mod tests {
     #[test]
     fn a_key_that_rested_has_its_whole_burst_and_no_more() {
         let rate = Rate::new(3, HOUR).unwrap();
-        let mark = granted(Mark::default(), &rate, 3, at(0)).mark;
-        assert!(!mark.is_spent(at(3_599_999_999)));
-        assert!(mark.is_spent(at(3_600_000_000)));
-        assert_eq!(granted(mark, &rate, 1, at(100 * 3_600_000_000)).left, 2);
+        let tat = granted(Tat::default(), &rate, 3, at(0)).tat;
+        assert!(!tat.is_past(at(3_599_999_999)));
+        assert!(tat.is_past(at(3_600_000_000)));
+        assert_eq!(granted(tat, &rate, 1, at(100 * 3_600_000_000)).left, 2);
     }
 
     #[test]
     fn several_events_are_charged_together_or_not_at_all() {
         let rate = Rate::new(10, HOUR).unwrap();
-        let mark = granted(Mark::default(), &rate, 7, at(0)).mark;
-        assert_eq!(charge(mark, &rate, 4, at(0)), Charge::Refused { until: at(360_000_000) });
-        assert_eq!(granted(mark, &rate, 3, at(0)).left, 0);
-        assert_eq!(charge(Mark::default(), &rate, 11, at(0)), Charge::TooLarge);
-        assert_eq!(granted(mark, &rate, 0, at(0)).mark, mark);
+        let tat = granted(Tat::default(), &rate, 7, at(0)).tat;
+        assert_eq!(charge(tat, &rate, 4, at(0)), Charge::Refused { until: at(360_000_000) });
+        assert_eq!(granted(tat, &rate, 3, at(0)).left, 0);
+        assert_eq!(charge(Tat::default(), &rate, 11, at(0)), Charge::TooLarge);
+        assert_eq!(granted(tat, &rate, 0, at(0)).tat, tat);
     }
 
     #[test]
     fn a_refund_gives_back_what_was_charged() {
         let rate = Rate::new(2, HOUR).unwrap();
-        let first = granted(Mark::default(), &rate, 1, at(0)).mark;
-        let second = granted(first, &rate, 1, at(0)).mark;
+        let first = granted(Tat::default(), &rate, 1, at(0)).tat;
+        let second = granted(first, &rate, 1, at(0)).tat;
         assert_eq!(refund(second, refundable(second, &rate, 1, at(0))), first);
         let too_much = refund(second, 2 * refundable(second, &rate, 2, at(0)));
         assert_eq!(granted(too_much, &rate, 1, at(0)).left, 1);
-        assert_eq!(refund(Mark::default(), HOUR), Mark::default());
-        assert_eq!(refund(second, Duration::MAX), Mark::default());
+        assert_eq!(refund(Tat::default(), HOUR), Tat::default());
+        assert_eq!(refund(second, Duration::MAX), Tat::default());
     }
 
     #[test]
@@ -262,8 +262,8 @@ mod tests {
         let rate = Rate::new(5, HOUR).unwrap();
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         let later = |passed: u64| at(passed * 60_000_000);
-        let first = granted(Mark::default(), &rate, 1, at(0)).mark;
-        let third = granted(first, &rate, 2, at(0)).mark;
+        let first = granted(Tat::default(), &rate, 1, at(0)).tat;
+        let third = granted(first, &rate, 2, at(0)).tat;
         for (passed, of_the_first, of_the_others) in
             [(0, 12, 24), (6, 6, 24), (11, 1, 24), (12, 0, 24), (13, 0, 23), (36, 0, 0), (99, 0, 0)]
         {
@@ -273,7 +273,7 @@ mod tests {
         }
         // A clock that was set back gives no more than was charged.
         assert_eq!(refundable(first, &rate, 1, at(0) - HOUR), minutes(12));
-        let full = granted(first, &rate, 5, later(60)).mark;
+        let full = granted(first, &rate, 5, later(60)).tat;
         let after = refund(full, refundable(first, &rate, 1, later(60)));
         assert!(matches!(charge(after, &rate, 1, later(60)), Charge::Refused { .. }));
     }
@@ -305,10 +305,10 @@ mod tests {
     #[test]
     fn marks_and_clocks_at_the_ends_of_time_do_not_overflow() {
         let rate = Rate::new(1, HOUR).unwrap();
-        let last = Mark::from_micros(u64::MAX);
+        let last = Tat::from_micros(u64::MAX);
         assert!(matches!(charge(last, &rate, 1, at(0)), Charge::Refused { .. }));
-        assert_eq!(Mark::from_micros(7).as_micros(), 7);
+        assert_eq!(Tat::from_micros(7).as_micros(), 7);
         let before = SystemTime::UNIX_EPOCH - HOUR;
-        assert_eq!(granted(Mark::default(), &rate, 1, before).mark.as_micros(), 3_600_000_000);
+        assert_eq!(granted(Tat::default(), &rate, 1, before).tat.as_micros(), 3_600_000_000);
     }
 }

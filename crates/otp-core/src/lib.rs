@@ -27,6 +27,6 @@ pub use phone::{AllowedPrefixes, InvalidPhoneNumber, PhoneNumber, UnknownPrefix}
 pub use policy::{InvalidPolicy, Policy, PolicySettings};
 pub use record::{
     Attempt, AttemptRefused, Challenge, ChallengeParts, ConsumeRefused, Consumed, Delivery,
-    InvalidRecord, NewChallenge, OpenRefused, Rejected, ResendGranted, ResendRefused, Standing,
+    InvalidRecord, LockoutState, NewChallenge, OpenRefused, Rejected, ResendPermit, ResendRefused,
     SubjectRecord, Verified,
 };

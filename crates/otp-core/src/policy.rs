@@ -13,7 +13,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 ///
 /// let policy = Policy::new(PolicySettings { attempts_per_challenge: 3, ..Default::default() })?;
 /// assert_eq!(policy.attempts_per_challenge(), 3);
-/// assert_eq!(policy.hard_stop(), 100);
+/// assert_eq!(policy.max_consecutive_failures(), 100);
 /// # Ok::<(), otp_core::InvalidPolicy>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct PolicySettings {
     /// Attempts at one challenge, counted before comparing: 3 to 10, default 5.
     pub attempts_per_challenge: u8,
     /// Attempts of one subject over all challenges until the factor is locked for it: no fewer than
-    /// those per challenge, no more than `hard_stop`, default 10.
+    /// those per challenge, no more than `max_consecutive_failures`, default 10.
     pub attempts_per_subject: u8,
     /// After this long without an attempt the subject's count falls back to zero: 1 minute to 24
     /// hours, default 15 minutes.
@@ -32,7 +32,7 @@ pub struct PolicySettings {
     pub locks: Vec<Duration>,
     /// Wrong codes in a row until only an administrator can unlock: 50 to 100, default 100, the most
     /// that NIST SP 800-63B-4 (3.2.2) allows.
-    pub hard_stop: u8,
+    pub max_consecutive_failures: u8,
     /// How often the code of a challenge may be sent again: 0 to 5, default 3.
     pub resends_per_challenge: u8,
     /// How long after the first message the code may be sent again, after the second, and so on; the
@@ -51,7 +51,7 @@ impl Default for PolicySettings {
             attempts_per_subject: 10,
             quiet_period: 15 * MINUTE,
             locks: vec![15 * MINUTE, 30 * MINUTE, 60 * MINUTE],
-            hard_stop: 100,
+            max_consecutive_failures: 100,
             resends_per_challenge: 3,
             resend_cooldowns: [60, 90, 180].map(Duration::from_secs).to_vec(),
             undelivered_cooldown: Duration::from_secs(15),
@@ -95,8 +95,8 @@ impl Policy {
     }
 
     /// Wrong codes in a row until only an administrator can unlock.
-    pub const fn hard_stop(&self) -> u8 {
-        self.0.hard_stop
+    pub const fn max_consecutive_failures(&self) -> u8 {
+        self.0.max_consecutive_failures
     }
 
     /// How often the code of a challenge may be sent again.
@@ -114,9 +114,9 @@ impl Policy {
         self.0.undelivered_cooldown
     }
 
-    /// How long the next lock lasts after `locks_in_a_row` earlier ones.
-    pub fn lock_after(&self, locks_in_a_row: u8) -> Duration {
-        nth_or_last(&self.0.locks, locks_in_a_row)
+    /// How long the next lock lasts after `consecutive_locks` earlier ones.
+    pub fn lock_after(&self, consecutive_locks: u8) -> Duration {
+        nth_or_last(&self.0.locks, consecutive_locks)
     }
 
     /// How long to wait for the next message after `resends` resends.
@@ -147,8 +147,9 @@ fn problems(s: &PolicySettings) -> Vec<&'static str> {
             "attempts_per_challenge must be between 3 and 10",
         ),
         (
-            (s.attempts_per_challenge..=s.hard_stop).contains(&s.attempts_per_subject),
-            "attempts_per_subject must be between attempts_per_challenge and hard_stop",
+            (s.attempts_per_challenge..=s.max_consecutive_failures)
+                .contains(&s.attempts_per_subject),
+            "attempts_per_subject must be between attempts_per_challenge and max_consecutive_failures",
         ),
         (
             (MINUTE..=day).contains(&s.quiet_period),
@@ -158,7 +159,10 @@ fn problems(s: &PolicySettings) -> Vec<&'static str> {
             rises_within(&s.locks, s.quiet_period, day),
             "locks must be 1 to 8 rising spans between quiet_period and 24 hours",
         ),
-        ((50..=100).contains(&s.hard_stop), "hard_stop must be between 50 and 100"),
+        (
+            (50..=100).contains(&s.max_consecutive_failures),
+            "max_consecutive_failures must be between 50 and 100",
+        ),
         (s.resends_per_challenge <= 5, "resends_per_challenge must be at most 5"),
         (
             rises_within(&s.resend_cooldowns, seconds(30), seconds(300)),
@@ -214,8 +218,8 @@ mod tests {
                 [(4, false), (5, true), (100, true), (101, false)],
             ),
             (
-                "hard_stop",
-                |s, n| s.hard_stop = n,
+                "max_consecutive_failures",
+                |s, n| s.max_consecutive_failures = n,
                 [(49, false), (50, true), (100, true), (101, false)],
             ),
             (
@@ -277,14 +281,17 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_at_once() {
-        let settings =
-            PolicySettings { hard_stop: 0, resends_per_challenge: 9, ..Default::default() };
+        let settings = PolicySettings {
+            max_consecutive_failures: 0,
+            resends_per_challenge: 9,
+            ..Default::default()
+        };
         let error = Policy::new(settings).unwrap_err();
         assert_eq!(error.problems().len(), 3);
         assert_eq!(
             error.to_string(),
             "the one-time-code policy is out of range: attempts_per_subject must be between \
-             attempts_per_challenge and hard_stop; hard_stop must be between 50 and 100; \
+             attempts_per_challenge and max_consecutive_failures; max_consecutive_failures must be between 50 and 100; \
              resends_per_challenge must be at most 5"
         );
     }

@@ -17,7 +17,7 @@ use crate::{
     time::Millis,
 };
 
-pub use attempt::{Attempt, Consumed, Rejected, Standing, Verified};
+pub use attempt::{Attempt, Consumed, LockoutState, Rejected, Verified};
 pub use challenge::{Challenge, ChallengeParts, Delivery, NewChallenge};
 pub use encoding::InvalidRecord;
 pub use refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused};
@@ -88,9 +88,9 @@ pub struct SubjectRecord {
     challenges: Challenges,
     last_attempt_at: Millis,
     locked_until: Millis,
-    failures_in_a_row: u8,
+    consecutive_failures: u8,
     attempts_in_window: u8,
-    locks_in_a_row: u8,
+    consecutive_locks: u8,
     is_blocked: bool,
 }
 
@@ -117,16 +117,16 @@ impl SubjectRecord {
         now: SystemTime,
     ) -> Result<Challenge, OpenRefused> {
         let at = Millis::from(now);
-        match self.standing_at(policy, at) {
-            Standing::Open => {}
-            Standing::Locked { until } => return Err(OpenRefused::Locked { until }),
-            Standing::Blocked => return Err(OpenRefused::Blocked),
+        match self.lockout_state_at(policy, at) {
+            LockoutState::Open => {}
+            LockoutState::Locked { until } => return Err(OpenRefused::Locked { until }),
+            LockoutState::Blocked => return Err(OpenRefused::Blocked),
         }
         let slice = self.challenges.as_slice();
         if slice.iter().any(|c| c.id == new.id) {
             return Err(OpenRefused::DuplicateId);
         }
-        let stays = |c: &Challenge| c.purpose != new.purpose && !c.is_over(at);
+        let stays = |c: &Challenge| c.purpose != new.purpose && !c.is_expired_at(at);
         if slice.iter().filter(|c| stays(c)).count() >= Self::MAX_OPEN {
             let until = slice.iter().filter(|c| stays(c)).map(|c| c.expires_at).min();
             return Err(OpenRefused::TooManyOpen { until: until.unwrap_or(at).into() });
@@ -150,13 +150,13 @@ impl SubjectRecord {
         now: SystemTime,
     ) -> Result<Attempt, AttemptRefused> {
         let at = Millis::from(now);
-        match self.standing_at(policy, at) {
-            Standing::Open => {}
-            Standing::Locked { until } => return Err(AttemptRefused::Locked { until }),
-            Standing::Blocked => return Err(AttemptRefused::Blocked),
+        match self.lockout_state_at(policy, at) {
+            LockoutState::Open => {}
+            LockoutState::Locked { until } => return Err(AttemptRefused::Locked { until }),
+            LockoutState::Blocked => return Err(AttemptRefused::Blocked),
         }
         let challenge = self.find_mut(id).ok_or(AttemptRefused::NotFound)?;
-        if challenge.is_over(at) {
+        if challenge.is_expired_at(at) {
             return Err(AttemptRefused::Expired);
         }
         if challenge.attempts >= policy.attempts_per_challenge() {
@@ -165,12 +165,12 @@ impl SubjectRecord {
         challenge.attempts += 1;
         let challenge = challenge.clone();
         self.count(policy, at);
-        let standing = self.standing_at(policy, at);
-        let attempts_left = match standing {
-            Standing::Open => self.attempts_left(&challenge, policy),
-            Standing::Locked { .. } | Standing::Blocked => 0,
+        let lockout_state = self.lockout_state_at(policy, at);
+        let attempts_left = match lockout_state {
+            LockoutState::Open => self.attempts_left(&challenge, policy),
+            LockoutState::Locked { .. } | LockoutState::Blocked => 0,
         };
-        Ok(Attempt { subject, challenge, attempts_left, standing })
+        Ok(Attempt { subject, challenge, attempts_left, lockout_state })
     }
 
     /// Turns a proof into the one success: the challenge is gone and the subject's counters, locks and
@@ -187,7 +187,7 @@ impl SubjectRecord {
     ) -> Result<Consumed, ConsumeRefused> {
         let at = Millis::from(now);
         let id = verified.challenge_id();
-        if self.find(id).ok_or(ConsumeRefused::NotFound)?.is_over(at) {
+        if self.find(id).ok_or(ConsumeRefused::NotFound)?.is_expired_at(at) {
             return Err(ConsumeRefused::Expired);
         }
         self.challenges.retain(|c| c.id != id);
@@ -206,15 +206,15 @@ impl SubjectRecord {
         id: ChallengeId,
         policy: &Policy,
         now: SystemTime,
-    ) -> Result<ResendGranted, ResendRefused> {
+    ) -> Result<ResendPermit, ResendRefused> {
         let at = Millis::from(now);
-        match self.standing_at(policy, at) {
-            Standing::Open => {}
-            Standing::Locked { until } => return Err(ResendRefused::Locked { until }),
-            Standing::Blocked => return Err(ResendRefused::Blocked),
+        match self.lockout_state_at(policy, at) {
+            LockoutState::Open => {}
+            LockoutState::Locked { until } => return Err(ResendRefused::Locked { until }),
+            LockoutState::Blocked => return Err(ResendRefused::Blocked),
         }
         let challenge = self.find_mut(id).ok_or(ResendRefused::NotFound)?;
-        if challenge.is_over(at) {
+        if challenge.is_expired_at(at) {
             return Err(ResendRefused::Expired);
         }
         if challenge.attempts >= policy.attempts_per_challenge() {
@@ -229,7 +229,7 @@ impl SubjectRecord {
         challenge.resends += 1;
         challenge.resend_at = at.after(policy.cooldown_after(challenge.resends));
         challenge.delivery = Delivery::Pending;
-        Ok(ResendGranted::of(challenge.clone(), policy))
+        Ok(ResendPermit::of(challenge.clone(), policy))
     }
 
     /// Notes what the carrier says about the last message, and says whether that changed anything.
@@ -245,7 +245,7 @@ impl SubjectRecord {
         now: SystemTime,
     ) -> bool {
         let at = Millis::from(now);
-        let Some(challenge) = self.find_mut(id).filter(|c| !c.is_over(at)) else {
+        let Some(challenge) = self.find_mut(id).filter(|c| !c.is_expired_at(at)) else {
             return false;
         };
         let is_news = match challenge.delivery {
@@ -286,18 +286,18 @@ impl SubjectRecord {
     }
 
     /// Whether the subject may use the factor at `now`.
-    pub fn standing(&self, policy: &Policy, now: SystemTime) -> Standing {
-        self.standing_at(policy, now.into())
+    pub fn lockout_state(&self, policy: &Policy, now: SystemTime) -> LockoutState {
+        self.lockout_state_at(policy, now.into())
     }
 
     /// Attempts since the last success, each of which was wrong, is in flight or was given up.
-    pub const fn failures_in_a_row(&self) -> u8 {
-        self.failures_in_a_row
+    pub const fn consecutive_failures(&self) -> u8 {
+        self.consecutive_failures
     }
 
     /// Locks since the last success.
-    pub const fn locks_in_a_row(&self) -> u8 {
-        self.locks_in_a_row
+    pub const fn consecutive_locks(&self) -> u8 {
+        self.consecutive_locks
     }
 
     /// Attempts that count towards the next lock at `now`.
@@ -308,7 +308,7 @@ impl SubjectRecord {
     /// Drops the challenges that have expired, and says whether there were any. Counters stay.
     pub fn sweep(&mut self, now: SystemTime) -> bool {
         let at = Millis::from(now);
-        self.challenges.retain(|c| !c.is_over(at))
+        self.challenges.retain(|c| !c.is_expired_at(at))
     }
 
     /// The first instant at which [`sweep`](Self::sweep) finds something.
@@ -330,13 +330,13 @@ impl SubjectRecord {
         self.challenges.as_mut_slice().iter_mut().find(|c| c.id == id)
     }
 
-    fn standing_at(&self, policy: &Policy, at: Millis) -> Standing {
-        if self.is_blocked || self.failures_in_a_row >= policy.hard_stop() {
-            Standing::Blocked
+    fn lockout_state_at(&self, policy: &Policy, at: Millis) -> LockoutState {
+        if self.is_blocked || self.consecutive_failures >= policy.max_consecutive_failures() {
+            LockoutState::Blocked
         } else if at < self.locked_until {
-            Standing::Locked { until: self.locked_until.into() }
+            LockoutState::Locked { until: self.locked_until.into() }
         } else {
-            Standing::Open
+            LockoutState::Open
         }
     }
 
@@ -348,12 +348,13 @@ impl SubjectRecord {
 
     fn count(&mut self, policy: &Policy, at: Millis) {
         self.attempts_in_window = self.counted(policy, at).saturating_add(1);
-        self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
         self.last_attempt_at = self.last_attempt_at.max(at);
-        self.is_blocked = self.failures_in_a_row >= policy.hard_stop();
+        self.is_blocked = self.consecutive_failures >= policy.max_consecutive_failures();
         if self.attempts_in_window >= policy.attempts_per_subject() {
-            self.locked_until = self.last_attempt_at.after(policy.lock_after(self.locks_in_a_row));
-            self.locks_in_a_row = self.locks_in_a_row.saturating_add(1);
+            self.locked_until =
+                self.last_attempt_at.after(policy.lock_after(self.consecutive_locks));
+            self.consecutive_locks = self.consecutive_locks.saturating_add(1);
             self.attempts_in_window = 0;
         }
     }
@@ -362,14 +363,14 @@ impl SubjectRecord {
     fn attempts_left(&self, challenge: &Challenge, policy: &Policy) -> u8 {
         let of_challenge = policy.attempts_per_challenge().saturating_sub(challenge.attempts);
         let of_subject = policy.attempts_per_subject().saturating_sub(self.attempts_in_window);
-        let of_row = policy.hard_stop().saturating_sub(self.failures_in_a_row);
+        let of_row = policy.max_consecutive_failures().saturating_sub(self.consecutive_failures);
         of_challenge.min(of_subject).min(of_row)
     }
 }
 
 /// Leave to send the code of a challenge once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResendGranted {
+pub struct ResendPermit {
     /// The challenge, the resend counted; its code is the same as before.
     pub challenge: Challenge,
     /// How many more resends it has.
@@ -378,7 +379,7 @@ pub struct ResendGranted {
     pub next_at: Option<SystemTime>,
 }
 
-impl ResendGranted {
+impl ResendPermit {
     /// The leave that goes with a challenge whose resend has just been counted.
     pub fn of(challenge: Challenge, policy: &Policy) -> Self {
         Self {

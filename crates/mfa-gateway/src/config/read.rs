@@ -210,7 +210,7 @@ fn read_policy(section: &Section<'_>) -> Option<Policy> {
         attempts_per_subject: section.small("attempts_per_user", 10, 5..=50),
         quiet_period: section.duration("quiet_period", minutes(15), minutes(1)..=hours(24)),
         locks: section.durations("locks", &defaults.locks, &(minutes(1)..=hours(24))),
-        hard_stop: section.small("hard_stop", 100, 50..=100),
+        max_consecutive_failures: section.small("hard_stop", 100, 50..=100),
         resends_per_challenge: section.small("resends", 3, 0..=5),
         resend_cooldowns: section.durations(
             "resend_cooldowns",
@@ -225,6 +225,7 @@ fn read_policy(section: &Section<'_>) -> Option<Policy> {
                 let (key, what) = problem.split_once(' ').unwrap_or(("", problem));
                 let key = match key {
                     "attempts_per_subject" => "attempts_per_user",
+                    "max_consecutive_failures" => "hard_stop",
                     "resends_per_challenge" => "resends",
                     other => other,
                 };

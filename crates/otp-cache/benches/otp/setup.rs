@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use otp_core::{
-    Attempt, Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, NewChallenge, Nonce,
-    PhoneNumber, Policy, Purpose, Standing, SubjectKey, SubjectRecord, Verified,
+    Attempt, Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, LockoutState,
+    NewChallenge, Nonce, PhoneNumber, Policy, Purpose, SubjectKey, SubjectRecord, Verified,
 };
 
 /// Subject, challenge and the proof that its code was typed.
@@ -59,7 +59,8 @@ pub(crate) fn logins(first: u64, count: u64) -> Vec<Login> {
             let code = challenge.code(&keys, &binding, &format).expect("the ring has the key");
             let typed = format.normalise(code.expose_secret()).expect("its own format");
             let subject = SubjectKey::from_bytes(bytes(number));
-            let attempt = Attempt::dangerous_from_counted(subject, challenge, 4, Standing::Open);
+            let attempt =
+                Attempt::dangerous_from_counted(subject, challenge, 4, LockoutState::Open);
             let proof = attempt.verify(&keys, &binding, &format, &typed, now());
             Login { subject, new, proof: proof.expect("the right code") }
         })

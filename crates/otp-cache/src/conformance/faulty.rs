@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
-    NewChallenge, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey, Verified,
+    NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
 use super::Outage;
@@ -160,7 +160,7 @@ impl<S: ChallengeStore> ChallengeStore for Faulty<S> {
         id: ChallengeId,
         policy: &Policy,
         now: SystemTime,
-    ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+    ) -> Result<Result<ResendPermit, ResendRefused>, StoreError> {
         self.answer(self.store.grant_resend(subject, id, policy, now)).await
     }
 

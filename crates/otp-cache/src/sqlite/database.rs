@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use otp_core::{SubjectRecord, gcra::Mark};
+use otp_core::{SubjectRecord, gcra::Tat};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
 use crate::{StoreError, StoreErrorKind, layout::is_forgettable};
@@ -137,7 +137,7 @@ impl Table {
             Self::Subject => {
                 SubjectRecord::from_bytes(value).is_ok_and(|record| is_forgettable(&record, now))
             }
-            Self::Quota => read_mark(value).is_some_and(|mark| mark.is_spent(now)),
+            Self::Quota => read_mark(value).is_some_and(|mark| mark.is_past(now)),
         }
     }
 
@@ -396,8 +396,8 @@ fn emptied() -> Failure {
 }
 
 /// The mark that eight bytes stand for.
-pub(super) fn read_mark(bytes: &[u8]) -> Option<Mark> {
-    bytes.try_into().ok().map(u64::from_be_bytes).map(Mark::from_micros)
+pub(super) fn read_mark(bytes: &[u8]) -> Option<Tat> {
+    bytes.try_into().ok().map(u64::from_be_bytes).map(Tat::from_micros)
 }
 
 /// What tells one file from another that bears its name later; `None` if there is none.

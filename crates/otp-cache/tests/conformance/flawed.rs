@@ -16,9 +16,9 @@ use otp_cache::{
 };
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
-    NewChallenge, Nonce, OpenRefused, Policy, ResendGranted, ResendRefused, SubjectKey,
+    NewChallenge, Nonce, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey,
     SubjectRecord, Verified,
-    gcra::{self, Mark},
+    gcra::{self, Tat},
 };
 use tokio::task::yield_now;
 
@@ -84,7 +84,7 @@ pub(crate) enum Flaw {
 struct State {
     subjects: HashMap<SubjectKey, SubjectRecord>,
     older: HashMap<ChallengeId, Challenge>,
-    marks: HashMap<QuotaKey, Mark>,
+    marks: HashMap<QuotaKey, Tat>,
 }
 
 /// What a durable store leaves behind.
@@ -204,7 +204,7 @@ impl Flawed {
             return true;
         }
         if state.marks.len() >= self.capacity {
-            state.marks.retain(|_, mark| !mark.is_spent(now));
+            state.marks.retain(|_, mark| !mark.is_past(now));
         }
         if state.marks.len() >= self.capacity && self.has(Flaw::Evicts) {
             let victim = *state.marks.keys().next().expect("it is full");
@@ -337,7 +337,7 @@ impl ChallengeStore for Flawed {
         id: ChallengeId,
         policy: &Policy,
         now: SystemTime,
-    ) -> Result<Result<ResendGranted, ResendRefused>, StoreError> {
+    ) -> Result<Result<ResendPermit, ResendRefused>, StoreError> {
         let rule = |record: &mut SubjectRecord| {
             let mut resent = record.grant_resend(id, policy, self.instant(now));
             if self.has(Flaw::ResendForgets) {
@@ -387,10 +387,10 @@ impl ChallengeStore for Flawed {
 }
 
 impl Flawed {
-    fn mark(&self, state: &State, key: QuotaKey) -> Mark {
+    fn mark(&self, state: &State, key: QuotaKey) -> Tat {
         let mark = state.marks.get(&key).copied().unwrap_or_default();
-        let is_swept = self.has(Flaw::HasItsOwnClock) && mark.is_spent(own_clock());
-        if is_swept { Mark::default() } else { mark }
+        let is_swept = self.has(Flaw::HasItsOwnClock) && mark.is_past(own_clock());
+        if is_swept { Tat::default() } else { mark }
     }
 
     /// Charges all, or says which is refused; with [`Flaw::ChargesOneByOne`] up to that one.
@@ -405,7 +405,7 @@ impl Flawed {
         let now = if self.has(Flaw::ChargesByTheMillisecond) { now - micros } else { now };
         let (mut granted, mut refusals, mut left) = (Vec::new(), Vec::new(), u32::MAX);
         for (which, charge) in charges.iter().enumerate() {
-            let before = |(before, _): &&(Charge, Mark)| {
+            let before = |(before, _): &&(Charge, Tat)| {
                 before.key == charge.key && !self.has(Flaw::ChargesAKeyOnce)
             };
             let so_far = granted.iter().rev().find(before).map(|(_, mark)| *mark);
@@ -413,7 +413,7 @@ impl Flawed {
             let until = match gcra::charge(mark, &charge.rate, charge.events, now) {
                 gcra::Charge::Granted(yes) => {
                     left = left.min(yes.left);
-                    granted.push((*charge, yes.mark));
+                    granted.push((*charge, yes.tat));
                     continue;
                 }
                 gcra::Charge::Refused { until } => Some(until),
@@ -467,7 +467,7 @@ impl Quota for Flawed {
         self.step(|state| {
             for (key, span) in charged.refunds(now) {
                 let back = gcra::refund(self.mark(state, key), span);
-                let back = if self.has(Flaw::RefundsAll) { Mark::default() } else { back };
+                let back = if self.has(Flaw::RefundsAll) { Tat::default() } else { back };
                 state.marks.insert(key, back);
             }
             Ok(())

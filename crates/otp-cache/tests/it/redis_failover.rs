@@ -169,7 +169,7 @@ async fn check(store: &RedisStore, people: &[Person]) {
     let policy = Policy::default();
     for person in people {
         let status = store.subject_status(person.subject, &policy, now()).await.expect("works");
-        let counted = u32::from(status.failures_in_a_row);
+        let counted = u32::from(status.consecutive_failures);
         let (least, most) = (person.attempts, (person.attempts + person.unknown).min(10));
         assert!(
             (least..=most).contains(&counted),

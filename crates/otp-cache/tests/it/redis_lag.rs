@@ -8,8 +8,8 @@ use otp_cache::{
     redis::{RedisConfig, RedisStore},
 };
 use otp_core::{
-    Binding, Challenge, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, NewChallenge, Nonce,
-    PhoneNumber, Policy, Purpose, Standing, SubjectKey, gcra::Rate,
+    Binding, Challenge, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, LockoutState,
+    NewChallenge, Nonce, PhoneNumber, Policy, Purpose, SubjectKey, gcra::Rate,
 };
 
 use crate::{
@@ -75,7 +75,7 @@ async fn spend(store: &RedisStore) -> Spent {
     }
     Spent {
         attempts,
-        is_locked: matches!(status.standing, Standing::Locked { .. }),
+        is_locked: matches!(status.lockout_state, LockoutState::Locked { .. }),
         consumed: consume(store).await,
         charges,
     }

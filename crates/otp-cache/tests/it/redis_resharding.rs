@@ -173,7 +173,7 @@ async fn counts_survive_resharding_under_load() {
         let asked = store.charge(&[ask], now()).await.expect("works").expect("far below the limit");
         let unknown = tally.unknown.load(Ordering::SeqCst);
         for (what, acknowledged, counted) in [
-            ("attempts", &tally.attempts, u32::from(status.failures_in_a_row)),
+            ("attempts", &tally.attempts, u32::from(status.consecutive_failures)),
             ("charges", &tally.charges, wide().burst() - asked.left()),
         ] {
             let acknowledged = acknowledged.load(Ordering::SeqCst);

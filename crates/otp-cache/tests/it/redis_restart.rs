@@ -7,7 +7,7 @@ use otp_cache::{
     ChallengeStore, Charge, Quota, QuotaKey, StoreErrorKind, SubjectStatus,
     redis::{RedisConfig, RedisStore},
 };
-use otp_core::{ChallengeId, Policy, PolicySettings, Standing, SubjectKey, gcra::Rate};
+use otp_core::{ChallengeId, LockoutState, Policy, PolicySettings, SubjectKey, gcra::Rate};
 
 use crate::{
     redis_store::{connect, patient},
@@ -18,7 +18,7 @@ use crate::{
 const KEPT: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "everysec"];
 
 /// Limits under which a subject reaches the hard stop without a lock before it.
-fn to_the_hard_stop() -> Policy {
+fn to_the_consecutive_failure_limit() -> Policy {
     let settings = PolicySettings {
         attempts_per_challenge: 10,
         attempts_per_subject: 100,
@@ -29,7 +29,7 @@ fn to_the_hard_stop() -> Policy {
 
 /// So many attempts of the subject, ten at each challenge.
 async fn guess(store: &RedisStore, subject: SubjectKey, times: u8) {
-    let policy = to_the_hard_stop();
+    let policy = to_the_consecutive_failure_limit();
     for number in 0..times {
         let id = ChallengeId::from_bytes([number / 10; 16]);
         if number % 10 == 0 {
@@ -44,7 +44,7 @@ async fn guess(store: &RedisStore, subject: SubjectKey, times: u8) {
 /// Calls until the store answers again, within 30 seconds.
 async fn status(store: &RedisStore, subject: SubjectKey) -> SubjectStatus {
     for _ in 0..600 {
-        match store.subject_status(subject, &to_the_hard_stop(), now()).await {
+        match store.subject_status(subject, &to_the_consecutive_failure_limit(), now()).await {
             Ok(status) => return status,
             Err(error) => assert!(error.is_retryable(), "{error:?}"),
         }
@@ -65,7 +65,10 @@ async fn counts_blocks_and_quotas_outlive_a_killed_server() {
     let charged = store.charge(&[charge], now()).await.expect("works");
     assert!(charged.is_ok());
     let before = [status(&store, blocked).await, status(&store, some).await];
-    assert_eq!((before[0].standing, before[0].failures_in_a_row), (Standing::Blocked, 100));
+    assert_eq!(
+        (before[0].lockout_state, before[0].consecutive_failures),
+        (LockoutState::Blocked, 100)
+    );
     server.kill();
     server.restart();
     let after = [status(&store, blocked).await, status(&store, some).await];
@@ -92,7 +95,7 @@ async fn a_server_that_forgets_at_a_restart_is_refused() {
     server.kill();
     server.restart();
     let forgotten = status(&store, subject).await;
-    assert_eq!((forgotten.standing, forgotten.failures_in_a_row), (Standing::Open, 0));
+    assert_eq!((forgotten.lockout_state, forgotten.consecutive_failures), (LockoutState::Open, 0));
     // Told to keep a file, it is good enough from then on.
     server.command(&["CONFIG", "SET", "appendonly", "yes"]).expect("a plain command");
     connect(config).await;

@@ -63,7 +63,7 @@ async fn a_full_file_refuses_what_is_new_and_takes_it_again_once_something_expir
     assert!(taken * 10 > count * 8, "{taken} of {count} taken again");
     let policy = Policy::default();
     let status = store.subject_status(SubjectKey::derive("", "kept"), &policy, later).await;
-    assert_eq!(status.expect("works").failures_in_a_row, 2, "failures are never swept");
+    assert_eq!(status.expect("works").consecutive_failures, 2, "failures are never swept");
 }
 
 #[tokio::test]

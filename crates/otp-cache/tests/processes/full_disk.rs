@@ -94,7 +94,7 @@ async fn attempt(store: &SqliteStore, name: &str) -> Result<u8, StoreError> {
 
 async fn failures(store: &SqliteStore, name: &str) -> u8 {
     let status = store.subject_status(subject(name), &Policy::default(), now()).await;
-    status.expect("reading needs no room").failures_in_a_row
+    status.expect("reading needs no room").consecutive_failures
 }
 
 /// The role of the first test.

@@ -3,7 +3,7 @@
 use std::{io::Write, path::Path, sync::Arc};
 
 use otp_cache::{ChallengeStore, SubjectStatus};
-use otp_core::{Attempt, AttemptRefused, ChallengeId, Policy, Purpose, Standing};
+use otp_core::{Attempt, AttemptRefused, ChallengeId, LockoutState, Policy, Purpose};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -121,8 +121,8 @@ async fn log_in(store: &dyn ChallengeStore) {
 pub(crate) fn guesses() {
     on_each_store("guess", 8, |said, status| {
         assert_eq!(said, ["evaluated"; 10], "200 wrong codes, two processes, eight challenges");
-        assert_eq!(status.failures_in_a_row, 10, "and each was counted");
-        assert!(matches!(status.standing, Standing::Locked { .. }), "{status:?}");
+        assert_eq!(status.consecutive_failures, 10, "and each was counted");
+        assert!(matches!(status.lockout_state, LockoutState::Locked { .. }), "{status:?}");
     });
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn guesses() {
 pub(crate) fn sessions() {
     on_each_store("session", 0, |said, status| {
         assert!(!said.is_empty() && said.len() <= 10, "{} wrong codes evaluated", said.len());
-        assert_eq!(usize::from(status.failures_in_a_row), said.len(), "and each was counted");
+        assert_eq!(usize::from(status.consecutive_failures), said.len(), "and each was counted");
     });
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use otp_cache::{ChallengeStore, Charge, Quota, QuotaKey, SubjectStatus, sqlite::SqliteStore};
 use otp_core::{
-    Attempt, Binding, Challenge, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, NewChallenge,
-    Nonce, PhoneNumber, Policy, Purpose, Rejected, Standing, SubjectKey, Verified, gcra::Rate,
+    Attempt, Binding, Challenge, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, LockoutState,
+    NewChallenge, Nonce, PhoneNumber, Policy, Purpose, Rejected, SubjectKey, Verified, gcra::Rate,
 };
 
 pub(crate) const SCRIPTS: [&str; 6] = ["count", "win", "lock", "resend", "revoke", "quota"];
@@ -164,7 +164,7 @@ pub(crate) async fn remembered(store: &SqliteStore, name: &str) -> Vec<u8> {
     let status = store.subject_status(subject(name), &Policy::default(), now()).await;
     let status = status.expect("the store works");
     let first = load(store, name, 1).await;
-    let attempts = status.failures_in_a_row;
+    let attempts = status.consecutive_failures;
     match (script(name), status.open_challenges, &first) {
         (_, 0, _) => vec![0],
         ("count", 1, Some(first)) if first.attempts() == attempts => vec![1 + attempts],
@@ -184,9 +184,9 @@ pub(crate) async fn remembered(store: &SqliteStore, name: &str) -> Vec<u8> {
 
 fn is_locked_after_ten(status: &SubjectStatus) -> bool {
     let until = now() + 15 * MINUTE;
-    match status.failures_in_a_row {
-        10 => status.standing == Standing::Locked { until },
-        _ => status.standing == Standing::Open,
+    match status.consecutive_failures {
+        10 => status.lockout_state == LockoutState::Locked { until },
+        _ => status.lockout_state == LockoutState::Open,
     }
 }
 

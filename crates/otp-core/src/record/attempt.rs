@@ -17,7 +17,7 @@ use crate::{
 
 /// Whether a subject may use the factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum LockoutState {
     /// Yes.
     Open,
     /// Not before `until`: too many attempts in a short time.
@@ -36,7 +36,7 @@ pub struct Attempt {
     pub(crate) subject: SubjectKey,
     pub(crate) challenge: Challenge,
     pub(crate) attempts_left: u8,
-    pub(crate) standing: Standing,
+    pub(crate) lockout_state: LockoutState,
 }
 
 impl Attempt {
@@ -50,9 +50,9 @@ impl Attempt {
         subject: SubjectKey,
         challenge: Challenge,
         attempts_left: u8,
-        standing: Standing,
+        lockout_state: LockoutState,
     ) -> Self {
-        Self { subject, challenge, attempts_left, standing }
+        Self { subject, challenge, attempts_left, lockout_state }
     }
 
     /// The challenge, this attempt counted.
@@ -72,8 +72,8 @@ impl Attempt {
     }
 
     /// How the subject stands if this attempt is wrong.
-    pub const fn standing(&self) -> Standing {
-        self.standing
+    pub const fn lockout_state(&self) -> LockoutState {
+        self.lockout_state
     }
 
     /// Compares what the user typed with the code of the challenge, at the instant `now`.
@@ -106,8 +106,8 @@ impl Attempt {
         if matches {
             Ok(Verified { subject: self.subject, challenge: self.challenge })
         } else {
-            let (attempts_left, standing) = (self.attempts_left, self.standing);
-            Err(Rejected::WrongCode { attempts_left, standing })
+            let (attempts_left, lockout_state) = (self.attempts_left, self.lockout_state);
+            Err(Rejected::WrongCode { attempts_left, lockout_state })
         }
     }
 }
@@ -127,7 +127,7 @@ pub enum Rejected {
         /// How many attempts the challenge has left; 0 too if the subject is now locked or blocked.
         attempts_left: u8,
         /// How the subject stands now.
-        standing: Standing,
+        lockout_state: LockoutState,
     },
 }
 

@@ -143,7 +143,7 @@ impl Challenge {
     /// Whether the code is worth nothing any more: at `expires_at` itself it is not, nor at an instant
     /// more than [`CLOCK_TOLERANCE`](Self::CLOCK_TOLERANCE) before `opened_at`.
     pub fn is_expired(&self, now: SystemTime) -> bool {
-        self.is_over(now.into())
+        self.is_expired_at(now.into())
     }
 
     /// How many attempts have been handed out.
@@ -217,7 +217,7 @@ impl Challenge {
         })
     }
 
-    pub(crate) fn is_over(&self, now: Millis) -> bool {
+    pub(crate) fn is_expired_at(&self, now: Millis) -> bool {
         now >= self.expires_at || now.after(Self::CLOCK_TOLERANCE) < self.opened_at
     }
 }

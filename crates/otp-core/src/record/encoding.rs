@@ -54,9 +54,9 @@ impl SubjectRecord {
         let mut bytes = Vec::with_capacity(HEAD + EACH * challenges.len());
         bytes.extend_from_slice(&[
             VERSION,
-            self.failures_in_a_row,
+            self.consecutive_failures,
             self.attempts_in_window,
-            self.locks_in_a_row,
+            self.consecutive_locks,
             u8::from(self.is_blocked),
         ]);
         put_millis(&mut bytes, self.last_attempt_at);
@@ -123,9 +123,9 @@ impl Reader<'_> {
             return None;
         }
         let mut record = SubjectRecord {
-            failures_in_a_row: self.byte()?,
+            consecutive_failures: self.byte()?,
             attempts_in_window: self.byte()?,
-            locks_in_a_row: self.byte()?,
+            consecutive_locks: self.byte()?,
             is_blocked: match self.byte()? {
                 0 => false,
                 1 => true,

@@ -119,8 +119,8 @@ impl Bench {
     fn fail_in_a_row(&mut self, count: u8, from: SystemTime) -> SystemTime {
         let mut now = from;
         let mut n = 0;
-        while self.record.failures_in_a_row() < count {
-            if let Standing::Locked { until } = self.record.standing(&self.policy, now) {
+        while self.record.consecutive_failures() < count {
+            if let LockoutState::Locked { until } = self.record.lockout_state(&self.policy, now) {
                 now = until;
             }
             if n % 5 == 0 {
@@ -132,8 +132,8 @@ impl Bench {
         now
     }
 
-    fn standing(&self, now: SystemTime) -> Standing {
-        self.record.standing(&self.policy, now)
+    fn lockout_state(&self, now: SystemTime) -> LockoutState {
+        self.record.lockout_state(&self.policy, now)
     }
 }
 

@@ -1,7 +1,7 @@
-use otp_core::{Attempt, Challenge, Standing, SubjectKey};
+use otp_core::{Attempt, Challenge, LockoutState, SubjectKey};
 
 fn forge(subject: SubjectKey, challenge: Challenge) -> Attempt {
-    Attempt { subject, challenge, attempts_left: 9, standing: Standing::Open }
+    Attempt { subject, challenge, attempts_left: 9, lockout_state: LockoutState::Open }
 }
 
 fn main() {}

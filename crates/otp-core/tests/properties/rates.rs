@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otp_core::gcra::{self, Charge, Mark, Rate};
+use otp_core::gcra::{self, Charge, Rate, Tat};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{at, config};
@@ -21,27 +21,27 @@ proptest! {
     ) {
         let rate = Rate::new(burst, Duration::from_millis(period)).unwrap();
         let which = which.index(charges.len());
-        let (mut mark, mut without, mut back) = (Mark::default(), Mark::default(), None);
+        let (mut tat, mut without, mut back) = (Tat::default(), Tat::default(), None);
         let mut millis = 0;
         for (nth, (wait, events)) in charges.into_iter().enumerate() {
             millis += wait;
-            let Charge::Granted(granted) = gcra::charge(mark, &rate, events, at(millis)) else { continue };
-            mark = granted.mark;
+            let Charge::Granted(granted) = gcra::charge(tat, &rate, events, at(millis)) else { continue };
+            tat = granted.tat;
             if nth == which {
-                back = Some((mark, events));
+                back = Some((tat, events));
             } else if let Charge::Granted(granted) = gcra::charge(without, &rate, events, at(millis)) {
-                without = granted.mark;
+                without = granted.tat;
             } else {
                 prop_assert!(false, "less was charged, and it is refused");
             }
         }
         let now = at(millis + wait);
         let Some((charged, events)) = back else { return Ok(()) };
-        let refunded = gcra::refund(mark, gcra::refundable(charged, &rate, events, now));
-        prop_assert!(refunded <= mark);
-        prop_assert!(refunded >= without || refunded.is_spent(now), "{refunded:?} {without:?}");
-        if charged == mark && wait == 0 {
-            prop_assert!(refunded == without || (refunded.is_spent(now) && without.is_spent(now)));
+        let refunded = gcra::refund(tat, gcra::refundable(charged, &rate, events, now));
+        prop_assert!(refunded <= tat);
+        prop_assert!(refunded >= without || refunded.is_past(now), "{refunded:?} {without:?}");
+        if charged == tat && wait == 0 {
+            prop_assert!(refunded == without || (refunded.is_past(now) && without.is_past(now)));
         }
     }
 
@@ -56,21 +56,21 @@ proptest! {
         // Of the events in a span whose end is left out; the last is a microsecond before it or earlier.
         let most = |millis: u64| u64::from(burst) + (millis * 1_000 - 1) / rate.interval_micros();
         prop_assert!(most(period) < 2 * u64::from(burst));
-        let mut mark = Mark::default();
+        let mut tat = Tat::default();
         let mut millis = 0;
         let mut granted: Vec<(u64, u32)> = Vec::new();
         for (wait, events) in waits {
             millis += wait;
-            match gcra::charge(mark, &rate, events, at(millis)) {
+            match gcra::charge(tat, &rate, events, at(millis)) {
                 Charge::Granted(charge) => {
-                    mark = charge.mark;
+                    tat = charge.tat;
                     granted.push((millis, events));
                 }
                 Charge::Refused { until } => {
                     prop_assert!(until > at(millis));
-                    prop_assert!(matches!(gcra::charge(mark, &rate, events, until), Charge::Granted(_)));
+                    prop_assert!(matches!(gcra::charge(tat, &rate, events, until), Charge::Granted(_)));
                     let before = until - Duration::from_micros(1);
-                    let is_refused = matches!(gcra::charge(mark, &rate, events, before), Charge::Refused { .. });
+                    let is_refused = matches!(gcra::charge(tat, &rate, events, before), Charge::Refused { .. });
                     prop_assert!(is_refused);
                 }
                 Charge::TooLarge => prop_assert!(events > burst),

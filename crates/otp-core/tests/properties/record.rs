@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use otp_core::{
-    AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, Delivery, NewChallenge, Nonce,
-    PhoneNumber, Policy, Purpose, Rejected, Standing, SubjectKey, SubjectRecord, Verified,
+    AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, Delivery, LockoutState,
+    NewChallenge, Nonce, PhoneNumber, Policy, Purpose, Rejected, SubjectKey, SubjectRecord,
+    Verified,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -82,12 +83,12 @@ proptest! {
                         dead.extend(opened.iter().filter(|c| c.purpose() == new.purpose).map(Challenge::id));
                         opened.push(challenge);
                     } else {
-                        prop_assert_ne!(record.standing(&policy, now), Standing::Open);
+                        prop_assert_ne!(record.lockout_state(&policy, now), LockoutState::Open);
                     }
                 }
                 Event::Begin { challenge } => {
                     let Some(challenge) = opened.iter().rev().nth(challenge) else { continue };
-                    let locked = record.standing(&policy, now) != Standing::Open;
+                    let locked = record.lockout_state(&policy, now) != LockoutState::Open;
                     match record.begin_attempt(subject, challenge.id(), &policy, now) {
                         Ok(attempt) => {
                             prop_assert!(!locked && now < challenge.expires_at());
@@ -98,7 +99,7 @@ proptest! {
                             prop_assert!(attempt.attempts_left() <= policy.attempts_per_challenge() - *count);
                             recent.push(millis);
                             in_a_row += 1;
-                            prop_assert_eq!(u32::from(record.failures_in_a_row()), in_a_row);
+                            prop_assert_eq!(u32::from(record.consecutive_failures()), in_a_row);
                             // No quiet period's length ever holds more than the limit.
                             let from = millis.saturating_sub(15 * 60_000 - 1);
                             let in_window = recent.iter().filter(|at| **at >= from).count();
@@ -144,7 +145,7 @@ proptest! {
                         dead.push(challenge.id());
                         recent.clear();
                         in_a_row = 0;
-                        prop_assert_eq!(record.standing(&policy, now), Standing::Open);
+                        prop_assert_eq!(record.lockout_state(&policy, now), LockoutState::Open);
                     }
                 }
                 Event::Resend { challenge } => {

@@ -1,7 +1,7 @@
 //! Taking the code that was typed.
 
 use mfa_plugin_api::{AuditEvent, AuthenticationMethod, Evidence, PluginError, Reply, Step};
-use otp_core::{Attempt, AttemptRefused, Rejected, Standing, TypedCode, Verified};
+use otp_core::{Attempt, AttemptRefused, LockoutState, Rejected, TypedCode, Verified};
 
 use super::call::{Call, unix_seconds};
 use crate::{
@@ -41,8 +41,8 @@ impl Call<'_> {
         match refused {
             AttemptRefused::AttemptsExhausted => self.end(Ended::Exhausted),
             AttemptRefused::Expired | AttemptRefused::NotFound => self.end(Ended::Expired),
-            AttemptRefused::Locked { until } => self.stopped(Standing::Locked { until }),
-            AttemptRefused::Blocked => self.stopped(Standing::Blocked),
+            AttemptRefused::Locked { until } => self.stopped(LockoutState::Locked { until }),
+            AttemptRefused::Blocked => self.stopped(LockoutState::Blocked),
         }
     }
 
@@ -60,16 +60,18 @@ impl Call<'_> {
                 tracing::warn!("the key of an open challenge has left the key ring");
                 Ok(self.end(Ended::Expired))
             }
-            Err(Rejected::WrongCode { attempts_left, standing }) => {
+            Err(Rejected::WrongCode { attempts_left, lockout_state }) => {
                 self.audit(
                     AuditEvent::new("otp.wrong")
                         .with("challenge", challenge.id())
                         .with("attempts_left", attempts_left),
                 );
-                Ok(match (standing, attempts_left) {
-                    (Standing::Locked { .. } | Standing::Blocked, _) => self.stopped(standing),
-                    (Standing::Open, 0) => self.end(Ended::Exhausted),
-                    (Standing::Open, left) => self.ask(&challenge, self.sent(), |prompt| {
+                Ok(match (lockout_state, attempts_left) {
+                    (LockoutState::Locked { .. } | LockoutState::Blocked, _) => {
+                        self.stopped(lockout_state)
+                    }
+                    (LockoutState::Open, 0) => self.end(Ended::Exhausted),
+                    (LockoutState::Open, left) => self.ask(&challenge, self.sent(), |prompt| {
                         prompt.with_rejection(prompts::wrong(left))
                     }),
                 })
@@ -94,14 +96,14 @@ impl Call<'_> {
     }
 
     /// Too many wrong codes: this factor is closed to the user for a while, or for good.
-    pub(super) fn stopped(&self, standing: Standing) -> Reply {
-        let denied = match standing {
-            Standing::Open => return self.end(Ended::Exhausted),
-            Standing::Locked { until } => {
+    pub(super) fn stopped(&self, lockout_state: LockoutState) -> Reply {
+        let denied = match lockout_state {
+            LockoutState::Open => return self.end(Ended::Exhausted),
+            LockoutState::Locked { until } => {
                 self.audit(AuditEvent::new("otp.locked").with("until", unix_seconds(until)));
                 prompts::locked(until)
             }
-            Standing::Blocked => {
+            LockoutState::Blocked => {
                 self.audit(AuditEvent::new("otp.blocked"));
                 prompts::blocked()
             }

@@ -3,7 +3,7 @@
 use mfa_plugin_api::{AuditEvent, PluginError, Prompt, Reply, Step};
 use otp_cache::Charged;
 use otp_core::{
-    Challenge, Delivery, NewChallenge, Nonce, OpenRefused, PhoneNumber, ResendRefused, Standing,
+    Challenge, Delivery, LockoutState, NewChallenge, Nonce, OpenRefused, PhoneNumber, ResendRefused,
 };
 use sms_sender::{OutgoingSms, Reference, SendOutcome};
 
@@ -69,9 +69,9 @@ impl Call<'_> {
                 quotas.refund(&charged).await;
                 return Ok(self.at(generation, Sent::Unknown).ask_at(&challenge));
             }
-            Ok(Opened::Refused(standing)) => {
+            Ok(Opened::Refused(lockout_state)) => {
                 quotas.refund(&charged).await;
-                return Ok(self.stopped(standing));
+                return Ok(self.stopped(lockout_state));
             }
             Err(error) => {
                 quotas.refund(&charged).await;
@@ -149,8 +149,8 @@ impl Call<'_> {
             ResendRefused::Exhausted => reject(prompts::resends_exhausted()),
             ResendRefused::AttemptsExhausted => Ok(self.end(Ended::Exhausted)),
             ResendRefused::Expired | ResendRefused::NotFound => Ok(self.end(Ended::Expired)),
-            ResendRefused::Locked { until } => Ok(self.stopped(Standing::Locked { until })),
-            ResendRefused::Blocked => Ok(self.stopped(Standing::Blocked)),
+            ResendRefused::Locked { until } => Ok(self.stopped(LockoutState::Locked { until })),
+            ResendRefused::Blocked => Ok(self.stopped(LockoutState::Blocked)),
         }
     }
 
@@ -182,9 +182,9 @@ impl Call<'_> {
             match opened.await.map_err(|error| store_failed("opening a challenge", error))? {
                 Ok(challenge) => return Ok(Opened::New(challenge, generation)),
                 Err(OpenRefused::Locked { until } | OpenRefused::TooManyOpen { until }) => {
-                    return Ok(Opened::Refused(Standing::Locked { until }));
+                    return Ok(Opened::Refused(LockoutState::Locked { until }));
                 }
-                Err(OpenRefused::Blocked) => return Ok(Opened::Refused(Standing::Blocked)),
+                Err(OpenRefused::Blocked) => return Ok(Opened::Refused(LockoutState::Blocked)),
                 Err(OpenRefused::DuplicateId) => {
                     let found = self.store.load(self.subject, id, self.now()).await;
                     let found =
@@ -323,5 +323,5 @@ enum Opened {
     /// Another request of this login opened it, and sends it.
     Already(Challenge, u32),
     /// The user may not have one.
-    Refused(Standing),
+    Refused(LockoutState),
 }

@@ -129,7 +129,7 @@ async fn the_hard_stop_needs_an_administrator() {
     let settings = PolicySettings {
         attempts_per_challenge: 10,
         attempts_per_subject: 50,
-        hard_stop: 50,
+        max_consecutive_failures: 50,
         ..PolicySettings::default()
     };
     let limits = sms_otp_plugin::SendLimitSettings {

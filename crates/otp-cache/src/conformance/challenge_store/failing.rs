@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use otp_core::{
-    AttemptRefused, ChallengeId, Delivery, OpenRefused, Purpose, ResendRefused, Standing, Verified,
+    AttemptRefused, ChallengeId, Delivery, LockoutState, OpenRefused, Purpose, ResendRefused,
+    Verified,
 };
 
 use super::MINUTE;
@@ -102,14 +103,21 @@ async fn what_was_counted_still_is<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast)
     let ((guessing, guessed), now) = (&cast.guessing, kit.start());
     let more = kit.attempts_until_refused(guessing, *guessed, now).await;
     assert!((1..=2).contains(&more), "clause 9: {more} of 2 attempts left, of which one failed");
-    let counted = kit.status(guessing, now).await.failures_in_a_row;
+    let counted = kit.status(guessing, now).await.consecutive_failures;
     assert_eq!(counted, 5, "clause 9: counters stay");
-    let standing = kit.status(&cast.locked, now).await.standing;
-    assert!(matches!(standing, Standing::Locked { .. } | Standing::Open), "clause 9: {standing:?}");
+    let lockout_state = kit.status(&cast.locked, now).await.lockout_state;
+    assert!(
+        matches!(lockout_state, LockoutState::Locked { .. } | LockoutState::Open),
+        "clause 9: {lockout_state:?}"
+    );
     let new = kit.new_challenge(Purpose::LOGIN, now);
     let opened = ok(kit.node().open(cast.locked.key(), new, &kit.policy, now).await);
     let is_refused = matches!(opened, Err(OpenRefused::Locked { .. }));
-    assert_eq!(is_refused, standing != Standing::Open, "clause 9: locked or not, not both");
+    assert_eq!(
+        is_refused,
+        lockout_state != LockoutState::Open,
+        "clause 9: locked or not, not both"
+    );
 }
 
 /// What failed may have happened, unheard: then it is not to be had again.
@@ -178,7 +186,7 @@ async fn dropped_attempts_are_counted_wholly_or_not<S: ChallengeStore>(kit: &Kit
     assert!(in_all <= 5, "clause 11: {in_all} attempts beside calls that were dropped");
     let of_challenge = kit.load(&who, id, now).await.map(|challenge| challenge.attempts());
     assert_eq!(of_challenge, Some(5), "clause 11: counted wholly or not");
-    let of_subject = kit.status(&who, now).await.failures_in_a_row;
+    let of_subject = kit.status(&who, now).await.consecutive_failures;
     assert_eq!(of_subject, 5, "clause 11: counted on both or on neither");
 }
 
@@ -203,7 +211,7 @@ async fn a_dropped_consume_ends_all_or_nothing<S: ChallengeStore>(kit: &Kit<S>, 
     let call = store.consume(first, now);
     let heard = dropped_after(polls, call).await.is_some_and(|answer| ok(answer).is_ok());
     let status = kit.status(&who, now).await;
-    let seen = (status.open_challenges, status.failures_in_a_row);
+    let seen = (status.open_challenges, status.consecutive_failures);
     assert!(matches!(seen, (0, 0) | (1, 2)), "clause 11: ended and cleared, or neither: {seen:?}");
     let again = ok(kit.node().consume(second, now).await).is_ok();
     assert!(!(heard && again), "clause 11: one winner");

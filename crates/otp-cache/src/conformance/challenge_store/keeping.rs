@@ -1,7 +1,7 @@
 //! Clauses 7 and 8: what has to be there after a restart, and when there is no more room.
 
 use otp_core::{
-    AttemptRefused, ChallengeId, ConsumeRefused, Purpose, ResendRefused, Standing, Verified,
+    AttemptRefused, ChallengeId, ConsumeRefused, LockoutState, Purpose, ResendRefused, Verified,
 };
 
 use super::MINUTE;
@@ -60,8 +60,8 @@ async fn is_still_there<S: ChallengeStore>(kit: &Kit<S>, before: Before) {
     let now = kit.start() + MINUTE;
     let status = kit.status(&before.locked, now).await;
     let until = kit.start() + 15 * MINUTE;
-    assert_eq!(status.standing, Standing::Locked { until }, "clause 7: the lock survives");
-    assert_eq!(status.failures_in_a_row, 10, "clause 7: the count survives");
+    assert_eq!(status.lockout_state, LockoutState::Locked { until }, "clause 7: the lock survives");
+    assert_eq!(status.consecutive_failures, 10, "clause 7: the count survives");
     let (key, id) = (before.open.key(), before.id);
     let again = ok(kit.node().grant_resend(key, id, &kit.policy, now).await).err();
     let early = matches!(again, Some(ResendRefused::TooEarly { .. }));
@@ -113,7 +113,11 @@ pub async fn clause_8_full_means_refuse<S: ChallengeStore>(kit: &Kit<S>, at_most
     for _ in 0..open.len() / 2 {
         opens_in_time(kit, later).await;
     }
-    assert_eq!(kit.status(&guesser, later).await.failures_in_a_row, 2, "clause 8: counters stay");
+    assert_eq!(
+        kit.status(&guesser, later).await.consecutive_failures,
+        2,
+        "clause 8: counters stay"
+    );
 }
 
 async fn opens_in_time<S: ChallengeStore>(kit: &Kit<S>, later: std::time::SystemTime) {

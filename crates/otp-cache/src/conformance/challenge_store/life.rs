@@ -214,5 +214,5 @@ pub async fn clause_10_subjects_are_apart<S: ChallengeStore>(kit: &Kit<S>) {
     ok(kit.node().unlock(one.key()).await);
     assert_eq!(kit.load(&other, id, now).await, before, "clause 10: untouched");
     let status = kit.status(&other, now).await;
-    assert_eq!((status.failures_in_a_row, status.open_challenges), (0, 1), "clause 10");
+    assert_eq!((status.consecutive_failures, status.open_challenges), (0, 1), "clause 10");
 }

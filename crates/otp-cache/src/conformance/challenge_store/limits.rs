@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use otp_core::{
-    Attempt, AttemptRefused, ChallengeId, ConsumeRefused, Delivery, OpenRefused, Purpose,
-    ResendRefused, Standing,
+    Attempt, AttemptRefused, ChallengeId, ConsumeRefused, Delivery, LockoutState, OpenRefused,
+    Purpose, ResendRefused,
 };
 
 use super::{DAY, MINUTE, SECOND};
@@ -58,8 +58,15 @@ async fn limits_hold_over_many_challenges<S: ChallengeStore>(kit: &Kit<S>) {
     let new = kit.new_challenge(Purpose::LOGIN, now);
     let refused = ok(kit.node().open(who.key(), new, &kit.policy, until - SECOND).await).err();
     assert_eq!(refused, Some(OpenRefused::Locked { until }), "clause 1: locked");
-    assert_eq!(kit.status(&who, until - SECOND).await.standing, Standing::Locked { until });
-    assert_eq!(kit.status(&who, until).await.standing, Standing::Open, "clause 1: lock ends");
+    assert_eq!(
+        kit.status(&who, until - SECOND).await.lockout_state,
+        LockoutState::Locked { until }
+    );
+    assert_eq!(
+        kit.status(&who, until).await.lockout_state,
+        LockoutState::Open,
+        "clause 1: lock ends"
+    );
 }
 
 async fn limits_hold_on_one_challenge_under_load<S: ChallengeStore>(kit: &Kit<S>) {
@@ -93,7 +100,7 @@ async fn limits_hold_over_many_challenges_under_load<S: ChallengeStore>(kit: &Ki
         .await;
     let handed_out = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(handed_out, 10, "clause 1: ten attempts per subject over all its challenges");
-    assert_eq!(kit.status(&who, now).await.failures_in_a_row, 10, "clause 1: all counted");
+    assert_eq!(kit.status(&who, now).await.consecutive_failures, 10, "clause 1: all counted");
 }
 
 /// Clause 2, **one winner**: of any right codes at once one succeeds, and what is gone, consumed or
@@ -155,7 +162,7 @@ async fn one_proof_of_many_wins<S: ChallengeStore>(kit: &Kit<S>) {
     let first = kit.attempt(&who, id, now).await.expect("clause 2: within the limit");
     let proof = || {
         let challenge = first.challenge().clone();
-        let again = Attempt::dangerous_from_counted(who.key(), challenge, 4, Standing::Open);
+        let again = Attempt::dangerous_from_counted(who.key(), challenge, 4, LockoutState::Open);
         kit.verified(&who, again, now)
     };
     let answers = kit
@@ -215,18 +222,18 @@ async fn neither_resend_nor_new_challenge_nor_time_forgets<S: ChallengeStore>(ki
     assert_eq!(third.attempts_left(), 2, "clause 3: a resend resets nothing");
     // A new challenge, a revocation and expiry keep the subject's.
     let second = kit.opened(&who, at).await;
-    assert_eq!(kit.status(&who, at).await.failures_in_a_row, 3, "clause 3: new one");
+    assert_eq!(kit.status(&who, at).await.consecutive_failures, 3, "clause 3: new one");
     let _ = kit.attempt(&who, second.id(), at).await.expect("clause 3");
     ok(kit.node().revoke(who.key(), second.id()).await);
     let later = now + 30 * DAY;
     let status = kit.status(&who, later).await;
-    assert_eq!(status.failures_in_a_row, 4, "clause 3: time and revocation forget no failure");
+    assert_eq!(status.consecutive_failures, 4, "clause 3: time and revocation forget no failure");
     assert_eq!(status.attempts_in_window, 0, "clause 3: a quiet window is over");
     // Additions make a backend sweep: what is remembered of this subject stays.
     for _ in 0..20 {
         kit.opened(&kit.person(), later).await;
     }
-    assert_eq!(kit.status(&who, later).await.failures_in_a_row, 4, "clause 3: sweeping");
+    assert_eq!(kit.status(&who, later).await.consecutive_failures, 4, "clause 3: sweeping");
 }
 
 async fn success_forgets<S: ChallengeStore>(kit: &Kit<S>) {
@@ -235,7 +242,7 @@ async fn success_forgets<S: ChallengeStore>(kit: &Kit<S>) {
     let other = kit.opened_for(&who, Purpose::STEP_UP, now).await;
     let _ = granted(kit.node().consume(proof, now).await);
     let status = kit.status(&who, now).await;
-    assert_eq!(status.failures_in_a_row, 0, "clause 3: success clears");
+    assert_eq!(status.consecutive_failures, 0, "clause 3: success clears");
     assert_eq!(status.open_challenges, 1, "clause 3: another purpose stays open");
     assert!(kit.load(&who, other.id(), now).await.is_some(), "clause 3");
 }
@@ -243,10 +250,17 @@ async fn success_forgets<S: ChallengeStore>(kit: &Kit<S>) {
 async fn an_administrator_can_unlock<S: ChallengeStore>(kit: &Kit<S>) {
     let (who, now) = (kit.person(), kit.start());
     kit.lock(&who, now).await;
-    assert!(matches!(kit.status(&who, now).await.standing, Standing::Locked { .. }), "clause 3");
+    assert!(
+        matches!(kit.status(&who, now).await.lockout_state, LockoutState::Locked { .. }),
+        "clause 3"
+    );
     ok(kit.node().unlock(who.key()).await);
     let status = kit.status(&who, now).await;
-    assert_eq!((status.standing, status.locks_in_a_row), (Standing::Open, 0), "clause 3: unlock");
+    assert_eq!(
+        (status.lockout_state, status.consecutive_locks),
+        (LockoutState::Open, 0),
+        "clause 3: unlock"
+    );
     kit.opened(&who, now).await;
 }
 
@@ -257,13 +271,17 @@ async fn the_hard_stop_needs_an_administrator<S: ChallengeStore>(kit: &Kit<S>) {
         now += 61 * MINUTE;
     }
     let status = kit.status(&who, now).await;
-    assert_eq!((status.standing, status.failures_in_a_row), (Standing::Blocked, 100), "clause 3");
+    assert_eq!(
+        (status.lockout_state, status.consecutive_failures),
+        (LockoutState::Blocked, 100),
+        "clause 3"
+    );
     let new = kit.new_challenge(Purpose::LOGIN, now);
     let refused = ok(kit.node().open(who.key(), new, &kit.policy, now).await).err();
     assert_eq!(refused, Some(OpenRefused::Blocked), "clause 3: hard stop");
     let later = now + 365 * DAY;
-    let standing = kit.status(&who, later).await.standing;
-    assert_eq!(standing, Standing::Blocked, "clause 3: the hard stop stays");
+    let lockout_state = kit.status(&who, later).await.lockout_state;
+    assert_eq!(lockout_state, LockoutState::Blocked, "clause 3: the hard stop stays");
     ok(kit.node().unlock(who.key()).await);
     kit.opened(&who, later).await;
 }
@@ -295,6 +313,6 @@ async fn resends_and_new_challenges_in_a_race_forget_nothing<S: ChallengeStore>(
         handed_out <= 10,
         "clause 3: {handed_out} attempts, resends and new codes reset nothing"
     );
-    let counted = kit.status(&who, later).await.failures_in_a_row;
+    let counted = kit.status(&who, later).await.consecutive_failures;
     assert_eq!(usize::from(counted), handed_out, "clause 1: what was handed out was counted");
 }

@@ -27,7 +27,7 @@ pub async fn decides_as_the_pure_rules<S: ChallengeStore>(kit: &Kit<S>) {
         attempts_per_subject: 4,
         quiet_period: Duration::from_secs(60),
         locks: vec![Duration::from_secs(60)],
-        hard_stop: 50,
+        max_consecutive_failures: 50,
         resends_per_challenge: 5,
         resend_cooldowns: [30, 300].map(Duration::from_secs).to_vec(),
         undelivered_cooldown: Duration::from_secs(5),
@@ -128,7 +128,7 @@ impl<'a, S: ChallengeStore> Walk<'a, S> {
                 same("begin_attempt", expected.challenge(), answered.challenge());
                 same("begin_attempt", &expected.subject(), &answered.subject());
                 same("begin_attempt", &expected.attempts_left(), &answered.attempts_left());
-                same("begin_attempt", &expected.standing(), &answered.standing());
+                same("begin_attempt", &expected.lockout_state(), &answered.lockout_state());
                 if self.dice.below(8) == 0 {
                     let ours = self.kit.verified(&self.who, expected, self.now);
                     let theirs = self.kit.verified(&self.who, answered, self.now);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use otp_core::gcra::{self, Mark, Rate};
+use otp_core::gcra::{self, Rate, Tat};
 
 use super::{HOUR, rate};
 use crate::{
@@ -231,7 +231,7 @@ pub async fn decides_as_the_pure_rule<S: Quota>(kit: &Kit<S>) {
     ];
     let mut dice = Dice::new(11);
     for rate in rates {
-        let (key, mut mark, mut now) = (kit.quota_key(), Mark::default(), kit.start());
+        let (key, mut mark, mut now) = (kit.quota_key(), Tat::default(), kit.start());
         for step in 0..60 {
             now += Duration::from_micros(rate.interval_micros() * dice.below(5) / 3);
             let charge = Charge::new(key, rate).with_events(dice.small(rate.burst().min(4) + 2));
@@ -239,7 +239,7 @@ pub async fn decides_as_the_pure_rule<S: Quota>(kit: &Kit<S>) {
             let answer = ok(kit.node().charge(&[charge], now).await);
             match (expected, answer) {
                 (gcra::Charge::Granted(granted), Ok(charged)) => {
-                    mark = granted.mark;
+                    mark = granted.tat;
                     assert_eq!(charged.left(), granted.left, "step {step} of {rate:?}");
                 }
                 (gcra::Charge::Refused { until }, Err(refused)) => {

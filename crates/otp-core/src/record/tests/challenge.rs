@@ -23,7 +23,7 @@ fn open_revokes_the_older_one_of_the_same_purpose_and_resets_nothing() {
     bench.open(3, at(2)).unwrap();
     let ids: Vec<_> = bench.record.challenges().iter().map(Challenge::id).collect();
     assert_eq!(ids, [id(2), id(3)]);
-    assert_eq!(bench.record.failures_in_a_row(), 1);
+    assert_eq!(bench.record.consecutive_failures(), 1);
     assert_eq!(bench.record.attempts_in_window(&bench.policy, at(2)), 1);
     let verified = bench.verify_right(in_flight, at(3)).unwrap();
     assert_eq!(bench.record.consume(verified, at(3)).unwrap_err(), ConsumeRefused::NotFound);
@@ -69,10 +69,10 @@ fn the_sixth_attempt_at_a_challenge_is_refused() {
         let attempt = bench.begin(1, at(1)).unwrap();
         assert_eq!(attempt.attempts_left(), left);
         assert_eq!(attempt.challenge().attempts(), 5 - left);
-        let standing = Standing::Open;
+        let lockout_state = LockoutState::Open;
         assert_eq!(
             bench.verify_wrong(attempt, at(1)),
-            Rejected::WrongCode { attempts_left: left, standing }
+            Rejected::WrongCode { attempts_left: left, lockout_state }
         );
     }
     let before = bench.record.clone();
@@ -100,7 +100,7 @@ fn a_challenge_is_gone_at_its_end() {
     assert_eq!(bench.verify_right(late, at(LIFE)).unwrap_err(), Rejected::Expired);
     let verified = bench.verify_right(last, just_before(LIFE)).unwrap();
     assert_eq!(bench.record.consume(verified, at(LIFE)).unwrap_err(), ConsumeRefused::Expired);
-    assert_eq!(bench.record.failures_in_a_row(), 2, "what came too late clears nothing");
+    assert_eq!(bench.record.consecutive_failures(), 2, "what came too late clears nothing");
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_wrong_code_that_is_late_is_expired_too() {
 fn an_unknown_challenge_has_no_attempts() {
     let mut bench = Bench::opened();
     assert_eq!(bench.begin(2, at(1)).unwrap_err(), AttemptRefused::NotFound);
-    assert_eq!(bench.record.failures_in_a_row(), 0);
+    assert_eq!(bench.record.consecutive_failures(), 0);
 }
 
 #[test]
@@ -197,11 +197,11 @@ fn a_success_clears_the_counters_the_lock_and_nothing_else() {
     bench.record.open(new(2, Purpose::STEP_UP, at(LIFE)), &bench.policy, at(0)).unwrap();
     bench.open(1, at(0)).unwrap();
     let tenth = bench.begin(1, at(1)).unwrap();
-    assert!(matches!(bench.standing(at(1)), Standing::Locked { .. }));
+    assert!(matches!(bench.lockout_state(at(1)), LockoutState::Locked { .. }));
     let verified = bench.verify_right(tenth, at(1)).unwrap();
     let _ = bench.record.consume(verified, at(1)).unwrap();
-    assert_eq!(bench.standing(at(1)), Standing::Open);
-    assert_eq!((bench.record.failures_in_a_row(), bench.record.locks_in_a_row()), (0, 0));
+    assert_eq!(bench.lockout_state(at(1)), LockoutState::Open);
+    assert_eq!((bench.record.consecutive_failures(), bench.record.consecutive_locks()), (0, 0));
     assert_eq!(bench.record.attempts_in_window(&bench.policy, at(1)), 0);
     let ids: Vec<_> = bench.record.challenges().iter().map(Challenge::id).collect();
     assert_eq!(ids, [id(2)]);
@@ -215,7 +215,7 @@ fn revoked_is_gone() {
     assert!(!bench.record.revoke(id(1)));
     let verified = bench.verify_right(attempt, at(1)).unwrap();
     assert_eq!(bench.record.consume(verified, at(1)).unwrap_err(), ConsumeRefused::NotFound);
-    assert_eq!(bench.record.failures_in_a_row(), 1);
+    assert_eq!(bench.record.consecutive_failures(), 1);
     assert!(!bench.record.is_empty(), "a failure is never forgotten");
 }
 
@@ -232,7 +232,7 @@ fn sweeping_drops_what_has_expired_and_no_counter() {
     assert_eq!(bench.record.sweep_at(), Some(at(400)));
     assert!(bench.record.sweep(at(400)));
     assert_eq!(bench.record.sweep_at(), None);
-    assert_eq!(bench.record.failures_in_a_row(), 1);
+    assert_eq!(bench.record.consecutive_failures(), 1);
     assert!(!bench.record.is_empty());
     assert!(SubjectRecord::new().is_empty());
 }

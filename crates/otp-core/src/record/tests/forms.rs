@@ -136,12 +136,12 @@ fn parts_are_put_together_again() {
 fn what_a_store_counted_elsewhere_is_verified_alike() {
     let bench = Bench::opened();
     let challenge = bench.record.challenges()[0].clone();
-    let standing = Standing::Blocked;
+    let lockout_state = LockoutState::Blocked;
     let counted =
-        || Attempt::dangerous_from_counted(Bench::subject(), challenge.clone(), 3, standing);
+        || Attempt::dangerous_from_counted(Bench::subject(), challenge.clone(), 3, lockout_state);
     assert_eq!(
         bench.verify_wrong(counted(), at(1)),
-        Rejected::WrongCode { attempts_left: 3, standing }
+        Rejected::WrongCode { attempts_left: 3, lockout_state }
     );
     let verified = bench.verify_right(counted(), at(1)).unwrap();
     let consumed = verified.dangerous_into_consumed(at(2));

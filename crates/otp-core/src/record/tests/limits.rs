@@ -17,13 +17,13 @@ fn the_tenth_attempt_of_a_subject_locks_it_for_15_30_60_minutes() {
             assert_eq!(bench.begin(3, now).unwrap().attempts_left(), left);
         }
         let until = now + Duration::from_secs(minutes * MINUTE);
-        let standing = Standing::Locked { until };
+        let lockout_state = LockoutState::Locked { until };
         let tenth = bench.begin(3, now).unwrap();
-        assert_eq!((tenth.attempts_left(), tenth.standing()), (0, standing));
+        assert_eq!((tenth.attempts_left(), tenth.lockout_state()), (0, lockout_state));
         assert_eq!(bench.record.attempts_in_window(&bench.policy, now), 0, "a lock starts anew");
         assert_eq!(
             bench.verify_wrong(tenth, now),
-            Rejected::WrongCode { attempts_left: 0, standing }
+            Rejected::WrongCode { attempts_left: 0, lockout_state }
         );
         let before = until - Duration::from_millis(1);
         assert_eq!(bench.begin(3, before).unwrap_err(), AttemptRefused::Locked { until });
@@ -32,13 +32,13 @@ fn the_tenth_attempt_of_a_subject_locks_it_for_15_30_60_minutes() {
             bench.record.grant_resend(id(3), &bench.policy, before),
             Err(ResendRefused::Locked { until })
         );
-        assert_eq!(bench.standing(before), standing);
-        assert_eq!(bench.standing(until), Standing::Open);
+        assert_eq!(bench.lockout_state(before), lockout_state);
+        assert_eq!(bench.lockout_state(until), LockoutState::Open);
         now = until;
         bench.record.revoke(id(3));
     }
-    assert_eq!(bench.record.locks_in_a_row(), 4);
-    assert_eq!(bench.record.failures_in_a_row(), 40);
+    assert_eq!(bench.record.consecutive_locks(), 4);
+    assert_eq!(bench.record.consecutive_failures(), 40);
 }
 
 #[test]
@@ -50,14 +50,14 @@ fn attempts_left_is_cut_short_by_the_subjects_limit() {
 }
 
 #[test]
-fn attempts_left_is_cut_short_by_the_hard_stop() {
-    let settings = PolicySettings { hard_stop: 52, ..PolicySettings::default() };
+fn attempts_left_is_cut_short_by_the_consecutive_failure_limit() {
+    let settings = PolicySettings { max_consecutive_failures: 52, ..PolicySettings::default() };
     let mut bench = Bench { policy: Policy::new(settings).unwrap(), ..Bench::new() };
     let now = bench.fail_in_a_row(50, at(0)) + Duration::from_secs(60 * MINUTE);
     bench.open(90, now).unwrap();
     assert_eq!(bench.begin(90, now).unwrap().attempts_left(), 1);
     let last = bench.begin(90, now).unwrap();
-    assert_eq!((last.attempts_left(), last.standing()), (0, Standing::Blocked));
+    assert_eq!((last.attempts_left(), last.lockout_state()), (0, LockoutState::Blocked));
 }
 
 #[test]
@@ -69,13 +69,13 @@ fn the_count_of_a_subject_falls_back_only_after_a_quiet_period() {
     still.open(1, just_before(15 * MINUTE)).unwrap();
     assert_eq!(still.record.attempts_in_window(&still.policy, just_before(15 * MINUTE)), 9);
     let attempt = still.begin(1, just_before(15 * MINUTE)).unwrap();
-    assert!(matches!(attempt.standing(), Standing::Locked { .. }));
+    assert!(matches!(attempt.lockout_state(), LockoutState::Locked { .. }));
     // ... and at fifteen minutes it is the first again.
     bench.open(1, at(15 * MINUTE)).unwrap();
     assert_eq!(bench.record.attempts_in_window(&bench.policy, at(15 * MINUTE)), 0);
-    assert_eq!(bench.begin(1, at(15 * MINUTE)).unwrap().standing(), Standing::Open);
+    assert_eq!(bench.begin(1, at(15 * MINUTE)).unwrap().lockout_state(), LockoutState::Open);
     assert_eq!(bench.record.attempts_in_window(&bench.policy, at(15 * MINUTE)), 1);
-    assert_eq!(bench.record.failures_in_a_row(), 10, "time alone clears no failure");
+    assert_eq!(bench.record.consecutive_failures(), 10, "time alone clears no failure");
 }
 
 #[test]
@@ -84,11 +84,11 @@ fn the_quiet_period_runs_from_the_last_attempt_and_not_from_the_first() {
     for n in 0..9 {
         let now = at(u64::from(n) * 14 * MINUTE);
         bench.open(n, now).unwrap();
-        assert_eq!(bench.begin(n, now).unwrap().standing(), Standing::Open);
+        assert_eq!(bench.begin(n, now).unwrap().lockout_state(), LockoutState::Open);
     }
     let now = at(9 * 14 * MINUTE);
     bench.open(9, now).unwrap();
-    assert!(matches!(bench.begin(9, now).unwrap().standing(), Standing::Locked { .. }));
+    assert!(matches!(bench.begin(9, now).unwrap().lockout_state(), LockoutState::Locked { .. }));
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_clock_that_goes_back_shortens_nothing() {
     bench.fail(9, at(60 * MINUTE));
     bench.open(1, at(0)).unwrap();
     let attempt = bench.begin(1, at(0)).unwrap();
-    assert_eq!(attempt.standing(), Standing::Locked { until: at(75 * MINUTE) });
+    assert_eq!(attempt.lockout_state(), LockoutState::Locked { until: at(75 * MINUTE) });
     assert!(matches!(bench.begin(1, just_before(75 * MINUTE)), Err(AttemptRefused::Locked { .. })));
 }
 
@@ -131,10 +131,10 @@ fn a_clock_that_is_set_back_lengthens_no_life() {
 fn locked_to_open_by_unlock() {
     let mut bench = Bench::new();
     bench.fail(10, at(0));
-    assert!(matches!(bench.standing(at(0)), Standing::Locked { .. }));
+    assert!(matches!(bench.lockout_state(at(0)), LockoutState::Locked { .. }));
     bench.record.unlock();
-    assert_eq!(bench.standing(at(0)), Standing::Open);
-    assert_eq!(bench.record.locks_in_a_row(), 0);
+    assert_eq!(bench.lockout_state(at(0)), LockoutState::Open);
+    assert_eq!(bench.record.consecutive_locks(), 0);
     bench.open(1, at(0)).unwrap();
     assert_eq!(bench.begin(1, at(0)).unwrap().attempts_left(), 4);
 }
@@ -145,10 +145,10 @@ fn blocked_to_open_by_a_consume_in_flight() {
     let now = bench.fail_in_a_row(99, at(0));
     bench.open(90, now).unwrap();
     let hundredth = bench.begin(90, now).unwrap();
-    assert_eq!(bench.standing(now), Standing::Blocked);
+    assert_eq!(bench.lockout_state(now), LockoutState::Blocked);
     let verified = bench.verify_right(hundredth, now).unwrap();
     let _ = bench.record.consume(verified, now).unwrap();
-    assert_eq!(bench.standing(now), Standing::Open);
+    assert_eq!(bench.lockout_state(now), LockoutState::Open);
     assert!(bench.record.is_empty());
 }
 
@@ -167,14 +167,14 @@ fn a_challenge_of_a_locked_or_blocked_subject_takes_reports_and_can_be_revoked()
         (bench, 105, at(0))
     };
     for (mut bench, n, now) in [blocked(), locked()] {
-        let standing = bench.standing(now);
-        assert_ne!(standing, Standing::Open);
+        let lockout_state = bench.lockout_state(now);
+        assert_ne!(lockout_state, LockoutState::Open);
         assert!(bench.record.record_delivery(id(n), Delivery::Delivered, &bench.policy, now));
         assert_eq!(bench.record.challenges()[0].delivery(), Delivery::Delivered);
-        assert_eq!(bench.standing(now), standing);
+        assert_eq!(bench.lockout_state(now), lockout_state);
         assert!(bench.record.revoke(id(n)));
         assert_eq!(bench.record.challenges(), []);
-        assert_eq!(bench.standing(now), standing, "no way round a lock");
+        assert_eq!(bench.lockout_state(now), lockout_state, "no way round a lock");
     }
 }
 
@@ -182,11 +182,11 @@ fn a_challenge_of_a_locked_or_blocked_subject_takes_reports_and_can_be_revoked()
 fn after_a_hundred_in_a_row_only_an_administrator_helps() {
     let mut bench = Bench::new();
     let now = bench.fail_in_a_row(99, at(0));
-    assert_eq!(bench.standing(now), Standing::Open);
+    assert_eq!(bench.lockout_state(now), LockoutState::Open);
     bench.open(90, now).unwrap();
-    assert_eq!(bench.record.failures_in_a_row(), 99);
+    assert_eq!(bench.record.consecutive_failures(), 99);
     let hundredth = bench.begin(90, now).unwrap();
-    assert_eq!((hundredth.attempts_left(), hundredth.standing()), (0, Standing::Blocked));
+    assert_eq!((hundredth.attempts_left(), hundredth.lockout_state()), (0, LockoutState::Blocked));
     let years = now + Duration::from_secs(10 * 365 * 24 * 60 * MINUTE);
     assert_eq!(bench.begin(90, now).unwrap_err(), AttemptRefused::Blocked);
     assert_eq!(bench.open(91, years).unwrap_err(), OpenRefused::Blocked);
@@ -194,21 +194,21 @@ fn after_a_hundred_in_a_row_only_an_administrator_helps() {
         bench.record.grant_resend(id(90), &bench.policy, years),
         Err(ResendRefused::Blocked)
     );
-    assert_eq!(bench.standing(years), Standing::Blocked);
+    assert_eq!(bench.lockout_state(years), LockoutState::Blocked);
     bench.record.unlock();
-    assert_eq!(bench.standing(now), Standing::Open);
-    assert_eq!(bench.record.failures_in_a_row(), 0);
+    assert_eq!(bench.lockout_state(now), LockoutState::Open);
+    assert_eq!(bench.record.consecutive_failures(), 0);
     bench.open(92, now).unwrap();
 }
 
 #[test]
 fn a_block_outlives_a_policy_that_is_loosened() {
-    let strict = PolicySettings { hard_stop: 50, ..PolicySettings::default() };
+    let strict = PolicySettings { max_consecutive_failures: 50, ..PolicySettings::default() };
     let mut bench = Bench { policy: Policy::new(strict).unwrap(), ..Bench::new() };
     let now = bench.fail_in_a_row(50, at(0));
-    assert_eq!(bench.standing(now), Standing::Blocked);
+    assert_eq!(bench.lockout_state(now), LockoutState::Blocked);
     bench.policy = Policy::default();
-    assert_eq!(bench.standing(now), Standing::Blocked);
+    assert_eq!(bench.lockout_state(now), LockoutState::Blocked);
 }
 
 #[test]
@@ -216,10 +216,11 @@ fn a_policy_that_is_tightened_blocks_at_once() {
     let mut bench = Bench::new();
     let now = bench.fail_in_a_row(50, at(0));
     let after = now + Duration::from_secs(60 * MINUTE);
-    assert_eq!(bench.standing(after), Standing::Open);
+    assert_eq!(bench.lockout_state(after), LockoutState::Open);
     bench.policy =
-        Policy::new(PolicySettings { hard_stop: 50, ..PolicySettings::default() }).unwrap();
-    assert_eq!(bench.standing(after), Standing::Blocked);
+        Policy::new(PolicySettings { max_consecutive_failures: 50, ..PolicySettings::default() })
+            .unwrap();
+    assert_eq!(bench.lockout_state(after), LockoutState::Blocked);
     assert_eq!(bench.open(1, after).unwrap_err(), OpenRefused::Blocked);
 }
 
@@ -229,5 +230,5 @@ fn unlock_leaves_challenges_and_their_attempts() {
     let _ = bench.begin(1, at(1)).unwrap();
     bench.record.unlock();
     assert_eq!(bench.record.challenges()[0].attempts(), 1);
-    assert_eq!(bench.record.failures_in_a_row(), 0);
+    assert_eq!(bench.record.consecutive_failures(), 0);
 }
