@@ -24,7 +24,9 @@ pub use format::{Alphabet, CodeFormat, InvalidAlphabet, InvalidLength, Malformed
 pub use id::{ChallengeId, InvalidId, InvalidPurpose, KeyId, Nonce, Purpose, SubjectKey};
 pub use key::{DigestKey, DuplicateKeyId, KeyRing, KeyTooShort, UnknownKey};
 pub use phone::{AllowedPrefixes, InvalidPhoneNumber, PhoneNumber, UnknownPrefix};
-pub use policy::{InvalidPolicy, Policy, PolicySettings};
+pub use policy::{
+    AllowedValues, InvalidPolicy, Policy, PolicyProblem, PolicySetting, PolicySettings,
+};
 pub use record::{
     Attempt, AttemptRefused, Challenge, ChallengeParts, ConsumeRefused, Consumed, Delivery,
     InvalidRecord, LockoutState, NewChallenge, OpenRefused, Rejected, ResendPermit, ResendRefused,

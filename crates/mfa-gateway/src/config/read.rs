@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use karaden_client::push::CarrierField;
 use mfa_plugin_api::FactorId;
-use otp_core::{AllowedPrefixes, Policy, PolicySettings};
+use otp_core::{AllowedPrefixes, Policy, PolicySetting, PolicySettings};
 use sms_otp_plugin::{DailyBudget, PseudonymKey, SendLimitSettings, SendLimits};
 use url::Url;
 
@@ -202,37 +202,54 @@ fn read_otp(section: &Section<'_>) -> Option<Otp> {
     Some(Otp { digits, lifetime, policy: policy?, keys: keys? })
 }
 
-/// Each value within its own bounds here, and all of them together in `otp-core`.
+/// Checks each value against its own range here, and all of them together in [`Policy::new`].
 fn read_policy(section: &Section<'_>) -> Option<Policy> {
     let defaults = PolicySettings::default();
     let policy = Policy::new(PolicySettings {
-        attempts_per_challenge: section.small("attempts_per_challenge", 5, 3..=10),
+        attempts_per_challenge: section.small(
+            "attempts_per_challenge",
+            5,
+            Policy::ATTEMPTS_PER_CHALLENGE_RANGE,
+        ),
         attempts_per_subject: section.small("attempts_per_user", 10, 5..=50),
-        quiet_period: section.duration("quiet_period", minutes(15), minutes(1)..=hours(24)),
-        locks: section.durations("locks", &defaults.locks, &(minutes(1)..=hours(24))),
-        max_consecutive_failures: section.small("hard_stop", 100, 50..=100),
-        resends_per_challenge: section.small("resends", 3, 0..=5),
+        quiet_period: section.duration("quiet_period", minutes(15), Policy::QUIET_PERIOD_RANGE),
+        locks: section.durations("locks", &defaults.locks, &Policy::LOCK_RANGE),
+        max_consecutive_failures: section.small(
+            "hard_stop",
+            100,
+            Policy::MAX_CONSECUTIVE_FAILURES_RANGE,
+        ),
+        resends_per_challenge: section.small("resends", 3, Policy::RESENDS_PER_CHALLENGE_RANGE),
         resend_cooldowns: section.durations(
             "resend_cooldowns",
             &defaults.resend_cooldowns,
-            &(Duration::from_secs(30)..=Duration::from_secs(300)),
+            &Policy::RESEND_COOLDOWN_RANGE,
         ),
         ..defaults
     });
     policy
         .map_err(|invalid| {
             for problem in invalid.problems() {
-                let (key, what) = problem.split_once(' ').unwrap_or(("", problem));
-                let key = match key {
-                    "attempts_per_subject" => "attempts_per_user",
-                    "max_consecutive_failures" => "hard_stop",
-                    "resends_per_challenge" => "resends",
-                    other => other,
-                };
-                section.problem(key, (what.to_owned(), "see the sample file for what is allowed"));
+                let what = format!("must be {}", problem.allowed);
+                let remedy = "see the sample file for what is allowed";
+                section.problem(policy_key(problem.setting), (what, remedy));
             }
         })
         .ok()
+}
+
+/// Returns the key under which the file has a setting of the policy.
+const fn policy_key(setting: PolicySetting) -> &'static str {
+    match setting {
+        PolicySetting::AttemptsPerSubject => "attempts_per_user",
+        PolicySetting::MaxConsecutiveFailures => "hard_stop",
+        PolicySetting::ResendsPerChallenge => "resends",
+        PolicySetting::AttemptsPerChallenge
+        | PolicySetting::QuietPeriod
+        | PolicySetting::Locks
+        | PolicySetting::ResendCooldowns
+        | PolicySetting::UndeliveredCooldown => setting.name(),
+    }
 }
 
 fn read_otp_key(section: &Section<'_>) -> Option<OtpKey> {

@@ -253,10 +253,8 @@ fn what_fails_only_together_is_named_too() {
         "service_name = \"A service whose name is far too long\"",
     );
     let found = problems(&text);
-    assert!(
-        found.iter().any(|line| line.contains("otp.locks: must be 1 to 8 rising spans")),
-        "{found:#?}"
-    );
+    let locks = "otp.locks: must be 1 to 8 ascending durations between 20 minutes and 24 hours";
+    assert!(found.iter().any(|line| line.contains(locks)), "{found:#?}");
     let text = SAMPLE.replace(
         "service_name = \"Example\"",
         "service_name = \"A service whose name is far too long for one message\"",
