@@ -48,9 +48,8 @@ pub trait UserDirectory: Debug + Send + Sync + 'static {
 
 const _: fn(&dyn UserDirectory) = |_| {};
 
-/// One change to a user.
+/// One change to a user. Exhaustive: a directory has to handle each.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum Change {
     /// Shuts or opens the account.
     Disabled(bool),

@@ -12,8 +12,7 @@ mod name;
 mod password;
 mod policy;
 mod session_store;
-pub mod sqlite;
-mod time;
+pub mod time;
 mod token;
 mod user;
 

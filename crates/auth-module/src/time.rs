@@ -1,15 +1,15 @@
-//! Instants as whole milliseconds since 1970, which is how everything here is stored.
+//! Instants as whole milliseconds since 1970, which is how every store keeps them.
 
 use std::time::{Duration, SystemTime};
 
-/// Whole milliseconds since 1970; what is before is 0.
-pub(crate) fn to_millis(at: SystemTime) -> i64 {
+/// Returns the whole milliseconds since 1970, rounded down. An instant before 1970 is 0.
+pub fn to_millis(at: SystemTime) -> i64 {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The instant of [`to_millis`]; negative numbers are 1970.
-pub(crate) fn from_millis(millis: i64) -> SystemTime {
+/// Returns the instant that [`to_millis`] gave this number for. A negative number is 1970.
+pub fn from_millis(millis: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 

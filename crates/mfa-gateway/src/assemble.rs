@@ -5,8 +5,8 @@ use std::{path::Path, sync::Arc, time::SystemTime};
 use anyhow::Context as _;
 use auth_module::{
     AuthModule, AuthParts, AuthSettings, HashParameters, HasherLimits, PasswordHasher, PhoneTagKey,
-    sqlite::Database,
 };
+use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::tz::TimeZone;
 use karaden_client::{Options, push, sms, sms::ServiceId};

@@ -49,8 +49,13 @@ impl HashParameters {
         self.memory_kib < other.memory_kib || self.passes < other.passes
     }
 
-    /// Reads the cost as it stands in a PHC string: `m=19456,t=2,p=1`.
-    pub(crate) fn parse(text: &str) -> Result<Self, InvalidPasswordHash> {
+    /// Reads the cost as it is written in a PHC string: `m=19456,t=2,p=1`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPasswordHash::Form`] if the text is not of this form, [`InvalidPasswordHash::Cost`]
+    /// outside the bounds of [`new`](Self::new).
+    pub fn parse(text: &str) -> Result<Self, InvalidPasswordHash> {
         let mut parts = text.split(',');
         let mut number = |name: &str| {
             let digits = parts.next().and_then(|part| part.strip_prefix(name));

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth_module::{
     AuditRecord, AuditTrail, AuthError, AuthErrorKind, AuthParts, EndAll, LoginName,
-    PasswordOutcome, sqlite::Database,
+    PasswordOutcome,
 };
+use auth_store_sqlite::Database;
 use mfa_plugin_api::{AuditEvent, AuditSink as _};
 use secrecy::SecretString;
 

@@ -11,8 +11,8 @@ use auth_module::{
     HasherLimits, LoginName, MemoryAuditTrail, NewPassword, NewUser, PasswordHasher,
     PasswordOutcome, PasswordVerified, PendingLogin, PendingToken, PhoneTagKey, Recorded,
     Requirement, Rule, Session, SessionStore, SessionToken, User, UserAdded, UserDirectory,
-    sqlite::Database,
 };
+use auth_store_sqlite::Database;
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
 use otp_cache::memory::MemoryStore;
 use otp_core::PhoneNumber;

@@ -9,8 +9,9 @@ use std::{
 
 use auth_module::{
     AuditRecord, AuditTrail as _, AuthParts, LoginName, PendingToken, SessionStore as _,
-    SessionToken, TokenDigest, UserDirectory as _, sqlite::Database,
+    SessionToken, TokenDigest, UserDirectory as _,
 };
+use auth_store_sqlite::Database;
 
 use crate::common::{World, client};
 

@@ -7,8 +7,9 @@ use std::{
 
 use auth_module::{
     Completed, EndAll, MemorySessionStore, PendingToken, SessionStore, SessionToken, Swapped,
-    TokenDigest, UserId, Version, sqlite::Database,
+    TokenDigest, UserId, Version,
 };
+use auth_store_sqlite::Database;
 
 use crate::common::{World, client};
 

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use auth_module::{
     AuthModule, AuthParts, AuthSettings, FactorPolicy, HashParameters, HasherLimits, LoginName,
     MemoryAuditTrail, MemorySessionStore, NewPassword, NewUser, PasswordHasher, PendingToken,
-    PhoneTagKey, Requirement, Rule, Session, SessionToken, UserAdded, sqlite::Database,
+    PhoneTagKey, Requirement, Rule, Session, SessionToken, UserAdded,
 };
+use auth_store_sqlite::Database;
 use mfa_controller::{Controller, LoginRequest, LoginStep, Pending, PromptStep};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Submission};
 use otp_cache::memory::MemoryStore;

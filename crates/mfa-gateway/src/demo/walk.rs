@@ -3,7 +3,8 @@
 use std::{fmt::Write as _, time::Duration};
 
 use anyhow::{Context as _, ensure};
-use auth_module::{LoginName, sqlite::StoredAuditRecord};
+use auth_module::LoginName;
+use auth_store_sqlite::StoredAuditRecord;
 use http::StatusCode;
 use karaden_sim::{Api, InboxMessage};
 

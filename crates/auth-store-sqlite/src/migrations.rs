@@ -1,14 +1,13 @@
 //! The tables, step by step. A step that was released is never changed again.
 
+use auth_module::{AuthError, AuthErrorKind};
 use rusqlite::{Connection, TransactionBehavior};
-
-use crate::error::{AuthError, AuthErrorKind};
 
 /// Step `n` leads from `user_version` n to n + 1.
 const STEPS: &[&str] = &[include_str!("migrations/0001.sql")];
 
 /// Brings the file to the newest layout, each step in one transaction.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), AuthError> {
+pub(crate) fn migrate(connection: &mut Connection) -> Result<(), AuthError> {
     loop {
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;

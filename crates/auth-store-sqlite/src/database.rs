@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
+use auth_module::{AuthError, AuthErrorKind};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
-use super::{
+use crate::{
     audit::SqliteAuditTrail, directory::SqliteDirectory, migrations::migrate,
     sessions::SqliteSessionStore, writer::Writer,
 };
-use crate::error::{AuthError, AuthErrorKind};
 
 /// Reads at the same time, and connections kept open for them.
 const READERS: usize = 8;
@@ -76,12 +76,12 @@ impl Database {
         SqliteAuditTrail::new(self.clone())
     }
 
-    pub(super) fn writer(&self) -> &Writer {
+    pub(crate) fn writer(&self) -> &Writer {
         &self.0.writer
     }
 
     /// Does `work` on a connection of its own, off the async threads.
-    pub(super) async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, AuthError> {

@@ -3,24 +3,22 @@
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use auth_module::{
+    AuthError, EndAll, PendingRecord, SessionRecord, SessionStore, Swapped, TokenDigest, UserId,
+    Version,
+    time::{from_millis, to_millis},
+};
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::database::Database;
-use crate::{
-    error::AuthError,
-    session_store::{EndAll, PendingRecord, SessionRecord, SessionStore, Swapped, Version},
-    time::{from_millis, to_millis},
-    token::TokenDigest,
-    user::UserId,
-};
+use crate::database::Database;
 
 /// The pending logins and sessions of a [`Database`]. They survive a restart.
 #[derive(Debug, Clone)]
 pub struct SqliteSessionStore(Database);
 
 impl SqliteSessionStore {
-    pub(super) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         Self(database)
     }
 }

@@ -5,10 +5,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use auth_module::{AuthError, AuthErrorKind};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
-
-use crate::error::{AuthError, AuthErrorKind};
 
 /// Writes that may wait for the thread; the next one is refused.
 const QUEUE: usize = 8192;
@@ -34,13 +33,13 @@ enum Committed {
 }
 
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     queue: Option<SyncSender<Job>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, AuthError> {
+    pub(crate) fn start(connection: Connection) -> Result<Self, AuthError> {
         let (queue, jobs) = sync_channel(QUEUE);
         let thread = thread::Builder::new()
             .name("auth-db-writer".to_owned())
@@ -52,7 +51,7 @@ impl Writer {
     }
 
     /// Does `work` in a transaction of its own, as far as it can see, and answers when it is on disk.
-    pub(super) async fn write<T: Send + 'static>(
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, AuthError> {
@@ -73,7 +72,7 @@ impl Writer {
     }
 
     /// Does `work` some time later; `lost` is called if it cannot be kept.
-    pub(super) fn write_later(
+    pub(crate) fn write_later(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
         lost: impl FnOnce() + Send + 'static,

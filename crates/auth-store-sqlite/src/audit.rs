@@ -9,16 +9,14 @@ use std::{
 };
 
 use async_trait::async_trait;
+use auth_module::{
+    AuditRecord, AuditTrail, AuthError, AuthErrorKind, UserId,
+    time::{from_millis, to_millis},
+};
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value};
 
-use super::database::Database;
-use crate::{
-    audit::{AuditRecord, AuditTrail},
-    error::{AuthError, AuthErrorKind},
-    time::{from_millis, to_millis},
-    user::UserId,
-};
+use crate::database::Database;
 
 /// The audit trail of a [`Database`]: rows that its triggers forbid to change or delete.
 #[derive(Debug, Clone)]
@@ -50,7 +48,7 @@ pub struct StoredAuditRecord {
 }
 
 impl SqliteAuditTrail {
-    pub(super) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         Self { database, lost: Arc::default() }
     }
 

@@ -10,7 +10,7 @@ mod migrations;
 mod sessions;
 mod writer;
 
-pub use self::{
+pub use crate::{
     audit::{SqliteAuditTrail, StoredAuditRecord},
     database::Database,
     directory::SqliteDirectory,

@@ -3,18 +3,15 @@
 use std::time::SystemTime;
 
 use async_trait::async_trait;
+use auth_module::{
+    Account, AuthError, Change, HashParameters, LoginName, PasswordHash, User, UserDirectory,
+    UserId,
+    time::{from_millis, to_millis},
+};
 use otp_core::{AllowedPrefixes, PhoneNumber};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params, types::Type};
 
-use super::database::Database;
-use crate::{
-    directory::{Change, UserDirectory},
-    error::AuthError,
-    name::LoginName,
-    password::{HashParameters, PasswordHash},
-    time::{from_millis, to_millis},
-    user::{Account, User, UserId},
-};
+use crate::database::Database;
 
 const COLUMNS: &str = "id, login_name, display_name, groups, phone_number, \
      phone_number_changed_at, is_disabled, created_at, last_login_at, password_hash";
@@ -24,7 +21,7 @@ const COLUMNS: &str = "id, login_name, display_name, groups, phone_number, \
 pub struct SqliteDirectory(Database);
 
 impl SqliteDirectory {
-    pub(super) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database) -> Self {
         Self(database)
     }
 
@@ -176,17 +173,14 @@ fn update(
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     let number: Option<String> = row.get(4)?;
     let hash: Option<String> = row.get(9)?;
-    let user = User {
-        id: UserId::parse(&row.get::<_, String>(0)?).ok_or_else(|| unreadable(0, "no user id"))?,
-        login_name: LoginName::parse(&row.get::<_, String>(1)?).map_err(|e| unreadable(1, e))?,
-        display_name: row.get(2)?,
-        groups: serde_json::from_str(&row.get::<_, String>(3)?).map_err(|e| unreadable(3, e))?,
-        phone_number: number.as_deref().map(stored_number).transpose()?,
-        phone_number_changed_at: row.get::<_, Option<i64>>(5)?.map(from_millis),
-        is_disabled: row.get(6)?,
-        created_at: from_millis(row.get(7)?),
-        last_login_at: row.get::<_, Option<i64>>(8)?.map(from_millis),
-    };
+    let id = UserId::parse(&row.get::<_, String>(0)?).ok_or_else(|| unreadable(0, "no user id"))?;
+    let name = LoginName::parse(&row.get::<_, String>(1)?).map_err(|e| unreadable(1, e))?;
+    let mut user = User::new(id, name, row.get::<_, String>(2)?, from_millis(row.get(7)?));
+    user.groups = serde_json::from_str(&row.get::<_, String>(3)?).map_err(|e| unreadable(3, e))?;
+    user.phone_number = number.as_deref().map(stored_number).transpose()?;
+    user.phone_number_changed_at = row.get::<_, Option<i64>>(5)?.map(from_millis);
+    user.is_disabled = row.get(6)?;
+    user.last_login_at = row.get::<_, Option<i64>>(8)?.map(from_millis);
     let hash =
         hash.as_deref().map(PasswordHash::parse).transpose().map_err(|e| unreadable(9, e))?;
     Ok(Account::new(user, hash))
