@@ -18,10 +18,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 
-use sms_otp_plugin::{
-    BreakerSettings, CircuitBreaker, KaradenPushSender, KaradenSmsSender, PseudonymKey,
-    SmsOtpPlugin, SmsSender,
-};
+use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin};
+use sms_sender::{BreakerSettings, CircuitBreaker, SmsSender};
 
 use crate::{
     app::App,
@@ -211,7 +209,7 @@ mod tests {
     use karaden_client::push::CarrierField;
     use karaden_sim::{PushAccount, Sim, SimConfig};
     use otp_core::{ChallengeId, PhoneNumber};
-    use sms_otp_plugin::{LookUp, OutgoingSms, Reference, SendOutcome};
+    use sms_sender::{LookUp, OutgoingSms, Reference, SendOutcome};
 
     use super::*;
 

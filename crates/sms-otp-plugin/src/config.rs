@@ -11,7 +11,7 @@ use crate::{
     text::{InvalidText, SmsTexts, Templates},
 };
 
-/// How the factor behaves. Every setting but the texts and the key has a default.
+/// The settings of the factor. All but the texts and the key have defaults.
 #[derive(Debug, Clone)]
 pub struct SmsOtpConfig {
     texts: SmsTexts,
@@ -31,23 +31,23 @@ pub struct SmsOtpConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidConfig {
-    /// Codes of other lengths are either guessed or mistyped.
+    /// Fewer digits are guessed, more are mistyped.
     #[error("a code has 6 to 10 digits")]
     Digits,
     /// NIST SP 800-63B-4, section 3.1.3.2, allows 10 minutes at most.
     #[error("a code lives 60 to 600 seconds")]
     Lifetime,
-    /// A message would not fit, or its words are wrong.
+    /// A message is too long, or its words are invalid.
     #[error(transparent)]
     Text(#[from] InvalidText),
 }
 
 impl SmsOtpConfig {
-    /// The defaults: 6 digits, 300 s, the default limits and policy, 070, 080 and 090.
+    /// Creates the default settings: 6 digits, 300 s, the default limits and policy, 070, 080 and 090.
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig::Text`] if a message would not fit.
+    /// [`InvalidConfig::Text`] if a message is too long.
     ///
     /// # Panics
     ///
@@ -70,22 +70,22 @@ impl SmsOtpConfig {
         })
     }
 
-    /// Another name for the factor, such as for a second instance with settings of its own.
+    /// Sets the id of the factor, for example of a second instance with other settings.
     #[must_use]
     pub fn with_factor(mut self, factor: FactorId) -> Self {
         self.factor = factor;
         self
     }
 
-    /// What the codes are for: default [`Purpose::LOGIN`]. Only codes of one purpose replace each
-    /// other.
+    /// Sets the purpose of the codes. Default [`Purpose::LOGIN`]. A new code replaces older ones of the same
+    /// purpose only.
     #[must_use]
     pub fn with_purpose(mut self, purpose: Purpose) -> Self {
         self.purpose = purpose;
         self
     }
 
-    /// Codes of `digits` decimal digits: 6 to 10, default 6.
+    /// Sets the number of decimal digits: 6 to 10, default 6.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl SmsOtpConfig {
         Ok(self)
     }
 
-    /// How long a code can be answered: 60 to 600 s, default 300 s.
+    /// Sets the lifetime of a code: 60 to 600 s, default 300 s.
     ///
     /// # Errors
     ///
@@ -115,36 +115,36 @@ impl SmsOtpConfig {
         Ok(self)
     }
 
-    /// Lets the provider send a message however late. By default it has to be sent 10 s before the end
-    /// of the code's life, or not at all.
+    /// Removes the deadline for sending. By default the provider must send a message at least 10 s before the
+    /// code expires.
     #[must_use]
     pub fn without_deadline(mut self) -> Self {
         self.deadline_margin = None;
         self
     }
 
-    /// The limits on wrong codes and resends.
+    /// Sets the limits on wrong codes and resends.
     #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The limits on sending.
+    /// Sets the limits on sending.
     #[must_use]
     pub fn with_limits(mut self, limits: SendLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The prefixes of the numbers that are sent to. Default 070, 080 and 090.
+    /// Sets the prefixes of the numbers that messages are sent to. Default 070, 080 and 090.
     #[must_use]
     pub fn with_prefixes(mut self, prefixes: AllowedPrefixes) -> Self {
         self.prefixes = prefixes;
         self
     }
 
-    /// The language and the length of the longest message of each language, for an operator's check.
+    /// The longest message of each language: the language and its length.
     pub fn longest_messages(&self) -> impl Iterator<Item = (&str, Length)> {
         self.templates.lengths()
     }
@@ -181,12 +181,12 @@ impl SmsOtpConfig {
         &self.limits
     }
 
-    /// The last moment for sending a code that ends at `expires_at`.
+    /// The deadline for sending a code that expires at `expires_at`.
     pub(crate) fn deadline(&self, expires_at: SystemTime) -> Option<SystemTime> {
         expires_at.checked_sub(self.deadline_margin?)
     }
 
-    /// The number in the directory, if it is one that is sent to.
+    /// The user's number, if messages may be sent to it.
     pub(crate) fn phone_number(&self, subject: &Subject) -> Option<PhoneNumber> {
         let text = subject.attribute(Subject::PHONE_NUMBER)?;
         PhoneNumber::from_japanese_with(text, self.prefixes).ok()

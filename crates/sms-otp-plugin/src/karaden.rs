@@ -1,4 +1,4 @@
-//! Karaden's two APIs behind the port.
+//! Senders over Karaden's two APIs.
 
 use std::{
     sync::{
@@ -15,13 +15,13 @@ use sms_sender::{
     SendError, SendOutcome, SmsSender,
 };
 
-/// How far around the time of sending a message is looked for by its tracking code.
+/// Look-ups by tracking code search this long before and after the time of sending.
 const LOOK_AROUND: Duration = Duration::from_secs(60 * 60);
 
 /// Sends through the Karaden SMS API. The reference becomes a tag, the deadline `limited_at`.
 ///
-/// If Karaden refuses a message for its `limited_at` alone, it goes out without one: a late code is
-/// of no use, but does no harm.
+/// If Karaden refuses a message only because of its `limited_at`, it is sent without one: a late code is
+/// useless but harmless.
 #[derive(Debug, Clone)]
 pub struct KaradenSmsSender {
     client: sms::Client,
@@ -48,8 +48,8 @@ impl SmsSender for KaradenSmsSender {
             if !is_about_the_deadline(refusal.error()) {
                 return refused(refusal.into_error());
             }
-            tracing::warn!("karaden refuses limited_at; sending without it");
-            // Refused, so surely not sent.
+            tracing::warn!("karaden refuses limited_at: the message is sent without it");
+            // Refused means not sent, so this is no second message.
             sent = self.client.send(refusal.into_message().without_limited_at()).await;
         }
         match sent {
@@ -71,7 +71,7 @@ impl SmsSender for KaradenSmsSender {
     }
 }
 
-/// Whether Karaden found nothing wrong but `limited_at`.
+/// Whether `limited_at` is the only field that Karaden refused.
 fn is_about_the_deadline(error: &Error) -> bool {
     matches!(error.refusal(), Some(RefusalReason::Validation(fields)) if *fields == ["limited_at"])
 }
@@ -101,18 +101,18 @@ fn sms_status(message: &sms::Message) -> DeliveryStatus {
 
 /// Sends through 空電プッシュ v2. This API has no deadline.
 ///
-/// The tracking code is the reference read as a number, its last eight digits: the only form of a
-/// tracking code that is known to pass. A contract that refuses it gets this and all further
-/// messages without one, and then nothing can be looked up. With 10,000 messages in two hours one
-/// look-up in 10,000 tells of another message; it only shows on the page, and proves nothing.
+/// The tracking code is the last eight digits of the reference, read as a number: the only form that is
+/// known to be accepted. If the contract refuses tracking codes, this and all further messages are sent
+/// without one and cannot be looked up. With 10,000 messages in two hours, one look-up in 10,000 finds
+/// another message. Its status shows on the page and decides nothing.
 ///
-/// That a message is not found says that it was not sent only if the client was built
-/// [so](push::ClientBuilder::with_tracked_single_messages); else the look-up fails, and the message
-/// stays *maybe sent*.
+/// A message that is not found counts as not sent only if the client was built
+/// [with tracked single messages](push::ClientBuilder::with_tracked_single_messages). Otherwise the
+/// look-up fails, and the outcome stays unknown.
 #[derive(Debug, Clone)]
 pub struct KaradenPushSender {
     client: push::Client,
-    /// Set once the contract has refused a tracking code; shared by all clones.
+    /// Whether the contract has refused a tracking code. Shared by all clones.
     refuses_codes: Arc<AtomicBool>,
 }
 
@@ -143,9 +143,9 @@ impl SmsSender for KaradenPushSender {
             }
             self.refuses_codes.store(true, Ordering::Relaxed);
             tracing::warn!(
-                "karaden refuses tracking codes; sending without, nothing can be looked up"
+                "karaden refuses tracking codes: messages are sent without and cannot be looked up"
             );
-            // Refused, so surely not sent.
+            // Refused means not sent, so this is no second message.
             sent = self.client.send(refusal.into_message().without_tracking_code()).await;
         }
         match sent {
@@ -209,7 +209,7 @@ fn push_status(delivery: &push::Delivery) -> DeliveryStatus {
     }
 }
 
-/// A refusal: asking later helps only against a rate limit.
+/// Converts a refusal. Only a rate limit is worth another attempt later.
 fn refused(error: Error) -> Result<SendOutcome, SendError> {
     let reason = match error.refusal() {
         Some(RefusalReason::RateLimited(wait)) => {

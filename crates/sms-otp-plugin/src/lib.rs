@@ -21,8 +21,3 @@ pub use crate::{
     quotas::{DailyBudget, SendLimitSettings, SendLimits},
     text::{InvalidText, SmsTexts},
 };
-pub use sms_sender::{
-    Accepted, BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender,
-    LookUp, LookUpError, OutgoingSms, RecordedSms, RecordingSender, Reference, RefusedReason,
-    SendError, SendOutcome, SmsSender,
-};

@@ -1,4 +1,4 @@
-//! Every page of the factor, as data.
+//! The pages of the factor, as data.
 
 use std::time::SystemTime;
 
@@ -14,10 +14,10 @@ use crate::state::Sent;
 pub(crate) const CODE: &str = "code";
 /// Sends the same code again.
 pub(crate) const RESEND: ActionId = ActionId::from_static("resend");
-/// Opens a new challenge in the place of one that is of no more use.
+/// Opens a new challenge in place of one that cannot be used any more.
 pub(crate) const NEW_CODE: ActionId = ActionId::from_static("new-code");
 
-/// What the page for a code has to know.
+/// The data of the page that asks for a code.
 #[derive(Debug)]
 pub(crate) struct CodePage<'a> {
     pub(crate) challenge: &'a Challenge,
@@ -75,7 +75,7 @@ fn delivery_notice(delivery: Delivery) -> Option<Notice> {
     Some(Notice::new(Message::new(key)))
 }
 
-/// The page after a code has come to its end: a new one is one click away.
+/// The page after a code cannot be used any more. It offers a new one.
 pub(crate) fn needs_new_code(why: Ended) -> Prompt {
     let rejection = match why {
         Ended::Exhausted => {
@@ -146,7 +146,8 @@ pub(crate) fn blocked() -> Denied {
     Denied::new(Message::new("otp-blocked"))
 }
 
-/// The one answer for a missing number, a refused one and a provider that is down.
+/// The same page for a missing number, a refused number and a provider that is down: it must not show
+/// whether a number exists.
 pub(crate) fn unavailable() -> Unavailable {
     Unavailable::new(Message::new("otp-unavailable"))
 }

@@ -1,25 +1,25 @@
-//! Names for numbers that nobody without the key can turn back.
+//! Keyed pseudonyms for phone numbers, users and addresses.
 
 use std::fmt::{self, Write as _};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-/// The key under which numbers, users and addresses get the names that limits and logs use.
+/// The key of the pseudonyms under which limits and logs know numbers, users and addresses.
 ///
-/// There are only some hundred million phone numbers: a plain digest of one is found by trying them
-/// all, a keyed one is not. `Debug` is redacted.
+/// There are only some hundred million phone numbers. A plain digest can be reversed by hashing all of
+/// them; a keyed one cannot. `Debug` is redacted.
 #[derive(Clone)]
 pub struct PseudonymKey(Hmac<Sha256>);
 
-/// A key with fewer than 32 bytes.
+/// The key has fewer than 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a pseudonym key needs at least 32 bytes")]
 pub struct PseudonymKeyTooShort;
 
 impl PseudonymKey {
-    /// Takes 32 bytes or more, drawn at random. It may be the secret that other keys are made from:
-    /// what is made here has a domain of its own.
+    /// Creates the key from 32 or more random bytes. They may be the secret that other keys are derived
+    /// from: pseudonyms have a domain of their own.
     ///
     /// # Errors
     ///
@@ -33,12 +33,12 @@ impl PseudonymKey {
         Ok(Self(mac))
     }
 
-    /// The name of `value`: 32 hexadecimal digits.
+    /// The pseudonym of `value`: 32 hexadecimal digits.
     pub(crate) fn pseudonym(&self, value: &str) -> String {
         self.pseudonym_of(&[value])
     }
 
-    /// The name of several values together; no two lists share one.
+    /// The pseudonym of a list of values. Each length is hashed, so that no two lists collide.
     pub(crate) fn pseudonym_of(&self, values: &[&str]) -> String {
         let mut mac = self.0.clone();
         for value in values {

@@ -1,4 +1,4 @@
-//! How many messages may go out: per number, user, client address, block of numbers, and in all.
+//! Limits on sending: per number, user, client address, block of numbers, and in total.
 
 use std::{
     net::IpAddr,
@@ -17,8 +17,8 @@ use crate::{pseudonym::PseudonymKey, store_failed::store_failed};
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The limits on sending. Each is a burst that refills evenly over its period, so that a single period
-/// can hold up to twice the number, less one (see [`Rate`]).
+/// The limits on sending. Each is a burst that refills evenly over its period. So one period can contain up
+/// to twice the limit, minus one (see [`Rate`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendLimits {
     per_number: [Rate; 2],
@@ -129,15 +129,15 @@ const NAMES: [&str; 7] = [
     "budget",
 ];
 const BUDGET: usize = 6;
-/// How often it is tried to charge what is left of the budget.
-const REST_TRIES: u32 = 8;
+/// How many times charging the rest of the budget is attempted.
+const MAX_BUDGET_CHARGES: u32 = 8;
 
 /// A limit that is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Reached {
+pub(crate) struct LimitReached {
     /// Which one, for the audit trail.
     pub(crate) limit: &'static str,
-    /// From when on it lets a message through again.
+    /// When it allows a message again.
     pub(crate) until: Option<SystemTime>,
 }
 
@@ -179,29 +179,28 @@ impl<'a> SendQuotas<'a> {
         Self { quota, charges, now: context.now }
     }
 
-    /// Charges one message to every limit, or to none.
+    /// Charges one message to all limits, or to none.
     ///
     /// # Errors
     ///
-    /// The store could not tell: then nothing may be sent.
-    pub(crate) async fn charge(&self) -> Result<Result<Charged, Reached>, PluginError> {
+    /// If the store failed. Then nothing may be sent.
+    pub(crate) async fn charge(&self) -> Result<Result<Charged, LimitReached>, PluginError> {
         let charged = self.quota.charge(&self.charges, self.now).await;
         let charged = charged.map_err(|error| store_failed("charging the send limits", error))?;
-        Ok(charged.map_err(|refused| Reached {
+        Ok(charged.map_err(|refused| LimitReached {
             limit: NAMES.get(refused.which).copied().unwrap_or("unknown"),
             until: refused.until,
         }))
     }
 
-    /// Gives back what was charged for a message that surely was not sent.
+    /// Refunds a message that was not sent.
     pub(crate) async fn refund(&self, charged: &Charged) {
         if let Err(error) = self.quota.refund(charged, self.now).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "send limits not refunded");
         }
     }
 
-    /// Charges the budget for the billed messages beyond the first, as far as it goes, and warns when
-    /// it runs low.
+    /// Charges the budget for the billed messages beyond the first, and warns if four fifths are spent.
     pub(crate) async fn settle(&self, billed: Option<u32>) {
         let Some(budget) = self.charges.get(BUDGET) else { return };
         let more = budget.events.saturating_mul(billed.unwrap_or(1).saturating_sub(1));
@@ -212,7 +211,7 @@ impl<'a> SendQuotas<'a> {
             Ok(Ok(_)) => {}
             Ok(Err(_)) => {
                 tracing::warn!("the sms budget is spent");
-                if let Err(error) = self.charge_the_rest(budget).await {
+                if let Err(error) = self.charge_remaining_budget(budget).await {
                     not_settled(&error);
                 }
             }
@@ -220,10 +219,10 @@ impl<'a> SendQuotas<'a> {
         }
     }
 
-    /// Charges what is left of a budget of which more is spent than that.
-    async fn charge_the_rest(&self, budget: &Charge) -> Result<(), StoreError> {
-        // Another message may take its part between the two steps; then less is left.
-        for _ in 0..REST_TRIES {
+    /// Charges the rest of a budget that does not cover the bill.
+    async fn charge_remaining_budget(&self, budget: &Charge) -> Result<(), StoreError> {
+        // Another message may be charged between the two steps. Then less is left, so try again.
+        for _ in 0..MAX_BUDGET_CHARGES {
             let asked = self.quota.charge(&[budget.with_events(0)], self.now).await?;
             let left = asked.map_or(0, |charged| charged.left());
             if left == 0 || self.quota.charge(&[budget.with_events(left)], self.now).await?.is_ok()
@@ -239,7 +238,7 @@ fn not_settled(error: &StoreError) {
     tracing::warn!(error = error as &dyn std::error::Error, "sms budget not settled");
 }
 
-/// What counts as one client: an IPv4 address, or the /64 that an IPv6 address lies in.
+/// The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),

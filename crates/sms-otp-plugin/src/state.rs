@@ -1,25 +1,25 @@
-//! What the plugin keeps between two calls of one login, and the names it derives.
+//! The state that the plugin keeps between two calls of one login, and the ids that it derives.
 
 use mfa_plugin_api::{FlowContext, PluginState};
 use otp_core::ChallengeId;
 use sha2::{Digest as _, Sha256};
 
-/// How the last send of a challenge ended, as far as it matters for the words on the page.
+/// The outcome of the last send, as the page words it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// The provider has it.
+    /// The provider accepted the message.
     Accepted,
-    /// Nobody knows (yet).
+    /// It is not known whether the message was sent.
     Unknown,
 }
 
-/// The state of one login: which challenge it is at. No secret, no number.
+/// The state of one login: its current challenge. It contains no secret and no phone number.
 ///
-/// Only a convenience: challenge ids follow from the login and `generation`, so a lost or stale state
-/// leads to an older challenge at worst, never to a second message or a second chance.
+/// Challenge ids follow from the login and `generation`. So a lost or stale state leads to an older
+/// challenge, never to a second message or to more attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OtpState {
-    /// How many challenges this login opened before the present one.
+    /// How many challenges this login opened before the current one.
     pub(crate) generation: u32,
     /// How the last send ended.
     pub(crate) sent: Sent,
@@ -46,8 +46,8 @@ impl OtpState {
 
 /// The id of a login's challenge of this generation.
 ///
-/// It follows from the login, so that a call which was cut off between opening and answering finds its
-/// challenge again instead of sending a second message.
+/// It follows from the login. So after a call was cut off, the next one finds the challenge again and sends
+/// no second message.
 pub(crate) fn challenge_id(context: &FlowContext<'_>, generation: u32) -> ChallengeId {
     let mut hash = Sha256::new();
     let fields = [

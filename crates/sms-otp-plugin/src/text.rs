@@ -12,8 +12,8 @@ use otp_core::{
 
 /// The words of the message in each language, and the last line that lets phones fill in the code.
 ///
-/// Who sends it and for which host comes from the configuration and never from a request: a message
-/// that names a host out of a request would send codes to whoever asked for them.
+/// The service and the host come from the configuration, never from a request. Otherwise an attacker
+/// could have codes sent for a host of their own.
 #[derive(Debug, Clone)]
 pub struct SmsTexts {
     service: String,

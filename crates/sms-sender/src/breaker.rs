@@ -1,4 +1,4 @@
-//! Leaving a provider alone that does not answer.
+//! A circuit breaker around an [`SmsSender`].
 
 use std::{
     collections::VecDeque,
@@ -26,13 +26,14 @@ pub struct BreakerSettings {
     pub failures: usize,
     /// How long a failure counts. Default 30 s.
     pub window: Duration,
-    /// How long it stays open before one call may try. Default 10 s.
+    /// How long it stays open before one call probes the provider. Default 10 s.
     pub open_for: Duration,
     /// Calls to the provider at the same time. Default 32.
     pub concurrent_calls: usize,
-    /// How long a call may wait for its turn. Default 1 s.
+    /// How long a call may wait for a permit. Default 1 s.
     pub longest_wait: Duration,
-    /// The end of any call, behind the provider's own time-outs. Default 12 s.
+    /// The time limit of a call. Longer than the sender's own limits, so that it acts only if they fail.
+    /// Default 12 s.
     pub call_timeout: Duration,
 }
 
@@ -53,19 +54,19 @@ impl Default for BreakerSettings {
 ///
 /// ```text
 ///            5 failures in 30 s                  10 s later
-///   closed ─────────────────────▶ open ─────────────────────▶ one call tries
+///   closed ─────────────────────▶ open ─────────────────────▶ one probe
 ///     ▲                             ▲                            │      │
-///     └──────── it got an answer ───┼────────────────────────────┘      │
+///     └──────── it succeeded ───────┼────────────────────────────┘      │
 ///                                   └──────────── it failed ────────────┘
 /// ```
 ///
-/// A refusal is an answer: only *not sent* and *unknown* are failures. A call that the breaker does not
-/// let through is *not sent*.
+/// A refusal is a success: the provider responded. Only *not sent* and *unknown* are failures. A call that
+/// the breaker rejects is *not sent*.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     inner: Arc<dyn SmsSender>,
     settings: BreakerSettings,
-    turns: Semaphore,
+    permits: Semaphore,
     state: Mutex<State>,
 }
 
@@ -73,30 +74,30 @@ pub struct CircuitBreaker {
 struct State {
     failures: VecDeque<Instant>,
     open_until: Option<Instant>,
-    is_trying: bool,
+    is_probing: bool,
 }
 
-/// The breaker did not let a call through.
+/// Why the breaker rejected a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum NotLetThrough {
-    #[error("the provider is left alone after failures")]
+enum BreakerRejection {
+    #[error("the circuit breaker is open")]
     Open,
     #[error("too many calls at once")]
     Busy,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("no answer in time")]
-struct NoAnswer;
+#[error("no response in time")]
+struct NoResponse;
 
 impl CircuitBreaker {
-    /// Guards `inner`.
+    /// Creates a closed breaker around `inner`.
     pub fn new(inner: Arc<dyn SmsSender>, settings: BreakerSettings) -> Self {
-        let turns = Semaphore::new(settings.concurrent_calls.max(1));
-        Self { inner, settings, turns, state: Mutex::default() }
+        let permits = Semaphore::new(settings.concurrent_calls.max(1));
+        Self { inner, settings, permits, state: Mutex::default() }
     }
 
-    /// Whether calls are stopped at the moment.
+    /// Whether the breaker is open.
     pub fn is_open(&self) -> bool {
         self.state().open_until.is_some()
     }
@@ -105,36 +106,37 @@ impl CircuitBreaker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn turn(&self) -> Option<SemaphorePermit<'_>> {
-        timeout(self.settings.longest_wait, self.turns.acquire()).await.ok()?.ok()
+    async fn permit(&self) -> Option<SemaphorePermit<'_>> {
+        timeout(self.settings.longest_wait, self.permits.acquire()).await.ok()?.ok()
     }
 
-    /// Lets a call through, or says how long not to try.
+    /// Admits a call, or returns how long to wait.
     fn admit(&self) -> Result<Admitted<'_>, Duration> {
         let now = Instant::now();
         let mut state = self.state();
         let Some(open_until) = state.open_until else {
-            return Ok(Admitted { breaker: self, is_trial: false });
+            return Ok(Admitted { breaker: self, is_half_open_probe: false });
         };
         if now < open_until {
             return Err(open_until - now);
         }
-        if state.is_trying {
+        if state.is_probing {
             return Err(self.settings.open_for);
         }
-        state.is_trying = true;
-        Ok(Admitted { breaker: self, is_trial: true })
+        state.is_probing = true;
+        Ok(Admitted { breaker: self, is_half_open_probe: true })
     }
 }
 
-/// A call on its way. Dropped without an answer, such as by a cancelled caller, it decides nothing.
+/// An admitted call. If it is dropped without an outcome, as when its caller is cancelled, nothing is
+/// counted.
 struct Admitted<'a> {
     breaker: &'a CircuitBreaker,
-    is_trial: bool,
+    is_half_open_probe: bool,
 }
 
 impl Admitted<'_> {
-    fn answered(self) {
+    fn succeeded(self) {
         let mut state = self.breaker.state();
         state.failures.clear();
         state.open_until = None;
@@ -148,19 +150,20 @@ impl Admitted<'_> {
             state.failures.pop_front();
         }
         state.failures.push_back(now);
-        let is_opening = self.is_trial || state.failures.len() >= settings.failures.max(1);
+        let is_opening =
+            self.is_half_open_probe || state.failures.len() >= settings.failures.max(1);
         if is_opening {
             state.open_until = Some(now + settings.open_for);
             state.failures.clear();
-            tracing::warn!("sms provider left alone after failures");
+            tracing::warn!("circuit breaker opened: the sms provider fails");
         }
     }
 }
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        if self.is_trial {
-            self.breaker.state().is_trying = false;
+        if self.is_half_open_probe {
+            self.breaker.state().is_probing = false;
         }
     }
 }
@@ -168,35 +171,36 @@ impl Drop for Admitted<'_> {
 #[async_trait]
 impl SmsSender for CircuitBreaker {
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
-        let Some(_turn) = self.turn().await else {
+        let Some(_permit) = self.permit().await else {
             let wait = Some(self.settings.longest_wait);
-            return Err(SendError::not_sent(NotLetThrough::Busy).with_retry_after(wait));
+            return Err(SendError::not_sent(BreakerRejection::Busy).with_retry_after(wait));
         };
         let admitted = self.admit().map_err(|wait| {
-            SendError::not_sent(NotLetThrough::Open).with_retry_after(Some(wait))
+            SendError::not_sent(BreakerRejection::Open).with_retry_after(Some(wait))
         })?;
         let outcome = timeout(self.settings.call_timeout, self.inner.send(sms))
             .await
-            .unwrap_or_else(|_| Err(SendError::unknown(NoAnswer)));
+            .unwrap_or_else(|_| Err(SendError::unknown(NoResponse)));
         match &outcome {
-            Ok(_) => admitted.answered(),
+            Ok(_) => admitted.succeeded(),
             Err(_) => admitted.failed(),
         }
         outcome
     }
 
-    /// Not counted: a look-up that fails says little about sending.
+    /// A failed look-up is not counted: it says little about sending.
     async fn look_up(
         &self,
         reference: &Reference,
         sent_at: SystemTime,
     ) -> Result<LookUp, LookUpError> {
         if self.state().open_until.is_some_and(|until| Instant::now() < until) {
-            return Err(LookUpError::new(NotLetThrough::Open));
+            return Err(LookUpError::new(BreakerRejection::Open));
         }
-        let _turn = self.turn().await.ok_or_else(|| LookUpError::new(NotLetThrough::Busy))?;
+        let _permit =
+            self.permit().await.ok_or_else(|| LookUpError::new(BreakerRejection::Busy))?;
         timeout(self.settings.call_timeout, self.inner.look_up(reference, sent_at))
             .await
-            .unwrap_or_else(|_| Err(LookUpError::new(NoAnswer)))
+            .unwrap_or_else(|_| Err(LookUpError::new(NoResponse)))
     }
 }

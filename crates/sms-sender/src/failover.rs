@@ -1,4 +1,4 @@
-//! A second provider for what the first one surely did not send.
+//! Sends through the next provider what the one before did not send.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -10,11 +10,11 @@ use crate::{
     sender::SmsSender,
 };
 
-/// Tries several senders in order, and goes on to the next only when surely nothing was sent.
+/// Tries several senders in order. The next one is tried only if the message was not sent.
 ///
-/// An *unknown* outcome ends the attempt: the next provider would send the message a second time. So
-/// does a refusal that is about the number or the text. A refusal that is about our account with one
-/// provider goes on to the next.
+/// An *unknown* outcome ends the attempt: the next provider could send the message a second time. A
+/// refusal of the number or the text ends it too. A refusal of our account with one provider goes on to
+/// the next.
 #[derive(Debug)]
 pub struct FailoverSender {
     first: Arc<dyn SmsSender>,
@@ -22,12 +22,12 @@ pub struct FailoverSender {
 }
 
 impl FailoverSender {
-    /// Sends through `first` as long as it can.
+    /// Creates a sender that tries `first`.
     pub fn new(first: Arc<dyn SmsSender>) -> Self {
         Self { first, others: Vec::new() }
     }
 
-    /// The same with one more sender behind the others.
+    /// Adds a sender that is tried after the others.
     #[must_use]
     pub fn with_fallback(mut self, next: Arc<dyn SmsSender>) -> Self {
         self.others.push(next);
@@ -39,7 +39,7 @@ impl FailoverSender {
     }
 }
 
-fn is_for_the_next(outcome: &Result<SendOutcome, SendError>) -> bool {
+fn is_for_next(outcome: &Result<SendOutcome, SendError>) -> bool {
     match outcome {
         Ok(SendOutcome::Accepted(_)) => false,
         Ok(SendOutcome::Refused(reason)) => match reason {
@@ -55,7 +55,7 @@ impl SmsSender for FailoverSender {
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         let mut outcome = self.first.send(sms).await;
         for next in &self.others {
-            if !is_for_the_next(&outcome) {
+            if !is_for_next(&outcome) {
                 break;
             }
             tracing::warn!(reference = sms.reference().as_str(), "sms sender failed over");
@@ -64,7 +64,7 @@ impl SmsSender for FailoverSender {
         outcome
     }
 
-    /// Asks each in turn: *present* at one is the answer; *absent* only if all say so.
+    /// Asks each sender in order. The result is *absent* only if all say so.
     async fn look_up(
         &self,
         reference: &Reference,

@@ -1,4 +1,4 @@
-//! Senders for tests and demonstrations, under the same contract as the real ones.
+//! Senders for tests and demonstrations. They keep the contract of [`SmsSender`].
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -16,7 +16,7 @@ use crate::{
     sender::SmsSender,
 };
 
-/// One message as a [`RecordingSender`] got it, in the clear: for tests only.
+/// A message that a [`RecordingSender`] received, in the clear: for tests only.
 #[derive(Clone)]
 pub struct RecordedSms(OutgoingSms);
 
@@ -31,7 +31,7 @@ impl RecordedSms {
         self.0.expose_text()
     }
 
-    /// The last moment for sending.
+    /// The deadline for sending.
     pub fn deadline(&self) -> Option<SystemTime> {
         self.0.deadline()
     }
@@ -53,7 +53,7 @@ impl std::fmt::Debug for RecordedSms {
     }
 }
 
-/// Keeps what it is given and accepts it, unless told otherwise. Clones share everything.
+/// Records and accepts every message, unless a test scripts another outcome. Clones share everything.
 #[derive(Debug, Clone, Default)]
 pub struct RecordingSender(Arc<Mutex<Recorded>>);
 
@@ -74,12 +74,12 @@ enum Next {
 }
 
 impl RecordingSender {
-    /// A sender that accepts everything.
+    /// Creates a sender that accepts everything.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The messages that reached the "provider", oldest first: also those whose answer was lost.
+    /// The messages that arrived, oldest first, with those whose response was lost.
     pub fn sent(&self) -> Vec<RecordedSms> {
         self.state().sent.clone()
     }
@@ -89,27 +89,27 @@ impl RecordingSender {
         self.state().looked_up.clone()
     }
 
-    /// The next send fails before anything leaves.
+    /// Makes the next send fail as *not sent*.
     pub fn fail_next(&self) {
         self.state().next.push_back(Next::NotSent);
     }
 
-    /// The next send is refused.
+    /// Makes the next send refused.
     pub fn refuse_next(&self, reason: RefusedReason) {
         self.state().next.push_back(Next::Refused(reason));
     }
 
-    /// The next send arrives, but its answer is lost.
+    /// Makes the next send *unknown*: it arrives, and the response is lost.
     pub fn lose_next_answer(&self) {
         self.state().next.push_back(Next::UnknownArrived);
     }
 
-    /// The next send is lost on its way, and nobody can tell.
+    /// Makes the next send *unknown*: the request is lost.
     pub fn lose_next_request(&self) {
         self.state().next.push_back(Next::UnknownLost);
     }
 
-    /// From now on a look-up of `reference` tells this.
+    /// Sets what look-ups of `reference` find from now on.
     pub fn set_status(&self, reference: &Reference, status: DeliveryStatus) {
         self.state().status.insert(reference.clone(), LookUp::Present(status));
     }
@@ -147,7 +147,7 @@ impl SmsSender for RecordingSender {
     }
 }
 
-/// Fails every call in one way: a provider that is down.
+/// Fails every call in the same way, like a provider that is down.
 #[derive(Debug, Clone)]
 pub struct FailingSender {
     is_not_sent: bool,
@@ -155,17 +155,17 @@ pub struct FailingSender {
 }
 
 impl FailingSender {
-    /// Nothing ever leaves.
+    /// Creates a sender whose sends are all *not sent*.
     pub fn not_sent() -> Self {
         Self { is_not_sent: true, calls: Arc::default() }
     }
 
-    /// Nobody can ever tell.
+    /// Creates a sender whose sends are all *unknown*.
     pub fn unknown() -> Self {
         Self { is_not_sent: false, calls: Arc::default() }
     }
 
-    /// How many sends were tried.
+    /// The number of calls of `send`.
     pub fn calls(&self) -> usize {
         *self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,7 +5,7 @@ use std::{fmt, time::SystemTime};
 use otp_core::{ChallengeId, PhoneNumber};
 use zeroize::Zeroizing;
 
-/// One text message, ready to go. `Debug` shows neither number nor text.
+/// One text message to send. `Debug` shows neither the number nor the text.
 #[derive(Clone)]
 pub struct OutgoingSms {
     to: PhoneNumber,
@@ -16,39 +16,40 @@ pub struct OutgoingSms {
 }
 
 impl OutgoingSms {
-    /// A message of `text` to the number `to`, to be sent `now` and found again by `reference`.
+    /// Creates a message of `text` to the number `to`, sent at the instant `now` and found again by
+    /// `reference`.
     pub fn new(to: PhoneNumber, text: String, reference: Reference, now: SystemTime) -> Self {
         Self { to, text: Zeroizing::new(text), now, deadline: None, reference }
     }
 
-    /// The same message, not to be sent any more at `deadline` or later.
+    /// Sets the deadline: the provider must not send the message at `deadline` or later.
     #[must_use]
     pub fn with_deadline(mut self, deadline: SystemTime) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// The number.
+    /// The recipient.
     pub fn to(&self) -> &PhoneNumber {
         &self.to
     }
 
-    /// The text. It holds the code: give it to the provider and to nothing else.
+    /// The text. It contains the code: pass it to the provider only.
     pub fn expose_text(&self) -> &str {
         &self.text
     }
 
-    /// When it is handed over.
+    /// The instant at which it is sent.
     pub fn now(&self) -> SystemTime {
         self.now
     }
 
-    /// The last moment for sending, if the message has one (Karaden's `limited_at`).
+    /// The deadline for sending, if there is one (Karaden's `limited_at`).
     pub fn deadline(&self) -> Option<SystemTime> {
         self.deadline
     }
 
-    /// The name to find it again by.
+    /// The unique name of the message at the provider.
     pub fn reference(&self) -> &Reference {
         &self.reference
     }
@@ -63,14 +64,14 @@ impl fmt::Debug for OutgoingSms {
     }
 }
 
-/// The unique name of one message at the provider: a tag or a tracking code.
+/// The unique name of one message at the provider: Karaden's tag or tracking code.
 ///
-/// 26 characters from `0` to `9` and `a` to `z`, which both Karaden APIs accept. Not secret.
+/// 26 characters, `0`–`9` and `a`–`z`, which both Karaden APIs accept. It is not secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference(String);
 
 impl Reference {
-    /// The name of the message that carries the code of `challenge` for the `nth` time, from 0 on.
+    /// Names the message that carries the code of `challenge` for the `nth` time, counted from 0.
     pub fn new(challenge: ChallengeId, nth: u8) -> Self {
         let mut rest = u128::from_be_bytes(*challenge.as_bytes());
         let mut name = [b'0'; 26];
@@ -82,7 +83,7 @@ impl Reference {
         Self(name.iter().copied().map(char::from).collect())
     }
 
-    /// The name.
+    /// The reference as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -2,32 +2,32 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-/// How a send ended that got a clear answer.
+/// The outcome of a send that the provider answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
     /// The provider has the message.
     Accepted(Accepted),
-    /// The provider said no; the message is surely not sent.
+    /// The provider refused the message. It was not sent.
     Refused(RefusedReason),
 }
 
-/// What the provider says of a message it took.
+/// What the provider said about a message that it accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {
     /// The provider's own id of the message.
     pub id: Option<String>,
-    /// How many messages it will bill for this one, if it told.
+    /// The number of messages that it bills for this one, if it said so.
     pub charged_count: Option<u32>,
 }
 
 impl Accepted {
-    /// Accepted under the provider's `id`.
+    /// Creates the outcome for a message with the provider's `id`.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: Some(id.into()), charged_count: None }
     }
 
-    /// The same with the number of messages that will be billed.
+    /// Sets the number of messages that the provider bills.
     #[must_use]
     pub fn with_charged_count(mut self, count: u32) -> Self {
         self.charged_count = Some(count);
@@ -38,16 +38,17 @@ impl Accepted {
 /// Why a provider refused a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusedReason {
-    /// Our account there: credentials, plan, rights. An operator has to look; another provider helps.
+    /// Our account with the provider: credentials, plan, rights. An operator has to act. Another provider
+    /// can send the message.
     Account,
-    /// The text or another part of the request that we made. An operator has to look.
+    /// The text or another part of the request. An operator has to act.
     Message,
-    /// The number: invalid, barred, or of another owner. Another provider would only repeat it.
+    /// The number: invalid, barred, or with another owner. Another provider would refuse it too.
     Number,
 }
 
 impl RefusedReason {
-    /// A word for logs and the audit trail.
+    /// The reason as one word, for logs and the audit trail.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -57,7 +58,7 @@ impl RefusedReason {
     }
 }
 
-/// A send without a clear answer.
+/// A send that the provider neither accepted nor refused.
 #[derive(Debug)]
 pub struct SendError {
     is_not_sent: bool,
@@ -66,29 +67,29 @@ pub struct SendError {
 }
 
 impl SendError {
-    /// The message surely never reached the provider.
+    /// Creates the error for a message that was not sent.
     pub fn not_sent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { is_not_sent: true, retry_after: None, source: source.into() }
     }
 
-    /// The message may have reached the provider.
+    /// Creates the error for a message that may have been sent.
     pub fn unknown(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { is_not_sent: false, retry_after: None, source: source.into() }
     }
 
-    /// The same error with how long the provider asks to be left alone.
+    /// Sets how long the provider asks callers to wait.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
         self
     }
 
-    /// Whether the message surely was not sent. If not, it must never be sent again blindly.
+    /// Whether the message was definitely not sent. If false, look it up and do not send it again.
     pub fn is_not_sent(&self) -> bool {
         self.is_not_sent
     }
 
-    /// How long the provider asks to be left alone.
+    /// How long the provider asks callers to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -110,37 +111,37 @@ impl StdError for SendError {
     }
 }
 
-/// What the provider knows of a message.
+/// What a look-up found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LookUp {
-    /// It has no message of this reference. A request may still be on its way to it.
+    /// The provider has no message with this reference. A request may still be on its way.
     Absent,
-    /// It has the message.
+    /// The provider has the message.
     Present(DeliveryStatus),
 }
 
-/// How far a message got.
+/// The delivery status of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryStatus {
     /// No result yet.
     Pending,
-    /// It arrived on the phone.
+    /// The message arrived on the phone.
     Delivered,
     /// The phone is off or out of range.
     OutOfRange,
-    /// It will not arrive.
+    /// The message will not arrive.
     Failed,
-    /// The provider itself does not know.
+    /// The provider does not know.
     Unknown,
 }
 
-/// The provider did not tell what became of a message.
+/// A look-up failed: the provider did not say whether it has the message.
 #[derive(Debug, thiserror::Error)]
-#[error("the provider does not say what became of the message")]
+#[error("the provider did not say whether it has the message")]
 pub struct LookUpError(#[source] Box<dyn StdError + Send + Sync>);
 
 impl LookUpError {
-    /// The look-up failed because of `source`.
+    /// Creates the error with its cause. `source` must contain neither the number nor the text.
     pub fn new(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self(source.into())
     }

@@ -1,9 +1,9 @@
-//! Sending one text message: the port that providers implement.
+//! The port that a provider implements.
 //!
 //! ```text
-//!              ┌─ Ok(Accepted)        the provider has it: wait for it to arrive
-//!  send(sms) ──┼─ Ok(Refused)         surely not sent, and asking again will not help
-//!              ├─ Err(not sent)       surely not sent, and asking later may help
+//!              ┌─ Ok(Accepted)        the provider has the message: wait for it to arrive
+//!  send(sms) ──┼─ Ok(Refused)         not sent, and sending again does not help
+//!              ├─ Err(not sent)       not sent, and sending later may help
 //!              └─ Err(unknown) ─┐     it may be on its way: never send it again
 //!                               └─ look_up(reference): Present or Absent
 //! ```
@@ -21,29 +21,30 @@ use crate::{
 ///
 /// # Contract
 ///
-/// 1. [`send`](Self::send) makes at most one message, ever. It does not try again by itself once the
-///    message may have left.
-/// 2. Whenever it is not certain that nothing was sent, the answer is an error of kind *unknown*.
-/// 3. Both calls end within a bound of their own, whatever the provider does.
-/// 4. Neither number nor text appears in logs, errors or `Debug`.
+/// 1. **One message.** [`send`](Self::send) causes at most one message. It does not retry once the message
+///    may have left.
+/// 2. **In doubt, unknown.** Unless it is certain that the message was not sent, the error is of the kind
+///    *unknown*.
+/// 3. **Bounded.** Both calls end within a time limit of the implementation, whatever the provider does.
+/// 4. **Silent.** Neither the number nor the text appears in logs, errors or `Debug`.
 ///
 /// # Cancel safety
 ///
-/// A dropped `send` may have sent: treat it as *unknown*.
+/// A `send` that is dropped may have sent the message: treat it as *unknown*.
 #[async_trait]
 pub trait SmsSender: fmt::Debug + Send + Sync + 'static {
     /// Hands one message to the provider.
     ///
     /// # Errors
     ///
-    /// [`SendError::is_not_sent`] tells the two kinds apart: only then may it be sent again.
+    /// [`SendError::is_not_sent`] tells the two kinds apart: if it is true, the message may be sent again.
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError>;
 
-    /// Asks what became of the message with this `reference`, sent at about `sent_at`.
+    /// Asks the provider for the message with this `reference`, sent at about `sent_at`.
     ///
     /// # Errors
     ///
-    /// [`LookUpError`] if the provider did not tell.
+    /// [`LookUpError`] if the provider did not say whether it has the message.
     async fn look_up(
         &self,
         reference: &Reference,

@@ -42,7 +42,7 @@ fn a_reference_is_short_plain_and_tells_messages_apart() {
 }
 
 #[tokio::test]
-async fn only_what_surely_was_not_sent_goes_to_the_next_sender() {
+async fn only_a_message_that_was_not_sent_goes_to_the_next_sender() {
     type Script = fn(&RecordingSender);
     let cases: [(Script, usize, usize); 6] = [
         (|_| {}, 1, 0),

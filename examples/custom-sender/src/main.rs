@@ -19,9 +19,10 @@ use async_trait::async_trait;
 use karaden_client::sms;
 use karaden_sim::{Sim, SimConfig};
 use otp_core::{ChallengeId, PhoneNumber};
-use sms_otp_plugin::{
-    Accepted, BreakerSettings, CircuitBreaker, FailoverSender, KaradenSmsSender, LookUp,
-    LookUpError, OutgoingSms, Reference, SendError, SendOutcome, SmsSender,
+use sms_otp_plugin::KaradenSmsSender;
+use sms_sender::{
+    Accepted, BreakerSettings, CircuitBreaker, FailoverSender, LookUp, LookUpError, OutgoingSms,
+    Reference, SendError, SendOutcome, SmsSender,
 };
 
 /// A modem at the window: a provider with an interface of its own.

@@ -1,4 +1,4 @@
-//! Taking the code that was typed.
+//! Verifying the code that the user typed.
 
 use mfa_plugin_api::{AuditEvent, AuthenticationMethod, Evidence, PluginError, Reply, Step};
 use otp_core::{Attempt, AttemptRefused, LockoutState, Rejected, TypedCode, Verified};
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Call<'_> {
-    /// Reads, counts, compares and consumes what was typed.
+    /// Normalises the typed code, counts the attempt, compares, and consumes the challenge.
     pub(super) async fn answer(&self, typed: &str) -> Result<Reply, PluginError> {
         let typed = match self.config().format().normalise(typed) {
             Ok(typed) => typed,
@@ -48,7 +48,7 @@ impl Call<'_> {
 
     async fn compare(&self, attempt: Attempt, typed: &TypedCode) -> Result<Reply, PluginError> {
         let Some(phone) = &self.phone else {
-            // The number was taken away while the code was on its way.
+            // The number was removed while the code was on its way.
             return Ok(self.unavailable(prompts::unavailable()));
         };
         let challenge = attempt.challenge().clone();
@@ -62,7 +62,7 @@ impl Call<'_> {
             }
             Err(Rejected::WrongCode { attempts_left, lockout_state }) => {
                 self.audit(
-                    AuditEvent::new("otp.wrong")
+                    AuditEvent::new("otp.wrong_code")
                         .with("challenge", challenge.id())
                         .with("attempts_left", attempts_left),
                 );
@@ -87,7 +87,7 @@ impl Call<'_> {
             .await
             .map_err(|error| store_failed("consuming a challenge", error))?;
         if consumed.is_err() {
-            // Another request with the same code was first, or time ran out in between.
+            // Another request with the same code was first, or the challenge expired in between.
             return Ok(self.end(Ended::Expired));
         }
         self.audit(AuditEvent::new("otp.verified").with("challenge", id));
@@ -95,7 +95,7 @@ impl Call<'_> {
         Ok(Reply::new(Step::Done(Evidence::new(methods, self.now()))))
     }
 
-    /// Too many wrong codes: this factor is closed to the user for a while, or for good.
+    /// Denies the factor to a user with too many wrong codes.
     pub(super) fn stopped(&self, lockout_state: LockoutState) -> Reply {
         let denied = match lockout_state {
             LockoutState::Open => return self.end(Ended::Exhausted),

@@ -70,7 +70,7 @@ impl Call<'_> {
         self.state.map_or(0, |state| state.generation)
     }
 
-    /// How the last send ended; not known if the call that sent was cut off.
+    /// The outcome of the last send: unknown if that call was cut off.
     pub(super) fn sent(&self) -> Sent {
         self.state.map_or(Sent::Unknown, |state| state.sent)
     }
@@ -85,7 +85,7 @@ impl Call<'_> {
         }
     }
 
-    /// This login's challenge, if it is still open.
+    /// Loads the challenge of this login, if it is open.
     pub(super) async fn open_challenge(&self) -> Result<Option<Challenge>, PluginError> {
         let id = challenge_id(self.context, self.generation());
         self.store
@@ -98,7 +98,7 @@ impl Call<'_> {
         challenge.attempts() >= self.config().policy().attempts_per_challenge()
     }
 
-    /// Whether a challenge that is still open is of no more use.
+    /// Whether an open challenge has no attempts or no resends left.
     pub(super) fn is_used_up(&self, challenge: &Challenge) -> bool {
         self.is_exhausted(challenge) || challenge.resends_left(self.config().policy()) == 0
     }
@@ -117,7 +117,7 @@ impl Call<'_> {
         self.phone.as_ref().map(PhoneNumber::masked).unwrap_or_default()
     }
 
-    /// The same call with the login at `generation`.
+    /// Returns the same call with the login at `generation`.
     pub(super) fn at(&self, generation: u32, sent: Sent) -> Self {
         Self { phone: self.phone.clone(), state: Some(OtpState { generation, sent }), ..*self }
     }
@@ -126,7 +126,7 @@ impl Call<'_> {
         self.ask(challenge, self.sent(), |prompt| prompt)
     }
 
-    /// Asks for the code, with what `change` makes of the prompt.
+    /// Asks for the code with the prompt that `change` returns.
     pub(super) fn ask(
         &self,
         challenge: &Challenge,
@@ -141,12 +141,12 @@ impl Call<'_> {
         Reply::new(Step::Prompt(prompt)).with_state(state.to_state())
     }
 
-    /// The code is of no more use; the state keeps where this login is.
+    /// Offers a new code in place of one that cannot be used any more. Keeps the state.
     pub(super) fn end(&self, why: Ended) -> Reply {
         self.keep(Step::Prompt(prompts::needs_new_code(why)))
     }
 
-    /// A step that changes nothing in the state.
+    /// Returns `step` and keeps the state.
     pub(super) fn keep(&self, step: Step) -> Reply {
         let reply = Reply::new(step);
         match self.context.state {

@@ -1,4 +1,4 @@
-//! Finding out what became of a message, while somebody waits for it.
+//! The delivery status of a message, while a page shows it.
 
 use std::time::Duration;
 
@@ -9,12 +9,12 @@ use sms_sender::{DeliveryStatus, LookUp, Reference};
 use super::call::Call;
 use crate::{state::Sent, store_failed::store_failed};
 
-/// The longest that a page waits for the provider's answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// A message of unknown outcome that the provider does not have after this long did not go out.
+/// How long a page waits for the provider's response.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
+/// A message of unknown outcome that the provider does not have after this long was not sent.
 const ABSENT_AFTER: Duration = Duration::from_secs(30);
 impl Call<'_> {
-    /// The page for an open challenge, with what the provider says of its message by now.
+    /// Returns the page of an open challenge, with the delivery status of its message.
     pub(super) async fn current(&self, challenge: Challenge) -> Result<Prompt, PluginError> {
         let challenge = match self.news(&challenge).await {
             Some(delivery) => {
@@ -30,7 +30,7 @@ impl Call<'_> {
         Ok(self.page(&challenge, self.sent()).prompt())
     }
 
-    /// What the provider says, if it is time to ask and the answer is news.
+    /// Asks the provider if it is time to, and returns the status if it has changed.
     async fn news(&self, challenge: &Challenge) -> Option<Delivery> {
         if matches!(challenge.delivery(), Delivery::Delivered | Delivery::Error) {
             return None;
@@ -41,7 +41,7 @@ impl Call<'_> {
             return None;
         }
         let asked = self.parts.sender.look_up(&reference, challenge.opened_at());
-        let found = match tokio::time::timeout(PATIENCE, asked).await {
+        let found = match tokio::time::timeout(LOOK_UP_TIMEOUT, asked).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "sms look-up failed");
@@ -53,7 +53,7 @@ impl Call<'_> {
             LookUp::Present(DeliveryStatus::Delivered) => Delivery::Delivered,
             LookUp::Present(DeliveryStatus::OutOfRange) => Delivery::OutOfRange,
             LookUp::Present(DeliveryStatus::Failed) => Delivery::Error,
-            LookUp::Absent if self.is_surely_lost(challenge) => Delivery::Error,
+            LookUp::Absent if self.is_lost(challenge) => Delivery::Error,
             LookUp::Absent | LookUp::Present(DeliveryStatus::Pending | DeliveryStatus::Unknown) => {
                 return None;
             }
@@ -64,8 +64,8 @@ impl Call<'_> {
         (delivery != challenge.delivery()).then_some(delivery)
     }
 
-    /// Whether a message that the provider does not have cannot be on its way to it any more.
-    fn is_surely_lost(&self, challenge: &Challenge) -> bool {
+    /// Whether a message that the provider does not have can no longer be on its way.
+    fn is_lost(&self, challenge: &Challenge) -> bool {
         let age = self.now().duration_since(challenge.opened_at()).unwrap_or_default();
         self.sent() == Sent::Unknown && challenge.resends() == 0 && age >= ABSENT_AFTER
     }

@@ -8,7 +8,7 @@ use std::{
 
 use sms_sender::Reference;
 
-/// When the provider is asked, counted from the first time somebody looks at the page.
+/// The pauses between look-ups, from the first time that a page shows the message.
 const INTERVALS: [Duration; 5] = [
     Duration::from_secs(3),
     Duration::from_secs(5),
@@ -16,11 +16,11 @@ const INTERVALS: [Duration; 5] = [
     Duration::from_secs(20),
     Duration::from_secs(40),
 ];
-/// So many messages are watched at a time; beyond, nobody asks the provider.
-const MOST_WATCHED: usize = 10_000;
+/// At most this many messages are looked up at a time. The pages of others show no news.
+const MAX_WATCHED: usize = 10_000;
 
-/// When to ask next about each message that somebody is waiting for. In this process only: what it
-/// forgets costs one question more.
+/// When each message on a page is due for a look-up. Kept in this process only: losing it costs one look-up
+/// more.
 #[derive(Debug, Default)]
 pub(super) struct LookUps(Mutex<HashMap<Reference, Watched>>);
 
@@ -32,7 +32,7 @@ struct Watched {
 }
 
 impl LookUps {
-    /// Whether it is time to ask about `reference`; if so, the next time is set.
+    /// Whether a look-up of `reference` is due. If so, schedules the next one.
     pub(super) fn is_due(
         &self,
         reference: &Reference,
@@ -48,10 +48,10 @@ impl LookUps {
             }
             return is_due;
         }
-        if watched.len() >= MOST_WATCHED {
+        if watched.len() >= MAX_WATCHED {
             watched.retain(|_, entry| now < entry.expires_at);
         }
-        if watched.len() < MOST_WATCHED {
+        if watched.len() < MAX_WATCHED {
             let entry = Watched { next_at: now + interval(0), asked: 0, expires_at };
             watched.insert(reference.clone(), entry);
         }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn asks_ever_more_rarely_and_watches_a_bounded_number() {
+    fn look_ups_become_rarer_and_their_number_is_bounded() {
         let look_ups = LookUps::default();
         let start = SystemTime::UNIX_EPOCH;
         let end = start + Duration::from_secs(300);
@@ -84,13 +84,13 @@ mod tests {
             .collect();
         assert_eq!(asked, [3, 8, 18, 38, 78, 118]);
 
-        for n in 0..=MOST_WATCHED {
+        for n in 0..=MAX_WATCHED {
             let mut id = [0; 16];
             id[8..].copy_from_slice(&u64::try_from(n).unwrap().to_be_bytes());
             look_ups.is_due(&Reference::new(ChallengeId::from_bytes(id), 0), end, start);
         }
-        assert_eq!(look_ups.0.lock().unwrap().len(), MOST_WATCHED);
+        assert_eq!(look_ups.0.lock().unwrap().len(), MAX_WATCHED);
         look_ups.is_due(&Reference::new(ChallengeId::from_bytes([9; 16]), 0), end, end);
-        assert_eq!(look_ups.0.lock().unwrap().len(), 1, "what is over makes room");
+        assert_eq!(look_ups.0.lock().unwrap().len(), 1, "expired entries make room");
     }
 }

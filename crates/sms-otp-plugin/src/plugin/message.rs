@@ -1,4 +1,4 @@
-//! Getting one message out: quota, challenge, text, provider, in this order.
+//! Sending one message: quota, challenge, text, provider, in this order.
 
 use mfa_plugin_api::{AuditEvent, PluginError, Prompt, Reply, Step};
 use otp_cache::Charged;
@@ -10,31 +10,31 @@ use sms_sender::{OutgoingSms, Reference, SendOutcome};
 use super::call::{Call, unix_seconds};
 use crate::{
     prompts::{self, Ended},
-    quotas::{Reached, SendQuotas},
+    quotas::{LimitReached, SendQuotas},
     state::{OtpState, Sent, challenge_id},
     store_failed::store_failed,
 };
 
-/// How many ids a login may find in use before it gives up: each stands for a challenge that this
-/// login opened and lost track of.
+/// How many challenge ids may be in use before opening fails. Each belongs to a call of this login that was
+/// cut off.
 const LOST_CHALLENGES: u32 = 8;
 
 /// What became of one message.
-enum Handed {
-    /// It is on its way, or may be.
-    Out(Sent),
-    /// It surely is not; the quota was given back.
-    Not,
+enum SendAttempt {
+    /// The message was sent, or may have been.
+    MaybeSent(Sent),
+    /// The message was not sent, and its quota was refunded.
+    NotSent,
 }
 
 impl Call<'_> {
-    /// The first message of this login.
+    /// Sends the first message of this login.
     pub(super) async fn send_first(&self) -> Result<Reply, PluginError> {
         let generation = self.state.map_or(0, |state| state.generation.saturating_add(1));
         self.open_and_send(generation, |prompt, _| prompt).await
     }
 
-    /// A new code in the place of one that is of no more use.
+    /// Sends a new code in place of one that cannot be used any more.
     pub(super) async fn send_new(&self) -> Result<Reply, PluginError> {
         let generation = self.generation().saturating_add(1);
         let told = |prompt: Prompt, to| prompt.with_notice(prompts::new_code_sent(to));
@@ -47,14 +47,14 @@ impl Call<'_> {
         told: impl FnOnce(Prompt, String) -> Prompt,
     ) -> Result<Reply, PluginError> {
         let Some(phone) = &self.phone else {
-            self.audit(AuditEvent::new("otp.no_number"));
+            self.audit(AuditEvent::new("otp.phone_number_missing"));
             return Ok(self.unavailable(prompts::unavailable()));
         };
         let quotas = self.quotas(phone);
         let charged = match quotas.charge().await? {
             Ok(charged) => charged,
             Err(reached) => {
-                // Another request of this very login may have used up the last message of the limit.
+                // Another request of the same login may have used the last message of the limit.
                 let twin = if self.state.is_none() { self.open_challenge().await? } else { None };
                 return Ok(match twin {
                     Some(challenge) => self.ask_at(&challenge),
@@ -65,7 +65,7 @@ impl Call<'_> {
         let (challenge, generation) = match self.open(generation).await {
             Ok(Opened::New(challenge, generation)) => (challenge, generation),
             Ok(Opened::Already(challenge, generation)) => {
-                // Another request of this very login is sending it.
+                // Another request of the same login sends the message.
                 quotas.refund(&charged).await;
                 return Ok(self.at(generation, Sent::Unknown).ask_at(&challenge));
             }
@@ -78,13 +78,13 @@ impl Call<'_> {
                 return Err(error);
             }
         };
-        match self.hand_over(&challenge, phone, &quotas, &charged).await? {
-            Handed::Out(sent) => {
+        match self.send_message(&challenge, phone, &quotas, &charged).await? {
+            SendAttempt::MaybeSent(sent) => {
                 let call = self.at(generation, sent);
                 let to = phone.masked();
                 Ok(call.ask(&challenge, sent, |prompt| told(prompt, to)))
             }
-            Handed::Not => {
+            SendAttempt::NotSent => {
                 self.revoke(&challenge).await;
                 let reply = Reply::new(Step::Unavailable(prompts::unavailable()));
                 let state = OtpState { generation, sent: Sent::Unknown };
@@ -101,13 +101,13 @@ impl Call<'_> {
         let reject = |rejection| {
             Ok(self.ask(challenge, self.sent(), |prompt| prompt.with_rejection(rejection)))
         };
-        // Told apart before anything is charged; what counts is the store's own check below.
+        // Checked first, so that a refusal charges nothing. The store checks again, atomically.
         match challenge.resend_at(self.config().policy()) {
             Some(at) if self.now() < at => return reject(prompts::resend_wait(at, self.now())),
             Some(_) => {}
             None => return reject(prompts::resends_exhausted()),
         }
-        // The provider would have to drop it: the code is too near its end to be of use by SMS.
+        // The provider would drop the message: the code expires too soon.
         if self.is_past_deadline(challenge) {
             return reject(prompts::resends_exhausted());
         }
@@ -127,9 +127,10 @@ impl Call<'_> {
             .await;
         let refused = match granted {
             Ok(Ok(granted)) => {
-                let handed = self.hand_over(&granted.challenge, phone, &quotas, &charged).await?;
-                let Handed::Out(sent) = handed else {
-                    let challenge = self.allow_sooner(granted.challenge).await;
+                let handed =
+                    self.send_message(&granted.challenge, phone, &quotas, &charged).await?;
+                let SendAttempt::MaybeSent(sent) = handed else {
+                    let challenge = self.shorten_cooldown(granted.challenge).await;
                     let rejection = prompts::resend_failed();
                     return Ok(self
                         .ask(&challenge, self.sent(), |prompt| prompt.with_rejection(rejection)));
@@ -165,7 +166,7 @@ impl Call<'_> {
         )
     }
 
-    /// Opens this login's next challenge. Ids that are in use belong to calls that were cut off.
+    /// Opens the next challenge of this login. Ids in use belong to calls that were cut off.
     async fn open(&self, first: u32) -> Result<Opened, PluginError> {
         for generation in first..first.saturating_add(LOST_CHALLENGES) {
             let id = challenge_id(self.context, generation);
@@ -201,14 +202,14 @@ impl Call<'_> {
         })
     }
 
-    /// Renders the text and gives it to the sender. What surely did not go out is refunded.
-    async fn hand_over(
+    /// Renders the text and sends it. Refunds the quota of a message that was not sent.
+    async fn send_message(
         &self,
         challenge: &Challenge,
         phone: &PhoneNumber,
         quotas: &SendQuotas<'_>,
         charged: &Charged,
-    ) -> Result<Handed, PluginError> {
+    ) -> Result<SendAttempt, PluginError> {
         let sms = match self.render(challenge, phone) {
             Ok(sms) => sms,
             Err(error) => {
@@ -228,23 +229,23 @@ impl Call<'_> {
                 let id = accepted.id.as_deref().unwrap_or_default();
                 self.audit(event("otp.sent").with("message", id));
                 quotas.settle(accepted.charged_count).await;
-                Ok(Handed::Out(Sent::Accepted))
+                Ok(SendAttempt::MaybeSent(Sent::Accepted))
             }
             Ok(SendOutcome::Refused(reason)) => {
                 self.audit(event("otp.send_refused").with("reason", reason.as_str()));
                 quotas.refund(charged).await;
-                Ok(Handed::Not)
+                Ok(SendAttempt::NotSent)
             }
             Err(error) if error.is_not_sent() => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "sms not sent");
                 self.audit(event("otp.not_sent"));
                 quotas.refund(charged).await;
-                Ok(Handed::Not)
+                Ok(SendAttempt::NotSent)
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "sms outcome unknown");
                 self.audit(event("otp.send_unknown"));
-                Ok(Handed::Out(Sent::Unknown))
+                Ok(SendAttempt::MaybeSent(Sent::Unknown))
             }
         }
     }
@@ -276,39 +277,42 @@ impl Call<'_> {
         })
     }
 
-    /// Whether a message of this code would have to be sent by now. Providers know whole seconds.
+    /// Whether the deadline for sending this code has passed. Providers count whole seconds.
     fn is_past_deadline(&self, challenge: &Challenge) -> bool {
         let deadline = self.config().deadline(challenge.expires_at());
         deadline.is_some_and(|deadline| unix_seconds(deadline) <= unix_seconds(self.now()))
     }
 
-    /// Shortens the cooldown after a resend that did not go out: the user has nothing to wait for.
-    async fn allow_sooner(&self, challenge: Challenge) -> Challenge {
+    /// Shortens the cooldown after a resend that was not sent: the user has nothing to wait for.
+    async fn shorten_cooldown(&self, challenge: Challenge) -> Challenge {
         let (policy, now) = (self.config().policy(), self.now());
         let noted = self
             .store
             .record_delivery(self.subject, challenge.id(), Delivery::Error, policy, now)
             .await;
         if let Err(error) = noted {
-            tracing::warn!(error = &error as &dyn std::error::Error, "failed resend not noted");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the failed resend was not recorded"
+            );
         }
         self.open_challenge().await.ok().flatten().unwrap_or(challenge)
     }
 
-    /// The challenge of a message that did not go out is of no use to anybody.
+    /// Revokes the challenge of a message that was not sent.
     async fn revoke(&self, challenge: &Challenge) {
         if let Err(error) = self.store.revoke(self.subject, challenge.id()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "challenge not revoked");
         }
     }
 
-    fn limited(&self, reached: Reached) -> Reply {
+    fn limited(&self, reached: LimitReached) -> Reply {
         self.audit_limit(reached);
         self.unavailable(reached.until.map_or_else(prompts::unavailable, prompts::limited))
     }
 
-    fn audit_limit(&self, reached: Reached) {
-        let event = AuditEvent::new("otp.limited").with("limit", reached.limit);
+    fn audit_limit(&self, reached: LimitReached) {
+        let event = AuditEvent::new("otp.rate_limited").with("limit", reached.limit);
         self.audit(match reached.until {
             Some(until) => event.with("until", unix_seconds(until)),
             None => event,
@@ -316,12 +320,12 @@ impl Call<'_> {
     }
 }
 
-/// What came of opening a challenge.
+/// The result of opening a challenge.
 enum Opened {
-    /// It is ours to send.
+    /// This call opened it and sends its message.
     New(Challenge, u32),
-    /// Another request of this login opened it, and sends it.
+    /// Another request of this login opened it and sends its message.
     Already(Challenge, u32),
-    /// The user may not have one.
+    /// The user is locked out.
     Refused(LockoutState),
 }

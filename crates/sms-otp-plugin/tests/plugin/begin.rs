@@ -7,9 +7,10 @@ use std::{
 
 use async_trait::async_trait;
 use mfa_plugin_api::{Arg, FieldKind, PluginError, Services, Step};
-use sms_otp_plugin::{
-    Accepted, DailyBudget, FailingSender, LookUp, LookUpError, OutgoingSms, Reference,
-    RefusedReason, SendError, SendLimitSettings, SendLimits, SendOutcome, SmsOtpConfig, SmsSender,
+use sms_otp_plugin::{DailyBudget, SendLimitSettings, SendLimits, SmsOtpConfig};
+use sms_sender::{
+    Accepted, FailingSender, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SendError,
+    SendOutcome, SmsSender,
 };
 
 use crate::support::{PHONE, World, action_names, config, notice, prompt, text_keys};
@@ -231,7 +232,7 @@ async fn each_limit_holds_and_says_until_when() {
     };
     let (sent, wait) = until_refused(&world, in_one_block).await;
     assert_eq!((sent, wait), (30, Duration::from_secs(20)));
-    assert!(world.audit.names().contains(&"otp.limited"));
+    assert!(world.audit.names().contains(&"otp.rate_limited"));
 
     let budget = DailyBudget { per_day: 100, price: 12 };
     let world = World::with_config(limits(|l| l.daily_budget = Some(budget)));

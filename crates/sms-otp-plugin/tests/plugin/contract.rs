@@ -7,7 +7,8 @@ use mfa_plugin_api::{
     test_kit::{Candidate, check_contract},
 };
 use otp_cache::{ChallengeStore, Quota, memory::MemoryStore};
-use sms_otp_plugin::{RecordingSender, SmsOtpPlugin};
+use sms_otp_plugin::SmsOtpPlugin;
+use sms_sender::RecordingSender;
 
 use crate::support::{PHONE, config, keys};
 

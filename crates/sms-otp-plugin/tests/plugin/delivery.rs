@@ -1,6 +1,6 @@
 //! What becomes of a message while somebody waits for it.
 
-use sms_otp_plugin::DeliveryStatus;
+use sms_sender::DeliveryStatus;
 
 use crate::support::{World, notice, prompt, text_keys};
 

@@ -67,7 +67,8 @@ impl Model {
     /// One answer: what it may and may not do.
     async fn answer(&mut self, world: &World, login: &Login<'_>, code: &str) -> TestCaseResult {
         let now = world.clock.now();
-        let counted = || world.audit.names().iter().filter(|name| **name == "otp.wrong").count();
+        let counted =
+            || world.audit.names().iter().filter(|name| **name == "otp.wrong_code").count();
         let before = counted();
         let step = login.submit(code).await;
         if counted() > before {

@@ -12,9 +12,9 @@ use karaden_client::{
 use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Running, Sim, SimConfig, TrackingRule};
 use mfa_plugin_api::Step;
 use otp_core::{ChallengeId, PhoneNumber};
-use sms_otp_plugin::{
-    DeliveryStatus, KaradenPushSender, KaradenSmsSender, LookUp, OutgoingSms, Reference,
-    RefusedReason, SendOutcome, SmsSender,
+use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender};
+use sms_sender::{
+    DeliveryStatus, LookUp, OutgoingSms, Reference, RefusedReason, SendOutcome, SmsSender,
 };
 
 use crate::support::{World, config, prompt};

@@ -2,7 +2,7 @@
 
 use mfa_plugin_api::{Step, Subject};
 use otp_core::{ChallengeId, PhoneNumber};
-use sms_otp_plugin::{OutgoingSms, Reference};
+use sms_sender::{OutgoingSms, Reference};
 use testkit::{LeakScanner, LogCapture};
 
 use crate::support::{PHONE, World, prompt};

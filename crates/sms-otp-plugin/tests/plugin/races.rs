@@ -65,13 +65,13 @@ async fn of_many_wrong_codes_no_more_are_looked_at_than_allowed() {
     };
     let replies = submit_at_once(&world, "f1", 200, wrong).await;
     assert_eq!(done(&replies), 0);
-    let looked_at = world.audit.names().iter().filter(|name| **name == "otp.wrong").count();
+    let looked_at = world.audit.names().iter().filter(|name| **name == "otp.wrong_code").count();
     assert_eq!(looked_at, 5);
     // Two challenges more: ten in all for this user.
     let second = world.login("f2");
     prompt(second.begin().await);
     submit_at_once(&world, "f2", 200, wrong).await;
-    let looked_at = world.audit.names().iter().filter(|name| **name == "otp.wrong").count();
+    let looked_at = world.audit.names().iter().filter(|name| **name == "otp.wrong_code").count();
     assert_eq!(looked_at, 10);
     assert!(matches!(world.login("f3").begin().await, Step::Denied(_)));
 }

@@ -12,9 +12,8 @@ use mfa_plugin_api::{
 };
 use otp_cache::{ChallengeStore, Quota, memory::MemoryStore};
 use otp_core::{DigestKey, KeyId, KeyRing, message::Host};
-use sms_otp_plugin::{
-    PseudonymKey, RecordingSender, SmsOtpConfig, SmsOtpPlugin, SmsSender, SmsTexts,
-};
+use sms_otp_plugin::{PseudonymKey, SmsOtpConfig, SmsOtpPlugin, SmsTexts};
+use sms_sender::{RecordingSender, SmsSender};
 use testkit::{ManualClock, RecordingAudit, SeededRandomness};
 
 pub(crate) const PHONE: &str = "09012345678";
