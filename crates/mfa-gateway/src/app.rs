@@ -26,7 +26,7 @@ use crate::{
         Proxy, ProxyError,
         headers::{Identity, Origin},
     },
-    surface::{self, answers},
+    routes::{self, responses},
     time::SharedClock,
 };
 
@@ -122,7 +122,7 @@ impl App {
         match context.path.as_str().strip_prefix(self.site.prefix.as_str()) {
             Some(own) => {
                 let own = own.to_owned();
-                surface::answer(self, &own, request, context).await
+                routes::answer(self, &own, request, context).await
             }
             None => ("application", self.application(request, context).await),
         }
@@ -204,7 +204,7 @@ impl App {
             BadHead::Method => MessageKind::MethodNotAllowed,
             BadHead::Host | BadHead::Misdirected | BadHead::Path => MessageKind::BadRequest,
         };
-        let mut response = answers::bare_message(self, kind, language, now);
+        let mut response = responses::bare_message(self, kind, language, now);
         if bad == BadHead::Misdirected {
             *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
         }
@@ -227,13 +227,13 @@ impl App {
     async fn application(&self, request: Request<Incoming>, context: &Context) -> Response<Body> {
         let session = match self.session(context).await {
             Ok(session) => session,
-            Err(error) => return answers::failed(self, context, "session.load", &error),
+            Err(error) => return responses::failed(self, context, "session.load", &error),
         };
         match self.auth.decide(context.path.as_str(), session.as_ref(), context.now) {
             Decision::Allowed | Decision::Public => {
                 self.forward(request, context, session.as_ref()).await
             }
-            Decision::Forbidden => answers::message_in_app(self, context, MessageKind::Forbidden),
+            Decision::Forbidden => responses::message_in_app(self, context, MessageKind::Forbidden),
             Decision::LoginRequired | Decision::StepUpRequired(_) => {
                 self.ask_for_login(context, request.method())
             }
@@ -243,9 +243,9 @@ impl App {
     fn ask_for_login(&self, context: &Context, method: &Method) -> Response<Body> {
         let login = self.login_url(context, method);
         if is_navigation(&context.headers) {
-            return answers::see_other(&login);
+            return responses::see_other(&login);
         }
-        let mut response = answers::json(
+        let mut response = responses::json(
             StatusCode::UNAUTHORIZED,
             &serde_json::json!({
                 "error": "login_required",
@@ -290,7 +290,7 @@ impl App {
                     ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
                 };
                 tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(&error));
-                answers::message_in_app(self, context, kind)
+                responses::message_in_app(self, context, kind)
             }
         }
     }

@@ -13,8 +13,8 @@ mod ops;
 pub mod pages;
 pub mod path;
 mod proxy;
+mod routes;
 mod running;
-mod surface;
 pub mod time;
 mod users;
 

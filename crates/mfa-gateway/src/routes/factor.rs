@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use mfa_controller::{Failure, Finished, LoginStep, PromptStep, RestartReason, StepClass};
 use mfa_plugin_api::{ActionId, Message, Submission};
 
-use super::{answers, own_form};
+use super::{own_form, responses};
 use crate::{
     app::{App, Context},
     http::{Body, cookies, form::Form},
@@ -107,9 +107,9 @@ pub(crate) async fn cancel(
 async fn without_login(app: &App, context: &Context) -> Response<Body> {
     match app.session(context).await {
         // The other tab was faster, or the user stepped back: the login is done.
-        Ok(Some(_)) => answers::see_other("/"),
-        Ok(None) => answers::message(app, context, MessageKind::SessionLost),
-        Err(error) => answers::failed(app, context, "session.load", &error),
+        Ok(Some(_)) => responses::see_other("/"),
+        Ok(None) => responses::message(app, context, MessageKind::SessionLost),
+        Err(error) => responses::failed(app, context, "session.load", &error),
     }
 }
 
@@ -141,11 +141,11 @@ pub(crate) async fn respond(
                 if step.until.is_some() { MessageKind::Locked } else { MessageKind::Blocked };
             notice(app, context, kind, &step.message, step.pending.new_token.as_ref(), step.until)
         }
-        LoginStep::Failed(Failure::Outage) => answers::message(app, context, MessageKind::Busy),
+        LoginStep::Failed(Failure::Outage) => responses::message(app, context, MessageKind::Busy),
         // Only a password can be rejected, and the login page answers that itself.
-        _ => answers::message(app, context, MessageKind::Internal),
+        _ => responses::message(app, context, MessageKind::Internal),
     };
-    answers::set_retry_after(response.headers_mut(), retry_at, context.now);
+    responses::set_retry_after(response.headers_mut(), retry_at, context.now);
     response
 }
 
@@ -175,7 +175,7 @@ fn prompt(
 ) -> Response<Body> {
     let here = app.site.url(page::FACTOR);
     let mut response = if after == After::Login {
-        answers::see_other(&here)
+        responses::see_other(&here)
     } else {
         let token = form_token(app, context, step.pending.new_token.as_ref());
         let address = context.client.address.to_string();
@@ -188,7 +188,7 @@ fn prompt(
         if step.has_live_status {
             shown = shown.with_live_status();
         }
-        answers::page(app, context, status, render_prompt(&shown))
+        responses::page(app, context, status, render_prompt(&shown))
     };
     keep_login(&mut response, step.pending.new_token.as_ref());
     response
@@ -210,7 +210,7 @@ fn notice(
     if kind == MessageKind::Unavailable {
         shown = shown.with_retry(CsrfToken::new(&token));
     }
-    let mut response = answers::message_page(app, context, &shown);
+    let mut response = responses::message_page(app, context, &shown);
     keep_login(&mut response, new_token);
     response
 }
@@ -225,7 +225,7 @@ fn form_token(app: &App, context: &Context, new_token: Option<&PendingToken>) ->
 
 fn keep_login(response: &mut Response<Body>, new_token: Option<&PendingToken>) {
     if let Some(token) = new_token {
-        answers::add_cookie(response.headers_mut(), cookies::PENDING.set(&token.expose_secret()));
+        responses::add_cookie(response.headers_mut(), cookies::PENDING.set(&token.expose_secret()));
     }
 }
 
@@ -234,10 +234,10 @@ async fn finish(app: &App, context: &Context, finished: Finished) -> Response<Bo
     end_older_session(app, context).await;
     let place =
         finished.return_to.as_deref().and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::root);
-    let mut response = answers::see_other(place.as_str());
+    let mut response = responses::see_other(place.as_str());
     let headers = response.headers_mut();
-    answers::add_cookie(headers, cookies::SESSION.set(&finished.session_token.expose_secret()));
-    answers::add_cookie(headers, cookies::PENDING.clear());
+    responses::add_cookie(headers, cookies::SESSION.set(&finished.session_token.expose_secret()));
+    responses::add_cookie(headers, cookies::PENDING.clear());
     response
 }
 
@@ -252,8 +252,8 @@ async fn end_older_session(app: &App, context: &Context) {
 }
 
 fn restart(app: &App, why: &str) -> Response<Body> {
-    let mut response = answers::see_other(&format!("{}?why={why}", app.site.url(page::LOGIN)));
-    answers::add_cookie(response.headers_mut(), cookies::PENDING.clear());
+    let mut response = responses::see_other(&format!("{}?why={why}", app.site.url(page::LOGIN)));
+    responses::add_cookie(response.headers_mut(), cookies::PENDING.clear());
     response
 }
 
@@ -261,13 +261,13 @@ fn restart(app: &App, why: &str) -> Response<Body> {
 /// browser has the first answer's cookie by then, although it shows the second one's page.
 async fn ended(app: &App, context: &Context, after: After) -> Response<Body> {
     if after == After::Post {
-        return answers::see_other(&app.site.url(page::FACTOR));
+        return responses::see_other(&app.site.url(page::FACTOR));
     }
     let mut response = match app.session(context).await {
-        Ok(Some(_)) => answers::see_other("/"),
-        Ok(None) => answers::message(app, context, MessageKind::Expired),
-        Err(error) => return answers::failed(app, context, "session.load", &error),
+        Ok(Some(_)) => responses::see_other("/"),
+        Ok(None) => responses::message(app, context, MessageKind::Expired),
+        Err(error) => return responses::failed(app, context, "session.load", &error),
     };
-    answers::add_cookie(response.headers_mut(), cookies::PENDING.clear());
+    responses::add_cookie(response.headers_mut(), cookies::PENDING.clear());
     response
 }

@@ -4,7 +4,7 @@ use auth_module::{Session, SessionToken};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::{answers, own_form};
+use super::{own_form, responses};
 use crate::{
     app::{App, Context},
     http::{Body, cookies},
@@ -27,7 +27,7 @@ pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
         };
         let phone = user.phone_number.as_ref().map(otp_core::PhoneNumber::masked);
         let shown =
-            AccountPage::new(answers::frame(app, context), csrf, user.login_name.as_str(), facts)
+            AccountPage::new(responses::frame(app, context), csrf, user.login_name.as_str(), facts)
                 .with_display_name(Some(&user.display_name))
                 .with_phone(phone.as_deref());
         render_account(&shown)
@@ -38,7 +38,7 @@ pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
 /// `GET logout`: signing out takes a `POST`, so a link asks first.
 pub(crate) async fn ask_logout(app: &App, context: &Context) -> Response<Body> {
     with_session(app, context, |_, csrf| {
-        render_logout(&LogoutPage::new(answers::frame(app, context), csrf))
+        render_logout(&LogoutPage::new(responses::frame(app, context), csrf))
     })
     .await
 }
@@ -51,10 +51,10 @@ async fn with_session(
     match (app.session(context).await, cookies::SESSION.value(&context.headers)) {
         (Ok(Some(session)), Some(cookie)) => {
             let token = app.form_tokens.issue(cookie);
-            answers::page(app, context, StatusCode::OK, render(&session, CsrfToken::new(&token)))
+            responses::page(app, context, StatusCode::OK, render(&session, CsrfToken::new(&token)))
         }
-        (Ok(_), _) => answers::see_other(&app.site.url(page::LOGIN)),
-        (Err(error), _) => answers::failed(app, context, "session.load", &error),
+        (Ok(_), _) => responses::see_other(&app.site.url(page::LOGIN)),
+        (Err(error), _) => responses::failed(app, context, "session.load", &error),
     }
 }
 
@@ -73,13 +73,14 @@ pub(crate) async fn logout(
     if let Some(token) = SessionToken::parse(cookie)
         && let Err(error) = app.auth.logout(&token, &context.client, context.now).await
     {
-        return answers::failed(app, context, "session.end", &error);
+        return responses::failed(app, context, "session.end", &error);
     }
     signed_out(app)
 }
 
 fn signed_out(app: &App) -> Response<Body> {
-    let mut response = answers::see_other(&format!("{}?why=signed-out", app.site.url(page::LOGIN)));
-    answers::add_cookie(response.headers_mut(), cookies::SESSION.clear());
+    let mut response =
+        responses::see_other(&format!("{}?why=signed-out", app.site.url(page::LOGIN)));
+    responses::add_cookie(response.headers_mut(), cookies::SESSION.clear());
     response
 }

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use mfa_controller::{LoginRequest, LoginStep, RejectedReason};
 use secrecy::SecretString;
 
-use super::{answers, factor, own_form};
+use super::{factor, own_form, responses};
 use crate::{
     app::{App, Context},
     http::{Body, cookies},
@@ -25,11 +25,11 @@ pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
             let path = place.as_str().split('?').next().unwrap_or("/");
             let decision = app.auth.decide(path, Some(&session), context.now);
             if matches!(decision, Decision::Allowed) {
-                return answers::see_other(place.as_str());
+                return responses::see_other(place.as_str());
             }
         }
         Ok(None) => {}
-        Err(error) => return answers::failed(app, context, "session.load", &error),
+        Err(error) => return responses::failed(app, context, "session.load", &error),
     }
     let notice = match context.parameter("why") {
         Some("cancelled") => Some(LoginNotice::Cancelled),
@@ -59,26 +59,26 @@ fn render(
         Some(browser) => (browser, false),
         None => match app.fresh_secret() {
             Ok(fresh) => (fresh, true),
-            Err(error) => return answers::failed(app, context, "login.cookie", &error),
+            Err(error) => return responses::failed(app, context, "login.cookie", &error),
         },
     };
     let token = app.form_tokens.issue(&browser);
-    let mut shown = LoginPage::new(answers::frame(app, context), CsrfToken::new(&token))
+    let mut shown = LoginPage::new(responses::frame(app, context), CsrfToken::new(&token))
         .with_username(username);
     shown.return_to = return_to.map(ReturnTo::as_str);
     match outcome {
         Outcome::Fresh(notice) => shown.notice = *notice,
         Outcome::Refused(problem) => shown.problem = Some(*problem),
     }
-    let mut response = answers::page(app, context, status, render_login(&shown));
+    let mut response = responses::page(app, context, status, render_login(&shown));
     if is_new {
-        answers::add_cookie(response.headers_mut(), cookies::BROWSER.set(&browser));
+        responses::add_cookie(response.headers_mut(), cookies::BROWSER.set(&browser));
     }
     if let Some(LoginProblem::Throttled { until }) = shown.problem {
-        answers::set_retry_after(response.headers_mut(), Some(until), context.now);
+        responses::set_retry_after(response.headers_mut(), Some(until), context.now);
     }
     if status == StatusCode::UNAUTHORIZED {
-        answers::set_challenge(response.headers_mut());
+        responses::set_challenge(response.headers_mut());
     }
     response
 }

@@ -1,10 +1,10 @@
 //! Everything under the gateway's own prefix: one table of what answers to what.
 
 mod account;
-pub(crate) mod answers;
 mod events;
 mod factor;
 mod login;
+pub(crate) mod responses;
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(crate) async fn answer(
         page::CANCEL if is_post => ("factor-cancel", factor::cancel(app, request, context).await),
         // A reload or a step back lands here; the page itself is next door.
         page::ACTION | page::CANCEL if is_read => {
-            ("factor", answers::see_other(&app.site.url(page::FACTOR)))
+            ("factor", responses::see_other(&app.site.url(page::FACTOR)))
         }
         page::EVENTS if is_read => ("factor-events", events::stream(app, context)),
         page::ACCOUNT if is_read => ("account", account::show(app, context).await),
@@ -61,13 +61,13 @@ fn other(app: &App, own: &str, context: &Context) -> (&'static str, Response<Bod
             "GET, HEAD, POST"
         }
         page::EVENTS | page::ACCOUNT => "GET, HEAD",
-        _ => return ("unknown", answers::message(app, context, MessageKind::NotFound)),
+        _ => return ("unknown", responses::message(app, context, MessageKind::NotFound)),
     };
     ("unknown", method_not_allowed(app, context, allowed))
 }
 
 fn method_not_allowed(app: &App, context: &Context, allowed: &'static str) -> Response<Body> {
-    let mut response = answers::message(app, context, MessageKind::MethodNotAllowed);
+    let mut response = responses::message(app, context, MessageKind::MethodNotAllowed);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
@@ -107,7 +107,7 @@ async fn own_form(
 ) -> Result<Form, Response<Body>> {
     if !is_same_origin(&context.headers, &app.origins) {
         tracing::warn!(event = "form.foreign", client = %context.client.address);
-        return Err(answers::message(app, context, MessageKind::Csrf));
+        return Err(responses::message(app, context, MessageKind::Csrf));
     }
     let form = Form::read(&context.headers, request.into_body()).await.map_err(|error| {
         let kind = match error {
@@ -118,7 +118,7 @@ async fn own_form(
             | FormError::WrongType => MessageKind::BadRequest,
         };
         tracing::warn!(event = "form.refused", error = %error, client = %context.client.address);
-        let mut response = answers::message(app, context, kind);
+        let mut response = responses::message(app, context, kind);
         if error == FormError::TooSlow {
             *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
         }
@@ -130,5 +130,5 @@ async fn own_form(
         return Ok(form);
     }
     tracing::warn!(event = "form.unbound", client = %context.client.address);
-    Err(answers::message(app, context, MessageKind::Csrf))
+    Err(responses::message(app, context, MessageKind::Csrf))
 }

@@ -11,7 +11,7 @@ use hyper::body::Frame as BodyFrame;
 use mfa_controller::LoginStep;
 use mfa_plugin_api::ClientFacts;
 
-use super::answers;
+use super::responses;
 use crate::{
     app::{App, Context},
     http::{Body, BoxError, cookies},
@@ -36,10 +36,10 @@ struct Watch {
 pub(crate) fn stream(app: &Arc<App>, context: &Context) -> Response<Body> {
     let cookie = cookies::PENDING.value(&context.headers);
     let Some(token) = cookie.and_then(PendingToken::parse) else {
-        return answers::message(app, context, MessageKind::SessionLost);
+        return responses::message(app, context, MessageKind::SessionLost);
     };
     let Ok(slot) = Arc::clone(&app.event_streams).try_acquire_owned() else {
-        return answers::message(app, context, MessageKind::Busy);
+        return responses::message(app, context, MessageKind::Busy);
     };
     let watch = Watch {
         app: Arc::clone(app),
