@@ -14,13 +14,13 @@ use http::{
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use mfa_controller::Controller;
+use mfa_pages::{Language, LanguageWishes, MessageKind, Site, field, negotiate, path as page};
 use mfa_plugin_api::{ClientFacts, Randomness};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     http::{Body, address::client_address, cookies, csrf::FormTokens},
     ops::Metrics,
-    pages::{Language, LanguageWishes, MessageKind, Site, field, negotiate, path as page},
     path::{NormalPath, ReturnTo},
     proxy::{
         Proxy, ProxyError,

@@ -18,6 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use tokio_util::sync::CancellationToken;
 
+use mfa_pages::{Language, Site};
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin};
 use sms_sender::{BreakerSettings, CircuitBreaker, SmsSender};
 
@@ -26,7 +27,6 @@ use crate::{
     config::{Config, OtpCache, Sender},
     http::csrf::FormTokens,
     ops::Metrics,
-    pages::{Language, Site},
     proxy::Proxy,
     time::{SharedClock, SystemRandomness},
 };

@@ -21,6 +21,7 @@ use anyhow::Context as _;
 use auth_module::{LoginName, NewPassword, NewUser};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use karaden_sim::{Sim, SimConfig};
+use mfa_pages::Site;
 use mfa_plugin_api::Randomness as _;
 use otp_core::PhoneNumber;
 use secrecy::SecretString;
@@ -32,7 +33,6 @@ use crate::{
     cli::{DemoArgs, SenderKind},
     config::Config,
     http::server,
-    pages::Site,
     print,
     running::{Running, listen, start, stop_signal},
     time::{Clock, SharedClock, SystemClock, SystemRandomness},

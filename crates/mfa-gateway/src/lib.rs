@@ -10,7 +10,6 @@ mod demo;
 mod http;
 mod logging;
 mod ops;
-pub mod pages;
 pub mod path;
 mod proxy;
 mod routes;

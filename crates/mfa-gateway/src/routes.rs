@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
+use mfa_pages::{MessageKind, path as page};
 
 use crate::{
     app::{App, Context},
@@ -19,7 +20,6 @@ use crate::{
         csrf::is_same_origin,
         form::{Form, FormError},
     },
-    pages::{self, MessageKind, path as page},
 };
 
 /// Answers a request for `own`, the path behind the prefix; also names the route, for metrics.
@@ -46,7 +46,7 @@ pub(crate) async fn answer(
         page::ACCOUNT if is_read => ("account", account::show(app, context).await),
         page::LOGOUT if is_read => ("logout", account::ask_logout(app, context).await),
         page::LOGOUT if is_post => ("logout", account::logout(app, request, context).await),
-        _ => match own.strip_prefix(page::ASSETS).and_then(pages::asset) {
+        _ => match own.strip_prefix(page::ASSETS).and_then(mfa_pages::asset) {
             Some(asset) if is_read => ("asset", asset_response(context, &asset)),
             Some(_) => ("asset", method_not_allowed(app, context, "GET, HEAD")),
             None => other(app, own, context),
@@ -72,7 +72,7 @@ fn method_not_allowed(app: &App, context: &Context, allowed: &'static str) -> Re
     response
 }
 
-fn asset_response(context: &Context, asset: &pages::Asset) -> Response<Body> {
+fn asset_response(context: &Context, asset: &mfa_pages::Asset) -> Response<Body> {
     let is_known = context
         .headers
         .get(header::IF_NONE_MATCH)
@@ -124,8 +124,8 @@ async fn own_form(
         }
         response
     })?;
-    let is_ours =
-        cookie.is_some_and(|cookie| app.form_tokens.holds(cookie, form.field(pages::field::CSRF)));
+    let is_ours = cookie
+        .is_some_and(|cookie| app.form_tokens.holds(cookie, form.field(mfa_pages::field::CSRF)));
     if is_ours {
         return Ok(form);
     }

@@ -9,15 +9,15 @@ use std::{
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
+use mfa_pages::{
+    Frame, Language, LanguageWishes, SamplePage, SampleSection, SampleUser, Site,
+    content_security_policy, negotiate, render_sample,
+};
 use mfa_plugin_api::AuthenticationMethod;
 use serde_json::json;
 
 use crate::{
     http::{Body, body::full},
-    pages::{
-        Frame, Language, LanguageWishes, SamplePage, SampleSection, SampleUser, Site,
-        content_security_policy, negotiate, render_sample,
-    },
     time::SharedClock,
 };
 

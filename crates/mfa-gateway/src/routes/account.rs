@@ -3,15 +3,14 @@
 use auth_module::{Session, SessionToken};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
+use mfa_pages::{
+    AccountPage, CsrfToken, LogoutPage, SessionFacts, path as page, render_account, render_logout,
+};
 
 use super::{own_form, responses};
 use crate::{
     app::{App, Context},
     http::{Body, cookies},
-    pages::{
-        AccountPage, CsrfToken, LogoutPage, SessionFacts, path as page, render_account,
-        render_logout,
-    },
 };
 
 /// `GET account`

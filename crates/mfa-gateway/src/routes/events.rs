@@ -9,13 +9,13 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::Frame as BodyFrame;
 use mfa_controller::LoginStep;
+use mfa_pages::{Frame, Language, MessageKind, live_status};
 use mfa_plugin_api::ClientFacts;
 
 use super::responses;
 use crate::{
     app::{App, Context},
     http::{Body, BoxError, cookies},
-    pages::{Frame, Language, MessageKind, live_status},
 };
 
 const INTERVAL: Duration = Duration::from_secs(2);

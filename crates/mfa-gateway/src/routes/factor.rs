@@ -6,15 +6,15 @@ use auth_module::{PendingToken, SessionToken};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use mfa_controller::{Failure, Finished, LoginStep, PromptStep, RestartReason, StepClass};
+use mfa_pages::{
+    CsrfToken, Frame, MessageKind, MessagePage, PromptPage, field, path as page, render_prompt,
+};
 use mfa_plugin_api::{ActionId, Message, Submission};
 
 use super::{own_form, responses};
 use crate::{
     app::{App, Context},
     http::{Body, cookies, form::Form},
-    pages::{
-        CsrfToken, Frame, MessageKind, MessagePage, PromptPage, field, path as page, render_prompt,
-    },
     path::ReturnTo,
 };
 

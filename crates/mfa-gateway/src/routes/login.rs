@@ -6,13 +6,13 @@ use auth_module::Decision;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use mfa_controller::{LoginRequest, LoginStep, RejectedReason};
+use mfa_pages::{CsrfToken, LoginNotice, LoginPage, LoginProblem, field, render_login};
 use secrecy::SecretString;
 
 use super::{factor, own_form, responses};
 use crate::{
     app::{App, Context},
     http::{Body, cookies},
-    pages::{CsrfToken, LoginNotice, LoginPage, LoginProblem, field, render_login},
     path::ReturnTo,
 };
 

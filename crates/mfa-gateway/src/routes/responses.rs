@@ -3,6 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use mfa_pages::{
+    Frame, Language, MessageKind, MessagePage, content_security_policy, render_message,
+};
 
 use crate::{
     app::{App, Context},
@@ -11,7 +14,6 @@ use crate::{
         body::{empty, full},
         cookies,
     },
-    pages::{Frame, Language, MessageKind, MessagePage, content_security_policy, render_message},
 };
 
 /// The frame of a page that a `GET` shows again under the request's own address.

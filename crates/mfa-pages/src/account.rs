@@ -1,0 +1,180 @@
+//! The account page, and the question before signing out.
+
+use std::time::SystemTime;
+
+use askama::Template;
+use mfa_plugin_api::{AuthenticationMethod, Message};
+
+use crate::{
+    csrf::CsrfToken,
+    render::finish,
+    site::{Frame, field, path},
+};
+
+/// What is known of a session.
+#[derive(Debug, Clone, Copy)]
+pub struct SessionFacts<'a> {
+    /// When the last factor was satisfied.
+    pub signed_in_at: SystemTime,
+    /// When the session ends at the latest.
+    pub expires_at: SystemTime,
+    /// How the user proved who they are, in the order given.
+    pub methods: &'a [AuthenticationMethod],
+    /// The address the login came from.
+    pub address: Option<&'a str>,
+}
+
+/// What the account page shows.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AccountPage<'a> {
+    /// Site, language and instant.
+    pub frame: Frame<'a>,
+    /// The token of the form.
+    pub csrf: CsrfToken<'a>,
+    /// The user name.
+    pub username: &'a str,
+    /// The name to show, if the directory has one.
+    pub display_name: Option<&'a str>,
+    /// The phone number; all but its last four digits are hidden here once more.
+    pub phone: Option<&'a str>,
+    /// The session.
+    pub session: SessionFacts<'a>,
+    /// Where the service is.
+    pub continue_to: &'a str,
+}
+
+impl<'a> AccountPage<'a> {
+    /// A page of what every account has.
+    pub fn new(
+        frame: Frame<'a>,
+        csrf: CsrfToken<'a>,
+        username: &'a str,
+        session: SessionFacts<'a>,
+    ) -> Self {
+        Self { frame, csrf, username, display_name: None, phone: None, session, continue_to: "/" }
+    }
+
+    /// The same page with a name to show.
+    #[must_use]
+    pub fn with_display_name(mut self, name: Option<&'a str>) -> Self {
+        self.display_name = name;
+        self
+    }
+
+    /// The same page with the phone number.
+    #[must_use]
+    pub fn with_phone(mut self, phone: Option<&'a str>) -> Self {
+        self.phone = phone;
+        self
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct AccountTemplate<'a> {
+    frame: Frame<'a>,
+    tab_title: String,
+    page: &'a AccountPage<'a>,
+    phone: Option<String>,
+    methods: Vec<String>,
+    signed_in: (String, String),
+    expires: (String, String),
+}
+
+/// Renders the account page.
+pub fn render_account(page: &AccountPage<'_>) -> String {
+    let frame = page.frame;
+    let time = |instant| (frame.machine(instant), frame.instant(instant));
+    finish(&AccountTemplate {
+        frame,
+        tab_title: frame.tab_title(&frame.t("account-title"), false),
+        page,
+        phone: page.phone.map(masked),
+        methods: method_names(&frame, page.session.methods),
+        signed_in: time(page.session.signed_in_at),
+        expires: time(page.session.expires_at),
+    })
+}
+
+/// The names of authentication methods in the reader's language.
+///
+/// `otp` beside `sms` says how the text message was used, and is not listed a second time.
+pub(crate) fn method_names(frame: &Frame<'_>, methods: &[AuthenticationMethod]) -> Vec<String> {
+    let has_sms = methods.contains(&AuthenticationMethod::SMS);
+    methods
+        .iter()
+        .filter(|method| !(has_sms && **method == AuthenticationMethod::OTP))
+        .map(|method| match method.as_str() {
+            "pwd" => frame.t("method-pwd"),
+            "sms" => frame.t("method-sms"),
+            "otp" => frame.t("method-otp"),
+            other => frame.m(&Message::new("method-other").with("name", other)),
+        })
+        .collect()
+}
+
+/// `phone` with every digit but the last four as an asterisk: a second line of defence, for a
+/// caller that forgot the first.
+fn masked(phone: &str) -> String {
+    let digits = phone.chars().filter(char::is_ascii_digit).count();
+    let mut seen = 0;
+    phone
+        .chars()
+        .map(|c| {
+            if !c.is_ascii_digit() {
+                return c;
+            }
+            seen += 1;
+            if seen + 4 > digits { c } else { '*' }
+        })
+        .collect()
+}
+
+/// What the question before signing out shows.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LogoutPage<'a> {
+    /// Site, language and instant.
+    pub frame: Frame<'a>,
+    /// The token of the form.
+    pub csrf: CsrfToken<'a>,
+    /// Where to go without signing out.
+    pub continue_to: &'a str,
+}
+
+impl<'a> LogoutPage<'a> {
+    /// A page that leads back to the start of the service.
+    pub fn new(frame: Frame<'a>, csrf: CsrfToken<'a>) -> Self {
+        Self { frame, csrf, continue_to: "/" }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "logout.html")]
+struct LogoutTemplate<'a> {
+    frame: Frame<'a>,
+    tab_title: String,
+    page: &'a LogoutPage<'a>,
+}
+
+/// Renders the question before signing out: signing out takes a `POST`, so a link leads here.
+pub fn render_logout(page: &LogoutPage<'_>) -> String {
+    let frame = page.frame;
+    let tab_title = frame.tab_title(&frame.t("logout-title"), false);
+    finish(&LogoutTemplate { frame, tab_title, page })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_keeps_four_digits_at_most() {
+        assert_eq!(masked("09012345678"), "*******5678");
+        assert_eq!(masked("+81 90-1234-5678"), "+** **-****-5678");
+        assert_eq!(masked("***-****-5678"), "***-****-5678");
+        assert_eq!(masked("78"), "78");
+        assert_eq!(masked(""), "");
+    }
+}

@@ -1,0 +1,50 @@
+//! The face of the product: every page people see, as pure functions from data to HTML.
+//!
+//! Nothing here knows a web framework. The gateway decides what to show and with which status; these
+//! functions turn it into a whole page in the reader's language. All pages work without script, load
+//! nothing from elsewhere and hold neither inline script nor inline style, so that they run under
+//! [`content_security_policy`].
+//!
+//! - [`negotiate`] chooses the [`Language`], [`Site`] and [`Frame`] carry what all pages share.
+//! - [`render_login`], [`render_prompt`], [`render_message`], [`render_account`], [`render_logout`]
+//!   make the pages, [`live_status`] the data of a prompt's server-sent events.
+//! - [`asset`] has the style sheet, the script and the pictures.
+//! - [`render_sample`] makes the pages of the demo's protected application.
+//!
+//! ```
+//! use std::time::SystemTime;
+//! use mfa_pages::{CsrfToken, Frame, Language, LoginPage, Site, render_login};
+//!
+//! let site = Site::new("Example <Service>");
+//! let frame = Frame::new(&site, Language::En, SystemTime::UNIX_EPOCH).at("/_mfa/login");
+//! let html = render_login(&LoginPage::new(frame, CsrfToken::new("token")));
+//! assert!(html.contains("<html lang=\"en\">"));
+//! assert!(!html.contains("<Service>"));
+//! ```
+
+mod account;
+mod assets;
+mod clock;
+mod content_security;
+mod csrf;
+mod language;
+mod login;
+mod message;
+mod prompt;
+mod render;
+mod sample;
+mod site;
+mod texts;
+
+pub use account::{AccountPage, LogoutPage, SessionFacts, render_account, render_logout};
+pub use assets::{Asset, asset};
+pub use clock::japan;
+pub use content_security::content_security_policy;
+pub use csrf::CsrfToken;
+pub use language::{Language, LanguageWishes, negotiate};
+pub use login::{LoginNotice, LoginPage, LoginProblem, render_login};
+pub use message::{Link, MessageKind, MessagePage, render_message};
+pub use prompt::{PromptPage, live_status, render_prompt};
+pub use sample::{SamplePage, SampleSection, SampleUser, render_sample};
+pub use site::{Frame, Site, field, path};
+pub use texts::{InvalidCatalogue, Texts};

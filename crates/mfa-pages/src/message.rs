@@ -1,0 +1,304 @@
+//! The pages that say something instead of asking something: errors, locks, farewells.
+
+use std::time::SystemTime;
+
+use askama::Template;
+use mfa_plugin_api::{Arg, Message};
+
+use crate::{
+    csrf::CsrfToken,
+    render::finish,
+    site::{Frame, field, path},
+};
+
+/// What a message page is about. Each kind has its words, its look, its way on and its status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// The request could not be read.
+    BadRequest,
+    /// A factor is denied and waiting does not end it.
+    Blocked,
+    /// Overloaded.
+    Busy,
+    /// A form without a valid token, or from another site.
+    Csrf,
+    /// The pending login has ended.
+    Expired,
+    /// Logged in, but not allowed here.
+    Forbidden,
+    /// A fault of ours.
+    Internal,
+    /// A factor is locked for a while.
+    Locked,
+    /// Logged out.
+    LoggedOut,
+    /// A known path with a method it does not take.
+    MethodNotAllowed,
+    /// No such page.
+    NotFound,
+    /// No pending login, or a cookie we do not know.
+    SessionLost,
+    /// A body beyond the limit.
+    TooLarge,
+    /// A rate limit.
+    TooMany,
+    /// A factor cannot be used now.
+    Unavailable,
+    /// The protected app cannot be reached.
+    UpstreamDown,
+    /// The protected app does not answer in time.
+    UpstreamSlow,
+}
+
+impl MessageKind {
+    /// All kinds.
+    pub const ALL: [Self; 17] = [
+        Self::BadRequest,
+        Self::Blocked,
+        Self::Busy,
+        Self::Csrf,
+        Self::Expired,
+        Self::Forbidden,
+        Self::Internal,
+        Self::Locked,
+        Self::LoggedOut,
+        Self::MethodNotAllowed,
+        Self::NotFound,
+        Self::SessionLost,
+        Self::TooLarge,
+        Self::TooMany,
+        Self::Unavailable,
+        Self::UpstreamDown,
+        Self::UpstreamSlow,
+    ];
+
+    /// The HTTP status that belongs to it (RFC 9110, section 15; 429 is RFC 6585, section 4).
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::LoggedOut => 200,
+            Self::BadRequest => 400,
+            Self::Blocked | Self::Csrf | Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Expired | Self::SessionLost => 401,
+            Self::TooLarge => 413,
+            Self::Locked | Self::TooMany => 429,
+            Self::Internal => 500,
+            Self::UpstreamDown => 502,
+            Self::Busy | Self::Unavailable => 503,
+            Self::UpstreamSlow => 504,
+        }
+    }
+
+    const fn keys(self) -> (&'static str, &'static str) {
+        match self {
+            Self::BadRequest => ("message-bad-request-title", "message-bad-request-body"),
+            Self::Blocked => ("message-blocked-title", "message-blocked-body"),
+            Self::Busy => ("message-busy-title", "message-busy-body"),
+            Self::Csrf => ("message-csrf-title", "message-csrf-body"),
+            Self::Expired => ("message-expired-title", "message-expired-body"),
+            Self::Forbidden => ("message-forbidden-title", "message-forbidden-body"),
+            Self::Internal => ("message-internal-title", "message-internal-body"),
+            Self::Locked => ("message-locked-title", "message-locked-body"),
+            Self::LoggedOut => ("message-logged-out-title", "message-logged-out-body"),
+            Self::MethodNotAllowed => ("message-method-title", "message-method-body"),
+            Self::NotFound => ("message-not-found-title", "message-not-found-body"),
+            Self::SessionLost => ("message-session-lost-title", "message-session-lost-body"),
+            Self::TooLarge => ("message-too-large-title", "message-too-large-body"),
+            Self::TooMany => ("message-too-many-title", "message-too-many-body"),
+            Self::Unavailable => ("message-unavailable-title", "message-unavailable-body"),
+            Self::UpstreamDown => ("message-upstream-title", "message-upstream-body"),
+            Self::UpstreamSlow => ("message-upstream-slow-title", "message-upstream-slow-body"),
+        }
+    }
+
+    const fn tone(self) -> Tone {
+        match self {
+            Self::LoggedOut => Tone::Good,
+            Self::Busy
+            | Self::Csrf
+            | Self::Expired
+            | Self::Locked
+            | Self::SessionLost
+            | Self::TooMany
+            | Self::Unavailable => Tone::Wait,
+            Self::BadRequest
+            | Self::Blocked
+            | Self::Forbidden
+            | Self::Internal
+            | Self::MethodNotAllowed
+            | Self::NotFound
+            | Self::TooLarge
+            | Self::UpstreamDown
+            | Self::UpstreamSlow => Tone::Problem,
+        }
+    }
+
+    /// The way on, unless the caller knows a better one.
+    fn link(self, frame: &Frame<'_>) -> Option<Link> {
+        match self {
+            Self::Blocked
+            | Self::Csrf
+            | Self::Expired
+            | Self::Locked
+            | Self::LoggedOut
+            | Self::SessionLost => {
+                Some(Link::new(Message::new("message-login-again"), frame.url(path::LOGIN)))
+            }
+            Self::Unavailable => {
+                Some(Link::new(Message::new("message-back-to-factor"), frame.url(path::FACTOR)))
+            }
+            Self::Forbidden | Self::MethodNotAllowed | Self::NotFound => {
+                Some(Link::new(Message::new("message-home"), "/"))
+            }
+            Self::BadRequest
+            | Self::Busy
+            | Self::Internal
+            | Self::TooLarge
+            | Self::TooMany
+            | Self::UpstreamDown
+            | Self::UpstreamSlow => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Good,
+    Problem,
+    Wait,
+}
+
+/// A link below a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The words.
+    pub label: Message,
+    /// Where it leads: a path on this host.
+    pub href: String,
+}
+
+impl Link {
+    /// A link of these words.
+    pub fn new(label: Message, href: impl Into<String>) -> Self {
+        Self { label, href: href.into() }
+    }
+
+    /// A link that shows the page at `href` once more.
+    pub fn reload(href: impl Into<String>) -> Self {
+        Self::new(Message::new("message-reload"), href)
+    }
+}
+
+/// What a message page shows.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct MessagePage<'a> {
+    /// Site, language and instant.
+    pub frame: Frame<'a>,
+    /// What it is about.
+    pub kind: MessageKind,
+    /// Words of a plugin in place of the general ones.
+    pub body: Option<&'a Message>,
+    /// When trying again makes sense.
+    pub retry_at: Option<SystemTime>,
+    /// The number under which the log knows this request.
+    pub reference: Option<&'a str>,
+    /// The token of a button that tries the factor again (`action=retry` to
+    /// [`path::ACTION`](crate::path::ACTION)), beside one that cancels; then no link is added.
+    pub retry: Option<CsrfToken<'a>>,
+    /// Links in place of the kind's own; the first one stands out.
+    pub links: Vec<Link>,
+}
+
+impl<'a> MessagePage<'a> {
+    /// A page with the words and the link of its kind.
+    pub fn new(frame: Frame<'a>, kind: MessageKind) -> Self {
+        Self {
+            frame,
+            kind,
+            body: None,
+            retry_at: None,
+            reference: None,
+            retry: None,
+            links: Vec::new(),
+        }
+    }
+
+    /// The same page with a plugin's words.
+    #[must_use]
+    pub fn with_body(mut self, body: &'a Message) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    /// The same page, which tells when trying again makes sense.
+    #[must_use]
+    pub fn with_retry_at(mut self, retry_at: Option<SystemTime>) -> Self {
+        self.retry_at = retry_at;
+        self
+    }
+
+    /// The same page with the number for the support.
+    #[must_use]
+    pub fn with_reference(mut self, reference: &'a str) -> Self {
+        self.reference = Some(reference);
+        self
+    }
+
+    /// The same page with a button that tries the factor again, and one that cancels the login.
+    #[must_use]
+    pub fn with_retry(mut self, csrf: CsrfToken<'a>) -> Self {
+        self.retry = Some(csrf);
+        self
+    }
+
+    /// The same page with one more link, in place of the kind's own.
+    #[must_use]
+    pub fn with_link(mut self, link: Link) -> Self {
+        self.links.push(link);
+        self
+    }
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessageTemplate<'a> {
+    frame: Frame<'a>,
+    tab_title: String,
+    page: &'a MessagePage<'a>,
+    title: String,
+    body: String,
+    retry_words: Option<String>,
+    tone: Tone,
+    /// Label and address.
+    links: Vec<(String, String)>,
+}
+
+/// Renders a message page.
+pub fn render_message(page: &MessagePage<'_>) -> String {
+    let frame = page.frame;
+    let (title, body) = page.kind.keys();
+    let title = frame.t(title);
+    let has_way = page.retry.is_some() || !page.links.is_empty();
+    let own = if has_way { None } else { page.kind.link(&frame) };
+    finish(&MessageTemplate {
+        frame,
+        tab_title: frame.tab_title(&title, page.kind.tone() == Tone::Problem),
+        page,
+        title,
+        body: page.body.map_or_else(|| frame.t(body), |body| frame.m(body)),
+        retry_words: (page.retry_at)
+            .filter(|_| !page.body.is_some_and(tells_when))
+            .map(|until| frame.m(&Message::new("message-retry-at").with("until", until))),
+        tone: page.kind.tone(),
+        links: (page.links.iter().chain(own.as_ref()))
+            .map(|link| (frame.m(&link.label), link.href.clone()))
+            .collect(),
+    })
+}
+
+/// Whether a message names a time itself, so that the page need not say it once more.
+fn tells_when(message: &Message) -> bool {
+    message.args().any(|(_, arg)| matches!(arg, Arg::Duration(_) | Arg::Instant(_)))
+}

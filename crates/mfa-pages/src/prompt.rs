@@ -1,0 +1,262 @@
+//! The page of a factor: a [`Prompt`] as HTML, and its live status as data.
+
+use askama::Template;
+use mfa_plugin_api::{Action, Field, FieldKind, Message, Prompt, Rejection, RejectionKind};
+use serde::Serialize;
+
+use crate::{
+    clock,
+    csrf::CsrfToken,
+    render::finish,
+    site::{Frame, field, path},
+};
+
+/// What the page of a factor shows.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PromptPage<'a> {
+    /// Site, language and instant.
+    pub frame: Frame<'a>,
+    /// The token of all forms on the page.
+    pub csrf: CsrfToken<'a>,
+    /// What the plugin asks.
+    pub prompt: &'a Prompt,
+    /// Whether the page may listen to [`path::EVENTS`](crate::path::EVENTS).
+    pub has_live_status: bool,
+    /// The address the login comes from, shown as a help against relayed logins.
+    pub client_address: Option<&'a str>,
+}
+
+impl<'a> PromptPage<'a> {
+    /// A page without live status.
+    pub fn new(frame: Frame<'a>, csrf: CsrfToken<'a>, prompt: &'a Prompt) -> Self {
+        Self { frame, csrf, prompt, has_live_status: false, client_address: None }
+    }
+
+    /// The same page, which follows the live status of its prompt.
+    #[must_use]
+    pub fn with_live_status(mut self) -> Self {
+        self.has_live_status = true;
+        self
+    }
+
+    /// The same page, which tells where the login comes from.
+    #[must_use]
+    pub fn with_client_address(mut self, address: &'a str) -> Self {
+        self.client_address = Some(address);
+        self
+    }
+}
+
+#[derive(Template)]
+#[template(path = "prompt.html")]
+struct PromptTemplate<'a> {
+    frame: Frame<'a>,
+    tab_title: String,
+    page: &'a PromptPage<'a>,
+    title: String,
+    texts: Vec<String>,
+    notice: Option<String>,
+    summary: Option<Summary>,
+    fields: Vec<FieldView>,
+    expires: Option<Expires>,
+    actions: Vec<ActionView>,
+    /// The words of a wait with `{clock}` where the script puts the time.
+    wait_template: String,
+    help: Vec<String>,
+    requested_from: Option<String>,
+}
+
+struct Summary {
+    heading: String,
+    words: String,
+    /// The id of the field it is about.
+    target: Option<String>,
+}
+
+struct FieldView {
+    id: String,
+    name: String,
+    label: String,
+    hint: Option<String>,
+    error: Option<String>,
+    kind: FieldKind,
+    described_by: String,
+}
+
+impl FieldView {
+    fn is_code(&self) -> bool {
+        matches!(self.kind, FieldKind::OneTimeCode { .. })
+    }
+
+    fn is_secret(&self) -> bool {
+        matches!(self.kind, FieldKind::Secret)
+    }
+}
+
+struct Expires {
+    is_shown: bool,
+    words: String,
+    machine: String,
+    seconds: u64,
+}
+
+struct ActionView {
+    id: String,
+    label: String,
+    wait_seconds: u64,
+    wait_words: String,
+}
+
+/// Renders the page of a factor.
+pub fn render_prompt(page: &PromptPage<'_>) -> String {
+    let (frame, prompt) = (page.frame, page.prompt);
+    let title = frame.m(&prompt.title);
+    // A field with a hint of its own tells the end in it, as the code of a text message does.
+    let has_hint = prompt.fields.iter().any(|field| field.hint.is_some());
+    let expires = prompt.expires_at.filter(|_| !prompt.fields.is_empty()).map(|at| Expires {
+        is_shown: !has_hint,
+        words: frame.m(&Message::new("prompt-expires").with("until", at)),
+        machine: frame.machine(at),
+        seconds: clock::seconds_until(at, frame.now),
+    });
+    finish(&PromptTemplate {
+        frame,
+        tab_title: frame.tab_title(&title, prompt.rejection.is_some()),
+        page,
+        title,
+        texts: prompt.texts.iter().map(|text| frame.m(text)).collect(),
+        notice: prompt.notice.as_ref().map(|notice| frame.m(&notice.message)),
+        summary: prompt.rejection.as_ref().map(|rejection| summary(&frame, prompt, rejection)),
+        fields: (prompt.fields.iter())
+            .map(|field| {
+                field_view(&frame, field, prompt.rejection.as_ref(), !has_hint && expires.is_some())
+            })
+            .collect(),
+        expires,
+        actions: prompt.actions.iter().map(|action| action_view(&frame, action)).collect(),
+        wait_template: wait_words(&frame, "{clock}"),
+        help: prompt.help.iter().map(|text| frame.m(text)).collect(),
+        requested_from: page.client_address.map(|address| {
+            frame.m(&Message::new("prompt-requested-from").with("address", address))
+        }),
+    })
+}
+
+fn summary(frame: &Frame<'_>, prompt: &Prompt, rejection: &Rejection) -> Summary {
+    let heading = match rejection.kind {
+        RejectionKind::Expired => "summary-expired",
+        RejectionKind::TooMany => "summary-wait",
+        RejectionKind::Unavailable => "summary-unavailable",
+        _ => "summary-check",
+    };
+    Summary {
+        heading: frame.t(heading),
+        words: frame.m(&rejection.message),
+        // A plugin may name a field that it no longer asks for.
+        target: (rejection.field.as_deref())
+            .filter(|name| prompt.fields.iter().any(|field| field.name == *name))
+            .map(field_id),
+    }
+}
+
+fn field_view(
+    frame: &Frame<'_>,
+    field: &Field,
+    rejection: Option<&Rejection>,
+    has_expiry: bool,
+) -> FieldView {
+    let id = field_id(&field.name);
+    let error = rejection
+        .filter(|rejection| rejection.field.as_deref() == Some(&*field.name))
+        .map(|rejection| frame.m(&rejection.message));
+    let is_code = matches!(field.kind, FieldKind::OneTimeCode { .. });
+    let hint = match &field.hint {
+        Some(hint) => Some(frame.m(hint)),
+        None if is_code => Some(frame.t("prompt-numeric-hint")),
+        None => None,
+    };
+    let described_by: Vec<String> = [
+        hint.as_ref().map(|_| format!("{id}-hint")),
+        (is_code && has_expiry).then(|| "expires".to_owned()),
+        error.as_ref().map(|_| format!("{id}-error")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    FieldView {
+        name: field.name.clone().into_owned(),
+        label: frame.m(&field.label),
+        kind: field.kind,
+        described_by: described_by.join(" "),
+        id,
+        hint,
+        error,
+    }
+}
+
+/// An id that is safe in a fragment, whatever a plugin calls its field.
+fn field_id(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
+fn action_view(frame: &Frame<'_>, action: &Action) -> ActionView {
+    let wait_seconds = wait_seconds(frame, action);
+    ActionView {
+        id: action.id.as_str().to_owned(),
+        label: frame.m(&action.label),
+        wait_seconds,
+        wait_words: wait_words(frame, &clock_face(wait_seconds)),
+    }
+}
+
+fn wait_seconds(frame: &Frame<'_>, action: &Action) -> u64 {
+    action.available_at.map_or(0, |at| clock::seconds_until(at, frame.now))
+}
+
+fn wait_words(frame: &Frame<'_>, clock: &str) -> String {
+    frame.m(&Message::new("prompt-wait").with("clock", clock))
+}
+
+/// Minutes and seconds, `1:05`; the script counts in the same form.
+fn clock_face(seconds: u64) -> String {
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[derive(Serialize)]
+struct LiveStatus {
+    notice: Option<String>,
+    texts: Vec<String>,
+    expires_in: Option<u64>,
+    actions: Vec<LiveAction>,
+}
+
+#[derive(Serialize)]
+struct LiveAction {
+    id: String,
+    wait: u64,
+}
+
+/// The state of a prompt for the page that shows it: one JSON object, the data of one server-sent
+/// event named `status`.
+///
+/// It holds the notice and the paragraphs in the reader's language, the seconds until each action, and the seconds
+/// until the end. It holds no line break.
+///
+/// # Panics
+///
+/// Never: strings and numbers always serialise.
+pub fn live_status(frame: &Frame<'_>, prompt: &Prompt) -> String {
+    let status = LiveStatus {
+        notice: prompt.notice.as_ref().map(|notice| frame.m(&notice.message)),
+        texts: prompt.texts.iter().map(|text| frame.m(text)).collect(),
+        expires_in: prompt.expires_at.map(|at| clock::seconds_until(at, frame.now)),
+        actions: (prompt.actions.iter())
+            .map(|action| LiveAction {
+                id: action.id.as_str().to_owned(),
+                wait: wait_seconds(frame, action),
+            })
+            .collect(),
+    };
+    serde_json::to_string(&status).expect("strings and numbers always serialise")
+}

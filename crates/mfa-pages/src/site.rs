@@ -1,0 +1,239 @@
+//! What all pages of a deployment share, and what one request adds to it.
+
+use std::{borrow::Cow, sync::Arc, time::SystemTime};
+
+use jiff::tz::TimeZone;
+use mfa_plugin_api::Message;
+
+use crate::{assets, clock, language::Language, texts::Texts};
+
+/// Where the pages lie, below [`Site::prefix`].
+pub mod path {
+    /// The account page.
+    pub const ACCOUNT: &str = "account";
+    /// Where an action of a prompt, such as a resend, is posted (`action=…`).
+    pub const ACTION: &str = "factor/action";
+    /// Where style sheet, script and pictures lie.
+    pub const ASSETS: &str = "assets/";
+    /// Where "cancel signing in" is posted.
+    pub const CANCEL: &str = "factor/cancel";
+    /// The live status of a prompt, as server-sent events.
+    pub const EVENTS: &str = "factor/events";
+    /// The prompt of the factor that is due.
+    pub const FACTOR: &str = "factor";
+    /// The login page.
+    pub const LOGIN: &str = "login";
+    /// The question before signing out, and where its answer is posted.
+    pub const LOGOUT: &str = "logout";
+}
+
+/// Names of the form fields that the pages themselves add.
+pub mod field {
+    /// The action of a prompt.
+    pub const ACTION: &str = "action";
+    /// The token against forged requests.
+    pub const CSRF: &str = "csrf";
+    /// The query parameter of the language switch.
+    pub const LANGUAGE: &str = "lang";
+    /// The password.
+    pub const PASSWORD: &str = "password";
+    /// Where to go after the login; the gateway checks it, and signs it if need be.
+    pub const RETURN_TO: &str = "return_to";
+    /// The user name.
+    pub const USERNAME: &str = "username";
+}
+
+/// What all pages of a deployment share.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The name of the protected service, as its users know it.
+    pub service_name: String,
+    /// The path below which all of ours lies; starts and ends with a slash.
+    pub prefix: String,
+    /// The host name to show as a help against look-alike pages, such as `login.example.jp`.
+    pub host: Option<String>,
+    /// The zone in which clock times are shown.
+    pub time_zone: TimeZone,
+    /// Whom to ask for help: the address of a page or a `mailto:` link.
+    pub support_url: Option<String>,
+    /// The sentences.
+    pub texts: Arc<Texts>,
+}
+
+impl Site {
+    /// A site with the default prefix `/_mfa/`, Japan Standard Time and the built-in texts.
+    pub fn new(service_name: impl Into<String>) -> Self {
+        Self {
+            service_name: service_name.into(),
+            prefix: "/_mfa/".to_owned(),
+            host: None,
+            time_zone: clock::japan(),
+            support_url: None,
+            texts: Arc::new(Texts::built_in()),
+        }
+    }
+
+    /// The path of one of our pages; see [`path`].
+    pub fn url(&self, page: &str) -> String {
+        format!("{}{page}", self.prefix)
+    }
+
+    /// The path of an asset, with the hash of its content in the name.
+    pub fn asset_url(&self, name: &str) -> String {
+        self.url(path::ASSETS) + &assets::hashed_name(name)
+    }
+}
+
+/// What one request adds: its language, its instant, and where the reader is.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// The deployment.
+    pub site: &'a Site,
+    /// The language of the page.
+    pub language: Language,
+    /// The instant of the request.
+    pub now: SystemTime,
+    /// Path and query under which a `GET` shows this page again, for the language switch.
+    ///
+    /// `None` leaves the switch out: a page in the place of one of the app's must not send our
+    /// parameter to the app.
+    pub here: Option<&'a str>,
+}
+
+impl<'a> Frame<'a> {
+    /// A frame without a language switch.
+    pub fn new(site: &'a Site, language: Language, now: SystemTime) -> Self {
+        Self { site, language, now, here: None }
+    }
+
+    /// The same frame with a language switch that leads back to `here` (path and query).
+    #[must_use]
+    pub fn at(mut self, here: &'a str) -> Self {
+        self.here = Some(here);
+        self
+    }
+
+    /// The sentence of `key` without arguments.
+    pub(crate) fn t(&self, key: &str) -> String {
+        self.site.texts.plain(self.language, key)
+    }
+
+    /// The sentence of a message.
+    pub(crate) fn m(&self, message: &Message) -> String {
+        self.site.texts.format(self.language, message, &self.site.time_zone, self.now)
+    }
+
+    pub(crate) fn instant(&self, instant: SystemTime) -> String {
+        self.site.texts.instant(self.language, instant, &self.site.time_zone, self.now)
+    }
+
+    pub(crate) fn machine(&self, instant: SystemTime) -> String {
+        clock::machine(instant, &self.site.time_zone)
+    }
+
+    pub(crate) fn url(&self, page: &str) -> String {
+        self.site.url(page)
+    }
+
+    pub(crate) fn asset(&self, name: &str) -> String {
+        self.site.asset_url(name)
+    }
+
+    pub(crate) fn service(&self) -> &'a str {
+        &self.site.service_name
+    }
+
+    pub(crate) fn host_hint(&self) -> Option<String> {
+        let host = self.site.host.as_deref()?;
+        Some(self.m(&Message::new("panel-host").with("host", host)))
+    }
+
+    pub(crate) fn panel_heading(&self) -> String {
+        self.m(&Message::new("panel-heading").with("service", self.service()))
+    }
+
+    /// The title of the browser's tab.
+    pub(crate) fn tab_title(&self, title: &str, has_error: bool) -> String {
+        let key = if has_error { "page-title-error" } else { "page-title" };
+        self.m(&Message::new(key).with("title", title).with("service", self.service()))
+    }
+
+    /// The language switch: every language with its own name and the link to this page in it.
+    pub(crate) fn languages(&self) -> Vec<LanguageLink> {
+        let Some(here) = self.here.filter(|here| here.starts_with('/') && !here.starts_with("//"))
+        else {
+            return Vec::new();
+        };
+        Language::ALL
+            .into_iter()
+            .map(|language| LanguageLink {
+                tag: language.tag(),
+                name: self.site.texts.plain(language, "language-name"),
+                href: with_language(here, language),
+                is_current: language == self.language,
+            })
+            .collect()
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct LanguageLink {
+    pub(crate) tag: &'static str,
+    pub(crate) name: String,
+    pub(crate) href: String,
+    pub(crate) is_current: bool,
+}
+
+/// `here` with its `lang` parameter set; the other parameters stay as they are.
+fn with_language(here: &str, language: Language) -> String {
+    let (path, query) = here.split_once('?').unwrap_or((here, ""));
+    let own: Cow<'_, str> = format!("{}={}", field::LANGUAGE, language.tag()).into();
+    let parameters: Vec<Cow<'_, str>> = query
+        .split('&')
+        .filter(|pair| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !name.is_empty() && name != field::LANGUAGE
+        })
+        .map(Cow::from)
+        .chain([own])
+        .collect();
+    format!("{path}?{}", parameters.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_switch_keeps_the_page_and_its_parameters() {
+        for (here, expected) in [
+            ("/_mfa/login", "/_mfa/login?lang=en"),
+            ("/_mfa/login?lang=ja", "/_mfa/login?lang=en"),
+            ("/_mfa/login?lang=ja&lang=fr&return_to=%2Fa", "/_mfa/login?return_to=%2Fa&lang=en"),
+            (
+                "/_mfa/login?return_to=%2F%3Flang%3Dja",
+                "/_mfa/login?return_to=%2F%3Flang%3Dja&lang=en",
+            ),
+            ("/_mfa/login?", "/_mfa/login?lang=en"),
+        ] {
+            assert_eq!(with_language(here, Language::En), expected);
+        }
+    }
+
+    #[test]
+    fn the_switch_never_leaves_the_site() {
+        let site = Site::new("demo");
+        for foreign in ["//evil.example/", "https://evil.example/", "javascript:alert(1)", ""] {
+            let frame = Frame::new(&site, Language::Ja, SystemTime::UNIX_EPOCH).at(foreign);
+            assert!(frame.languages().is_empty(), "{foreign}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_of_ones_own_moves_every_address() {
+        let mut site = Site::new("demo");
+        site.prefix = "/auth/".to_owned();
+        assert_eq!(site.url(path::LOGIN), "/auth/login");
+        assert!(site.asset_url("pages.css").starts_with("/auth/assets/pages."));
+    }
+}

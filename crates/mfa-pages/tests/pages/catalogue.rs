@@ -1,0 +1,169 @@
+//! The two catalogues against each other, against the pages and against the SMS plugin.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use mfa_pages::{Language, Texts, japan};
+use mfa_plugin_api::{Arg, Message};
+
+use crate::showcase;
+
+/// Key and whole text (attributes and variants included) of every message of a catalogue.
+fn messages(language: Language) -> BTreeMap<String, String> {
+    let source = fs::read_to_string(root().join(format!("locales/{language}.ftl"))).unwrap();
+    let mut messages: BTreeMap<String, String> = BTreeMap::new();
+    let mut key = String::new();
+    for line in source.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        if line.starts_with([' ', '}']) {
+            messages.get_mut(&key).unwrap().push_str(line);
+        } else {
+            let (name, text) = line.split_once(" = ").unwrap();
+            name.clone_into(&mut key);
+            assert!(messages.insert(key.clone(), text.to_owned()).is_none(), "{key} stands twice");
+        }
+    }
+    messages
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The names of the arguments that a text mentions.
+fn arguments(text: &str) -> BTreeSet<&str> {
+    text.split('$')
+        .skip(1)
+        .map(|rest| {
+            let is_part = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())]
+        })
+        .collect()
+}
+
+#[test]
+fn both_languages_have_the_same_keys() {
+    let [ja, en] = Language::ALL.map(messages);
+    assert_eq!(ja.keys().collect::<Vec<_>>(), en.keys().collect::<Vec<_>>());
+}
+
+/// Every text between quotation marks in the templates and in the code of the pages.
+fn literals() -> BTreeSet<String> {
+    let folders = ["templates", "src"].map(|folder| root().join(folder));
+    let mut literals = BTreeSet::new();
+    for folder in folders {
+        for file in fs::read_dir(folder).unwrap() {
+            let text = fs::read_to_string(file.unwrap().path()).unwrap();
+            literals.extend(text.split('"').map(str::to_owned));
+        }
+    }
+    literals
+}
+
+#[test]
+fn every_key_that_a_page_uses_has_its_words_and_no_word_is_left_over() {
+    let literals = literals();
+    let known: BTreeSet<String> = messages(Language::Ja).into_keys().collect();
+    let groups: BTreeSet<&str> =
+        known.iter().filter_map(|key| key.split_once('-')).map(|(group, _)| group).collect();
+    let missing: Vec<&String> = literals
+        .iter()
+        .filter(|text| {
+            text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        })
+        .filter(|text| text.split_once('-').is_some_and(|(group, _)| groups.contains(group)))
+        .filter(|text| !known.contains(*text))
+        .collect();
+    assert!(missing.is_empty(), "keys without words: {missing:?}");
+
+    let plugin: BTreeSet<&str> = sms_otp_plugin::MESSAGES.iter().map(|(key, _)| *key).collect();
+    let unused: Vec<&String> = known
+        .iter()
+        .filter(|key| !literals.contains(*key) && !plugin.contains(key.as_str()))
+        .filter(|key| *key != "month")
+        .collect();
+    assert!(unused.is_empty(), "words that no page uses: {unused:?}");
+}
+
+#[test]
+fn the_texts_of_the_sms_plugin_are_complete() {
+    for language in Language::ALL {
+        let messages = messages(language);
+        for (key, given) in sms_otp_plugin::MESSAGES {
+            let text = messages.get(*key).unwrap_or_else(|| panic!("{language} lacks {key}"));
+            let given: BTreeSet<&str> = given.iter().copied().collect();
+            let used = arguments(text);
+            assert!(used.is_subset(&given), "{language} {key} uses {used:?} of {given:?}");
+        }
+    }
+}
+
+#[test]
+fn every_message_comes_out_whole() {
+    let texts = Texts::built_in();
+    for language in Language::ALL {
+        for (key, text) in messages(language) {
+            for count in [0_u64, 1, 2, 11] {
+                let message =
+                    arguments(&text).into_iter().fold(Message::new(key.clone()), |m, name| {
+                        m.with(name.to_owned(), Arg::Count(count))
+                    });
+                let words = texts.format(language, &message, &japan(), showcase::now());
+                assert!(!words.contains(['{', '}', '$']), "{language} {key}: {words}");
+                assert!(!words.trim().is_empty() && words != key, "{language} {key}: {words}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_wording_keeps_to_the_house_style() {
+    for (key, text) in messages(Language::Ja) {
+        for word in
+            ["不正", "無効", "エラーコード", "ワンタイムパスワード", "サインイン", "を半角で"]
+        {
+            assert!(!text.contains(word), "{key} says {word}");
+        }
+        assert!(
+            !text.contains(|c: char| ('０'..='９').contains(&c)),
+            "{key} has full-width digits"
+        );
+    }
+    for (key, text) in messages(Language::En) {
+        let is_latin = |c: char| c.is_ascii() || "–’…".contains(c);
+        assert!(key == "language-name" || text.chars().all(is_latin), "{key} is not English");
+        for word in ["invalid", "illegal", "error code", "Oops"] {
+            assert!(!text.to_lowercase().contains(&word.to_lowercase()), "{key} says {word}");
+        }
+    }
+}
+
+#[test]
+fn counts_and_times_read_naturally() {
+    let texts = Texts::built_in();
+    let say =
+        |language, message: Message| texts.format(language, &message, &japan(), showcase::now());
+    let wrong = |left: u64| Message::new("otp-wrong").with("attempts_left", left);
+    assert_eq!(say(Language::En, wrong(1)), "That code is not correct. You can try once more.");
+    assert_eq!(say(Language::En, wrong(4)), "That code is not correct. You can try 4 more times.");
+    assert_eq!(say(Language::Ja, wrong(4)), "認証コードが正しくありません。あと4回入力できます。");
+    let locked = |seconds| Message::new("otp-locked").with("until", showcase::later(seconds));
+    assert_eq!(say(Language::Ja, locked(900)), "入力の失敗が続いたため、14:48まで利用できません。");
+    assert_eq!(
+        say(Language::En, locked(86_400)),
+        "There were too many attempts. Try again after 23 November at 14:33."
+    );
+    assert_eq!(
+        say(Language::Ja, Message::new("otp-hint").with("expires", showcase::later(300))),
+        "半角・全角どちらの数字でも入力できます。14:37:10まで有効です。"
+    );
+    let seconds = |n| std::time::Duration::from_secs(n);
+    assert_eq!(texts.duration(Language::En, seconds(1)), "1 second");
+    assert_eq!(texts.duration(Language::En, seconds(60)), "1 minute");
+    assert_eq!(texts.duration(Language::En, seconds(3_600)), "1 hour");
+    assert_eq!(texts.duration(Language::Ja, seconds(95)), "1分35秒");
+    let a_bit_more = seconds(25) + std::time::Duration::from_millis(1);
+    assert_eq!(texts.duration(Language::Ja, a_bit_more), "26秒");
+}
