@@ -16,16 +16,13 @@ use ipnet::IpNet;
 use mfa_controller::Controller;
 use mfa_pages::{Language, LanguageWishes, MessageKind, Site, field, negotiate, path as page};
 use mfa_plugin_api::{ClientFacts, Randomness};
+use mfa_proxy::{Body, Identity, NormalPath, Origin, Proxy, ProxyError, client_address};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    http::{Body, address::client_address, cookies, csrf::FormTokens},
+    destination::ReturnTo,
+    http::{cookies, csrf::FormTokens},
     ops::Metrics,
-    path::{NormalPath, ReturnTo},
-    proxy::{
-        Proxy, ProxyError,
-        headers::{Identity, Origin},
-    },
     routes::{self, responses},
     time::SharedClock,
 };

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use karaden_client::{Options, push, sms, sms::ServiceId};
 use mfa_controller::Controller;
 use mfa_plugin_api::MfaPlugin;
+use mfa_proxy::Proxy;
 use otp_cache::{ChallengeStore, Quota};
 use otp_core::{DigestKey, KeyId, KeyRing, Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -25,9 +26,8 @@ use sms_sender::{BreakerSettings, CircuitBreaker, SmsSender};
 use crate::{
     app::App,
     config::{Config, OtpCache, Sender},
-    http::csrf::FormTokens,
+    http::{cookies, csrf::FormTokens},
     ops::Metrics,
-    proxy::Proxy,
     time::{SharedClock, SystemRandomness},
 };
 
@@ -105,7 +105,12 @@ pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Res
         trusted_proxies: config.gateway.trusted_proxies.clone(),
         auth,
         controller,
-        proxy: Proxy::new(&application.url, application.max_body_bytes, application.timeout)?,
+        proxy: Proxy::new(
+            &application.url,
+            application.max_body_bytes,
+            application.timeout,
+            cookies::PREFIX,
+        )?,
         form_tokens: FormTokens::new(&derive(&config.gateway.secret, "form-tokens")),
         clock,
         randomness,

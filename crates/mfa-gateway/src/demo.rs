@@ -23,6 +23,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use karaden_sim::{Sim, SimConfig};
 use mfa_pages::Site;
 use mfa_plugin_api::Randomness as _;
+use mfa_proxy::serve;
 use otp_core::PhoneNumber;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -32,7 +33,6 @@ use self::{application::Application, timings::Timings};
 use crate::{
     cli::{DemoArgs, SenderKind},
     config::Config,
-    http::server,
     print,
     running::{Running, listen, start, stop_signal},
     time::{Clock, SharedClock, SystemClock, SystemRandomness},
@@ -371,7 +371,7 @@ async fn start_application(
     let application =
         Arc::new(Application { site: Site::new(SERVICE_NAME), clock: Arc::clone(clock) });
     let tasks = TaskTracker::new();
-    tasks.spawn(server::serve(listener, stop, move |request, peer| {
+    tasks.spawn(serve(listener, stop, move |request, peer| {
         Arc::clone(&application).answer(request, peer)
     }));
     Ok((tasks, address))

@@ -1,10 +1,5 @@
-//! The public listener: what reaches it, who answers, and what every answer carries.
+//! What a browser sends: cookies, forms, and the proof that they come from our own pages.
 
-pub(crate) mod address;
-pub(crate) mod body;
 pub(crate) mod cookies;
 pub(crate) mod csrf;
 pub(crate) mod form;
-pub(crate) mod server;
-
-pub(crate) use self::body::{Body, BoxError};

@@ -11,12 +11,11 @@ use std::sync::Arc;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use mfa_pages::{MessageKind, path as page};
+use mfa_proxy::{Body, empty, full};
 
 use crate::{
     app::{App, Context},
     http::{
-        Body,
-        body::{empty, full},
         csrf::is_same_origin,
         form::{Form, FormError},
     },

@@ -7,13 +7,13 @@ use std::{
 };
 
 use anyhow::Context as _;
+use mfa_proxy::serve;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     assemble::{Assembled, assemble},
     config::Config,
-    http::server,
     ops::{self, Readiness},
     time::SharedClock,
 };
@@ -54,12 +54,12 @@ pub(crate) async fn start(
     let (tasks, ops_tasks) = (TaskTracker::new(), TaskTracker::new());
     let readiness = Readiness::default();
     let app = Arc::clone(&assembled.app);
-    tasks.spawn(server::serve(listener, stop.clone(), move |request, peer| {
+    tasks.spawn(serve(listener, stop.clone(), move |request, peer| {
         Arc::clone(&app).answer(request, peer)
     }));
     let (metrics, ready, ops_clock) =
         (assembled.app.metrics.clone(), readiness.clone(), Arc::clone(&clock));
-    ops_tasks.spawn(server::serve(ops_listener, stop_ops.clone(), move |request, peer| {
+    ops_tasks.spawn(serve(ops_listener, stop_ops.clone(), move |request, peer| {
         let seconds = seconds(&ops_clock);
         let response = ops::answer(&request, peer, &metrics, &ready, seconds);
         async move { response }

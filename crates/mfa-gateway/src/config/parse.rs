@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use mfa_plugin_api::FactorId;
+use mfa_proxy::NormalPath;
 use otp_core::message::Host;
 use url::Url;
 
 use super::reader::Refusal;
-use crate::path::NormalPath;
 
 pub(crate) fn address(text: &str) -> Result<SocketAddr, Refusal> {
     text.parse().map_err(|_| {

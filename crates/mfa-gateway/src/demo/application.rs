@@ -14,12 +14,10 @@ use mfa_pages::{
     content_security_policy, negotiate, render_sample,
 };
 use mfa_plugin_api::AuthenticationMethod;
+use mfa_proxy::{Body, full};
 use serde_json::json;
 
-use crate::{
-    http::{Body, body::full},
-    time::SharedClock,
-};
+use crate::time::SharedClock;
 
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 /// Every cookie of ours starts with this; none of them reaches a backend.
-const PREFIX: &str = "__Host-mfa_";
+pub(crate) const PREFIX: &str = "__Host-mfa_";
 
 /// One of the gateway's cookies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,36 +65,6 @@ fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
         })
 }
 
-/// Whether a cookie of this name is the gateway's. Prefixes count without case (rfc6265bis, 5.4).
-pub(crate) fn is_own(name: &str) -> bool {
-    name.trim().get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
-}
-
-/// Takes the gateway's cookies out of a request's headers, keeping the application's as they were.
-pub(crate) fn strip_own(headers: &mut HeaderMap) {
-    let kept: Vec<HeaderValue> = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| {
-            let bytes = value.as_bytes();
-            let others: Vec<&[u8]> = bytes
-                .split(|b| *b == b';')
-                .filter(|pair| {
-                    let name = pair.split(|b| *b == b'=').next().unwrap_or_default();
-                    !is_own(&String::from_utf8_lossy(name))
-                })
-                .map(<[u8]>::trim_ascii)
-                .filter(|pair| !pair.is_empty())
-                .collect();
-            HeaderValue::from_bytes(&others.join(&b"; "[..])).ok().filter(|v| !v.is_empty())
-        })
-        .collect();
-    headers.remove(COOKIE);
-    for value in kept {
-        headers.append(COOKIE, value);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,14 +94,5 @@ mod tests {
         assert_eq!(set, "__Host-mfa_session=token; Path=/; Secure; HttpOnly; SameSite=Lax");
         assert!(!format!("{set:?}").contains("token"));
         assert_eq!(SESSION.set("a\r\nb"), None);
-    }
-
-    #[test]
-    fn backends_see_only_their_own_cookies() {
-        let mut own =
-            headers(&["a=1; __Host-mfa_session=x;b=2", "__host-MFA_login=y", "c=\"3;4\""]);
-        strip_own(&mut own);
-        let left: Vec<_> = own.get_all(COOKIE).iter().map(|v| v.to_str().expect("ASCII")).collect();
-        assert_eq!(left, ["a=1; b=2", "c=\"3; 4\""]);
     }
 }

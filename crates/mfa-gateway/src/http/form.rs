@@ -5,8 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
-
-use super::BoxError;
+use mfa_proxy::BoxError;
 
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_FIELDS: usize = 32;

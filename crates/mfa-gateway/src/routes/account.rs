@@ -6,11 +6,12 @@ use hyper::body::Incoming;
 use mfa_pages::{
     AccountPage, CsrfToken, LogoutPage, SessionFacts, path as page, render_account, render_logout,
 };
+use mfa_proxy::Body;
 
 use super::{own_form, responses};
 use crate::{
     app::{App, Context},
-    http::{Body, cookies},
+    http::cookies,
 };
 
 /// `GET account`

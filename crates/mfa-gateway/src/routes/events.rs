@@ -11,11 +11,12 @@ use hyper::body::Frame as BodyFrame;
 use mfa_controller::LoginStep;
 use mfa_pages::{Frame, Language, MessageKind, live_status};
 use mfa_plugin_api::ClientFacts;
+use mfa_proxy::{Body, BoxError};
 
 use super::responses;
 use crate::{
     app::{App, Context},
-    http::{Body, BoxError, cookies},
+    http::cookies,
 };
 
 const INTERVAL: Duration = Duration::from_secs(2);

@@ -10,12 +10,13 @@ use mfa_pages::{
     CsrfToken, Frame, MessageKind, MessagePage, PromptPage, field, path as page, render_prompt,
 };
 use mfa_plugin_api::{ActionId, Message, Submission};
+use mfa_proxy::Body;
 
 use super::{own_form, responses};
 use crate::{
     app::{App, Context},
-    http::{Body, cookies, form::Form},
-    path::ReturnTo,
+    destination::ReturnTo,
+    http::{cookies, form::Form},
 };
 
 /// Which request a step answers.

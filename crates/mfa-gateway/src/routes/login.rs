@@ -7,13 +7,14 @@ use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use mfa_controller::{LoginRequest, LoginStep, RejectedReason};
 use mfa_pages::{CsrfToken, LoginNotice, LoginPage, LoginProblem, field, render_login};
+use mfa_proxy::Body;
 use secrecy::SecretString;
 
 use super::{factor, own_form, responses};
 use crate::{
     app::{App, Context},
-    http::{Body, cookies},
-    path::ReturnTo,
+    destination::ReturnTo,
+    http::cookies,
 };
 
 /// `GET login`

@@ -6,14 +6,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use mfa_pages::{
     Frame, Language, MessageKind, MessagePage, content_security_policy, render_message,
 };
+use mfa_proxy::{Body, empty, full};
 
 use crate::{
     app::{App, Context},
-    http::{
-        Body,
-        body::{empty, full},
-        cookies,
-    },
+    http::cookies,
 };
 
 /// The frame of a page that a `GET` shows again under the request's own address.

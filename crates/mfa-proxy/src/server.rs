@@ -14,7 +14,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::Body;
+use crate::body::Body;
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -27,7 +27,7 @@ const DRAIN: Duration = Duration::from_secs(30);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves connections until `stop`, then lets the requests under way finish.
-pub(crate) async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, answer: S)
+pub async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, answer: S)
 where
     S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,

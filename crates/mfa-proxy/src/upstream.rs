@@ -1,7 +1,5 @@
 //! The reverse proxy: streams both ways, rebuilds every message, follows nothing.
 
-pub(crate) mod headers;
-
 use std::time::Duration;
 
 use http::{
@@ -17,9 +15,9 @@ use hyper_util::{
 };
 use url::Url;
 
-use self::headers::{Identity, Origin};
 use crate::{
-    http::{Body, body::empty},
+    body::{Body, BoxError, empty},
+    headers::{self, Identity, Origin},
     path::NormalPath,
 };
 
@@ -28,7 +26,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why an application did not answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ProxyError {
+pub enum ProxyError {
     /// The request cannot be put into a message of ours.
     #[error("the request cannot be forwarded")]
     BadRequest,
@@ -40,26 +38,55 @@ pub(crate) enum ProxyError {
     Timeout,
     /// No connection, or one that broke.
     #[error("the application cannot be reached")]
-    Unreachable(#[source] hyper_util::client::legacy::Error),
+    Unreachable(#[source] BoxError),
+}
+
+/// Why a URL cannot be that of an application.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidUpstream {
+    /// The system's certificates, which `https` needs, cannot be read.
+    #[error("the system's certificates cannot be read")]
+    Certificates(#[source] std::io::Error),
+    /// The URL names no host.
+    #[error("the application's URL has no host")]
+    Host,
+    /// The URL is none that HTTP can use.
+    #[error("the application's URL cannot be used")]
+    Url(#[source] BoxError),
 }
 
 /// One application behind the gateway.
 #[derive(Debug, Clone)]
-pub(crate) struct Proxy {
+pub struct Proxy {
     client: Client<HttpsConnector<HttpConnector>, Body>,
     scheme: http::uri::Scheme,
     authority: http::uri::Authority,
     max_body_bytes: u64,
     timeout: Duration,
+    own_cookies: &'static str,
 }
 
 impl Proxy {
     /// A proxy to the origin of `url`.
-    pub(crate) fn new(url: &Url, max_body_bytes: u64, timeout: Duration) -> anyhow::Result<Self> {
-        let uri: Uri = url.as_str().parse()?;
+    ///
+    /// `max_body_bytes` bounds the body of a request, `timeout` the wait for the head of the
+    /// application's answer. Cookies whose names start with `own_cookies` are the caller's: they do
+    /// not reach the application, and it cannot set them.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUpstream`] if `url` names no host, or if the certificates for `https` are missing.
+    pub fn new(
+        url: &Url,
+        max_body_bytes: u64,
+        timeout: Duration,
+        own_cookies: &'static str,
+    ) -> Result<Self, InvalidUpstream> {
+        let uri: Uri =
+            url.as_str().parse().map_err(|error| InvalidUpstream::Url(Box::new(error)))?;
         let parts = uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
-            anyhow::bail!("the application's URL has no host");
+            return Err(InvalidUpstream::Host);
         };
         let mut connector = HttpConnector::new();
         connector.enforce_http(false);
@@ -68,7 +95,7 @@ impl Proxy {
         let builder = HttpsConnectorBuilder::new();
         // A machine without certificates can still reach an application by plain HTTP.
         let builder = if scheme == http::uri::Scheme::HTTPS {
-            builder.with_native_roots()?
+            builder.with_native_roots().map_err(InvalidUpstream::Certificates)?
         } else {
             builder.with_tls_config(no_roots())
         };
@@ -77,11 +104,15 @@ impl Proxy {
             .pool_idle_timeout(IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Ok(Self { client, scheme, authority, max_body_bytes, timeout })
+        Ok(Self { client, scheme, authority, max_body_bytes, timeout, own_cookies })
     }
 
     /// Sends `request` on to `path` with the original query, and streams the answer back.
-    pub(crate) async fn forward(
+    ///
+    /// # Errors
+    ///
+    /// [`ProxyError`], before anything has reached the client.
+    pub async fn forward(
         &self,
         request: Request<Incoming>,
         path: &NormalPath,
@@ -98,7 +129,7 @@ impl Proxy {
         };
         let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
         let is_upgrade = headers::is_websocket(&parts.headers) && parts.method == Method::GET;
-        headers::towards_application(&mut parts.headers, origin, identity);
+        headers::towards_application(&mut parts.headers, origin, identity, self.own_cookies);
         let mut uri = http::uri::Parts::default();
         uri.scheme = Some(self.scheme.clone());
         uri.authority = Some(self.authority.clone());
@@ -121,7 +152,7 @@ impl Proxy {
             };
             tunnel(client, hyper::upgrade::on(&mut answer));
         }
-        headers::towards_client(answer.headers_mut(), switches);
+        headers::towards_client(answer.headers_mut(), switches, self.own_cookies);
         let (parts, body) = answer.into_parts();
         let body = if switches { empty() } else { body.map_err(Into::into).boxed_unsync() };
         Ok(Response::from_parts(parts, body))
@@ -137,7 +168,7 @@ impl From<hyper_util::client::legacy::Error> for ProxyError {
             }
             cause = this.source();
         }
-        Self::Unreachable(error)
+        Self::Unreachable(Box::new(error))
     }
 }
 

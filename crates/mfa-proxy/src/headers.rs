@@ -7,25 +7,28 @@ use http::{
     header::{CONNECTION, HOST, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
 
-use crate::http::cookies;
+use crate::cookies;
 
 /// Who is logged in, as the application is told.
 #[derive(Debug, Clone)]
-pub(crate) struct Identity {
+pub struct Identity {
     /// The login name.
-    pub(crate) user: String,
+    pub user: String,
     /// The methods, as in the `amr` claim (RFC 8176).
-    pub(crate) amr: Vec<String>,
+    pub amr: Vec<String>,
     /// When the last factor was verified, in seconds since 1970.
-    pub(crate) auth_time: u64,
+    pub auth_time: u64,
 }
 
 /// What the application is told of the request's origin.
 #[derive(Debug, Clone)]
-pub(crate) struct Origin<'a> {
-    pub(crate) client: IpAddr,
-    pub(crate) scheme: &'a str,
-    pub(crate) host: &'a HeaderValue,
+pub struct Origin<'a> {
+    /// The client's address.
+    pub client: IpAddr,
+    /// `http` or `https`, as the browser used it.
+    pub scheme: &'a str,
+    /// The `Host` of the request.
+    pub host: &'a HeaderValue,
 }
 
 const X_MFA_USER: HeaderName = HeaderName::from_static("x-mfa-user");
@@ -100,6 +103,7 @@ pub(crate) fn towards_application(
     headers: &mut HeaderMap,
     origin: &Origin<'_>,
     identity: Option<&Identity>,
+    own_cookies: &str,
 ) {
     if headers.contains_key(TRANSFER_ENCODING) {
         // RFC 9112, section 6.3: the coding decides, a length beside it must not travel on.
@@ -112,7 +116,7 @@ pub(crate) fn towards_application(
     for name in reserved {
         headers.remove(name);
     }
-    cookies::strip_own(headers);
+    cookies::strip(headers, own_cookies);
     if is_upgrade {
         set_websocket(headers);
     }
@@ -162,7 +166,7 @@ fn set_identity(headers: &mut HeaderMap, identity: &Identity) {
 const NOT_IN_A_NAME: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'%');
 
 /// Rewrites an application's headers into those for the client.
-pub(crate) fn towards_client(headers: &mut HeaderMap, is_upgrade: bool) {
+pub(crate) fn towards_client(headers: &mut HeaderMap, is_upgrade: bool, own_cookies: &str) {
     remove_hop_by_hop(headers);
     if is_upgrade {
         set_websocket(headers);
@@ -171,7 +175,9 @@ pub(crate) fn towards_client(headers: &mut HeaderMap, is_upgrade: bool) {
     let foreign: Vec<HeaderValue> = headers
         .get_all(SET_COOKIE)
         .iter()
-        .filter(|value| !cookies::is_own(&String::from_utf8_lossy(value.as_bytes())))
+        .filter(|value| {
+            !cookies::has_prefix(&String::from_utf8_lossy(value.as_bytes()), own_cookies)
+        })
         .cloned()
         .collect();
     headers.remove(SET_COOKIE);
@@ -186,6 +192,8 @@ mod tests {
 
     use super::*;
 
+    const OWN_COOKIES: &str = "__Host-mfa_";
+
     fn rewrite(given: &[(&str, &str)], identity: Option<&Identity>) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in given {
@@ -196,7 +204,7 @@ mod tests {
         }
         let host = HeaderValue::from_static("app.example.jp");
         let origin = Origin { client: IpAddr::from([192, 0, 2, 7]), scheme: "https", host: &host };
-        towards_application(&mut headers, &origin, identity);
+        towards_application(&mut headers, &origin, identity, OWN_COOKIES);
         headers
     }
 
@@ -296,7 +304,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(SET_COOKIE, HeaderValue::from_static("a=1"));
         headers.append(SET_COOKIE, HeaderValue::from_static(" __HOST-mfa_session=x"));
-        towards_client(&mut headers, false);
+        towards_client(&mut headers, false, OWN_COOKIES);
         assert_eq!(headers.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=1"]);
     }
 

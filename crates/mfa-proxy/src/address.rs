@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 /// The client's address: the socket's, or, behind listed proxies, the last one in
 /// `X-Forwarded-For` that is not a listed proxy itself. What cannot be read ends the search.
-pub(crate) fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let mut client = peer.ip().to_canonical();
     if !is_trusted(&client) {

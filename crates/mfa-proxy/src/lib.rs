@@ -1,0 +1,20 @@
+//! A reverse proxy for one application, without any knowledge of logins.
+//!
+//! The crate accepts connections ([`serve`]), finds the address of the client ([`client_address`]),
+//! brings paths to one form ([`NormalPath`]) and forwards requests to the application ([`Proxy`]).
+//! The caller decides what may pass and which cookies are its own.
+
+mod address;
+mod body;
+mod cookies;
+mod headers;
+mod path;
+mod server;
+mod upstream;
+
+pub use address::client_address;
+pub use body::{Body, BoxError, empty, full};
+pub use headers::{Identity, Origin};
+pub use path::{AmbiguousPath, NormalPath};
+pub use server::serve;
+pub use upstream::{InvalidUpstream, Proxy, ProxyError};
