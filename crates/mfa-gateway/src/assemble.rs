@@ -55,7 +55,11 @@ impl Assembled {
 }
 
 /// Opens the authentication DB in the data folder.
-pub(crate) async fn open_database(data_dir: &Path) -> anyhow::Result<Database> {
+///
+/// # Errors
+///
+/// When the folder cannot be made, or the DB cannot be opened.
+pub async fn open_database(data_dir: &Path) -> anyhow::Result<Database> {
     std::fs::create_dir_all(data_dir)
         .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
     let file = data_dir.join("auth.db");
@@ -63,7 +67,11 @@ pub(crate) async fn open_database(data_dir: &Path) -> anyhow::Result<Database> {
 }
 
 /// The authentication module of `config` over `database`, with the OTP cache that it owns.
-pub(crate) async fn open_auth(
+///
+/// # Errors
+///
+/// When the OTP cache cannot be opened, or a part of the configuration cannot be used.
+pub async fn open_auth(
     config: &Config,
     database: &Database,
 ) -> anyhow::Result<(Arc<AuthModule>, Arc<dyn ChallengeStore>)> {

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use auth_module::{AuthModule, sqlite::Database};
 use mfa_proxy::serve;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,10 +24,10 @@ const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A gateway that listens.
 #[derive(Debug)]
-pub(crate) struct Running {
-    pub(crate) address: SocketAddr,
-    pub(crate) ops_address: SocketAddr,
-    pub(crate) assembled: Assembled,
+pub struct Running {
+    address: SocketAddr,
+    ops_address: SocketAddr,
+    assembled: Assembled,
     readiness: Readiness,
     stop: CancellationToken,
     stop_ops: CancellationToken,
@@ -34,15 +35,23 @@ pub(crate) struct Running {
     ops_tasks: TaskTracker,
 }
 
-/// Opens both listeners, before anything that depends on their ports is made.
-pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+/// Opens a listener, before anything that depends on its port is made.
+///
+/// # Errors
+///
+/// When `address` is in use or not of this machine.
+pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}; is it in use?"))
 }
 
 /// Starts the gateway of `config` on these listeners.
-pub(crate) async fn start(
+///
+/// # Errors
+///
+/// When a store cannot be opened, or a part of the configuration cannot be used.
+pub async fn start(
     config: &Config,
     listener: TcpListener,
     ops_listener: TcpListener,
@@ -116,8 +125,28 @@ async fn sweep(assembled: Assembled, clock: SharedClock, stop: CancellationToken
 }
 
 impl Running {
+    /// Returns the address of the public listener.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the address of the listener for health and metrics.
+    pub fn ops_address(&self) -> SocketAddr {
+        self.ops_address
+    }
+
+    /// Returns the authentication module.
+    pub fn auth(&self) -> &AuthModule {
+        &self.assembled.app.auth
+    }
+
+    /// Returns the authentication DB.
+    pub fn database(&self) -> &Database {
+        &self.assembled.database
+    }
+
     /// Turns unready, waits `drain_delay` for load balancers to notice, and finishes what is under way.
-    pub(crate) async fn shut_down(self, drain_delay: Duration) {
+    pub async fn shut_down(self, drain_delay: Duration) {
         self.readiness.drain();
         if !drain_delay.is_zero() {
             tokio::time::sleep(drain_delay).await;
@@ -131,23 +160,4 @@ impl Running {
         self.ops_tasks.wait().await;
         tracing::info!(event = "gateway.stopped");
     }
-}
-
-/// Waits until the process is asked to stop; a second signal then ends it at once.
-pub(crate) async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        std::process::exit(130);
-    });
-    Ok(())
 }

@@ -10,7 +10,7 @@ use mfa_pages::{Language, asset};
 #[path = "../tests/pages/showcase.rs"]
 mod showcase;
 
-const ASSETS: [&str; 5] = ["mark.svg", "pages.css", "pages.js", "sample.css", "waves.svg"];
+const ASSETS: [&str; 4] = ["mark.svg", "pages.css", "pages.js", "waves.svg"];
 
 fn main() -> anyhow::Result<()> {
     let folder = std::env::args_os().nth(1).context("usage: gallery FOLDER")?;

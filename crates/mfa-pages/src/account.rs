@@ -100,7 +100,7 @@ pub fn render_account(page: &AccountPage<'_>) -> String {
 /// The names of authentication methods in the reader's language.
 ///
 /// `otp` beside `sms` says how the text message was used, and is not listed a second time.
-pub(crate) fn method_names(frame: &Frame<'_>, methods: &[AuthenticationMethod]) -> Vec<String> {
+pub fn method_names(frame: &Frame<'_>, methods: &[AuthenticationMethod]) -> Vec<String> {
     let has_sms = methods.contains(&AuthenticationMethod::SMS);
     methods
         .iter()

@@ -37,7 +37,6 @@ static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
         "mark.svg" => "image/svg+xml",
         "pages.css" => "text/css; charset=utf-8",
         "pages.js" => "text/javascript; charset=utf-8",
-        "sample.css" => "text/css; charset=utf-8",
         "waves.svg" => "image/svg+xml",
     }
 });

@@ -9,7 +9,6 @@
 //! - [`render_login`], [`render_prompt`], [`render_message`], [`render_account`], [`render_logout`]
 //!   make the pages, [`live_status`] the data of a prompt's server-sent events.
 //! - [`asset`] has the style sheet, the script and the pictures.
-//! - [`render_sample`] makes the pages of the demo's protected application.
 //!
 //! ```
 //! use std::time::SystemTime;
@@ -32,11 +31,12 @@ mod login;
 mod message;
 mod prompt;
 mod render;
-mod sample;
 mod site;
 mod texts;
 
-pub use account::{AccountPage, LogoutPage, SessionFacts, render_account, render_logout};
+pub use account::{
+    AccountPage, LogoutPage, SessionFacts, method_names, render_account, render_logout,
+};
 pub use assets::{Asset, asset};
 pub use clock::japan;
 pub use content_security::content_security_policy;
@@ -45,6 +45,5 @@ pub use language::{Language, LanguageWishes, negotiate};
 pub use login::{LoginNotice, LoginPage, LoginProblem, render_login};
 pub use message::{Link, MessageKind, MessagePage, render_message};
 pub use prompt::{PromptPage, live_status, render_prompt};
-pub use sample::{SamplePage, SampleSection, SampleUser, render_sample};
 pub use site::{Frame, Site, field, path};
 pub use texts::{InvalidCatalogue, Texts};

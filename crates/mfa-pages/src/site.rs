@@ -127,7 +127,8 @@ impl<'a> Frame<'a> {
         self.site.texts.instant(self.language, instant, &self.site.time_zone, self.now)
     }
 
-    pub(crate) fn machine(&self, instant: SystemTime) -> String {
+    /// The instant for machines: RFC 3339 in the site's time zone, whole seconds.
+    pub fn machine(&self, instant: SystemTime) -> String {
         clock::machine(instant, &self.site.time_zone)
     }
 

@@ -34,6 +34,14 @@ impl Texts {
         Self { ja: shipped(langid!("ja"), JA), en: shipped(langid!("en"), EN) }
     }
 
+    /// The built-in catalogue of `language`, in Fluent syntax.
+    pub fn built_in_source(language: Language) -> &'static str {
+        match language {
+            Language::Ja => JA,
+            Language::En => EN,
+        }
+    }
+
     /// The same texts, with those of `source` (in Fluent syntax) added or put in their place.
     ///
     /// # Errors

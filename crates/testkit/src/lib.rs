@@ -1,10 +1,11 @@
 //! Tools that the tests of every crate share: a clock and randomness that a test steers, recorders
-//! for the audit trail and the log, a scanner that looks for secrets in what they recorded, Prism for
-//! holding programs against an OpenAPI file, and the rows of measurements.
+//! for the audit trail and the log, a scanner that looks for secrets in what they recorded, a strict
+//! reader of HTML, Prism for holding programs against an OpenAPI file, and the rows of measurements.
 //!
 //! A dev-dependency only: no product code names this crate.
 
 mod clock;
+pub mod html;
 mod leak;
 mod log;
 pub mod measure;

@@ -13,7 +13,7 @@ use mfa_pages::{
 use mfa_plugin_api::{Message, Notice};
 
 /// The pages whose content is pinned; the others share their templates.
-const PINNED: [&str; 12] = [
+const PINNED: [&str; 11] = [
     "login",
     "login-rejected",
     "login-both-missing",
@@ -25,7 +25,6 @@ const PINNED: [&str; 12] = [
     "message-unavailable",
     "message-session-lost",
     "account",
-    "sample-home",
 ];
 
 /// The main part of a page, so that a change of the frame does not touch every snapshot.

@@ -3,81 +3,9 @@
 use std::collections::BTreeSet;
 
 use mfa_pages::Language;
+use testkit::html::{Tag, tags};
 
 use crate::showcase;
-
-const VOID: [&str; 4] = ["input", "link", "meta", "br"];
-const VOID_IN_SVG: [&str; 3] = ["path", "rect", "circle"];
-
-/// A start tag: its name and its attributes.
-struct Tag<'a> {
-    name: &'a str,
-    attributes: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Tag<'a> {
-    fn attribute(&self, name: &str) -> Option<&'a str> {
-        self.attributes.iter().find(|(found, _)| *found == name).map(|(_, value)| *value)
-    }
-}
-
-/// All start tags of a page.
-///
-/// # Panics
-///
-/// If a tag is left open, closed twice, or not written as the templates write tags.
-fn tags(html: &str) -> Vec<Tag<'_>> {
-    let mut tags = Vec::new();
-    let mut open: Vec<&str> = Vec::new();
-    let mut rest = html.strip_prefix("<!doctype html>").expect("a doctype");
-    while let Some(start) = rest.find('<') {
-        rest = &rest[start + 1..];
-        if let Some(closing) = rest.strip_prefix('/') {
-            let end = closing.find('>').unwrap();
-            assert_eq!(open.pop(), Some(&closing[..end]));
-            rest = &closing[end + 1..];
-            continue;
-        }
-        let (tag, after) = start_tag(rest);
-        if !VOID.contains(&tag.name) && !VOID_IN_SVG.contains(&tag.name) {
-            open.push(tag.name);
-        }
-        tags.push(tag);
-        rest = after;
-    }
-    assert_eq!(open, Vec::<&str>::new(), "tags left open");
-    tags
-}
-
-fn start_tag(mut rest: &str) -> (Tag<'_>, &str) {
-    let end = rest.find([' ', '>', '\n', '/']).unwrap();
-    let name = &rest[..end];
-    assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()), "<{name}");
-    rest = &rest[end..];
-    let mut attributes = Vec::new();
-    loop {
-        rest = rest.trim_start();
-        if let Some(after) = rest.strip_prefix("/>").or_else(|| rest.strip_prefix('>')) {
-            return (Tag { name, attributes }, after);
-        }
-        let end = rest.find(['=', ' ', '>', '\n']).unwrap();
-        let attribute = &rest[..end];
-        rest = &rest[end..];
-        let value = match rest.strip_prefix("=\"") {
-            None => "",
-            Some(quoted) => {
-                let end = quoted.find('"').unwrap();
-                rest = &quoted[end + 1..];
-                &quoted[..end]
-            }
-        };
-        assert!(
-            attributes.iter().all(|(other, _)| *other != attribute),
-            "{name} has {attribute} twice"
-        );
-        attributes.push((attribute, value));
-    }
-}
 
 fn each_page(mut check: impl FnMut(&str, &str, &[Tag<'_>])) {
     for language in Language::ALL {

@@ -4,9 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use mfa_pages::{
     AccountPage, CsrfToken, Frame, Language, LoginNotice, LoginPage, LoginProblem, LogoutPage,
-    MessageKind, MessagePage, PromptPage, SamplePage, SampleSection, SampleUser, SessionFacts,
-    Site, render_account, render_login, render_logout, render_message, render_prompt,
-    render_sample,
+    MessageKind, MessagePage, PromptPage, SessionFacts, Site, render_account, render_login,
+    render_logout, render_message, render_prompt,
 };
 use mfa_plugin_api::{
     Action, ActionId, AuthenticationMethod, Field, FieldKind, Message, Notice, Prompt, Rejection,
@@ -75,7 +74,6 @@ pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
     prompts(&frame.at("/_mfa/factor"), &mut pages);
     messages(&frame, &mut pages);
     accounts(&frame.at("/_mfa/account"), &mut pages);
-    samples(&frame, &mut pages);
     pages
 }
 
@@ -158,20 +156,4 @@ fn accounts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
     pages.push(("account".to_owned(), render_account(&account)));
     let logout = LogoutPage::new(frame.at("/_mfa/logout"), CsrfToken::new(CSRF));
     pages.push(("logout".to_owned(), render_logout(&logout)));
-}
-
-fn samples(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
-    let user = SampleUser {
-        name: "alice",
-        methods: &METHODS,
-        signed_in_at: Some(now() - Duration::from_secs(1_234)),
-    };
-    for (name, section) in
-        [("sample-home", SampleSection::Home), ("sample-admin", SampleSection::Admin)]
-    {
-        let page = SamplePage::new(*frame, section).with_user(user);
-        pages.push((name.to_owned(), render_sample(&page)));
-    }
-    let public = SamplePage::new(*frame, SampleSection::Public);
-    pages.push(("sample-public".to_owned(), render_sample(&public)));
 }

@@ -2,8 +2,8 @@
 
 use mfa_pages::{
     AccountPage, CsrfToken, Frame, Language, LoginPage, LogoutPage, MessageKind, MessagePage,
-    PromptPage, SamplePage, SampleSection, SampleUser, SessionFacts, Site, render_account,
-    render_login, render_logout, render_message, render_prompt, render_sample,
+    PromptPage, SessionFacts, Site, render_account, render_login, render_logout, render_message,
+    render_prompt,
 };
 use mfa_plugin_api::{
     Action, ActionId, AuthenticationMethod, Field, FieldKind, Message, Notice, Prompt, Rejection,
@@ -51,11 +51,6 @@ fn markup_from_outside_is_only_text() {
             .with_phone(Some(HOSTILE));
         check("account", &render_account(&account));
         check("logout", &render_logout(&LogoutPage::new(frame, csrf)));
-        let user = SampleUser { name: HOSTILE, methods: &methods, signed_in_at: None };
-        check(
-            "sample",
-            &render_sample(&SamplePage::new(frame, SampleSection::Home).with_user(user)),
-        );
     }
 }
 

@@ -1,0 +1,101 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+#[cfg(feature = "demo")]
+use crate::demo::DemoArgs;
+
+/// SMS one-time codes in front of any web application.
+#[derive(Debug, Parser)]
+#[command(name = "mfa-gateway", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole system on this machine: gateway, SMS simulator and a sample application
+    #[cfg(feature = "demo")]
+    Demo(DemoArgs),
+    /// Run the gateway
+    Serve {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Check a configuration file as `serve` would, and name everything that is wrong with it
+    CheckConfig {
+        #[command(flatten)]
+        config: ConfigArg,
+    },
+    /// Work on the users in the authentication DB
+    #[command(subcommand)]
+    User(UserCommand),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArg {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserCommand {
+    /// Add a user; the password is read from the standard input
+    Add {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The name to log in with
+        username: String,
+        /// The mobile number that codes go to
+        #[arg(long)]
+        phone: Option<String>,
+        /// The name shown on pages
+        #[arg(long)]
+        display_name: Option<String>,
+        /// A group, for rules that ask for one; may be repeated
+        #[arg(long = "group", value_name = "GROUP")]
+        groups: Vec<String>,
+    },
+    /// Add many users from CSV or JSON lines; one bad row and none is added
+    Import {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The file: .csv with a header line, or .jsonl
+        file: PathBuf,
+    },
+    /// Show all users, numbers masked
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set the mobile number of a user
+    SetPhone {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The user
+        username: String,
+        /// The number
+        phone: String,
+    },
+    /// Set the password of a user, read from the standard input
+    SetPassword {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The user
+        username: String,
+    },
+    /// Let a user who is locked out of SMS codes try again
+    Unlock {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The user
+        username: String,
+    },
+}

@@ -1,0 +1,52 @@
+//! The program `mfa-gateway`: its command line, over the library of the same name.
+
+mod cli;
+#[cfg(feature = "demo")]
+mod demo;
+mod logging;
+mod output;
+mod serve;
+mod signal;
+mod users;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Parser as _;
+use mfa_gateway::config::Config;
+
+use crate::cli::{Cli, Command};
+
+/// Runs the command line of this process: 0 when all went well, 1 when something is wrong.
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Fails only if a provider is installed already, and then there is one.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(command(&cli.command)));
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // Nothing is left to tell if the error stream is gone too.
+            let _ = writeln!(std::io::stderr(), "{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn command(command: &Command) -> anyhow::Result<bool> {
+    match command {
+        #[cfg(feature = "demo")]
+        Command::Demo(args) => return demo::run(args).await,
+        Command::Serve { config } => serve::serve(config).await?,
+        Command::CheckConfig { config } => {
+            Config::load(&config.config)?;
+            output::print(&format!("{}: good\n", config.config.display()))?;
+        }
+        Command::User(command) => users::run(command).await?,
+    }
+    Ok(true)
+}

@@ -1,0 +1,311 @@
+//! Bad input at each step: a clear page, the right status, and nothing given away.
+
+use mfa_demo::Seen;
+
+use crate::harness::{
+    ACTION, ALICE, BOB, Demo, FACTOR, LOGIN, another, log_in, reach_code, send_password, type_code,
+};
+
+fn header_names(seen: &Seen) -> Vec<String> {
+    seen.headers.keys().map(|name| name.as_str().to_owned()).collect()
+}
+
+/// The page without what differs from form to form: its token and the user name typed.
+fn without_form_values(seen: &Seen, typed: &str) -> String {
+    let token = seen.form_token().expect("a form").to_owned();
+    seen.body.replace(&token, "TOKEN").replace(&format!("value=\"{typed}\""), "value=\"NAME\"")
+}
+
+#[tokio::test]
+async fn the_eleven_steps_end_in_the_application() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let asked = browser.get("/admin/?a=1").await.expect("an answer");
+    assert_eq!(asked.status, 303);
+    let login = asked.location.expect("a place");
+    assert_eq!(login, "/_mfa/login?return_to=%2Fadmin%2F%3Fa%3D1");
+    let page = browser.get(&login).await.expect("a page");
+    let fields = [("username", "alice"), ("password", ALICE.1), ("return_to", "/admin/?a=1")];
+    let sent = browser.post(&page, LOGIN, &fields).await.expect("an answer");
+    assert_eq!(sent.location.as_deref(), Some(FACTOR));
+    let page = browser.get(FACTOR).await.expect("a page");
+    let code = demo.newest_code(ALICE.2).await;
+    let done = type_code(&mut browser, &page, &code).await;
+    assert_eq!((done.status.as_u16(), done.location.as_deref()), (303, Some("/admin/?a=1")));
+    let app = browser.get("/admin/").await.expect("a page");
+    assert!(app.status == 200 && app.body.contains("alice"));
+    let account = browser.get("/_mfa/account").await.expect("a page");
+    assert!(account.body.contains("5678") && !account.body.contains("1234"), "{}", account.body);
+}
+
+#[tokio::test]
+async fn a_stranger_learns_nothing_from_a_failed_login() {
+    let demo = Demo::start();
+    let mut answers = Vec::new();
+    for (name, password) in [
+        ("alice", "wrong-password"),
+        ("nobody", "wrong-password"),
+        ("Ａlice\u{200b}", "also-wrong"),
+    ] {
+        let mut browser = demo.browser();
+        let seen = send_password(&mut browser, name, password).await;
+        assert_eq!(seen.status, 401);
+        assert!(!seen.has_form() && seen.body.contains("user name or password is not correct"));
+        assert!(!seen.body.contains(password), "the password is shown again");
+        let page = without_form_values(&seen, name);
+        answers.push((page, header_names(&seen)));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!(answers[0].1, answers[2].1);
+    assert!(demo.inbox(ALICE.2).await.is_empty());
+}
+
+#[tokio::test]
+async fn empty_fields_are_named_and_cost_nothing() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = browser.get(LOGIN).await.expect("a page");
+    for fields in [[("username", ""), ("password", "")], [("username", "alice"), ("password", "")]]
+    {
+        let seen = browser.post(&page, LOGIN, &fields).await.expect("an answer");
+        assert_eq!(seen.status, 422, "{}", seen.body);
+    }
+}
+
+#[tokio::test]
+async fn malformed_codes_cost_no_attempt_and_wrong_ones_do() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let mut page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    for typed in ["", "12345", "1234567", "abcdef", "１２３４５", "12 34 5x", "<script>"] {
+        let seen = type_code(&mut browser, &page, typed).await;
+        assert_eq!(seen.status, 422, "{typed}");
+        assert!(seen.has_form() && !seen.body.contains("<script>"), "{typed}");
+        page = seen;
+    }
+    for left in (1..=4).rev() {
+        let seen = type_code(&mut browser, &page, &another(&code)).await;
+        assert_eq!(seen.status, 422);
+        assert!(seen.body.contains(&left.to_string()), "{left} attempts left are not shown");
+        page = seen;
+    }
+    let wide: String =
+        code.chars().map(|c| char::from_u32(c as u32 + 0xfee0).expect("a digit")).collect();
+    let typed = format!("{}　{}", &wide[..9], &wide[9..]);
+    let done = type_code(&mut browser, &page, &typed).await;
+    assert_eq!(done.status, 303, "the right code in full-width digits: {}", done.body);
+}
+
+#[tokio::test]
+async fn a_code_works_once() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    let mut other_tab = browser.copy();
+    assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+    let again = type_code(&mut other_tab, &page, &code).await;
+    assert!(
+        again.cookie_names().find("__Host-mfa_session").is_none(),
+        "a second session from one code"
+    );
+    // The tab that was first goes on: its own second post ends where the session leads.
+    let double = type_code(&mut browser, &page, &code).await;
+    assert!(double.status.is_redirection() || double.status.is_client_error());
+}
+
+#[tokio::test]
+async fn a_double_submit_ends_in_the_application() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    let mut second = browser.copy();
+    assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+    let late = type_code(&mut second, &page, &code).await;
+    assert_eq!((late.status.as_u16(), late.location.as_deref()), (303, Some(FACTOR)));
+    // The browser keeps the cookies of the first answer and shows the page of the second.
+    let session = browser.cookie("__Host-mfa_session").expect("a cookie");
+    second.set_cookie("__Host-mfa_session", session);
+    let shown = second.get(FACTOR).await.expect("an answer");
+    assert_eq!((shown.status.as_u16(), shown.location.as_deref()), (303, Some("/")));
+    // Without a session it is a login that is over.
+    let mut third = demo.browser();
+    third.set_cookie("__Host-mfa_login", &"A".repeat(43));
+    assert_eq!(third.get(FACTOR).await.expect("a page").status, 401);
+}
+
+#[tokio::test]
+async fn a_code_belongs_to_the_login_it_was_made_for() {
+    let demo = Demo::start();
+    let (mut alice, mut bob) = (demo.browser(), demo.browser());
+    reach_code(&mut alice, ALICE).await;
+    let bobs_page = reach_code(&mut bob, BOB).await;
+    let alices_code = demo.newest_code(ALICE.2).await;
+    if alices_code != demo.newest_code(BOB.2).await {
+        assert_eq!(type_code(&mut bob, &bobs_page, &alices_code).await.status, 422);
+    }
+    // A new login replaces the older challenge; its code opens nothing any more.
+    let page = reach_code(&mut alice, ALICE).await;
+    if alices_code != demo.newest_code(ALICE.2).await {
+        assert_eq!(type_code(&mut alice, &page, &alices_code).await.status, 422);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_or_made_up_cookie_leads_back_to_the_login_page() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = reach_code(&mut browser, ALICE).await;
+    let mut fresh = demo.browser();
+    let seen = fresh.get(FACTOR).await.expect("a page");
+    assert!(seen.status == 401 && seen.body.contains("/_mfa/login"), "{}", seen.body);
+    let posted = type_code(&mut fresh, &page, "123456").await;
+    assert_eq!(posted.status, 401);
+    fresh.set_cookie("__Host-mfa_login", "AAAA");
+    assert_eq!(fresh.get(FACTOR).await.expect("a page").status, 401);
+    fresh.set_cookie("__Host-mfa_session", &"A".repeat(43));
+    assert_eq!(fresh.get("/").await.expect("an answer").status, 303);
+}
+
+#[tokio::test]
+async fn the_password_alone_opens_nothing() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    reach_code(&mut browser, ALICE).await;
+    for path in ["/", "/admin/", "/echo/x", "/_mfa/account"] {
+        let seen = browser.get(path).await.expect("an answer");
+        assert_eq!(seen.status, 303, "{path}");
+    }
+    // Nor does the pending cookie under the session's name.
+    let pending = browser.cookie("__Host-mfa_login").expect("a cookie").to_owned();
+    browser.set_cookie("__Host-mfa_session", &pending);
+    assert_eq!(browser.get("/").await.expect("an answer").status, 303);
+}
+
+#[tokio::test]
+async fn forms_from_elsewhere_change_nothing() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    let foreign =
+        browser.post_from("https://evil.example", &page, FACTOR, &[("code", &code)]).await;
+    assert_eq!(foreign.expect("an answer").status, 403);
+    let mut other = demo.browser();
+    let others_page = reach_code(&mut other, BOB).await;
+    let unbound = browser.post(&others_page, FACTOR, &[("code", &code)]).await.expect("an answer");
+    assert_eq!(unbound.status, 403);
+    let twice =
+        browser.post(&page, FACTOR, &[("code", &code), ("code", &code)]).await.expect("an answer");
+    assert_eq!(twice.status, 400);
+    assert_eq!(
+        type_code(&mut browser, &page, &code).await.status,
+        303,
+        "a refused form cost the code"
+    );
+}
+
+#[tokio::test]
+async fn a_resend_waits_for_its_time_and_gives_no_attempts_back() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    let page = type_code(&mut browser, &page, &another(&code)).await;
+    let seen = browser.post(&page, ACTION, &[("action", "resend")]).await.expect("an answer");
+    assert_eq!(seen.status, 429);
+    let wait: u64 = seen.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
+    assert_eq!(demo.inbox(ALICE.2).await.len(), 1);
+    let seen = type_code(&mut browser, &seen, &another(&code)).await;
+    assert!(seen.body.contains('3') && seen.status == 422);
+}
+
+#[tokio::test]
+async fn a_reload_and_a_step_back_send_nothing() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    reach_code(&mut browser, ALICE).await;
+    for path in [FACTOR, ACTION, "/_mfa/factor/cancel", FACTOR, LOGIN] {
+        let seen = browser.get(path).await.expect("an answer");
+        assert!(seen.status == 200 || seen.status == 303, "{path}: {}", seen.status);
+    }
+    assert_eq!(demo.inbox(ALICE.2).await.len(), 1);
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_session_for_every_copy_of_its_cookie() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    log_in(&demo, &mut browser, ALICE).await;
+    let mut copy = browser.copy();
+    assert_eq!(copy.get("/").await.expect("a page").status, 200);
+    let page = browser.get("/_mfa/logout").await.expect("a page");
+    let out = browser.post(&page, "/_mfa/logout", &[]).await.expect("an answer");
+    assert_eq!(out.status, 303);
+    assert_eq!(copy.get("/").await.expect("an answer").status, 303);
+}
+
+#[tokio::test]
+async fn a_new_login_replaces_the_browsers_older_session() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    log_in(&demo, &mut browser, ALICE).await;
+    let mut older = browser.copy();
+    // A login page for somebody who is logged in leads on; a post of it still works.
+    let mut fresh = demo.browser();
+    let page = fresh.get(LOGIN).await.expect("a page");
+    for (name, value) in fresh.cookies() {
+        browser.set_cookie(name, value);
+    }
+    let fields = [("username", BOB.0), ("password", BOB.1)];
+    let sent = browser.post(&page, LOGIN, &fields).await.expect("an answer");
+    assert_eq!(sent.status, 303);
+    let page = browser.get(FACTOR).await.expect("a page");
+    let code = demo.newest_code(BOB.2).await;
+    assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+    assert!(browser.get("/").await.expect("a page").body.contains("bob"));
+    assert_eq!(
+        older.get("/").await.expect("an answer").status,
+        303,
+        "the older session is still good"
+    );
+}
+
+#[tokio::test]
+async fn pages_speak_the_readers_language() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let english = browser.get(LOGIN).await.expect("a page");
+    assert!(
+        english.body.contains("<html lang=\"en\">") && english.header("content-language") == "en"
+    );
+    let japanese = browser.get("/_mfa/login?lang=ja").await.expect("a page");
+    assert!(japanese.body.contains("<html lang=\"ja\">"));
+    let kept = browser.get(LOGIN).await.expect("a page");
+    assert!(kept.body.contains("<html lang=\"ja\">"), "the switch is forgotten");
+}
+
+#[tokio::test]
+async fn every_page_of_ours_carries_the_headers_that_protect_it() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    for path in [LOGIN, FACTOR, "/_mfa/nothing", "/_mfa/account"] {
+        let seen = browser.get(path).await.expect("an answer");
+        assert_eq!(seen.header("cache-control"), "no-store", "{path}");
+        if seen.status == 303 {
+            continue;
+        }
+        let policy = seen.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'") && !policy.contains("unsafe"),
+            "{path}: {policy}"
+        );
+        assert_eq!(seen.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(seen.header("referrer-policy"), "same-origin", "{path}");
+        assert_eq!(seen.header("content-type"), "text/html; charset=utf-8", "{path}");
+        assert!(!header_names(&seen).iter().any(|name| name == "server" || name == "x-powered-by"));
+    }
+}

@@ -1,0 +1,9 @@
+//! The gateway as a process: real sockets, a real database, the simulated Karaden.
+
+mod command_line;
+mod harness;
+mod login;
+mod provider;
+mod proxy;
+mod races;
+mod restart;

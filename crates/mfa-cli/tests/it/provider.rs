@@ -1,0 +1,132 @@
+//! A Karaden that is down, slow, lying or full: nobody gets in, nothing is sent twice.
+
+use mfa_demo::Browser;
+use serde_json::json;
+
+use crate::harness::{
+    ACTION, ALICE, Demo, FACTOR, Process, configure, free_port, log_in, reach_code, run,
+    send_password, type_code, until_listening,
+};
+
+#[tokio::test]
+async fn a_provider_that_fails_is_said_plainly_and_lets_nobody_in() {
+    for mode in ["500", "malformed", "html", "drop", "401", "403", "429", "redirect"] {
+        let demo = Demo::start();
+        demo.fault_once(mode).await;
+        let mut browser = demo.browser();
+        let sent = send_password(&mut browser, ALICE.0, ALICE.1).await;
+        assert!(sent.status == 503 || sent.status == 303, "{mode}: {}", sent.status);
+        assert!(!sent.cookie_names().contains("__Host-mfa_session"), "{mode}");
+        assert!(
+            !sent.body.contains("karaden") && !sent.body.contains("demo-token"),
+            "{mode}: {}",
+            sent.body
+        );
+        assert_eq!(
+            browser.get("/").await.expect("an answer").status,
+            303,
+            "{mode} let somebody in"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_may_have_gone_out_is_not_sent_again() {
+    let demo = Demo::start();
+    demo.fault_once("accept_then_drop").await;
+    let mut browser = demo.browser();
+    let sent = send_password(&mut browser, ALICE.0, ALICE.1).await;
+    assert_eq!(
+        (sent.status.as_u16(), sent.location.as_deref()),
+        (303, Some(FACTOR)),
+        "{}",
+        sent.body
+    );
+    let page = browser.get(FACTOR).await.expect("a page");
+    assert_eq!(demo.inbox(ALICE.2).await.len(), 1);
+    let code = demo.newest_code(ALICE.2).await;
+    assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+}
+
+#[tokio::test]
+async fn trying_again_after_a_failure_needs_no_new_password() {
+    let demo = Demo::start();
+    demo.fault(json!({ "mode": "429" })).await;
+    let mut browser = demo.browser();
+    let failed = send_password(&mut browser, ALICE.0, ALICE.1).await;
+    assert_eq!(failed.status, 503, "{}", failed.body);
+    demo.fault(json!({ "mode": "none" })).await;
+    let again = browser.post(&failed, ACTION, &[("action", "retry")]).await.expect("an answer");
+    assert!(again.status == 200 || again.status == 303, "{}: {}", again.status, again.body);
+    let page = browser.get(FACTOR).await.expect("a page");
+    let code = demo.newest_code(ALICE.2).await;
+    assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+}
+
+#[tokio::test]
+async fn both_of_karadens_apis_send_the_code() {
+    for sender in ["sms", "push"] {
+        let demo = Demo::start_with(&["--sender", sender]);
+        let mut browser = demo.browser();
+        log_in(&demo, &mut browser, ALICE).await;
+        let inbox = demo.inbox(ALICE.2).await;
+        let api = inbox[0]["api"].as_str().expect("an API").to_owned();
+        assert!(api.contains(sender), "{api}");
+    }
+}
+
+/// A missing number, a refused one and a dead provider cannot be told apart.
+#[tokio::test]
+async fn the_page_does_not_tell_why_no_message_was_sent() {
+    let demo = Demo::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let file = configure(folder.path(), &demo, port, "");
+    for (name, phone) in
+        [("without", None), ("refused", Some("09011112222")), ("dead", Some("08011112222"))]
+    {
+        let mut arguments = vec!["user", "add", "--config", &file, name];
+        arguments.extend(phone.iter().flat_map(|phone| ["--phone", *phone]));
+        let done = run(&arguments, "a-long-password\n");
+        assert!(done.status.success(), "{done:?}");
+    }
+    let _gateway = Process::start(&["serve", "--config", &file]);
+    until_listening(port).await;
+    let mut seen = Vec::new();
+    for name in ["without", "refused", "dead"] {
+        match name {
+            "refused" => demo.fault(json!({ "mode": "422", "count": 1 })).await,
+            "dead" => demo.fault_once("drop").await,
+            _ => {}
+        }
+        let mut browser = Browser::new(&format!("http://localhost:{port}")).expect("a client");
+        let sent = send_password(&mut browser, name, "a-long-password").await;
+        let token = sent.form_token().map(str::to_owned).unwrap_or_default();
+        seen.push((
+            name,
+            sent.status.as_u16(),
+            if token.is_empty() { sent.body } else { sent.body.replace(&token, "") },
+        ));
+    }
+    assert_eq!((seen[0].1, &seen[0].2), (seen[1].1, &seen[1].2), "refused differs from without");
+    assert_eq!(seen[0].1, 503);
+}
+
+/// While the provider hangs, everybody else is served.
+#[tokio::test]
+async fn a_hanging_provider_blocks_nobody_else() {
+    let demo = Demo::start();
+    demo.fault_once("timeout").await;
+    let mut waiting = demo.browser();
+    let mut other = demo.browser();
+    let hanging = send_password(&mut waiting, ALICE.0, ALICE.1);
+    let others = async {
+        for _ in 0..20 {
+            assert_eq!(other.get("/public/").await.expect("a page").status, 200);
+        }
+        reach_code(&mut other, crate::harness::BOB).await;
+    };
+    let (late, ()) = tokio::join!(hanging, others);
+    assert!(late.took.as_secs() < 20, "{:?}", late.took);
+    assert!(!late.cookie_names().contains("__Host-mfa_session"));
+}

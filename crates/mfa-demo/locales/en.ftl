@@ -1,0 +1,27 @@
+## The demo's application
+sample-name = Minato Library
+sample-tagline = A small app for the demo
+sample-nav = Menu
+sample-nav-home = Shelf
+sample-nav-admin = Admin
+sample-nav-public = About
+sample-nav-account = Account
+sample-nav-logout = Sign out
+sample-nav-login = Sign in
+sample-home-title = Welcome back
+sample-home-lead = Only people whose password and text message code the gateway has checked can see this page.
+sample-admin-title = Admin
+sample-admin-lead = This is the page for administrators. The gateway can ask for stricter conditions here.
+sample-public-title = About the library
+sample-public-lead = Everybody can see this page without signing in.
+sample-who = Signed in as
+sample-how = Verified by
+sample-when = Signed in
+sample-identity = What the gateway tells this app
+sample-identity-lead = The app has no sign-in of its own. It knows its user from these HTTP headers alone.
+sample-shelf = On loan
+sample-open = Opening hours
+sample-open-hours = Monday to Friday 9:00 to 20:00, weekends 10:00 to 18:00
+sample-request = Waiting for approval
+sample-requests = There are two requests for a new library card.
+sample-enter = See the shelf (needs a sign-in)

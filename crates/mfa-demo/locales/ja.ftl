@@ -1,0 +1,27 @@
+## デモのアプリ
+sample-name = みなと図書室
+sample-tagline = デモ用の小さなアプリ
+sample-nav = メニュー
+sample-nav-home = 本棚
+sample-nav-admin = 管理
+sample-nav-public = ご案内
+sample-nav-account = アカウント
+sample-nav-logout = ログアウト
+sample-nav-login = ログイン
+sample-home-title = おかえりなさい
+sample-home-lead = このページは、ゲートウェイがパスワードとSMS認証コードの両方を確認した方にだけ表示されます。
+sample-admin-title = 管理
+sample-admin-lead = 管理のページです。より厳しい条件をゲートウェイの設定で指定できます。
+sample-public-title = ご利用案内
+sample-public-lead = このページは、ログインしていなくても表示されます。
+sample-who = ログイン中の利用者
+sample-how = 本人確認の方法
+sample-when = ログイン日時
+sample-identity = ゲートウェイから届いた情報
+sample-identity-lead = アプリはログインのしくみを持ちません。次のHTTPヘッダーだけで利用者を知ります。
+sample-shelf = 貸出中の本
+sample-open = 開館時間
+sample-open-hours = 平日 9時から20時まで、土日 10時から18時まで
+sample-request = 承認待ちの申し込み
+sample-requests = 利用者カードの新規発行が2件あります。
+sample-enter = 本棚を見る（ログインが必要です）
