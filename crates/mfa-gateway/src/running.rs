@@ -7,7 +7,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use auth_module::{AuthModule, sqlite::Database};
+use auth_module::AuthModule;
+use auth_store_sqlite::Database;
 use mfa_proxy::serve;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
