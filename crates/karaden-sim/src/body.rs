@@ -14,6 +14,7 @@ use http::{
     header::{CONTENT_TYPE, HeaderValue},
 };
 use http_body::{Frame, SizeHint};
+use serde::Serialize;
 
 /// An answer, ready to be written.
 pub(crate) type Reply = Response<Body>;
@@ -85,6 +86,14 @@ pub(crate) fn reply(
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
+}
+
+/// A response with `value` as JSON. The values here all serialise: they have string keys only.
+pub(crate) fn json_of(status: StatusCode, value: &impl Serialize) -> Reply {
+    match serde_json::to_vec(value) {
+        Ok(body) => json(status, body),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
 }
 
 pub(crate) fn json(status: StatusCode, body: impl Into<Body>) -> Reply {

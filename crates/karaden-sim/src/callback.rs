@@ -15,7 +15,7 @@ use hyper_util::{
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::{config::SmsProject, running::Shared, sms, time::Instant, world::Due};
+use crate::{config::SmsProject, shared::Shared, sms, time::Instant, world::Due};
 
 /// Most callbacks on their way at a time.
 const MOST_AT_ONCE: usize = 32;

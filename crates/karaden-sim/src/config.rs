@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::{clock::ClockMode, tls::TlsIdentity, world::DeliveryMode};
+use crate::{clock::ClockMode, tls::TlsIdentity};
 
 /// Everything a simulator is started with. [`Default`] is a simulator for tests: loopback, a free
 /// port, one project and one push account with the well-known demo credentials, instant delivery.
@@ -187,6 +187,25 @@ impl Default for Delivery {
             mode: DeliveryMode::Normal,
         }
     }
+}
+
+/// What happens to messages from now on, set by the inbox page or `PUT /delivery`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// Each number's own outcome, at the usual time.
+    #[default]
+    Normal,
+    /// They arrive late.
+    Late,
+    /// They wait at the carrier until released by hand.
+    Hold,
+    /// Every handset is off or out of range.
+    OutOfRange,
+    /// Two messages to one number arrive in the opposite order; one alone arrives late.
+    OutOfOrder,
+    /// The carriers report delivery errors.
+    Error,
 }
 
 /// How a value that does not exist is written in the SMS API.

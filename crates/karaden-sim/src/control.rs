@@ -7,12 +7,12 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    body::{Reply, json, text},
+    body::{Reply, json, json_of, text},
+    config::DeliveryMode,
     config::Quirks,
     fault::Fault,
     request::Call,
-    running::Shared,
-    world::DeliveryMode,
+    shared::Shared,
 };
 
 /// Most faults at a time.
@@ -21,7 +21,7 @@ const MOST_FAULTS: usize = 1_000;
 /// Answers a request to a switch; `None` if the path is none.
 pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
     let answer = match (call.path, call.method) {
-        ("/faults", &Method::GET) => Ok(show(&shared.world().faults)),
+        ("/faults", &Method::GET) => Ok(json_of(StatusCode::OK, &shared.world().faults)),
         ("/faults", &Method::PUT) => put_faults(shared, call),
         ("/faults", &Method::POST) => add_fault(shared, call),
         ("/faults", &Method::DELETE) => Ok(replace_faults(shared, Vec::new())),
@@ -29,11 +29,11 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
             shared.world().faults.count_redirect();
             Ok(json(StatusCode::OK, r#"{"object":"redirected","status":"100"}"#))
         }
-        ("/quirks", &Method::GET) => Ok(show(&shared.world().quirks)),
+        ("/quirks", &Method::GET) => Ok(json_of(StatusCode::OK, &shared.world().quirks)),
         ("/quirks", &Method::PUT) => put_quirks(shared, call),
-        ("/delivery", &Method::GET) => Ok(show(&Delivery::of(shared))),
+        ("/delivery", &Method::GET) => Ok(json_of(StatusCode::OK, &Delivery::of(shared))),
         ("/delivery", &Method::PUT) => put_delivery(shared, call),
-        ("/clock", &Method::GET) => Ok(show(&Clock::of(shared))),
+        ("/clock", &Method::GET) => Ok(json_of(StatusCode::OK, &Clock::of(shared))),
         ("/clock", &Method::POST) => advance(shared, call),
         ("/healthz", &Method::GET) => Ok(text(StatusCode::OK, "ok\n")),
         ("/faults" | "/quirks" | "/delivery" | "/clock" | "/healthz", _) => {
@@ -59,7 +59,7 @@ fn replace_faults(shared: &Shared, faults: Vec<Fault>) -> Reply {
     let mut world = shared.world();
     world.faults.replace(faults);
     shared.note_faults(&world);
-    show(&world.faults)
+    json_of(StatusCode::OK, &world.faults)
 }
 
 fn add_fault(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
@@ -70,13 +70,13 @@ fn add_fault(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     }
     world.faults.add(fault);
     shared.note_faults(&world);
-    Ok(show(&world.faults))
+    Ok(json_of(StatusCode::OK, &world.faults))
 }
 
 fn put_quirks(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let quirks = read::<Quirks>(call)?;
     shared.world().quirks = quirks.clone();
-    Ok(show(&quirks))
+    Ok(json_of(StatusCode::OK, &quirks))
 }
 
 #[derive(Serialize, Deserialize)]
@@ -123,7 +123,7 @@ fn put_delivery(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
         }
     }
     drop(world);
-    Ok(show(&Delivery::of(shared)))
+    Ok(json_of(StatusCode::OK, &Delivery::of(shared)))
 }
 
 #[derive(Serialize)]
@@ -153,16 +153,9 @@ fn advance(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
         return Ok(text(StatusCode::CONFLICT, "the clock is real: start with --clock manual"));
     }
     shared.changed();
-    Ok(show(&Clock::of(shared)))
+    Ok(json_of(StatusCode::OK, &Clock::of(shared)))
 }
 
 fn read<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, String> {
     serde_json::from_slice(call.body).map_err(|error| error.to_string())
-}
-
-fn show(value: &impl Serialize) -> Reply {
-    match serde_json::to_vec(value) {
-        Ok(body) => json(StatusCode::OK, body),
-        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-    }
 }

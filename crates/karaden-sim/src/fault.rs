@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::world::Api;
+use crate::operation::{Api, Operation};
 
 /// What a faulty answer looks like. Each mode says whether the request still has its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,57 +100,6 @@ impl From<FaultMode> for String {
             return status.to_string();
         }
         NAMES.iter().find(|(_, known)| *known == mode).map_or("none", |(name, _)| *name).to_owned()
-    }
-}
-
-/// One call of either API, to narrow a fault to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// SMS API: send one message.
-    Send,
-    /// SMS API: list messages.
-    List,
-    /// SMS API: one message.
-    Get,
-    /// SMS API: cancel a reservation.
-    Cancel,
-    /// SMS API: ask for an upload URL.
-    BulkFile,
-    /// SMS API: start a bulk send.
-    BulkStart,
-    /// SMS API: state of a bulk send.
-    BulkGet,
-    /// SMS API: where the result file is.
-    BulkResult,
-    /// Storage: the `PUT` of a file.
-    Upload,
-    /// Storage: the `GET` of a result file.
-    Download,
-    /// Push: `karadenqueue`.
-    Queue,
-    /// Push: `sepakaradenqueue`.
-    QueueLong,
-    /// Push: `karadeninquiry`.
-    Inquiry,
-    /// Push: `karadeninquiry_tr`.
-    InquiryByTracking,
-    /// Push: `karadensetfilter`.
-    SetFilter,
-}
-
-impl Operation {
-    /// The API this is a call of.
-    #[must_use]
-    pub const fn api(self) -> Api {
-        match self {
-            Self::Queue
-            | Self::QueueLong
-            | Self::Inquiry
-            | Self::InquiryByTracking
-            | Self::SetFilter => Api::Push,
-            _ => Api::Sms,
-        }
     }
 }
 

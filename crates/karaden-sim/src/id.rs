@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// A message's place in the order of acceptance, from 0.
 pub(crate) type Sequence = u64;
 
@@ -32,6 +34,12 @@ impl Id {
     pub(crate) fn parse_push(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("km").filter(|digits| digits.len() == 32)?;
         u128::from_str_radix(digits, 16).ok().map(Self)
+    }
+}
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 

@@ -29,27 +29,35 @@ mod callback;
 mod clock;
 mod config;
 mod control;
+mod error;
 mod fault;
 mod id;
 mod inbox;
 mod json;
+mod operation;
 mod push;
 mod request;
 mod running;
 mod server;
+mod shared;
+mod signed_url;
 mod sms;
 mod storage;
 mod time;
 mod tls;
 mod world;
 
-pub use clock::ClockMode;
-pub use config::{
-    Absent, Delivery, ListRule, PushAccount, Quirks, SimConfig, SmsProject, TrackingRule,
-    UnknownCode,
+pub use crate::{
+    clock::ClockMode,
+    config::{
+        Absent, Delivery, DeliveryMode, ListRule, PushAccount, Quirks, SimConfig, SmsProject,
+        TrackingRule, UnknownCode,
+    },
+    error::SimError,
+    fault::{Fault, FaultMode},
+    inbox::InboxMessage,
+    operation::{Api, Operation},
+    running::{Running, Sim},
+    tls::TlsIdentity,
+    world::{Carrier, Outcome},
 };
-pub use fault::{Fault, FaultMode, Operation};
-pub use inbox::InboxMessage;
-pub use running::{Running, Sim, SimError};
-pub use tls::TlsIdentity;
-pub use world::{Api, Carrier, DeliveryMode, Outcome};

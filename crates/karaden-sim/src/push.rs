@@ -3,46 +3,25 @@
 //! HTTP 200 for every business outcome. Order of checks, our decision: token and security code
 //! (201), profile (209), number (202), send list (203), tracking code (205), text (301).
 
+mod caller;
 mod filter;
 mod inquiry;
 mod queue;
+mod status;
 mod wire;
 
 use http::{Method, StatusCode};
 
-use crate::{
-    body::{Reply, json, text},
-    config::{PushAccount, Quirks},
-    fault::Operation,
-    request::{Call, Form},
-    running::Shared,
-    world::{Api, Owner},
+pub(crate) use self::{
+    status::Status,
+    wire::{bare, saying},
 };
-
-/// The code in the field `status`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
-pub(crate) enum Status {
-    Ok = 100,
-    Unauthenticated = 201,
-    BadNumber = 202,
-    Restricted = 203,
-    BadTracking = 205,
-    BadMessageId = 206,
-    NoLongSplit = 209,
-    BadText = 301,
-    RowErrors = 900,
-    AlreadyListed = 901,
-    NoList = 903,
-    Internal = 999,
-}
-
-/// A request that passed the first check.
-#[derive(Debug)]
-pub(crate) struct Caller<'a> {
-    pub(crate) owner: Owner,
-    pub(crate) account: &'a PushAccount,
-}
+use crate::{
+    body::{Reply, text},
+    operation::Operation,
+    request::Call,
+    shared::Shared,
+};
 
 /// Which call a path means, however many slashes it has.
 pub(crate) fn operation(path: &str) -> Option<Operation> {
@@ -83,37 +62,6 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
         _ => inquiry::by_tracking(shared, &form, call.now),
     };
     answer.unwrap_or_else(|status| bare(status, &shared.world().quirks))
-}
-
-/// Checks the two secrets.
-fn authenticate<'a>(shared: &'a Shared, form: &Form<'_>) -> Result<Caller<'a>, Status> {
-    let token = form.get("Token").unwrap_or_default();
-    let code = form.get("SecurityCode").unwrap_or_default();
-    caller(shared, token, code)
-}
-
-fn caller<'a>(shared: &'a Shared, token: &str, code: &str) -> Result<Caller<'a>, Status> {
-    let (index, account) = shared.push_account(token, code).ok_or(Status::Unauthenticated)?;
-    Ok(Caller { owner: Owner { api: Api::Push, index }, account })
-}
-
-/// An answer of nothing but a status.
-pub(crate) fn bare(status: Status, quirks: &Quirks) -> Reply {
-    let mut out = String::new();
-    let mut object = wire::Object::begin(&mut out, quirks);
-    object.status(status);
-    object.end();
-    json(StatusCode::OK, out)
-}
-
-/// A status with a text the API does not have, as a careless server might add.
-pub(crate) fn saying(status: Status, text: &str, quirks: &Quirks) -> Reply {
-    let mut out = String::new();
-    let mut object = wire::Object::begin(&mut out, quirks);
-    object.status(status);
-    object.string("message", text);
-    object.end();
-    json(StatusCode::OK, out)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The HTTP side: connections, routing, faults, and an orderly end.
 
 mod bomb;
+mod calls;
 mod cut;
 mod guard;
 mod misbehave;
@@ -8,7 +9,7 @@ mod misbehave;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header::HOST};
+use http::{Request, StatusCode, header::HOST};
 use http_body_util::{BodyExt, Limited};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -25,18 +26,19 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use self::cut::{Cut, Cuttable};
+use self::{
+    calls::{api, operation},
+    cut::{Cut, Cuttable},
+};
 use crate::{
     body::{Reply, text},
-    control,
-    fault::Operation,
-    inbox, push,
+    control, inbox,
+    operation::Operation,
     request::Call,
-    running::Shared,
+    shared::Shared,
     sms,
-    storage::{self, LARGEST_UPLOAD},
+    storage::LARGEST_UPLOAD,
     tls,
-    world::Api,
 };
 
 /// The largest request body of the APIs.
@@ -157,24 +159,6 @@ async fn handle(shared: &Arc<Shared>, request: Request<Incoming>, cut: &Cut) -> 
         }
         Some(operation) => api(shared, &call, operation),
         None => other(shared, &call),
-    }
-}
-
-/// Which API call a request is, if it is one.
-fn operation(method: &Method, path: &str) -> Option<Operation> {
-    if path.starts_with("/api/") {
-        sms::operation(method, path)
-    } else {
-        push::operation(path).or_else(|| storage::operation(path))
-    }
-}
-
-/// The right answer to an API call.
-fn api(shared: &Shared, call: &Call<'_>, operation: Operation) -> Reply {
-    match (operation, operation.api()) {
-        (Operation::Upload | Operation::Download, _) => storage::handle(shared, call),
-        (_, Api::Sms) => sms::handle(shared, call),
-        (_, Api::Push) => push::handle(shared, call),
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::{
     civil,
     tz::{Offset, TimeZone},
 };
+use serde::{Serialize, Serializer};
 
 /// Japan's offset: the only zone the service speaks.
 const JST: Offset = Offset::constant(9);
@@ -72,55 +73,33 @@ impl Instant {
 
     /// `2018/03/13 22:04:48` in Japan, without a zone: the form of the push API.
     pub(crate) fn slashed(self) -> String {
-        let at = self.civil();
-        format!(
-            "{:04}/{:02}/{:02} {:02}:{:02}:{:02}",
-            at.year(),
-            at.month(),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second()
-        )
+        self.civil().strftime("%Y/%m/%d %H:%M:%S").to_string()
     }
 
     /// `YYYYMMDDhhmmss`, as result files are named.
     pub(crate) fn compact(self) -> String {
-        let at = self.civil();
-        format!(
-            "{:04}{:02}{:02}{:02}{:02}{:02}",
-            at.year(),
-            at.month(),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second()
-        )
+        self.civil().strftime("%Y%m%d%H%M%S").to_string()
     }
 
     /// `22:04`, for the phone.
     pub(crate) fn clock_face(self) -> String {
-        let at = self.civil();
-        format!("{:02}:{:02}", at.hour(), at.minute())
+        self.civil().strftime("%H:%M").to_string()
     }
 }
 
 /// An instant that displays as ISO 8601 with seconds and Japan's offset.
+#[derive(Debug)]
 pub(crate) struct Iso(civil::DateTime);
 
 impl fmt::Display for Iso {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.0;
-        write!(
-            f,
-            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}+09:00",
-            at.year(),
-            at.month(),
-            at.day(),
-            at.hour(),
-            at.minute(),
-            at.second()
-        )
+        write!(f, "{}+09:00", self.0.strftime("%Y-%m-%dT%H:%M:%S"))
+    }
+}
+
+impl Serialize for Iso {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
     }
 }
 

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::running::SimError;
+use crate::error::SimError;
 
 /// How long a client may take for its part of the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use bulk::{BulkJob, BulkStore, Refused, Row, URL_LIFE};
+pub(crate) use bulk::{BulkJob, BulkStore, Refused, Rejection, Row, URL_LIFE};
 pub(crate) use history::{Along, History};
 pub(crate) use message::{Draft, Message, Owner, Stage, Texts};
 pub(crate) use number::Number;
@@ -22,13 +22,13 @@ pub(crate) use outcome::{Plan, is_restricted};
 pub(crate) use schedule::{Due, Schedule};
 pub(crate) use text::utf16_units;
 
-pub use message::Api;
-pub use outcome::{Carrier, DeliveryMode, Outcome};
+pub use outcome::{Carrier, Outcome};
 
 use crate::{
     config::{Delivery, Quirks, SimConfig},
     fault::Faults,
     id::{Id, Ids, Sequence},
+    operation::Api,
     time::Instant,
 };
 

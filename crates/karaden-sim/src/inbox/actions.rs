@@ -9,11 +9,12 @@ use http::{
 
 use crate::{
     body::{Reply, text},
+    config::DeliveryMode,
     fault::{Fault, FaultMode},
     id::Id,
     request::{Call, Form},
-    running::Shared,
-    world::{DeliveryMode, Intervention},
+    shared::Shared,
+    world::Intervention,
 };
 
 /// The delivery modes by the names the buttons send.

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
 
-use super::walk;
+use super::messages::walk;
 use crate::{
     body::{Body, Reply, reply, text},
-    running::Shared,
+    shared::Shared,
     time::Instant,
 };
 

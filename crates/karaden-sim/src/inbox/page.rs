@@ -5,15 +5,17 @@ use http::StatusCode;
 use url::form_urlencoded;
 
 use super::{
-    MOST_SHOWN, public_id, walk,
+    messages::{MOST_SHOWN, public_id, walk},
     words::{Language, Words},
 };
 use crate::{
     body::{Reply, html, text},
+    config::DeliveryMode,
+    operation::Api,
     request::Call,
-    running::Shared,
+    shared::Shared,
     time::Instant,
-    world::{Api, DeliveryMode, Message, Number, World, utf16_units},
+    world::{Message, Number, World, utf16_units},
 };
 
 /// Most messages on the page, so that it stays quick under load.

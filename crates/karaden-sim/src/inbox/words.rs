@@ -1,6 +1,9 @@
 //! The page's words, in both languages.
 
-use crate::world::{DeliveryMode, Outcome, Stage};
+use crate::{
+    config::DeliveryMode,
+    world::{Outcome, Stage},
+};
 
 /// The language of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! The send list: `karadensetfilter`.
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Status, caller, wire::Object};
+use super::{caller::caller, status::Status, wire::Number as Code};
 use crate::{
-    body::{Reply, json},
+    body::{Reply, json_of},
     request::Call,
-    running::Shared,
+    shared::Shared,
     world::Number,
 };
 
@@ -37,6 +37,22 @@ struct RowError {
     row: usize,
     item: &'static str,
     status: Status,
+}
+
+#[derive(Serialize)]
+struct Changed {
+    status: Code,
+    request: Code,
+    success: Code,
+    error: Code,
+    errors: Vec<WrongRow>,
+}
+
+#[derive(Serialize)]
+struct WrongRow {
+    errorrow: Code,
+    erroritem: &'static str,
+    errorstatus: Code,
 }
 
 /// `POST karadensetfilter.json`: `type` 1 adds to the list, 0 replaces it. Rows that are wrong are
@@ -73,26 +89,20 @@ pub(super) fn set(shared: &Shared, call: &Call<'_>) -> Result<Reply, Status> {
     let status = if errors.is_empty() { Status::Ok } else { Status::RowErrors };
     let failed = errors.iter().filter(|error| error.status != Status::NoList).count();
 
-    let quirks = world.quirks.clone();
-    let mut out = String::with_capacity(128 + errors.len() * 64);
-    let mut object = Object::begin(&mut out, &quirks);
-    object.status(status);
-    object.number("request", change.list.len() as u64);
-    object.number("success", (change.list.len() - failed) as u64);
-    object.number("error", errors.len() as u64);
-    let rows = object.key("errors");
-    rows.push('[');
-    for (index, error) in errors.iter().enumerate() {
-        if index > 0 {
-            rows.push(',');
-        }
-        let mut row = Object::begin(rows, &quirks);
-        row.number("errorrow", error.row as u64);
-        row.string("erroritem", error.item);
-        row.number("errorstatus", error.status as u64);
-        row.end();
-    }
-    rows.push(']');
-    object.end();
-    Ok(json(StatusCode::OK, out))
+    let quirks = &world.quirks;
+    let changed = Changed {
+        status: Code::status(status, quirks),
+        request: Code::count(change.list.len(), quirks),
+        success: Code::count(change.list.len() - failed, quirks),
+        error: Code::count(errors.len(), quirks),
+        errors: errors
+            .iter()
+            .map(|error| WrongRow {
+                errorrow: Code::count(error.row, quirks),
+                erroritem: error.item,
+                errorstatus: Code::status(error.status, quirks),
+            })
+            .collect(),
+    };
+    Ok(json_of(StatusCode::OK, &changed))
 }

@@ -1,17 +1,19 @@
 //! Inquiries: by message id, and by tracking code and period.
 
 use http::StatusCode;
+use serde::Serialize;
 
 use super::{
-    Status, authenticate,
+    caller::authenticate,
     queue::check_tracking,
-    wire::{Object, write_state},
+    status::Status,
+    wire::{Number, State},
 };
 use crate::{
-    body::{Reply, json},
+    body::{Reply, json_of},
     id::Id,
     request::Form,
-    running::Shared,
+    shared::Shared,
     time::{Instant, parse_minute},
     world::Along,
 };
@@ -19,18 +21,39 @@ use crate::{
 /// Most records of one answer; the service's own page size is not public.
 const PAGE: usize = 100;
 
+#[derive(Serialize)]
+struct Found<'a> {
+    status: Number,
+    #[serde(flatten)]
+    state: State<'a>,
+}
+
+#[derive(Serialize)]
+struct FoundList<'a> {
+    status: Number,
+    maxrecord: Number,
+    list: Vec<Record<'a>>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    #[serde(rename = "messageId")]
+    message_id: String,
+    #[serde(flatten)]
+    state: State<'a>,
+}
+
 /// `GET karadeninquiry.json`. Another account's id is as unknown as one that never was.
 pub(super) fn by_id(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
     let caller = authenticate(shared, form)?;
     let id = form.get("messageId").and_then(Id::parse_push).ok_or(Status::BadMessageId)?;
     let world = shared.world();
     let message = world.owned(caller.owner, id).ok_or(Status::BadMessageId)?;
-    let mut out = String::with_capacity(512);
-    let mut object = Object::begin(&mut out, &world.quirks);
-    object.status(Status::Ok);
-    write_state(&mut object, message, &world.quirks, now);
-    object.end();
-    Ok(json(StatusCode::OK, out))
+    let found = Found {
+        status: Number::status(Status::Ok, &world.quirks),
+        state: State::new(message, &world.quirks, now),
+    };
+    Ok(json_of(StatusCode::OK, &found))
 }
 
 /// `GET karadeninquiry_tr.json`: oldest first, from the 1-based record `Startcount`, which defaults
@@ -53,23 +76,16 @@ pub(super) fn by_tracking(shared: &Shared, form: &Form<'_>, now: Instant) -> Res
         .collect();
     matching.reverse();
 
-    let mut out = String::with_capacity(512);
-    let mut object = Object::begin(&mut out, &world.quirks);
-    object.status(Status::Ok);
-    object.number("maxrecord", matching.len() as u64);
-    let list = object.key("list");
-    list.push('[');
     let page = matching.iter().skip(first.saturating_sub(1)).take(PAGE);
-    for (index, message) in page.enumerate() {
-        if index > 0 {
-            list.push(',');
-        }
-        let mut record = Object::begin(list, &world.quirks);
-        record.string("messageId", &message.id.push());
-        write_state(&mut record, message, &world.quirks, now);
-        record.end();
-    }
-    list.push(']');
-    object.end();
-    Ok(json(StatusCode::OK, out))
+    let list = FoundList {
+        status: Number::status(Status::Ok, &world.quirks),
+        maxrecord: Number::count(matching.len(), &world.quirks),
+        list: page
+            .map(|message| Record {
+                message_id: message.id.push(),
+                state: State::new(message, &world.quirks, now),
+            })
+            .collect(),
+    };
+    Ok(json_of(StatusCode::OK, &list))
 }

@@ -1,13 +1,18 @@
 //! Queueing: `karadenqueue` and `sepakaradenqueue`.
 
 use http::StatusCode;
+use serde::Serialize;
 
-use super::{Caller, Status, authenticate, wire};
+use super::{
+    caller::{Caller, authenticate},
+    status::Status,
+    wire,
+};
 use crate::{
-    body::{Reply, json},
+    body::{Reply, json_of},
     config::{ListRule, TrackingRule},
     request::Form,
-    running::Shared,
+    shared::Shared,
     time::{Instant, is_day},
     world::{NewMessage, Number, Texts, is_restricted, utf16_units},
 };
@@ -75,6 +80,13 @@ struct Queued {
     checks_history: bool,
 }
 
+#[derive(Serialize)]
+struct MessageQueued {
+    #[serde(rename = "messageId")]
+    message_id: String,
+    status: wire::Number,
+}
+
 fn accept(shared: &Shared, caller: &Caller<'_>, queued: Queued, now: Instant) -> Reply {
     let new = NewMessage {
         owner: caller.owner,
@@ -91,13 +103,12 @@ fn accept(shared: &Shared, caller: &Caller<'_>, queued: Queued, now: Instant) ->
     };
     let mut world = shared.world();
     let id = world.accept(new, now).id;
-    let mut out = String::with_capacity(64);
-    let mut object = wire::Object::begin(&mut out, &world.quirks);
-    object.string("messageId", &id.push());
-    object.status(Status::Ok);
-    object.end();
+    let queued = MessageQueued {
+        message_id: id.push(),
+        status: wire::Number::status(Status::Ok, &world.quirks),
+    };
     shared.accepted(world);
-    json(StatusCode::OK, out)
+    json_of(StatusCode::OK, &queued)
 }
 
 /// 202 for what is no number, 203 for one that may not be sent to.

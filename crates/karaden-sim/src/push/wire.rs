@@ -1,46 +1,124 @@
 //! How the API writes values: strings all of them, or numbers by a quirk.
 
-use super::Status;
+use http::StatusCode;
+use serde::{Serialize, Serializer};
+
+use super::status::Status;
 use crate::{
-    config::{Absent, Quirks, UnknownCode},
-    json,
+    body::{Reply, json_of},
+    config::{Quirks, UnknownCode},
     time::Instant,
     world::{Carrier, Message, Outcome, Stage},
 };
 
-/// A JSON object in the manner of this API.
-pub(crate) struct Object<'a> {
-    inner: json::Object<'a>,
-    numbers: bool,
+/// A number as the API writes it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Number {
+    /// An empty string: there is none.
+    Empty,
+    /// A JSON number, by the quirk `push_numbers`.
+    Number(u64),
+    /// A string of digits.
+    Text(u64),
 }
 
-impl<'a> Object<'a> {
-    pub(crate) fn begin(out: &'a mut String, quirks: &Quirks) -> Self {
-        Self { inner: json::Object::begin(out, Absent::Null), numbers: quirks.push_numbers }
+impl Number {
+    pub(super) fn new(value: u64, quirks: &Quirks) -> Self {
+        if quirks.push_numbers { Self::Number(value) } else { Self::Text(value) }
     }
 
-    pub(crate) fn end(self) {
-        self.inner.end();
+    pub(super) fn status(status: Status, quirks: &Quirks) -> Self {
+        Self::new(status as u64, quirks)
     }
 
-    pub(crate) fn status(&mut self, status: Status) {
-        self.number("status", status as u64);
+    pub(super) fn count(count: usize, quirks: &Quirks) -> Self {
+        Self::new(count as u64, quirks)
     }
+}
 
-    pub(crate) fn number(&mut self, name: &str, value: u64) {
-        if self.numbers {
-            self.inner.raw(name, value);
-        } else {
-            self.inner.plain(name, value);
+impl Serialize for Number {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Empty => to.serialize_str(""),
+            Self::Number(value) => to.serialize_u64(*value),
+            Self::Text(value) => to.collect_str(value),
         }
     }
+}
 
-    pub(crate) fn string(&mut self, name: &str, value: &str) {
-        self.inner.string(name, value);
+/// A reply of a status, and of a text that the API does not have, as a careless server might add.
+#[derive(Serialize)]
+struct Bare<'a> {
+    status: Number,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+}
+
+/// A reply of nothing but a status.
+pub(crate) fn bare(status: Status, quirks: &Quirks) -> Reply {
+    let status = Number::status(status, quirks);
+    json_of(StatusCode::OK, &Bare { status, message: None })
+}
+
+/// A status with a text that the API does not have, as a careless server might add.
+pub(crate) fn saying(status: Status, text: &str, quirks: &Quirks) -> Reply {
+    let status = Number::status(status, quirks);
+    json_of(StatusCode::OK, &Bare { status, message: Some(text) })
+}
+
+/// The state of a message, as both inquiries tell it.
+#[derive(Debug, Serialize)]
+pub(super) struct State<'a> {
+    messagestatus: Number,
+    resultstatus: Number,
+    senddate: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<Number>,
+    #[serde(rename = "docomoMessage")]
+    docomo_message: &'a str,
+    #[serde(rename = "softbankMessage")]
+    softbank_message: &'a str,
+    #[serde(rename = "auMessage")]
+    au_message: &'a str,
+    #[serde(rename = "optionMessage")]
+    option_message: &'a str,
+    #[serde(rename = "rakutenMessage")]
+    rakuten_message: &'a str,
+    click: Number,
+}
+
+impl<'a> State<'a> {
+    pub(super) fn new(message: &'a Message, quirks: &Quirks, now: Instant) -> Self {
+        let stage = message.stage(now);
+        let result = result_status(stage, quirks.push_unknown);
+        let sent_at = message.sent_at(now);
+        Self {
+            messagestatus: Number::new(message_status(stage), quirks),
+            resultstatus: if result == 0 && quirks.push_empty_result {
+                Number::Empty
+            } else {
+                Number::new(result, quirks)
+            },
+            senddate: sent_at.map(Instant::slashed).unwrap_or_default(),
+            carrier: (!quirks.push_no_carrier).then(|| carrier(message, stage, quirks, now)),
+            docomo_message: message.texts.given(Carrier::Docomo),
+            softbank_message: message.texts.given(Carrier::Softbank),
+            au_message: message.texts.given(Carrier::Au),
+            option_message: message.texts.given(Carrier::Option),
+            rakuten_message: message.texts.given(Carrier::Rakuten),
+            click: Number::new(u64::from(message.clicks), quirks),
+        }
     }
+}
 
-    pub(crate) fn key(&mut self, name: &str) -> &mut String {
-        self.inner.key(name)
+fn carrier(message: &Message, stage: Stage, quirks: &Quirks, now: Instant) -> Number {
+    let is_found = now >= message.plan.carrier_at;
+    match (stage, message.sent_at(now)) {
+        (Stage::Sent, _) if !is_found && quirks.push_empty_carrier => Number::Empty,
+        (Stage::Sent, _) if !is_found => Number::new(BEING_DETERMINED, quirks),
+        (Stage::Waiting, _) => Number::new(BEING_DETERMINED, quirks),
+        (_, Some(_)) => Number::new(carrier_code(message.carrier), quirks),
+        (_, None) => Number::Empty,
     }
 }
 
@@ -85,47 +163,4 @@ const fn carrier_code(carrier: Carrier) -> u64 {
         Carrier::Option => 4,
         Carrier::Rakuten => 6,
     }
-}
-
-const CARRIERS_IN_ORDER: [(&str, Carrier); 5] = [
-    ("docomoMessage", Carrier::Docomo),
-    ("softbankMessage", Carrier::Softbank),
-    ("auMessage", Carrier::Au),
-    ("optionMessage", Carrier::Option),
-    ("rakutenMessage", Carrier::Rakuten),
-];
-
-/// The state of a message, as both inquiries tell it.
-pub(super) fn write_state(
-    object: &mut Object<'_>,
-    message: &Message,
-    quirks: &Quirks,
-    now: Instant,
-) {
-    let stage = message.stage(now);
-    object.number("messagestatus", message_status(stage));
-    let result = result_status(stage, quirks.push_unknown);
-    if result == 0 && quirks.push_empty_result {
-        object.string("resultstatus", "");
-    } else {
-        object.number("resultstatus", result);
-    }
-    let sent_at = message.sent_at(now);
-    object.string("senddate", &sent_at.map(Instant::slashed).unwrap_or_default());
-    if !quirks.push_no_carrier {
-        let is_found = now >= message.plan.carrier_at;
-        match (stage, sent_at) {
-            (Stage::Sent, _) if !is_found && quirks.push_empty_carrier => {
-                object.string("carrier", "");
-            }
-            (Stage::Sent, _) if !is_found => object.number("carrier", BEING_DETERMINED),
-            (Stage::Waiting, _) => object.number("carrier", BEING_DETERMINED),
-            (_, Some(_)) => object.number("carrier", carrier_code(message.carrier)),
-            (_, None) => object.string("carrier", ""),
-        }
-    }
-    for (name, carrier) in CARRIERS_IN_ORDER {
-        object.string(name, message.texts.given(carrier));
-    }
-    object.number("click", u64::from(message.clicks));
 }

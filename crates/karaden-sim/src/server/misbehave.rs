@@ -10,15 +10,15 @@ use http::{
 };
 use http_body_util::BodyExt as _;
 
-use super::{api, cut::Cut};
+use super::{bomb, calls::api, cut::Cut};
 use crate::{
     body::{Body, Reply, html, json},
-    fault::{Fault, FaultMode, Operation, Target},
+    fault::{Fault, FaultMode, Target},
+    operation::{Api, Operation},
     push,
     request::{Call, Form},
-    running::Shared,
+    shared::Shared,
     sms::Failure,
-    world::Api,
 };
 
 /// Answers a call while faults are in force.
@@ -70,7 +70,7 @@ async fn garble(mode: FaultMode, right: Reply, cut: &Cut) -> Reply {
         FaultMode::Empty => json(StatusCode::OK, ""),
         FaultMode::Huge => json(StatusCode::OK, huge()),
         FaultMode::GzipBomb => {
-            let mut reply = json(StatusCode::OK, super::bomb::gzip());
+            let mut reply = json(StatusCode::OK, bomb::gzip());
             reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             reply
         }

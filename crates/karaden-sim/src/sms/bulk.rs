@@ -8,22 +8,49 @@ use http::{
     Response, StatusCode,
     header::{HeaderValue, LOCATION},
 };
+use serde::Serialize;
 
-use super::{Caller, Failure, error::Problems, send, wire};
+use super::{
+    caller::Caller,
+    error::{ErrorObject, Failure, Problems},
+    send,
+    version::Version,
+    wire,
+};
 use crate::{
-    body::{Body, Reply, json},
+    body::{Body, Reply, json_of},
     config::Quirks,
     id::Id,
-    json::Object,
+    json::Field,
     request::{Call, Form},
-    running::Shared,
-    storage,
-    time::{Instant, parse_date_time},
+    shared::Shared,
+    signed_url,
+    time::{Instant, Iso, parse_date_time},
     world::{BulkJob, Refused, Row, URL_LIFE, World},
 };
 
 /// Most lines of a file.
 const MOST_ROWS: usize = 10_000;
+
+#[derive(Serialize)]
+struct FileObject {
+    id: Id,
+    object: &'static str,
+    url: String,
+    created_at: Iso,
+    expires_at: Iso,
+}
+
+#[derive(Serialize)]
+struct JobObject<'a> {
+    id: Id,
+    object: &'static str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    error: Field<ErrorObject<'a>>,
+    created_at: Iso,
+    updated_at: Iso,
+}
 
 /// `POST /messages/bulks/files`.
 pub(super) fn file(
@@ -33,18 +60,16 @@ pub(super) fn file(
 ) -> Result<Reply, Failure> {
     permitted(caller)?;
     let mut world = shared.world();
-    let absent = world.quirks.absent;
     let file = world.bulk.add_file(caller.owner, call.now);
     let expires_at = file.created_at.plus(URL_LIFE);
-    let mut out = String::with_capacity(512);
-    let mut object = Object::begin(&mut out, absent);
-    object.plain("id", file.id);
-    object.plain("object", "bulk_file");
-    object.string("url", &storage::upload_url(shared, call, file.id, expires_at));
-    object.plain("created_at", file.created_at.iso());
-    object.plain("expires_at", expires_at.iso());
-    object.end();
-    Ok(json(StatusCode::OK, out))
+    let object = FileObject {
+        id: file.id,
+        object: "bulk_file",
+        url: signed_url::upload_url(shared, call, file.id, expires_at),
+        created_at: file.created_at.iso(),
+        expires_at: expires_at.iso(),
+    };
+    Ok(json_of(StatusCode::OK, &object))
 }
 
 /// `POST /messages/bulks`.
@@ -68,8 +93,9 @@ pub(super) fn start(
     let content = file.content.take();
     let done_at = call.now.plus(world.delivery.bulk_after);
     let rows = match &content {
-        None => Err(unreadable("ファイルがアップロードされていません。")),
-        Some(content) => read_rows(&mut world, content, caller, call.now, done_at),
+        None => Err(unreadable("ファイルがアップロードされていません。").into_rejection()),
+        Some(content) => read_rows(&mut world, content, caller, call.now, done_at)
+            .map_err(Failure::into_rejection),
     };
     let job = BulkJob {
         id: world.bulk.fresh_id(),
@@ -114,7 +140,7 @@ pub(super) fn result(
         *reply.status_mut() = StatusCode::ACCEPTED;
         return Ok(reply);
     }
-    let url = storage::download_url(shared, call, job.id, call.now.plus(URL_LIFE));
+    let url = signed_url::download_url(shared, call, job.id, call.now.plus(URL_LIFE));
     let location = HeaderValue::try_from(url)
         .map_err(|_| Failure::unknown(StatusCode::INTERNAL_SERVER_ERROR))?;
     *reply.status_mut() = StatusCode::FOUND;
@@ -128,28 +154,18 @@ pub(crate) fn result_file(shared: &Shared, job: &BulkJob, world: &World, now: In
     let Some(project) = shared.config.projects.get(usize::from(job.owner.index)) else {
         return String::new();
     };
-    let caller = Caller { owner: job.owner, project, version: super::Version::V20240301 };
+    let caller = Caller { owner: job.owner, project, version: Version::V20240301 };
     let view = wire::View::new(&caller, world.quirks.absent, now);
-    let mut out = String::from("[");
-    for row in job.rows.as_deref().unwrap_or_default() {
-        let message = match row {
-            Row::Accepted(sequence) => match world.history.at(*sequence) {
-                Some(message) => Some(message),
-                None => continue,
-            },
-            Row::Refused(_) => None,
-        };
-        out.push_str(if out.len() == 1 { "\r\n" } else { ",\r\n" });
-        match (row, message) {
-            (_, Some(message)) => view.write(&mut out, message),
-            (Row::Refused(refused), None) => {
-                view.write_refused(&mut out, refused, job.created_at, &world.quirks);
-            }
-            (Row::Accepted(_), None) => {}
-        }
+    let object = |row| match row {
+        &Row::Accepted(sequence) => world.history.at(sequence).map(|message| view.object(message)),
+        Row::Refused(refused) => Some(view.refused(refused, job.created_at, &world.quirks)),
+    };
+    let rows = job.rows.as_deref().unwrap_or_default().iter().filter_map(object);
+    let lines: Vec<String> = rows.filter_map(|row| serde_json::to_string(&row).ok()).collect();
+    if lines.is_empty() {
+        return "[\r\n]\r\n".to_owned();
     }
-    out.push_str("\r\n]\r\n");
-    out
+    format!("[\r\n{}\r\n]\r\n", lines.join(",\r\n"))
 }
 
 /// The enterprise plan is needed, and a version that knows bulk sending.
@@ -215,7 +231,7 @@ fn read_row(
             tags: form.array("tags").map(Box::from).collect(),
             is_shorten: send::is_shorten(&form, caller).unwrap_or(false),
             limited_at: form.filled("limited_at").and_then(parse_date_time),
-            failure,
+            rejection: failure.into_rejection(),
         }),
     }
 }
@@ -239,17 +255,15 @@ fn job_reply(job: &BulkJob, moment: Moment, quirks: &Quirks) -> Reply {
         Moment::JustAccepted => ("waiting", job.created_at),
         Moment::At(now) => (job.status(now), job.updated_at(now)),
     };
-    let mut out = String::with_capacity(384);
-    let mut object = Object::begin(&mut out, quirks.absent);
-    object.plain("id", job.id);
-    object.plain("object", "bulk_message");
-    object.plain("status", status);
-    match &job.rows {
-        Err(failure) if status == "error" => failure.write_field(&mut object, quirks),
-        _ => object.absent("error"),
-    }
-    object.plain("created_at", job.created_at.iso());
-    object.plain("updated_at", updated_at.iso());
-    object.end();
-    json(StatusCode::OK, out)
+    let error = job.rows.as_ref().err().filter(|_| status == "error");
+    let error = error.map(|rejection| ErrorObject::new(rejection, quirks));
+    let object = JobObject {
+        id: job.id,
+        object: "bulk_message",
+        status,
+        error: Field::new(error, quirks.absent),
+        created_at: job.created_at.iso(),
+        updated_at: updated_at.iso(),
+    };
+    json_of(StatusCode::OK, &object)
 }

@@ -1,12 +1,44 @@
 //! The body of a delivery callback: a message without its number and text, with its project.
 
+use serde::Serialize;
+
 use super::wire::state_of;
 use crate::{
     config::{Absent, SmsProject},
-    json::Object,
-    time::Instant,
-    world::{Api, Message, Outcome, Owner, Stage},
+    id::Id,
+    json::Field,
+    operation::Api,
+    time::{Instant, Iso},
+    world::{Message, Outcome, Owner, Stage},
 };
+
+#[derive(Serialize)]
+struct Callback<'a> {
+    id: Id,
+    object: &'static str,
+    project_id: u64,
+    service_id: u64,
+    billing_address_id: u64,
+    tags: Vec<&'a str>,
+    is_shorten: bool,
+    result: &'static str,
+    status: &'static str,
+    sent_result: &'static str,
+    carrier: &'static str,
+    charged_count_per_sent: u16,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    scheduled_at: Field<Iso>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    limited_at: Field<Iso>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    sent_at: Field<Iso>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    received_at: Field<Iso>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    charged_at: Field<Iso>,
+    created_at: Iso,
+    updated_at: Iso,
+}
 
 /// What is posted about a message with a result; `None` while there is none.
 pub(crate) fn callback_body(
@@ -23,28 +55,27 @@ pub(crate) fn callback_body(
     }
     let state = state_of(stage);
     let sent_at = message.sent_at(now);
-    let date = |at: Option<Instant>| at.map(Instant::iso);
-    let mut out = String::with_capacity(768);
-    let mut object = Object::begin(&mut out, absent);
-    object.plain("id", message.id);
-    object.plain("object", "message");
-    object.raw("project_id", project.project_id);
-    object.raw("service_id", message.service_id);
-    object.raw("billing_address_id", project.billing_address_id);
-    object.strings("tags", message.tags.iter().map(|tag| &*tag.text));
-    object.raw("is_shorten", message.is_shorten);
-    object.plain("result", state.result);
-    object.plain("status", state.status);
-    object.plain("sent_result", state.sent_result);
-    object.plain("carrier", if sent_at.is_some() { message.carrier.as_str() } else { "unknown" });
-    object.raw("charged_count_per_sent", if sent_at.is_some() { message.parts } else { 0 });
-    object.plain_or_absent("scheduled_at", date(message.scheduled_at));
-    object.plain_or_absent("limited_at", date(message.limited_at));
-    object.plain_or_absent("sent_at", date(sent_at));
-    object.plain_or_absent("received_at", date(message.arrived_at(now)));
-    object.plain_or_absent("charged_at", date(sent_at));
-    object.plain("created_at", message.accepted_at.iso());
-    object.plain("updated_at", message.updated_at(now).iso());
-    object.end();
-    Some(out)
+    let date = |at: Option<Instant>| Field::new(at.map(Instant::iso), absent);
+    let callback = Callback {
+        id: message.id,
+        object: "message",
+        project_id: project.project_id,
+        service_id: message.service_id,
+        billing_address_id: project.billing_address_id,
+        tags: message.tags.iter().map(|tag| &*tag.text).collect(),
+        is_shorten: message.is_shorten,
+        result: state.result,
+        status: state.status,
+        sent_result: state.sent_result,
+        carrier: if sent_at.is_some() { message.carrier.as_str() } else { "unknown" },
+        charged_count_per_sent: if sent_at.is_some() { message.parts } else { 0 },
+        scheduled_at: date(message.scheduled_at),
+        limited_at: date(message.limited_at),
+        sent_at: date(sent_at),
+        received_at: date(message.arrived_at(now)),
+        charged_at: date(sent_at),
+        created_at: message.accepted_at.iso(),
+        updated_at: message.updated_at(now).iso(),
+    };
+    serde_json::to_string(&callback).ok()
 }

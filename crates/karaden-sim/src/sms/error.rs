@@ -2,24 +2,62 @@
 
 use http::StatusCode;
 
+use serde::{Serialize, Serializer};
+
 use crate::{
-    body::{Reply, json},
+    body::{Reply, json_of},
     config::Quirks,
-    json::Object,
+    json::Field,
+    world::Rejection,
 };
 
-/// Why a request is refused.
+/// Why a request is refused, and the HTTP status of the refusal.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     status: StatusCode,
+    rejection: Rejection,
+}
+
+/// The error object of the API.
+#[derive(Debug, Serialize)]
+pub(crate) struct ErrorObject<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<&'static str>,
     code: &'static str,
-    message: &'static str,
-    errors: Vec<(&'static str, Vec<String>)>,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    errors: Field<FieldErrors<'a>>,
+}
+
+/// The wrong fields, in the order in which they were found.
+#[derive(Debug)]
+pub(crate) struct FieldErrors<'a>(&'a [(&'static str, Vec<String>)]);
+
+impl Serialize for FieldErrors<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(field, texts)| (field, texts)))
+    }
+}
+
+impl<'a> ErrorObject<'a> {
+    pub(crate) fn new(rejection: &'a Rejection, quirks: &Quirks) -> Self {
+        Self::saying(rejection, quirks, rejection.message)
+    }
+
+    fn saying(rejection: &'a Rejection, quirks: &Quirks, message: &'a str) -> Self {
+        let errors = Some(FieldErrors(&rejection.errors)).filter(|errors| !errors.0.is_empty());
+        Self {
+            object: (!quirks.error_without_object).then_some("error"),
+            code: rejection.code,
+            message,
+            errors: Field::new(errors, quirks.absent),
+        }
+    }
 }
 
 impl Failure {
     const fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
-        Self { status, code, message, errors: Vec::new() }
+        Self { status, rejection: Rejection { code, message, errors: Vec::new() } }
     }
 
     pub(crate) const fn invalid_version() -> Self {
@@ -75,9 +113,11 @@ impl Failure {
     pub(crate) const fn validation(errors: Vec<(&'static str, Vec<String>)>) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
-            code: "validation_error",
-            message: "バリデーションエラーが発生しました",
-            errors,
+            rejection: Rejection {
+                code: "validation_error",
+                message: "バリデーションエラーが発生しました",
+                errors,
+            },
         }
     }
 
@@ -100,40 +140,17 @@ impl Failure {
     }
 
     pub(crate) fn reply(&self, quirks: &Quirks) -> Reply {
-        self.reply_saying(quirks, self.message)
+        json_of(self.status, &ErrorObject::new(&self.rejection, quirks))
     }
 
     /// The same error with another text.
     pub(crate) fn reply_saying(&self, quirks: &Quirks, message: &str) -> Reply {
-        let mut out = String::with_capacity(256 + message.len());
-        let object = Object::begin(&mut out, quirks.absent);
-        self.fill(object, quirks, message);
-        json(self.status, out)
+        json_of(self.status, &ErrorObject::saying(&self.rejection, quirks, message))
     }
 
-    /// The same as the value of the field `error`.
-    pub(crate) fn write_field(&self, parent: &mut Object<'_>, quirks: &Quirks) {
-        let object = Object::begin(parent.key("error"), quirks.absent);
-        self.fill(object, quirks, self.message);
-    }
-
-    fn fill(&self, mut object: Object<'_>, quirks: &Quirks, message: &str) {
-        let absent = quirks.absent;
-        if !quirks.error_without_object {
-            object.string("object", "error");
-        }
-        object.string("code", self.code);
-        object.string("message", message);
-        if self.errors.is_empty() {
-            object.absent("errors");
-        } else {
-            let mut errors = Object::begin(object.key("errors"), absent);
-            for (name, texts) in &self.errors {
-                errors.strings(name, texts.iter().map(String::as_str));
-            }
-            errors.end();
-        }
-        object.end();
+    /// The error without its HTTP status, as a bulk send keeps it.
+    pub(crate) fn into_rejection(self) -> Rejection {
+        self.rejection
     }
 }
 

@@ -3,14 +3,14 @@
 use http::StatusCode;
 
 use super::{
-    Caller, Failure,
-    error::Problems,
-    wire::{View, state_of},
+    caller::Caller,
+    error::{Failure, Problems},
+    wire::{MessageList, View, state_of},
 };
 use crate::{
-    body::{Reply, json},
+    body::{Reply, json_of},
     request::{Call, Form},
-    running::Shared,
+    shared::Shared,
     time::{Instant, parse_date_time},
     world::{Along, Message, Number},
 };
@@ -56,13 +56,9 @@ pub(super) fn list(
         .peekable();
     let page: Vec<_> = matching.by_ref().take(query.per_page).collect();
     let has_more = matching.peek().is_some();
-    let mut out = String::with_capacity(64 + page.len() * 900);
-    View::new(caller, world.quirks.absent, call.now).write_list(
-        &mut out,
-        page.into_iter(),
-        has_more,
-    );
-    Ok(json(StatusCode::OK, out))
+    let view = View::new(caller, world.quirks.absent, call.now);
+    let data = page.into_iter().map(|message| view.object(message)).collect();
+    Ok(json_of(StatusCode::OK, &MessageList { object: "list", has_more, data }))
 }
 
 impl<'a> Query<'a> {

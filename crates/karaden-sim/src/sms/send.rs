@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Caller, Failure, error::Problems, message_reply, wire};
+use super::{
+    caller::Caller,
+    error::{Failure, Problems},
+    wire,
+};
 use crate::{
     body::Reply,
     id::Id,
     request::{Call, Form},
-    running::Shared,
+    shared::Shared,
     time::{Instant, parse_date_time},
     world::{NewMessage, Number, Texts, is_restricted},
 };
@@ -32,7 +36,7 @@ pub(super) fn send(
     let absent = world.quirks.absent;
     let message = world.accept(new, call.now);
     let view = wire::View::new(caller, absent, call.now).fresh();
-    let reply = message_reply(&view, message);
+    let reply = view.reply(message);
     shared.accepted(world);
     Ok(reply)
 }
@@ -159,7 +163,7 @@ pub(super) fn cancel(
         return Err(Failure::can_not_cancel());
     }
     let message = world.cancel(id, call.now).ok_or_else(Failure::can_not_cancel)?;
-    let reply = message_reply(&wire::View::new(caller, absent, call.now), message);
+    let reply = wire::View::new(caller, absent, call.now).reply(message);
     shared.accepted(world);
     Ok(reply)
 }

@@ -1,14 +1,59 @@
 //! The message object as each version writes it.
 
-use std::fmt::Write as _;
+use http::StatusCode;
+use serde::Serialize;
 
-use super::{Caller, Version};
+use super::{caller::Caller, error::ErrorObject, version::Version};
 use crate::{
+    body::{Reply, json_of},
     config::{Absent, Quirks},
-    json::Object,
-    time::Instant,
+    id::Id,
+    json::Field,
+    time::{Instant, Iso},
     world::{Message, Outcome, Refused, Stage},
 };
+
+/// The message object. The fields that a version does not have are omitted.
+#[derive(Debug, Serialize)]
+pub(crate) struct MessageObject<'a> {
+    id: Id,
+    object: &'static str,
+    service_id: u64,
+    billing_address_id: u64,
+    to: &'a str,
+    body: &'a str,
+    tags: Vec<&'a str>,
+    is_shorten: bool,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    is_shorten_clicked: Field<bool>,
+    result: &'static str,
+    status: &'static str,
+    sent_result: &'static str,
+    carrier: &'static str,
+    charged_count_per_sent: u16,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    error: Field<ErrorObject<'a>>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    scheduled_at: Field<Iso>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    limited_at: Field<Iso>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    sent_at: Field<Iso>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    received_at: Field<Iso>,
+    #[serde(skip_serializing_if = "Field::is_omitted")]
+    charged_at: Field<Iso>,
+    created_at: Iso,
+    updated_at: Iso,
+}
+
+/// A page of messages.
+#[derive(Debug, Serialize)]
+pub(crate) struct MessageList<'a> {
+    pub(crate) object: &'static str,
+    pub(crate) has_more: bool,
+    pub(crate) data: Vec<MessageObject<'a>>,
+}
 
 /// How a message is shown: to whom, in which version, as of when.
 #[derive(Debug)]
@@ -34,102 +79,89 @@ impl<'a> View<'a> {
         if self.fresh { Stage::Waiting } else { message.stage(self.now) }
     }
 
-    pub(crate) fn write(&self, out: &mut String, message: &Message) {
+    pub(crate) fn reply(&self, message: &Message) -> Reply {
+        json_of(StatusCode::OK, &self.object(message))
+    }
+
+    pub(crate) fn object<'m>(&self, message: &'m Message) -> MessageObject<'m> {
         let stage = self.stage(message);
         let state = state_of(stage);
         let sent_at = if self.fresh { None } else { message.sent_at(self.now) };
         let received_at = if self.fresh { None } else { message.arrived_at(self.now) };
         let updated_at =
             if self.fresh { message.accepted_at } else { message.updated_at(self.now) };
-        let date = |at: Option<Instant>| at.map(Instant::iso);
-
-        let mut object = Object::begin(out, self.absent);
-        object.plain("id", message.id);
-        object.plain("object", "message");
-        object.raw("service_id", message.service_id);
-        object.raw("billing_address_id", self.caller.project.billing_address_id);
-        object.plain("to", message.to.as_str());
-        object.string("body", message.body());
-        object.strings("tags", message.tags.iter().map(|tag| &*tag.text));
-        object.raw("is_shorten", message.is_shorten);
-        if self.caller.version.has_clicked() {
-            if message.is_shorten {
-                object.raw("is_shorten_clicked", message.clicks > 0);
-            } else {
-                object.absent("is_shorten_clicked");
-            }
-        }
-        object.plain("result", state.result);
-        object.plain("status", state.status);
-        object.plain("sent_result", state.sent_result);
         let carrier = match (stage, sent_at) {
             (Stage::Waiting | Stage::Canceled, _) => "checking",
             (_, None) => "unknown",
             (_, Some(_)) => message.carrier.as_str(),
         };
-        object.plain("carrier", carrier);
-        object.raw("charged_count_per_sent", if sent_at.is_some() { message.parts } else { 0 });
-        if self.caller.version >= Version::V20240301 {
-            object.absent("error");
+        let is_clicked = message.is_shorten.then_some(message.clicks > 0);
+        MessageObject {
+            id: message.id,
+            object: "message",
+            service_id: message.service_id,
+            billing_address_id: self.caller.project.billing_address_id,
+            to: message.to.as_str(),
+            body: message.body(),
+            tags: message.tags.iter().map(|tag| &*tag.text).collect(),
+            is_shorten: message.is_shorten,
+            is_shorten_clicked: self.since(self.caller.version.has_clicked(), is_clicked),
+            result: state.result,
+            status: state.status,
+            sent_result: state.sent_result,
+            carrier,
+            charged_count_per_sent: if sent_at.is_some() { message.parts } else { 0 },
+            error: self.since(self.caller.version >= Version::V20240301, None),
+            scheduled_at: self.date(message.scheduled_at),
+            limited_at: self.date(message.limited_at),
+            sent_at: self.date(sent_at),
+            received_at: self.date(received_at),
+            charged_at: self.date(sent_at),
+            created_at: message.accepted_at.iso(),
+            updated_at: updated_at.iso(),
         }
-        object.plain_or_absent("scheduled_at", date(message.scheduled_at));
-        object.plain_or_absent("limited_at", date(message.limited_at));
-        object.plain_or_absent("sent_at", date(sent_at));
-        object.plain_or_absent("received_at", date(received_at));
-        object.plain_or_absent("charged_at", date(sent_at));
-        object.plain("created_at", message.accepted_at.iso());
-        object.plain("updated_at", updated_at.iso());
-        object.end();
     }
 
-    /// A line of a bulk file that was refused, in the shape of a message.
-    pub(crate) fn write_refused(
+    /// A refused line of a bulk file, in the shape of a message.
+    pub(crate) fn refused<'m>(
         &self,
-        out: &mut String,
-        refused: &Refused,
+        refused: &'m Refused,
         at: Instant,
         quirks: &Quirks,
-    ) {
-        let mut object = Object::begin(out, self.absent);
-        object.plain("id", refused.id);
-        object.plain("object", "message");
-        object.raw("service_id", refused.service_id);
-        object.raw("billing_address_id", self.caller.project.billing_address_id);
-        object.string("to", &refused.to);
-        object.string("body", &refused.body);
-        object.strings("tags", refused.tags.iter().map(|tag| &**tag));
-        object.raw("is_shorten", refused.is_shorten);
-        object.absent("is_shorten_clicked");
-        object.plain("result", "done");
-        object.plain("status", "processing_error");
-        object.plain("sent_result", "none");
-        object.plain("carrier", "unknown");
-        object.raw("charged_count_per_sent", 0);
-        refused.failure.write_field(&mut object, quirks);
-        object.absent("scheduled_at");
-        object.plain_or_absent("limited_at", refused.limited_at.map(Instant::iso));
-        for name in ["sent_at", "received_at", "charged_at"] {
-            object.absent(name);
+    ) -> MessageObject<'m> {
+        MessageObject {
+            id: refused.id,
+            object: "message",
+            service_id: refused.service_id,
+            billing_address_id: self.caller.project.billing_address_id,
+            to: &refused.to,
+            body: &refused.body,
+            tags: refused.tags.iter().map(|tag| &**tag).collect(),
+            is_shorten: refused.is_shorten,
+            is_shorten_clicked: Field::new(None, self.absent),
+            result: "done",
+            status: "processing_error",
+            sent_result: "none",
+            carrier: "unknown",
+            charged_count_per_sent: 0,
+            error: Field::Value(ErrorObject::new(&refused.rejection, quirks)),
+            scheduled_at: self.date(None),
+            limited_at: self.date(refused.limited_at),
+            sent_at: self.date(None),
+            received_at: self.date(None),
+            charged_at: self.date(None),
+            created_at: at.iso(),
+            updated_at: at.iso(),
         }
-        object.plain("created_at", at.iso());
-        object.plain("updated_at", at.iso());
-        object.end();
     }
 
-    pub(crate) fn write_list<'m>(
-        &self,
-        out: &mut String,
-        messages: impl Iterator<Item = &'m Message>,
-        has_more: bool,
-    ) {
-        let _ = write!(out, r#"{{"object":"list","has_more":{has_more},"data":["#);
-        for (index, message) in messages.enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            self.write(out, message);
-        }
-        out.push_str("]}");
+    /// A field that the version has or does not have.
+    fn since<T>(&self, version_has_it: bool, value: Option<T>) -> Field<T> {
+        if version_has_it { Field::new(value, self.absent) } else { Field::Omitted }
+    }
+
+    fn date(&self, at: Option<Instant>) -> Field<Iso> {
+        Field::new(at.map(Instant::iso), self.absent)
     }
 }
 

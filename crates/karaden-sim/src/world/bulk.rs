@@ -7,7 +7,6 @@ use bytes::Bytes;
 use super::message::Owner;
 use crate::{
     id::{Id, Ids, Sequence},
-    sms::Failure,
     time::Instant,
 };
 
@@ -30,6 +29,16 @@ pub(crate) enum Row {
     Refused(Refused),
 }
 
+/// Why a line, a file or a request is rejected.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Rejection {
+    /// The API's code.
+    pub(crate) code: &'static str,
+    pub(crate) message: &'static str,
+    /// The wrong fields, each with what is wrong with it.
+    pub(crate) errors: Vec<(&'static str, Vec<String>)>,
+}
+
 /// A line that was not sent, as far as it could be read.
 pub(crate) struct Refused {
     pub(crate) id: Id,
@@ -39,7 +48,7 @@ pub(crate) struct Refused {
     pub(crate) tags: Vec<Box<str>>,
     pub(crate) is_shorten: bool,
     pub(crate) limited_at: Option<Instant>,
-    pub(crate) failure: Failure,
+    pub(crate) rejection: Rejection,
 }
 
 pub(crate) struct BulkJob {
@@ -49,7 +58,7 @@ pub(crate) struct BulkJob {
     pub(crate) processing_at: Instant,
     pub(crate) done_at: Instant,
     /// The rows, or why the file could not be read.
-    pub(crate) rows: Result<Vec<Row>, Failure>,
+    pub(crate) rows: Result<Vec<Row>, Rejection>,
 }
 
 impl BulkJob {

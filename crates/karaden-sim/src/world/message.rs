@@ -1,7 +1,5 @@
 //! One message and the state it is in at an instant.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     number::Number,
     outcome::{Carrier, Outcome, Plan},
@@ -9,18 +7,9 @@ use super::{
 };
 use crate::{
     id::{Id, Sequence},
+    operation::Api,
     time::Instant,
 };
-
-/// One of the two APIs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Api {
-    /// 空電プッシュ v2.
-    Push,
-    /// Karaden SMS API.
-    Sms,
-}
 
 /// Whose message it is: the position of the project or account in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

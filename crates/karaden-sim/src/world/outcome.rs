@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Intervention, number::Number};
-use crate::{config::Delivery, id::mix, time::Instant};
+use crate::{
+    config::{Delivery, DeliveryMode},
+    id::mix,
+    time::Instant,
+};
 
 /// The fate of a message.
 ///
@@ -136,25 +140,6 @@ impl Carrier {
             Self::Option => "option",
         }
     }
-}
-
-/// What happens to messages from now on, set by the inbox page or `PUT /delivery`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryMode {
-    /// Each number's own outcome, at the usual time.
-    #[default]
-    Normal,
-    /// They arrive late.
-    Late,
-    /// They wait at the carrier until released by hand.
-    Hold,
-    /// Every handset is off or out of range.
-    OutOfRange,
-    /// Two messages to one number arrive in the opposite order; one alone arrives late.
-    OutOfOrder,
-    /// The carriers report delivery errors.
-    Error,
 }
 
 /// The timeline of one message.

@@ -1,0 +1,64 @@
+//! The two APIs and their calls.
+
+use serde::{Deserialize, Serialize};
+
+/// One of the two APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Api {
+    /// 空電プッシュ v2.
+    Push,
+    /// Karaden SMS API.
+    Sms,
+}
+
+/// One call of either API, to narrow a fault to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// SMS API: send one message.
+    Send,
+    /// SMS API: list messages.
+    List,
+    /// SMS API: one message.
+    Get,
+    /// SMS API: cancel a reservation.
+    Cancel,
+    /// SMS API: ask for an upload URL.
+    BulkFile,
+    /// SMS API: start a bulk send.
+    BulkStart,
+    /// SMS API: state of a bulk send.
+    BulkGet,
+    /// SMS API: where the result file is.
+    BulkResult,
+    /// Storage: the `PUT` of a file.
+    Upload,
+    /// Storage: the `GET` of a result file.
+    Download,
+    /// Push: `karadenqueue`.
+    Queue,
+    /// Push: `sepakaradenqueue`.
+    QueueLong,
+    /// Push: `karadeninquiry`.
+    Inquiry,
+    /// Push: `karadeninquiry_tr`.
+    InquiryByTracking,
+    /// Push: `karadensetfilter`.
+    SetFilter,
+}
+
+impl Operation {
+    /// The API this is a call of.
+    #[must_use]
+    pub const fn api(self) -> Api {
+        match self {
+            Self::Queue
+            | Self::QueueLong
+            | Self::Inquiry
+            | Self::InquiryByTracking
+            | Self::SetFilter => Api::Push,
+            _ => Api::Sms,
+        }
+    }
+}

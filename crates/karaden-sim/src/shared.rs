@@ -1,0 +1,101 @@
+//! What all connections share.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use subtle::ConstantTimeEq;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::{PushAccount, SimConfig, SmsProject},
+    id::mix,
+    world::World,
+};
+
+/// Most pages that watch the inbox live.
+const MOST_WATCHERS: usize = 64;
+
+/// What all connections share. No `Debug`: it holds every text and the key of the storage.
+pub(crate) struct Shared {
+    pub(crate) config: SimConfig,
+    pub(crate) clock: Clock,
+    pub(crate) stop: CancellationToken,
+    /// Signs the storage's URLs; follows from the seed.
+    pub(crate) storage_key: [u8; 32],
+    /// Places for those who watch the inbox live.
+    pub(crate) watchers: Arc<Semaphore>,
+    world: Mutex<World>,
+    has_faults: AtomicBool,
+    revision: watch::Sender<u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(config: SimConfig, seed: u64) -> Self {
+        let world = World::new(&config, seed);
+        let mut storage_key = [0; 32];
+        for (index, part) in storage_key.chunks_mut(8).enumerate() {
+            part.copy_from_slice(&mix(seed ^ mix(index as u64)).to_be_bytes());
+        }
+        Self {
+            storage_key,
+            watchers: Arc::new(Semaphore::new(MOST_WATCHERS)),
+            clock: Clock::new(config.clock),
+            stop: CancellationToken::new(),
+            world: Mutex::new(world),
+            has_faults: AtomicBool::new(false),
+            revision: watch::Sender::new(0),
+            config,
+        }
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a request has to look at the faults at all.
+    pub(crate) fn has_faults(&self) -> bool {
+        self.has_faults.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn note_faults(&self, world: &World) {
+        self.has_faults.store(!world.faults.is_empty(), Ordering::Release);
+    }
+
+    /// To be called, lock in hand, when a message was accepted or changed.
+    pub(crate) fn accepted(&self, world: MutexGuard<'_, World>) {
+        drop(world);
+        self.changed();
+    }
+
+    /// Tells those who watch the inbox.
+    pub(crate) fn changed(&self) {
+        self.revision.send_modify(|revision| *revision += 1);
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    pub(crate) fn project_by_token(&self, token: &str) -> Option<(u16, &SmsProject)> {
+        let position =
+            self.config.projects.iter().position(|project| same(&project.api_token, token))?;
+        Some((u16::try_from(position).ok()?, &self.config.projects[position]))
+    }
+
+    pub(crate) fn push_account(&self, token: &str, code: &str) -> Option<(u16, &PushAccount)> {
+        let position =
+            self.config.push_accounts.iter().position(|account| {
+                same(&account.token, token) & same(&account.security_code, code)
+            })?;
+        Some((u16::try_from(position).ok()?, &self.config.push_accounts[position]))
+    }
+}
+
+fn same(secret: &SecretString, text: &str) -> bool {
+    secret.expose_secret().as_bytes().ct_eq(text.as_bytes()).into()
+}

@@ -1,0 +1,38 @@
+//! The checks that every request passes: version, bearer, tenant.
+
+use super::{error::Failure, version::Version};
+use crate::{
+    config::SmsProject, id::parse_uuid, operation::Api, request::Call, shared::Shared, world::Owner,
+};
+
+/// A request that passed the common checks.
+#[derive(Debug)]
+pub(crate) struct Caller<'a> {
+    pub(crate) owner: Owner,
+    pub(crate) project: &'a SmsProject,
+    pub(crate) version: Version,
+}
+
+/// Version, bearer, tenant: in this order.
+pub(super) fn check<'a>(
+    shared: &'a Shared,
+    call: &Call<'_>,
+    tenant: &str,
+) -> Result<Caller<'a>, Failure> {
+    let version = match call.header("karaden-version") {
+        Some(asked) => Version::parse(asked),
+        None => shared.world().quirks.default_version.as_deref().and_then(Version::parse),
+    };
+    let version = version.ok_or_else(Failure::invalid_version)?;
+    let token = bearer(call).ok_or_else(Failure::unauthenticated)?;
+    let (index, project) = shared.project_by_token(token).ok_or_else(Failure::unauthenticated)?;
+    let tenant =
+        parse_uuid(tenant).filter(|tenant| parse_uuid(&project.tenant_id) == Some(*tenant));
+    tenant.ok_or_else(Failure::invalid_tenant)?;
+    Ok(Caller { owner: Owner { api: Api::Sms, index }, project, version })
+}
+
+fn bearer<'a>(call: &'a Call<'_>) -> Option<&'a str> {
+    let (scheme, token) = call.header("authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
