@@ -1,6 +1,6 @@
 //! The one place where every concrete type meets: from a configuration to a gateway at work.
 
-use std::{path::Path, sync::Arc, time::SystemTime};
+use std::{collections::HashMap, path::Path, sync::Arc, time::SystemTime};
 
 use anyhow::Context as _;
 use auth_module::{
@@ -8,26 +8,27 @@ use auth_module::{
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{Uri, uri::Authority};
 use jiff::tz::TimeZone;
 use karaden_client::{Options, push, sms, sms::ServiceId};
 use mfa_controller::Controller;
+use mfa_pages::{Language, Site};
 use mfa_plugin_api::MfaPlugin;
 use mfa_proxy::Proxy;
 use otp_cache::{ChallengeStore, Quota};
 use otp_core::{DigestKey, KeyId, KeyRing, Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
-use tokio_util::sync::CancellationToken;
-
-use mfa_pages::{Language, Site};
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin};
 use sms_sender::{BreakerSettings, CircuitBreaker, SmsSender};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::App,
     config::{Config, OtpCache, Sender},
     http::{cookies, csrf::FormTokens},
     ops::Metrics,
+    state::{App, ProtectedApp, Runtime, Settings},
     time::{SharedClock, SystemRandomness},
 };
 
@@ -49,7 +50,7 @@ impl Assembled {
             .subject_status(SubjectKey::derive(TENANT, "probe"), &Policy::default(), now)
             .await
             .context("OTP cache")?;
-        self.app.auth.probe().await.context("authentication DB")?;
+        self.app.runtime.auth.probe().await.context("authentication DB")?;
         Ok(())
     }
 }
@@ -101,32 +102,55 @@ pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Res
     let randomness = Arc::new(SystemRandomness);
     let plugins: Vec<Arc<dyn MfaPlugin>> = vec![Arc::new(sms_otp(config)?)];
     let controller = Controller::new(Arc::clone(&auth), plugins, Arc::clone(&randomness) as _)?;
-    let public = &config.gateway.public_url;
-    let origins = std::iter::once(public).chain(&config.gateway.more_origins);
-    let application = &config.application;
-    let app = App {
-        site: site(config)?,
-        default_language: Language::from_tag(&config.gateway.default_language)
-            .unwrap_or(Language::Ja),
-        origins: origins.map(|url| url.origin().ascii_serialization()).collect(),
-        scheme: if public.scheme() == "https" { "https" } else { "http" },
-        trusted_proxies: config.gateway.trusted_proxies.clone(),
+    let runtime = Runtime {
         auth,
         controller,
-        proxy: Proxy::new(
-            &application.url,
-            application.max_body_bytes,
-            application.timeout,
-            cookies::PREFIX,
-        )?,
         form_tokens: FormTokens::new(&derive(&config.gateway.secret, "form-tokens")),
         clock,
         randomness,
         metrics: Metrics::new(),
         stop: CancellationToken::new(),
-        event_streams: Arc::new(tokio::sync::Semaphore::new(MAX_EVENT_STREAMS)),
+        event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
     };
+    let app = App::new(runtime, settings(config)?);
     Ok(Assembled { app: Arc::new(app), database, challenges })
+}
+
+/// What a reload may replace.
+fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let gateway = &config.gateway;
+    let origins: Vec<String> = std::iter::once(&gateway.public_url)
+        .chain(&gateway.more_origins)
+        .map(|url| url.origin().ascii_serialization())
+        .collect();
+    Ok(Settings {
+        site: site(config)?,
+        default_language: Language::from_tag(&gateway.default_language).unwrap_or(Language::Ja),
+        scheme: if gateway.public_url.scheme() == "https" { "https" } else { "http" },
+        trusted_proxies: gateway.trusted_proxies.clone(),
+        hosts: hosts(&origins, config)?,
+        origins,
+    })
+}
+
+/// The application behind each origin's host; today it is the same one.
+fn hosts(
+    origins: &[String],
+    config: &Config,
+) -> anyhow::Result<HashMap<Authority, Arc<ProtectedApp>>> {
+    let application = &config.application;
+    let proxy = Proxy::new(
+        &application.url,
+        application.max_body_bytes,
+        application.timeout,
+        cookies::PREFIX,
+    )?;
+    let app = Arc::new(ProtectedApp { proxy });
+    let authority = |origin: &String| {
+        let uri: Uri = origin.parse().with_context(|| format!("the origin {origin}"))?;
+        uri.into_parts().authority.with_context(|| format!("the origin {origin} has no host"))
+    };
+    origins.iter().map(|origin| Ok((authority(origin)?, Arc::clone(&app)))).collect()
 }
 
 /// A key for one use, derived from the master secret.

@@ -4,12 +4,13 @@
 //! [`config::Config`] and starts it with [`running::start`]; work on the users goes by way of
 //! [`assemble::open_auth`].
 
-mod app;
 pub mod assemble;
 pub mod config;
 mod destination;
 mod http;
 mod ops;
+mod pipeline;
 mod routes;
 pub mod running;
+mod state;
 pub mod time;

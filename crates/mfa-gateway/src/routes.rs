@@ -3,6 +3,7 @@
 mod account;
 mod events;
 mod factor;
+mod form_post;
 mod login;
 pub(crate) mod responses;
 
@@ -13,17 +14,11 @@ use hyper::body::Incoming;
 use mfa_pages::{MessageKind, path as page};
 use mfa_proxy::{Body, empty, full};
 
-use crate::{
-    app::{App, Context},
-    http::{
-        csrf::is_same_origin,
-        form::{Form, FormError},
-    },
-};
+use crate::state::{Context, Runtime};
 
 /// Answers a request for `own`, the path behind the prefix; also names the route, for metrics.
 pub(crate) async fn answer(
-    app: &Arc<App>,
+    runtime: &Arc<Runtime>,
     own: &str,
     request: Request<Incoming>,
     context: &Context,
@@ -31,42 +26,46 @@ pub(crate) async fn answer(
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let is_post = *request.method() == Method::POST;
     match own {
-        page::LOGIN if is_read => ("login", login::show(app, context).await),
-        page::LOGIN if is_post => ("login", login::submit(app, request, context).await),
-        page::FACTOR if is_read => ("factor", factor::show(app, context).await),
-        page::FACTOR if is_post => ("factor", factor::submit(app, request, context).await),
-        page::ACTION if is_post => ("factor-action", factor::action(app, request, context).await),
-        page::CANCEL if is_post => ("factor-cancel", factor::cancel(app, request, context).await),
+        page::LOGIN if is_read => ("login", login::show(runtime, context).await),
+        page::LOGIN if is_post => ("login", login::submit(runtime, request, context).await),
+        page::FACTOR if is_read => ("factor", factor::show(runtime, context).await),
+        page::FACTOR if is_post => ("factor", factor::submit(runtime, request, context).await),
+        page::ACTION if is_post => {
+            ("factor-action", factor::action(runtime, request, context).await)
+        }
+        page::CANCEL if is_post => {
+            ("factor-cancel", factor::cancel(runtime, request, context).await)
+        }
         // A reload or a step back lands here; the page itself is next door.
         page::ACTION | page::CANCEL if is_read => {
-            ("factor", responses::see_other(&app.site.url(page::FACTOR)))
+            ("factor", responses::see_other(&context.settings.site.url(page::FACTOR)))
         }
-        page::EVENTS if is_read => ("factor-events", events::stream(app, context)),
-        page::ACCOUNT if is_read => ("account", account::show(app, context).await),
-        page::LOGOUT if is_read => ("logout", account::ask_logout(app, context).await),
-        page::LOGOUT if is_post => ("logout", account::logout(app, request, context).await),
+        page::EVENTS if is_read => ("factor-events", events::stream(runtime, context)),
+        page::ACCOUNT if is_read => ("account", account::show(runtime, context).await),
+        page::LOGOUT if is_read => ("logout", account::ask_logout(runtime, context).await),
+        page::LOGOUT if is_post => ("logout", account::logout(runtime, request, context).await),
         _ => match own.strip_prefix(page::ASSETS).and_then(mfa_pages::asset) {
             Some(asset) if is_read => ("asset", asset_response(context, &asset)),
-            Some(_) => ("asset", method_not_allowed(app, context, "GET, HEAD")),
-            None => other(app, own, context),
+            Some(_) => ("asset", method_not_allowed(context, "GET, HEAD")),
+            None => other(own, context),
         },
     }
 }
 
 /// Unknown pages, and known ones asked for in a way they do not know.
-fn other(app: &App, own: &str, context: &Context) -> (&'static str, Response<Body>) {
+fn other(own: &str, context: &Context) -> (&'static str, Response<Body>) {
     let allowed = match own {
         page::LOGIN | page::FACTOR | page::ACTION | page::CANCEL | page::LOGOUT => {
             "GET, HEAD, POST"
         }
         page::EVENTS | page::ACCOUNT => "GET, HEAD",
-        _ => return ("unknown", responses::message(app, context, MessageKind::NotFound)),
+        _ => return ("unknown", responses::message(context, MessageKind::NotFound)),
     };
-    ("unknown", method_not_allowed(app, context, allowed))
+    ("unknown", method_not_allowed(context, allowed))
 }
 
-fn method_not_allowed(app: &App, context: &Context, allowed: &'static str) -> Response<Body> {
-    let mut response = responses::message(app, context, MessageKind::MethodNotAllowed);
+fn method_not_allowed(context: &Context, allowed: &'static str) -> Response<Body> {
+    let mut response = responses::message(context, MessageKind::MethodNotAllowed);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     response
 }
@@ -91,43 +90,4 @@ fn asset_response(context: &Context, asset: &mfa_pages::Asset) -> Response<Body>
         headers.insert(header::ETAG, etag);
     }
     response
-}
-
-/// Reads a form that our own page posted for the holder of `cookie`.
-///
-/// # Errors
-///
-/// The answer to give instead, when the request comes from elsewhere or its form cannot be read.
-async fn own_form(
-    app: &App,
-    request: Request<Incoming>,
-    context: &Context,
-    cookie: Option<&str>,
-) -> Result<Form, Response<Body>> {
-    if !is_same_origin(&context.headers, &app.origins) {
-        tracing::warn!(event = "form.foreign", client = %context.client.address);
-        return Err(responses::message(app, context, MessageKind::Csrf));
-    }
-    let form = Form::read(&context.headers, request.into_body()).await.map_err(|error| {
-        let kind = match error {
-            FormError::TooLarge => MessageKind::TooLarge,
-            FormError::Duplicate
-            | FormError::Malformed
-            | FormError::TooSlow
-            | FormError::WrongType => MessageKind::BadRequest,
-        };
-        tracing::warn!(event = "form.refused", error = %error, client = %context.client.address);
-        let mut response = responses::message(app, context, kind);
-        if error == FormError::TooSlow {
-            *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-        }
-        response
-    })?;
-    let is_ours = cookie
-        .is_some_and(|cookie| app.form_tokens.holds(cookie, form.field(mfa_pages::field::CSRF)));
-    if is_ours {
-        return Ok(form);
-    }
-    tracing::warn!(event = "form.unbound", client = %context.client.address);
-    Err(responses::message(app, context, MessageKind::Csrf))
 }

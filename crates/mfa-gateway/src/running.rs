@@ -17,6 +17,7 @@ use crate::{
     assemble::{Assembled, assemble},
     config::Config,
     ops::{self, Readiness},
+    pipeline,
     time::SharedClock,
 };
 
@@ -60,15 +61,15 @@ pub async fn start(
 ) -> anyhow::Result<Running> {
     let (address, ops_address) = (listener.local_addr()?, ops_listener.local_addr()?);
     let assembled = assemble(config, Arc::clone(&clock)).await?;
-    let (stop, stop_ops) = (assembled.app.stop.clone(), CancellationToken::new());
+    let (stop, stop_ops) = (assembled.app.runtime.stop.clone(), CancellationToken::new());
     let (tasks, ops_tasks) = (TaskTracker::new(), TaskTracker::new());
     let readiness = Readiness::default();
     let app = Arc::clone(&assembled.app);
     tasks.spawn(serve(listener, stop.clone(), move |request, peer| {
-        Arc::clone(&app).answer(request, peer)
+        pipeline::answer(Arc::clone(&app), request, peer)
     }));
     let (metrics, ready, ops_clock) =
-        (assembled.app.metrics.clone(), readiness.clone(), Arc::clone(&clock));
+        (assembled.app.runtime.metrics.clone(), readiness.clone(), Arc::clone(&clock));
     ops_tasks.spawn(serve(ops_listener, stop_ops.clone(), move |request, peer| {
         let seconds = seconds(&ops_clock);
         let response = ops::answer(&request, peer, &metrics, &ready, seconds);
@@ -117,7 +118,7 @@ async fn sweep(assembled: Assembled, clock: SharedClock, stop: CancellationToken
         tokio::select! {
             () = stop.cancelled() => return,
             _ = ticks.tick() => {
-                if let Err(error) = assembled.app.auth.sweep(clock.now()).await {
+                if let Err(error) = assembled.app.runtime.auth.sweep(clock.now()).await {
                     tracing::warn!(event = "sweep.failed", error = %error);
                 }
             }
@@ -138,7 +139,7 @@ impl Running {
 
     /// Returns the authentication module.
     pub fn auth(&self) -> &AuthModule {
-        &self.assembled.app.auth
+        &self.assembled.app.runtime.auth
     }
 
     /// Returns the authentication DB.
@@ -155,7 +156,7 @@ impl Running {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        self.assembled.app.controller.drain().await;
+        self.assembled.app.runtime.controller.drain().await;
         self.stop_ops.cancel();
         self.ops_tasks.close();
         self.ops_tasks.wait().await;

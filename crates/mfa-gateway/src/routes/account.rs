@@ -8,15 +8,15 @@ use mfa_pages::{
 };
 use mfa_proxy::Body;
 
-use super::{own_form, responses};
+use super::{form_post::own_form, responses};
 use crate::{
-    app::{App, Context},
     http::cookies,
+    state::{Context, Runtime},
 };
 
 /// `GET account`
-pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
-    with_session(app, context, |session, csrf| {
+pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
+    with_session(runtime, context, |session, csrf| {
         let user = session.user();
         let methods = session.amr();
         let facts = SessionFacts {
@@ -27,7 +27,7 @@ pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
         };
         let phone = user.phone_number.as_ref().map(otp_core::PhoneNumber::masked);
         let shown =
-            AccountPage::new(responses::frame(app, context), csrf, user.login_name.as_str(), facts)
+            AccountPage::new(responses::frame(context), csrf, user.login_name.as_str(), facts)
                 .with_display_name(Some(&user.display_name))
                 .with_phone(phone.as_deref());
         render_account(&shown)
@@ -36,51 +36,51 @@ pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
 }
 
 /// `GET logout`: signing out takes a `POST`, so a link asks first.
-pub(crate) async fn ask_logout(app: &App, context: &Context) -> Response<Body> {
-    with_session(app, context, |_, csrf| {
-        render_logout(&LogoutPage::new(responses::frame(app, context), csrf))
+pub(crate) async fn ask_logout(runtime: &Runtime, context: &Context) -> Response<Body> {
+    with_session(runtime, context, |_, csrf| {
+        render_logout(&LogoutPage::new(responses::frame(context), csrf))
     })
     .await
 }
 
 async fn with_session(
-    app: &App,
+    runtime: &Runtime,
     context: &Context,
     render: impl FnOnce(&Session, CsrfToken<'_>) -> String,
 ) -> Response<Body> {
-    match (app.session(context).await, cookies::SESSION.value(&context.headers)) {
+    match (runtime.session(context).await, cookies::SESSION.value(&context.headers)) {
         (Ok(Some(session)), Some(cookie)) => {
-            let token = app.form_tokens.issue(cookie);
-            responses::page(app, context, StatusCode::OK, render(&session, CsrfToken::new(&token)))
+            let token = runtime.form_tokens.issue(cookie);
+            responses::page(context, StatusCode::OK, render(&session, CsrfToken::new(&token)))
         }
-        (Ok(_), _) => responses::see_other(&app.site.url(page::LOGIN)),
-        (Err(error), _) => responses::failed(app, context, "session.load", &error),
+        (Ok(_), _) => responses::see_other(&context.settings.site.url(page::LOGIN)),
+        (Err(error), _) => responses::failed(context, "session.load", &error),
     }
 }
 
 /// `POST logout`
 pub(crate) async fn logout(
-    app: &App,
+    runtime: &Runtime,
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
     let Some(cookie) = cookies::SESSION.value(&context.headers) else {
-        return signed_out(app);
+        return signed_out(context);
     };
-    if let Err(response) = own_form(app, request, context, Some(cookie)).await {
+    if let Err(response) = own_form(runtime, request, context, Some(cookie)).await {
         return response;
     }
     if let Some(token) = SessionToken::parse(cookie)
-        && let Err(error) = app.auth.logout(&token, &context.client, context.now).await
+        && let Err(error) = runtime.auth.logout(&token, &context.client, context.now).await
     {
-        return responses::failed(app, context, "session.end", &error);
+        return responses::failed(context, "session.end", &error);
     }
-    signed_out(app)
+    signed_out(context)
 }
 
-fn signed_out(app: &App) -> Response<Body> {
+fn signed_out(context: &Context) -> Response<Body> {
     let mut response =
-        responses::see_other(&format!("{}?why=signed-out", app.site.url(page::LOGIN)));
+        responses::see_other(&format!("{}?why=signed-out", context.settings.site.url(page::LOGIN)));
     responses::add_cookie(response.headers_mut(), cookies::SESSION.clear());
     response
 }

@@ -15,8 +15,8 @@ use mfa_proxy::{Body, BoxError};
 
 use super::responses;
 use crate::{
-    app::{App, Context},
     http::cookies,
+    state::{Context, Runtime, Settings},
 };
 
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -24,7 +24,8 @@ const INTERVAL: Duration = Duration::from_secs(2);
 const MAX_EVENTS: usize = 300;
 
 struct Watch {
-    app: Arc<App>,
+    runtime: Arc<Runtime>,
+    settings: Arc<Settings>,
     token: PendingToken,
     client: ClientFacts,
     language: Language,
@@ -34,16 +35,17 @@ struct Watch {
 }
 
 /// `GET factor/events`
-pub(crate) fn stream(app: &Arc<App>, context: &Context) -> Response<Body> {
+pub(crate) fn stream(runtime: &Arc<Runtime>, context: &Context) -> Response<Body> {
     let cookie = cookies::PENDING.value(&context.headers);
     let Some(token) = cookie.and_then(PendingToken::parse) else {
-        return responses::message(app, context, MessageKind::SessionLost);
+        return responses::message(context, MessageKind::SessionLost);
     };
-    let Ok(slot) = Arc::clone(&app.event_streams).try_acquire_owned() else {
-        return responses::message(app, context, MessageKind::Busy);
+    let Ok(slot) = Arc::clone(&runtime.event_streams).try_acquire_owned() else {
+        return responses::message(context, MessageKind::Busy);
     };
     let watch = Watch {
-        app: Arc::clone(app),
+        runtime: Arc::clone(runtime),
+        settings: Arc::clone(&context.settings),
         token,
         client: context.client.clone(),
         language: context.language,
@@ -66,21 +68,20 @@ pub(crate) fn stream(app: &Arc<App>, context: &Context) -> Response<Body> {
 async fn next(mut watch: Watch) -> Option<(String, Option<Watch>)> {
     if watch.events > 0 {
         tokio::select! {
-            () = watch.app.stop.cancelled() => return None,
+            () = watch.runtime.stop.cancelled() => return None,
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }
     watch.events += 1;
-    let now = watch.app.clock.now();
-    let app = Arc::clone(&watch.app);
-    let step = app.controller.watch(&watch.token, &watch.client, now).await;
+    let now = watch.runtime.clock.now();
+    let step = watch.runtime.controller.watch(&watch.token, &watch.client, now).await;
     let LoginStep::Prompt(step) = step else {
         return Some(("event: end\ndata: {}\n\n".to_owned(), None));
     };
     if watch.events > MAX_EVENTS {
         return None;
     }
-    let data = live_status(&Frame::new(&app.site, watch.language, now), &step.prompt);
+    let data = live_status(&Frame::new(&watch.settings.site, watch.language, now), &step.prompt);
     let event = if data == watch.last {
         ": same\n\n".to_owned()
     } else {

@@ -1,7 +1,5 @@
 //! Steps 3 to 10 as the browser sees them: the page of whichever factor is due.
 
-use std::sync::Arc;
-
 use auth_module::{PendingToken, SessionToken};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -12,11 +10,11 @@ use mfa_pages::{
 use mfa_plugin_api::{ActionId, Message, Submission};
 use mfa_proxy::Body;
 
-use super::{own_form, responses};
+use super::{form_post::own_form, responses};
 use crate::{
-    app::{App, Context},
     destination::ReturnTo,
     http::{cookies, form::Form},
+    state::{Context, Runtime},
 };
 
 /// Which request a step answers.
@@ -38,85 +36,86 @@ fn pending(context: &Context) -> Option<(PendingToken, &str)> {
 
 /// The login that a form was posted for, and the form; otherwise the answer to give.
 async fn posted(
-    app: &Arc<App>,
+    runtime: &Runtime,
     request: Request<Incoming>,
     context: &Context,
 ) -> Result<(PendingToken, Form), Response<Body>> {
     let Some((token, cookie)) = pending(context) else {
-        return Err(without_login(app, context).await);
+        return Err(without_login(runtime, context).await);
     };
-    let form = own_form(app, request, context, Some(cookie)).await?;
+    let form = own_form(runtime, request, context, Some(cookie)).await?;
     Ok((token, form))
 }
 
 /// `GET factor`
-pub(crate) async fn show(app: &Arc<App>, context: &Context) -> Response<Body> {
+pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
     let Some((token, _)) = pending(context) else {
-        return without_login(app, context).await;
+        return without_login(runtime, context).await;
     };
-    let step = app.controller.view(&token, &context.client, context.now).await;
-    respond(app, context, step, After::View).await
+    let step = runtime.controller.view(&token, &context.client, context.now).await;
+    respond(runtime, context, step, After::View).await
 }
 
 /// `POST factor`
 pub(crate) async fn submit(
-    app: &Arc<App>,
+    runtime: &Runtime,
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
-    let (token, form) = match posted(app, request, context).await {
+    let (token, form) = match posted(runtime, request, context).await {
         Ok(posted) => posted,
         Err(response) => return response,
     };
     let answers = form.fields().filter(|(name, _)| *name != field::CSRF);
     let submission = answers.fold(Submission::new(), |all, (name, value)| all.with(name, value));
-    let step = app.controller.submit(&token, None, submission, &context.client, context.now).await;
-    app.metrics.verification(&step);
-    respond(app, context, step, After::Post).await
+    let step =
+        runtime.controller.submit(&token, None, submission, &context.client, context.now).await;
+    runtime.metrics.verification(&step);
+    respond(runtime, context, step, After::Post).await
 }
 
 /// `POST factor/action`
 pub(crate) async fn action(
-    app: &Arc<App>,
+    runtime: &Runtime,
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
-    let (token, form) = match posted(app, request, context).await {
+    let (token, form) = match posted(runtime, request, context).await {
         Ok(posted) => posted,
         Err(response) => return response,
     };
     let action = ActionId::new(form.field(field::ACTION));
-    let step = app.controller.action(&token, None, action, &context.client, context.now).await;
-    respond(app, context, step, After::Post).await
+    let step = runtime.controller.action(&token, None, action, &context.client, context.now).await;
+    respond(runtime, context, step, After::Post).await
 }
 
 /// `POST factor/cancel`
 pub(crate) async fn cancel(
-    app: &Arc<App>,
+    runtime: &Runtime,
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
-    let (token, _) = match posted(app, request, context).await {
+    let (token, _) = match posted(runtime, request, context).await {
         Ok(posted) => posted,
         Err(response) => return response,
     };
-    let step = app.controller.cancel(&token).await;
-    respond(app, context, step, After::Post).await
+    let step = runtime.controller.cancel(&token).await;
+    respond(runtime, context, step, After::Post).await
 }
 
 /// No login is under way in this browser: it is over, or its cookie is lost.
-async fn without_login(app: &App, context: &Context) -> Response<Body> {
-    match app.session(context).await {
+async fn without_login(runtime: &Runtime, context: &Context) -> Response<Body> {
+    match runtime.session(context).await {
         // The other tab was faster, or the user stepped back: the login is done.
         Ok(Some(_)) => responses::see_other("/"),
-        Ok(None) => responses::message(app, context, MessageKind::SessionLost),
-        Err(error) => responses::failed(app, context, "session.load", &error),
+        Ok(None) => responses::message(context, MessageKind::SessionLost),
+        Err(error) => responses::failed(context, "session.load", &error),
     }
 }
 
 /// Turns where a login stands into an answer.
 pub(crate) async fn respond(
-    app: &Arc<App>,
+    runtime: &Runtime,
     context: &Context,
     step: LoginStep,
     after: After,
@@ -124,13 +123,13 @@ pub(crate) async fn respond(
     let class = step.class();
     let retry_at = step.retry_at();
     let mut response = match step {
-        LoginStep::Prompt(step) => prompt(app, context, &step, status(class), after),
-        LoginStep::Finished(finished) => finish(app, context, finished).await,
-        LoginStep::Restart(RestartReason::Cancelled) => restart(app, "cancelled"),
-        LoginStep::Restart(RestartReason::Ended) => ended(app, context, after).await,
-        LoginStep::Restart(RestartReason::PasswordNeeded) => restart(app, "expired"),
+        LoginStep::Prompt(step) => prompt(runtime, context, &step, status(class), after),
+        LoginStep::Finished(finished) => finish(runtime, context, finished).await,
+        LoginStep::Restart(RestartReason::Cancelled) => restart(context, "cancelled"),
+        LoginStep::Restart(RestartReason::Ended) => ended(runtime, context, after).await,
+        LoginStep::Restart(RestartReason::PasswordNeeded) => restart(context, "expired"),
         LoginStep::Unavailable(step) => notice(
-            app,
+            runtime,
             context,
             MessageKind::Unavailable,
             &step.message,
@@ -140,11 +139,18 @@ pub(crate) async fn respond(
         LoginStep::Denied(step) => {
             let kind =
                 if step.until.is_some() { MessageKind::Locked } else { MessageKind::Blocked };
-            notice(app, context, kind, &step.message, step.pending.new_token.as_ref(), step.until)
+            notice(
+                runtime,
+                context,
+                kind,
+                &step.message,
+                step.pending.new_token.as_ref(),
+                step.until,
+            )
         }
-        LoginStep::Failed(Failure::Outage) => responses::message(app, context, MessageKind::Busy),
+        LoginStep::Failed(Failure::Outage) => responses::message(context, MessageKind::Busy),
         // Only a password can be rejected, and the login page answers that itself.
-        _ => responses::message(app, context, MessageKind::Internal),
+        _ => responses::message(context, MessageKind::Internal),
     };
     responses::set_retry_after(response.headers_mut(), retry_at, context.now);
     response
@@ -163,64 +169,63 @@ fn status(class: StepClass) -> StatusCode {
 }
 
 /// The frame of a factor's page: it can always be shown again at its own address.
-fn factor_frame<'a>(app: &'a App, context: &Context, here: &'a str) -> Frame<'a> {
-    Frame::new(&app.site, context.language, context.now).at(here)
+fn factor_frame<'a>(context: &'a Context, here: &'a str) -> Frame<'a> {
+    Frame::new(&context.settings.site, context.language, context.now).at(here)
 }
 
 fn prompt(
-    app: &App,
+    runtime: &Runtime,
     context: &Context,
     step: &PromptStep,
     status: StatusCode,
     after: After,
 ) -> Response<Body> {
-    let here = app.site.url(page::FACTOR);
+    let here = context.settings.site.url(page::FACTOR);
     let mut response = if after == After::Login {
         responses::see_other(&here)
     } else {
-        let token = form_token(app, context, step.pending.new_token.as_ref());
+        let token = form_token(runtime, context, step.pending.new_token.as_ref());
         let address = context.client.address.to_string();
-        let mut shown = PromptPage::new(
-            factor_frame(app, context, &here),
-            CsrfToken::new(&token),
-            &step.prompt,
-        )
-        .with_client_address(&address);
+        let mut shown =
+            PromptPage::new(factor_frame(context, &here), CsrfToken::new(&token), &step.prompt)
+                .with_client_address(&address);
         if step.has_live_status {
             shown = shown.with_live_status();
         }
-        responses::page(app, context, status, render_prompt(&shown))
+        responses::page(context, status, render_prompt(&shown))
     };
     keep_login(&mut response, step.pending.new_token.as_ref());
     response
 }
 
 fn notice(
-    app: &App,
+    runtime: &Runtime,
     context: &Context,
     kind: MessageKind,
     words: &Message,
     new_token: Option<&PendingToken>,
     retry_at: Option<std::time::SystemTime>,
 ) -> Response<Body> {
-    let here = app.site.url(page::FACTOR);
-    let token = form_token(app, context, new_token);
-    let mut shown = MessagePage::new(factor_frame(app, context, &here), kind)
+    let here = context.settings.site.url(page::FACTOR);
+    let token = form_token(runtime, context, new_token);
+    let mut shown = MessagePage::new(factor_frame(context, &here), kind)
         .with_body(words)
         .with_retry_at(retry_at);
     if kind == MessageKind::Unavailable {
         shown = shown.with_retry(CsrfToken::new(&token));
     }
-    let mut response = responses::message_page(app, context, &shown);
+    let mut response = responses::message_page(context, &shown);
     keep_login(&mut response, new_token);
     response
 }
 
 /// The hidden value of the forms on a page for this login.
-fn form_token(app: &App, context: &Context, new_token: Option<&PendingToken>) -> String {
+fn form_token(runtime: &Runtime, context: &Context, new_token: Option<&PendingToken>) -> String {
     match new_token {
-        Some(token) => app.form_tokens.issue(&token.expose_secret()),
-        None => app.form_tokens.issue(cookies::PENDING.value(&context.headers).unwrap_or_default()),
+        Some(token) => runtime.form_tokens.issue(&token.expose_secret()),
+        None => {
+            runtime.form_tokens.issue(cookies::PENDING.value(&context.headers).unwrap_or_default())
+        }
     }
 }
 
@@ -231,8 +236,8 @@ fn keep_login(response: &mut Response<Body>, new_token: Option<&PendingToken>) {
 }
 
 /// Step 11 begins: the session's cookie, and back to where the user wanted to go.
-async fn finish(app: &App, context: &Context, finished: Finished) -> Response<Body> {
-    end_older_session(app, context).await;
+async fn finish(runtime: &Runtime, context: &Context, finished: Finished) -> Response<Body> {
+    end_older_session(runtime, context).await;
     let place =
         finished.return_to.as_deref().and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::root);
     let mut response = responses::see_other(place.as_str());
@@ -243,31 +248,32 @@ async fn finish(app: &App, context: &Context, finished: Finished) -> Response<Bo
 }
 
 /// A new session replaces the browser's older one (OWASP ASVS 7.2.4).
-async fn end_older_session(app: &App, context: &Context) {
+async fn end_older_session(runtime: &Runtime, context: &Context) {
     let Some(token) = cookies::SESSION.value(&context.headers).and_then(SessionToken::parse) else {
         return;
     };
-    if let Err(error) = app.auth.logout(&token, &context.client, context.now).await {
+    if let Err(error) = runtime.auth.logout(&token, &context.client, context.now).await {
         tracing::error!(event = "session.replace_failed", error = %error);
     }
 }
 
-fn restart(app: &App, why: &str) -> Response<Body> {
-    let mut response = responses::see_other(&format!("{}?why={why}", app.site.url(page::LOGIN)));
+fn restart(context: &Context, why: &str) -> Response<Body> {
+    let mut response =
+        responses::see_other(&format!("{}?why={why}", context.settings.site.url(page::LOGIN)));
     responses::add_cookie(response.headers_mut(), cookies::PENDING.clear());
     response
 }
 
 /// The login is over. What was posted twice finds its session only with the next request: the
 /// browser has the first answer's cookie by then, although it shows the second one's page.
-async fn ended(app: &App, context: &Context, after: After) -> Response<Body> {
+async fn ended(runtime: &Runtime, context: &Context, after: After) -> Response<Body> {
     if after == After::Post {
-        return responses::see_other(&app.site.url(page::FACTOR));
+        return responses::see_other(&context.settings.site.url(page::FACTOR));
     }
-    let mut response = match app.session(context).await {
+    let mut response = match runtime.session(context).await {
         Ok(Some(_)) => responses::see_other("/"),
-        Ok(None) => responses::message(app, context, MessageKind::Expired),
-        Err(error) => return responses::failed(app, context, "session.load", &error),
+        Ok(None) => responses::message(context, MessageKind::Expired),
+        Err(error) => return responses::failed(context, "session.load", &error),
     };
     responses::add_cookie(response.headers_mut(), cookies::PENDING.clear());
     response

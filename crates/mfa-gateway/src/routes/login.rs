@@ -1,7 +1,5 @@
 //! Steps 1 and 2: the login page.
 
-use std::sync::Arc;
-
 use auth_module::Decision;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -10,27 +8,27 @@ use mfa_pages::{CsrfToken, LoginNotice, LoginPage, LoginProblem, field, render_l
 use mfa_proxy::Body;
 use secrecy::SecretString;
 
-use super::{factor, own_form, responses};
+use super::{factor, form_post::own_form, responses};
 use crate::{
-    app::{App, Context},
     destination::ReturnTo,
     http::cookies,
+    state::{Context, Runtime},
 };
 
 /// `GET login`
-pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
+pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
     let return_to = context.parameter(field::RETURN_TO).and_then(ReturnTo::parse);
     let place = return_to.clone().unwrap_or_else(ReturnTo::root);
-    match app.session(context).await {
+    match runtime.session(context).await {
         Ok(Some(session)) => {
             let path = place.as_str().split('?').next().unwrap_or("/");
-            let decision = app.auth.decide(path, Some(&session), context.now);
+            let decision = runtime.auth.decide(path, Some(&session), context.now);
             if matches!(decision, Decision::Allowed) {
                 return responses::see_other(place.as_str());
             }
         }
         Ok(None) => {}
-        Err(error) => return responses::failed(app, context, "session.load", &error),
+        Err(error) => return responses::failed(context, "session.load", &error),
     }
     let notice = match context.parameter("why") {
         Some("cancelled") => Some(LoginNotice::Cancelled),
@@ -38,7 +36,7 @@ pub(crate) async fn show(app: &App, context: &Context) -> Response<Body> {
         Some("signed-out") => Some(LoginNotice::SignedOut),
         _ => return_to.as_ref().map(|_| LoginNotice::LoginNeeded),
     };
-    render(app, context, StatusCode::OK, "", return_to.as_ref(), &Outcome::Fresh(notice))
+    render(runtime, context, StatusCode::OK, "", return_to.as_ref(), &Outcome::Fresh(notice))
 }
 
 enum Outcome {
@@ -48,7 +46,7 @@ enum Outcome {
 
 /// The page for the browser's own cookie, or for a new one that comes with it.
 fn render(
-    app: &App,
+    runtime: &Runtime,
     context: &Context,
     status: StatusCode,
     username: &str,
@@ -58,20 +56,20 @@ fn render(
     let known = cookies::BROWSER.value(&context.headers).map(str::to_owned);
     let (browser, is_new) = match known {
         Some(browser) => (browser, false),
-        None => match app.fresh_secret() {
+        None => match runtime.fresh_secret() {
             Ok(fresh) => (fresh, true),
-            Err(error) => return responses::failed(app, context, "login.cookie", &error),
+            Err(error) => return responses::failed(context, "login.cookie", &error),
         },
     };
-    let token = app.form_tokens.issue(&browser);
-    let mut shown = LoginPage::new(responses::frame(app, context), CsrfToken::new(&token))
-        .with_username(username);
+    let token = runtime.form_tokens.issue(&browser);
+    let mut shown =
+        LoginPage::new(responses::frame(context), CsrfToken::new(&token)).with_username(username);
     shown.return_to = return_to.map(ReturnTo::as_str);
     match outcome {
         Outcome::Fresh(notice) => shown.notice = *notice,
         Outcome::Refused(problem) => shown.problem = Some(*problem),
     }
-    let mut response = responses::page(app, context, status, render_login(&shown));
+    let mut response = responses::page(context, status, render_login(&shown));
     if is_new {
         responses::add_cookie(response.headers_mut(), cookies::BROWSER.set(&browser));
     }
@@ -86,12 +84,12 @@ fn render(
 
 /// `POST login`
 pub(crate) async fn submit(
-    app: &Arc<App>,
+    runtime: &Runtime,
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
     let browser = cookies::BROWSER.value(&context.headers);
-    let form = match own_form(app, request, context, browser).await {
+    let form = match own_form(runtime, request, context, browser).await {
         Ok(form) => form,
         Err(response) => return response,
     };
@@ -105,7 +103,7 @@ pub(crate) async fn submit(
         (false, false) => None,
     };
     let refuse = |status, problem| {
-        render(app, context, status, username, return_to.as_ref(), &Outcome::Refused(problem))
+        render(runtime, context, status, username, return_to.as_ref(), &Outcome::Refused(problem))
     };
     if let Some(problem) = missing {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, problem);
@@ -114,8 +112,8 @@ pub(crate) async fn submit(
     let place = return_to.as_ref().map(|place| place.as_str().to_owned());
     let login =
         LoginRequest { username, password: &password, client: &context.client, return_to: place };
-    let step = app.controller.login(login, context.now).await;
-    app.metrics.login(&step);
+    let step = runtime.controller.login(login, context.now).await;
+    runtime.metrics.login(&step);
     match step {
         LoginStep::Rejected(RejectedReason::Credentials) => {
             refuse(StatusCode::UNAUTHORIZED, LoginProblem::Rejected)
@@ -126,6 +124,6 @@ pub(crate) async fn submit(
         LoginStep::Rejected(RejectedReason::Throttled { until }) => {
             refuse(StatusCode::TOO_MANY_REQUESTS, LoginProblem::Throttled { until })
         }
-        step => factor::respond(app, context, step, factor::After::Login).await,
+        step => factor::respond(runtime, context, step, factor::After::Login).await,
     }
 }

@@ -9,23 +9,18 @@ use mfa_pages::{
 use mfa_proxy::{Body, empty, full};
 
 use crate::{
-    app::{App, Context},
     http::cookies,
+    state::{Context, Settings},
 };
 
 /// The frame of a page that a `GET` shows again under the request's own address.
-pub(crate) fn frame<'a>(app: &'a App, context: &'a Context) -> Frame<'a> {
-    Frame::new(&app.site, context.language, context.now).at(&context.here)
+pub(crate) fn frame(context: &Context) -> Frame<'_> {
+    Frame::new(&context.settings.site, context.language, context.now).at(&context.here)
 }
 
 /// A page of ours.
-pub(crate) fn page(
-    app: &App,
-    context: &Context,
-    status: StatusCode,
-    html: String,
-) -> Response<Body> {
-    let mut response = html_response(app, context.language, status, html);
+pub(crate) fn page(context: &Context, status: StatusCode, html: String) -> Response<Body> {
+    let mut response = html_response(&context.settings, context.language, status, html);
     if context.has_chosen_language {
         add_cookie(response.headers_mut(), cookies::LANGUAGE.set(context.language.tag()));
     }
@@ -33,7 +28,7 @@ pub(crate) fn page(
 }
 
 fn html_response(
-    app: &App,
+    settings: &Settings,
     language: Language,
     status: StatusCode,
     html: String,
@@ -60,7 +55,7 @@ fn html_response(
     if let Ok(policy) = HeaderValue::try_from(content_security_policy([])) {
         headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     }
-    if app.scheme == "https" {
+    if settings.scheme == "https" {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=31536000"),
@@ -70,24 +65,20 @@ fn html_response(
 }
 
 /// A message page in the place of one of ours.
-pub(crate) fn message(app: &App, context: &Context, kind: MessageKind) -> Response<Body> {
-    message_page(app, context, &MessagePage::new(frame(app, context), kind))
+pub(crate) fn message(context: &Context, kind: MessageKind) -> Response<Body> {
+    message_page(context, &MessagePage::new(frame(context), kind))
 }
 
 /// A message page in the place of one of the application's: without a language switch, whose
 /// parameter would reach the application.
-pub(crate) fn message_in_app(app: &App, context: &Context, kind: MessageKind) -> Response<Body> {
-    let frame = Frame::new(&app.site, context.language, context.now);
-    message_page(app, context, &MessagePage::new(frame, kind))
+pub(crate) fn message_in_app(context: &Context, kind: MessageKind) -> Response<Body> {
+    let frame = Frame::new(&context.settings.site, context.language, context.now);
+    message_page(context, &MessagePage::new(frame, kind))
 }
 
 /// A message page with the status of its kind.
-pub(crate) fn message_page(
-    app: &App,
-    context: &Context,
-    shown: &MessagePage<'_>,
-) -> Response<Body> {
-    let mut response = page(app, context, status_of(shown.kind), render_message(shown));
+pub(crate) fn message_page(context: &Context, shown: &MessagePage<'_>) -> Response<Body> {
+    let mut response = page(context, status_of(shown.kind), render_message(shown));
     set_retry_after(response.headers_mut(), shown.retry_at, context.now);
     if response.status() == StatusCode::UNAUTHORIZED {
         set_challenge(response.headers_mut());
@@ -97,13 +88,13 @@ pub(crate) fn message_page(
 
 /// A message page for a request whose head was refused.
 pub(crate) fn bare_message(
-    app: &App,
+    settings: &Settings,
     kind: MessageKind,
     language: Language,
     now: SystemTime,
 ) -> Response<Body> {
-    let html = render_message(&MessagePage::new(Frame::new(&app.site, language, now), kind));
-    html_response(app, language, status_of(kind), html)
+    let html = render_message(&MessagePage::new(Frame::new(&settings.site, language, now), kind));
+    html_response(settings, language, status_of(kind), html)
 }
 
 fn status_of(kind: MessageKind) -> StatusCode {
@@ -112,13 +103,12 @@ fn status_of(kind: MessageKind) -> StatusCode {
 
 /// The answer to a fault of ours. The log gets the cause, the user a general page.
 pub(crate) fn failed(
-    app: &App,
     context: &Context,
     doing: &'static str,
     error: &dyn std::error::Error,
 ) -> Response<Body> {
     tracing::error!(event = "internal", doing, error = %error, source = ?error.source().map(ToString::to_string));
-    message(app, context, MessageKind::Busy)
+    message(context, MessageKind::Busy)
 }
 
 /// `303 See Other`: whatever was posted is done, the page is elsewhere.

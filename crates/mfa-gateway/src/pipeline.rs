@@ -1,0 +1,280 @@
+//! One request from its head to its answer: what is judged, by whom, and what is forwarded.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use auth_module::{Decision, Session};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{ACCEPT, ACCEPT_LANGUAGE, HOST, USER_AGENT, WWW_AUTHENTICATE},
+    uri::{Authority, PathAndQuery},
+};
+use hyper::body::Incoming;
+use mfa_pages::{Language, LanguageWishes, MessageKind, field, negotiate, path as page};
+use mfa_plugin_api::ClientFacts;
+use mfa_proxy::{Body, Identity, NormalPath, Origin, ProxyError, client_address};
+
+use crate::{
+    destination::ReturnTo,
+    http::cookies,
+    routes::{self, responses},
+    state::{App, Context, ProtectedApp, Runtime, Settings, parameter},
+};
+
+/// A request that no page can be chosen for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BadHead {
+    Host,
+    Method,
+    Misdirected,
+    Path,
+}
+
+const MAX_USER_AGENT_CHARS: usize = 256;
+const MAX_TARGET_BYTES: usize = 8 * 1024;
+
+/// Answers one request. Never fails: every error is an answer that lets nobody in.
+pub(crate) async fn answer(
+    app: Arc<App>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Response<Body> {
+    let started = tokio::time::Instant::now();
+    let (runtime, settings) = (&app.runtime, app.settings());
+    let now = runtime.clock.now();
+    let client = client_address(peer, request.headers(), &settings.trusted_proxies);
+    let method = request.method().clone();
+    let (route, response) = match context(&settings, &request, client, now) {
+        Ok(context) => dispatch(runtime, request, &context).await,
+        Err(bad) => ("bad-head", refuse_head(&settings, bad, request.headers(), client, now)),
+    };
+    let status = response.status().as_u16();
+    runtime.metrics.request(route, status, started.elapsed());
+    tracing::info!(
+        event = "http.request", method = %known_method(&method), route, status,
+        client = %client, duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+    );
+    response
+}
+
+async fn dispatch(
+    runtime: &Arc<Runtime>,
+    request: Request<Incoming>,
+    context: &Context,
+) -> (&'static str, Response<Body>) {
+    match context.path.as_str().strip_prefix(context.settings.site.prefix.as_str()) {
+        Some(own) => routes::answer(runtime, own, request, context).await,
+        None => ("application", application(runtime, request, context).await),
+    }
+}
+
+fn context(
+    settings: &Arc<Settings>,
+    request: &Request<Incoming>,
+    client: IpAddr,
+    now: SystemTime,
+) -> Result<Context, BadHead> {
+    let headers = request.headers();
+    if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
+        return Err(BadHead::Method);
+    }
+    let (host, app) = addressed(settings, request)?;
+    let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    if target.len() > MAX_TARGET_BYTES {
+        return Err(BadHead::Path);
+    }
+    let path = NormalPath::parse(request.uri().path()).map_err(|_| BadHead::Path)?;
+    let raw_query = request.uri().query().unwrap_or_default();
+    let query = if path.as_str().starts_with(settings.site.prefix.as_str()) {
+        url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().take(16).collect()
+    } else {
+        Vec::new()
+    };
+    let here = match request.uri().query() {
+        Some(query) => format!("{}?{query}", path.as_str()),
+        None => path.as_str().to_owned(),
+    };
+    let wish = parameter(&query, field::LANGUAGE);
+    let language = language(settings, headers, wish);
+    Ok(Context {
+        settings: Arc::clone(settings),
+        app,
+        now,
+        client: client_facts(client, headers, language),
+        language,
+        has_chosen_language: wish.and_then(Language::from_tag).is_some(),
+        path,
+        here,
+        query,
+        headers: headers.clone(),
+        host,
+    })
+}
+
+/// Returns the request's host and the application behind it.
+fn addressed(
+    settings: &Settings,
+    request: &Request<Incoming>,
+) -> Result<(HeaderValue, Arc<ProtectedApp>), BadHead> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let host = hosts.next().filter(|_| hosts.next().is_none()).ok_or(BadHead::Host)?;
+    let text = host.to_str().map_err(|_| BadHead::Host)?;
+    let named: Authority = text.parse().map_err(|_| BadHead::Misdirected)?;
+    // The absolute form of a target names the host too, and the same one (RFC 9112, section 3.2.2).
+    if request.uri().authority().is_some_and(|authority| *authority != named) {
+        return Err(BadHead::Misdirected);
+    }
+    let app = settings.hosts.get(&named).ok_or(BadHead::Misdirected)?;
+    Ok((host.clone(), Arc::clone(app)))
+}
+
+fn language(settings: &Settings, headers: &HeaderMap, query: Option<&str>) -> Language {
+    let accept_language = headers.get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
+    let wishes =
+        LanguageWishes { query, cookie: cookies::LANGUAGE.value(headers), accept_language };
+    negotiate(&wishes, settings.default_language)
+}
+
+fn refuse_head(
+    settings: &Settings,
+    bad: BadHead,
+    headers: &HeaderMap,
+    client: IpAddr,
+    now: SystemTime,
+) -> Response<Body> {
+    tracing::warn!(event = "http.refused", reason = ?bad, client = %client);
+    let language = language(settings, headers, None);
+    let kind = match bad {
+        BadHead::Method => MessageKind::MethodNotAllowed,
+        BadHead::Host | BadHead::Misdirected | BadHead::Path => MessageKind::BadRequest,
+    };
+    let mut response = responses::bare_message(settings, kind, language, now);
+    if bad == BadHead::Misdirected {
+        *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+    }
+    response
+}
+
+/// Step 1 for everyone without a session, step 11 for everyone with one.
+async fn application(
+    runtime: &Runtime,
+    request: Request<Incoming>,
+    context: &Context,
+) -> Response<Body> {
+    let session = match runtime.session(context).await {
+        Ok(session) => session,
+        Err(error) => return responses::failed(context, "session.load", &error),
+    };
+    match runtime.auth.decide(context.path.as_str(), session.as_ref(), context.now) {
+        Decision::Allowed | Decision::Public => forward(request, context, session.as_ref()).await,
+        Decision::Forbidden => responses::message_in_app(context, MessageKind::Forbidden),
+        Decision::LoginRequired | Decision::StepUpRequired(_) => {
+            ask_for_login(context, request.method())
+        }
+    }
+}
+
+fn ask_for_login(context: &Context, method: &Method) -> Response<Body> {
+    let login = login_url(context, method);
+    if is_navigation(&context.headers) {
+        return responses::see_other(&login);
+    }
+    let mut response = responses::json(
+        StatusCode::UNAUTHORIZED,
+        &serde_json::json!({
+            "error": "login_required",
+            "login": login,
+        }),
+    );
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("FormBased"));
+    response
+}
+
+fn login_url(context: &Context, method: &Method) -> String {
+    let login = context.settings.site.url(page::LOGIN);
+    let is_repeatable = matches!(*method, Method::GET | Method::HEAD);
+    match ReturnTo::parse(&context.here).filter(|place| is_repeatable && place.as_str() != "/") {
+        Some(place) => {
+            let query = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair(field::RETURN_TO, place.as_str())
+                .finish();
+            format!("{login}?{query}")
+        }
+        None => login,
+    }
+}
+
+async fn forward(
+    request: Request<Incoming>,
+    context: &Context,
+    session: Option<&Session>,
+) -> Response<Body> {
+    let identity = session.map(identity);
+    let origin = Origin {
+        client: context.client.address,
+        scheme: context.settings.scheme,
+        host: &context.host,
+    };
+    match context.app.proxy.forward(request, &context.path, &origin, identity.as_ref()).await {
+        Ok(response) => response,
+        Err(error) => {
+            let kind = match &error {
+                ProxyError::BadRequest => MessageKind::BadRequest,
+                ProxyError::TooLarge => MessageKind::TooLarge,
+                ProxyError::Timeout => MessageKind::UpstreamSlow,
+                ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
+            };
+            tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(&error));
+            responses::message_in_app(context, kind)
+        }
+    }
+}
+
+fn identity(session: &Session) -> Identity {
+    Identity {
+        user: session.user().login_name.as_str().to_owned(),
+        amr: session.amr().iter().map(|method| method.as_str().to_owned()).collect(),
+        auth_time: session
+            .auth_time()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO)
+            .as_secs(),
+    }
+}
+
+fn client_facts(address: IpAddr, headers: &HeaderMap, language: Language) -> ClientFacts {
+    let facts = ClientFacts::new(address, language.tag());
+    match headers.get(USER_AGENT).and_then(|v| v.to_str().ok()) {
+        Some(agent) => {
+            facts.with_user_agent(agent.chars().take(MAX_USER_AGENT_CHARS).collect::<String>())
+        }
+        None => facts,
+    }
+}
+
+/// Whether a browser is about to show the answer as a page: only then does a redirect help.
+fn is_navigation(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    let wants_html =
+        headers.get(ACCEPT).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains("text/html"));
+    let is_script = text("x-requested-with").is_some()
+        || text("sec-fetch-dest").is_some_and(|dest| dest != "document");
+    wants_html && !is_script
+}
+
+/// The method for the log, where a made-up one could hold anything.
+fn known_method(method: &Method) -> &str {
+    match *method {
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::DELETE
+        | Method::OPTIONS
+        | Method::PATCH => method.as_str(),
+        _ => "other",
+    }
+}

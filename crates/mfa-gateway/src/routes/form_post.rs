@@ -1,0 +1,54 @@
+//! Reading a form that a page of ours posted.
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use mfa_pages::{MessageKind, field};
+use mfa_proxy::Body;
+
+use super::responses;
+use crate::{
+    http::{
+        csrf::is_same_origin,
+        form::{Form, FormError},
+    },
+    state::{Context, Runtime},
+};
+
+/// Reads a form that our own page posted for the holder of `cookie`.
+///
+/// # Errors
+///
+/// The response to give instead, when the request comes from elsewhere or its form cannot be read.
+pub(crate) async fn own_form(
+    runtime: &Runtime,
+    request: Request<Incoming>,
+    context: &Context,
+    cookie: Option<&str>,
+) -> Result<Form, Response<Body>> {
+    if !is_same_origin(&context.headers, &context.settings.origins) {
+        tracing::warn!(event = "form.foreign", client = %context.client.address);
+        return Err(responses::message(context, MessageKind::Csrf));
+    }
+    let form = Form::read(&context.headers, request.into_body()).await.map_err(|error| {
+        let kind = match error {
+            FormError::TooLarge => MessageKind::TooLarge,
+            FormError::Duplicate
+            | FormError::Malformed
+            | FormError::TooSlow
+            | FormError::WrongType => MessageKind::BadRequest,
+        };
+        tracing::warn!(event = "form.refused", error = %error, client = %context.client.address);
+        let mut response = responses::message(context, kind);
+        if error == FormError::TooSlow {
+            *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+        }
+        response
+    })?;
+    let is_ours =
+        cookie.is_some_and(|cookie| runtime.form_tokens.holds(cookie, form.field(field::CSRF)));
+    if is_ours {
+        return Ok(form);
+    }
+    tracing::warn!(event = "form.unbound", client = %context.client.address);
+    Err(responses::message(context, MessageKind::Csrf))
+}
