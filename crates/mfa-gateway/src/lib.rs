@@ -8,6 +8,7 @@ pub mod assemble;
 pub mod config;
 mod destination;
 mod http;
+mod identity;
 mod ops;
 mod pipeline;
 mod routes;

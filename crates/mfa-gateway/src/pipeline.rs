@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use auth_module::{Decision, Session};
@@ -15,11 +15,12 @@ use http::{
 use hyper::body::Incoming;
 use mfa_pages::{Language, LanguageWishes, MessageKind, field, negotiate, path as page};
 use mfa_plugin_api::ClientFacts;
-use mfa_proxy::{Body, Identity, NormalPath, Origin, ProxyError, client_address};
+use mfa_proxy::{Body, NormalPath, Origin, ProxyError, client_address};
 
 use crate::{
     destination::ReturnTo,
     http::cookies,
+    identity,
     routes::{self, responses},
     state::{App, Context, ProtectedApp, Runtime, Settings, parameter},
 };
@@ -212,13 +213,13 @@ async fn forward(
     context: &Context,
     session: Option<&Session>,
 ) -> Response<Body> {
-    let identity = session.map(identity);
+    let identity = session.map(identity::headers).unwrap_or_default();
     let origin = Origin {
         client: context.client.address,
         scheme: context.settings.scheme,
         host: &context.host,
     };
-    match context.app.proxy.forward(request, &context.path, &origin, identity.as_ref()).await {
+    match context.app.proxy.forward(request, &context.path, &origin, &identity).await {
         Ok(response) => response,
         Err(error) => {
             let kind = match &error {
@@ -230,18 +231,6 @@ async fn forward(
             tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(&error));
             responses::message_in_app(context, kind)
         }
-    }
-}
-
-fn identity(session: &Session) -> Identity {
-    Identity {
-        user: session.user().login_name.as_str().to_owned(),
-        amr: session.amr().iter().map(|method| method.as_str().to_owned()).collect(),
-        auth_time: session
-            .auth_time()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO)
-            .as_secs(),
     }
 }
 

@@ -9,17 +9,6 @@ use http::{
 
 use crate::cookies;
 
-/// Who is logged in, as the application is told.
-#[derive(Debug, Clone)]
-pub struct Identity {
-    /// The login name.
-    pub user: String,
-    /// The methods, as in the `amr` claim (RFC 8176).
-    pub amr: Vec<String>,
-    /// When the last factor was verified, in seconds since 1970.
-    pub auth_time: u64,
-}
-
 /// What the application is told of the request's origin.
 #[derive(Debug, Clone)]
 pub struct Origin<'a> {
@@ -31,9 +20,6 @@ pub struct Origin<'a> {
     pub host: &'a HeaderValue,
 }
 
-const X_MFA_USER: HeaderName = HeaderName::from_static("x-mfa-user");
-const X_MFA_AMR: HeaderName = HeaderName::from_static("x-mfa-amr");
-const X_MFA_AUTH_TIME: HeaderName = HeaderName::from_static("x-mfa-auth-time");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -97,12 +83,12 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Rewrites a client's headers into those for the application.
 ///
-/// Own headers are set after everything of the client's is gone, so that no `Connection` header can
-/// take them away again.
+/// `own_headers` and the proxy's own are set after everything of the client's is gone, so that no
+/// `Connection` header can take them away again.
 pub(crate) fn towards_application(
     headers: &mut HeaderMap,
     origin: &Origin<'_>,
-    identity: Option<&Identity>,
+    own_headers: &HeaderMap,
     own_cookies: &str,
 ) {
     if headers.contains_key(TRANSFER_ENCODING) {
@@ -121,8 +107,8 @@ pub(crate) fn towards_application(
         set_websocket(headers);
     }
     set_origin(headers, origin);
-    if let Some(identity) = identity {
-        set_identity(headers, identity);
+    for (name, value) in own_headers {
+        headers.insert(name, value.clone());
     }
 }
 
@@ -148,22 +134,6 @@ fn set_origin(headers: &mut HeaderMap, origin: &Origin<'_>) {
     let host = origin.host.to_str().unwrap_or_default();
     set(FORWARDED, format!("for={client};host=\"{host}\";proto={}", origin.scheme));
 }
-
-fn set_identity(headers: &mut HeaderMap, identity: &Identity) {
-    let user = percent_encoding::utf8_percent_encode(&identity.user, NOT_IN_A_NAME).to_string();
-    for (name, value) in [
-        (X_MFA_USER, user),
-        (X_MFA_AMR, identity.amr.join(",")),
-        (X_MFA_AUTH_TIME, identity.auth_time.to_string()),
-    ] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
-}
-
-/// Bytes of a user name that travel percent-encoded: controls, space, `%` and all outside ASCII.
-const NOT_IN_A_NAME: &percent_encoding::AsciiSet = &percent_encoding::CONTROLS.add(b' ').add(b'%');
 
 /// Rewrites an application's headers into those for the client.
 pub(crate) fn towards_client(headers: &mut HeaderMap, is_upgrade: bool, own_cookies: &str) {
@@ -194,7 +164,7 @@ mod tests {
 
     const OWN_COOKIES: &str = "__Host-mfa_";
 
-    fn rewrite(given: &[(&str, &str)], identity: Option<&Identity>) -> HeaderMap {
+    fn rewrite(given: &[(&str, &str)], own_headers: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for (name, value) in given {
             headers.append(
@@ -204,16 +174,15 @@ mod tests {
         }
         let host = HeaderValue::from_static("app.example.jp");
         let origin = Origin { client: IpAddr::from([192, 0, 2, 7]), scheme: "https", host: &host };
-        towards_application(&mut headers, &origin, identity, OWN_COOKIES);
+        towards_application(&mut headers, &origin, own_headers, OWN_COOKIES);
         headers
     }
 
-    fn alice() -> Identity {
-        Identity {
-            user: "alice".into(),
-            amr: vec!["pwd".into(), "otp".into(), "sms".into()],
-            auth_time: 1_700_000_000,
-        }
+    fn alice() -> HeaderMap {
+        [("x-mfa-user", "alice"), ("x-mfa-amr", "pwd,otp,sms")]
+            .into_iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
     }
 
     #[test]
@@ -232,7 +201,7 @@ mod tests {
             ("x-original-url", "/admin/"),
             ("x-rewrite-url", "/admin/"),
         ];
-        let headers = rewrite(&spoofed, Some(&alice()));
+        let headers = rewrite(&spoofed, &alice());
         let all: Vec<_> =
             headers.iter().map(|(n, v)| format!("{n}: {}", v.to_str().expect("ASCII"))).collect();
         assert!(
@@ -248,7 +217,7 @@ mod tests {
             Some(&b"192.0.2.7"[..])
         );
         assert_eq!(headers.get("x-original-url"), None);
-        let anonymous = rewrite(&spoofed, None);
+        let anonymous = rewrite(&spoofed, &HeaderMap::new());
         assert!(anonymous.keys().all(|name| !name.as_str().contains("mfa")), "{anonymous:?}");
     }
 
@@ -260,7 +229,7 @@ mod tests {
                 ("keep-alive", "5"),
                 ("cookie2", "a"),
             ],
-            Some(&alice()),
+            &alice(),
         );
         assert!(headers.contains_key("x-mfa-user") && headers.contains_key("x-forwarded-for"));
         assert!(
@@ -272,7 +241,10 @@ mod tests {
 
     #[test]
     fn a_length_beside_a_coding_does_not_travel_on() {
-        let headers = rewrite(&[("transfer-encoding", "chunked"), ("content-length", "5")], None);
+        let headers = rewrite(
+            &[("transfer-encoding", "chunked"), ("content-length", "5")],
+            &HeaderMap::new(),
+        );
         assert!(
             !headers.contains_key("content-length") && !headers.contains_key("transfer-encoding")
         );
@@ -282,7 +254,7 @@ mod tests {
     fn an_upgrade_crosses_and_nothing_else_of_the_connection() {
         let headers = rewrite(
             &[("connection", "Upgrade, foo"), ("upgrade", "websocket"), ("foo", "1")],
-            None,
+            &HeaderMap::new(),
         );
         assert_eq!(headers.get("upgrade").map(HeaderValue::as_bytes), Some(&b"websocket"[..]));
         assert!(!headers.contains_key("foo"));
@@ -291,7 +263,7 @@ mod tests {
             &[("connection", "upgrade"), ("upgrade", "h2c"), ("http2-settings", "AAMAAABk")],
             &[("connection", "upgrade"), ("upgrade", "websocket"), ("upgrade", "h2c")],
         ] {
-            let headers = rewrite(other, None);
+            let headers = rewrite(other, &HeaderMap::new());
             assert!(
                 !headers.contains_key("upgrade") && !headers.contains_key("http2-settings"),
                 "{headers:?}"
@@ -315,7 +287,7 @@ mod tests {
             let (first, second) = (marks.next().expect("two"), marks.next().expect("two"));
             let name = format!("x{first}mfa{second}user");
             let name = if upper { name.to_uppercase() } else { name };
-            prop_assert!(!rewrite(&[(&name, "mallory")], None).iter().any(|(_, v)| v == "mallory"));
+            prop_assert!(!rewrite(&[(&name, "mallory")], &HeaderMap::new()).iter().any(|(_, v)| v == "mallory"));
         }
     }
 }

@@ -14,7 +14,7 @@ mod upstream;
 
 pub use address::client_address;
 pub use body::{Body, BoxError, empty, full};
-pub use headers::{Identity, Origin};
+pub use headers::Origin;
 pub use path::{AmbiguousPath, NormalPath};
 pub use server::serve;
 pub use upstream::{InvalidUpstream, Proxy, ProxyError};

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::{
     body::{Body, BoxError, empty},
-    headers::{self, Identity, Origin},
+    headers::{self, Origin},
     path::NormalPath,
 };
 
@@ -109,6 +109,8 @@ impl Proxy {
 
     /// Sends `request` on to `path` with the original query, and streams the answer back.
     ///
+    /// `own_headers` are set on the request, in the place of any that the client sent.
+    ///
     /// # Errors
     ///
     /// [`ProxyError`], before anything has reached the client.
@@ -117,7 +119,7 @@ impl Proxy {
         request: Request<Incoming>,
         path: &NormalPath,
         origin: &Origin<'_>,
-        identity: Option<&Identity>,
+        own_headers: &HeaderMap,
     ) -> Result<Response<Body>, ProxyError> {
         let (mut parts, body) = request.into_parts();
         if declared_length(&parts.headers).is_some_and(|length| length > self.max_body_bytes) {
@@ -129,7 +131,7 @@ impl Proxy {
         };
         let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
         let is_upgrade = headers::is_websocket(&parts.headers) && parts.method == Method::GET;
-        headers::towards_application(&mut parts.headers, origin, identity, self.own_cookies);
+        headers::towards_application(&mut parts.headers, origin, own_headers, self.own_cookies);
         let mut uri = http::uri::Parts::default();
         uri.scheme = Some(self.scheme.clone());
         uri.authority = Some(self.authority.clone());
