@@ -27,7 +27,7 @@ const RUNTIME: &[&str] = &[
     "rusqlite",
 ];
 
-const LIGHT: [Light; 5] = [
+const LIGHT: [Light; 6] = [
     // Pure: no I/O, no clock, no async, no randomness of its own.
     Light { package: "otp-core", arguments: &["--all-features"], forbidden: RUNTIME },
     // The default is the memory backend alone.
@@ -46,11 +46,33 @@ const LIGHT: [Light; 5] = [
     },
     // One crypto provider in the process, and no OpenSSL.
     Light {
-        package: "mfa-gateway",
+        package: "mfa-cli",
         arguments: &["--all-features"],
         forbidden: &["ring", "openssl-sys", "native-tls"],
     },
+    // The program that is packaged: no printed passwords, no simulator.
+    Light {
+        package: "mfa-cli",
+        arguments: &["--no-default-features"],
+        forbidden: &["mfa-demo", "karaden-sim", "tempfile"],
+    },
 ];
+
+/// A dependency that one build may have by way of one crate alone.
+struct Only {
+    package: &'static str,
+    arguments: &'static [&'static str],
+    dependency: &'static str,
+    through: &'static str,
+}
+
+/// The packaged program has no HTTP client but the one that sends messages.
+const ONLY: [Only; 1] = [Only {
+    package: "mfa-cli",
+    arguments: &["--no-default-features"],
+    dependency: "reqwest",
+    through: "karaden-client",
+}];
 
 /// Asks cargo for the graph of each light build.
 ///
@@ -60,21 +82,40 @@ const LIGHT: [Light; 5] = [
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for light in &LIGHT {
-        let mut command = Command::new(machine::cargo());
-        command.current_dir(root).args([
-            "tree",
-            "--quiet",
-            "--locked",
-            "--edges",
-            "normal,build",
-            "--prefix",
-            "none",
-        ]);
-        command.args(["--format", "{p}", "--package", light.package]).args(light.arguments);
-        let listing = process::output(&mut command)?;
+        let listing = process::output(tree(root, light.package).args(light.arguments))?;
         findings.extend(heavy(light, &listing));
     }
+    for only in &ONLY {
+        let mut command = tree(root, only.package);
+        command.args(only.arguments).args(["--invert", only.dependency, "--depth", "1"]);
+        findings.extend(other_ways(only, &process::output(&mut command)?));
+    }
     Ok(findings)
+}
+
+/// The graph of one build: a crate's name at the start of each line.
+fn tree(root: &Path, package: &str) -> Command {
+    let mut command = Command::new(machine::cargo());
+    command.current_dir(root).args(["tree", "--quiet", "--locked", "--edges", "normal,build"]);
+    command.args(["--prefix", "none", "--format", "{p}", "--package", package]);
+    command
+}
+
+/// The crates in `listing`, the direct users of a dependency after itself, that may not use it.
+fn other_ways(only: &Only, listing: &str) -> Vec<String> {
+    let users = listing.lines().skip(1).filter_map(|line| line.split_whitespace().next());
+    users
+        .filter(|user| *user != only.through)
+        .map(|user| {
+            format!(
+                "{} ({}) has {} through {user}, not only through {}",
+                only.package,
+                only.arguments.first().unwrap_or(&"default features"),
+                only.dependency,
+                only.through
+            )
+        })
+        .collect()
 }
 
 /// The forbidden crates in `listing`, where each line starts with a crate's name.
@@ -108,6 +149,18 @@ mod tests {
     fn a_light_build_passes() {
         let listing = "otp-cache v0.1.0 (/x)\notp-core v0.1.0 (/y)\nredis-like v0.1.0\n\n";
         assert!(heavy(&LIGHT[1], listing).is_empty());
+    }
+
+    #[test]
+    fn another_way_to_a_dependency_is_found() {
+        let good = "reqwest v0.13.5\nkaraden-client v0.1.0 (/x)\n";
+        assert!(other_ways(&ONLY[0], good).is_empty());
+        let bad = format!("{good}mfa-gateway v0.1.0 (/y)\n");
+        assert_eq!(
+            other_ways(&ONLY[0], &bad),
+            ["mfa-cli (--no-default-features) has reqwest through mfa-gateway, \
+              not only through karaden-client"]
+        );
     }
 
     #[test]
