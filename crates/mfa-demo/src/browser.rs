@@ -60,7 +60,9 @@ impl Seen {
 }
 
 /// A browser with cookies of its own, for the pages of one origin.
-#[derive(Debug)]
+///
+/// A clone starts with the same cookies: a second tab, or a thief who copied them.
+#[derive(Debug, Clone)]
 pub struct Browser {
     client: reqwest::Client,
     origin: String,
@@ -81,15 +83,6 @@ impl Browser {
             .timeout(TIMEOUT)
             .build()?;
         Ok(Self { client, origin: origin.to_owned(), cookies: BTreeMap::new() })
-    }
-
-    /// Makes a second browser with the same cookies, as if somebody had copied them.
-    pub fn copy(&self) -> Self {
-        Self {
-            client: self.client.clone(),
-            origin: self.origin.clone(),
-            cookies: self.cookies.clone(),
-        }
     }
 
     /// Puts a cookie into the browser.

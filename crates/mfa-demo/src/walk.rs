@@ -201,7 +201,7 @@ impl<'d> Walk<'d> {
 
     /// The session is over at once, for copies of its cookie too.
     async fn log_out(&mut self) -> anyhow::Result<()> {
-        let mut thief = self.browser.copy();
+        let mut thief = self.browser.clone();
         expect(&thief.get("/").await?, StatusCode::OK)?;
         let page = self.browser.get("/_mfa/logout").await?;
         let out = self.browser.post(&page, "/_mfa/logout", &[]).await?;

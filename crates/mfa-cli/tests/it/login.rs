@@ -103,7 +103,7 @@ async fn a_code_works_once() {
     let mut browser = demo.browser();
     let page = reach_code(&mut browser, ALICE).await;
     let code = demo.newest_code(ALICE.2).await;
-    let mut other_tab = browser.copy();
+    let mut other_tab = browser.clone();
     assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
     let again = type_code(&mut other_tab, &page, &code).await;
     assert!(
@@ -121,7 +121,7 @@ async fn a_double_submit_ends_in_the_application() {
     let mut browser = demo.browser();
     let page = reach_code(&mut browser, ALICE).await;
     let code = demo.newest_code(ALICE.2).await;
-    let mut second = browser.copy();
+    let mut second = browser.clone();
     assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
     let late = type_code(&mut second, &page, &code).await;
     assert_eq!((late.status.as_u16(), late.location.as_deref()), (303, Some(FACTOR)));
@@ -240,7 +240,7 @@ async fn logging_out_ends_the_session_for_every_copy_of_its_cookie() {
     let demo = Demo::start();
     let mut browser = demo.browser();
     log_in(&demo, &mut browser, ALICE).await;
-    let mut copy = browser.copy();
+    let mut copy = browser.clone();
     assert_eq!(copy.get("/").await.expect("a page").status, 200);
     let page = browser.get("/_mfa/logout").await.expect("a page");
     let out = browser.post(&page, "/_mfa/logout", &[]).await.expect("an answer");
@@ -253,7 +253,7 @@ async fn a_new_login_replaces_the_browsers_older_session() {
     let demo = Demo::start();
     let mut browser = demo.browser();
     log_in(&demo, &mut browser, ALICE).await;
-    let mut older = browser.copy();
+    let mut older = browser.clone();
     // A login page for somebody who is logged in leads on; a post of it still works.
     let mut fresh = demo.browser();
     let page = fresh.get(LOGIN).await.expect("a page");

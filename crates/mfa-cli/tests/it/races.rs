@@ -13,7 +13,7 @@ async fn parallel_right_codes_open_one_session() {
     let page = reach_code(&mut browser, ALICE).await;
     let code = demo.newest_code(ALICE.2).await;
     let posts = (0..N).map(|_| {
-        let mut tab = browser.copy();
+        let mut tab = browser.clone();
         let (page, code) = (&page, &code);
         async move { type_code(&mut tab, page, code).await }
     });
@@ -32,7 +32,7 @@ async fn parallel_wrong_codes_are_never_evaluated_beyond_the_limit() {
     let code = demo.newest_code(ALICE.2).await;
     let wrong = another(&code);
     let posts = (0..N).map(|_| {
-        let mut tab = browser.copy();
+        let mut tab = browser.clone();
         let (page, wrong) = (&page, &wrong);
         async move { type_code(&mut tab, page, wrong).await }
     });
