@@ -27,7 +27,7 @@ use crate::{
 
 /// A request that no page can be chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BadHead {
+enum RejectedRequest {
     Host,
     Method,
     Misdirected,
@@ -50,7 +50,7 @@ pub(crate) async fn answer(
     let method = request.method().clone();
     let (route, response) = match context(&settings, &request, client, now) {
         Ok(context) => dispatch(runtime, request, &context).await,
-        Err(bad) => ("bad-head", refuse_head(&settings, bad, request.headers(), client, now)),
+        Err(rejected) => ("rejected", reject(&settings, rejected, request.headers(), client, now)),
     };
     let status = response.status().as_u16();
     runtime.metrics.request(route, status, started.elapsed());
@@ -77,17 +77,17 @@ fn context(
     request: &Request<Incoming>,
     client: IpAddr,
     now: SystemTime,
-) -> Result<Context, BadHead> {
+) -> Result<Context, RejectedRequest> {
     let headers = request.headers();
     if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
-        return Err(BadHead::Method);
+        return Err(RejectedRequest::Method);
     }
     let (host, app) = addressed(settings, request)?;
     let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
     if target.len() > MAX_TARGET_BYTES {
-        return Err(BadHead::Path);
+        return Err(RejectedRequest::Path);
     }
-    let path = NormalPath::parse(request.uri().path()).map_err(|_| BadHead::Path)?;
+    let path = NormalPath::parse(request.uri().path()).map_err(|_| RejectedRequest::Path)?;
     let raw_query = request.uri().query().unwrap_or_default();
     let query = if path.as_str().starts_with(settings.site.prefix.as_str()) {
         url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().take(16).collect()
@@ -119,16 +119,16 @@ fn context(
 fn addressed(
     settings: &Settings,
     request: &Request<Incoming>,
-) -> Result<(HeaderValue, Arc<ProtectedApp>), BadHead> {
+) -> Result<(HeaderValue, Arc<ProtectedApp>), RejectedRequest> {
     let mut hosts = request.headers().get_all(HOST).iter();
-    let host = hosts.next().filter(|_| hosts.next().is_none()).ok_or(BadHead::Host)?;
-    let text = host.to_str().map_err(|_| BadHead::Host)?;
-    let named: Authority = text.parse().map_err(|_| BadHead::Misdirected)?;
+    let host = hosts.next().filter(|_| hosts.next().is_none()).ok_or(RejectedRequest::Host)?;
+    let text = host.to_str().map_err(|_| RejectedRequest::Host)?;
+    let named: Authority = text.parse().map_err(|_| RejectedRequest::Misdirected)?;
     // The absolute form of a target names the host too, and the same one (RFC 9112, section 3.2.2).
     if request.uri().authority().is_some_and(|authority| *authority != named) {
-        return Err(BadHead::Misdirected);
+        return Err(RejectedRequest::Misdirected);
     }
-    let app = settings.hosts.get(&named).ok_or(BadHead::Misdirected)?;
+    let app = settings.hosts.get(&named).ok_or(RejectedRequest::Misdirected)?;
     Ok((host.clone(), Arc::clone(app)))
 }
 
@@ -139,21 +139,23 @@ fn language(settings: &Settings, headers: &HeaderMap, query: Option<&str>) -> La
     negotiate(&wishes, settings.default_language)
 }
 
-fn refuse_head(
+fn reject(
     settings: &Settings,
-    bad: BadHead,
+    rejected: RejectedRequest,
     headers: &HeaderMap,
     client: IpAddr,
     now: SystemTime,
 ) -> Response<Body> {
-    tracing::warn!(event = "http.refused", reason = ?bad, client = %client);
+    tracing::warn!(event = "http.refused", reason = ?rejected, client = %client);
     let language = language(settings, headers, None);
-    let kind = match bad {
-        BadHead::Method => MessageKind::MethodNotAllowed,
-        BadHead::Host | BadHead::Misdirected | BadHead::Path => MessageKind::BadRequest,
+    let kind = match rejected {
+        RejectedRequest::Method => MessageKind::MethodNotAllowed,
+        RejectedRequest::Host | RejectedRequest::Misdirected | RejectedRequest::Path => {
+            MessageKind::BadRequest
+        }
     };
     let mut response = responses::bare_message(settings, kind, language, now);
-    if bad == BadHead::Misdirected {
+    if rejected == RejectedRequest::Misdirected {
         *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
     }
     response

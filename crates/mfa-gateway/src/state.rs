@@ -63,7 +63,7 @@ impl Runtime {
     }
 
     /// Makes a secret for a cookie: 256 random bits in cookie octets.
-    pub(crate) fn fresh_secret(&self) -> Result<String, RandomnessUnavailable> {
+    pub(crate) fn random_secret(&self) -> Result<String, RandomnessUnavailable> {
         let mut bytes = [0; 32];
         self.randomness.fill(&mut bytes)?;
         Ok(URL_SAFE_NO_PAD.encode(bytes))

@@ -8,7 +8,7 @@ pub(crate) fn has_prefix(name: &str, prefix: &str) -> bool {
 }
 
 /// Removes the cookies whose names start with `prefix`, and keeps the others as they were.
-pub(crate) fn strip(headers: &mut HeaderMap, prefix: &str) {
+pub(crate) fn strip_with_prefix(headers: &mut HeaderMap, prefix: &str) {
     let kept: Vec<HeaderValue> = headers
         .get_all(COOKIE)
         .iter()
@@ -41,7 +41,7 @@ mod tests {
         let lines = ["a=1; __Host-mfa_session=x;b=2", "__host-MFA_login=y", "c=\"3;4\""];
         let mut headers: HeaderMap =
             lines.iter().map(|line| (COOKIE, line.parse().expect("a header value"))).collect();
-        strip(&mut headers, "__Host-mfa_");
+        strip_with_prefix(&mut headers, "__Host-mfa_");
         let left: Vec<_> =
             headers.get_all(COOKIE).iter().map(|v| v.to_str().expect("ASCII")).collect();
         assert_eq!(left, ["a=1; b=2", "c=\"3; 4\""]);

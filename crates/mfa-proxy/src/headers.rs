@@ -85,7 +85,7 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 ///
 /// `own_headers` and the proxy's own are set after everything of the client's is gone, so that no
 /// `Connection` header can take them away again.
-pub(crate) fn towards_application(
+pub(crate) fn rewrite_request_headers(
     headers: &mut HeaderMap,
     origin: &Origin<'_>,
     own_headers: &HeaderMap,
@@ -102,7 +102,7 @@ pub(crate) fn towards_application(
     for name in reserved {
         headers.remove(name);
     }
-    cookies::strip(headers, own_cookies);
+    cookies::strip_with_prefix(headers, own_cookies);
     if is_upgrade {
         set_websocket(headers);
     }
@@ -136,7 +136,11 @@ fn set_origin(headers: &mut HeaderMap, origin: &Origin<'_>) {
 }
 
 /// Rewrites an application's headers into those for the client.
-pub(crate) fn towards_client(headers: &mut HeaderMap, is_upgrade: bool, own_cookies: &str) {
+pub(crate) fn rewrite_response_headers(
+    headers: &mut HeaderMap,
+    is_upgrade: bool,
+    own_cookies: &str,
+) {
     remove_hop_by_hop(headers);
     if is_upgrade {
         set_websocket(headers);
@@ -174,7 +178,7 @@ mod tests {
         }
         let host = HeaderValue::from_static("app.example.jp");
         let origin = Origin { client: IpAddr::from([192, 0, 2, 7]), scheme: "https", host: &host };
-        towards_application(&mut headers, &origin, own_headers, OWN_COOKIES);
+        rewrite_request_headers(&mut headers, &origin, own_headers, OWN_COOKIES);
         headers
     }
 
@@ -276,7 +280,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(SET_COOKIE, HeaderValue::from_static("a=1"));
         headers.append(SET_COOKIE, HeaderValue::from_static(" __HOST-mfa_session=x"));
-        towards_client(&mut headers, false, OWN_COOKIES);
+        rewrite_response_headers(&mut headers, false, OWN_COOKIES);
         assert_eq!(headers.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=1"]);
     }
 

@@ -131,7 +131,7 @@ impl Proxy {
         };
         let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
         let is_upgrade = headers::is_websocket(&parts.headers) && parts.method == Method::GET;
-        headers::towards_application(&mut parts.headers, origin, own_headers, self.own_cookies);
+        headers::rewrite_request_headers(&mut parts.headers, origin, own_headers, self.own_cookies);
         let mut uri = http::uri::Parts::default();
         uri.scheme = Some(self.scheme.clone());
         uri.authority = Some(self.authority.clone());
@@ -154,7 +154,7 @@ impl Proxy {
             };
             tunnel(client, hyper::upgrade::on(&mut answer));
         }
-        headers::towards_client(answer.headers_mut(), switches, self.own_cookies);
+        headers::rewrite_response_headers(answer.headers_mut(), switches, self.own_cookies);
         let (parts, body) = answer.into_parts();
         let body = if switches { empty() } else { body.map_err(Into::into).boxed_unsync() };
         Ok(Response::from_parts(parts, body))

@@ -39,7 +39,7 @@ impl FormTokens {
     }
 
     /// Whether `token` was issued for `cookie`; takes the same time for every wrong token.
-    pub(crate) fn holds(&self, cookie: &str, token: &str) -> bool {
+    pub(crate) fn verify(&self, cookie: &str, token: &str) -> bool {
         URL_SAFE_NO_PAD
             .decode(token)
             .is_ok_and(|given| self.mac(cookie).verify_slice(&given).is_ok())
@@ -70,11 +70,11 @@ mod tests {
     fn a_token_is_bound_to_its_cookie_and_key() {
         let tokens = FormTokens::new(&[1; 32]);
         let token = tokens.issue("cookie");
-        assert!(tokens.holds("cookie", &token));
-        assert!(!tokens.holds("another", &token));
-        assert!(!FormTokens::new(&[2; 32]).holds("cookie", &token));
+        assert!(tokens.verify("cookie", &token));
+        assert!(!tokens.verify("another", &token));
+        assert!(!FormTokens::new(&[2; 32]).verify("cookie", &token));
         for wrong in ["", "x", "AAAA", &token[1..]] {
-            assert!(!tokens.holds("cookie", wrong));
+            assert!(!tokens.verify("cookie", wrong));
         }
         assert!(!format!("{tokens:?}").contains('1'));
     }

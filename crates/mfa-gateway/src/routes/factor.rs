@@ -19,7 +19,7 @@ use crate::{
 
 /// Which request a step answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum After {
+pub(crate) enum RequestKind {
     /// A reload, or the redirect after a login.
     View,
     /// A right password: the page is a redirect away, so that a reload posts nothing.
@@ -53,7 +53,7 @@ pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body>
         return without_login(runtime, context).await;
     };
     let step = runtime.controller.view(&token, &context.client, context.now).await;
-    respond(runtime, context, step, After::View).await
+    respond(runtime, context, step, RequestKind::View).await
 }
 
 /// `POST factor`
@@ -71,7 +71,7 @@ pub(crate) async fn submit(
     let step =
         runtime.controller.submit(&token, None, submission, &context.client, context.now).await;
     runtime.metrics.verification(&step);
-    respond(runtime, context, step, After::Post).await
+    respond(runtime, context, step, RequestKind::Post).await
 }
 
 /// `POST factor/action`
@@ -86,7 +86,7 @@ pub(crate) async fn action(
     };
     let action = ActionId::new(form.field(field::ACTION));
     let step = runtime.controller.action(&token, None, action, &context.client, context.now).await;
-    respond(runtime, context, step, After::Post).await
+    respond(runtime, context, step, RequestKind::Post).await
 }
 
 /// `POST factor/cancel`
@@ -100,7 +100,7 @@ pub(crate) async fn cancel(
         Err(response) => return response,
     };
     let step = runtime.controller.cancel(&token).await;
-    respond(runtime, context, step, After::Post).await
+    respond(runtime, context, step, RequestKind::Post).await
 }
 
 /// No login is under way in this browser: it is over, or its cookie is lost.
@@ -118,15 +118,15 @@ pub(crate) async fn respond(
     runtime: &Runtime,
     context: &Context,
     step: LoginStep,
-    after: After,
+    request: RequestKind,
 ) -> Response<Body> {
     let class = step.class();
     let retry_at = step.retry_at();
     let mut response = match step {
-        LoginStep::Prompt(step) => prompt(runtime, context, &step, status(class), after),
+        LoginStep::Prompt(step) => prompt(runtime, context, &step, status(class), request),
         LoginStep::Finished(finished) => finish(runtime, context, finished).await,
         LoginStep::Restart(RestartReason::Cancelled) => restart(context, "cancelled"),
-        LoginStep::Restart(RestartReason::Ended) => ended(runtime, context, after).await,
+        LoginStep::Restart(RestartReason::Ended) => ended(runtime, context, request).await,
         LoginStep::Restart(RestartReason::PasswordNeeded) => restart(context, "expired"),
         LoginStep::Unavailable(step) => notice(
             runtime,
@@ -178,10 +178,10 @@ fn prompt(
     context: &Context,
     step: &PromptStep,
     status: StatusCode,
-    after: After,
+    request: RequestKind,
 ) -> Response<Body> {
     let here = context.settings.site.url(page::FACTOR);
-    let mut response = if after == After::Login {
+    let mut response = if request == RequestKind::Login {
         responses::see_other(&here)
     } else {
         let token = form_token(runtime, context, step.pending.new_token.as_ref());
@@ -266,8 +266,8 @@ fn restart(context: &Context, why: &str) -> Response<Body> {
 
 /// The login is over. What was posted twice finds its session only with the next request: the
 /// browser has the first answer's cookie by then, although it shows the second one's page.
-async fn ended(runtime: &Runtime, context: &Context, after: After) -> Response<Body> {
-    if after == After::Post {
+async fn ended(runtime: &Runtime, context: &Context, request: RequestKind) -> Response<Body> {
+    if request == RequestKind::Post {
         return responses::see_other(&context.settings.site.url(page::FACTOR));
     }
     let mut response = match runtime.session(context).await {

@@ -45,7 +45,7 @@ pub(crate) async fn own_form(
         response
     })?;
     let is_ours =
-        cookie.is_some_and(|cookie| runtime.form_tokens.holds(cookie, form.field(field::CSRF)));
+        cookie.is_some_and(|cookie| runtime.form_tokens.verify(cookie, form.field(field::CSRF)));
     if is_ours {
         return Ok(form);
     }

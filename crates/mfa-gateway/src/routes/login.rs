@@ -56,7 +56,7 @@ fn render(
     let known = cookies::BROWSER.value(&context.headers).map(str::to_owned);
     let (browser, is_new) = match known {
         Some(browser) => (browser, false),
-        None => match runtime.fresh_secret() {
+        None => match runtime.random_secret() {
             Ok(fresh) => (fresh, true),
             Err(error) => return responses::failed(context, "login.cookie", &error),
         },
@@ -124,6 +124,6 @@ pub(crate) async fn submit(
         LoginStep::Rejected(RejectedReason::Throttled { until }) => {
             refuse(StatusCode::TOO_MANY_REQUESTS, LoginProblem::Throttled { until })
         }
-        step => factor::respond(runtime, context, step, factor::After::Login).await,
+        step => factor::respond(runtime, context, step, factor::RequestKind::Login).await,
     }
 }
