@@ -20,7 +20,7 @@ pub(crate) async fn serve(arg: &ConfigArg) -> anyhow::Result<()> {
     let listener = listen(config.gateway.listen).await?;
     let ops_listener = listen(config.gateway.ops_listen).await?;
     let running = start(&config, listener, ops_listener, Arc::new(SystemClock)).await?;
-    tracing::info!(event = "gateway.started", address = %running.address(), ops_address = %running.ops_address());
+    tracing::info!(event = "gateway.started", address = %running.address(), ops_address = %running.ops_address(), "the gateway is listening");
     stop_signal().await?;
     running.shut_down(DRAIN_DELAY).await;
     Ok(())

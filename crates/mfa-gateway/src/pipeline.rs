@@ -57,6 +57,7 @@ pub(crate) async fn answer(
     tracing::info!(
         event = "http.request", method = %known_method(&method), route, status,
         client = %client, duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        "request served"
     );
     response
 }
@@ -146,7 +147,7 @@ fn reject(
     client: IpAddr,
     now: SystemTime,
 ) -> Response<Body> {
-    tracing::warn!(event = "http.refused", reason = ?rejected, client = %client);
+    tracing::warn!(event = "http.refused", reason = ?rejected, client = %client, "request rejected");
     let language = language(settings, headers, None);
     let kind = match rejected {
         RejectedRequest::Method => MessageKind::MethodNotAllowed,
@@ -230,7 +231,7 @@ async fn forward(
                 ProxyError::Timeout => MessageKind::UpstreamSlow,
                 ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
             };
-            tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(&error));
+            tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(&error), "the application did not respond");
             responses::message_in_app(context, kind)
         }
     }

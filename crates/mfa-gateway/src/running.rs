@@ -93,7 +93,9 @@ fn seconds(clock: &SharedClock) -> u64 {
 async fn probe_once(assembled: &Assembled, readiness: &Readiness, clock: &SharedClock) {
     match assembled.probe(clock.now()).await {
         Ok(()) => readiness.stores_answered(seconds(clock)),
-        Err(error) => tracing::warn!(event = "store.unavailable", error = %error),
+        Err(error) => {
+            tracing::warn!(event = "store.unavailable", error = %error, "a store does not respond");
+        }
     }
 }
 
@@ -119,7 +121,7 @@ async fn sweep(assembled: Assembled, clock: SharedClock, stop: CancellationToken
             () = stop.cancelled() => return,
             _ = ticks.tick() => {
                 if let Err(error) = assembled.app.runtime.auth.sweep(clock.now()).await {
-                    tracing::warn!(event = "sweep.failed", error = %error);
+                    tracing::warn!(event = "sweep.failed", error = %error, "expired records could not be deleted");
                 }
             }
         }
@@ -160,6 +162,6 @@ impl Running {
         self.stop_ops.cancel();
         self.ops_tasks.close();
         self.ops_tasks.wait().await;
-        tracing::info!(event = "gateway.stopped");
+        tracing::info!(event = "gateway.stopped", "the gateway has stopped");
     }
 }

@@ -43,7 +43,7 @@ where
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(event = "listener.accept_failed", error = %error);
+                tracing::warn!(event = "listener.accept_failed", error = %error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -61,13 +61,16 @@ where
         tokio::spawn(async move {
             let _place = place;
             if let Err(error) = watched.await {
-                tracing::debug!(event = "connection.ended", error = %error);
+                tracing::debug!(event = "connection.failed", error = %error, "a connection ended with an error");
             }
         });
     }
     drop(listener);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!(event = "listener.drain_timeout");
+        tracing::warn!(
+            event = "listener.drain_timeout",
+            "requests were still running at the drain timeout"
+        );
     }
 }
 

@@ -191,7 +191,7 @@ fn tunnel(client: hyper::upgrade::OnUpgrade, application: hyper::upgrade::OnUpgr
         let (Ok(client), Ok(application)) = tokio::join!(client, application) else { return };
         let (mut client, mut application) = (TokioIo::new(client), TokioIo::new(application));
         if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut application).await {
-            tracing::debug!(event = "tunnel.ended", error = %error);
+            tracing::debug!(event = "tunnel.failed", error = %error, "an upgraded connection ended with an error");
         }
     });
 }

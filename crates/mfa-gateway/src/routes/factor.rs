@@ -253,7 +253,7 @@ async fn end_older_session(runtime: &Runtime, context: &Context) {
         return;
     };
     if let Err(error) = runtime.auth.logout(&token, &context.client, context.now).await {
-        tracing::error!(event = "session.replace_failed", error = %error);
+        tracing::error!(event = "session.replace_failed", error = %error, "the older session could not be ended");
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) async fn own_form(
     cookie: Option<&str>,
 ) -> Result<Form, Response<Body>> {
     if !is_same_origin(&context.headers, &context.settings.origins) {
-        tracing::warn!(event = "form.foreign", client = %context.client.address);
+        tracing::warn!(event = "csrf.cross_origin", client = %context.client.address, "a form came from another origin");
         return Err(responses::message(context, MessageKind::Csrf));
     }
     let form = Form::read(&context.headers, request.into_body()).await.map_err(|error| {
@@ -37,7 +37,7 @@ pub(crate) async fn own_form(
             | FormError::TooSlow
             | FormError::WrongType => MessageKind::BadRequest,
         };
-        tracing::warn!(event = "form.refused", error = %error, client = %context.client.address);
+        tracing::warn!(event = "form.invalid", error = %error, client = %context.client.address, "a form was refused");
         let mut response = responses::message(context, kind);
         if error == FormError::TooSlow {
             *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
@@ -49,6 +49,6 @@ pub(crate) async fn own_form(
     if is_ours {
         return Ok(form);
     }
-    tracing::warn!(event = "form.unbound", client = %context.client.address);
+    tracing::warn!(event = "csrf.token_mismatch", client = %context.client.address, "the token of a form does not belong to its cookie");
     Err(responses::message(context, MessageKind::Csrf))
 }

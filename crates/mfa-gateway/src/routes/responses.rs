@@ -107,7 +107,7 @@ pub(crate) fn failed(
     doing: &'static str,
     error: &dyn std::error::Error,
 ) -> Response<Body> {
-    tracing::error!(event = "internal", doing, error = %error, source = ?error.source().map(ToString::to_string));
+    tracing::error!(event = "internal_error", doing, error = %error, source = ?error.source().map(ToString::to_string), "a request failed");
     message(context, MessageKind::Busy)
 }
 
