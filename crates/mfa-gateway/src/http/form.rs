@@ -6,15 +6,16 @@ use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use mfa_proxy::BoxError;
+use zeroize::Zeroizing;
 
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_FIELDS: usize = 32;
 /// How long a form may take to arrive.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What a form carried.
+/// The fields of a form. Values are wiped on drop, because passwords and codes are among them.
 #[derive(Default)]
-pub(crate) struct Form(BTreeMap<String, String>);
+pub(crate) struct Form(BTreeMap<String, Zeroizing<String>>);
 
 /// Why a form was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +56,7 @@ impl Form {
             if at >= MAX_FIELDS {
                 return Err(FormError::TooLarge);
             }
-            if fields.insert(name.into_owned(), value.into_owned()).is_some() {
+            if fields.insert(name.into_owned(), Zeroizing::new(value.into_owned())).is_some() {
                 return Err(FormError::Duplicate);
             }
         }
@@ -64,7 +65,7 @@ impl Form {
 
     /// The field `name`; empty if the form does not carry it.
     pub(crate) fn field(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        self.0.get(name).map_or("", |value| value.as_str())
     }
 
     /// The fields with their values.
