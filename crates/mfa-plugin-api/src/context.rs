@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, time::SystemTime};
 
-use crate::{plugin::FactorId, services::Services};
+use crate::{factor::FactorId, services::Services};
 
 /// The user whose factor is being asked for, as the authentication module knows them.
 ///

@@ -3,6 +3,7 @@
 
 mod context;
 mod evidence;
+mod factor;
 mod message;
 mod plugin;
 mod prompt;
@@ -22,8 +23,9 @@ pub use crate::{
         RandomnessUnavailable, Subject,
     },
     evidence::{AuthenticationMethod, Evidence},
+    factor::{FactorId, InvalidFactorId},
     message::{Arg, Message},
-    plugin::{Descriptor, FactorId, InvalidFactorId, MfaPlugin, PluginError},
+    plugin::{Descriptor, MfaPlugin, PluginError},
     prompt::{Action, ActionId, Field, FieldKind, Notice, Prompt, Rejection, RejectionKind},
     services::Services,
     step::{Denied, Reply, Step, Unavailable},
