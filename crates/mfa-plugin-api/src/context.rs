@@ -88,6 +88,7 @@ impl ClientFacts {
 
 /// The login that a plugin works for: opaque, the same for all calls of one login, not secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct FlowId(String);
 
 impl FlowId {
@@ -106,7 +107,8 @@ impl FlowId {
 ///
 /// Put no secret in it: a host may store it readable. `Debug` shows only its length.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PluginState(Vec<u8>);
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
+pub struct PluginState(#[cfg_attr(feature = "serde", serde(with = "crate::wire::bytes"))] Vec<u8>);
 
 impl PluginState {
     /// State from bytes in a form of the plugin's own.

@@ -4,6 +4,7 @@ use std::{borrow::Cow, time::SystemTime};
 
 /// One value of the `amr` claim (RFC 8176), such as `pwd`, `otp` or `sms`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct AuthenticationMethod(Cow<'static, str>);
 
 impl AuthenticationMethod {
@@ -14,12 +15,12 @@ impl AuthenticationMethod {
     /// A text message to a registered number (RFC 8176, section 2).
     pub const SMS: Self = Self(Cow::Borrowed("sms"));
 
-    /// A method by its registered name.
+    /// Names a method by its registered name.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self(name.into())
     }
 
-    /// The registered name.
+    /// Returns the registered name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -27,17 +28,22 @@ impl AuthenticationMethod {
 
 /// Proof that a factor was satisfied: by which methods, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 #[must_use = "evidence has to be recorded by the authentication module"]
 pub struct Evidence {
     /// The methods, for the `amr` claim.
     pub methods: Vec<AuthenticationMethod>,
-    /// When the user gave the right answer.
+    /// When the plugin verified the user's submission.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "verified_at_ms", with = "crate::wire::past_instant")
+    )]
     pub verified_at: SystemTime,
 }
 
 impl Evidence {
-    /// Evidence of `methods`, given at `verified_at`.
+    /// Returns evidence that `methods` were verified at `verified_at`.
     pub fn new(methods: impl Into<Vec<AuthenticationMethod>>, verified_at: SystemTime) -> Self {
         Self { methods: methods.into(), verified_at }
     }

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// What a plugin says of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Descriptor {
     /// The factor it provides.

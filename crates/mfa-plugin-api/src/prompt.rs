@@ -4,7 +4,7 @@ use std::{borrow::Cow, time::SystemTime};
 
 use crate::message::Message;
 
-/// One page's worth of asking: texts, fields, actions, and what was wrong with the last answer.
+/// The content of one page: texts, fields, actions, and what was wrong with the last submission.
 ///
 /// ```
 /// use mfa_plugin_api::{Field, FieldKind, Message, Prompt};
@@ -16,28 +16,44 @@ use crate::message::Message;
 /// assert!(prompt.rejection.is_none());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Prompt {
     /// The heading.
     pub title: Message,
     /// Paragraphs above the fields.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub texts: Vec<Message>,
-    /// What to fill in; submitted together.
+    /// What the user fills in. All fields are submitted together.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub fields: Vec<Field>,
     /// What else the user can do, such as a resend.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub actions: Vec<Action>,
-    /// Good news about what just happened, such as "sent again".
+    /// What the last action achieved, such as "sent again".
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub notice: Option<Notice>,
     /// What was wrong with the last submission or action.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub rejection: Option<Rejection>,
-    /// When answering stops being of use.
+    /// When the prompt expires: a submission from then on is rejected.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "expires_at_ms",
+            with = "crate::wire::optional_instant",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub expires_at: Option<SystemTime>,
-    /// Questions and answers behind a fold, such as "no text message?".
+    /// Paragraphs that the page shows on request, such as help with a missing message.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub help: Vec<Message>,
 }
 
 impl Prompt {
-    /// A prompt with a heading and nothing else.
+    /// Returns a prompt that has a heading only.
     pub fn new(title: Message) -> Self {
         Self {
             title,
@@ -51,49 +67,49 @@ impl Prompt {
         }
     }
 
-    /// The same prompt with one more paragraph.
+    /// Adds a paragraph.
     #[must_use]
     pub fn with_text(mut self, text: Message) -> Self {
         self.texts.push(text);
         self
     }
 
-    /// The same prompt with one more field.
+    /// Adds a field.
     #[must_use]
     pub fn with_field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
     }
 
-    /// The same prompt with one more action.
+    /// Adds an action.
     #[must_use]
     pub fn with_action(mut self, action: Action) -> Self {
         self.actions.push(action);
         self
     }
 
-    /// The same prompt with good news.
+    /// Sets the notice to show.
     #[must_use]
     pub fn with_notice(mut self, notice: Notice) -> Self {
         self.notice = Some(notice);
         self
     }
 
-    /// The same prompt with what was wrong.
+    /// Sets the rejection to show.
     #[must_use]
     pub fn with_rejection(mut self, rejection: Rejection) -> Self {
         self.rejection = Some(rejection);
         self
     }
 
-    /// The same prompt with the instant at which it ends.
+    /// Sets when the prompt expires.
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {
         self.expires_at = Some(expires_at);
         self
     }
 
-    /// The same prompt with one more paragraph behind the fold.
+    /// Adds a paragraph of help.
     #[must_use]
     pub fn with_help(mut self, help: Message) -> Self {
         self.help.push(help);
@@ -101,27 +117,29 @@ impl Prompt {
     }
 }
 
-/// One input.
+/// An input of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Field {
-    /// The name under which [`Submission`](crate::Submission) carries the answer.
+    /// The name under which [`Submission`](crate::Submission) holds the value.
     pub name: Cow<'static, str>,
-    /// What is typed there; the host derives `autocomplete`, `inputmode` and the rest from it.
+    /// What the user types. The host derives `autocomplete`, `inputmode` and the like from it.
     pub kind: FieldKind,
     /// The label.
     pub label: Message,
     /// A sentence under the label.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub hint: Option<Message>,
 }
 
 impl Field {
-    /// A field without a hint.
+    /// Returns a field without a hint.
     pub fn new(name: impl Into<Cow<'static, str>>, kind: FieldKind, label: Message) -> Self {
         Self { name: name.into(), kind, label, hint: None }
     }
 
-    /// The same field with a hint.
+    /// Sets the hint.
     #[must_use]
     pub fn with_hint(mut self, hint: Message) -> Self {
         self.hint = Some(hint);
@@ -129,8 +147,13 @@ impl Field {
     }
 }
 
-/// What a field takes.
+/// What a field accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum FieldKind {
     /// A one-time code (`autocomplete="one-time-code"`, numeric keyboard).
@@ -146,44 +169,55 @@ pub enum FieldKind {
 
 /// The name of an action, unique within its plugin.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct ActionId(Cow<'static, str>);
 
 impl ActionId {
-    /// An action by name; hosts put it in a form, so keep to ASCII letters and hyphens.
+    /// Names an action in a constant. Hosts put the name in a form: use ASCII letters, digits, `-`, `_`.
     pub const fn from_static(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
     }
 
-    /// An action as a form named it: any text, so a plugin must expect unknown names.
+    /// Names an action as a form did. The name may be any text, so a plugin must expect unknown ones.
     pub fn new(name: impl Into<String>) -> Self {
         Self(Cow::Owned(name.into()))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Something the user can do besides answering.
+/// Something the user can do other than submit the fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Action {
-    /// Its name.
+    /// The name.
     pub id: ActionId,
-    /// The words on the button.
+    /// The label of the button.
     pub label: Message,
-    /// Not before this instant; the button works earlier too, and then says how long to wait.
+    /// When the action becomes available. An earlier call is rejected and says how long to wait.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "available_at_ms",
+            with = "crate::wire::optional_instant",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub available_at: Option<SystemTime>,
 }
 
 impl Action {
-    /// An action that is available at once.
+    /// Returns an action that is available at once.
     pub fn new(id: ActionId, label: Message) -> Self {
         Self { id, label, available_at: None }
     }
 
-    /// The same action, available from `available_at` on.
+    /// Sets when the action becomes available.
     #[must_use]
     pub fn with_available_at(mut self, available_at: SystemTime) -> Self {
         self.available_at = Some(available_at);
@@ -191,49 +225,61 @@ impl Action {
     }
 }
 
-/// Good news or a plain fact, read out politely.
+/// Good news or a fact. Screen readers announce it without interrupting (`aria-live="polite"`).
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Notice {
-    /// The words.
+    /// The text.
     pub message: Message,
 }
 
 impl Notice {
-    /// A notice of these words.
+    /// Returns a notice with this text.
     pub fn new(message: Message) -> Self {
         Self { message }
     }
 }
 
-/// Why the last submission or action did not do.
+/// Why the last submission or action did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Rejection {
-    /// The class, from which a host takes its status code.
+    /// The class, from which a host derives its status code.
     pub kind: RejectionKind,
-    /// The field it is about, or none for an action or the prompt as a whole.
+    /// The rejected field; `None` for an action or the whole prompt.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub field: Option<Cow<'static, str>>,
-    /// The words.
+    /// The text.
     pub message: Message,
-    /// When trying again makes sense, if that is known.
+    /// From when on another attempt makes sense, if that is known.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "retry_at_ms",
+            with = "crate::wire::optional_instant",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub retry_at: Option<SystemTime>,
 }
 
 impl Rejection {
-    /// A rejection of the whole prompt.
+    /// Returns a rejection of the whole prompt.
     pub fn new(kind: RejectionKind, message: Message) -> Self {
         Self { kind, field: None, message, retry_at: None }
     }
 
-    /// The same rejection, about one field.
+    /// Sets the rejected field.
     #[must_use]
     pub fn with_field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
         self.field = Some(field.into());
         self
     }
 
-    /// The same rejection with the instant from which on trying again makes sense.
+    /// Sets from when on another attempt makes sense.
     #[must_use]
     pub fn with_retry_at(mut self, retry_at: SystemTime) -> Self {
         self.retry_at = Some(retry_at);
@@ -243,16 +289,21 @@ impl Rejection {
 
 /// The class of a rejection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
 pub enum RejectionKind {
-    /// What was asked for has ended, such as a code past its life.
+    /// What was asked for has expired, such as a code.
     Expired,
-    /// Not of the right form; no attempt was counted.
+    /// The form of the value is wrong. No attempt was counted.
     Malformed,
-    /// Too soon or too often; see [`Rejection::retry_at`].
+    /// Too soon or too often. See [`Rejection::retry_at`].
     TooMany,
-    /// What the plugin needs did not answer; nothing was decided.
+    /// A service that the plugin needs did not respond. Nothing was decided.
     Unavailable,
-    /// Of the right form, but wrong.
+    /// The form of the value is right, the value is wrong.
     Wrong,
 }

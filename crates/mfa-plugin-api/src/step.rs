@@ -1,41 +1,56 @@
-//! What a plugin answers.
+//! What a plugin returns.
 
 use std::time::SystemTime;
 
 use crate::{context::PluginState, evidence::Evidence, message::Message, prompt::Prompt};
 
-/// Where a factor stands after a call.
+/// The state of a factor after a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
 #[non_exhaustive]
-#[expect(clippy::large_enum_variant, reason = "a prompt is the usual answer and is moved once")]
+#[expect(clippy::large_enum_variant, reason = "a prompt is the usual case and is moved once")]
 pub enum Step {
-    /// Ask the user this.
+    /// The user has to fill in this prompt.
     Prompt(Prompt),
     /// The factor is satisfied.
     Done(Evidence),
-    /// The factor cannot be used now; not a failure of the user. Policy may fall back.
+    /// The factor cannot be used now. This is no failure of the user: policy may offer another factor.
     Unavailable(Unavailable),
-    /// The user may not go on with this factor.
+    /// The user may not continue with this factor.
     Denied(Denied),
 }
 
 /// Why a factor cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Unavailable {
-    /// What to tell the user: nothing that tells accounts or numbers apart.
+    /// What to tell the user. It must not reveal whether an account or a number exists.
     pub message: Message,
-    /// When it may work again, if that is known.
+    /// From when on the factor may work again, if that is known.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "retry_at_ms",
+            with = "crate::wire::optional_instant",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub retry_at: Option<SystemTime>,
 }
 
 impl Unavailable {
-    /// Unavailable for the reason in `message`, for an unknown time.
+    /// Returns the reason `message`, for an unknown time.
     pub fn new(message: Message) -> Self {
         Self { message, retry_at: None }
     }
 
-    /// The same with the instant from which on it may work again.
+    /// Sets from when on the factor may work again.
     #[must_use]
     pub fn with_retry_at(mut self, retry_at: SystemTime) -> Self {
         self.retry_at = Some(retry_at);
@@ -43,23 +58,33 @@ impl Unavailable {
     }
 }
 
-/// Why a user may not go on with a factor.
+/// Why a user may not continue with a factor.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Denied {
     /// What to tell the user.
     pub message: Message,
-    /// When the denial ends; `None` means not by waiting.
+    /// When the denial ends; `None` if waiting does not end it.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "until_ms",
+            with = "crate::wire::optional_instant",
+            default,
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
     pub until: Option<SystemTime>,
 }
 
 impl Denied {
-    /// Denied for the reason in `message`, not ended by waiting.
+    /// Returns a denial for the reason `message` that waiting does not end.
     pub fn new(message: Message) -> Self {
         Self { message, until: None }
     }
 
-    /// The same denial, ending at `until`.
+    /// Sets when the denial ends.
     #[must_use]
     pub fn with_until(mut self, until: SystemTime) -> Self {
         self.until = Some(until);
@@ -67,23 +92,25 @@ impl Denied {
     }
 }
 
-/// A step and what the plugin wants to remember for its next call in this login.
+/// A step, and the state that the plugin wants back with its next call in this login.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Reply {
-    /// Where the factor stands.
+    /// The state of the factor.
     pub step: Step,
-    /// The state for the next call; `None` forgets.
+    /// What the plugin gets back as [`FlowContext::state`](crate::FlowContext::state); `None` deletes it.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub state: Option<PluginState>,
 }
 
 impl Reply {
-    /// A step with nothing to remember.
+    /// Returns a step without plugin state.
     pub fn new(step: Step) -> Self {
         Self { step, state: None }
     }
 
-    /// The same step with state for the next call.
+    /// Sets the plugin state for the next call.
     #[must_use]
     pub fn with_state(mut self, state: PluginState) -> Self {
         self.state = Some(state);

@@ -8,19 +8,21 @@ use std::{
 use crate::*;
 
 #[test]
-fn a_factor_name_is_1_to_32_lower_case_letters_digits_and_hyphens() {
+fn a_factor_name_is_1_to_64_lower_case_letters_digits_and_hyphens() {
     let check = |name: &str, is_good: bool| {
         assert_eq!(FactorId::new(name.to_owned()).is_ok(), is_good, "{name:?}");
+        assert_eq!(name.parse::<FactorId>().is_ok(), is_good, "{name:?}");
+        assert_eq!(FactorId::try_from(name.to_owned()).is_ok(), is_good, "{name:?}");
     };
     check("a", true);
     check("sms-otp", true);
     check("totp2", true);
-    check(&"a".repeat(32), true);
-    check(&"a".repeat(33), false);
+    check(&"a".repeat(64), true);
+    check(&"a".repeat(65), false);
     for bad in ["", "-a", "2fa", "Sms", "sms_otp", "sms otp", "ｓms", "sms\n"] {
         check(bad, false);
     }
-    assert_eq!(FactorId::new("sms-otp"), Ok(FactorId::SMS_OTP));
+    assert_eq!(FactorId::new("sms-otp"), Ok(FactorId::from_static("sms-otp")));
     assert_eq!(FactorId::PASSWORD.to_string(), "password");
 }
 
@@ -58,6 +60,12 @@ fn services_are_found_by_their_exact_type() {
     assert!(format!("{services:?}").contains("Arc<u32>"));
     let copy = services.clone();
     assert!(copy.find::<Arc<u32>>().is_some());
+}
+
+#[test]
+#[should_panic(expected = "not a factor name")]
+fn from_static_refuses_a_bad_factor_name() {
+    FactorId::from_static("SMS OTP");
 }
 
 #[test]
