@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::{
-    drive::{Call, Drive},
+    driver::{Call, Drive},
     step::{Failure, LoginStep, RejectedReason, RestartReason},
 };
 

@@ -26,7 +26,7 @@
 //! its cookies and, by [`LoginStep::class`], its status.
 
 mod controller;
-mod drive;
+mod driver;
 mod standing;
 mod step;
 
