@@ -12,7 +12,6 @@ use crate::time::{millis, whole_millis};
 #[non_exhaustive]
 pub struct FactorEvidence {
     /// The factor.
-    #[serde(with = "factor_id")]
     pub factor: FactorId,
     /// The methods, for the `amr` claim.
     pub methods: Vec<String>,
@@ -44,18 +43,4 @@ pub(crate) fn amr(evidence: &[FactorEvidence]) -> Vec<AuthenticationMethod> {
 pub(crate) fn add(evidence: &mut Vec<FactorEvidence>, new: FactorEvidence) {
     evidence.retain(|old| old.factor != new.factor);
     evidence.push(new);
-}
-
-/// For `#[serde(with = "crate::evidence::factor_id")]`.
-pub(crate) mod factor_id {
-    use mfa_plugin_api::FactorId;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    pub(crate) fn serialize<S: Serializer>(factor: &FactorId, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(factor.as_str())
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<FactorId, D::Error> {
-        FactorId::new(String::deserialize(from)?).map_err(D::Error::custom)
-    }
 }

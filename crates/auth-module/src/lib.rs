@@ -4,6 +4,7 @@ mod audit;
 mod directory;
 mod error;
 mod evidence;
+mod factor_snapshot;
 mod import;
 mod login;
 mod memory;
@@ -21,6 +22,7 @@ pub use crate::{
     directory::{Change, UserDirectory},
     error::{AuthError, AuthErrorKind},
     evidence::FactorEvidence,
+    factor_snapshot::{FactorSnapshot, FactorStatus},
     import::{ImportFormat, ImportProblem, ImportRule},
     login::{
         Completed, Decision, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved,

@@ -2,11 +2,11 @@
 
 use std::{fmt, time::SystemTime};
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use mfa_plugin_api::{AuthenticationMethod, Evidence, FactorId, FlowId, PluginState};
+use mfa_plugin_api::{AuthenticationMethod, Evidence, FactorId, FlowId};
 
 use crate::{
     evidence::{self, FactorEvidence},
+    factor_snapshot::FactorSnapshot,
     session_store::{PendingRecord, SessionRecord, Version},
     token::TokenDigest,
     user::User,
@@ -45,8 +45,8 @@ impl PasswordVerified {
 
 /// A login that lacks factors: opens nothing, and is over after some minutes.
 ///
-/// A snapshot: [`save_plugin_state`](crate::AuthModule::save_plugin_state) finds out if somebody
-/// else has changed the login since it was loaded.
+/// A snapshot: [`save_factor`](crate::AuthModule::save_factor) returns [`Saved::Conflict`] if another
+/// request has changed the login since it was loaded.
 #[derive(Debug, Clone)]
 pub struct PendingLogin {
     pub(crate) token: TokenDigest,
@@ -76,10 +76,9 @@ impl PendingLogin {
         &self.record.evidence
     }
 
-    /// What the plugin of `factor` left behind.
-    pub fn plugin_state(&self, factor: &FactorId) -> Option<PluginState> {
-        let stored = self.record.plugin_states.get(factor.as_str())?;
-        BASE64_STANDARD.decode(stored).ok().map(PluginState::from_bytes)
+    /// Returns the last reply of `factor`'s plugin as it was stored; `None` if the factor has not begun.
+    pub fn factor(&self, factor: &FactorId) -> Option<&FactorSnapshot> {
+        self.record.factors.get(factor)
     }
 
     /// Whether this login raises a session that is already open.
@@ -96,21 +95,9 @@ impl PendingLogin {
     pub fn expires_at(&self) -> SystemTime {
         self.record.expires_at
     }
-
-    pub(crate) fn put_state(&mut self, factor: &FactorId, state: Option<&PluginState>) {
-        let states = &mut self.record.plugin_states;
-        match state {
-            Some(state) => {
-                states.insert(factor.as_str().to_owned(), BASE64_STANDARD.encode(state.as_bytes()));
-            }
-            None => {
-                states.remove(factor.as_str());
-            }
-        }
-    }
 }
 
-/// What became of saving a plugin's state.
+/// The result of [`save_factor`](crate::AuthModule::save_factor).
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the snapshot is the usual answer and is moved once")]
 pub enum Saved {

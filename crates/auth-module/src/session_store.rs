@@ -7,11 +7,13 @@ use std::{
 };
 
 use async_trait::async_trait;
+use mfa_plugin_api::FactorId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::AuthError,
     evidence::FactorEvidence,
+    factor_snapshot::{self, FactorSnapshot},
     time::{millis, whole_millis},
     token::TokenDigest,
     user::UserId,
@@ -19,7 +21,7 @@ use crate::{
 
 /// A login that lacks factors, as it is stored.
 ///
-/// `Debug` shows neither the states nor where the user wanted to go, which may hold an application's
+/// `Debug` shows neither the snapshots nor where the user wanted to go, which may hold an application's
 /// own secrets.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -33,8 +35,10 @@ pub struct PendingRecord {
     pub return_to: Option<String>,
     /// What was proved so far, in the order of proof.
     pub evidence: Vec<FactorEvidence>,
-    /// What each factor's plugin wants to remember, as Base64.
-    pub plugin_states: BTreeMap<String, String>,
+    /// The factors that have begun. Reading leaves out what this version cannot read: such a factor
+    /// begins again.
+    #[serde(default, deserialize_with = "factor_snapshot::readable")]
+    pub factors: BTreeMap<FactorId, FactorSnapshot>,
     /// The session that this login raises, if there is one; it ends when the login completes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raises: Option<TokenDigest>,
@@ -78,7 +82,7 @@ impl PendingRecord {
             user_id,
             return_to,
             evidence: Vec::new(),
-            plugin_states: BTreeMap::new(),
+            factors: BTreeMap::new(),
             raises: None,
             opened_at: whole_millis(opened_at),
             expires_at: whole_millis(expires_at),
@@ -92,7 +96,7 @@ impl fmt::Debug for PendingRecord {
             .field("flow", &self.flow)
             .field("user_id", &self.user_id)
             .field("evidence", &self.evidence)
-            .field("plugin_states", &self.plugin_states.keys())
+            .field("factors", &self.factors.keys())
             .field("raises", &self.raises)
             .field("opened_at", &self.opened_at)
             .field("expires_at", &self.expires_at)

@@ -1,4 +1,4 @@
-//! The state machine itself.
+//! The public interface of the state machine.
 
 use std::{
     collections::BTreeMap,
@@ -6,49 +6,42 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_module::{AuthError, AuthModule, PasswordOutcome, PendingToken, Session};
+use auth_module::{AuthModule, PasswordOutcome, PendingToken, Session};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Randomness, Submission};
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
 use crate::{
-    driver::{Call, Drive},
+    driver::{Call, LoginDriver},
+    shared::{Shared, auth_failed},
     step::{Failure, LoginStep, RejectedReason, RestartReason},
 };
 
-/// Tries again after a factor was unavailable or a denial has ended. The controller's own action;
-/// every other one belongs to the factor's plugin.
+/// Begins a factor again after it was unavailable or a denial has ended. This action is the controller's;
+/// every other action belongs to the factor's plugin.
 pub const RETRY: ActionId = ActionId::from_static("retry");
 
 /// Drives logins from the password to the session.
 ///
-/// Cheap to clone; clones share everything. Knows plugins by the names of their factors only: a new
-/// factor is one more element of the list given to [`new`](Self::new).
+/// Cheap to clone; clones share everything. The controller knows plugins by the names of their factors
+/// only: a new factor is one more element of the list given to [`new`](Self::new).
 ///
 /// # Concurrency
 ///
 /// Any number of calls for one login may run at once, from several tabs and on several nodes. What
 /// must not race is decided in one atomic step elsewhere: attempts and codes by the plugin's store,
-/// the end of a login by the authentication module. So of any number of right answers one opens a
-/// session, and the others are told that the login is over.
+/// the end of a login by the authentication module. Of any number of right submissions exactly one opens
+/// a session; the others get [`RestartReason::Ended`].
 ///
 /// # Cancel safety
 ///
-/// A call that is dropped, as when the browser goes away, runs to its end in the background: a message
-/// is never sent and then forgotten. [`drain`](Self::drain) waits for these.
+/// If a future is dropped, for example because the browser disconnects, the call continues in the
+/// background: a message that was sent is always recorded. [`drain`](Self::drain) waits for such calls.
 #[derive(Debug, Clone)]
 pub struct Controller {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
     tasks: TaskTracker,
-}
-
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) auth: Arc<AuthModule>,
-    pub(crate) plugins: BTreeMap<FactorId, Arc<dyn MfaPlugin>>,
-    pub(crate) randomness: Arc<dyn Randomness>,
-    pub(crate) plugin_deadline: Duration,
 }
 
 /// Why a list of plugins is refused.
@@ -58,12 +51,12 @@ pub enum InvalidPlugins {
     /// Two plugins for one factor.
     #[error("two plugins provide the factor {0}")]
     Duplicate(FactorId),
-    /// The password is verified by the authentication module and by nobody else.
+    /// Only the authentication module verifies passwords.
     #[error("a plugin provides the password")]
     Password,
 }
 
-/// A name and a password, and where they come from.
+/// A submitted login form.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "the fields of the login form and what goes with it")]
 pub struct LoginRequest<'a> {
@@ -73,16 +66,16 @@ pub struct LoginRequest<'a> {
     pub password: &'a SecretString,
     /// The browser.
     pub client: &'a ClientFacts,
-    /// Where the user wanted to go: an absolute path with an optional query, checked by the host. Its
-    /// path decides which factors are asked for.
+    /// Where the user wanted to go: an absolute path with an optional query, checked by the host. The
+    /// policy of this path decides which factors are needed.
     pub return_to: Option<String>,
 }
 
 impl Controller {
-    /// How long a call of a plugin may take, if not [set](Self::with_plugin_deadline) otherwise.
+    /// How long a call of a plugin may take, unless [set](Self::with_plugin_deadline) otherwise.
     pub const DEFAULT_PLUGIN_DEADLINE: Duration = Duration::from_secs(20);
 
-    /// A controller of these plugins, each asked when a policy names its factor.
+    /// Returns a controller with these plugins. A plugin is called when a policy names its factor.
     ///
     /// # Errors
     ///
@@ -103,35 +96,29 @@ impl Controller {
             }
         }
         let plugin_deadline = Self::DEFAULT_PLUGIN_DEADLINE;
-        let inner = Inner { auth, plugins: by_factor, randomness, plugin_deadline };
-        Ok(Self { inner: Arc::new(inner), tasks: TaskTracker::new() })
+        let shared = Shared { auth, plugins: by_factor, randomness, plugin_deadline };
+        Ok(Self { shared: Arc::new(shared), tasks: TaskTracker::new() })
     }
 
-    /// The same controller with another deadline for each call of a plugin. A call that exceeds it is
-    /// dropped, and the login stays where it was.
+    /// Sets the deadline of each plugin call. A call that exceeds it is dropped, and the login does not
+    /// change.
     #[must_use]
     pub fn with_plugin_deadline(self, plugin_deadline: Duration) -> Self {
-        let Inner { auth, plugins, randomness, .. } = &*self.inner;
-        let inner = Inner {
-            auth: Arc::clone(auth),
-            plugins: plugins.clone(),
-            randomness: Arc::clone(randomness),
-            plugin_deadline,
-        };
-        Self { inner: Arc::new(inner), ..self }
+        let shared = Shared { plugin_deadline, ..(*self.shared).clone() };
+        Self { shared: Arc::new(shared), ..self }
     }
 
-    /// The factors that a plugin provides.
+    /// Returns the factors that the plugins provide.
     pub fn factors(&self) -> impl Iterator<Item = &FactorId> {
-        self.inner.plugins.keys()
+        self.shared.plugins.keys()
     }
 
     /// Steps 1 to 6: verifies the password, opens a pending login, and begins the first missing factor.
     ///
-    /// A step with a [`Pending`](crate::Pending) carries the token for the pending cookie.
+    /// A step with a [`Pending`](crate::Pending) holds the token for the pending cookie.
     pub async fn login(&self, request: LoginRequest<'_>, now: SystemTime) -> LoginStep {
         let LoginRequest { username, password, client, return_to } = request;
-        let (auth, randomness) = (&self.inner.auth, &*self.inner.randomness);
+        let (auth, randomness) = (&self.shared.auth, &*self.shared.randomness);
         let outcome = auth.verify_password(username, password, client, randomness, now).await;
         let verified = match outcome {
             Ok(PasswordOutcome::Verified(verified)) => verified,
@@ -144,22 +131,24 @@ impl Controller {
             Ok(PasswordOutcome::Busy) => return LoginStep::Rejected(RejectedReason::Busy),
             Err(error) => return LoginStep::Failed(auth_failed(&error)),
         };
-        let (inner, client) = (Arc::clone(&self.inner), client.clone());
-        self.to_the_end(async move {
-            let opened = inner
+        let (shared, client) = (Arc::clone(&self.shared), client.clone());
+        self.run_detached(async move {
+            let opened = shared
                 .auth
-                .open_pending(verified, return_to, &client, &*inner.randomness, now)
+                .open_pending(verified, return_to, &client, &*shared.randomness, now)
                 .await;
             match opened {
-                Ok((token, login)) => Drive::new(&inner, &client, token, now).start(login).await,
+                Ok((token, login)) => {
+                    LoginDriver::new(&shared, &client, now).start(token, login).await
+                }
                 Err(error) => LoginStep::Failed(auth_failed(&error)),
             }
         })
         .await
     }
 
-    /// Starts a login that raises `session`, because the path of `return_to` asks for factors it lacks
-    /// or for fresher ones. The session stays open meanwhile and ends when the raised one begins.
+    /// Starts a login that replaces `session`, because the policy of `return_to` needs more factors or
+    /// fresher evidence. The session stays open until the login completes.
     pub async fn step_up(
         &self,
         session: &Session,
@@ -167,22 +156,28 @@ impl Controller {
         return_to: Option<String>,
         now: SystemTime,
     ) -> LoginStep {
-        let (inner, client, session) = (Arc::clone(&self.inner), client.clone(), session.clone());
-        self.to_the_end(async move {
-            let opened = inner
+        let (shared, client, session) = (Arc::clone(&self.shared), client.clone(), session.clone());
+        self.run_detached(async move {
+            let opened = shared
                 .auth
-                .open_step_up(&session, return_to, &client, &*inner.randomness, now)
+                .open_step_up(&session, return_to, &client, &*shared.randomness, now)
                 .await;
             match opened {
-                Ok((token, login)) => Drive::new(&inner, &client, token, now).start(login).await,
+                Ok((token, login)) => {
+                    LoginDriver::new(&shared, &client, now).start(token, login).await
+                }
                 Err(error) => LoginStep::Failed(auth_failed(&error)),
             }
         })
         .await
     }
 
-    /// The login as it stands: for a reload, the back button, another tab, or live status. Sends
-    /// nothing and counts nothing.
+    /// Returns the current step of the login: for a GET after a redirect, a reload, the back button or
+    /// another tab. Sends no message and counts no attempt.
+    ///
+    /// The prompt contains the notice and the rejection that the last submission or action produced, until
+    /// the next one. A notice or rejection of the plugin's current prompt replaces an older one, and a
+    /// rejection ends at its `retry_at`.
     pub async fn view(
         &self,
         token: &PendingToken,
@@ -192,9 +187,8 @@ impl Controller {
         self.proceed(token, None, Call::View, client, now).await
     }
 
-    /// The login as it stands, for live status only: unlike [`view`](Self::view) it neither begins a
-    /// factor nor opens a session, because an event stream could hand no cookie on. A login that has
-    /// nothing to watch is [`Restart`](LoginStep::Restart).
+    /// Like [`view`](Self::view), for an event stream: never begins a factor or opens a session, because a
+    /// stream cannot set a cookie. Returns [`Restart`](LoginStep::Restart) if no prompt is open.
     pub async fn watch(
         &self,
         token: &PendingToken,
@@ -204,10 +198,10 @@ impl Controller {
         self.proceed(token, None, Call::Watch, client, now).await
     }
 
-    /// Steps 7 to 10: takes what the user typed.
+    /// Steps 7 to 10: passes what the user typed to the factor's plugin.
     ///
-    /// `factor` is the one whose page was filled in, if the form says so: an answer to a factor that
-    /// another tab has done meanwhile is then not given to the next one.
+    /// `factor` is the factor of the submitted form. If another tab has completed that factor, the current
+    /// factor is shown and gets no submission. `None` submits to the current factor.
     pub async fn submit(
         &self,
         token: &PendingToken,
@@ -219,7 +213,7 @@ impl Controller {
         self.proceed(token, factor, Call::Submit(submission), client, now).await
     }
 
-    /// Does one of the prompt's actions, or [`RETRY`].
+    /// Runs one of the prompt's actions, or [`RETRY`]. `factor` is as for [`submit`](Self::submit).
     pub async fn action(
         &self,
         token: &PendingToken,
@@ -234,14 +228,14 @@ impl Controller {
 
     /// Ends the login without success.
     pub async fn cancel(&self, token: &PendingToken) -> LoginStep {
-        match self.inner.auth.end_pending(token).await {
+        match self.shared.auth.end_pending(token).await {
             Ok(()) => LoginStep::Restart(RestartReason::Cancelled),
             Err(error) => LoginStep::Failed(auth_failed(&error)),
         }
     }
 
-    /// Waits until the calls that are still running have come to their end. For a graceful stop, after
-    /// the last request was taken.
+    /// Waits until all running calls have ended. For a graceful stop, after the last request was
+    /// accepted.
     pub async fn drain(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -256,39 +250,32 @@ impl Controller {
         client: &ClientFacts,
         now: SystemTime,
     ) -> LoginStep {
-        let login = match self.inner.auth.load_pending(token, now).await {
+        let login = match self.shared.auth.load_pending(token, now).await {
             Ok(Some(login)) => login,
             Ok(None) => return LoginStep::Restart(RestartReason::Ended),
             Err(error) => return LoginStep::Failed(auth_failed(&error)),
         };
-        // A token that was parsed once parses again; tokens are not `Clone`, so that each copy shows.
-        let Some(token) = PendingToken::parse(&token.expose_secret()) else {
-            return LoginStep::Restart(RestartReason::Ended);
-        };
-        let (inner, client, factor) = (Arc::clone(&self.inner), client.clone(), factor.cloned());
-        self.to_the_end(async move {
-            Drive::new(&inner, &client, token, now).proceed(login, factor.as_ref(), call).await
+        let (shared, client, factor) = (Arc::clone(&self.shared), client.clone(), factor.cloned());
+        self.run_detached(async move {
+            LoginDriver::new(&shared, &client, now).proceed(login, factor.as_ref(), call).await
         })
         .await
     }
 
-    /// Runs `work` to its end even if nobody waits for it any more.
-    async fn to_the_end(
+    /// Runs `work` in a task of its own, so that it continues if the caller is dropped.
+    async fn run_detached(
         &self,
         work: impl Future<Output = LoginStep> + Send + 'static,
     ) -> LoginStep {
         match self.tasks.spawn(work.in_current_span()).await {
             Ok(step) => step,
             Err(error) => {
-                tracing::error!(panicked = error.is_panic(), "a login call did not end");
+                tracing::error!(
+                    panicked = error.is_panic(),
+                    "a login call panicked or was cancelled"
+                );
                 LoginStep::Failed(Failure::Internal)
             }
         }
     }
-}
-
-/// The authentication module did not answer: logged here, told nobody.
-pub(crate) fn auth_failed(error: &AuthError) -> Failure {
-    tracing::error!(error = error as &dyn std::error::Error, "the authentication module failed");
-    if error.is_retryable() { Failure::Outage } else { Failure::Internal }
 }

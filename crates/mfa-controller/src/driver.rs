@@ -1,4 +1,4 @@
-//! One call's way through a login.
+//! The steps of one call.
 //!
 //! ```text
 //!             ┌────────── what is missing? ◀───────────────────────┐
@@ -9,161 +9,163 @@
 //!             │              ▼    ▼                                │
 //!             ▼           begin  submit, action, status ──▶ Step ──┴─ Done
 //!         Finished                                            │
-//!                                         Prompt, Unavailable, Denied: kept and shown
+//!                                         Prompt, Unavailable, Denied: saved and shown
 //! ```
 
 use std::time::SystemTime;
 
-use auth_module::{Completed, PendingLogin, PendingToken, Recorded, Saved};
+use auth_module::{
+    Completed, FactorSnapshot, FactorStatus, PendingLogin, PendingToken, Recorded, Saved,
+};
 use mfa_plugin_api::{
-    ActionId, ClientFacts, Evidence, FactorId, FlowContext, MfaPlugin, PluginError, PluginState,
-    Prompt, Reply, Step, Submission,
+    ActionId, ClientFacts, Evidence, FactorId, FlowContext, Notice, PluginError, PluginState,
+    Prompt, Rejection, Reply, Step, Submission,
 };
 use tracing::Instrument as _;
 
 use crate::{
-    controller::{Inner, auth_failed},
-    standing::{Kept, Standing},
+    shared::{Shared, auth_failed},
     step::{
         DeniedStep, Failure, Finished, LoginStep, Pending, PromptStep, RestartReason,
         UnavailableStep,
     },
 };
 
-/// How often a state is saved over changes that other requests made to other parts of the login.
-const SAVE_TRIES: usize = 8;
+/// How often a snapshot is saved again after other requests changed other parts of the login.
+const MAX_SAVE_ATTEMPTS: usize = 8;
 
-/// What the browser wants.
+/// What the browser asks for.
 #[derive(Debug)]
 pub(crate) enum Call {
     /// One of the plugin's actions.
     Action(ActionId),
-    /// Another try after the factor was unavailable or the user denied.
+    /// Another attempt after the factor was unavailable or a denial has ended.
     Retry,
-    /// An answer.
+    /// What the user typed.
     Submit(Submission),
-    /// The page as it stands.
+    /// The current page.
     View,
-    /// What the page would show, and nothing that a cookie has to follow.
+    /// Like [`View`](Self::View), for the event stream: never begins a factor or opens a session,
+    /// because a stream cannot set a cookie.
     Watch,
 }
 
-/// One call with all it needs but the login.
-pub(crate) struct Drive<'a> {
-    inner: &'a Inner,
+/// Drives one call through a login.
+pub(crate) struct LoginDriver<'a> {
+    shared: &'a Shared,
     client: &'a ClientFacts,
     now: SystemTime,
-    token: PendingToken,
-    is_new: bool,
+    /// The token of a login that this call opened: the browser does not have it yet.
+    new_token: Option<PendingToken>,
 }
 
-impl<'a> Drive<'a> {
-    pub(crate) fn new(
-        inner: &'a Inner,
-        client: &'a ClientFacts,
-        token: PendingToken,
-        now: SystemTime,
-    ) -> Self {
-        Self { inner, client, now, token, is_new: false }
+impl<'a> LoginDriver<'a> {
+    pub(crate) fn new(shared: &'a Shared, client: &'a ClientFacts, now: SystemTime) -> Self {
+        Self { shared, client, now, new_token: None }
     }
 
-    /// The first step of a login just opened.
-    pub(crate) async fn start(mut self, login: PendingLogin) -> LoginStep {
-        self.is_new = true;
+    /// Takes the first step of a login that was just opened.
+    pub(crate) async fn start(mut self, token: PendingToken, login: PendingLogin) -> LoginStep {
+        self.new_token = Some(token);
         self.advance(login).await
     }
 
-    /// The next step of a login that is on its way.
-    ///
-    /// [`Call::Watch`] opens nothing and begins nothing: its caller could not hand a session on.
+    /// Takes the next step of a pending login. `asked` is the factor that `call` is for, if known.
     pub(crate) async fn proceed(
         self,
         login: PendingLogin,
         asked: Option<&FactorId>,
         call: Call,
     ) -> LoginStep {
-        let only_watches = matches!(call, Call::Watch);
+        let is_read_only = matches!(call, Call::Watch);
         let Some(factor) = self.missing(&login).into_iter().next() else {
-            if only_watches {
+            if is_read_only {
                 return LoginStep::Restart(RestartReason::Ended);
             }
             return self.complete(login).await;
         };
-        let kept = login.plugin_state(&factor).as_ref().and_then(Kept::from_state);
-        let Some(kept) = kept else {
-            if only_watches {
+        let Some(snapshot) = login.factor(&factor).cloned() else {
+            if is_read_only {
                 return LoginStep::Restart(RestartReason::Ended);
             }
-            // Opened, but cut off before the factor had begun.
+            // An earlier call was cut off before the factor had begun, or its snapshot was unreadable.
             return self.advance(login).await;
         };
+        // Another tab has completed the asked factor: show the current one instead of submitting to it.
         let call = if asked.is_none_or(|asked| *asked == factor) { call } else { Call::View };
-        self.step(login, factor, kept, call).await.unwrap_or_else(LoginStep::Failed)
+        self.step(login, factor, snapshot, call).await.unwrap_or_else(LoginStep::Failed)
     }
 
     async fn step(
         self,
         login: PendingLogin,
         factor: FactorId,
-        kept: Kept,
+        snapshot: FactorSnapshot,
         call: Call,
     ) -> Result<LoginStep, Failure> {
-        let plugin = self.plugin(&factor)?;
-        let state = kept.state.as_ref();
-        let only_watches = matches!(call, Call::Watch);
-        let reply = match (call, kept.standing) {
+        let plugin = self.shared.plugin(&factor)?;
+        let state = snapshot.state.as_ref();
+        let is_read_only = matches!(call, Call::Watch);
+        let reply = match (call, snapshot.status) {
+            // In any status: only the plugin knows whether a submission is still valid.
             (Call::Submit(submission), _) => {
                 let call =
                     async |context: &FlowContext<'_>| plugin.submit(context, &submission).await;
-                self.ask(&login, &factor, state, call).await?
+                self.call_plugin(&login, &factor, state, call).await?
             }
-            (Call::Action(action), Standing::Prompted) => {
+            (Call::Action(action), FactorStatus::Prompted { .. }) => {
                 let call = async |context: &FlowContext<'_>| plugin.action(context, &action).await;
-                self.ask(&login, &factor, state, call).await?
+                self.call_plugin(&login, &factor, state, call).await?
             }
-            (Call::Retry, Standing::Unavailable(_)) => {
+            (Call::Retry, FactorStatus::Unavailable(_)) => {
                 return Ok(self.begin(login, factor, state.cloned()).await);
             }
-            (Call::Retry, Standing::Denied(denied))
+            (Call::Retry, FactorStatus::Denied(denied))
                 if denied.until.is_some_and(|until| until <= self.now) =>
             {
                 return Ok(self.begin(login, factor, state.cloned()).await);
             }
-            (Call::View | Call::Watch | Call::Retry, Standing::Prompted) => {
+            (
+                Call::View | Call::Watch | Call::Retry,
+                FactorStatus::Prompted { notice, rejection },
+            ) => {
                 let call = async |context: &FlowContext<'_>| plugin.status(context).await;
-                return match self.ask(&login, &factor, state, call).await? {
-                    Some(prompt) => Ok(self.prompted(&login, factor, prompt)),
-                    None if only_watches => Ok(LoginStep::Restart(RestartReason::Ended)),
+                return match self.call_plugin(&login, &factor, state, call).await? {
+                    Some(prompt) => {
+                        let prompt = with_last_outcome(prompt, notice, rejection, self.now);
+                        Ok(self.prompted(&login, factor, prompt))
+                    }
+                    None if is_read_only => Ok(LoginStep::Restart(RestartReason::Ended)),
                     None => Ok(self.begin(login, factor, state.cloned()).await),
                 };
             }
-            (_, Standing::Unavailable(unavailable)) => {
+            (_, FactorStatus::Unavailable(unavailable)) => {
                 return Ok(self.show(&login, factor, Step::Unavailable(unavailable)));
             }
-            (_, Standing::Denied(denied)) => {
+            (_, FactorStatus::Denied(denied)) => {
                 return Ok(self.show(&login, factor, Step::Denied(denied)));
             }
         };
         Ok(match reply {
             Reply { step: Step::Done(evidence), .. } => self.done(login, factor, evidence).await,
-            reply => self.keep_and_show(login, factor, reply).await,
+            reply => self.save_and_show(login, factor, reply).await,
         })
     }
 
-    /// Goes on to the next missing factor, or to the end.
+    /// Begins the next missing factor, or completes the login.
     async fn advance(self, login: PendingLogin) -> LoginStep {
         match self.missing(&login).into_iter().next() {
             None => self.complete(login).await,
             Some(factor) if factor == FactorId::PASSWORD => {
-                // The login page opens another one; if this fails, it ends by itself.
-                if let Err(error) = self.inner.auth.end_pending(&self.token).await {
+                // The login page opens another login. If this one cannot be ended, it expires.
+                if let Err(error) = self.shared.auth.end_loaded_pending(&login).await {
                     auth_failed(&error);
                 }
                 LoginStep::Restart(RestartReason::PasswordNeeded)
             }
             Some(factor) => {
-                let kept = login.plugin_state(&factor).as_ref().and_then(Kept::from_state);
-                self.begin(login, factor, kept.and_then(|kept| kept.state)).await
+                let state = login.factor(&factor).and_then(|snapshot| snapshot.state.clone());
+                self.begin(login, factor, state).await
             }
         }
     }
@@ -175,24 +177,24 @@ impl<'a> Drive<'a> {
         state: Option<PluginState>,
     ) -> LoginStep {
         let begun = async {
-            let plugin = self.plugin(&factor)?;
+            let plugin = self.shared.plugin(&factor)?;
             let call = async |context: &FlowContext<'_>| plugin.begin(context).await;
-            self.ask(&login, &factor, state.as_ref(), call).await
+            self.call_plugin(&login, &factor, state.as_ref(), call).await
         };
         match begun.await {
             Ok(Reply { step: Step::Done(_), .. }) => {
                 tracing::error!(%factor, "a plugin satisfied its factor without asking the user");
                 LoginStep::Failed(Failure::Internal)
             }
-            Ok(reply) => self.keep_and_show(login, factor, reply).await,
+            Ok(reply) => self.save_and_show(login, factor, reply).await,
             Err(failure) => LoginStep::Failed(failure),
         }
     }
 
     async fn done(self, login: PendingLogin, factor: FactorId, evidence: Evidence) -> LoginStep {
-        let recorded = self.inner.auth.record_evidence(&login, &factor, evidence, self.now).await;
+        let recorded = self.shared.auth.record_evidence(&login, &factor, evidence, self.now).await;
         match recorded {
-            // Boxed, because the next factor's way leads through here again.
+            // Boxed, because the future would contain itself: the next factor leads here again.
             Ok(Recorded::Done { login, .. }) => Box::pin(self.advance(login)).await,
             Ok(Recorded::Gone) => LoginStep::Restart(RestartReason::Ended),
             Err(error) => LoginStep::Failed(auth_failed(&error)),
@@ -200,53 +202,54 @@ impl<'a> Drive<'a> {
     }
 
     async fn complete(self, login: PendingLogin) -> LoginStep {
-        let (auth, randomness) = (&self.inner.auth, &*self.inner.randomness);
+        let (auth, randomness) = (&self.shared.auth, &*self.shared.randomness);
         match auth.complete(&login, self.client, randomness, self.now).await {
             Ok(Completed::Opened { token, session, return_to }) => {
                 LoginStep::Finished(Finished { session_token: token, session, return_to })
             }
             Ok(Completed::Gone) => LoginStep::Restart(RestartReason::Ended),
-            // Evidence grew too old between two calls; the next request asks for it again.
+            // Evidence expired between two calls. The next request asks for it again.
             Ok(Completed::Missing(_)) => LoginStep::Failed(Failure::Outage),
             Err(error) => LoginStep::Failed(auth_failed(&error)),
         }
     }
 
-    async fn keep_and_show(self, login: PendingLogin, factor: FactorId, reply: Reply) -> LoginStep {
-        let Some(kept) = Kept::of(&reply) else {
-            tracing::error!(%factor, "a plugin answered with a step that this version does not know");
+    async fn save_and_show(self, login: PendingLogin, factor: FactorId, reply: Reply) -> LoginStep {
+        let Some(snapshot) = FactorSnapshot::of(&reply) else {
+            tracing::error!(%factor, "a plugin returned a step that this version does not know");
             return LoginStep::Failed(Failure::Internal);
         };
-        match self.keep(&login, &factor, &kept.to_state()).await {
+        match self.save(&login, &factor, &snapshot).await {
             Ok(true) => self.show(&login, factor, reply.step),
             Ok(false) => LoginStep::Restart(RestartReason::Ended),
             Err(failure) => LoginStep::Failed(failure),
         }
     }
 
-    /// Keeps the state of `factor`. What other requests changed meanwhile stays; if one of them changed
-    /// this very state, it was first and its state stands. `false` if the login is over.
-    async fn keep(
+    /// Saves the snapshot of `factor`, unless [`outranks`] lets another request's snapshot stay. What
+    /// other requests changed elsewhere in the login stays. `false` if the login has ended.
+    async fn save(
         &self,
         login: &PendingLogin,
         factor: &FactorId,
-        state: &PluginState,
+        snapshot: &FactorSnapshot,
     ) -> Result<bool, Failure> {
-        let read = login.plugin_state(factor);
+        let auth = &self.shared.auth;
+        let read = login.factor(factor);
         let mut latest = None;
-        for _ in 0..SAVE_TRIES {
+        for _ in 0..MAX_SAVE_ATTEMPTS {
             let login = latest.as_ref().unwrap_or(login);
-            let saved = self.inner.auth.save_plugin_state(login, factor, Some(state)).await;
+            let saved = auth.save_factor(login, factor, snapshot).await;
             match saved.map_err(|error| auth_failed(&error))? {
                 Saved::Done(_) => return Ok(true),
                 Saved::Gone => return Ok(false),
                 Saved::Conflict => {}
             }
-            let found = self.inner.auth.load_pending(&self.token, self.now).await;
+            let found = auth.reload_pending(login, self.now).await;
             let Some(found) = found.map_err(|error| auth_failed(&error))? else {
                 return Ok(false);
             };
-            if found.plugin_state(factor) != read {
+            if found.factor(factor).is_some_and(|found| outranks(found, read)) {
                 return Ok(true);
             }
             latest = Some(found);
@@ -272,43 +275,32 @@ impl<'a> Drive<'a> {
     }
 
     fn prompted(self, login: &PendingLogin, factor: FactorId, prompt: Prompt) -> LoginStep {
-        let has_live_status = self
-            .inner
-            .plugins
-            .get(&factor)
-            .is_some_and(|plugin| plugin.descriptor().has_live_status);
+        let plugin = self.shared.plugins.get(&factor);
+        let has_live_status = plugin.is_some_and(|plugin| plugin.descriptor().has_live_status);
         let pending = self.pending(login, factor);
         LoginStep::Prompt(PromptStep { pending, prompt, has_live_status })
     }
 
     fn pending(self, login: &PendingLogin, factor: FactorId) -> Pending {
-        let new_token = self.is_new.then_some(self.token);
-        Pending { new_token, expires_at: login.expires_at(), factor }
+        Pending { new_token: self.new_token, expires_at: login.expires_at(), factor }
     }
 
     fn missing(&self, login: &PendingLogin) -> Vec<FactorId> {
-        self.inner.auth.missing_factors(login, self.now)
-    }
-
-    fn plugin(&self, factor: &FactorId) -> Result<&'a dyn MfaPlugin, Failure> {
-        self.inner.plugins.get(factor).map(AsRef::as_ref).ok_or_else(|| {
-            tracing::error!(%factor, "a policy asks for a factor that no plugin provides");
-            Failure::Internal
-        })
+        self.shared.auth.missing_factors(login, self.now)
     }
 
     /// Calls a plugin, within its deadline.
-    async fn ask<T>(
+    async fn call_plugin<T>(
         &self,
         login: &PendingLogin,
         factor: &FactorId,
         state: Option<&PluginState>,
         call: impl AsyncFnOnce(&FlowContext<'_>) -> Result<T, PluginError>,
     ) -> Result<T, Failure> {
-        let auth = &self.inner.auth;
+        let auth = &self.shared.auth;
         let (flow, subject) = (login.flow(), auth.subject(login.user()));
         let audit = auth.flow_audit(login, self.client, self.now);
-        let randomness = &*self.inner.randomness;
+        let randomness = &*self.shared.randomness;
         let context = FlowContext::new(
             factor,
             &flow,
@@ -321,9 +313,9 @@ impl<'a> Drive<'a> {
         )
         .with_state(state);
         let span = tracing::info_span!("plugin", %factor);
-        let called = tokio::time::timeout(self.inner.plugin_deadline, call(&context));
+        let called = tokio::time::timeout(self.shared.plugin_deadline, call(&context));
         match called.instrument(span).await {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(returned)) => Ok(returned),
             Ok(Err(error)) => {
                 tracing::error!(
                     %factor,
@@ -335,9 +327,79 @@ impl<'a> Drive<'a> {
                 Err(if is_outage { Failure::Outage } else { Failure::Internal })
             }
             Err(_) => {
-                tracing::error!(%factor, flow = flow.as_str(), "a plugin did not answer in time");
+                tracing::error!(%factor, flow = flow.as_str(), "a plugin exceeded its deadline");
                 Err(Failure::Outage)
             }
+        }
+    }
+}
+
+/// Adds to the current prompt what the last submission or action produced. `MfaPlugin::status` cannot
+/// know it, and a host that redirects after a POST shows it with the next GET.
+fn with_last_outcome(
+    mut prompt: Prompt,
+    notice: Option<Notice>,
+    rejection: Option<Rejection>,
+    now: SystemTime,
+) -> Prompt {
+    // The plugin's own rejection is newer: after "wrong code" the code may have expired.
+    if prompt.rejection.is_some() {
+        return prompt;
+    }
+    // "Not before …" is out of date once that instant has come.
+    prompt.rejection =
+        rejection.filter(|rejection| rejection.retry_at.is_none_or(|retry_at| now < retry_at));
+    // The plugin's own notice is newer: after "sent again" the message may have been delivered.
+    prompt.notice = prompt.notice.or(notice);
+    prompt
+}
+
+/// Whether `found`, which another request saved after `read` was loaded, has to stay.
+///
+/// A plugin's new state stays, because this request's plugin call has not seen it. A denial and an outage
+/// stay as well: a slower request must not cover them with an older prompt.
+fn outranks(found: &FactorSnapshot, read: Option<&FactorSnapshot>) -> bool {
+    let state_read = read.and_then(|read| read.state.as_ref());
+    let is_prompt = matches!(found.status, FactorStatus::Prompted { .. });
+    found.state.as_ref() != state_read || (Some(found) != read && !is_prompt)
+}
+
+#[cfg(test)]
+mod tests {
+    use mfa_plugin_api::{Denied, Message, RejectionKind, Unavailable};
+
+    use super::*;
+
+    fn snapshot(step: Step, state: Option<&'static str>) -> FactorSnapshot {
+        let mut reply = Reply::new(step);
+        reply.state = state.map(PluginState::from_bytes);
+        FactorSnapshot::of(&reply).expect("not satisfied")
+    }
+
+    fn prompt(wrong: Option<&'static str>) -> Step {
+        let mut prompt = Prompt::new(Message::new("title"));
+        prompt.rejection = wrong.map(|key| Rejection::new(RejectionKind::Wrong, Message::new(key)));
+        Step::Prompt(prompt)
+    }
+
+    #[test]
+    fn a_snapshot_outranks_by_a_new_state_or_as_a_new_denial_or_outage() {
+        let denied = || Step::Denied(Denied::new(Message::new("denied")));
+        let missing = || Step::Unavailable(Unavailable::new(Message::new("missing")));
+        let read = snapshot(prompt(None), Some("1"));
+        for (found, read, expected) in [
+            (snapshot(prompt(None), Some("1")), Some(&read), false),
+            (snapshot(prompt(Some("3 left")), Some("1")), Some(&read), false),
+            (snapshot(prompt(None), Some("2")), Some(&read), true),
+            (snapshot(prompt(None), None), Some(&read), true),
+            (snapshot(denied(), Some("1")), Some(&read), true),
+            (snapshot(missing(), Some("1")), Some(&read), true),
+            (snapshot(prompt(None), Some("1")), None, true),
+            (snapshot(prompt(None), None), None, false),
+            (snapshot(denied(), None), None, true),
+            (snapshot(denied(), Some("1")), Some(&snapshot(denied(), Some("1"))), false),
+        ] {
+            assert_eq!(outranks(&found, read), expected, "{found:?} after {read:?}");
         }
     }
 }

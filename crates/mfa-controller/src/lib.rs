@@ -18,16 +18,19 @@
 //!      └── evidence recorded
 //! ```
 //!
-//! [`Controller`] holds no state of its own: a pending login lives in the authentication module, what
-//! a plugin remembers with it. So every node of a cluster can take the next request, a restart loses
-//! nothing, and whatever comes twice or too late finds out where the login really is.
+//! [`Controller`] holds no state. The authentication module stores each pending login together with the
+//! last reply of each factor's plugin. So any node of a cluster can take the next request, and a restart
+//! loses nothing. A request that comes twice or too late gets the current step of the login.
 //!
-//! No HTTP type comes in or goes out: a [`LoginStep`] says everything that a host needs for its page,
-//! its cookies and, by [`LoginStep::class`], its status.
+//! A host may redirect after each POST: [`Controller::view`] shows the notice or the rejection that the
+//! last submission or action produced, until the next one, and counts nothing.
+//!
+//! The interface has no HTTP types. A [`LoginStep`] holds everything that a host needs for its page and
+//! its cookies; its status code follows from [`LoginStep::class`].
 
 mod controller;
 mod driver;
-mod standing;
+mod shared;
 mod step;
 
 pub use crate::{

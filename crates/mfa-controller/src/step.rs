@@ -5,55 +5,55 @@ use std::time::SystemTime;
 use auth_module::{PendingToken, Session, SessionToken};
 use mfa_plugin_api::{FactorId, Message, Prompt};
 
-/// Where a login stands after a call: all that a host needs for its answer.
+/// The state of a login after a call: everything that a host needs for its response.
 ///
-/// [`LoginStep::class`] gives the class from which a status code follows.
+/// [`LoginStep::class`] returns the class from which a status code follows.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LoginStep {
-    /// Ask the user this.
+    /// Show this prompt.
     Prompt(PromptStep),
-    /// Every factor is done: set the session cookie, drop the pending one, and go on.
+    /// Every factor is satisfied: set the session cookie, delete the pending one, redirect.
     Finished(Finished),
-    /// The name and password did not do; no login is pending.
+    /// Name and password were not accepted. No login is pending.
     Rejected(RejectedReason),
-    /// Begin again at the login page, and drop the pending cookie.
+    /// Begin again at the login page, and delete the pending cookie.
     Restart(RestartReason),
-    /// The factor cannot be used now; the login stays open, and `retry` tries again.
+    /// The factor cannot be used now. The login stays open; [`RETRY`](crate::RETRY) begins the factor again.
     Unavailable(UnavailableStep),
-    /// The user may not go on with this factor.
+    /// The user may not continue with this factor.
     Denied(DeniedStep),
-    /// A fault that was logged; nobody was let in, and the login stays where it was.
+    /// A fault, already logged. The login did not change.
     Failed(Failure),
 }
 
 /// What kind of fault ended a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Something of ours is broken; an operator has to look.
+    /// A defect or corrupt data: an operator has to look.
     Internal,
-    /// A store, a directory or a plugin did not answer in time; it may a moment later.
+    /// A store, a directory or a plugin did not respond in time. A later attempt may succeed.
     Outage,
 }
 
 /// The class of a step. Hosts map it to a status code by a `match` without `_`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepClass {
-    /// A page to be filled in, with nothing wrong: 200.
+    /// A page to fill in, without a rejection: 200.
     Asked,
-    /// What was sent did not do: 422 (wrong or malformed answer) or 401 (wrong password).
+    /// A rejected submission: 422 (wrong or malformed value) or 401 (wrong password).
     Refused,
     /// Too soon or too often: 429 with `Retry-After`.
     TooMany,
-    /// The user may not go on: 403.
+    /// The user may not continue: 403.
     Denied,
-    /// Something outside does not answer: 503.
+    /// A service does not respond: 503.
     Unavailable,
-    /// All done: 303 to where the user wanted to go.
+    /// Every factor is satisfied: 303 to where the user wanted to go.
     Finished,
     /// Back to the login page: 303.
     Restart,
-    /// A fault of ours: 500.
+    /// An internal fault: 500.
     Failed,
 }
 
@@ -61,11 +61,11 @@ pub enum StepClass {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Pending {
-    /// The token to put in the pending-login cookie, or `None` if the browser's own stays good.
+    /// The token for the pending-login cookie; `None` if the browser's cookie stays valid.
     pub new_token: Option<PendingToken>,
-    /// When the login is over at the latest.
+    /// When the login expires.
     pub expires_at: SystemTime,
-    /// The factor being asked for.
+    /// The current factor.
     pub factor: FactorId,
 }
 
@@ -75,19 +75,19 @@ pub struct Pending {
 pub struct PromptStep {
     /// The login and its factor.
     pub pending: Pending,
-    /// What to ask.
+    /// What to ask the user.
     pub prompt: Prompt,
-    /// Whether `view` may show something new while the page is open.
+    /// Whether [`watch`](crate::Controller::watch) may return news while the page is open.
     pub has_live_status: bool,
 }
 
-/// A login with every factor done.
+/// A login with every factor satisfied.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Finished {
     /// The token for the session cookie: new with every rise in assurance.
     pub session_token: SessionToken,
-    /// The session it opens.
+    /// The session that was opened.
     pub session: Session,
     /// Where the user wanted to go, as the host passed it in.
     pub return_to: Option<String>,
@@ -101,11 +101,11 @@ pub struct UnavailableStep {
     pub pending: Pending,
     /// What to tell the user.
     pub message: Message,
-    /// When it may work again, if that is known.
+    /// From when on the factor may work again, if that is known.
     pub retry_at: Option<SystemTime>,
 }
 
-/// A factor that the user may not go on with.
+/// A factor that the user may not continue with.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct DeniedStep {
@@ -113,20 +113,20 @@ pub struct DeniedStep {
     pub pending: Pending,
     /// What to tell the user.
     pub message: Message,
-    /// When the denial ends; `None` means not by waiting.
+    /// When the denial ends; `None` if waiting does not end it.
     pub until: Option<SystemTime>,
 }
 
-/// Why name and password did not do. Says nothing of whether the account exists.
+/// Why name and password were not accepted. Does not reveal whether the account exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RejectedReason {
-    /// More logins at once than password hashing can take.
+    /// Too many passwords wait to be verified.
     Busy,
     /// Name or password wrong, account unknown or disabled.
     Credentials,
-    /// Too many failures; not before `until`.
+    /// Too many failures. No attempt is accepted before `until`.
     Throttled {
-        /// When trying again makes sense.
+        /// When the next attempt is accepted.
         until: SystemTime,
     },
 }
@@ -136,15 +136,15 @@ pub enum RejectedReason {
 pub enum RestartReason {
     /// The user cancelled.
     Cancelled,
-    /// The login is over: too old, already finished, ended elsewhere, or never known. A host that finds
-    /// a full session beside it simply goes on.
+    /// The login has expired, is completed, was ended elsewhere, or never existed. If the browser has a
+    /// session, the host continues with it.
     Ended,
-    /// The path asks for a fresh password, which only the login page can take.
+    /// The policy needs a fresh password, which only the login page can accept.
     PasswordNeeded,
 }
 
 impl LoginStep {
-    /// The class, for the status code.
+    /// Returns the class, for the status code.
     pub fn class(&self) -> StepClass {
         use mfa_plugin_api::RejectionKind as Kind;
         match self {
@@ -166,7 +166,7 @@ impl LoginStep {
         }
     }
 
-    /// When trying again makes sense, for `Retry-After`.
+    /// Returns when another attempt makes sense, for `Retry-After`.
     pub fn retry_at(&self) -> Option<SystemTime> {
         match self {
             Self::Prompt(step) => step.prompt.rejection.as_ref().and_then(|r| r.retry_at),

@@ -2,9 +2,7 @@
 
 use std::time::SystemTime;
 
-use mfa_plugin_api::{
-    AuthenticationMethod, ClientFacts, Evidence, FactorId, PluginState, Randomness,
-};
+use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId, Randomness};
 
 use super::AuthModule;
 use crate::{
@@ -12,6 +10,7 @@ use crate::{
     directory::Change,
     error::{AuthError, AuthErrorKind},
     evidence::{self, FactorEvidence},
+    factor_snapshot::FactorSnapshot,
     login::{Completed, PasswordVerified, PendingLogin, Recorded, Saved, Session},
     policy::CLOCK_SKEW,
     session_store::{PendingRecord, SessionRecord, Swapped, Version},
@@ -99,6 +98,20 @@ impl AuthModule {
         self.load_pending_by(token.digest(), now).await
     }
 
+    /// Loads `login` again, with what other requests have changed; `None` as for
+    /// [`load_pending`](Self::load_pending).
+    ///
+    /// # Errors
+    ///
+    /// When the store or the directory failed.
+    pub async fn reload_pending(
+        &self,
+        login: &PendingLogin,
+        now: SystemTime,
+    ) -> Result<Option<PendingLogin>, AuthError> {
+        self.load_pending_by(login.token, now).await
+    }
+
     async fn load_pending_by(
         &self,
         token: TokenDigest,
@@ -119,20 +132,19 @@ impl AuthModule {
         self.parts.policy.login_requirement(path).missing(&login.record.evidence, now)
     }
 
-    /// Keeps what the plugin of `factor` wants to remember, unless the login was changed since
-    /// `login` was loaded.
+    /// Stores the last reply of `factor`'s plugin, unless the login was changed since `login` was loaded.
     ///
     /// # Errors
     ///
     /// When the store failed.
-    pub async fn save_plugin_state(
+    pub async fn save_factor(
         &self,
         login: &PendingLogin,
         factor: &FactorId,
-        state: Option<&PluginState>,
+        snapshot: &FactorSnapshot,
     ) -> Result<Saved, AuthError> {
         let mut changed = login.clone();
-        changed.put_state(factor, state);
+        changed.record.factors.insert(factor.clone(), snapshot.clone());
         if changed.record == login.record {
             return Ok(Saved::Done(changed));
         }
@@ -308,6 +320,15 @@ impl AuthModule {
     /// When the store failed.
     pub async fn end_pending(&self, token: &PendingToken) -> Result<(), AuthError> {
         self.parts.sessions.end_pending(token.digest()).await.map(drop)
+    }
+
+    /// Like [`end_pending`](Self::end_pending), for a login that was loaded.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    pub async fn end_loaded_pending(&self, login: &PendingLogin) -> Result<(), AuthError> {
+        self.parts.sessions.end_pending(login.token).await.map(drop)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use auth_module::{ImportFormat, LoginName, PendingToken, SessionToken};
-use mfa_plugin_api::PluginState;
+use auth_module::{FactorSnapshot, ImportFormat, LoginName, PendingToken, SessionToken};
+use mfa_plugin_api::{Message, PluginState, Prompt, Reply, Step};
 use testkit::{LeakScanner, LogCapture};
 
 use crate::common::{ALICE_PASSWORD, ALICE_PHONE, World, client};
@@ -73,7 +73,9 @@ async fn what_a_plugin_remembers_is_not_shown() {
     let (_, login) = world.alice_pending("/").await;
     let factor = mfa_plugin_api::FactorId::SMS_OTP;
     let state = PluginState::from_bytes(b"a plugin's state".as_slice());
-    let saved = world.auth.save_plugin_state(&login, &factor, Some(&state)).await.unwrap();
+    let step = Step::Prompt(Prompt::new(Message::new("title")));
+    let snapshot = FactorSnapshot::of(&Reply::new(step).with_state(state)).unwrap();
+    let saved = world.auth.save_factor(&login, &factor, &snapshot).await.unwrap();
     LeakScanner::new()
         .with_secret("state", "a plugin's state")
         .assert_clean("Debug", &format!("{saved:?}"));

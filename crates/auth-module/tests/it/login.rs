@@ -1,8 +1,8 @@
 //! A login from the password to the session, and what may not happen on the way.
 
 use crate::common::{ALICE_PASSWORD, MINUTE, World, client, sms_evidence};
-use auth_module::{Completed, Decision, Recorded, Saved};
-use mfa_plugin_api::{FactorId, PluginState};
+use auth_module::{Completed, Decision, FactorSnapshot, Recorded, Saved};
+use mfa_plugin_api::{FactorId, Message, PluginState, Prompt, Reply, Step};
 
 #[tokio::test]
 async fn a_login_from_the_password_to_the_session() {
@@ -52,12 +52,16 @@ async fn two_tabs_do_not_overwrite_each_other() {
     let world = World::new().await;
     let (token, one) = world.alice_pending("/").await;
     let two = world.auth.load_pending(&token, world.now()).await.unwrap().unwrap();
-    let state = |text: &str| PluginState::from_bytes(text.as_bytes());
+    let snapshot = |state: &str| {
+        let step = Step::Prompt(Prompt::new(Message::new("title")));
+        let state = PluginState::from_bytes(state);
+        FactorSnapshot::of(&Reply::new(step).with_state(state)).unwrap()
+    };
     let factor = FactorId::SMS_OTP;
 
-    let saved = world.auth.save_plugin_state(&one, &factor, Some(&state("one"))).await.unwrap();
+    let saved = world.auth.save_factor(&one, &factor, &snapshot("one")).await.unwrap();
     assert!(matches!(saved, Saved::Done(_)));
-    let saved = world.auth.save_plugin_state(&two, &factor, Some(&state("two"))).await.unwrap();
+    let saved = world.auth.save_factor(&two, &factor, &snapshot("two")).await.unwrap();
     assert!(matches!(saved, Saved::Conflict), "the second tab has read an older version");
 
     // Evidence is merged instead: the stale tab's success counts, and the other's state stays.
@@ -65,7 +69,7 @@ async fn two_tabs_do_not_overwrite_each_other() {
     let recorded = world.auth.record_evidence(&two, &factor, evidence, world.now()).await.unwrap();
     let Recorded::Done { login, missing } = recorded else { panic!("gone") };
     assert_eq!(missing, []);
-    assert_eq!(login.plugin_state(&factor), Some(state("one")));
+    assert_eq!(login.factor(&factor), Some(&snapshot("one")));
 }
 
 #[tokio::test]

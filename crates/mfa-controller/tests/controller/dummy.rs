@@ -24,6 +24,7 @@ pub(crate) enum Next {
     Outage,
     Panic,
     Satisfy,
+    Show(Box<Prompt>),
 }
 
 /// Asks for its word. Unlike a real one it takes the right word any number of times, so that what
@@ -56,11 +57,16 @@ impl Dummy {
         self.next.lock().unwrap().push_back(next);
     }
 
+    /// Makes the next call return `prompt`.
+    pub(crate) fn show_next(&self, prompt: Prompt) {
+        self.next(Next::Show(Box::new(prompt)));
+    }
+
     pub(crate) fn calls(&self) -> Vec<&'static str> {
         self.calls.lock().unwrap().clone()
     }
 
-    fn prompt() -> Prompt {
+    pub(crate) fn prompt() -> Prompt {
         Prompt::new(Message::new("word-title"))
             .with_field(Field::new("word", FieldKind::Text, Message::new("word-label")))
             .with_action(Action::new(ActionId::from_static("nudge"), Message::new("word-nudge")))
@@ -105,6 +111,7 @@ impl Dummy {
             Next::Outage => Err(PluginError::Outage { context: "asking", source: failed() }),
             Next::Panic => panic!("a plugin that panics"),
             Next::Satisfy => Ok(self.done(context.now)),
+            Next::Show(prompt) => Ok(self.ask(|_| *prompt)),
         })
     }
 }
@@ -157,7 +164,10 @@ impl MfaPlugin for Dummy {
 
     async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError> {
         match self.called("status", context).await {
-            Some(reply) => reply.map(|_| None),
+            Some(reply) => reply.map(|reply| match reply.step {
+                Step::Prompt(prompt) => Some(prompt),
+                _ => None,
+            }),
             None => Ok(Some(Self::prompt())),
         }
     }

@@ -7,7 +7,7 @@ use testkit::LogCapture;
 
 use crate::{
     dummy::Next,
-    support::{PASSWORD, World, prompted, session_token},
+    support::{PASSWORD, World, prompted, rejection, session_token},
 };
 
 fn failure(step: &LoginStep) -> Failure {
@@ -89,4 +89,25 @@ async fn a_browser_that_goes_away_stops_nothing_in_the_middle() {
     assert_eq!(world.second.calls(), ["begin"]);
     prompted(world.view(&token).await);
     assert_eq!(world.second.calls(), ["begin", "status"], "begun once, and remembered");
+}
+
+#[tokio::test]
+async fn a_factor_with_an_unreadable_snapshot_begins_again_and_lets_nobody_in() {
+    let world = World::new().await;
+    let token = world.begun("/").await;
+    assert_eq!(rejection(world.submit(&token, "prune").await), "word-wrong");
+    // Another version of this program has written the snapshot.
+    let (digest, now) = (token.digest(), world.clock.now());
+    let (record, _) = world.sessions.load_pending(digest, now).await.unwrap().unwrap();
+    let mut json = serde_json::to_value(record).unwrap();
+    json["factors"]["first"]["status"] = serde_json::json!({ "satisfied": {} });
+    world.sessions.end_pending(digest).await.unwrap();
+    world.sessions.open_pending(digest, serde_json::from_value(json).unwrap()).await.unwrap();
+
+    let step = world.watch(&token).await;
+    assert!(matches!(step, LoginStep::Restart(_)), "a stream begins nothing: {step:?}");
+    prompted(world.view(&token).await);
+    assert_eq!(world.first.calls(), ["begin", "submit", "begin"]);
+    assert_eq!(rejection(world.submit(&token, "prune").await), "word-wrong");
+    session_token(world.submit(&token, "plum").await);
 }

@@ -7,4 +7,5 @@ mod faults;
 mod leaks;
 mod login;
 mod races;
+mod redirects;
 mod support;

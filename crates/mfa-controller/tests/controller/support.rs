@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use auth_module::{
     AuthModule, AuthParts, AuthSettings, FactorPolicy, HashParameters, HasherLimits, LoginName,
     MemoryAuditTrail, MemorySessionStore, NewPassword, NewUser, PasswordHasher, PendingToken,
-    PhoneTagKey, Requirement, Rule, Session, SessionToken, UserAdded,
+    PhoneTagKey, Requirement, Rule, Session, SessionStore, SessionToken, UserAdded,
 };
 use auth_store_sqlite::Database;
 use mfa_controller::{Controller, LoginRequest, LoginStep, Pending, PromptStep};
@@ -26,6 +26,7 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) auth: Arc<AuthModule>,
     pub(crate) audit: MemoryAuditTrail,
+    pub(crate) sessions: Arc<dyn SessionStore>,
     pub(crate) controller: Controller,
     pub(crate) first: Arc<Dummy>,
     pub(crate) second: Arc<Dummy>,
@@ -51,13 +52,17 @@ fn policy() -> FactorPolicy {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with_sessions(Arc::new(MemorySessionStore::new(10_000))).await
+    }
+
+    pub(crate) async fn with_sessions(sessions: Arc<dyn SessionStore>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path().join("auth.db")).await.unwrap();
         let audit = MemoryAuditTrail::new();
         let cache = Arc::new(MemoryStore::new());
         let auth = Arc::new(AuthModule::new(AuthParts {
             directory: Arc::new(database.directory()),
-            sessions: Arc::new(MemorySessionStore::new(10_000)),
+            sessions: Arc::clone(&sessions),
             challenges: cache.clone(),
             quota: cache,
             audit: Arc::new(audit.clone()),
@@ -80,7 +85,7 @@ impl World {
         let (first, second) = (Dummy::new("first", "plum"), Dummy::new("second", "pear"));
         let plugins: Vec<Arc<dyn MfaPlugin>> = vec![first.clone(), second.clone()];
         let controller = Controller::new(Arc::clone(&auth), plugins, randomness).unwrap();
-        Self { clock, auth, audit, controller, first, second, _folder: folder }
+        Self { clock, auth, audit, sessions, controller, first, second, _folder: folder }
     }
 
     pub(crate) fn client() -> ClientFacts {
@@ -124,6 +129,10 @@ impl World {
 
     pub(crate) async fn view(&self, token: &PendingToken) -> LoginStep {
         self.controller.view(token, &Self::client(), self.clock.now()).await
+    }
+
+    pub(crate) async fn watch(&self, token: &PendingToken) -> LoginStep {
+        self.controller.watch(token, &Self::client(), self.clock.now()).await
     }
 
     pub(crate) async fn session(&self, token: &SessionToken) -> Option<Session> {
