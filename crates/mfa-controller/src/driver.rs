@@ -254,7 +254,8 @@ impl<'a> LoginDriver<'a> {
             }
             latest = Some(found);
         }
-        Ok(true)
+        tracing::error!(%factor, "a login changed too often to save it");
+        Err(Failure::Outage)
     }
 
     fn show(self, login: &PendingLogin, factor: FactorId, step: Step) -> LoginStep {

@@ -6,6 +6,7 @@ use mfa_controller::{Failure, LoginStep, StepClass};
 use testkit::LogCapture;
 
 use crate::{
+    contended::ContendedStore,
     dummy::Next,
     support::{PASSWORD, World, prompted, rejection, session_token},
 };
@@ -89,6 +90,18 @@ async fn a_browser_that_goes_away_stops_nothing_in_the_middle() {
     assert_eq!(world.second.calls(), ["begin"]);
     prompted(world.view(&token).await);
     assert_eq!(world.second.calls(), ["begin", "status"], "begun once, and remembered");
+}
+
+#[tokio::test]
+async fn a_reply_that_could_not_be_saved_is_not_reported_as_saved() {
+    let store = Arc::new(ContendedStore::new());
+    let world = World::with_sessions(store.clone()).await;
+    let token = world.begun("/").await;
+    store.contend(true);
+    assert_eq!(failure(&world.submit(&token, "prune").await), Failure::Outage);
+    store.contend(false);
+    assert_eq!(prompted(world.view(&token).await).prompt.rejection, None, "nothing was saved");
+    session_token(world.submit(&token, "plum").await);
 }
 
 #[tokio::test]

@@ -1,0 +1,103 @@
+//! A session store in which other requests always change a login first.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+use auth_module::{
+    AuthError, EndAll, MemorySessionStore, PendingRecord, SessionRecord, SessionStore, Swapped,
+    TokenDigest, UserId, Version,
+};
+
+/// Behaves like its [`MemorySessionStore`] until [`contend`](Self::contend) is called.
+#[derive(Debug)]
+pub(crate) struct ContendedStore {
+    store: MemorySessionStore,
+    is_contended: AtomicBool,
+}
+
+impl ContendedStore {
+    pub(crate) fn new() -> Self {
+        Self { store: MemorySessionStore::new(10_000), is_contended: AtomicBool::new(false) }
+    }
+
+    /// Sets whether each save is too late.
+    pub(crate) fn contend(&self, is_contended: bool) {
+        self.is_contended.store(is_contended, SeqCst);
+    }
+}
+
+#[async_trait]
+impl SessionStore for ContendedStore {
+    async fn open_pending(
+        &self,
+        token: TokenDigest,
+        login: PendingRecord,
+    ) -> Result<(), AuthError> {
+        self.store.open_pending(token, login).await
+    }
+
+    async fn load_pending(
+        &self,
+        token: TokenDigest,
+        now: SystemTime,
+    ) -> Result<Option<(PendingRecord, Version)>, AuthError> {
+        self.store.load_pending(token, now).await
+    }
+
+    async fn save_pending(
+        &self,
+        token: TokenDigest,
+        login: PendingRecord,
+        read: Version,
+    ) -> Result<Swapped, AuthError> {
+        if self.is_contended.load(SeqCst) {
+            return Ok(Swapped::Conflict);
+        }
+        self.store.save_pending(token, login, read).await
+    }
+
+    async fn end_pending(&self, token: TokenDigest) -> Result<bool, AuthError> {
+        self.store.end_pending(token).await
+    }
+
+    async fn complete(
+        &self,
+        pending: TokenDigest,
+        read: Version,
+        token: TokenDigest,
+        session: SessionRecord,
+        replaces: Option<TokenDigest>,
+    ) -> Result<Swapped, AuthError> {
+        self.store.complete(pending, read, token, session, replaces).await
+    }
+
+    async fn load_session(
+        &self,
+        token: TokenDigest,
+    ) -> Result<Option<(SessionRecord, SystemTime)>, AuthError> {
+        self.store.load_session(token).await
+    }
+
+    async fn touch_session(
+        &self,
+        token: TokenDigest,
+        seen_at: SystemTime,
+    ) -> Result<(), AuthError> {
+        self.store.touch_session(token, seen_at).await
+    }
+
+    async fn end_session(&self, token: TokenDigest) -> Result<Option<SessionRecord>, AuthError> {
+        self.store.end_session(token).await
+    }
+
+    async fn end_all(&self, user: &UserId, what: EndAll) -> Result<usize, AuthError> {
+        self.store.end_all(user, what).await
+    }
+
+    async fn sweep(&self, now: SystemTime, idle_since: SystemTime) -> Result<usize, AuthError> {
+        self.store.sweep(now, idle_since).await
+    }
+}
