@@ -128,7 +128,7 @@ impl Rule {
 /// use auth_module::{Access, FactorPolicy, Requirement, Rule};
 /// use mfa_plugin_api::FactorId;
 ///
-/// let default = Requirement::new([FactorId::PASSWORD, FactorId::SMS_OTP]);
+/// let default = Requirement::new([FactorId::PASSWORD, FactorId::from_static("totp")]);
 /// let policy = FactorPolicy::new(default, vec![Rule::public("/public/")])?;
 /// assert_eq!(policy.access("/public/logo.svg"), &Access::Public);
 /// assert!(matches!(policy.access("/publicity"), Access::Protected(_)));

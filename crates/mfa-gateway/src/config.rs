@@ -18,7 +18,7 @@ use karaden_client::push::CarrierField;
 use mfa_plugin_api::FactorId;
 use otp_core::{AllowedPrefixes, Policy, message::Host};
 use secrecy::SecretString;
-use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsTexts};
+use sms_otp_plugin::{InvalidConfig, PseudonymKey, SMS_OTP, SendLimits, SmsOtpConfig, SmsTexts};
 use url::Url;
 
 use self::reader::Document;
@@ -230,7 +230,7 @@ impl Config {
     ///
     /// When two rules stand for one path.
     pub(crate) fn policy(&self) -> Result<FactorPolicy, InvalidPolicy> {
-        let mut default = Requirement::new([FactorId::PASSWORD, FactorId::SMS_OTP]);
+        let mut default = Requirement::new([FactorId::PASSWORD, SMS_OTP]);
         let mut rules = Vec::with_capacity(self.rules.len());
         for rule in &self.rules {
             let Access::Factors { factors, groups, max_age } = &rule.access else {

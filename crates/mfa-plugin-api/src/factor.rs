@@ -22,11 +22,9 @@ use std::{borrow::Cow, fmt, str::FromStr};
 pub struct FactorId(Cow<'static, str>);
 
 impl FactorId {
-    /// The factor that the authentication module verifies itself.
+    /// The factor that the authentication module verifies itself. It is the only factor that this crate
+    /// names.
     pub const PASSWORD: Self = Self(Cow::Borrowed("password"));
-
-    /// The SMS one-time code.
-    pub const SMS_OTP: Self = Self(Cow::Borrowed("sms-otp"));
 
     /// The length limit of a name, in bytes.
     pub const MAX_LEN: usize = 64;

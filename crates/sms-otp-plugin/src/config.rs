@@ -11,6 +11,9 @@ use crate::{
     text::{InvalidText, SmsTexts, Templates},
 };
 
+/// The name of the factor, unless [set](SmsOtpConfig::with_factor) otherwise: `sms-otp`.
+pub const SMS_OTP: FactorId = FactorId::from_static("sms-otp");
+
 /// The settings of the factor. All but the texts and the key have defaults.
 #[derive(Debug, Clone)]
 pub struct SmsOtpConfig {
@@ -59,7 +62,7 @@ impl SmsOtpConfig {
             templates: texts.templates(format, lifetime)?,
             texts,
             pseudonym_key,
-            factor: FactorId::SMS_OTP,
+            factor: SMS_OTP,
             purpose: Purpose::LOGIN,
             format,
             lifetime,

@@ -13,7 +13,7 @@ mod store_failed;
 mod text;
 
 pub use crate::{
-    config::{InvalidConfig, SmsOtpConfig},
+    config::{InvalidConfig, SMS_OTP, SmsOtpConfig},
     karaden::{KaradenPushSender, KaradenSmsSender},
     messages::MESSAGES,
     plugin::SmsOtpPlugin,

@@ -21,6 +21,7 @@ use testkit::{ManualClock, SeededRandomness};
 
 pub(crate) const ALICE_PASSWORD: &str = "correct horse battery";
 pub(crate) const ALICE_PHONE: &str = "09012345678";
+pub(crate) const SMS_OTP: FactorId = FactorId::from_static("sms-otp");
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
@@ -42,7 +43,7 @@ pub(crate) fn cheap() -> HashParameters {
 }
 
 pub(crate) fn policy() -> FactorPolicy {
-    let both = || Requirement::new([FactorId::PASSWORD, FactorId::SMS_OTP]);
+    let both = || Requirement::new([FactorId::PASSWORD, SMS_OTP]);
     FactorPolicy::new(
         both(),
         vec![
@@ -50,7 +51,7 @@ pub(crate) fn policy() -> FactorPolicy {
             Rule::protected("/low/", Requirement::new([FactorId::PASSWORD])),
             Rule::protected(
                 "/admin/",
-                both().with_step_up([FactorId::SMS_OTP], 10 * MINUTE).with_group("admins"),
+                both().with_step_up([SMS_OTP], 10 * MINUTE).with_group("admins"),
             ),
         ],
     )
@@ -184,8 +185,8 @@ impl World {
 
     pub(crate) async fn record_sms(&self, login: &PendingLogin) -> PendingLogin {
         let evidence = sms_evidence(self.now());
-        let recorded = self.auth.record_evidence(login, &FactorId::SMS_OTP, evidence, self.now());
-        match recorded.await.unwrap() {
+        let recorded = self.auth.record_evidence(login, &SMS_OTP, evidence, self.now()).await;
+        match recorded.unwrap() {
             Recorded::Done { login, missing } => {
                 assert_eq!(missing, []);
                 login

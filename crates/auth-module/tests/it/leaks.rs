@@ -6,7 +6,7 @@ use auth_module::{FactorSnapshot, ImportFormat, LoginName, PendingToken, Session
 use mfa_plugin_api::{Message, PluginState, Prompt, Reply, Step};
 use testkit::{LeakScanner, LogCapture};
 
-use crate::common::{ALICE_PASSWORD, ALICE_PHONE, World, client};
+use crate::common::{ALICE_PASSWORD, ALICE_PHONE, SMS_OTP, World, client};
 
 fn scanner(pending: &PendingToken, session: &SessionToken) -> LeakScanner {
     LeakScanner::new()
@@ -71,11 +71,10 @@ async fn a_whole_life_leaves_no_secret_behind() {
 async fn what_a_plugin_remembers_is_not_shown() {
     let world = World::new().await;
     let (_, login) = world.alice_pending("/").await;
-    let factor = mfa_plugin_api::FactorId::SMS_OTP;
     let state = PluginState::from_bytes(b"a plugin's state".as_slice());
     let step = Step::Prompt(Prompt::new(Message::new("title")));
     let snapshot = FactorSnapshot::of(&Reply::new(step).with_state(state)).unwrap();
-    let saved = world.auth.save_factor(&login, &factor, &snapshot).await.unwrap();
+    let saved = world.auth.save_factor(&login, &SMS_OTP, &snapshot).await.unwrap();
     LeakScanner::new()
         .with_secret("state", "a plugin's state")
         .assert_clean("Debug", &format!("{saved:?}"));

@@ -1,8 +1,8 @@
 //! A login from the password to the session, and what may not happen on the way.
 
-use crate::common::{ALICE_PASSWORD, MINUTE, World, client, sms_evidence};
+use crate::common::{ALICE_PASSWORD, MINUTE, SMS_OTP, World, client, sms_evidence};
 use auth_module::{Completed, Decision, FactorSnapshot, Recorded, Saved};
-use mfa_plugin_api::{FactorId, Message, PluginState, Prompt, Reply, Step};
+use mfa_plugin_api::{Message, PluginState, Prompt, Reply, Step};
 
 #[tokio::test]
 async fn a_login_from_the_password_to_the_session() {
@@ -14,7 +14,7 @@ async fn a_login_from_the_password_to_the_session() {
         .open_pending(verified, Some("/x?y=1".into()), &client(), &world.randomness, world.now())
         .await
         .unwrap();
-    assert_eq!(world.auth.missing_factors(&login, world.now()), [FactorId::SMS_OTP]);
+    assert_eq!(world.auth.missing_factors(&login, world.now()), [SMS_OTP]);
 
     let loaded = world.auth.load_pending(&pending_token, world.now()).await.unwrap().unwrap();
     assert_eq!(loaded.flow(), login.flow());
@@ -42,7 +42,7 @@ async fn nothing_completes_while_a_factor_is_missing() {
         let Completed::Missing(missing) = world.complete(&login).await else {
             panic!("{return_to} needs the second factor too")
         };
-        assert_eq!(missing, [FactorId::SMS_OTP], "{return_to}");
+        assert_eq!(missing, [SMS_OTP], "{return_to}");
         assert!(world.auth.load_pending(&token, world.now()).await.unwrap().is_some());
     }
 }
@@ -57,7 +57,7 @@ async fn two_tabs_do_not_overwrite_each_other() {
         let state = PluginState::from_bytes(state);
         FactorSnapshot::of(&Reply::new(step).with_state(state)).unwrap()
     };
-    let factor = FactorId::SMS_OTP;
+    let factor = SMS_OTP;
 
     let saved = world.auth.save_factor(&one, &factor, &snapshot("one")).await.unwrap();
     assert!(matches!(saved, Saved::Done(_)));

@@ -6,10 +6,9 @@ use auth_module::{
     Change, Completed, Decision, Disabled, LoginName, PendingLogin, PendingToken, Session,
     SessionToken, UserChanged,
 };
-use mfa_plugin_api::FactorId;
 use secrecy::SecretString;
 
-use crate::common::{MINUTE, World, client};
+use crate::common::{MINUTE, SMS_OTP, World, client};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -126,7 +125,7 @@ async fn each_path_asks_for_what_its_rule_says() {
         assert_eq!(decide(path, &session), Decision::Allowed, "{path}");
     }
     // Ten minutes later the evidence for /admin/ is still good, a millisecond after it is not.
-    let step_up = Decision::StepUpRequired(vec![FactorId::SMS_OTP]);
+    let step_up = Decision::StepUpRequired(vec![SMS_OTP]);
     let at = |path, now| world.auth.decide(path, Some(&session), now);
     let end = world.now() + 10 * MINUTE;
     assert_eq!(at("/admin/x", end), Decision::Allowed);
@@ -150,7 +149,7 @@ async fn a_path_for_a_group_is_closed_to_others_before_any_step_up() {
     assert_eq!(world.auth.decide("/admin/", Some(&carol), later), Decision::Forbidden);
     assert_eq!(
         world.auth.decide("/admin/", Some(&alice), later),
-        Decision::StepUpRequired(vec![FactorId::SMS_OTP])
+        Decision::StepUpRequired(vec![SMS_OTP])
     );
     assert_eq!(world.auth.decide("/", Some(&carol), later), Decision::Allowed);
 }
@@ -161,15 +160,11 @@ async fn a_step_up_replaces_the_session_and_keeps_its_end() {
     let (old, session) = world.alice_session().await;
     world.clock.advance(11 * MINUTE);
     let admin = |session: &_| world.auth.decide("/admin/", Some(session), world.now());
-    assert_eq!(admin(&session), Decision::StepUpRequired(vec![FactorId::SMS_OTP]));
+    assert_eq!(admin(&session), Decision::StepUpRequired(vec![SMS_OTP]));
 
     let login = world.step_up(&session, "/admin/").await;
     assert!(login.is_step_up());
-    assert_eq!(
-        world.auth.missing_factors(&login, world.now()),
-        [FactorId::SMS_OTP],
-        "no password again"
-    );
+    assert_eq!(world.auth.missing_factors(&login, world.now()), [SMS_OTP], "no password again");
     assert!(matches!(world.complete(&login).await, Completed::Missing(_)));
     assert!(world.is_open(&old).await, "until it is done, the old session stands");
 

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use mfa_plugin_api::FactorId;
 use mfa_proxy::NormalPath;
 use otp_core::message::Host;
+use sms_otp_plugin::SMS_OTP;
 use url::Url;
 
 use super::reader::Refusal;
@@ -88,7 +89,7 @@ pub(crate) fn path_prefix(text: &str) -> Result<String, Refusal> {
 pub(crate) fn factor(text: &str) -> Result<FactorId, Refusal> {
     match text {
         "password" => Ok(FactorId::PASSWORD),
-        "sms-otp" => Ok(FactorId::SMS_OTP),
+        "sms-otp" => Ok(SMS_OTP),
         _ => Err((
             format!("holds {text:?}, which is no factor here"),
             "use \"password\" and \"sms-otp\"",

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use karaden_client::push::CarrierField;
 use mfa_plugin_api::FactorId;
 use otp_core::{AllowedPrefixes, Policy, PolicySetting, PolicySettings};
-use sms_otp_plugin::{DailyBudget, PseudonymKey, SendLimitSettings, SendLimits};
+use sms_otp_plugin::{DailyBudget, PseudonymKey, SMS_OTP, SendLimitSettings, SendLimits};
 use url::Url;
 
 use super::{
@@ -133,7 +133,7 @@ fn read_rules(root: &Section<'_>) -> Vec<Rule> {
         }
     }
     if !rules.iter().any(|rule| rule.path == "/") {
-        let factors = vec![FactorId::PASSWORD, FactorId::SMS_OTP];
+        let factors = vec![FactorId::PASSWORD, SMS_OTP];
         let access = Access::Factors { factors, groups: Vec::new(), max_age: None };
         rules.push(Rule { path: "/".to_owned(), access });
     }
@@ -160,7 +160,7 @@ fn read_rule(section: &Section<'_>) -> Option<Rule> {
         }
         return Some(Rule { path: path?, access: Access::Public });
     }
-    let factors = factors.unwrap_or_else(|| vec![FactorId::PASSWORD, FactorId::SMS_OTP]);
+    let factors = factors.unwrap_or_else(|| vec![FactorId::PASSWORD, SMS_OTP]);
     if factors.first() != Some(&FactorId::PASSWORD) {
         let what = "does not begin with \"password\"".to_owned();
         section.problem("factors", (what, "write [\"password\", \"sms-otp\"]"));

@@ -7,12 +7,12 @@ use std::{
 };
 
 use mfa_plugin_api::{
-    ActionId, ClientFacts, FactorId, FlowContext, FlowId, MfaPlugin as _, PluginError, PluginState,
-    Prompt, RejectionKind, Reply, Services, Step, Subject, Submission,
+    ActionId, ClientFacts, FlowContext, FlowId, MfaPlugin as _, PluginError, PluginState, Prompt,
+    RejectionKind, Reply, Services, Step, Subject, Submission,
 };
 use otp_cache::{ChallengeStore, Quota, memory::MemoryStore};
 use otp_core::{DigestKey, KeyId, KeyRing, message::Host};
-use sms_otp_plugin::{PseudonymKey, SmsOtpConfig, SmsOtpPlugin, SmsTexts};
+use sms_otp_plugin::{PseudonymKey, SMS_OTP, SmsOtpConfig, SmsOtpPlugin, SmsTexts};
 use sms_sender::{RecordingSender, SmsSender};
 use testkit::{ManualClock, RecordingAudit, SeededRandomness};
 
@@ -136,7 +136,7 @@ impl Login<'_> {
 
     pub(crate) async fn call<T>(&self, call: impl AsyncFnOnce(&FlowContext<'_>) -> T) -> T {
         let state = self.state.lock().unwrap().clone();
-        let factor = FactorId::SMS_OTP;
+        let factor = SMS_OTP;
         let context = FlowContext::new(
             &factor,
             &self.flow,
