@@ -302,6 +302,17 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn the_example_of_the_readme_is_a_reply() {
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("```json\n").expect("an example");
+    let (example, _) = rest.split_once("```").expect("its end");
+    let reply: Reply = serde_json::from_str(example).expect("it deserialises");
+    let written: serde_json::Value = serde_json::to_value(&reply).expect("it serialises");
+    let example: serde_json::Value = serde_json::from_str(example).expect("JSON");
+    assert_eq!(written, example);
+}
+
 proptest! {
     #[test]
     fn a_reply_is_read_as_it_was_written(
