@@ -1,10 +1,10 @@
-//! What a plugin is given, and nothing else.
+//! Everything that a plugin gets from its host.
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, time::SystemTime};
 
 use crate::{factor::FactorId, services::Services};
 
-/// The user whose factor is being asked for, as the authentication module knows them.
+/// The user who logs in, as the authentication module knows them.
 ///
 /// `Debug` shows the names of the attributes, never their values.
 #[derive(Clone)]
@@ -15,34 +15,34 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The attribute that holds the phone number, in E.164 or in the national form.
+    /// The attribute with the phone number, in E.164 or in the national form.
     pub const PHONE_NUMBER: &'static str = "phone_number";
 
-    /// A subject by its canonical `id` within `tenant`, without attributes.
+    /// Returns the subject `id` of `tenant`, without attributes.
     ///
-    /// The id must be the one canonical spelling of this user: counters hang on it.
+    /// The id must be the canonical one: plugins count attempts per id.
     pub fn new(tenant: impl Into<String>, id: impl Into<String>) -> Self {
         Self { tenant: tenant.into(), id: id.into(), attributes: BTreeMap::new() }
     }
 
-    /// The same subject with the attribute `name` set to `value`.
+    /// Sets the attribute `name`.
     #[must_use]
     pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.insert(name.into(), value.into());
         self
     }
 
-    /// The tenant that the user belongs to.
+    /// Returns the tenant that the user belongs to.
     pub fn tenant(&self) -> &str {
         &self.tenant
     }
 
-    /// The canonical user id.
+    /// Returns the canonical user id.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// The value of the attribute `name`, if the directory holds one.
+    /// Returns the value of the attribute `name`, if the directory has one.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(String::as_str)
     }
@@ -58,27 +58,27 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// What is known of the browser on the other side.
+/// What the host knows about the browser.
 ///
-/// The host has already decided which address is the client's; a plugin never reads headers.
+/// The host decides which address is the client's. A plugin never reads headers.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ClientFacts {
-    /// The client's address: the socket's, or the one a listed proxy vouched for.
+    /// The client's address: the peer's, or the one that a trusted proxy reported.
     pub address: IpAddr,
-    /// The `User-Agent` as sent, cut by the host to a bounded length.
+    /// The `User-Agent` as sent, truncated by the host.
     pub user_agent: Option<String>,
-    /// The language of the pages as a BCP 47 tag, for texts that leave by another channel.
+    /// The language of the pages as a BCP 47 tag, for texts sent by another channel.
     pub locale: String,
 }
 
 impl ClientFacts {
-    /// The facts of a client at `address` that reads `locale` (a BCP 47 tag such as `ja`).
+    /// Returns a client at `address` whose language is `locale` (a BCP 47 tag such as `ja`).
     pub fn new(address: IpAddr, locale: impl Into<String>) -> Self {
         Self { address, user_agent: None, locale: locale.into() }
     }
 
-    /// The same client with the `User-Agent` it sent.
+    /// Sets the `User-Agent`.
     #[must_use]
     pub fn with_user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = Some(user_agent.into());
@@ -86,37 +86,37 @@ impl ClientFacts {
     }
 }
 
-/// The login that a plugin works for: opaque, the same for all calls of one login, not secret.
+/// The name of a login: opaque, the same in all calls of one login, not secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct FlowId(String);
 
 impl FlowId {
-    /// A flow by the host's name for it.
+    /// Names a login.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
 
-    /// The name as given.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What a plugin remembers between two calls of one login, kept by the controller.
+/// What a plugin stores between two calls of one login, in a format of its own.
 ///
-/// Put no secret in it: a host may store it readable. `Debug` shows only its length.
+/// It must hold no secret: a host may store it readable. `Debug` shows only its length.
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct PluginState(#[cfg_attr(feature = "serde", serde(with = "crate::wire::bytes"))] Vec<u8>);
 
 impl PluginState {
-    /// State from bytes in a form of the plugin's own.
+    /// Wraps the plugin's bytes.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// The bytes as the plugin wrote them.
+    /// Returns the plugin's bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -130,38 +130,38 @@ impl fmt::Debug for PluginState {
 
 /// The host's source of cryptographic randomness.
 pub trait Randomness: fmt::Debug + Send + Sync {
-    /// Fills `out` with bytes nobody can predict.
+    /// Fills `out` with unpredictable bytes.
     ///
     /// # Errors
     ///
-    /// [`RandomnessUnavailable`] when the system's generator fails; the caller has to give up.
+    /// [`RandomnessUnavailable`] if the system's generator fails. Do not use `out` then.
     fn fill(&self, out: &mut [u8]) -> Result<(), RandomnessUnavailable>;
 }
 
-/// The system's random generator did not answer.
+/// The system's random generator failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the system's random generator is unavailable")]
 pub struct RandomnessUnavailable;
 
-/// Something worth keeping in the audit trail.
+/// An event for the audit trail.
 ///
-/// `fields` are allow-listed by the plugin: never a code, never a whole phone number.
+/// The plugin chooses the fields: never a code, never a whole phone number.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AuditEvent {
     /// A stable name such as `otp.sent`.
     pub name: &'static str,
-    /// Name and value of each detail, in the order given.
+    /// Name and value of each detail, in the order in which they were added.
     pub fields: Vec<(&'static str, String)>,
 }
 
 impl AuditEvent {
-    /// An event without details.
+    /// Returns an event without details.
     pub fn new(name: &'static str) -> Self {
         Self { name, fields: Vec::new() }
     }
 
-    /// The same event with one more detail.
+    /// Adds a detail.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
         self.fields.push((name, value.to_string()));
@@ -169,38 +169,38 @@ impl AuditEvent {
     }
 }
 
-/// Where plugins report what happened. The host adds who, when, from where and in which flow.
+/// Takes the events of plugins. The host adds user, time, client address and login.
 pub trait AuditSink: fmt::Debug + Send + Sync {
-    /// Takes one event; must not block.
+    /// Records one event. Must not block.
     fn record(&self, event: AuditEvent);
 }
 
-/// Everything a plugin may know and use during one call.
+/// Everything that a plugin may know and use in one call.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FlowContext<'a> {
-    /// The factor this call is for, as the host registered it.
+    /// The factor of this call, as the host registered it.
     pub factor: &'a FactorId,
-    /// The login this call belongs to.
+    /// The login of this call.
     pub flow: &'a FlowId,
-    /// The user, whose earlier factors have been verified.
+    /// The user. Every earlier factor was verified.
     pub subject: &'a Subject,
     /// The browser.
     pub client: &'a ClientFacts,
-    /// The instant of this call: the only clock a plugin has.
+    /// The instant of this call. A plugin has no other clock.
     pub now: SystemTime,
-    /// The only source of randomness a plugin has.
+    /// The source of randomness. A plugin has no other.
     pub randomness: &'a dyn Randomness,
-    /// What this plugin returned with its last [`Reply`](crate::Reply) in this login.
+    /// The state of this plugin's last [`Reply`](crate::Reply) in this login.
     pub state: Option<&'a PluginState>,
-    /// What the authentication module hands out, such as the OTP cache.
+    /// The services of the host, such as the OTP cache.
     pub services: &'a Services,
     /// The audit trail.
     pub audit: &'a dyn AuditSink,
 }
 
 impl<'a> FlowContext<'a> {
-    /// A context of all its parts; `state` starts empty.
+    /// Returns a context without plugin state.
     #[expect(
         clippy::too_many_arguments,
         reason = "a plugin gets exactly these, and the host names each once"
@@ -218,7 +218,7 @@ impl<'a> FlowContext<'a> {
         Self { factor, flow, subject, client, now, randomness, state: None, services, audit }
     }
 
-    /// The same context with the state the plugin left behind.
+    /// Sets the plugin's state.
     #[must_use]
     pub fn with_state(mut self, state: Option<&'a PluginState>) -> Self {
         self.state = state;

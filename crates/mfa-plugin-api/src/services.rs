@@ -1,4 +1,4 @@
-//! Handing typed services to plugins without this crate knowing their types.
+//! Services of the host, found by type, so that this crate depends on none of them.
 
 use std::{
     any::{Any, TypeId, type_name},
@@ -9,8 +9,8 @@ use std::{
 
 /// Services by type: at most one value of each.
 ///
-/// The authentication module puts the OTP cache in (`Arc<dyn ChallengeStore>`), a plugin takes it
-/// out by naming the type. So this crate needs no dependency on any store.
+/// The authentication module adds the OTP cache (`Arc<dyn ChallengeStore>`); a plugin finds it by its type.
+/// So this crate needs no dependency on any store.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -30,19 +30,19 @@ pub struct Services {
 }
 
 impl Services {
-    /// No services.
+    /// Returns an empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same services and `service`, which replaces an earlier one of its type.
+    /// Adds `service`. It replaces an earlier one of the same type.
     #[must_use]
     pub fn with<T: Send + Sync + 'static>(mut self, service: T) -> Self {
         self.by_type.insert(TypeId::of::<T>(), (type_name::<T>(), Arc::new(service)));
         self
     }
 
-    /// The service of type `T`, if the host has one.
+    /// Returns the service of type `T`, if the host has one.
     pub fn find<T: Send + Sync + 'static>(&self) -> Option<&T> {
         self.by_type.get(&TypeId::of::<T>()).and_then(|(_, service)| service.downcast_ref())
     }

@@ -1,9 +1,9 @@
-//! For authors of plugins: a host in miniature, and checks of the contract that
-//! [`MfaPlugin`](crate::MfaPlugin) states.
+//! For the tests of plugins: a minimal host, and checks of the contract of
+//! [`MfaPlugin`](crate::MfaPlugin).
 //!
-//! Not covered by semver: checks may be added in any release.
+//! Not covered by semver: any release may add checks.
 //!
-//! Describe the plugin by a [`Candidate`] and run [`check_contract`] on it in a test:
+//! Implement [`Candidate`] for the plugin and run [`check_contract`] in a test:
 //!
 //! ```
 //! # use async_trait::async_trait;

@@ -1,4 +1,4 @@
-//! What the types promise of themselves.
+//! The promises of the types.
 
 use std::{
     sync::Arc,

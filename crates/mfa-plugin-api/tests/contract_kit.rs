@@ -1,4 +1,4 @@
-//! The contract checks find each flaw that they are there for.
+//! The contract checks find each planted flaw.
 #![cfg(feature = "test-kit")]
 
 use std::sync::{
@@ -162,17 +162,17 @@ async fn a_plugin_that_keeps_the_contract_passes() {
 #[tokio::test]
 async fn every_flaw_is_found_and_named() {
     for (flaw, words) in [
-        (Flaw::AcceptsAnything, "contract 3: a wrong answer made Ok(Done"),
-        (Flaw::AcceptsTwice, "contract 2: the same answer was taken twice"),
+        (Flaw::AcceptsAnything, "contract 4: a wrong submission returned Ok(Done"),
+        (Flaw::AcceptsTwice, "contract 3: the same submission was accepted twice"),
         (Flaw::BadFieldName, "is no name for a form"),
         (Flaw::DoneAtBegin, "begin: no prompt but Done"),
-        (Flaw::LeaksIntoAudit, "contract 5: the audit trail shows a secret"),
-        (Flaw::LeaksIntoState, "contract 5: an answer shows a secret"),
-        (Flaw::SaysNothingWhenWrong, "contract 3: no word about what was wrong"),
+        (Flaw::LeaksIntoAudit, "contract 6: the audit trail shows a secret"),
+        (Flaw::LeaksIntoState, "contract 6: a reply shows a secret"),
+        (Flaw::SaysNothingWhenWrong, "contract 4: no rejection"),
         (Flaw::SendsOnStatus, "status or an unknown action sent a message"),
         (Flaw::SendsOnUnknownAction, "status or an unknown action sent a message"),
-        (Flaw::SendsTwice, "contract 1: begin, come again, sent again"),
-        (Flaw::StatusBeforeBegin, "status: a prompt before the beginning"),
+        (Flaw::SendsTwice, "contract 1: a repeated begin sent again"),
+        (Flaw::StatusBeforeBegin, "status: a prompt before begin"),
     ] {
         let checked = tokio::spawn(check_contract(move || Post::new(flaw)));
         let panic = checked.await.expect_err("the flaw is found").into_panic();

@@ -9,17 +9,17 @@ use crate::{AuditEvent, AuditSink};
 pub struct RecordingAudit(Arc<Mutex<Vec<AuditEvent>>>);
 
 impl RecordingAudit {
-    /// A sink that has seen nothing.
+    /// Returns an empty sink.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Every event so far, oldest first.
+    /// Returns every event so far, oldest first.
     pub fn events(&self) -> Vec<AuditEvent> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The names of the events so far, oldest first.
+    /// Returns the names of the events so far, oldest first.
     pub fn names(&self) -> Vec<&'static str> {
         self.events().iter().map(|event| event.name).collect()
     }

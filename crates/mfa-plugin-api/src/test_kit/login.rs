@@ -1,4 +1,4 @@
-//! One login of a host in miniature.
+//! One login of a minimal host.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -6,16 +6,16 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use super::{audit::RecordingAudit, randomness::SeededRandomness};
 use crate::{
     ActionId, ClientFacts, FactorId, FlowContext, FlowId, MfaPlugin, PluginError, PluginState,
     Prompt, Reply, Services, Step, Subject, Submission,
-    test_kit::{RecordingAudit, SeededRandomness},
 };
 
-/// A login that calls a plugin as a host does, keeps its state between the calls, and writes down
-/// everything it answers.
+/// A login that calls a plugin as a host does, keeps its state between the calls, and records everything
+/// that it returns.
 ///
-/// The clock stands at 2026-01-01 00:00:00 UTC until [`advance`](Self::advance) moves it.
+/// The clock shows 2026-01-01 00:00:00 UTC until [`advance`](Self::advance) moves it.
 #[derive(Debug)]
 pub struct TestLogin<'p> {
     plugin: &'p dyn MfaPlugin,
@@ -32,7 +32,7 @@ pub struct TestLogin<'p> {
 }
 
 impl<'p> TestLogin<'p> {
-    /// A login of `subject` through `plugin` alone, before its beginning.
+    /// Returns a login of `subject` that has not begun.
     pub fn new(plugin: &'p dyn MfaPlugin, subject: Subject, services: Services) -> Self {
         Self {
             plugin,
@@ -49,33 +49,33 @@ impl<'p> TestLogin<'p> {
         }
     }
 
-    /// The instant of the next call.
+    /// Returns the instant of the next call.
     pub fn now(&self) -> SystemTime {
         *lock(&self.now)
     }
 
-    /// Moves the clock.
+    /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         *lock(&self.now) += by;
     }
 
-    /// Replaces the plugin's state: by `None` as a host that was cut off before it could keep it, or by
-    /// an older one as another tab.
+    /// Replaces the plugin's state: with `None` like a host that was cut off before it saved the state, or
+    /// with an older one like another tab.
     pub fn set_state(&self, state: Option<PluginState>) {
         *lock(&self.state) = state;
     }
 
-    /// What the plugin wants to remember.
+    /// Returns the plugin's state.
     pub fn state(&self) -> Option<PluginState> {
         lock(&self.state).clone()
     }
 
-    /// What the plugin wrote into the audit trail.
+    /// Returns the audit trail.
     pub fn audit(&self) -> &RecordingAudit {
         &self.audit
     }
 
-    /// The `Debug` form of everything the plugin answered, and the bytes of its states.
+    /// Returns the `Debug` form of everything that the plugin returned, and the bytes of its states.
     pub fn seen(&self) -> String {
         lock(&self.seen).clone()
     }
@@ -84,7 +84,7 @@ impl<'p> TestLogin<'p> {
     ///
     /// # Errors
     ///
-    /// As the plugin answered.
+    /// The plugin's error.
     pub async fn begin(&self) -> Result<Step, PluginError> {
         let state = self.state();
         let reply = self.plugin.begin(&self.context(state.as_ref())).await;
@@ -95,7 +95,7 @@ impl<'p> TestLogin<'p> {
     ///
     /// # Errors
     ///
-    /// As the plugin answered.
+    /// The plugin's error.
     pub async fn submit(&self, submission: &Submission) -> Result<Step, PluginError> {
         let state = self.state();
         let reply = self.plugin.submit(&self.context(state.as_ref()), submission).await;
@@ -106,7 +106,7 @@ impl<'p> TestLogin<'p> {
     ///
     /// # Errors
     ///
-    /// As the plugin answered.
+    /// The plugin's error.
     pub async fn action(&self, action: &ActionId) -> Result<Step, PluginError> {
         let state = self.state();
         let reply = self.plugin.action(&self.context(state.as_ref()), action).await;
@@ -117,7 +117,7 @@ impl<'p> TestLogin<'p> {
     ///
     /// # Errors
     ///
-    /// As the plugin answered.
+    /// The plugin's error.
     pub async fn status(&self) -> Result<Option<Prompt>, PluginError> {
         let state = self.state();
         let answer = self.plugin.status(&self.context(state.as_ref())).await;

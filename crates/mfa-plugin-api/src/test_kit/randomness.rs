@@ -20,12 +20,12 @@ use crate::{Randomness, RandomnessUnavailable};
 pub struct SeededRandomness(Mutex<u64>);
 
 impl SeededRandomness {
-    /// The sequence that belongs to `seed`.
+    /// Returns the sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self(Mutex::new(seed))
     }
 
-    /// The next `N` bytes of the sequence.
+    /// Returns the next `N` bytes of the sequence.
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut out = [0; N];
         self.write(&mut out);
@@ -48,7 +48,7 @@ impl Randomness for SeededRandomness {
     }
 }
 
-/// A generator that never answers.
+/// A generator that always fails.
 #[derive(Debug, Clone, Copy)]
 pub struct FailingRandomness;
 
