@@ -87,7 +87,7 @@ fn a_message_keeps_its_arguments_in_order() {
 }
 
 #[test]
-fn an_error_tells_what_was_done_and_keeps_why_as_its_source() {
+fn an_error_names_the_operation_and_has_the_cause_as_its_source() {
     let source = || Box::new(RandomnessUnavailable);
     for error in [
         PluginError::Internal { context: "reading a key", source: source() },

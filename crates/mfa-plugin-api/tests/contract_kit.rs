@@ -155,7 +155,7 @@ impl Candidate for Post {
 }
 
 #[tokio::test]
-async fn a_plugin_that_keeps_the_contract_passes() {
+async fn a_plugin_without_a_flaw_passes() {
     check_contract(|| Post::new(Flaw::None)).await;
 }
 

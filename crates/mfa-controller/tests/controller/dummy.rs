@@ -1,4 +1,4 @@
-//! A factor that asks for a word, and misbehaves on demand.
+//! A factor that asks for a word, and fails on demand.
 
 use std::{
     collections::VecDeque,
@@ -14,7 +14,7 @@ use mfa_plugin_api::{
 };
 use tokio::sync::{Notify, Semaphore};
 
-/// What the next call does instead of what it should.
+/// What the next call does instead of its usual work.
 #[derive(Debug, Clone)]
 pub(crate) enum Next {
     Break,
@@ -27,17 +27,17 @@ pub(crate) enum Next {
     Show(Box<Prompt>),
 }
 
-/// Asks for its word. Unlike a real one it takes the right word any number of times, so that what
-/// keeps a login from ending twice is not the plugin.
+/// Asks for its word. Unlike a real factor it accepts the right word any number of times, so that only the
+/// controller keeps a login from completing twice.
 #[derive(Debug)]
 pub(crate) struct Dummy {
     descriptor: Descriptor,
     word: &'static str,
     next: Mutex<VecDeque<Next>>,
     calls: Mutex<Vec<&'static str>>,
-    /// Told when `begin` is called.
+    /// Notified when `begin` is called.
     pub(crate) entered: Notify,
-    /// What `begin` then waits for, so that a test can hold it in the middle.
+    /// What `begin` then waits for, so that a test can stop it halfway.
     pub(crate) gate: Semaphore,
 }
 
@@ -82,7 +82,7 @@ impl Dummy {
         Reply::new(Step::Done(Evidence::new([method], now)))
     }
 
-    /// Notes the call, and does what it was told to do instead.
+    /// Records the call, and does what the test asked for instead.
     async fn called(
         &self,
         call: &'static str,

@@ -24,7 +24,7 @@ async fn a_second_factor_follows_the_first() {
 }
 
 #[tokio::test]
-async fn an_answer_to_a_factor_that_another_tab_has_done_is_not_given_to_the_next() {
+async fn a_submission_to_a_completed_factor_is_not_passed_to_the_next() {
     let world = World::new().await;
     let token = world.begun("/both/").await;
     pending(world.submit_for(&token, Some(&factor("first")), "plum").await);
@@ -36,7 +36,7 @@ async fn an_answer_to_a_factor_that_another_tab_has_done_is_not_given_to_the_nex
 }
 
 #[tokio::test]
-async fn a_factor_cannot_be_left_out() {
+async fn a_factor_cannot_be_skipped() {
     let world = World::new().await;
     let token = world.begun("/both/").await;
     let step = world.submit_for(&token, Some(&factor("second")), "pear").await;
@@ -45,7 +45,7 @@ async fn a_factor_cannot_be_left_out() {
 }
 
 #[tokio::test]
-async fn a_path_that_names_a_factor_nobody_provides_stays_shut() {
+async fn a_factor_without_a_plugin_fails_the_login() {
     let world = World::new().await;
     let token = world.begun("/absent/").await;
     let step = world.submit(&token, "plum").await;
@@ -55,7 +55,7 @@ async fn a_path_that_names_a_factor_nobody_provides_stays_shut() {
 }
 
 #[tokio::test]
-async fn a_session_is_raised_by_what_it_lacks_and_ends_when_the_new_one_begins() {
+async fn step_up_asks_for_missing_factors_and_replaces_the_session() {
     let world = World::new().await;
     let low = world.logged_in().await;
     let session = world.session(&low).await.expect("a session");
@@ -64,7 +64,7 @@ async fn a_session_is_raised_by_what_it_lacks_and_ends_when_the_new_one_begins()
     let step = world.controller.step_up(&session, &World::client(), to, now).await;
     assert_eq!(prompted_factor(&step), "second");
     let token = new_token(step);
-    assert!(world.session(&low).await.is_some(), "the old session goes on meanwhile");
+    assert!(world.session(&low).await.is_some(), "the old session stays open");
     let high = session_token(world.submit(&token, "pear").await);
     assert!(world.session(&low).await.is_none());
     assert!(world.session(&high).await.is_some());
@@ -72,14 +72,14 @@ async fn a_session_is_raised_by_what_it_lacks_and_ends_when_the_new_one_begins()
 }
 
 #[tokio::test]
-async fn evidence_that_grew_old_is_asked_for_again() {
+async fn step_up_asks_again_for_old_evidence() {
     let world = World::new().await;
     let old = world.logged_in().await;
     world.clock.advance(Duration::from_secs(10 * 60));
     let session = world.session(&old).await.expect("a session");
     let to = || Some("/fresh/".to_owned());
     let now = world.clock.now();
-    // At exactly the age that is allowed there is nothing to ask for.
+    // Evidence of exactly the allowed age is still fresh.
     let step = world.controller.step_up(&session, &World::client(), to(), now).await;
     let old = session_token(step);
     world.clock.advance(Duration::from_millis(1));
@@ -91,7 +91,7 @@ async fn evidence_that_grew_old_is_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_fresh_password_is_a_matter_for_the_login_page() {
+async fn step_up_for_a_fresh_password_restarts_at_the_login_page() {
     let world = World::new().await;
     let token = world.logged_in().await;
     world.clock.advance(Duration::from_secs(11 * 60));
@@ -100,13 +100,13 @@ async fn a_fresh_password_is_a_matter_for_the_login_page() {
     let now = world.clock.now();
     let step = world.controller.step_up(&session, &World::client(), to, now).await;
     assert!(matches!(step, LoginStep::Restart(RestartReason::PasswordNeeded)), "{step:?}");
-    // From there it goes as any login.
+    // From there on it is a login like any other.
     let token = new_token(world.login(PASSWORD, "/password/").await);
     session_token(world.submit(&token, "plum").await);
 }
 
 #[tokio::test]
-async fn a_session_that_was_logged_out_meanwhile_cannot_be_raised() {
+async fn step_up_of_a_session_that_was_logged_out_ends() {
     let world = World::new().await;
     let low = world.logged_in().await;
     let session = world.session(&low).await.expect("a session");

@@ -1,4 +1,4 @@
-//! Plugins that fail, hang, panic or break their contract, and browsers that go away.
+//! Plugins that fail, hang, panic or break their contract, and browsers that disconnect.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ fn failure(step: &LoginStep) -> Failure {
 }
 
 #[tokio::test]
-async fn a_plugin_that_fails_lets_nobody_in_and_the_login_goes_on() {
+async fn a_failing_plugin_opens_no_session_and_the_login_continues() {
     let world = World::new().await;
     let token = world.begun("/").await;
     let log = LogCapture::new();
@@ -39,7 +39,7 @@ async fn a_plugin_that_fails_lets_nobody_in_and_the_login_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plugin_that_hangs_is_given_up_in_time() {
+async fn a_plugin_call_ends_at_its_deadline() {
     let world = World::new().await;
     let controller = world.controller.clone().with_plugin_deadline(Duration::from_secs(3));
     let token = world.begun("/").await;
@@ -52,7 +52,7 @@ async fn a_plugin_that_hangs_is_given_up_in_time() {
 }
 
 #[tokio::test]
-async fn a_plugin_may_not_satisfy_its_factor_by_beginning() {
+async fn a_plugin_cannot_satisfy_its_factor_in_begin() {
     let world = World::new().await;
     world.first.next(Next::Satisfy);
     let step = world.login(PASSWORD, "/").await;
@@ -60,12 +60,12 @@ async fn a_plugin_may_not_satisfy_its_factor_by_beginning() {
 }
 
 #[tokio::test]
-async fn a_login_whose_factor_failed_to_begin_begins_it_later() {
+async fn a_factor_that_failed_to_begin_begins_with_the_next_request() {
     let world = World::new().await;
     let token = world.begun("/both/").await;
     world.second.next(Next::Outage);
     assert_eq!(failure(&world.submit(&token, "plum").await), Failure::Outage);
-    // The first factor's evidence is kept; the second begins with the next request.
+    // The first factor's evidence is stored. The second factor begins with the next request.
     prompted(world.view(&token).await);
     assert_eq!(world.second.calls(), ["begin", "begin"]);
     session_token(world.submit(&token, "pear").await);
@@ -73,10 +73,10 @@ async fn a_login_whose_factor_failed_to_begin_begins_it_later() {
 }
 
 #[tokio::test]
-async fn a_browser_that_goes_away_stops_nothing_in_the_middle() {
+async fn a_call_continues_after_the_browser_disconnects() {
     let world = Arc::new(World::new().await);
     let token = Arc::new(world.begun("/both/").await);
-    // The second factor's begin is held in the middle, say while a message is being sent.
+    // The second factor's `begin` waits, for example while a message is being sent.
     let held = world.second.gate.acquire_many(1_000).await.unwrap();
     let connection = tokio::spawn({
         let (world, token) = (Arc::clone(&world), Arc::clone(&token));
@@ -89,7 +89,7 @@ async fn a_browser_that_goes_away_stops_nothing_in_the_middle() {
     world.controller.drain().await;
     assert_eq!(world.second.calls(), ["begin"]);
     prompted(world.view(&token).await);
-    assert_eq!(world.second.calls(), ["begin", "status"], "begun once, and remembered");
+    assert_eq!(world.second.calls(), ["begin", "status"], "begun once and stored");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_reply_that_could_not_be_saved_is_not_reported_as_saved() {
 }
 
 #[tokio::test]
-async fn a_factor_with_an_unreadable_snapshot_begins_again_and_lets_nobody_in() {
+async fn a_factor_with_an_unreadable_snapshot_begins_again_unsatisfied() {
     let world = World::new().await;
     let token = world.begun("/").await;
     assert_eq!(rejection(world.submit(&token, "prune").await), "word-wrong");

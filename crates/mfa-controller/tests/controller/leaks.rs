@@ -1,4 +1,4 @@
-//! What must not appear anywhere.
+//! Secrets must not appear in steps, logs or the audit trail.
 
 use testkit::{LeakScanner, LogCapture};
 

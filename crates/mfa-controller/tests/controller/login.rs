@@ -1,4 +1,4 @@
-//! One factor, from the password to the session, and everything people do on the way.
+//! A login with one factor: from the password to the session, with reloads, tabs and mistakes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn from_the_password_through_the_factor_to_the_session() {
+async fn a_right_password_and_submission_open_a_session() {
     let world = World::new().await;
     let step = world.login(PASSWORD, "/x?y=1").await;
     assert_eq!(step.class(), StepClass::Asked);
@@ -35,11 +35,11 @@ async fn from_the_password_through_the_factor_to_the_session() {
     let amr: Vec<&str> = amr.iter().map(AuthenticationMethod::as_str).collect();
     assert_eq!(amr, ["pwd", "first"]);
     assert_eq!(world.first.calls(), ["begin", "submit"]);
-    assert!(world.second.calls().is_empty(), "nobody asked for the second factor");
+    assert!(world.second.calls().is_empty(), "the second factor was not asked for");
 }
 
 #[tokio::test]
-async fn a_wrong_password_opens_nothing_and_asks_no_plugin() {
+async fn a_wrong_password_opens_nothing_and_calls_no_plugin() {
     let world = World::new().await;
     let step = world.login("wrong", "/").await;
     assert!(matches!(step, LoginStep::Rejected(RejectedReason::Credentials)));
@@ -48,7 +48,7 @@ async fn a_wrong_password_opens_nothing_and_asks_no_plugin() {
 }
 
 #[tokio::test]
-async fn too_many_wrong_passwords_say_until_when() {
+async fn too_many_wrong_passwords_return_when_the_throttle_ends() {
     let world = World::new().await;
     let step = loop {
         let step = world.login("wrong", "/").await;
@@ -74,7 +74,7 @@ async fn a_wrong_answer_leaves_the_login_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_reload_the_back_button_and_other_tabs_show_the_same_page_and_begin_nothing() {
+async fn view_returns_the_same_page_and_begins_nothing() {
     let world = World::new().await;
     let token = world.begun("/").await;
     for _ in 0..3 {
@@ -84,7 +84,7 @@ async fn a_reload_the_back_button_and_other_tabs_show_the_same_page_and_begin_no
 }
 
 #[tokio::test]
-async fn an_action_of_the_plugin_is_passed_on() {
+async fn an_action_is_passed_to_the_plugin() {
     let world = World::new().await;
     let token = world.begun("/").await;
     let nudged = prompted(world.action(&token, "nudge").await);
@@ -93,7 +93,7 @@ async fn an_action_of_the_plugin_is_passed_on() {
 }
 
 #[tokio::test]
-async fn retrying_what_works_only_shows_it() {
+async fn retry_of_an_open_prompt_returns_the_prompt() {
     let world = World::new().await;
     let token = world.begun("/").await;
     prompted(world.action(&token, "retry").await);
@@ -101,7 +101,7 @@ async fn retrying_what_works_only_shows_it() {
 }
 
 #[tokio::test]
-async fn a_finished_login_is_over_for_every_tab() {
+async fn a_finished_login_has_ended_in_every_tab() {
     let world = World::new().await;
     let token = world.begun("/").await;
     let session = session_token(world.submit(&token, "plum").await);
@@ -118,7 +118,7 @@ async fn a_finished_login_is_over_for_every_tab() {
 }
 
 #[tokio::test]
-async fn a_lost_or_made_up_cookie_starts_again() {
+async fn an_unknown_token_restarts_the_login() {
     let world = World::new().await;
     world.begun("/").await;
     let stranger = PendingToken::from_bytes([7; 32]);
@@ -129,7 +129,7 @@ async fn a_lost_or_made_up_cookie_starts_again() {
 }
 
 #[tokio::test]
-async fn a_pending_login_ends_by_itself_and_by_cancelling() {
+async fn a_pending_login_ends_at_its_expiry_and_by_cancel() {
     let world = World::new().await;
     let token = world.begun("/").await;
     world.clock.advance(Duration::from_secs(600) - Duration::from_millis(1));
@@ -146,7 +146,7 @@ async fn a_pending_login_ends_by_itself_and_by_cancelling() {
 }
 
 #[tokio::test]
-async fn two_logins_of_one_user_stand_apart() {
+async fn two_logins_of_one_user_are_independent() {
     let world = World::new().await;
     let (one, two) = (world.begun("/one").await, world.begun("/two").await);
     assert_eq!(rejection(world.submit(&one, "prune").await), "word-wrong");
@@ -156,13 +156,13 @@ async fn two_logins_of_one_user_stand_apart() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_used_is_shown_again_until_it_is_retried() {
+async fn an_unavailable_factor_stays_unavailable_until_retry() {
     let world = World::new().await;
     world.first.next(crate::dummy::Next::Miss);
     let step = world.login(PASSWORD, "/").await;
     assert_eq!(step.class(), StepClass::Unavailable);
     let token = new_token(step);
-    // Reloading sends nothing again; nor does an action that is not there.
+    // Neither a reload nor an unknown action calls the plugin.
     for step in [world.view(&token).await, world.action(&token, "nudge").await] {
         let LoginStep::Unavailable(step) = step else { panic!("{step:?}") };
         assert_eq!(step.message.key(), "word-missing");
@@ -173,7 +173,7 @@ async fn what_could_not_be_used_is_shown_again_until_it_is_retried() {
 }
 
 #[tokio::test]
-async fn a_denial_stands_until_its_time_has_come() {
+async fn a_denial_lasts_until_its_end() {
     let world = World::new().await;
     let until = world.clock.now() + Duration::from_secs(60);
     let token = world.begun("/").await;
@@ -195,7 +195,7 @@ async fn a_denial_stands_until_its_time_has_come() {
 }
 
 #[tokio::test]
-async fn plugins_have_names_of_their_own() {
+async fn new_refuses_duplicate_factors_and_the_password() {
     let world = World::new().await;
     let build = |names: &[&'static str]| {
         let plugins = names.iter().map(|name| Dummy::new(name, "x") as _).collect();

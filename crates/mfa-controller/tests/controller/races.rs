@@ -1,4 +1,4 @@
-//! Many requests at once.
+//! Concurrent requests.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use mfa_controller::{LoginStep, RestartReason};
 
 use crate::support::World;
 
-/// Runs `n` copies of a request at the same time and answers their steps.
+/// Runs `n` copies of a request at the same time and returns their steps.
 async fn at_once<F>(n: usize, request: impl Fn() -> F) -> Vec<LoginStep>
 where
     F: Future<Output = LoginStep> + Send + 'static,
@@ -20,7 +20,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_many_right_answers_exactly_one_opens_a_session() {
+async fn of_many_right_submissions_exactly_one_opens_a_session() {
     let world = Arc::new(World::new().await);
     for n in [2, 20, 200] {
         let token = Arc::new(world.begun("/").await);
@@ -36,7 +36,7 @@ async fn of_many_right_answers_exactly_one_opens_a_session() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn tabs_that_answer_and_reload_at_once_lose_nothing() {
+async fn concurrent_submissions_and_reloads_lose_no_evidence() {
     let world = Arc::new(World::new().await);
     let token = Arc::new(world.begun("/both/").await);
     let steps = at_once(8, || {

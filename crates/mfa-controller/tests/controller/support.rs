@@ -1,4 +1,4 @@
-//! An authentication module over memory and one SQLite file, two made-up factors, and browsers.
+//! An authentication module over memory and one SQLite file, two test factors, and browsers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -66,7 +66,7 @@ impl World {
             challenges: cache.clone(),
             quota: cache,
             audit: Arc::new(audit.clone()),
-            // The cheapest hash that is allowed: its cost is not looked at here.
+            // The cheapest allowed hash: no test here measures its cost.
             hasher: PasswordHasher::new(
                 HashParameters::new(4096, 1, 1).unwrap(),
                 HasherLimits::default(),
@@ -102,7 +102,7 @@ impl World {
         self.controller.login(request, self.clock.now()).await
     }
 
-    /// Logs in with the right password and hands out the pending token.
+    /// Logs in with the right password and returns the pending token.
     pub(crate) async fn begun(&self, return_to: &str) -> PendingToken {
         new_token(self.login(PASSWORD, return_to).await)
     }
