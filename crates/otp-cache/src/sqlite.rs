@@ -31,7 +31,7 @@
 //! file holds no code, no name and no phone number, and only its owner can read it.
 
 mod database;
-mod gathering;
+mod group_commit;
 mod writer;
 
 use std::{
@@ -49,8 +49,8 @@ use otp_core::{
 };
 
 use self::{
-    database::{Database, Failure, Place, Table, read_mark},
-    writer::{Room, Writer},
+    database::{Database, Failure, FileSettings, Table, read_mark},
+    writer::{Capacity, Writer},
 };
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
@@ -84,7 +84,7 @@ impl SqliteStore {
     /// version's layout; [`Conflict`](StoreErrorKind::Conflict) if another process holds it for
     /// longer than two seconds; otherwise [`Unavailable`](StoreErrorKind::Unavailable).
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_at(Place { path: path.as_ref().to_owned(), max_bytes: None }).await
+        Self::open_at(FileSettings { path: path.as_ref().to_owned(), max_bytes: None }).await
     }
 
     /// The same with a bound: at `max_bytes` the file takes nothing new
@@ -97,15 +97,15 @@ impl SqliteStore {
     /// As [`open`](Self::open).
     pub async fn open_bounded(path: impl AsRef<Path>, max_bytes: u64) -> Result<Self, StoreError> {
         let max_bytes = Some(max_bytes);
-        Self::open_at(Place { path: path.as_ref().to_owned(), max_bytes }).await
+        Self::open_at(FileSettings { path: path.as_ref().to_owned(), max_bytes }).await
     }
 
-    async fn open_at(place: Place) -> Result<Self, StoreError> {
-        let path = place.path.clone();
+    async fn open_at(settings: FileSettings) -> Result<Self, StoreError> {
+        let path = settings.path.clone();
         let writer = tokio::task::spawn_blocking(move || {
             let database =
-                Database::create_or_open(&place).map_err(|failure| failure.to_store_error())?;
-            Writer::start(database, place)
+                Database::create_or_open(&settings).map_err(|failure| failure.to_store_error())?;
+            Writer::start(database, settings)
         });
         let writer = writer.await.map_err(|source| {
             StoreError::new(StoreErrorKind::Unavailable, "opening the store file was given up")
@@ -121,7 +121,7 @@ impl SqliteStore {
         rule: impl FnOnce(&mut SubjectRecord) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer
-            .call(Room::Enough, move |database| {
+            .call(Capacity::NotNeeded, move |database| {
                 apply(database, subject, rule).map(|(done, _)| done)
             })
             .await
@@ -133,7 +133,7 @@ impl SqliteStore {
         look: impl FnOnce(&SubjectRecord) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer
-            .call(Room::Enough, move |database| {
+            .call(Capacity::NotNeeded, move |database| {
                 Ok(fetch(database, subject)?.map(|record| look(&record)))
             })
             .await
@@ -191,7 +191,7 @@ impl ChallengeStore for SqliteStore {
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
         let policy = policy.clone();
         self.writer
-            .call(Room::Needed, move |database| {
+            .call(Capacity::MayGrow, move |database| {
                 let rule = |record: &mut SubjectRecord| record.open(new, &policy, now);
                 let (opened, is_added) = apply(database, subject, rule)?;
                 if is_added {
@@ -287,12 +287,12 @@ impl Quota for SqliteStore {
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
         let charges = charges.to_vec();
-        self.writer.call(Room::Needed, move |database| charge(database, &charges, now)).await
+        self.writer.call(Capacity::MayGrow, move |database| charge(database, &charges, now)).await
     }
 
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
         let charged = charged.clone();
-        self.writer.call(Room::Enough, move |database| refund(database, &charged, now)).await
+        self.writer.call(Capacity::NotNeeded, move |database| refund(database, &charged, now)).await
     }
 }
 

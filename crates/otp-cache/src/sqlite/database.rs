@@ -48,7 +48,7 @@ impl Failure {
     }
 
     /// Whether sweeping may help.
-    pub(super) fn is_lack_of_room(&self) -> bool {
+    pub(super) fn is_out_of_space(&self) -> bool {
         self.kind == StoreErrorKind::Capacity
     }
 
@@ -164,7 +164,7 @@ const SPARE_PAGES: i64 = 1024;
 
 /// Which file it is and how large it may grow.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct FileSettings {
     pub(super) path: PathBuf,
     pub(super) max_bytes: Option<u64>,
 }
@@ -176,34 +176,34 @@ pub(super) struct Database {
     path: PathBuf,
     /// What the path named when it was opened.
     identity: Option<Identity>,
-    hands: [Vec<u8>; 2],
+    cursors: [Vec<u8>; 2],
     /// How many rows of each table may be added before the next sweep.
     until_sweep: [u32; 2],
     /// The latest instant that a caller has named.
     latest: SystemTime,
     /// How many pages the file may have.
-    most_pages: Option<i64>,
+    max_pages: Option<i64>,
 }
 
 impl Database {
     /// Opens the file, making it if there is none.
-    pub(super) fn create_or_open(place: &Place) -> Result<Self, Failure> {
-        create_private(&place.path)?;
-        Self::open(place, true)
+    pub(super) fn create_or_open(settings: &FileSettings) -> Result<Self, Failure> {
+        create_private(&settings.path)?;
+        Self::open(settings, true)
     }
 
     /// Opens the file that must be there and filled: one that vanished is not replaced, and an empty
     /// one in its place is not taken for it.
-    pub(super) fn reopen(place: &Place) -> Result<Self, Failure> {
+    pub(super) fn reopen(settings: &FileSettings) -> Result<Self, Failure> {
         // SQLite would write a header into it.
-        if std::fs::metadata(&place.path).is_ok_and(|file| file.len() == 0) {
-            return Err(emptied());
+        if std::fs::metadata(&settings.path).is_ok_and(|file| file.len() == 0) {
+            return Err(file_truncated());
         }
-        Self::open(place, false)
+        Self::open(settings, false)
     }
 
-    fn open(place: &Place, may_create: bool) -> Result<Self, Failure> {
-        let path = place.path.as_path();
+    fn open(settings: &FileSettings, may_create: bool) -> Result<Self, Failure> {
+        let path = settings.path.as_path();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -223,14 +223,14 @@ impl Database {
             connection,
             path: path.to_owned(),
             identity: identity(path),
-            hands: [Vec::new(), Vec::new()],
+            cursors: [Vec::new(), Vec::new()],
             // A program that is started often sweeps, too.
             until_sweep: [0; 2],
             latest: SystemTime::UNIX_EPOCH,
-            most_pages: None,
+            max_pages: None,
         };
         database.set_up(may_create)?;
-        database.limit(place.max_bytes)?;
+        database.limit(settings.max_bytes)?;
         Ok(database)
     }
 
@@ -246,7 +246,7 @@ impl Database {
             transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         match (application, version, tables) {
             (APPLICATION_ID, LAYOUT_VERSION, _) => {}
-            (0, 0, 0) if !may_create => return Err(emptied()),
+            (0, 0, 0) if !may_create => return Err(file_truncated()),
             (0, 0, 0) => {
                 transaction.execute_batch(TABLES)?;
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -276,7 +276,7 @@ impl Database {
             let bytes = i64::try_from(max_bytes).unwrap_or(i64::MAX);
             let pages = (bytes / page.max(1)).max(1);
             let set = format!("PRAGMA max_page_count = {pages}");
-            self.most_pages = Some(self.connection.query_row(&set, [], |row| row.get(0))?);
+            self.max_pages = Some(self.connection.query_row(&set, [], |row| row.get(0))?);
         }
         Ok(())
     }
@@ -286,7 +286,7 @@ impl Database {
         let pages = |pragma| -> rusqlite::Result<i64> {
             self.connection.prepare_cached(pragma)?.query_row([], |row| row.get(0))
         };
-        let Some(most) = self.most_pages else { return false };
+        let Some(most) = self.max_pages else { return false };
         match (pages("PRAGMA page_count"), pages("PRAGMA freelist_count")) {
             (Ok(taken), Ok(free)) => taken - free + SPARE_PAGES > most,
             _ => true,
@@ -364,12 +364,12 @@ impl Database {
 
     /// Looks at the next rows of the table and deletes the dead ones.
     fn sweep(&mut self, table: Table, steps: u32, now: SystemTime) -> Result<(), Failure> {
-        let hand = &mut self.hands[table as usize];
+        let cursor = &mut self.cursors[table as usize];
         let mut dead: Vec<Vec<u8>> = Vec::new();
         let mut seen = 0;
         {
             let mut statement = self.connection.prepare_cached(table.after())?;
-            let mut rows = statement.query([hand.as_slice()])?;
+            let mut rows = statement.query([cursor.as_slice()])?;
             while seen < steps
                 && let Some(row) = rows.next()?
             {
@@ -378,20 +378,20 @@ impl Database {
                 if table.is_dead(value, now) {
                     dead.push(key.to_vec());
                 }
-                hand.clear();
-                hand.extend_from_slice(key);
+                cursor.clear();
+                cursor.extend_from_slice(key);
                 seen += 1;
             }
         }
         if seen < steps {
-            hand.clear();
+            cursor.clear();
         }
         dead.iter().try_for_each(|key| self.delete(table, key))
     }
 }
 
 /// What to say of an empty file where there was a filled one.
-fn emptied() -> Failure {
+fn file_truncated() -> Failure {
     Failure::new(StoreErrorKind::Corrupt, "the store file was emptied while in use")
 }
 
@@ -447,11 +447,11 @@ mod tests {
     fn the_writers_own_connection_flushes_every_commit() {
         const FULL: i64 = 2;
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let place = Place { path: folder.path().join("otp.db"), max_bytes: None };
-        let made = Database::create_or_open(&place).expect("opens");
+        let settings = FileSettings { path: folder.path().join("otp.db"), max_bytes: None };
+        let made = Database::create_or_open(&settings).expect("opens");
         assert_eq!(number(&made, "synchronous"), FULL);
         drop(made);
-        let opened = Database::reopen(&place).expect("opens");
+        let opened = Database::reopen(&settings).expect("opens");
         assert_eq!(number(&opened, "synchronous"), FULL);
     }
 }

@@ -10,8 +10,8 @@ use tokio::{
 };
 
 use super::{
-    database::{Database, Failure, Place},
-    gathering::{Gathering, awake_for},
+    database::{Database, Failure, FileSettings},
+    group_commit::{GroupCommit, spin_time},
 };
 use crate::{StoreError, StoreErrorKind};
 
@@ -22,23 +22,23 @@ const BATCH: usize = 128;
 const QUEUE: usize = 1024;
 
 /// How long a call may wait for its turn while somebody else holds the file.
-const PATIENCE: Duration = Duration::from_secs(5);
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Whether a call may need room in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Room {
+pub(super) enum Capacity {
     /// It replaces or deletes what is there.
-    Enough,
+    NotNeeded,
     /// It may add a row.
-    Needed,
+    MayGrow,
 }
 
 /// One call of the store, as the writer sees it.
 trait Job: Send {
-    fn room(&self) -> Room;
+    fn capacity(&self) -> Capacity;
 
     /// When the caller began to wait.
-    fn asked_at(&self) -> Instant;
+    fn enqueued_at(&self) -> Instant;
 
     /// Does the work inside the open transaction.
     fn run(&mut self, database: &mut Database) -> Result<(), Failure>;
@@ -49,8 +49,8 @@ trait Job: Send {
 
 /// A call with its work and the way back to its caller.
 struct Call<T, F> {
-    room: Room,
-    asked_at: Instant,
+    capacity: Capacity,
+    enqueued_at: Instant,
     work: Option<F>,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
@@ -61,12 +61,12 @@ where
     T: Send,
     F: FnOnce(&mut Database) -> Result<Result<T, StoreError>, Failure> + Send,
 {
-    fn room(&self) -> Room {
-        self.room
+    fn capacity(&self) -> Capacity {
+        self.capacity
     }
 
-    fn asked_at(&self) -> Instant {
-        self.asked_at
+    fn enqueued_at(&self) -> Instant {
+        self.enqueued_at
     }
 
     fn run(&mut self, database: &mut Database) -> Result<(), Failure> {
@@ -105,12 +105,12 @@ impl std::fmt::Debug for dyn Job {
 
 impl Writer {
     /// Starts the thread over an opened file.
-    pub(super) fn start(database: Database, place: Place) -> Result<Self, StoreError> {
+    pub(super) fn start(database: Database, settings: FileSettings) -> Result<Self, StoreError> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let name = "otp-cache-sqlite";
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
-            .spawn(move || serve(database, waiting, &place))
+            .spawn(move || serve(database, waiting, &settings))
             .map_err(|source| {
                 StoreError::new(StoreErrorKind::Unavailable, "cannot start the store's thread")
                     .with_source(source)
@@ -119,7 +119,7 @@ impl Writer {
     }
 
     /// Has the thread do `work` and waits until it is committed.
-    pub(super) async fn call<T, F>(&self, room: Room, work: F) -> Result<T, StoreError>
+    pub(super) async fn call<T, F>(&self, capacity: Capacity, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Database) -> Result<Result<T, StoreError>, Failure> + Send + 'static,
@@ -128,8 +128,8 @@ impl Writer {
             StoreError::new(StoreErrorKind::Unavailable, "the store's thread has ended");
         let Some(queue) = &self.queue else { return Err(GONE) };
         let (reply, answer) = oneshot::channel();
-        let asked_at = Instant::now();
-        let call = Call { room, asked_at, work: Some(work), outcome: None, reply };
+        let enqueued_at = Instant::now();
+        let call = Call { capacity, enqueued_at, work: Some(work), outcome: None, reply };
         queue.send(Box::new(call)).await.map_err(|_| GONE)?;
         answer.await.map_err(|_| GONE)?
     }
@@ -146,26 +146,28 @@ impl Drop for Writer {
     }
 }
 
-fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, place: &Place) {
+fn serve(database: Database, mut waiting: mpsc::Receiver<Box<dyn Job>>, settings: &FileSettings) {
     let mut slot = Some(database);
     let mut batch = Vec::with_capacity(BATCH);
     let mut answered_at = Instant::now();
-    let mut gathering = Gathering::of_none(answered_at);
+    let mut group_commit = GroupCommit::idle(answered_at);
     let mut awake = Duration::ZERO;
     while receive(&mut waiting, &mut batch, answered_at + awake) {
-        awake = awake_for(answered_at.elapsed());
-        gather(&mut waiting, &mut batch, gathering);
+        awake = spin_time(answered_at.elapsed());
+        gather(&mut waiting, &mut batch, group_commit);
         let (began, answered) = (Instant::now(), batch.len());
         // All of them have been waiting at the same time, so any order is right.
         let mut growing = Vec::new();
         if slot.as_ref().is_none_or(Database::is_nearly_full) {
-            batch.sort_by_key(|job| job.room());
-            growing = batch.split_off(batch.partition_point(|job| job.room() == Room::Enough));
+            batch.sort_by_key(|job| job.capacity());
+            growing =
+                batch.split_off(batch.partition_point(|job| job.capacity() == Capacity::NotNeeded));
         }
-        settle(&mut slot, &mut batch, place);
-        settle(&mut slot, &mut growing, place);
+        commit_and_reply(&mut slot, &mut batch, settings);
+        commit_and_reply(&mut slot, &mut growing, settings);
         answered_at = Instant::now();
-        gathering = Gathering::after(answered, waiting.len(), answered_at - began, answered_at);
+        group_commit =
+            GroupCommit::after(answered, waiting.len(), answered_at - began, answered_at);
     }
 }
 
@@ -188,15 +190,15 @@ fn receive(
 fn gather(
     waiting: &mut mpsc::Receiver<Box<dyn Job>>,
     batch: &mut Vec<Box<dyn Job>>,
-    mut gathering: Gathering,
+    mut group_commit: GroupCommit,
 ) {
     let mut now = Instant::now();
-    gathering.came(now);
-    while batch.len() < BATCH && gathering.is_worth_waiting(batch.len(), now) {
+    group_commit.note_arrival(now);
+    while batch.len() < BATCH && group_commit.should_wait(batch.len(), now) {
         match waiting.try_recv() {
             Ok(job) => {
                 batch.push(job);
-                gathering.came(now);
+                group_commit.note_arrival(now);
             }
             Err(mpsc::error::TryRecvError::Empty) => {
                 std::thread::yield_now();
@@ -208,19 +210,23 @@ fn gather(
 }
 
 /// Does the batch, if there is anything in it, and answers everybody.
-fn settle(slot: &mut Option<Database>, batch: &mut Vec<Box<dyn Job>>, place: &Place) {
-    turn_away_the_late(batch);
+fn commit_and_reply(
+    slot: &mut Option<Database>,
+    batch: &mut Vec<Box<dyn Job>>,
+    settings: &FileSettings,
+) {
+    fail_timed_out_jobs(batch);
     if batch.is_empty() {
         return;
     }
-    let failure = work_off(slot, batch, place).err();
+    let failure = run_batch(slot, batch, settings).err();
     if failure.as_ref().is_some_and(Failure::needs_reopening) {
         *slot = None;
     }
     for job in batch.drain(..) {
         job.answer(failure.as_ref());
     }
-    if let (Some(database), Some(true)) = (slot, failure.as_ref().map(Failure::is_lack_of_room))
+    if let (Some(database), Some(true)) = (slot, failure.as_ref().map(Failure::is_out_of_space))
         && database.make_room().is_err()
     {
         // Then the disk itself is full, and the next call says so again.
@@ -230,21 +236,21 @@ fn settle(slot: &mut Option<Database>, batch: &mut Vec<Box<dyn Job>>, place: &Pl
 
 /// Answers those who have waited so long that the file must have been held all the while. Nothing was
 /// done for them; without this a queue would take the wait for the file once per batch.
-fn turn_away_the_late(batch: &mut Vec<Box<dyn Job>>) {
-    for job in batch.extract_if(.., |job| job.asked_at().elapsed() > PATIENCE) {
+fn fail_timed_out_jobs(batch: &mut Vec<Box<dyn Job>>) {
+    for job in batch.extract_if(.., |job| job.enqueued_at().elapsed() > QUEUE_TIMEOUT) {
         job.answer(Some(&Failure::late()));
     }
 }
 
 /// Does the whole batch in one transaction; after an error nothing of it has happened.
-fn work_off(
+fn run_batch(
     slot: &mut Option<Database>,
     batch: &mut [Box<dyn Job>],
-    place: &Place,
+    settings: &FileSettings,
 ) -> Result<(), Failure> {
     let database = match slot {
         Some(database) => database,
-        None => slot.insert(Database::reopen(place)?),
+        None => slot.insert(Database::reopen(settings)?),
     };
     database.begin()?;
     let done = batch.iter_mut().try_for_each(|job| job.run(database));
