@@ -1,42 +1,43 @@
 //! One durable SQLite file: the embedded default.
 //!
-//! Every call is answered only when it is on disk (write-ahead log, `synchronous = FULL`). One
-//! thread writes; calls that wait at the same time, up to 128, share one transaction and so one
-//! flush of the disk. Several processes on one machine may use the same file.
+//! A call returns once it is on the disk (write-ahead log, `synchronous = FULL`). One thread writes.
+//! Calls that wait at the same time, up to 128, share one transaction and so one flush of the disk.
+//! Several processes on one machine may use the same file.
 //!
 //! # When something fails
 //!
-//! The whole transaction is undone and every call in it gets the error; the next call tries again,
-//! with the file opened anew where that can help. So a disk with room again, a lock given up or a
-//! file put back heals by itself. A file that is damaged, of another program or of another layout
-//! is refused as [`Corrupt`](crate::StoreErrorKind::Corrupt), and a file that vanished while in use
-//! is never replaced by an empty one, nor an empty one filled: that would forget every counter and
-//! every lock. A file that is full refuses what is new and goes on with what it has.
+//! The whole transaction is undone, and every call in it gets the error. The next call tries again,
+//! with a new connection where that helps. So the store heals without a restart when the disk has
+//! space again, when a lock is released, or when a file is put back.
+//!
+//! A file that is damaged, of another program or of another layout is refused as
+//! [`Corrupt`](crate::StoreErrorKind::Corrupt). A file that vanished while in use is never replaced by
+//! an empty one, and an empty one is never filled: that would forget every counter and every lock. A
+//! full file refuses new rows and goes on with those that it has.
 //!
 //! # How long a call takes
 //!
-//! A transaction waits two seconds for another process that holds the file. A call whose turn has not
-//! come within five seconds is answered [`Conflict`](crate::StoreErrorKind::Conflict), and nothing is
-//! done for it; so with any number of callers none waits longer than ten seconds for a held file. A
+//! A transaction waits two seconds for another process that holds the file. A call that has waited for
+//! five seconds without its turn gets [`Conflict`](crate::StoreErrorKind::Conflict), and nothing is
+//! done for it. So with any number of callers none waits longer than ten seconds for a held file. A
 //! disk that hangs in the middle of a write cannot be bounded: a caller with a deadline drops the
 //! call, which has then happened once or not at all.
 //!
 //! # Layout, version 1
 //!
 //! `application_id` is `0x4F545043` ("OTPC") and `user_version` is 1. Table `subject` has one row per
-//! subject with something to remember: `key`, the 16 bytes of the [`SubjectKey`], and `record`, the
-//! bytes of [`SubjectRecord::to_bytes`], which carry a version of their own. Table `quota` has one row
-//! per charged key: `key`, the 16 bytes of the [`QuotaKey`], and `state`, the
-//! microseconds of its [`Tat`] as 8 bytes, big-endian. What has expired is deleted by and by. The
-//! file holds no code, no name and no phone number, and only its owner can read it.
+//! subject that the store remembers: `key`, the 16 bytes of the [`SubjectKey`], and `record`, the bytes
+//! of [`SubjectRecord::to_bytes`], which carry a version of their own. Table `quota` has one row per
+//! charged key: `key`, the 16 bytes of the [`QuotaKey`], and `state`, the microseconds of its [`Tat`]
+//! as 8 bytes, big-endian. Expired rows are deleted a few at a time. The file holds no code, no name
+//! and no phone number, and only its owner can read it.
 
-mod database;
-mod group_commit;
-mod writer;
+mod tables;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
 
@@ -47,11 +48,10 @@ use otp_core::{
     Verified,
     gcra::{self, Tat},
 };
+use rusqlite::Connection;
+use sqlite_group_commit::{Capacity, Database, ErrorKind, FailureScope, FileSettings};
 
-use self::{
-    database::{Database, Failure, FileSettings, Table, read_mark},
-    writer::{Capacity, Writer},
-};
+use self::tables::{LAYOUT, Sweeper, Table, read_tat};
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
     SubjectStatus, charging::decide,
@@ -71,72 +71,95 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SqliteStore {
-    writer: Writer,
+    database: Database,
+    sweeper: SharedSweeper,
     path: PathBuf,
 }
 
+/// The writer thread alone locks it, so no call waits for it.
+#[derive(Clone)]
+struct SharedSweeper(Arc<Mutex<Sweeper>>);
+
+impl SharedSweeper {
+    fn lock(&self) -> MutexGuard<'_, Sweeper> {
+        // After a panic it may sweep a row twice or late, and both are harmless.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl SqliteStore {
-    /// Opens the file, or makes it, readable for its owner only.
+    /// Opens the file, or creates it, readable for its owner only.
     ///
     /// # Errors
     ///
     /// [`Corrupt`](StoreErrorKind::Corrupt) if the file is damaged, of another program or of another
     /// version's layout; [`Conflict`](StoreErrorKind::Conflict) if another process holds it for
-    /// longer than two seconds; otherwise [`Unavailable`](StoreErrorKind::Unavailable).
+    /// longer than two seconds; [`Capacity`](StoreErrorKind::Capacity) if the disk is full;
+    /// otherwise [`Unavailable`](StoreErrorKind::Unavailable).
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::open_at(FileSettings { path: path.as_ref().to_owned(), max_bytes: None }).await
+        Self::open_with(path.as_ref(), |settings| settings).await
     }
 
-    /// The same with a bound: at `max_bytes` the file takes nothing new
-    /// ([`Capacity`](StoreErrorKind::Capacity)) until something in it has expired.
+    /// Opens the file like [`open`](Self::open), with a size limit. At `max_bytes` the file takes no
+    /// new rows ([`Capacity`](StoreErrorKind::Capacity)) until some of its rows have expired.
     ///
-    /// A subject takes about 150 bytes. The log beside the file (`-wal`) comes on top: a few megabytes.
+    /// A subject takes about 150 bytes. The log next to the file (`-wal`) comes on top: a few megabytes.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
     pub async fn open_bounded(path: impl AsRef<Path>, max_bytes: u64) -> Result<Self, StoreError> {
-        let max_bytes = Some(max_bytes);
-        Self::open_at(FileSettings { path: path.as_ref().to_owned(), max_bytes }).await
+        Self::open_with(path.as_ref(), |settings| settings.with_max_bytes(max_bytes)).await
     }
 
-    async fn open_at(settings: FileSettings) -> Result<Self, StoreError> {
-        let path = settings.path.clone();
-        let writer = tokio::task::spawn_blocking(move || {
-            let database =
-                Database::create_or_open(&settings).map_err(|failure| failure.to_store_error())?;
-            Writer::start(database, settings)
-        });
-        let writer = writer.await.map_err(|source| {
-            StoreError::new(StoreErrorKind::Unavailable, "opening the store file was given up")
-                .with_source(source)
-        })??;
-        Ok(Self { writer, path })
+    async fn open_with(
+        path: &Path,
+        set: impl FnOnce(FileSettings) -> FileSettings,
+    ) -> Result<Self, StoreError> {
+        let sweeper = SharedSweeper(Arc::new(Mutex::new(Sweeper::new())));
+        let reclaimer = sweeper.clone();
+        let settings = FileSettings::new(path, LAYOUT)
+            // No statement of this store fails unless the file does.
+            .with_failure_scope(FailureScope::Batch)
+            .with_reclaim(move |connection| reclaimer.lock().make_room(connection));
+        let database = Database::open(set(settings)).await.map_err(to_store_error)?;
+        Ok(Self { database, sweeper, path: path.to_owned() })
     }
 
-    /// Applies `rule`, which adds nothing to a record that is empty, in the next transaction.
+    /// Does `work` in the next transaction.
+    async fn call<T: Send + 'static>(
+        &self,
+        capacity: Capacity,
+        work: impl FnOnce(&Connection) -> InTransaction<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.database.write(capacity, work).await.map_err(to_store_error)?
+    }
+
+    /// Applies `rule`, which adds nothing to an empty record, in the next transaction.
     async fn with_record<T: Send + 'static>(
         &self,
         subject: SubjectKey,
         rule: impl FnOnce(&mut SubjectRecord) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer
-            .call(Capacity::NotNeeded, move |database| {
-                apply(database, subject, rule).map(|(done, _)| done)
-            })
-            .await
+        self.call(Capacity::NotNeeded, move |connection| {
+            apply(connection, subject, rule).map(|(done, _)| done)
+        })
+        .await
     }
 
+    /// Passes the record to `look`.
+    ///
+    /// Reads go through the writer too. They return after the commit, so they never show a state
+    /// that a failed commit rolls back.
     async fn read<T: Send + 'static>(
         &self,
         subject: SubjectKey,
         look: impl FnOnce(&SubjectRecord) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.writer
-            .call(Capacity::NotNeeded, move |database| {
-                Ok(fetch(database, subject)?.map(|record| look(&record)))
-            })
-            .await
+        self.call(Capacity::NotNeeded, move |connection| {
+            Ok(fetch(connection, subject)?.map(|record| look(&record)))
+        })
+        .await
     }
 }
 
@@ -146,24 +169,44 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// The outer error undoes the transaction, the inner concerns this call only.
-type InTransaction<T> = Result<Result<T, StoreError>, Failure>;
+fn to_store_error(error: sqlite_group_commit::Error) -> StoreError {
+    let kind = match error.kind() {
+        ErrorKind::Busy | ErrorKind::QueueFull | ErrorKind::QueueTimeout => {
+            StoreErrorKind::Conflict
+        }
+        ErrorKind::Corrupt
+        | ErrorKind::ForeignFile
+        | ErrorKind::Truncated
+        | ErrorKind::UnknownLayout => StoreErrorKind::Corrupt,
+        ErrorKind::OutOfSpace => StoreErrorKind::Capacity,
+        _ => StoreErrorKind::Unavailable,
+    };
+    let converted = StoreError::new(kind, error.message());
+    match error.into_source() {
+        Some(source) => converted.with_source(source),
+        None => converted,
+    }
+}
 
-fn fetch(database: &Database, subject: SubjectKey) -> InTransaction<SubjectRecord> {
-    let found = database.get(Table::Subject, subject.as_bytes(), SubjectRecord::from_bytes)?;
+/// The outer error undoes the transaction. The inner error concerns this call only, which has then
+/// written nothing.
+type InTransaction<T> = rusqlite::Result<Result<T, StoreError>>;
+
+fn fetch(connection: &Connection, subject: SubjectKey) -> InTransaction<SubjectRecord> {
+    let found = Table::Subject.get(connection, subject.as_bytes(), SubjectRecord::from_bytes)?;
     Ok(found.unwrap_or_else(|| Ok(SubjectRecord::new())).map_err(|source| {
         StoreError::new(StoreErrorKind::Corrupt, "a stored subject cannot be read")
             .with_source(source)
     }))
 }
 
-/// Applies the rule and stores the record if that changed it. Says too whether a row was added.
+/// Applies the rule, and stores the record if that changed it. Also returns whether a row was added.
 fn apply<T>(
-    database: &mut Database,
+    connection: &Connection,
     subject: SubjectKey,
     rule: impl FnOnce(&mut SubjectRecord) -> T,
-) -> Result<(Result<T, StoreError>, bool), Failure> {
-    let mut record = match fetch(database, subject)? {
+) -> rusqlite::Result<(Result<T, StoreError>, bool)> {
+    let mut record = match fetch(connection, subject)? {
         Ok(record) => record,
         Err(error) => return Ok((Err(error), false)),
     };
@@ -173,9 +216,9 @@ fn apply<T>(
         return Ok((Ok(outcome), false));
     }
     if record.is_empty() {
-        database.delete(Table::Subject, subject.as_bytes())?;
+        Table::Subject.delete(connection, subject.as_bytes())?;
     } else {
-        database.put(Table::Subject, subject.as_bytes(), &record.to_bytes())?;
+        Table::Subject.put(connection, subject.as_bytes(), &record.to_bytes())?;
     }
     Ok((Ok(outcome), before.is_empty()))
 }
@@ -190,16 +233,16 @@ impl ChallengeStore for SqliteStore {
         now: SystemTime,
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
         let policy = policy.clone();
-        self.writer
-            .call(Capacity::MayGrow, move |database| {
-                let rule = |record: &mut SubjectRecord| record.open(new, &policy, now);
-                let (opened, is_added) = apply(database, subject, rule)?;
-                if is_added {
-                    database.sweep_a_little(Table::Subject, now)?;
-                }
-                Ok(opened)
-            })
-            .await
+        let sweeper = self.sweeper.clone();
+        self.call(Capacity::MayGrow, move |connection| {
+            let rule = |record: &mut SubjectRecord| record.open(new, &policy, now);
+            let (opened, is_added) = apply(connection, subject, rule)?;
+            if is_added {
+                sweeper.lock().sweep_step(connection, Table::Subject, now)?;
+            }
+            Ok(opened)
+        })
+        .await
     }
 
     async fn load(
@@ -287,24 +330,27 @@ impl Quota for SqliteStore {
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
         let charges = charges.to_vec();
-        self.writer.call(Capacity::MayGrow, move |database| charge(database, &charges, now)).await
+        let sweeper = self.sweeper.clone();
+        self.call(Capacity::MayGrow, move |connection| charge(connection, &sweeper, &charges, now))
+            .await
     }
 
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
         let charged = charged.clone();
-        self.writer.call(Capacity::NotNeeded, move |database| refund(database, &charged, now)).await
+        self.call(Capacity::NotNeeded, move |connection| refund(connection, &charged, now)).await
     }
 }
 
 fn charge(
-    database: &mut Database,
+    connection: &Connection,
+    sweeper: &SharedSweeper,
     charges: &[Charge],
     now: SystemTime,
 ) -> InTransaction<Result<Charged, QuotaRefused>> {
     let mut stored = Vec::with_capacity(charges.len());
     for charge in charges {
-        match fetch_mark(database, charge.key)? {
-            Ok(mark) => stored.push(mark),
+        match fetch_tat(connection, charge.key)? {
+            Ok(tat) => stored.push(tat),
             Err(error) => return Ok(Err(error)),
         }
     }
@@ -312,25 +358,25 @@ fn charge(
         Ok(decision) => decision,
         Err(refused) => return Ok(Ok(Err(refused))),
     };
-    for (key, mark) in &decision.marks {
-        put_mark(database, *key, *mark)?;
+    for (key, tat) in &decision.marks {
+        put_tat(connection, *key, *tat)?;
     }
     for _ in 0..decision.new_keys {
-        database.sweep_a_little(Table::Quota, now)?;
+        sweeper.lock().sweep_step(connection, Table::Quota, now)?;
     }
     Ok(Ok(Ok(decision.receipt)))
 }
 
-fn refund(database: &mut Database, charged: &Charged, now: SystemTime) -> InTransaction<()> {
+fn refund(connection: &Connection, charged: &Charged, now: SystemTime) -> InTransaction<()> {
     for (key, span) in charged.refunds(now) {
-        match fetch_mark(database, key)? {
+        match fetch_tat(connection, key)? {
             Ok(None) => {}
-            Ok(Some(mark)) => {
-                let mark = gcra::refund(mark, span);
-                if mark.is_past(now) {
-                    database.delete(Table::Quota, key.as_bytes())?;
+            Ok(Some(tat)) => {
+                let tat = gcra::refund(tat, span);
+                if tat.is_past(now) {
+                    Table::Quota.delete(connection, key.as_bytes())?;
                 } else {
-                    put_mark(database, key, mark)?;
+                    put_tat(connection, key, tat)?;
                 }
             }
             Err(error) => return Ok(Err(error)),
@@ -339,8 +385,8 @@ fn refund(database: &mut Database, charged: &Charged, now: SystemTime) -> InTran
     Ok(Ok(()))
 }
 
-fn fetch_mark(database: &Database, key: QuotaKey) -> InTransaction<Option<Tat>> {
-    let stored = database.get(Table::Quota, key.as_bytes(), read_mark)?;
+fn fetch_tat(connection: &Connection, key: QuotaKey) -> InTransaction<Option<Tat>> {
+    let stored = Table::Quota.get(connection, key.as_bytes(), read_tat)?;
     Ok(match stored {
         Some(None) => {
             Err(StoreError::new(StoreErrorKind::Corrupt, "a stored quota cannot be read"))
@@ -349,6 +395,6 @@ fn fetch_mark(database: &Database, key: QuotaKey) -> InTransaction<Option<Tat>> 
     })
 }
 
-fn put_mark(database: &Database, key: QuotaKey, mark: Tat) -> Result<(), Failure> {
-    database.put(Table::Quota, key.as_bytes(), &mark.as_micros().to_be_bytes())
+fn put_tat(connection: &Connection, key: QuotaKey, tat: Tat) -> rusqlite::Result<()> {
+    Table::Quota.put(connection, key.as_bytes(), &tat.as_micros().to_be_bytes())
 }

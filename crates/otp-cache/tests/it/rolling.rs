@@ -57,7 +57,7 @@ async fn a_file_of_the_next_version_is_refused_and_left_alone() {
     for _ in 0..2 {
         let error = SqliteStore::open(&path).await.expect_err("a later version's");
         assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-        assert_eq!(error.to_string(), "the store file has the layout of another version");
+        assert_eq!(error.to_string(), "the database file has the layout of another version");
     }
     assert!(settled(&path) == before, "not a byte was changed");
 }

@@ -46,7 +46,7 @@ async fn a_full_file_refuses_what_is_new_and_takes_it_again_once_something_expir
         }
     };
     assert_eq!(full.kind(), StoreErrorKind::Capacity, "{full:?}");
-    assert_eq!(full.to_string(), "no room left for the store file");
+    assert_eq!(full.to_string(), "no room left for the database file");
     assert!(count > 500, "about 150 bytes each: {count} in 200 kB");
     assert_eq!(attempt(&store, "kept").await.expect("goes on"), 3, "counting goes on");
     for number in [0, count - 1] {
@@ -210,7 +210,7 @@ async fn damage_is_refused_and_left_alone() {
     std::fs::write(&path, [7; 8192]).expect("writable");
     let error = SqliteStore::open(&path).await.expect_err("no database");
     assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
-    assert_eq!(error.to_string(), "the store file is damaged");
+    assert_eq!(error.to_string(), "the database file is damaged");
     assert_eq!(std::fs::read(&path).expect("readable"), [7; 8192], "nothing was written");
 }
 
@@ -319,7 +319,7 @@ async fn files_of_others_and_of_other_versions_are_refused() {
     foreign.execute_batch("CREATE TABLE theirs (x)").expect("writable");
     drop(foreign);
     let error = SqliteStore::open(&path).await.expect_err("another program's");
-    assert_eq!(error.to_string(), "the file belongs to another program");
+    assert_eq!(error.to_string(), "the database file belongs to another program");
 
     let (_folder, path) = self::folder();
     drop(SqliteStore::open(&path).await.expect("opens"));
@@ -328,7 +328,7 @@ async fn files_of_others_and_of_other_versions_are_refused() {
     drop(later);
     let error = SqliteStore::open(&path).await.expect_err("a later version's");
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
-    assert_eq!(error.to_string(), "the store file has the layout of another version");
+    assert_eq!(error.to_string(), "the database file has the layout of another version");
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ pub(crate) async fn fill_and_free(path: &Path) {
             }
         };
         assert_eq!(full.kind(), StoreErrorKind::Capacity, "{full:?}");
-        assert_eq!(full.to_string(), "no room left for the store file");
+        assert_eq!(full.to_string(), "no room left for the database file");
         assert!(number < 100, "{number} taken on a full disk");
         for _ in 0..20 {
             let error = attempt(&store, "kept").await.expect_err("it cannot be counted");

@@ -1,67 +1,71 @@
-//! How long the writer waits for more calls before it commits: those it has just answered often come
-//! back at once, and one flush of the disk then does for all of them.
+//! How long the writer waits for more jobs before it commits. The callers that it has just replied
+//! to often come back at once, and then one flush of the disk serves more of them.
 //!
-//! A call that nobody keeps company never waits. See `docs/adr/0011-company-before-a-commit.md`.
+//! A lone call never waits. The repository explains the rule in
+//! `docs/adr/0011-company-before-a-commit.md`.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// No commit is held up for longer, however slow the disk is.
+/// The longest time that a commit waits, however slow the disk is.
 const MAX_DELAY: Duration = Duration::from_millis(1);
 
-/// A call that comes this soon after the last answer is prompt.
+/// A call that comes within this time after the last reply is prompt.
 const PROMPT: Duration = Duration::from_micros(100);
 
-/// How long the writer stays awake for the next prompt call: about what it costs to fall asleep and
-/// be woken.
+/// How long the writer stays awake for the next prompt call. That is about the cost of falling
+/// asleep and being woken.
 const SPIN_TIME: Duration = Duration::from_micros(50);
 
-/// How long the writer stays awake with nothing to do after an answer, if the call before it was
-/// prompt: whoever makes one call after the other is spared a wake-up each time, and one who takes
-/// time to think costs nothing.
-pub(super) fn spin_time(since_answer: Duration) -> Duration {
-    if since_answer < PROMPT { SPIN_TIME } else { Duration::ZERO }
+/// Returns how long the writer stays awake after its next reply.
+///
+/// If the last call was prompt, its caller probably makes one call after the other, and staying
+/// awake saves a wake-up each time. A caller that takes its time would only cost processor time.
+pub(crate) fn spin_time(since_reply: Duration) -> Duration {
+    if since_reply < PROMPT { SPIN_TIME } else { Duration::ZERO }
 }
 
-/// What the last commit says about the next: how many calls to expect, and until when.
+/// What the last commit predicts about the next: how many jobs to expect, and until when.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct GroupCommit {
+pub(crate) struct GroupCommit {
     expected: usize,
-    /// From here on no call is held up any more.
+    /// From this instant on no job waits any more.
     until: Instant,
-    /// How long after the last call came it is clear that no more will.
+    /// The longest time between two arrivals. After a longer pause no more jobs are expected.
     max_gap: Duration,
     last_arrival: Instant,
 }
 
 impl GroupCommit {
-    /// Before any commit: nobody is expected.
-    pub(super) fn idle(now: Instant) -> Self {
+    /// Returns the state before the first commit, which expects no job.
+    pub(crate) fn idle(now: Instant) -> Self {
         Self { expected: 0, until: now, max_gap: Duration::ZERO, last_arrival: now }
     }
 
-    /// After a commit that `took` so long and ended at `now`: the calls that it answered may come
-    /// back and join those that have been waiting meanwhile.
+    /// Returns the state after a commit that `took` this long and ended at `now`.
     ///
-    /// A call that was alone expects nobody but itself; so the one after it does not wait.
-    pub(super) fn after(answered: usize, waiting: usize, took: Duration, now: Instant) -> Self {
+    /// It expects the `replied` callers to come back and join the `waiting` jobs. After a lone call
+    /// it expects one job, so the next lone call does not wait.
+    pub(crate) fn after(replied: usize, waiting: usize, took: Duration, now: Instant) -> Self {
+        // Half a commit: a delayed job then still gains, because it shares a commit that would
+        // otherwise run before its own.
         let max_delay = (took / 2).min(MAX_DELAY);
         Self {
-            expected: answered.saturating_add(waiting),
+            expected: replied.saturating_add(waiting),
             until: now + max_delay,
             max_gap: max_delay / 2,
             last_arrival: now,
         }
     }
 
-    /// Notes that calls came.
-    pub(super) fn note_arrival(&mut self, now: Instant) {
+    /// Notes that a job arrived at `now`.
+    pub(crate) fn note_arrival(&mut self, now: Instant) {
         self.last_arrival = now;
     }
 
-    /// Whether a commit of `gathered` calls had better wait for more at `now`.
-    pub(super) fn should_wait(&self, gathered: usize, now: Instant) -> bool {
+    /// Whether a commit of `gathered` jobs should wait for more at `now`.
+    pub(crate) fn should_wait(&self, gathered: usize, now: Instant) -> bool {
         gathered < self.expected
             && now < self.until
             && now.duration_since(self.last_arrival) < self.max_gap

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod connection;
+mod database;
+mod error;
+mod file;
+mod group_commit;
+mod job;
+mod layout;
+mod readers;
+mod settings;
+mod writer;
+
+pub use rusqlite;
+
+pub use database::Database;
+pub use error::{Error, ErrorKind};
+pub use job::{Capacity, QUEUE_TIMEOUT};
+pub use layout::Layout;
+pub use settings::{FailureScope, FileSettings};

@@ -1,0 +1,161 @@
+//! Commits that several jobs share.
+
+use std::sync::mpsc;
+
+use rusqlite::Connection;
+use sqlite_group_commit::{Capacity, ErrorKind, FailureScope};
+use tokio::task::JoinSet;
+
+use crate::support::{add, checkpoint, folder, hold, insert, numbers, open, open_with};
+
+/// A job that adds a row and then fails.
+fn insert_and_fail(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
+    move |connection| {
+        insert(n)(connection)?;
+        connection.execute_batch("no SQL")
+    }
+}
+
+#[tokio::test]
+async fn failed_statement_undoes_its_own_job_only() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let held = hold(&database);
+    let bad = database.write(Capacity::MayGrow, insert_and_fail(2));
+    let (first, last) = (add(&database, 1), add(&database, 3));
+    // Polled in this order: all three are queued when the writer is released.
+    let (first, bad, last, ()) = tokio::join!(first, bad, last, async move { drop(held) });
+    assert!(first.is_ok() && last.is_ok());
+    let error = bad.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::JobFailed, "{error:?}");
+    assert_eq!(numbers(&database).await.unwrap(), [1, 3]);
+}
+
+#[tokio::test]
+async fn failed_statement_in_batch_scope_undoes_the_whole_transaction() {
+    let (_folder, path) = folder();
+    let database =
+        open_with(&path, |settings| settings.with_failure_scope(FailureScope::Batch)).await;
+    let held = hold(&database);
+    let bad = database.write(Capacity::MayGrow, insert_and_fail(2));
+    let first = add(&database, 1);
+    let (first, bad, ()) = tokio::join!(first, bad, async move { drop(held) });
+    assert!(first.is_err() && bad.is_err());
+    add(&database, 3).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [3]);
+}
+
+#[tokio::test]
+async fn panic_undoes_its_transaction_and_later_jobs_run() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let held = hold(&database);
+    let bad = database.write(Capacity::MayGrow, |connection| -> rusqlite::Result<()> {
+        insert(2)(connection)?;
+        panic!("a bug in the job");
+    });
+    let first = add(&database, 1);
+    let (first, bad, ()) = tokio::join!(first, bad, async move { drop(held) });
+    assert_eq!(first.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(bad.unwrap_err().kind(), ErrorKind::Unavailable);
+    add(&database, 3).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [3]);
+}
+
+/// The log grows by the pages that the jobs change together, not by those of one commit per job.
+#[tokio::test]
+async fn waiting_jobs_share_a_commit() {
+    const JOBS: u64 = 100;
+    const FRAME_BYTES: u64 = 24 + 4096;
+    let (folder, path) = folder();
+    let database = std::sync::Arc::new(open(&path).await);
+    let log = folder.path().join("test.db-wal");
+    checkpoint(&path);
+    let held = hold(&database);
+    let mut jobs = JoinSet::new();
+    for n in 0..100 {
+        let database = std::sync::Arc::clone(&database);
+        jobs.spawn(async move { add(&database, n).await });
+    }
+    // On this one thread each task gets as far as its wait.
+    for _ in 0..JOBS {
+        tokio::task::yield_now().await;
+    }
+    drop(held);
+    while let Some(done) = jobs.join_next().await {
+        done.unwrap().unwrap();
+    }
+    let frames = log.metadata().unwrap().len() / FRAME_BYTES;
+    assert!((1..JOBS / 2).contains(&frames), "{frames} pages in the log for {JOBS} jobs");
+}
+
+#[tokio::test]
+async fn dropping_the_database_commits_queued_jobs() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    for n in 0..1000 {
+        database.write_later(Capacity::MayGrow, insert(n), |error| panic!("{error:?}")).unwrap();
+    }
+    drop(database);
+    let database = open(&path).await;
+    assert!(numbers(&database).await.unwrap().into_iter().eq(0..1000));
+}
+
+#[tokio::test]
+async fn full_queue_refuses_write_later() {
+    let (_folder, path) = folder();
+    let database = open_with(&path, |settings| settings.with_queue_length(2)).await;
+    let held = hold(&database);
+    let (failed, failures) = mpsc::channel();
+    let write_later = |n| {
+        let failed = failed.clone();
+        database.write_later(Capacity::MayGrow, insert(n), move |error| failed.send(error).unwrap())
+    };
+    write_later(1).unwrap();
+    write_later(2).unwrap();
+    assert_eq!(write_later(3).unwrap_err().kind(), ErrorKind::QueueFull);
+    drop(held);
+    add(&database, 4).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [1, 2, 4]);
+    assert!(failures.try_recv().is_err(), "the refused write has told its caller already");
+}
+
+/// A nearly full file has the jobs sorted by their capacity.
+#[tokio::test]
+async fn jobs_of_one_capacity_keep_their_order_in_a_nearly_full_file() {
+    let (_folder, path) = folder();
+    let database = open_with(&path, |settings| settings.with_max_bytes(100_000)).await;
+    let held = hold(&database);
+    for n in 0..50 {
+        let capacity = if n % 2 == 0 { Capacity::MayGrow } else { Capacity::NotNeeded };
+        database.write_later(capacity, insert(n), |error| panic!("{error:?}")).unwrap();
+    }
+    drop(held);
+    add(&database, 50).await.unwrap();
+    let written = numbers(&database).await.unwrap();
+    assert!(written[..25].iter().copied().eq((1..50).step_by(2)), "{written:?}");
+    assert!(written[25..].iter().copied().eq((0..=50).step_by(2)), "{written:?}");
+}
+
+#[tokio::test]
+async fn queued_job_of_a_dropped_call_does_not_run() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let held = hold(&database);
+    {
+        let dropped = add(&database, 1);
+        tokio::pin!(dropped);
+        assert!(is_pending(dropped).await, "it waits for the writer");
+    }
+    drop(held);
+    add(&database, 2).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [2]);
+}
+
+/// Polls once. Returns whether the future is still pending.
+async fn is_pending<F: Future>(mut future: std::pin::Pin<&mut F>) -> bool {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(future.as_mut().poll(context).is_pending())
+    })
+    .await
+}
