@@ -82,10 +82,13 @@ impl SqliteAuditTrail {
 impl AuditTrail for SqliteAuditTrail {
     fn record(&self, record: AuditRecord) {
         let lost = Arc::clone(&self.lost);
-        let queued = self.database.writer().write_later(
+        let queued = self.database.write_later(
             move |connection| insert(connection, &record),
-            move || {
-                lost.fetch_add(1, Ordering::SeqCst);
+            move |error| {
+                // One line per flush: a full disk loses every record, each for the same reason.
+                if lost.fetch_add(1, Ordering::SeqCst) == 0 {
+                    tracing::error!(%error, "an audit record could not be kept");
+                }
             },
         );
         if queued.is_err() {
@@ -95,7 +98,7 @@ impl AuditTrail for SqliteAuditTrail {
 
     async fn flush(&self) -> Result<(), AuthError> {
         // One queue, in order: when this is through, so is everything before it.
-        self.database.writer().write(|_| Ok(())).await?;
+        self.database.write(|_| Ok(())).await?;
         let lost = self.lost.swap(0, Ordering::SeqCst);
         if lost == 0 {
             return Ok(());

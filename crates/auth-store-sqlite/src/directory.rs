@@ -66,7 +66,6 @@ impl UserDirectory for SqliteDirectory {
 
     async fn add(&self, accounts: Vec<Account>) -> Result<Vec<usize>, AuthError> {
         self.0
-            .writer()
             .write(move |connection| {
                 let taken = taken(connection, &accounts)?;
                 if taken.is_empty() {
@@ -101,7 +100,7 @@ impl UserDirectory for SqliteDirectory {
         now: SystemTime,
     ) -> Result<bool, AuthError> {
         let id = id.as_str().to_owned();
-        self.0.writer().write(move |connection| update(connection, &id, &change, now)).await
+        self.0.write(move |connection| update(connection, &id, &change, now)).await
     }
 }
 

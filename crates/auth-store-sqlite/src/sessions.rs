@@ -31,7 +31,6 @@ impl SessionStore for SqliteSessionStore {
         login: PendingRecord,
     ) -> Result<(), AuthError> {
         self.0
-            .writer()
             .write(move |connection| {
                 let mut statement = connection.prepare_cached(
                     "INSERT INTO pending_logins (token_digest, user_id, version, expires_at, record)
@@ -73,7 +72,6 @@ impl SessionStore for SqliteSessionStore {
         read: Version,
     ) -> Result<Swapped, AuthError> {
         self.0
-            .writer()
             .write(move |connection| {
                 let mut statement = connection.prepare_cached(
                     "UPDATE pending_logins SET record = ?3, version = ?4
@@ -92,7 +90,6 @@ impl SessionStore for SqliteSessionStore {
 
     async fn end_pending(&self, token: TokenDigest) -> Result<bool, AuthError> {
         self.0
-            .writer()
             .write(move |connection| {
                 let mut statement = connection
                     .prepare_cached("DELETE FROM pending_logins WHERE token_digest = ?1")?;
@@ -110,7 +107,6 @@ impl SessionStore for SqliteSessionStore {
         replaces: Option<TokenDigest>,
     ) -> Result<Swapped, AuthError> {
         self.0
-            .writer()
             .write(move |connection| {
                 let known = pending_version(connection, pending)?;
                 match known {
@@ -159,17 +155,18 @@ impl SessionStore for SqliteSessionStore {
             )?;
             statement.execute(params![token.as_bytes(), to_millis(seen_at)]).map(drop)
         };
-        self.0.writer().write_later(work, || tracing::warn!("a session's use was not noted"))
+        self.0.write_later(work, |error| {
+            tracing::warn!(%error, "a session's use was not noted");
+        })
     }
 
     async fn end_session(&self, token: TokenDigest) -> Result<Option<SessionRecord>, AuthError> {
-        self.0.writer().write(move |connection| delete_session(connection, token)).await
+        self.0.write(move |connection| delete_session(connection, token)).await
     }
 
     async fn end_all(&self, user: &UserId, what: EndAll) -> Result<usize, AuthError> {
         let user = user.as_str().to_owned();
         self.0
-            .writer()
             .write(move |connection| {
                 let mut ended =
                     connection.execute("DELETE FROM pending_logins WHERE user_id = ?1", [&user])?;
@@ -185,7 +182,6 @@ impl SessionStore for SqliteSessionStore {
     async fn sweep(&self, now: SystemTime, idle_since: SystemTime) -> Result<usize, AuthError> {
         let (now, idle_since) = (to_millis(now), to_millis(idle_since));
         self.0
-            .writer()
             .write(move |connection| {
                 let pending = connection
                     .execute("DELETE FROM pending_logins WHERE expires_at <= ?1", [now])?;

@@ -1,16 +1,10 @@
-//! A disk that is really full: the store lies on a small file system of its own, in memory, which only
-//! the child can see. Making one needs root, or the right to make user namespaces; without either
-//! these tests fail.
+//! The store on a small file system of its own, which the tests fill.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::{fs::File, path::Path};
 
 use otp_cache::{ChallengeStore as _, StoreError, StoreErrorKind, sqlite::SqliteStore};
 use otp_core::{ChallengeId, NewChallenge, Policy, Purpose};
+use testkit::small_disk::{self, Filler};
 
 use crate::script::{self, now, subject};
 
@@ -25,52 +19,13 @@ pub(crate) fn starts() {
 /// Runs a role of this binary with its store on a disk of 2 MiB.
 fn on_a_small_disk(role: &str) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let script = "mount -t tmpfs -o size=2m,mode=700 tmpfs \"$1\" && exec \"$2\" --child \"$3\" \"$1/otp.db\" 0";
-    let status = Command::new("unshare")
-        .args(namespaces())
-        .args(["sh", "-c", script, "sh"])
-        .arg(folder.path())
-        .arg(std::env::current_exe().expect("this binary has a path"))
-        .arg(role)
-        .stdin(Stdio::null())
+    let program = std::env::current_exe().expect("this binary has a path");
+    let status = small_disk::command(folder.path(), program)
+        .args(["--child", role])
+        .arg(folder.path().join("otp.db"))
+        .arg("0")
         .status();
     assert!(status.is_ok_and(|status| status.success()), "{role}: see above");
-}
-
-/// What `unshare` (util-linux) is asked for: as root a mount namespace is enough.
-fn namespaces() -> &'static [&'static str] {
-    const WAYS: [&[&str]; 2] = [&["--mount"], &["--mount", "--map-root-user"]];
-    let works = |way: &&&[&str]| {
-        let mut attempt = Command::new("unshare");
-        attempt.args(**way).args(["sh", "-c", "mount -t tmpfs tmpfs /mnt"]);
-        attempt.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
-    };
-    WAYS.iter().find(works).expect(
-        "a file system for this test alone: run it as root (in a container with CAP_SYS_ADMIN), or \
-         where users may make namespaces (`unshare --mount --map-root-user`, package util-linux)",
-    )
-}
-
-/// A file that takes all room there is, until it is dropped.
-struct Filler(PathBuf);
-
-impl Filler {
-    fn beside(path: &Path) -> Self {
-        let filler = Self(path.with_file_name("filler"));
-        let mut file = OpenOptions::new().append(true).create(true).open(&filler.0).expect("room");
-        for size in [65_536, 4_096, 1] {
-            while file.write_all(&vec![1; size]).is_ok() {}
-        }
-        let full = file.write_all(&[1]).expect_err("no byte more");
-        assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
-        filler
-    }
-}
-
-impl Drop for Filler {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).expect("our own file");
-    }
 }
 
 fn new_challenge(name: &str) -> NewChallenge {
@@ -103,7 +58,7 @@ pub(crate) async fn fill_and_free(path: &Path) {
     open(&store, "kept").await.expect("there is room");
     assert_eq!(attempt(&store, "kept").await.expect("works"), 4);
     for round in 0..3_u8 {
-        let filler = Filler::beside(path);
+        let filler = Filler::next_to(path);
         let mut number = 0;
         let full = loop {
             match open(&store, &format!("new-{round}-{number}")).await {
@@ -138,7 +93,7 @@ pub(crate) async fn start_when_full(path: &Path) {
     let store = SqliteStore::open(path).await.expect("opens");
     open(&store, "kept").await.expect("there is room");
     assert_eq!(attempt(&store, "kept").await.expect("works"), 4);
-    let filler = Filler::beside(path);
+    let filler = Filler::next_to(path);
     drop(store);
     let before = File::open(path).and_then(|file| file.metadata()).expect("there").len();
     match SqliteStore::open(path).await {
