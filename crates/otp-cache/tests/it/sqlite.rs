@@ -37,7 +37,7 @@ async fn two_handles_on_one_file_conform() {
 }
 
 #[tokio::test]
-async fn survives_reopening() {
+async fn acknowledged_state_survives_reopening() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     conformance::survives_reopening(|| open(&folder)).await;
 }
@@ -55,7 +55,7 @@ async fn full_means_refuse() {
     conformance::full_means_refuse(fresh, BYTES / 24).await;
 }
 
-/// Another process that holds the file.
+/// Another process that holds the file during the outage.
 struct Held {
     path: PathBuf,
     by: Mutex<Option<Connection>>,
@@ -71,7 +71,7 @@ impl Held {
 impl Outage for Held {
     async fn begin(&self) {
         let other = Connection::open(&self.path).expect("the same file");
-        other.execute_batch("BEGIN EXCLUSIVE").expect("nobody else writes");
+        other.execute_batch("BEGIN EXCLUSIVE").expect("no other writer");
         *self.by.lock().expect("no panic holds it") = Some(other);
     }
 
@@ -80,7 +80,7 @@ impl Outage for Held {
     }
 }
 
-/// A file that is moved away with its log, and put back.
+/// Moves the file away with its log, and puts it back.
 struct MovedAway(PathBuf);
 
 impl MovedAway {
@@ -88,7 +88,7 @@ impl MovedAway {
         for end in ["", "-wal", "-shm"] {
             let name = |name: &str| self.0.with_file_name(format!("{name}{end}"));
             if name(from).exists() {
-                std::fs::rename(name(from), name(to)).expect("a folder of our own");
+                std::fs::rename(name(from), name(to)).expect("our own folder");
             }
         }
     }
@@ -106,23 +106,22 @@ impl Outage for MovedAway {
 }
 
 #[tokio::test]
-async fn a_held_file_fails_closed() {
+async fn held_file_fails_closed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let held = Held::at(folder.path().join("otp.db"));
     conformance::failed_means_refused(open(&folder).await, &held).await;
 }
 
 #[tokio::test]
-async fn a_file_that_is_moved_away_fails_closed() {
+async fn moved_file_fails_closed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let moved = MovedAway(folder.path().join("otp.db"));
     conformance::failed_means_refused(open(&folder).await, &moved).await;
 }
 
-/// Calls that wait at the same time share a commit: the log grows by the pages that they touch
-/// together, not by those of a commit each.
+/// The log grows by the pages that the calls change together, not by those of one commit per call.
 #[tokio::test]
-async fn calls_that_wait_together_share_a_commit() {
+async fn waiting_calls_share_a_commit() {
     const CALLS: u64 = 100;
     const FRAME: u64 = 24 + 4096;
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -141,7 +140,7 @@ async fn calls_that_wait_together_share_a_commit() {
         let (store, policy) = (kit.node(), kit.policy.clone());
         calls.spawn(async move { store.begin_attempt(key, id, &policy, now).await });
     }
-    // On this one thread each of them gets as far as its wait.
+    // On this one thread each task gets as far as its wait.
     for _ in 0..CALLS {
         tokio::task::yield_now().await;
     }

@@ -1,5 +1,5 @@
-//! The store file full, locked, damaged, removed, of another program or another layout: every call
-//! fails closed, says what is wrong, and the store recovers by itself once the cause is gone.
+//! A file that is full, held, damaged, removed, of another program or of another layout. Every call
+//! fails closed with the reason, and the store works again once the cause is gone.
 
 use std::{
     path::{Path, PathBuf},
@@ -33,7 +33,7 @@ async fn attempt(store: &SqliteStore, name: &str) -> Result<u8, StoreError> {
 }
 
 #[tokio::test]
-async fn a_full_file_refuses_what_is_new_and_takes_it_again_once_something_expired() {
+async fn full_file_refuses_new_subjects_until_others_expire() {
     let (_folder, path) = folder();
     let store = SqliteStore::open_bounded(&path, 200_000).await.expect("opens");
     open(&store, "kept", now()).await.expect("there is room");
@@ -54,7 +54,8 @@ async fn a_full_file_refuses_what_is_new_and_takes_it_again_once_something_expir
         let live = store.load(SubjectKey::derive("", &name), id(&name), now()).await;
         assert!(live.expect("works").is_some(), "live ones stay");
     }
-    // Six minutes later all but the one with failures can go; a refusal or two make the room.
+    // Six minutes later all subjects have expired but the one with failures. The first refusals free
+    // their space.
     let later = now() + Duration::from_secs(360);
     let mut taken = 0;
     for number in 0..count {
@@ -67,12 +68,12 @@ async fn a_full_file_refuses_what_is_new_and_takes_it_again_once_something_expir
 }
 
 #[tokio::test]
-async fn a_file_held_by_another_process_is_a_conflict_and_then_works_again() {
+async fn held_file_is_a_conflict_until_it_is_released() {
     let (_folder, path) = folder();
     let store = SqliteStore::open(&path).await.expect("opens");
     open(&store, "a", now()).await.expect("works");
     let other = Connection::open(&path).expect("the same file");
-    other.execute_batch("BEGIN EXCLUSIVE").expect("nobody else writes");
+    other.execute_batch("BEGIN EXCLUSIVE").expect("no other writer");
     let error = attempt(&store, "a").await.expect_err("held");
     assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error:?}");
     assert!(!error.is_outcome_unknown(), "nothing happened");
@@ -81,12 +82,12 @@ async fn a_file_held_by_another_process_is_a_conflict_and_then_works_again() {
 }
 
 #[tokio::test]
-async fn a_crowd_before_a_held_file_is_answered_in_time_and_nothing_is_counted() {
+async fn calls_for_a_held_file_fail_within_ten_seconds_and_count_nothing() {
     let (_folder, path) = folder();
     let store = Arc::new(SqliteStore::open(&path).await.expect("opens"));
     open(&store, "a", now()).await.expect("works");
     let other = Connection::open(&path).expect("the same file");
-    other.execute_batch("BEGIN EXCLUSIVE").expect("nobody else writes");
+    other.execute_batch("BEGIN EXCLUSIVE").expect("no other writer");
     // More than the queue holds: a dozen batches, each of which would wait two seconds.
     let mut calls = JoinSet::new();
     for _ in 0..1_500 {
@@ -99,13 +100,13 @@ async fn a_crowd_before_a_held_file_is_answered_in_time_and_nothing_is_counted()
             assert_eq!(error.kind(), StoreErrorKind::Conflict, "{error:?}");
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), all).await.expect("nobody waits longer");
+    tokio::time::timeout(Duration::from_secs(10), all).await.expect("no call waits longer");
     other.execute_batch("COMMIT").expect("lets go");
     assert_eq!(attempt(&store, "a").await.expect("free again"), 4, "nothing had been counted");
 }
 
 #[tokio::test]
-async fn a_file_that_vanished_is_not_replaced_by_an_empty_one() {
+async fn moved_file_is_not_created_again() {
     let (folder, path) = folder();
     let store = SqliteStore::open(&path).await.expect("opens");
     open(&store, "a", now()).await.expect("works");
@@ -131,7 +132,7 @@ async fn a_file_that_vanished_is_not_replaced_by_an_empty_one() {
 }
 
 #[tokio::test]
-async fn an_empty_file_in_the_place_of_the_one_that_vanished_is_not_filled() {
+async fn empty_file_in_place_of_a_moved_one_is_not_filled() {
     let (folder, path) = folder();
     let store = SqliteStore::open(&path).await.expect("opens");
     open(&store, "a", now()).await.expect("works");
@@ -149,7 +150,7 @@ async fn an_empty_file_in_the_place_of_the_one_that_vanished_is_not_filled() {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
         assert_eq!(std::fs::read(&path).expect("readable"), b"", "nothing was written");
     }
-    // A database without a table is no better.
+    // A database without a table is refused too.
     let other = Connection::open(&path).expect("an empty file");
     other.execute_batch("PRAGMA journal_mode = WAL; VACUUM").expect("writable");
     drop(other);
@@ -170,7 +171,7 @@ async fn an_empty_file_in_the_place_of_the_one_that_vanished_is_not_filled() {
 }
 
 #[tokio::test]
-async fn a_full_file_goes_on_counting_beside_calls_that_it_has_no_room_for() {
+async fn full_file_counts_attempts_while_it_refuses_new_subjects() {
     let (_folder, path) = folder();
     let store = Arc::new(SqliteStore::open_bounded(&path, 200_000).await.expect("opens"));
     let (mut number, mut refused) = (0, 0);
@@ -179,9 +180,9 @@ async fn a_full_file_goes_on_counting_beside_calls_that_it_has_no_room_for() {
         number += 1;
     }
     let names: Vec<String> = (0..20).map(|number| format!("s{number}")).collect();
-    // While somebody else holds the file, calls of both kinds come to wait for the same commit.
+    // While another process holds the file, calls of both kinds queue for the same commit.
     let other = Connection::open(&path).expect("the same file");
-    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    other.execute_batch("BEGIN IMMEDIATE").expect("no other writer");
     let (mut attempts, mut opens) = (JoinSet::new(), JoinSet::new());
     for name in names {
         let (counting, growing) = (Arc::clone(&store), Arc::clone(&store));
@@ -205,7 +206,7 @@ async fn a_full_file_goes_on_counting_beside_calls_that_it_has_no_room_for() {
 }
 
 #[tokio::test]
-async fn damage_is_refused_and_left_alone() {
+async fn damaged_file_is_refused_and_unchanged() {
     let (_folder, path) = folder();
     std::fs::write(&path, [7; 8192]).expect("writable");
     let error = SqliteStore::open(&path).await.expect_err("no database");
@@ -215,7 +216,7 @@ async fn damage_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn damage_while_in_use_is_refused_and_heals_when_the_file_is_put_back() {
+async fn damaged_file_works_again_when_restored() {
     let (folder, path) = folder();
     let store = SqliteStore::open(&path).await.expect("opens");
     for number in 0..2_000 {
@@ -242,18 +243,18 @@ async fn damage_while_in_use_is_refused_and_heals_when_the_file_is_put_back() {
     assert_eq!(healed.expect("the restored file is used without a restart"), 4);
 }
 
-/// Written over in place, as a broken disk or a careless copy does: same file, same open connection.
+/// Overwritten in place, as by a broken disk or a careless copy: the file and the open connection stay.
 #[tokio::test]
-async fn damage_under_an_open_connection_is_refused_and_heals_when_the_bytes_are_back() {
+async fn bytes_damaged_under_an_open_connection_are_refused_until_restored() {
     let (_folder, path) = folder();
     let store = SqliteStore::open(&path).await.expect("opens");
     for number in 0..2_000 {
         open(&store, &format!("s{number}"), now()).await.expect("works");
     }
     assert_eq!(attempt(&store, "s7").await.expect("works"), 4);
-    // Into the file with all of the log, which would still have the pages whole.
+    // Moves the log into the file: the log would still have the intact pages.
     let other = Connection::open(&path).expect("the same file");
-    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("nobody reads");
+    other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("no other reader");
     drop(other);
     let good = std::fs::read(&path).expect("readable");
     let mut bad = good.clone();
@@ -261,7 +262,7 @@ async fn damage_under_an_open_connection_is_refused_and_heals_when_the_bytes_are
     overwrite(&path, &bad);
     let (mut refused, mut names) = (0, (0..2_000).map(|number| format!("s{number}")));
     while refused < 3 {
-        // What the connection has in its memory may still be served, and rightly.
+        // The connection may still serve pages from its cache. They are right.
         let name = names.next().expect("some are not in memory");
         match attempt(&store, &name).await {
             Ok(left) => assert!(left == 4 || name == "s7", "{name}: {left}"),
@@ -283,7 +284,7 @@ async fn damage_under_an_open_connection_is_refused_and_heals_when_the_bytes_are
     assert_eq!(attempt(&store, "s7").await.expect("works"), 3, "with the count that it had");
 }
 
-/// Other bytes in the very same file.
+/// Writes other bytes into the same file.
 fn overwrite(path: &Path, bytes: &[u8]) {
     use std::io::Write;
 
@@ -293,7 +294,7 @@ fn overwrite(path: &Path, bytes: &[u8]) {
 }
 
 #[tokio::test]
-async fn one_unreadable_subject_concerns_nobody_else() {
+async fn unreadable_subject_does_not_affect_others() {
     let (_folder, path) = folder();
     let store = SqliteStore::open(&path).await.expect("opens");
     open(&store, "a", now()).await.expect("works");
@@ -313,7 +314,7 @@ async fn one_unreadable_subject_concerns_nobody_else() {
 }
 
 #[tokio::test]
-async fn files_of_others_and_of_other_versions_are_refused() {
+async fn foreign_and_newer_files_are_refused() {
     let (_folder, path) = folder();
     let foreign = Connection::open(&path).expect("a new file");
     foreign.execute_batch("CREATE TABLE theirs (x)").expect("writable");
@@ -332,7 +333,7 @@ async fn files_of_others_and_of_other_versions_are_refused() {
 }
 
 #[tokio::test]
-async fn a_path_that_cannot_be_opened_is_told() {
+async fn missing_folder_is_unavailable() {
     let (folder, _) = folder();
     let path = folder.path().join("no-such-folder").join("otp.db");
     let error = SqliteStore::open(&path).await.expect_err("no folder");

@@ -1,5 +1,5 @@
-//! The SQLite file is cut short while a store has it open, as a careless copy or `> otp.db` does it:
-//! the store fails closed, and never takes what is left for a store without counters.
+//! The SQLite file is cut short while a store has it open, as by a careless copy or `> otp.db`. The
+//! store fails closed, and never takes the rest for a store without counters.
 
 use std::{
     fs::OpenOptions,
@@ -25,14 +25,14 @@ async fn open(store: &SqliteStore, name: &str) -> Result<bool, StoreError> {
     Ok(opened.is_ok())
 }
 
-/// What is left after one more attempt; `None` if the store knows of no such challenge.
+/// Returns the attempts left after one more; `None` if the store has no such challenge.
 async fn attempt(store: &SqliteStore, name: &str) -> Result<Option<u8>, StoreError> {
     let subject = SubjectKey::derive("", name);
     let attempt = store.begin_attempt(subject, id(name), &Policy::default(), now()).await?;
     Ok(attempt.ok().map(|attempt| attempt.attempts_left()))
 }
 
-/// A file with one attempt at each of many challenges, all of it outside of the log.
+/// Fills a file with one attempt at each of many challenges, and moves the log into it.
 async fn filled(path: &Path) {
     let store = SqliteStore::open(path).await.expect("opens");
     for number in 0..SUBJECTS {
@@ -41,12 +41,13 @@ async fn filled(path: &Path) {
         assert_eq!(attempt(&store, &name).await.expect("works"), Some(4));
     }
     drop(store);
-    settle(path);
+    checkpoint(path);
 }
 
-fn settle(path: &Path) {
+/// Moves the log into the file.
+fn checkpoint(path: &Path) {
     let connection = Connection::open(path).expect("the same file");
-    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("nobody writes");
+    connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("no other writer");
 }
 
 fn cut(path: &Path, bytes: u64) {
@@ -62,7 +63,7 @@ fn put_back(path: &Path, good: &Path) {
     std::fs::rename(good, path).expect("put back");
 }
 
-/// Whether the store has forgotten: whatever it says, it may not be that.
+/// Checks that each call fails or finds its subject as it was. Returns how many failed.
 async fn check_that_nothing_is_forgotten(store: &SqliteStore, left: u8) -> usize {
     let mut refused = 0;
     for number in 0..SUBJECTS {
@@ -75,7 +76,7 @@ async fn check_that_nothing_is_forgotten(store: &SqliteStore, left: u8) -> usize
 }
 
 #[tokio::test]
-async fn a_file_cut_to_nothing_is_no_empty_store() {
+async fn emptied_file_is_not_taken_for_an_empty_store() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("otp.db");
     filled(&path).await;
@@ -84,7 +85,7 @@ async fn a_file_cut_to_nothing_is_no_empty_store() {
     let store = SqliteStore::open(&path).await.expect("opens");
     cut(&path, 0);
     let refused = check_that_nothing_is_forgotten(&store, 3).await;
-    assert_eq!(refused, usize::from(SUBJECTS), "nothing of it can be known any more");
+    assert_eq!(refused, usize::from(SUBJECTS), "no subject can be read any more");
     for call in 0..3 {
         assert!(open(&store, &format!("new-{call}")).await.is_err(), "nothing new is taken");
         let rate = Rate::new(1, Duration::from_secs(60)).expect("a sound rate");
@@ -100,7 +101,7 @@ async fn a_file_cut_to_nothing_is_no_empty_store() {
 }
 
 #[tokio::test]
-async fn of_a_file_cut_in_half_only_what_is_still_there_is_served() {
+async fn cut_file_serves_intact_subjects_only() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path: PathBuf = folder.path().join("otp.db");
     filled(&path).await;

@@ -1,4 +1,4 @@
-//! What the children do.
+//! The child processes and their roles.
 
 use std::{
     io::{BufRead, BufReader, Lines},
@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::{full_disk, races, say, script};
 
-/// Starts this binary as a child, and gives what it will say.
+/// Starts this binary as a child. Returns it with the lines that it will write.
 pub(crate) fn spawn(
     role: &str,
     path: &Path,
@@ -57,12 +57,12 @@ pub(crate) fn be(role: &str, path: &Path, worker: u64) {
     });
 }
 
-/// The store at this place: the path of a file, or the URL of a Redis.
+/// Opens the store at this place: the path of a file, or the URL of a Redis server.
 pub(crate) async fn open_store(place: &Path) -> Arc<dyn ChallengeStore> {
     match place.to_str() {
         Some(url) if url.starts_with("redis://") => {
-            // A busy machine with a hundred callers in each of two processes answers late, and that is
-            // not what is looked at.
+            // A busy machine with a hundred callers in each of two processes replies late. That is
+            // not the subject of these tests.
             let config = RedisConfig::standalone(url).with_timeout(Duration::from_secs(60));
             Arc::new(RedisStore::connect(config).await.expect("the server has just been started"))
         }
@@ -70,8 +70,8 @@ pub(crate) async fn open_store(place: &Path) -> Arc<dyn ChallengeStore> {
     }
 }
 
-/// Plays scripts without an end, and says each step once it is acknowledged: several at once, so that
-/// kills meet commits of several calls.
+/// Plays scripts forever and prints each step once it is acknowledged. Plays several at once, so that
+/// kills hit commits of several calls.
 async fn play_until_killed(store: &Arc<SqliteStore>, worker: u64) {
     let mut tasks = JoinSet::new();
     for task in 0..8_usize {

@@ -8,11 +8,11 @@ use testkit::small_disk::{self, Filler};
 
 use crate::script::{self, now, subject};
 
-pub(crate) fn recovers() {
+pub(crate) fn refuses_until_there_is_space() {
     on_a_small_disk("full-disk");
 }
 
-pub(crate) fn starts() {
+pub(crate) fn loses_nothing_at_the_start() {
     on_a_small_disk("full-start");
 }
 
@@ -75,7 +75,7 @@ pub(crate) async fn fill_and_free(path: &Path) {
             let error = open(&store, "more").await.expect_err("no room");
             assert_eq!(error.kind(), StoreErrorKind::Capacity, "{error:?}");
         }
-        assert_eq!(failures(&store, "kept").await, 1 + round, "nothing was handed out or lost");
+        assert_eq!(failures(&store, "kept").await, 1 + round, "nothing was granted or lost");
         let live =
             store.load(subject("kept"), id("kept"), now()).await.expect("reading needs no room");
         assert!(live.is_some(), "what is there is served");
@@ -97,7 +97,7 @@ pub(crate) async fn start_when_full(path: &Path) {
     drop(store);
     let before = File::open(path).and_then(|file| file.metadata()).expect("there").len();
     match SqliteStore::open(path).await {
-        // Closed well, it may need no room to be opened: then it tells what it knows.
+        // A file that was closed well may need no space to open. Then it serves what it has.
         Ok(store) => {
             assert_eq!(failures(&store, "kept").await, 1);
             let error = attempt(&store, "kept").await.expect_err("it cannot be counted");

@@ -12,13 +12,13 @@ use otp_cache::sqlite::SqliteStore;
 
 use crate::{block_on, children, script};
 
-/// How often a child on one and the same file is killed.
+/// How many children are killed on one file.
 const KILLS: u64 = 300;
 
-/// How often a child is killed that has to make its file.
-const KILLS_OF_MAKERS: u64 = 60;
+/// How many children are killed while they create their file.
+const KILLS_DURING_CREATION: u64 = 60;
 
-/// How many steps of each script the children have said are done: the least that the store remembers.
+/// How many steps of each script the children have acknowledged. The store must remember at least these.
 #[derive(Default)]
 struct Said(BTreeMap<String, u8>);
 
@@ -27,14 +27,14 @@ impl Said {
         *self.0.entry(name).or_default() += 1;
     }
 
-    /// Kills the child, and hears what it said before it died. A line goes out in one piece.
+    /// Kills the child and reads its last lines. Each line is written in one piece. Returns their number.
     fn kill(&mut self, child: &mut Child, lines: Lines<BufReader<ChildStdout>>) -> usize {
         child.kill().expect("our own child can be killed");
         child.wait().expect("our own child can be awaited");
         lines.map_while(Result::ok).map(|line| self.hear(line)).count()
     }
 
-    /// Everything said is remembered, and of what was not said one step at most, the one in flight.
+    /// Checks that the store remembers every acknowledged step, and at most one more: the one in flight.
     async fn check(&self, path: &Path) {
         let store = SqliteStore::open(path).await.expect("opens after any kill");
         for (name, &least) in &self.0 {
@@ -51,13 +51,13 @@ impl Said {
     }
 }
 
-/// A repeatable number below `bound` that looks like chance.
-fn chance(seed: u64, bound: u64) -> u64 {
+/// Returns a repeatable pseudo-random number below `bound`.
+fn pseudo_random(seed: u64, bound: u64) -> u64 {
     (seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % bound
 }
 
-/// How long a child takes until its first step is acknowledged, at the least, in microseconds.
-#[expect(clippy::disallowed_methods, reason = "only says where to aim")]
+/// Measures the shortest time until a child acknowledges its first step, in microseconds.
+#[expect(clippy::disallowed_methods, reason = "only chooses when to kill")]
 fn time_to_the_first_step(path: impl Fn(u64) -> PathBuf) -> u64 {
     let times = (0..8).map(|number| {
         let start = Instant::now();
@@ -71,9 +71,9 @@ fn time_to_the_first_step(path: impl Fn(u64) -> PathBuf) -> u64 {
     times.min().expect("some")
 }
 
-/// Lets the child run for a time that looks like chance, whatever it is at by then.
+/// Lets the child run for a pseudo-random time.
 fn let_it_run(seed: u64, at_most_micros: u64) {
-    std::thread::sleep(Duration::from_micros(chance(seed, at_most_micros)));
+    std::thread::sleep(Duration::from_micros(pseudo_random(seed, at_most_micros)));
 }
 
 pub(crate) fn hundreds() {
@@ -85,11 +85,11 @@ pub(crate) fn hundreds() {
     for kill in 0..KILLS {
         let (mut child, mut lines) = children::spawn("play", &path, kill);
         if kill % 3 == 0 {
-            // Before anything was said: at its start, while the log of the one before is recovered.
+            // Before its first line: at its start, while it recovers the log of the child before.
             let_it_run(kill, first_step + first_step / 2);
         } else {
-            // After up to 96 steps, wherever the child is by then.
-            for _ in 0..=chance(kill, 96) {
+            // After up to 97 steps, wherever the child is by then.
+            for _ in 0..=pseudo_random(kill, 96) {
                 said.hear(lines.next().expect("the child goes on").expect("the child speaks"));
             }
         }
@@ -111,12 +111,12 @@ pub(crate) fn hundreds() {
     }
 }
 
-pub(crate) fn while_the_file_is_made() {
+pub(crate) fn during_creation() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let first_step =
         time_to_the_first_step(|number| folder.path().join(format!("try-{number}.db")));
     let mut half_made = 0;
-    for kill in 0..KILLS_OF_MAKERS {
+    for kill in 0..KILLS_DURING_CREATION {
         let path = folder.path().join(format!("{kill}.db"));
         let (mut child, lines) = children::spawn("play", &path, kill);
         let_it_run(kill, first_step + first_step / 4);
@@ -124,8 +124,8 @@ pub(crate) fn while_the_file_is_made() {
         said.kill(&mut child, lines);
         half_made += u64::from(said.0.is_empty() && path.exists());
         block_on(said.check(&path));
-        // And what it left behind can be written to.
-        let (mut child, mut lines) = children::spawn("play", &path, kill + KILLS_OF_MAKERS);
+        // The file that it left can be written to.
+        let (mut child, mut lines) = children::spawn("play", &path, kill + KILLS_DURING_CREATION);
         said.hear(lines.next().expect("the child goes on").expect("the child speaks"));
         said.kill(&mut child, lines);
         block_on(said.check(&path));

@@ -1,5 +1,5 @@
-//! Several processes on one store, killed without warning or on a full disk: nothing acknowledged is
-//! lost, and limits hold over all of them. This binary is its own child, so it has a `main` of its own.
+//! Several processes on one store, killed without warning or on a full disk. No acknowledged step is
+//! lost, and limits hold across the processes. This binary is its own child, so it has its own `main`.
 
 mod children;
 mod full_disk;
@@ -13,16 +13,16 @@ mod script;
 use std::{io::Write, path::Path, process::ExitCode};
 
 const TESTS: [(&str, fn()); 7] = [
-    ("what_is_acknowledged_survives_hundreds_of_kills", kills::hundreds),
-    ("a_file_that_is_killed_while_it_is_made_opens_again", kills::while_the_file_is_made),
+    ("acknowledged_steps_survive_hundreds_of_kills", kills::hundreds),
+    ("file_opens_after_a_kill_during_its_creation", kills::during_creation),
     ("two_processes_evaluate_no_more_than_the_limit", races::guesses),
-    ("two_processes_with_a_session_for_every_guess_evaluate_no_more", races::sessions),
+    ("two_processes_with_new_sessions_evaluate_no_more_than_the_limit", races::sessions),
     ("two_processes_have_one_winner", races::logins),
-    ("a_full_disk_refuses_and_recovers_by_itself", full_disk::recovers),
-    ("a_start_on_a_full_disk_loses_nothing", full_disk::starts),
+    ("full_disk_refuses_writes_until_there_is_space", full_disk::refuses_until_there_is_space),
+    ("start_on_a_full_disk_loses_nothing", full_disk::loses_nothing_at_the_start),
 ];
 
-/// Runs the named tests, all without a name; understands what `cargo test` and nextest ask.
+/// Runs the named tests, or all. Understands the arguments of `cargo test` and nextest.
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let filters: Vec<&&str> = words.iter().filter(|word| !word.starts_with('-')).collect();
     for (name, test) in TESTS {
         if filters.is_empty() || filters.iter().any(|filter| name.contains(**filter)) {
-            // A broken promise panics and so fails the whole binary.
+            // A failed test panics, which fails the whole binary.
             test();
             say(&format!("test {name} ... ok"));
         }
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
-    // A parent that has gone away hears nothing.
+    // The parent may have ended.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 

@@ -1,4 +1,4 @@
-//! Two processes that want the same thing at once, on one SQLite file and on one Redis.
+//! Two processes that race for the same challenge, on one SQLite file and on one Redis server.
 
 use std::{io::Write, path::Path, sync::Arc};
 
@@ -13,13 +13,13 @@ use crate::{
     script::{guess_wrong, new_challenge, now, open, prove, subject},
 };
 
-/// Calls at once of each of the two processes.
+/// The concurrent calls of each of the two processes.
 const CALLS: u64 = 100;
 
-/// Whom all of them want.
+/// The subject of all calls.
 const CONTESTED: &str = "contested";
 
-/// As many challenges as one subject can have open.
+/// As many purposes as one subject can have open challenges.
 const PURPOSES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
 fn purpose(number: u64) -> Purpose {
@@ -31,7 +31,7 @@ fn id(number: u64) -> ChallengeId {
     new_challenge(CONTESTED, number, purpose(number)).id
 }
 
-/// Has `check` look at a race on a store of each kind.
+/// Runs the race on a store of each kind, and passes the outcome to `check`.
 fn on_each_store(role: &str, challenges: u64, check: impl Fn(&[String], SubjectStatus)) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (said, status) = race(role, challenges, &folder.path().join("otp.db"));
@@ -41,7 +41,7 @@ fn on_each_store(role: &str, challenges: u64, check: impl Fn(&[String], SubjectS
     check(&said, status);
 }
 
-/// Opens so many challenges, has two children do the role at once, and gives what they said.
+/// Opens the challenges and has two children play the role at once. Returns their lines.
 fn race(role: &str, challenges: u64, place: &Path) -> (Vec<String>, SubjectStatus) {
     block_on(async {
         let store = children::open_store(place).await;
@@ -55,7 +55,7 @@ fn race(role: &str, challenges: u64, place: &Path) -> (Vec<String>, SubjectStatu
         assert_eq!(line, "ready");
     }
     for (child, _) in &mut children {
-        child.stdin.take().expect("piped").write_all(b"go\n").expect("the child listens");
+        child.stdin.take().expect("piped").write_all(b"go\n").expect("the child reads it");
     }
     let mut said = Vec::new();
     for (mut child, lines) in children {
@@ -69,7 +69,7 @@ fn race(role: &str, challenges: u64, place: &Path) -> (Vec<String>, SubjectStatu
     (said, status.expect("the store works"))
 }
 
-/// The child's side: a hundred calls at once, each of which says what came of it.
+/// The child's side: a hundred concurrent calls, each of which prints its outcome.
 pub(crate) async fn run(role: &str, store: &Arc<dyn ChallengeStore>, worker: u64) {
     say("ready");
     let mut line = String::new();
@@ -126,7 +126,7 @@ pub(crate) fn guesses() {
     });
 }
 
-/// Every guess comes with a challenge of its own, which replaces somebody else's.
+/// Every guess opens its own challenge, which replaces that of another guess.
 pub(crate) fn sessions() {
     on_each_store("session", 0, |said, status| {
         assert!(!said.is_empty() && said.len() <= 10, "{} wrong codes evaluated", said.len());

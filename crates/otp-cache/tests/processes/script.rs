@@ -1,7 +1,7 @@
-//! What a child does with one subject or one quota, step by step, and how far a store remembers it.
+//! The steps of a child with one subject or one quota, and how many of them a store remembers.
 //!
-//! The name of the subject tells its script. A child says each step once it is acknowledged; so of what
-//! it said everything must be there, and of what it did not say the one step that was in flight may.
+//! The name of the subject contains its script. A child prints each step once it is acknowledged. So the
+//! store must remember every printed step, and may remember one more: the step in flight.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +23,7 @@ pub(crate) fn subject(name: &str) -> SubjectKey {
     SubjectKey::derive("", name)
 }
 
-/// The challenge with this number of the subject.
+/// Returns the subject's challenge with this number.
 pub(crate) fn new_challenge(name: &str, number: u64, purpose: Purpose) -> NewChallenge {
     let id = SubjectKey::derive("id", &format!("{name}/{number}"));
     NewChallenge {
@@ -35,18 +35,18 @@ pub(crate) fn new_challenge(name: &str, number: u64, purpose: Purpose) -> NewCha
     }
 }
 
-/// Opens it, which the rules must grant.
+/// Opens the challenge, which the rules must allow.
 pub(crate) async fn open(store: &dyn ChallengeStore, name: &str, new: NewChallenge) {
     let opened = store.open(subject(name), new, &Policy::default(), now()).await;
     assert!(opened.expect("the store works").is_ok());
 }
 
-/// The proof that the right code makes of an attempt.
+/// Verifies the attempt with the right code.
 pub(crate) fn prove(name: &str, attempt: Attempt) -> Verified {
     compare(name, attempt, false).expect("the right code")
 }
 
-/// What a wrong code makes of it.
+/// Verifies the attempt with a wrong code.
 pub(crate) fn guess_wrong(name: &str, attempt: Attempt) {
     assert!(matches!(compare(name, attempt, true), Err(Rejected::WrongCode { .. })));
 }
@@ -67,7 +67,7 @@ fn compare(name: &str, attempt: Attempt, is_wrong: bool) -> Result<Verified, Rej
     attempt.verify(&keys, &binding, &format, &typed, now())
 }
 
-/// Plays the script that the name tells, and calls `acknowledged` after each step.
+/// Plays the script in the name, and calls `acknowledged` after each step.
 pub(crate) async fn play(store: &SqliteStore, name: &str, acknowledged: impl Fn(&str)) {
     let step = || acknowledged(name);
     let (key, policy) = (subject(name), Policy::default());
@@ -79,7 +79,7 @@ pub(crate) async fn play(store: &SqliteStore, name: &str, acknowledged: impl Fn(
             let _ = attempts(store, name, first.id, 3, &step).await;
         }
         "win" => {
-            // Another purpose stays open, so that an end can be told from a loss.
+            // Another purpose stays open, to tell the end of the script from a loss.
             open(store, name, new_challenge(name, 0, Purpose::STEP_UP)).await;
             step();
             open(store, name, first).await;
@@ -153,7 +153,7 @@ fn charge(name: &str) -> Charge {
     Charge::new(QuotaKey::derive("", name), rate)
 }
 
-/// How many steps of its script the store remembers; two answers where it looks the same after both.
+/// Returns how many steps of its script the store remembers: two numbers if both look the same.
 pub(crate) async fn remembered(store: &SqliteStore, name: &str) -> Vec<u8> {
     if script(name) == "quota" {
         let left = store.charge(&[charge(name).with_events(0)], now()).await;
