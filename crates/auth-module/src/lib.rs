@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod destination;
 mod directory;
 mod error;
 mod evidence;
@@ -19,6 +20,7 @@ mod user;
 
 pub use crate::{
     audit::{AuditRecord, AuditTrail, FlowAudit, MemoryAuditTrail, PhoneTagKey},
+    destination::{AppName, Destination, InvalidAppName, InvalidDestination},
     directory::{Change, UserDirectory},
     error::{AuthError, AuthErrorKind},
     evidence::FactorEvidence,

@@ -1,10 +1,11 @@
 //! A login on its way, and a session.
 
-use std::{fmt, time::SystemTime};
+use std::time::SystemTime;
 
 use mfa_plugin_api::{AuthenticationMethod, Evidence, FactorId, FlowId};
 
 use crate::{
+    destination::Destination,
     evidence::{self, FactorEvidence},
     factor_snapshot::FactorSnapshot,
     session_store::{PendingRecord, SessionRecord, Version},
@@ -66,9 +67,9 @@ impl PendingLogin {
         &self.user
     }
 
-    /// Where the user wanted to go, as the host passed it in.
-    pub fn return_to(&self) -> Option<&str> {
-        self.record.return_to.as_deref()
+    /// Returns where the user wanted to go.
+    pub fn destination(&self) -> &Destination {
+        &self.record.destination
     }
 
     /// What was proved so far, in the order of proof.
@@ -124,7 +125,8 @@ pub enum Recorded {
     Gone,
 }
 
-/// What became of completing a login. `Debug` does not show where the user wanted to go.
+/// What became of completing a login.
+#[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the session is the usual answer and is moved once")]
 pub enum Completed {
     /// Another request completed it first, or it is over.
@@ -138,20 +140,8 @@ pub enum Completed {
         /// The session.
         session: Session,
         /// Where the user wanted to go.
-        return_to: Option<String>,
+        destination: Destination,
     },
-}
-
-impl fmt::Debug for Completed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Gone => f.write_str("Gone"),
-            Self::Missing(missing) => f.debug_tuple("Missing").field(missing).finish(),
-            Self::Opened { session, .. } => {
-                f.debug_struct("Opened").field("session", session).finish_non_exhaustive()
-            }
-        }
-    }
 }
 
 /// A session of a user who has proved some factors. Whether they are enough for a path is

@@ -11,6 +11,7 @@ use mfa_plugin_api::FactorId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    destination::Destination,
     error::AuthError,
     evidence::FactorEvidence,
     factor_snapshot::{self, FactorSnapshot},
@@ -21,8 +22,7 @@ use crate::{
 
 /// A login that lacks factors, as it is stored.
 ///
-/// `Debug` shows neither the snapshots nor where the user wanted to go, which may hold an application's
-/// own secrets.
+/// `Debug` shows no snapshot.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct PendingRecord {
@@ -32,7 +32,7 @@ pub struct PendingRecord {
     #[serde(with = "user_id")]
     pub user_id: UserId,
     /// Where the user wanted to go.
-    pub return_to: Option<String>,
+    pub destination: Destination,
     /// What was proved so far, in the order of proof.
     pub evidence: Vec<FactorEvidence>,
     /// The factors that have begun. Reading leaves out what this version cannot read: such a factor
@@ -73,14 +73,14 @@ impl PendingRecord {
     pub(crate) fn new(
         flow: String,
         user_id: UserId,
-        return_to: Option<String>,
+        destination: Destination,
         opened_at: SystemTime,
         expires_at: SystemTime,
     ) -> Self {
         Self {
             flow,
             user_id,
-            return_to,
+            destination,
             evidence: Vec::new(),
             factors: BTreeMap::new(),
             raises: None,
@@ -95,12 +95,13 @@ impl fmt::Debug for PendingRecord {
         f.debug_struct("PendingRecord")
             .field("flow", &self.flow)
             .field("user_id", &self.user_id)
+            .field("destination", &self.destination)
             .field("evidence", &self.evidence)
             .field("factors", &self.factors.keys())
             .field("raises", &self.raises)
             .field("opened_at", &self.opened_at)
             .field("expires_at", &self.expires_at)
-            .finish_non_exhaustive()
+            .finish()
     }
 }
 

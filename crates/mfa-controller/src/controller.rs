@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_module::{AuthModule, PasswordOutcome, PendingToken, Session};
+use auth_module::{AuthModule, Destination, PasswordOutcome, PendingToken, Session};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Randomness, Submission};
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
@@ -66,9 +66,8 @@ pub struct LoginRequest<'a> {
     pub password: &'a SecretString,
     /// The browser.
     pub client: &'a ClientFacts,
-    /// Where the user wanted to go: an absolute path with an optional query, checked by the host. The
-    /// policy of this path decides which factors are needed.
-    pub return_to: Option<String>,
+    /// Where the user wants to go. The policy decides which factors are needed for it.
+    pub destination: Destination,
 }
 
 impl Controller {
@@ -117,7 +116,7 @@ impl Controller {
     ///
     /// A step with a [`Pending`](crate::Pending) holds the token for the pending cookie.
     pub async fn login(&self, request: LoginRequest<'_>, now: SystemTime) -> LoginStep {
-        let LoginRequest { username, password, client, return_to } = request;
+        let LoginRequest { username, password, client, destination } = request;
         let (auth, randomness) = (&self.shared.auth, &*self.shared.randomness);
         let outcome = auth.verify_password(username, password, client, randomness, now).await;
         let verified = match outcome {
@@ -135,7 +134,7 @@ impl Controller {
         self.run_detached(async move {
             let opened = shared
                 .auth
-                .open_pending(verified, return_to, &client, &*shared.randomness, now)
+                .open_pending(verified, destination, &client, &*shared.randomness, now)
                 .await;
             match opened {
                 Ok((token, login)) => {
@@ -147,20 +146,20 @@ impl Controller {
         .await
     }
 
-    /// Starts a login that replaces `session`, because the policy of `return_to` needs more factors or
-    /// fresher evidence. The session stays open until the login completes.
+    /// Starts a login that replaces `session`, because the policy needs more factors or fresher evidence for
+    /// `destination`. The session stays open until the login completes.
     pub async fn step_up(
         &self,
         session: &Session,
         client: &ClientFacts,
-        return_to: Option<String>,
+        destination: Destination,
         now: SystemTime,
     ) -> LoginStep {
         let (shared, client, session) = (Arc::clone(&self.shared), client.clone(), session.clone());
         self.run_detached(async move {
             let opened = shared
                 .auth
-                .open_step_up(&session, return_to, &client, &*shared.randomness, now)
+                .open_step_up(&session, destination, &client, &*shared.randomness, now)
                 .await;
             match opened {
                 Ok((token, login)) => {

@@ -204,8 +204,8 @@ impl<'a> LoginDriver<'a> {
     async fn complete(self, login: PendingLogin) -> LoginStep {
         let (auth, randomness) = (&self.shared.auth, &*self.shared.randomness);
         match auth.complete(&login, self.client, randomness, self.now).await {
-            Ok(Completed::Opened { token, session, return_to }) => {
-                LoginStep::Finished(Finished { session_token: token, session, return_to })
+            Ok(Completed::Opened { token, session, destination }) => {
+                LoginStep::Finished(Finished { session_token: token, session, destination })
             }
             Ok(Completed::Gone) => LoginStep::Restart(RestartReason::Ended),
             // Evidence expired between two calls. The next request asks for it again.

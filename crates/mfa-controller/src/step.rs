@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use auth_module::{PendingToken, Session, SessionToken};
+use auth_module::{Destination, PendingToken, Session, SessionToken};
 use mfa_plugin_api::{FactorId, Message, Prompt};
 
 /// The state of a login after a call: everything that a host needs for its response.
@@ -90,7 +90,7 @@ pub struct Finished {
     /// The session that was opened.
     pub session: Session,
     /// Where the user wanted to go, as the host passed it in.
-    pub return_to: Option<String>,
+    pub destination: Destination,
 }
 
 /// A factor that cannot be used now.

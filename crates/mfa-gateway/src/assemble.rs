@@ -4,7 +4,8 @@ use std::{collections::HashMap, path::Path, sync::Arc, time::SystemTime};
 
 use anyhow::Context as _;
 use auth_module::{
-    AuthModule, AuthParts, AuthSettings, HashParameters, HasherLimits, PasswordHasher, PhoneTagKey,
+    AppName, AuthModule, AuthParts, AuthSettings, HashParameters, HasherLimits, PasswordHasher,
+    PhoneTagKey,
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -33,6 +34,8 @@ use crate::{
 };
 
 const TENANT: &str = "default";
+/// The name of the one application, in stored destinations and for the policy.
+const APP_NAME: &str = "default";
 const MAX_EVENT_STREAMS: usize = 1024;
 
 /// A gateway whose parts are all in place.
@@ -145,7 +148,7 @@ fn hosts(
         application.timeout,
         cookies::PREFIX,
     )?;
-    let app = Arc::new(ProtectedApp { proxy });
+    let app = Arc::new(ProtectedApp { name: AppName::new(APP_NAME)?, proxy });
     let authority = |origin: &String| {
         let uri: Uri = origin.parse().with_context(|| format!("the origin {origin}"))?;
         uri.into_parts().authority.with_context(|| format!("the origin {origin} has no host"))

@@ -1,48 +1,35 @@
-//! Where a login returns to: always a place in this gateway's own origin.
+//! Between a relative URL and a [`Destination`].
 
+use auth_module::{AppName, Destination};
 use mfa_proxy::NormalPath;
 
-/// A place in this gateway's own origin to return to after a login.
+/// The longest URL that is taken over. It has to fit into a query parameter of the login page.
+const MAX_BYTES: usize = 2048;
+
+/// Reads a path with an optional query, as a request or a form carried it.
 ///
-/// Holds a normal path and its query, never a scheme, host or fragment, so a redirect to it cannot
-/// leave the origin (CWE-601).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReturnTo(String);
-
-impl ReturnTo {
-    /// The start page.
-    pub(crate) fn root() -> Self {
-        Self("/".to_owned())
+/// Returns `None` for anything else, such as an absolute URL, and for the gateway's own pages under
+/// `own_prefix`: after a login they would lead to a login page or a logout page.
+pub(crate) fn from_relative_url(app: &AppName, own_prefix: &str, url: &str) -> Option<Destination> {
+    if url.len() > MAX_BYTES {
+        return None;
     }
-
-    /// Takes a path and query as a request or a form carried it.
-    ///
-    /// Anything that is not plainly a place in this origin becomes `None`.
-    pub(crate) fn parse(raw: &str) -> Option<Self> {
-        const MAX_BYTES: usize = 2048;
-        let (path, query) = match raw.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
-            None => (raw, None),
-        };
-        if raw.len() > MAX_BYTES {
-            return None;
-        }
-        let mut place = NormalPath::parse(path).ok()?.as_str().to_owned();
-        if let Some(query) = query {
-            let is_clean =
-                query.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'\\' | b'#'));
-            if !is_clean {
-                return None;
-            }
-            place.push('?');
-            place.push_str(query);
-        }
-        Some(Self(place))
+    let (path, query) = match url.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (url, None),
+    };
+    let path = NormalPath::parse(path).ok()?;
+    if path.as_str().starts_with(own_prefix) {
+        return None;
     }
+    Destination::new(app.clone(), path.as_str(), query).ok()
+}
 
-    /// The path and query.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+/// Writes the path and the query.
+pub(crate) fn to_relative_url(destination: &Destination) -> String {
+    match destination.query() {
+        Some(query) => format!("{}?{query}", destination.path()),
+        None => destination.path().to_owned(),
     }
 }
 
@@ -52,9 +39,17 @@ mod tests {
 
     use super::*;
 
+    fn app() -> AppName {
+        AppName::new("shop").expect("a name")
+    }
+
+    fn read(url: &str) -> Option<Destination> {
+        from_relative_url(&app(), "/_mfa/", url)
+    }
+
     #[test]
-    fn a_return_place_never_leaves_the_origin() {
-        for raw in [
+    fn a_url_that_could_leave_the_application_is_refused() {
+        for url in [
             "//evil.example",
             "/\\evil.example",
             "\\\\evil.example",
@@ -65,28 +60,70 @@ mod tests {
             "/\n/evil.example",
             "/a?b\\c",
             "/a?b#c",
+            "/a#b",
             "/a?b\r\nSet-Cookie:x",
             "user@evil.example",
             "",
             "?x",
             "/a/../../b",
         ] {
-            assert_eq!(ReturnTo::parse(raw), None, "{raw}");
+            assert_eq!(read(url), None, "{url}");
         }
-        assert_eq!(
-            ReturnTo::parse("/a?next=//x&y=1").map(|r| r.0).as_deref(),
-            Some("/a?next=//x&y=1")
-        );
-        assert_eq!(ReturnTo::parse(&format!("/{}", "a".repeat(2048))), None);
+    }
+
+    #[test]
+    fn the_gateways_own_pages_are_no_destination() {
+        for url in ["/_mfa/", "/_mfa/login?return_to=%2F", "/_mfa/logout", "/%5fmfa/login"] {
+            assert_eq!(read(url), None, "{url}");
+        }
+        for url in ["/_mfa", "/_mfab/", "/a/_mfa/"] {
+            assert!(read(url).is_some(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_url_is_taken_over_in_normal_form() {
+        for (url, path, query) in [
+            ("/", "/", None),
+            ("/%61dmin/?a=%61", "/admin/", Some("a=%61")),
+            ("/a?next=//x&y=1?", "/a", Some("next=//x&y=1?")),
+            ("/a?", "/a", Some("")),
+        ] {
+            let destination = read(url).expect(url);
+            assert_eq!((destination.path(), destination.query()), (path, query));
+            assert_eq!(destination.app(), &app());
+        }
+    }
+
+    #[test]
+    fn the_length_is_bounded() {
+        assert!(read(&format!("/{}", "a".repeat(MAX_BYTES - 1))).is_some());
+        assert_eq!(read(&format!("/{}", "a".repeat(MAX_BYTES))), None);
     }
 
     proptest! {
         #[test]
-        fn an_accepted_return_place_stays_in_the_origin(raw in "\\PC{0,40}") {
-            if let Some(place) = ReturnTo::parse(&raw) {
+        fn what_was_read_is_read_again_as_the_same(
+            url in "(/[a-zA-Z0-9%;._~-]{0,8}){1,5}(\\?[ -~]{0,20})?",
+        ) {
+            if let Some(destination) = read(&url) {
+                let written = to_relative_url(&destination);
+                prop_assert_eq!(read(&written), Some(destination));
+            }
+        }
+
+        /// As a browser resolves it, from any page of the application.
+        #[test]
+        fn a_destination_never_leaves_the_origin(
+            url in "(\\PC{0,40}|[/\\\\a:@.?#%\t\r\n]{0,12}|(/[a-z_%0-9.;]{0,6}){1,4})",
+            page in "(/[a-z]{1,4}){0,3}/",
+        ) {
+            if let Some(destination) = read(&url) {
                 let origin = url::Url::parse("https://auth.example.jp").expect("a URL");
-                let resolved = origin.join(place.as_str()).expect("a relative reference");
+                let page = origin.join(&page).expect("a page");
+                let resolved = page.join(&to_relative_url(&destination)).expect("a reference");
                 prop_assert_eq!(resolved.origin(), origin.origin());
+                prop_assert!(!resolved.path().starts_with("/_mfa/"));
             }
         }
     }

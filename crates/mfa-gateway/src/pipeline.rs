@@ -18,7 +18,7 @@ use mfa_plugin_api::ClientFacts;
 use mfa_proxy::{Body, NormalPath, Origin, ProxyError, client_address};
 
 use crate::{
-    destination::ReturnTo,
+    destination::to_relative_url,
     http::cookies,
     identity,
     routes::{self, responses},
@@ -200,10 +200,11 @@ fn ask_for_login(context: &Context, method: &Method) -> Response<Body> {
 fn login_url(context: &Context, method: &Method) -> String {
     let login = context.settings.site.url(page::LOGIN);
     let is_repeatable = matches!(*method, Method::GET | Method::HEAD);
-    match ReturnTo::parse(&context.here).filter(|place| is_repeatable && place.as_str() != "/") {
-        Some(place) => {
+    let destination = context.destination(&context.here).filter(|_| is_repeatable);
+    match destination.filter(|destination| *destination != context.start_page()) {
+        Some(destination) => {
             let query = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair(field::RETURN_TO, place.as_str())
+                .append_pair(field::RETURN_TO, &to_relative_url(&destination))
                 .finish();
             format!("{login}?{query}")
         }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
-use auth_module::{AuthError, AuthModule, Session, SessionToken};
+use auth_module::{AppName, AuthError, AuthModule, Destination, Session, SessionToken};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, uri::Authority};
 use ipnet::IpNet;
@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    destination,
     http::{cookies, csrf::FormTokens},
     ops::Metrics,
     time::SharedClock,
@@ -87,6 +88,7 @@ pub(crate) struct Settings {
 /// An application behind the gateway.
 #[derive(Debug)]
 pub(crate) struct ProtectedApp {
+    pub(crate) name: AppName,
     pub(crate) proxy: Proxy,
 }
 
@@ -113,6 +115,16 @@ impl Context {
     /// Returns a parameter of the query; none when it is given twice.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         parameter(&self.query, name)
+    }
+
+    /// Reads a destination in the request's application; see [`destination::from_relative_url`].
+    pub(crate) fn destination(&self, url: &str) -> Option<Destination> {
+        destination::from_relative_url(&self.app.name, &self.settings.site.prefix, url)
+    }
+
+    /// Returns the start page of the request's application.
+    pub(crate) fn start_page(&self) -> Destination {
+        Destination::root(self.app.name.clone())
     }
 }
 

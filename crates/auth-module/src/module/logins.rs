@@ -7,6 +7,7 @@ use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId, Rand
 use super::AuthModule;
 use crate::{
     audit::AuditRecord,
+    destination::Destination,
     directory::Change,
     error::{AuthError, AuthErrorKind},
     evidence::{self, FactorEvidence},
@@ -22,8 +23,7 @@ use crate::{
 const MERGE_TRIES: usize = 32;
 
 impl AuthModule {
-    /// Opens a pending login for a user who gave the right password, on the way to `return_to`: an
-    /// absolute path with an optional query, as the host has checked it.
+    /// Opens a pending login for a user who gave the right password, on the way to `destination`.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl AuthModule {
     pub async fn open_pending(
         &self,
         verified: PasswordVerified,
-        return_to: Option<String>,
+        destination: Destination,
         client: &ClientFacts,
         randomness: &dyn Randomness,
         now: SystemTime,
@@ -40,7 +40,7 @@ impl AuthModule {
         let PasswordVerified { user, evidence } = verified;
         let expires_at = now + self.parts.settings.pending_life;
         let flow = new_flow(randomness)?;
-        let mut record = PendingRecord::new(flow, user.id.clone(), return_to, now, expires_at);
+        let mut record = PendingRecord::new(flow, user.id.clone(), destination, now, expires_at);
         record.evidence.push(FactorEvidence::new(FactorId::PASSWORD, &evidence));
         let opened = AuditRecord::new("login.opened", now);
         self.keep_pending(record, user, opened.from(client.address), randomness).await
@@ -55,7 +55,7 @@ impl AuthModule {
     pub async fn open_step_up(
         &self,
         session: &Session,
-        return_to: Option<String>,
+        destination: Destination,
         client: &ClientFacts,
         randomness: &dyn Randomness,
         now: SystemTime,
@@ -63,7 +63,7 @@ impl AuthModule {
         let user = session.user.clone();
         let expires_at = (now + self.parts.settings.pending_life).min(session.expires_at());
         let flow = new_flow(randomness)?;
-        let mut record = PendingRecord::new(flow, user.id.clone(), return_to, now, expires_at);
+        let mut record = PendingRecord::new(flow, user.id.clone(), destination, now, expires_at);
         record.evidence.clone_from(&session.record.evidence);
         record.raises = Some(session.token);
         let opened = AuditRecord::new("login.step_up_opened", now);
@@ -128,7 +128,7 @@ impl AuthModule {
     /// The factors that `login` still has to satisfy for where it wants to go, in the order of
     /// asking. Empty means [`complete`](Self::complete) is next.
     pub fn missing_factors(&self, login: &PendingLogin, now: SystemTime) -> Vec<FactorId> {
-        let path = login.return_to().map_or("/", path_of);
+        let path = login.destination().path();
         self.parts.policy.login_requirement(path).missing(&login.record.evidence, now)
     }
 
@@ -309,7 +309,7 @@ impl AuthModule {
         self.note_login(&login.user.id, client, now).await;
         let idle_at = now + self.parts.settings.session_idle;
         let session = Session { token: token.digest(), record, user: login.user, idle_at };
-        Ok(Completed::Opened { token, session, return_to: login.record.return_to })
+        Ok(Completed::Opened { token, session, destination: login.record.destination })
     }
 
     /// Ends the pending login without success, as when the user cancels. Nothing happens if it is
@@ -330,11 +330,6 @@ impl AuthModule {
     pub async fn end_loaded_pending(&self, login: &PendingLogin) -> Result<(), AuthError> {
         self.parts.sessions.end_pending(login.token).await.map(drop)
     }
-}
-
-/// The path of an address within the site.
-fn path_of(return_to: &str) -> &str {
-    return_to.split(['?', '#']).next().unwrap_or(return_to)
 }
 
 fn new_flow(randomness: &dyn Randomness) -> Result<String, AuthError> {

@@ -7,10 +7,11 @@ use std::{
 };
 
 use auth_module::{
-    AuditTrail as _, AuthModule, AuthParts, AuthSettings, Completed, FactorPolicy, HashParameters,
-    HasherLimits, LoginName, MemoryAuditTrail, NewPassword, NewUser, PasswordHasher,
-    PasswordOutcome, PasswordVerified, PendingLogin, PendingToken, PhoneTagKey, Recorded,
-    Requirement, Rule, Session, SessionStore, SessionToken, User, UserAdded, UserDirectory,
+    AppName, AuditTrail as _, AuthModule, AuthParts, AuthSettings, Completed, Destination,
+    FactorPolicy, HashParameters, HasherLimits, LoginName, MemoryAuditTrail, NewPassword, NewUser,
+    PasswordHasher, PasswordOutcome, PasswordVerified, PendingLogin, PendingToken, PhoneTagKey,
+    Recorded, Requirement, Rule, Session, SessionStore, SessionToken, User, UserAdded,
+    UserDirectory,
 };
 use auth_store_sqlite::Database;
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
@@ -56,6 +57,19 @@ pub(crate) fn policy() -> FactorPolicy {
         ],
     )
     .unwrap()
+}
+
+pub(crate) fn app() -> AppName {
+    AppName::new("shop").unwrap()
+}
+
+/// A destination in the application, from a path with an optional query.
+pub(crate) fn destination(url: &str) -> Destination {
+    let (path, query) = match url.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (url, None),
+    };
+    Destination::new(app(), path, query).unwrap()
 }
 
 fn settings() -> AuthSettings {
@@ -167,20 +181,15 @@ impl World {
         }
     }
 
-    pub(crate) async fn alice_pending(&self, return_to: &str) -> (PendingToken, PendingLogin) {
-        self.pending("alice", ALICE_PASSWORD, return_to).await
+    pub(crate) async fn alice_pending(&self, url: &str) -> (PendingToken, PendingLogin) {
+        self.pending("alice", ALICE_PASSWORD, url).await
     }
 
-    async fn pending(
-        &self,
-        name: &str,
-        password: &str,
-        return_to: &str,
-    ) -> (PendingToken, PendingLogin) {
+    async fn pending(&self, name: &str, password: &str, url: &str) -> (PendingToken, PendingLogin) {
         let verified = self.verified(name, password).await;
-        let return_to = Some(return_to.to_owned());
-        let (auth, now) = (&self.auth, self.now());
-        auth.open_pending(verified, return_to, &client(), &self.randomness, now).await.unwrap()
+        let (client, to, now) = (client(), destination(url), self.now());
+        let opened = self.auth.open_pending(verified, to, &client, &self.randomness, now);
+        opened.await.unwrap()
     }
 
     pub(crate) async fn record_sms(&self, login: &PendingLogin) -> PendingLogin {

@@ -1,8 +1,9 @@
 //! A login from the password to the session, and what may not happen on the way.
 
-use crate::common::{ALICE_PASSWORD, MINUTE, SMS_OTP, World, client, sms_evidence};
 use auth_module::{Completed, Decision, FactorSnapshot, Recorded, Saved};
 use mfa_plugin_api::{Message, PluginState, Prompt, Reply, Step};
+
+use crate::common::{ALICE_PASSWORD, MINUTE, SMS_OTP, World, client, destination, sms_evidence};
 
 #[tokio::test]
 async fn a_login_from_the_password_to_the_session() {
@@ -11,7 +12,7 @@ async fn a_login_from_the_password_to_the_session() {
     assert_eq!(verified.user().login_name.as_str(), "alice");
     let (pending_token, login) = world
         .auth
-        .open_pending(verified, Some("/x?y=1".into()), &client(), &world.randomness, world.now())
+        .open_pending(verified, destination("/x?y=1"), &client(), &world.randomness, world.now())
         .await
         .unwrap();
     assert_eq!(world.auth.missing_factors(&login, world.now()), [SMS_OTP]);
@@ -19,10 +20,10 @@ async fn a_login_from_the_password_to_the_session() {
     let loaded = world.auth.load_pending(&pending_token, world.now()).await.unwrap().unwrap();
     assert_eq!(loaded.flow(), login.flow());
     let login = world.record_sms(&loaded).await;
-    let Completed::Opened { token, session, return_to } = world.complete(&login).await else {
+    let Completed::Opened { token, session, destination: to } = world.complete(&login).await else {
         panic!("not opened")
     };
-    assert_eq!(return_to.as_deref(), Some("/x?y=1"));
+    assert_eq!(to, destination("/x?y=1"));
     let amr: Vec<_> = session.amr().iter().map(|m| m.as_str().to_owned()).collect();
     assert_eq!(amr, ["pwd", "otp", "sms"]);
 
@@ -37,12 +38,12 @@ async fn a_login_from_the_password_to_the_session() {
 #[tokio::test]
 async fn nothing_completes_while_a_factor_is_missing() {
     let world = World::new().await;
-    for return_to in ["/", "/public/", "/low/", "/admin/"] {
-        let (token, login) = world.alice_pending(return_to).await;
+    for url in ["/", "/public/", "/low/", "/admin/"] {
+        let (token, login) = world.alice_pending(url).await;
         let Completed::Missing(missing) = world.complete(&login).await else {
-            panic!("{return_to} needs the second factor too")
+            panic!("{url} needs the second factor too")
         };
-        assert_eq!(missing, [SMS_OTP], "{return_to}");
+        assert_eq!(missing, [SMS_OTP], "{url}");
         assert!(world.auth.load_pending(&token, world.now()).await.unwrap().is_some());
     }
 }

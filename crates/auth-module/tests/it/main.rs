@@ -8,6 +8,7 @@
 mod audit;
 mod common;
 mod crash;
+mod destination;
 mod imports;
 mod leaks;
 mod login;

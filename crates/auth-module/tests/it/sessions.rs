@@ -8,7 +8,7 @@ use auth_module::{
 };
 use secrecy::SecretString;
 
-use crate::common::{MINUTE, SMS_OTP, World, client};
+use crate::common::{MINUTE, SMS_OTP, World, client, destination};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -18,10 +18,10 @@ fn alice() -> LoginName {
 }
 
 impl World {
-    async fn step_up(&self, session: &Session, return_to: &str) -> PendingLogin {
+    async fn step_up(&self, session: &Session, url: &str) -> PendingLogin {
         let (client, now) = (client(), self.now());
-        let return_to = Some(return_to.to_owned());
-        let opened = self.auth.open_step_up(session, return_to, &client, &self.randomness, now);
+        let to = destination(url);
+        let opened = self.auth.open_step_up(session, to, &client, &self.randomness, now);
         opened.await.unwrap().1
     }
 

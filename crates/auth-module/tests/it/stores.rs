@@ -11,7 +11,7 @@ use auth_module::{
 };
 use auth_store_sqlite::Database;
 
-use crate::common::{World, client};
+use crate::common::{World, client, destination};
 
 /// Both implementations, each over stores of its own.
 async fn worlds() -> Vec<Arc<World>> {
@@ -141,7 +141,7 @@ async fn a_stale_version_writes_nothing() {
             store.save_pending(token, login.clone(), version)
         };
         let mut changed = records.pending.clone();
-        changed.return_to = Some("/changed".to_owned());
+        changed.destination = destination("/changed");
         assert_eq!(save(&changed, Version::FIRST).await.unwrap(), Swapped::Done);
         assert_eq!(save(&records.pending, Version::FIRST).await.unwrap(), Swapped::Conflict);
         let (kept, version) = store.load_pending(token, now).await.unwrap().unwrap();
@@ -234,7 +234,8 @@ async fn a_full_memory_store_refuses_and_drops_nobody() {
     world.alice_pending("/").await;
     let verified = world.verified("alice", crate::common::ALICE_PASSWORD).await;
     let (client, now) = (client(), world.now());
-    let third = world.auth.open_pending(verified, None, &client, &world.randomness, now).await;
+    let to = destination("/");
+    let third = world.auth.open_pending(verified, to, &client, &world.randomness, now).await;
     assert!(third.is_err());
     assert!(world.auth.load_pending(&first, now).await.unwrap().is_some());
 }

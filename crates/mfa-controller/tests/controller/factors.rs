@@ -6,7 +6,7 @@ use mfa_controller::{Failure, LoginStep, RestartReason, StepClass};
 use mfa_plugin_api::AuthenticationMethod;
 
 use crate::support::{
-    PASSWORD, World, factor, new_token, pending, prompted, rejection, session_token,
+    PASSWORD, World, destination, factor, new_token, pending, prompted, rejection, session_token,
 };
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn step_up_asks_for_missing_factors_and_replaces_the_session() {
     let low = world.logged_in().await;
     let session = world.session(&low).await.expect("a session");
     let now = world.clock.now();
-    let to = Some("/both/x".to_owned());
+    let to = destination("/both/x");
     let step = world.controller.step_up(&session, &World::client(), to, now).await;
     assert_eq!(prompted_factor(&step), "second");
     let token = new_token(step);
@@ -77,7 +77,7 @@ async fn step_up_asks_again_for_old_evidence() {
     let old = world.logged_in().await;
     world.clock.advance(Duration::from_secs(10 * 60));
     let session = world.session(&old).await.expect("a session");
-    let to = || Some("/fresh/".to_owned());
+    let to = || destination("/fresh/");
     let now = world.clock.now();
     // Evidence of exactly the allowed age is still fresh.
     let step = world.controller.step_up(&session, &World::client(), to(), now).await;
@@ -96,7 +96,7 @@ async fn step_up_for_a_fresh_password_restarts_at_the_login_page() {
     let token = world.logged_in().await;
     world.clock.advance(Duration::from_secs(11 * 60));
     let session = world.session(&token).await.expect("a session");
-    let to = Some("/password/".to_owned());
+    let to = destination("/password/");
     let now = world.clock.now();
     let step = world.controller.step_up(&session, &World::client(), to, now).await;
     assert!(matches!(step, LoginStep::Restart(RestartReason::PasswordNeeded)), "{step:?}");
@@ -111,7 +111,7 @@ async fn step_up_of_a_session_that_was_logged_out_ends() {
     let low = world.logged_in().await;
     let session = world.session(&low).await.expect("a session");
     let now = world.clock.now();
-    let to = Some("/both/".to_owned());
+    let to = destination("/both/");
     let token = new_token(world.controller.step_up(&session, &World::client(), to, now).await);
     world.auth.logout(&low, &World::client(), now).await.unwrap();
     let step = world.submit(&token, "pear").await;

@@ -11,7 +11,10 @@ use testkit::SeededRandomness;
 
 use crate::{
     dummy::Dummy,
-    support::{PASSWORD, World, factor, new_token, pending, prompted, rejection, session_token},
+    support::{
+        PASSWORD, World, destination, factor, new_token, pending, prompted, rejection,
+        session_token,
+    },
 };
 
 #[tokio::test]
@@ -29,7 +32,7 @@ async fn a_right_password_and_submission_open_a_session() {
     let step = world.submit(&token, "plum").await;
     assert_eq!(step.class(), StepClass::Finished);
     let LoginStep::Finished(finished) = step else { panic!("not finished") };
-    assert_eq!(finished.return_to.as_deref(), Some("/x?y=1"));
+    assert_eq!(finished.destination, destination("/x?y=1"));
     let session = world.session(&finished.session_token).await.expect("a session");
     let amr = session.amr();
     let amr: Vec<&str> = amr.iter().map(AuthenticationMethod::as_str).collect();

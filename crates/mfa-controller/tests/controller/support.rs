@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use auth_module::{
-    AuthModule, AuthParts, AuthSettings, FactorPolicy, HashParameters, HasherLimits, LoginName,
-    MemoryAuditTrail, MemorySessionStore, NewPassword, NewUser, PasswordHasher, PendingToken,
-    PhoneTagKey, Requirement, Rule, Session, SessionStore, SessionToken, UserAdded,
+    AppName, AuthModule, AuthParts, AuthSettings, Destination, FactorPolicy, HashParameters,
+    HasherLimits, LoginName, MemoryAuditTrail, MemorySessionStore, NewPassword, NewUser,
+    PasswordHasher, PendingToken, PhoneTagKey, Requirement, Rule, Session, SessionStore,
+    SessionToken, UserAdded,
 };
 use auth_store_sqlite::Database;
 use mfa_controller::{Controller, LoginRequest, LoginStep, Pending, PromptStep};
@@ -35,6 +36,15 @@ pub(crate) struct World {
 
 pub(crate) fn factor(name: &'static str) -> FactorId {
     FactorId::new(name).unwrap()
+}
+
+/// A destination in the application, from a path with an optional query.
+pub(crate) fn destination(url: &str) -> Destination {
+    let (path, query) = match url.split_once('?') {
+        Some((path, query)) => (path, Some(query.to_owned())),
+        None => (url, None),
+    };
+    Destination::new(AppName::new("app").unwrap(), path, query).unwrap()
 }
 
 fn policy() -> FactorPolicy {
@@ -92,19 +102,19 @@ impl World {
         ClientFacts::new([192, 0, 2, 1].into(), "en")
     }
 
-    pub(crate) async fn login(&self, password: &str, return_to: &str) -> LoginStep {
+    pub(crate) async fn login(&self, password: &str, url: &str) -> LoginStep {
         let request = LoginRequest {
             username: "alice",
             password: &SecretString::from(password),
             client: &Self::client(),
-            return_to: Some(return_to.to_owned()),
+            destination: destination(url),
         };
         self.controller.login(request, self.clock.now()).await
     }
 
     /// Logs in with the right password and returns the pending token.
-    pub(crate) async fn begun(&self, return_to: &str) -> PendingToken {
-        new_token(self.login(PASSWORD, return_to).await)
+    pub(crate) async fn begun(&self, url: &str) -> PendingToken {
+        new_token(self.login(PASSWORD, url).await)
     }
 
     pub(crate) async fn submit(&self, token: &PendingToken, word: &str) -> LoginStep {

@@ -12,7 +12,7 @@ use mfa_proxy::Body;
 
 use super::{form_post::own_form, responses};
 use crate::{
-    destination::ReturnTo,
+    destination::to_relative_url,
     http::{cookies, form::Form},
     state::{Context, Runtime},
 };
@@ -238,9 +238,7 @@ fn keep_login(response: &mut Response<Body>, new_token: Option<&PendingToken>) {
 /// Step 11 begins: the session's cookie, and back to where the user wanted to go.
 async fn finish(runtime: &Runtime, context: &Context, finished: Finished) -> Response<Body> {
     end_older_session(runtime, context).await;
-    let place =
-        finished.return_to.as_deref().and_then(ReturnTo::parse).unwrap_or_else(ReturnTo::root);
-    let mut response = responses::see_other(place.as_str());
+    let mut response = responses::see_other(&to_relative_url(&finished.destination));
     let headers = response.headers_mut();
     responses::add_cookie(headers, cookies::SESSION.set(&finished.session_token.expose_secret()));
     responses::add_cookie(headers, cookies::PENDING.clear());

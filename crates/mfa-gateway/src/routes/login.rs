@@ -1,6 +1,6 @@
 //! Steps 1 and 2: the login page.
 
-use auth_module::Decision;
+use auth_module::{Decision, Destination};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use mfa_controller::{LoginRequest, LoginStep, RejectedReason};
@@ -10,21 +10,20 @@ use secrecy::SecretString;
 
 use super::{factor, form_post::own_form, responses};
 use crate::{
-    destination::ReturnTo,
+    destination::to_relative_url,
     http::cookies,
     state::{Context, Runtime},
 };
 
 /// `GET login`
 pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
-    let return_to = context.parameter(field::RETURN_TO).and_then(ReturnTo::parse);
-    let place = return_to.clone().unwrap_or_else(ReturnTo::root);
+    let asked = context.parameter(field::RETURN_TO).and_then(|url| context.destination(url));
+    let destination = asked.clone().unwrap_or_else(|| context.start_page());
     match runtime.session(context).await {
         Ok(Some(session)) => {
-            let path = place.as_str().split('?').next().unwrap_or("/");
-            let decision = runtime.auth.decide(path, Some(&session), context.now);
-            if matches!(decision, Decision::Allowed) {
-                return responses::see_other(place.as_str());
+            let decision = runtime.auth.decide(destination.path(), Some(&session), context.now);
+            if decision == Decision::Allowed {
+                return responses::see_other(&to_relative_url(&destination));
             }
         }
         Ok(None) => {}
@@ -34,9 +33,9 @@ pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body>
         Some("cancelled") => Some(LoginNotice::Cancelled),
         Some("expired") => Some(LoginNotice::Expired),
         Some("signed-out") => Some(LoginNotice::SignedOut),
-        _ => return_to.as_ref().map(|_| LoginNotice::LoginNeeded),
+        _ => asked.as_ref().map(|_| LoginNotice::LoginNeeded),
     };
-    render(runtime, context, StatusCode::OK, "", return_to.as_ref(), &Outcome::Fresh(notice))
+    render(runtime, context, StatusCode::OK, "", asked.as_ref(), &Outcome::Fresh(notice))
 }
 
 enum Outcome {
@@ -50,7 +49,7 @@ fn render(
     context: &Context,
     status: StatusCode,
     username: &str,
-    return_to: Option<&ReturnTo>,
+    asked: Option<&Destination>,
     outcome: &Outcome,
 ) -> Response<Body> {
     let known = cookies::BROWSER.value(&context.headers).map(str::to_owned);
@@ -62,9 +61,10 @@ fn render(
         },
     };
     let token = runtime.form_tokens.issue(&browser);
+    let return_to = asked.map(to_relative_url);
     let mut shown =
         LoginPage::new(responses::frame(context), CsrfToken::new(&token)).with_username(username);
-    shown.return_to = return_to.map(ReturnTo::as_str);
+    shown.return_to = return_to.as_deref();
     match outcome {
         Outcome::Fresh(notice) => shown.notice = *notice,
         Outcome::Refused(problem) => shown.problem = Some(*problem),
@@ -93,7 +93,7 @@ pub(crate) async fn submit(
         Ok(form) => form,
         Err(response) => return response,
     };
-    let return_to = ReturnTo::parse(form.field(field::RETURN_TO));
+    let asked = context.destination(form.field(field::RETURN_TO));
     let username = form.field(field::USERNAME);
     let password = form.field(field::PASSWORD);
     let missing = match (username.trim().is_empty(), password.is_empty()) {
@@ -103,15 +103,18 @@ pub(crate) async fn submit(
         (false, false) => None,
     };
     let refuse = |status, problem| {
-        render(runtime, context, status, username, return_to.as_ref(), &Outcome::Refused(problem))
+        render(runtime, context, status, username, asked.as_ref(), &Outcome::Refused(problem))
     };
     if let Some(problem) = missing {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, problem);
     }
     let password = SecretString::from(password.to_owned());
-    let place = return_to.as_ref().map(|place| place.as_str().to_owned());
-    let login =
-        LoginRequest { username, password: &password, client: &context.client, return_to: place };
+    let login = LoginRequest {
+        username,
+        password: &password,
+        client: &context.client,
+        destination: asked.clone().unwrap_or_else(|| context.start_page()),
+    };
     let step = runtime.controller.login(login, context.now).await;
     runtime.metrics.login(&step);
     match step {
