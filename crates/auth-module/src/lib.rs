@@ -26,10 +26,7 @@ pub use crate::{
     evidence::FactorEvidence,
     factor_snapshot::{FactorSnapshot, FactorStatus},
     import::{ImportFormat, ImportProblem, ImportRule},
-    login::{
-        Completed, Decision, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved,
-        Session,
-    },
+    login::{Completed, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved, Session},
     memory::MemorySessionStore,
     module::{
         AuthModule, AuthParts, AuthSettings, Disabled, InvalidSettings, NewPassword, NewUser,
@@ -40,7 +37,11 @@ pub use crate::{
         Busy, Expected, HashParameters, HasherLimits, InvalidPasswordHash, PasswordHash,
         PasswordHasher,
     },
-    policy::{Access, CLOCK_SKEW, FactorPolicy, InvalidPolicy, Requirement, Rule, StepUp},
+    policy::{
+        Access, CLOCK_SKEW, Decision, FactorChoice, InvalidPathPrefix, InvalidRequirement,
+        PathPrefix, Policy, Reason, RequestFacts, Requirement, Rule, StepUp, UnreachableRule,
+        UserFacts, Verdict, unreachable_rules,
+    },
     session_store::{EndAll, PendingRecord, SessionRecord, SessionStore, Swapped, Version},
     token::{Full, Pending, PendingToken, SessionToken, Token, TokenDigest, TokenKind},
     user::{Account, User, UserId},

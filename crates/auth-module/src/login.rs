@@ -8,6 +8,7 @@ use crate::{
     destination::Destination,
     evidence::{self, FactorEvidence},
     factor_snapshot::FactorSnapshot,
+    policy::{FactorChoice, UserFacts},
     session_store::{PendingRecord, SessionRecord, Version},
     token::TokenDigest,
     user::User,
@@ -114,12 +115,12 @@ pub enum Saved {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the snapshot is the usual answer and is moved once")]
 pub enum Recorded {
-    /// Done: the login as it is now, and the factors that are still missing, in order.
+    /// Done.
     Done {
         /// The login with the new evidence.
         login: PendingLogin,
         /// What is still missing; empty means [`complete`](crate::AuthModule::complete) is next.
-        missing: Vec<FactorId>,
+        missing: Vec<FactorChoice>,
     },
     /// The login is over: the evidence is lost with it.
     Gone,
@@ -132,7 +133,7 @@ pub enum Completed {
     /// Another request completed it first, or it is over.
     Gone,
     /// Factors are missing; the login stays as it is.
-    Missing(Vec<FactorId>),
+    Missing(Vec<FactorChoice>),
     /// Done: the pending login is over and a session is open.
     Opened {
         /// For the session cookie.
@@ -165,6 +166,12 @@ impl Session {
         &self.record.evidence
     }
 
+    /// Returns what a policy may know of the user.
+    pub fn user_facts(&self) -> UserFacts<'_> {
+        let User { id, login_name, groups, .. } = &self.user;
+        UserFacts::new(id, login_name, groups, &self.record.evidence)
+    }
+
     /// The `amr` claim (RFC 8176): each method once, in the order of proof.
     pub fn amr(&self) -> Vec<AuthenticationMethod> {
         evidence::amr(&self.record.evidence)
@@ -195,19 +202,4 @@ impl Session {
     pub fn idle_at(&self) -> SystemTime {
         self.idle_at
     }
-}
-
-/// What a request may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// Go on: the session satisfies everything that the path asks for.
-    Allowed,
-    /// The user is in none of the groups that may.
-    Forbidden,
-    /// There is no session: begin with the login page.
-    LoginRequired,
-    /// Go on, with or without a session.
-    Public,
-    /// The session lacks these factors, or their evidence is too old, in the order of asking.
-    StepUpRequired(Vec<FactorId>),
 }

@@ -31,7 +31,7 @@ use crate::{
     error::AuthError,
     login::PendingLogin,
     password::PasswordHasher,
-    policy::FactorPolicy,
+    policy::Policy,
     session_store::SessionStore,
     user::User,
 };
@@ -51,8 +51,8 @@ pub struct AuthParts {
     pub audit: Arc<dyn AuditTrail>,
     /// Password hashing.
     pub hasher: PasswordHasher,
-    /// Which path needs which factors.
-    pub policy: FactorPolicy,
+    /// Which request needs which factors.
+    pub policy: Policy,
     /// Lives, limits and keys.
     pub settings: AuthSettings,
 }
@@ -82,8 +82,8 @@ impl AuthModule {
         &self.services
     }
 
-    /// The policy.
-    pub fn policy(&self) -> &FactorPolicy {
+    /// Returns the policy.
+    pub fn policy(&self) -> &Policy {
         &self.parts.policy
     }
 

@@ -1,141 +1,116 @@
-//! Which factors a path needs.
+//! Which request needs which factors: a pure function from the facts of a request to a verdict.
 
+mod facts;
+mod reachability;
 mod requirement;
 mod rule;
+mod verdict;
 
-use std::time::Duration;
+use mfa_plugin_api::FactorId;
 
-use self::rule::{bare, climbs, is_same_path, lies_under};
 pub use self::{
-    requirement::{CLOCK_SKEW, Requirement, StepUp},
-    rule::{Access, Rule},
+    facts::{RequestFacts, UserFacts},
+    reachability::{UnreachableRule, unreachable_rules},
+    requirement::{CLOCK_SKEW, FactorChoice, InvalidRequirement, Requirement, StepUp},
+    rule::{Access, InvalidPathPrefix, PathPrefix, Rule},
+    verdict::{Decision, Reason, Verdict},
 };
+use crate::destination::Destination;
 
-/// Which factors each path needs.
+/// Which request needs which factors.
 ///
-/// The longest matching prefix decides; where no rule matches, the default requirement does. What
-/// protects matches generously and what opens matches exactly, because the backend decides what a
-/// path means: a protecting rule ignores the case of ASCII letters and whatever follows a `;` in a
-/// segment, a public one does not, and never opens a path with a `.` or `..` segment.
+/// The first rule that matches decides. Where none does, the default requirement decides.
 ///
 /// ```
-/// use auth_module::{Access, FactorPolicy, Requirement, Rule};
+/// use std::{net::Ipv4Addr, time::SystemTime};
+///
+/// use auth_module::{AppName, PathPrefix, Policy, RequestFacts, Requirement, Rule};
 /// use mfa_plugin_api::FactorId;
 ///
-/// let default = Requirement::new([FactorId::PASSWORD, FactorId::from_static("totp")]);
-/// let policy = FactorPolicy::new(default, vec![Rule::public("/public/")])?;
-/// assert_eq!(policy.access("/public/logo.svg"), &Access::Public);
-/// assert!(matches!(policy.access("/publicity"), Access::Protected(_)));
-/// assert!(matches!(policy.access("/PUBLIC/"), Access::Protected(_)));
-/// # Ok::<(), auth_module::InvalidPolicy>(())
+/// let default = Requirement::new([FactorId::PASSWORD, FactorId::from_static("totp")])?;
+/// let policy = Policy::new(default, vec![Rule::public(PathPrefix::parse("/public/")?)])
+///     .expect("every rule can match");
+///
+/// let app = AppName::new("shop")?;
+/// let (client, now) = (Ipv4Addr::LOCALHOST.into(), SystemTime::UNIX_EPOCH);
+/// let explain = |path| {
+///     policy.evaluate(&RequestFacts::new(&app, "GET", path, client, now)).to_string()
+/// };
+/// assert_eq!(explain("/public/logo.svg"), "rule \"/public/\": public, no login needed");
+/// let login = "default rule: login required, needs password, totp";
+/// assert_eq!(explain("/publicity"), login);
+/// assert_eq!(explain("/PUBLIC/"), login);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct FactorPolicy {
+pub struct Policy {
     default: Requirement,
-    default_access: Access,
-    /// The longest prefixes first; of two equal ones the protecting one.
-    rules: Vec<(Vec<String>, Access)>,
+    rules: Vec<Rule>,
 }
 
-impl FactorPolicy {
-    /// A policy of `rules`, and `default` for every other path.
+impl Policy {
+    /// Makes a policy of `rules`, with `default` for every request that none of them matches.
     ///
     /// # Errors
     ///
-    /// [`InvalidPolicy`] for a policy that would let somebody in with no factor at all, or that says
-    /// two things of one path.
-    pub fn new(default: Requirement, rules: Vec<Rule>) -> Result<Self, InvalidPolicy> {
-        check(&default)?;
-        let default_access = Access::Protected(default.clone());
-        let mut split: Vec<(Vec<String>, Access)> = Vec::with_capacity(rules.len());
-        for rule in rules {
-            if let Access::Protected(requirement) = &rule.access {
-                check(requirement)?;
-            }
-            let segments = prefix_segments(&rule.prefix)?;
-            if split.iter().any(|(other, _)| is_same_path(other, &segments)) {
-                return Err(InvalidPolicy::Duplicate(rule.prefix));
-            }
-            split.push((segments, rule.access));
-        }
-        split.sort_by_key(|(segments, access)| {
-            (std::cmp::Reverse(segments.len()), *access == Access::Public)
+    /// Every rule that comes too late, because an earlier one matches its paths first; see
+    /// [`unreachable_rules`].
+    pub fn new(default: Requirement, rules: Vec<Rule>) -> Result<Self, Vec<UnreachableRule>> {
+        let unreachable = unreachable_rules(&rules);
+        if unreachable.is_empty() { Ok(Self { default, rules }) } else { Err(unreachable) }
+    }
+
+    /// Returns the rules in the order of matching.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Returns every factor that the policy names, with its rule; `None` for the default requirement.
+    /// A factor comes up as often as it is named.
+    pub fn factors(&self) -> impl Iterator<Item = (Option<&Rule>, &FactorId)> {
+        let by_default = self.default.named_factors().map(|factor| (None, factor));
+        let by_rule = self.rules.iter().filter_map(|rule| match rule.access() {
+            Access::Public => None,
+            Access::Protected(requirement) => Some((rule, requirement)),
         });
-        Ok(Self { default, default_access, rules: split })
+        by_default.chain(by_rule.flat_map(|(rule, requirement)| {
+            requirement.named_factors().map(move |factor| (Some(rule), factor))
+        }))
     }
 
-    /// What lies under `path`: an absolute path in the normal form in which it is forwarded, without
-    /// the query.
-    pub fn access(&self, path: &str) -> &Access {
-        let matching = self.rules.iter().find(|(prefix, access)| match access {
-            Access::Public => {
-                !climbs(path) && lies_under(path, prefix, |segment, wanted| segment == wanted)
+    /// Decides about one request.
+    pub fn evaluate(&self, facts: &RequestFacts<'_>) -> Verdict<'_> {
+        let rule = self.first_match(facts.path);
+        let requirement = match rule.map(Rule::access) {
+            Some(Access::Public) => {
+                return Verdict { rule, reason: Reason::Public, requirement: None };
             }
-            Access::Protected(_) => lies_under(path, prefix, |segment, wanted| {
-                bare(segment).eq_ignore_ascii_case(bare(wanted))
-            }),
-        });
-        matching.map_or(&self.default_access, |(_, access)| access)
+            Some(Access::Protected(requirement)) => requirement,
+            None => &self.default,
+        };
+        Verdict { rule, reason: judge(requirement, facts), requirement: Some(requirement) }
     }
 
-    /// What a login on the way to `path` has to satisfy: never less than the default.
-    pub fn login_requirement(&self, path: &str) -> Requirement {
-        let mut requirement = self.default.clone();
-        if let Access::Protected(wanted) = self.access(path) {
-            for factor in &wanted.factors {
-                if !requirement.factors.contains(factor) {
-                    requirement.factors.push(factor.clone());
-                }
-            }
-            requirement.step_up.clone_from(&wanted.step_up);
-            requirement.groups.clone_from(&wanted.groups);
+    /// Returns what a login on the way to `destination` has to satisfy: the default requirement, and
+    /// what the rule of the destination asks for in addition.
+    pub fn login_requirement(&self, destination: &Destination) -> Requirement {
+        match self.first_match(destination.path()).map(Rule::access) {
+            Some(Access::Protected(wanted)) => self.default.strengthened_by(wanted),
+            Some(Access::Public) | None => self.default.clone(),
         }
-        requirement
+    }
+
+    fn first_match(&self, path: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.matches(path))
     }
 }
 
-/// Why a policy is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum InvalidPolicy {
-    /// Two rules have the same prefix.
-    #[error("two rules for the path {0}")]
-    Duplicate(String),
-    /// A requirement without any factor.
-    #[error("a protected path has to require at least one factor")]
-    NoFactor,
-    /// A prefix that is not an absolute path in normal form.
-    #[error("{0:?} is not an absolute path in normal form")]
-    NotAPath(String),
-    /// A step-up age outside 1 to 60 minutes, or one without factors.
-    #[error("a step-up names factors and an age of 1 to 60 minutes")]
-    StepUp,
-}
-
-fn check(requirement: &Requirement) -> Result<(), InvalidPolicy> {
-    const ALLOWED: std::ops::RangeInclusive<Duration> =
-        Duration::from_secs(60)..=Duration::from_secs(60 * 60);
-    if requirement.factors.is_empty() {
-        return Err(InvalidPolicy::NoFactor);
+fn judge(requirement: &Requirement, facts: &RequestFacts<'_>) -> Reason {
+    let Some(user) = facts.user else { return Reason::NoSession };
+    // Before the factors: a user who is not admitted is not asked for any.
+    if !requirement.admits(user.groups) {
+        return Reason::NotInGroup;
     }
-    match &requirement.step_up {
-        Some(step_up) if step_up.factors.is_empty() || !ALLOWED.contains(&step_up.within) => {
-            Err(InvalidPolicy::StepUp)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn prefix_segments(prefix: &str) -> Result<Vec<String>, InvalidPolicy> {
-    let refused = || InvalidPolicy::NotAPath(prefix.to_owned());
-    let inner = prefix.strip_prefix('/').ok_or_else(refused)?;
-    if inner.is_empty() {
-        return Ok(Vec::new());
-    }
-    let inner = inner.strip_suffix('/').unwrap_or(inner);
-    let segments: Vec<String> = inner.split('/').map(str::to_owned).collect();
-    let is_normal = segments.iter().all(|s| {
-        !s.is_empty() && s != "." && s != ".." && !s.contains(['?', '#', '%', '\\', ';', '\0'])
-    });
-    if is_normal { Ok(segments) } else { Err(refused()) }
+    let missing = requirement.missing(user.evidence, facts.now);
+    if missing.is_empty() { Reason::Satisfied } else { Reason::FactorsMissing(missing) }
 }

@@ -11,11 +11,14 @@
 //!         Finished                                            │
 //!                                         Prompt, Unavailable, Denied: saved and shown
 //! ```
+//!
+//! Where a factor has alternatives, the first one that a plugin provides begins.
 
 use std::time::SystemTime;
 
 use auth_module::{
-    Completed, FactorSnapshot, FactorStatus, PendingLogin, PendingToken, Recorded, Saved,
+    Completed, FactorChoice, FactorSnapshot, FactorStatus, PendingLogin, PendingToken, Recorded,
+    Saved,
 };
 use mfa_plugin_api::{
     ActionId, ClientFacts, Evidence, FactorId, FlowContext, Notice, PluginError, PluginState,
@@ -78,12 +81,13 @@ impl<'a> LoginDriver<'a> {
         call: Call,
     ) -> LoginStep {
         let is_read_only = matches!(call, Call::Watch);
-        let Some(factor) = self.missing(&login).into_iter().next() else {
+        let Some(choice) = self.missing(&login).into_iter().next() else {
             if is_read_only {
                 return LoginStep::Restart(RestartReason::Ended);
             }
             return self.complete(login).await;
         };
+        let factor = self.current(&choice);
         let Some(snapshot) = login.factor(&factor).cloned() else {
             if is_read_only {
                 return LoginStep::Restart(RestartReason::Ended);
@@ -156,14 +160,15 @@ impl<'a> LoginDriver<'a> {
     async fn advance(self, login: PendingLogin) -> LoginStep {
         match self.missing(&login).into_iter().next() {
             None => self.complete(login).await,
-            Some(factor) if factor == FactorId::PASSWORD => {
+            Some(choice) if *choice.first() == FactorId::PASSWORD => {
                 // The login page opens another login. If this one cannot be ended, it expires.
                 if let Err(error) = self.shared.auth.end_loaded_pending(&login).await {
                     auth_failed(&error);
                 }
                 LoginStep::Restart(RestartReason::PasswordNeeded)
             }
-            Some(factor) => {
+            Some(choice) => {
+                let factor = self.current(&choice);
                 let state = login.factor(&factor).and_then(|snapshot| snapshot.state.clone());
                 self.begin(login, factor, state).await
             }
@@ -286,8 +291,15 @@ impl<'a> LoginDriver<'a> {
         Pending { new_token: self.new_token, expires_at: login.expires_at(), factor }
     }
 
-    fn missing(&self, login: &PendingLogin) -> Vec<FactorId> {
+    fn missing(&self, login: &PendingLogin) -> Vec<FactorChoice> {
         self.shared.auth.missing_factors(login, self.now)
+    }
+
+    /// Returns the first alternative that a plugin provides. Without any, it returns the first one,
+    /// which then fails to begin.
+    fn current(&self, choice: &FactorChoice) -> FactorId {
+        let provided = choice.factors().find(|factor| self.shared.plugins.contains_key(*factor));
+        provided.unwrap_or_else(|| choice.first()).clone()
     }
 
     /// Calls a plugin, within its deadline.

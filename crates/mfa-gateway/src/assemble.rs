@@ -90,7 +90,7 @@ pub async fn open_auth(
         sessions: Arc::new(database.sessions()),
         audit: Arc::new(database.audit_trail()),
         hasher: PasswordHasher::new(HashParameters::default(), HasherLimits::default()),
-        policy: config.policy()?,
+        policy: config.policy.clone(),
         challenges: Arc::clone(&challenges),
         quota,
         settings,

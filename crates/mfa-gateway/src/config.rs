@@ -12,13 +12,12 @@ use std::{
     time::Duration,
 };
 
-use auth_module::{FactorPolicy, InvalidPolicy, Requirement};
+use auth_module::Policy as AccessPolicy;
 use ipnet::IpNet;
 use karaden_client::push::CarrierField;
-use mfa_plugin_api::FactorId;
 use otp_core::{AllowedPrefixes, Policy, message::Host};
 use secrecy::SecretString;
-use sms_otp_plugin::{InvalidConfig, PseudonymKey, SMS_OTP, SendLimits, SmsOtpConfig, SmsTexts};
+use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsTexts};
 use url::Url;
 
 use self::reader::Document;
@@ -31,8 +30,8 @@ pub struct Config {
     pub gateway: Gateway,
     /// The application behind the gateway.
     pub application: Application,
-    /// Which path needs what, in no particular order: the longest prefix decides.
-    pub rules: Vec<Rule>,
+    /// Which request needs which factors.
+    pub policy: AccessPolicy,
     /// Sessions and logins under way.
     pub sessions: Sessions,
     /// The one-time code.
@@ -83,31 +82,6 @@ pub struct Application {
     pub max_body_bytes: u64,
     /// How long the application may take to begin its answer.
     pub timeout: Duration,
-}
-
-/// One `[[rule]]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// The path prefix, in normal form, ending with `/`.
-    pub path: String,
-    /// Who may pass.
-    pub access: Access,
-}
-
-/// Who may pass a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Access {
-    /// Everyone, without a login.
-    Public,
-    /// Users with every factor named, in one of the groups if there are any.
-    Factors {
-        /// The factors in the order in which they are asked for.
-        factors: Vec<FactorId>,
-        /// Groups, one of which the user has to be in; empty for all users.
-        groups: Vec<String>,
-        /// How fresh the last factor has to be.
-        max_age: Option<Duration>,
-    },
 }
 
 /// `[sessions]`
@@ -222,34 +196,6 @@ impl Config {
     /// [`Problems`] with everything that is wrong.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
         Document::new(file, text).read(read::config)
-    }
-
-    /// The rules.
-    ///
-    /// # Errors
-    ///
-    /// When two rules stand for one path.
-    pub(crate) fn policy(&self) -> Result<FactorPolicy, InvalidPolicy> {
-        let mut default = Requirement::new([FactorId::PASSWORD, SMS_OTP]);
-        let mut rules = Vec::with_capacity(self.rules.len());
-        for rule in &self.rules {
-            let Access::Factors { factors, groups, max_age } = &rule.access else {
-                rules.push(auth_module::Rule::public(&rule.path));
-                continue;
-            };
-            let mut requirement = Requirement::new(factors.clone());
-            if let (Some(within), Some(last)) = (max_age, factors.last()) {
-                requirement = requirement.with_step_up([last.clone()], *within);
-            }
-            for group in groups {
-                requirement = requirement.with_group(group);
-            }
-            if rule.path == "/" {
-                default = requirement.clone();
-            }
-            rules.push(auth_module::Rule::protected(&rule.path, requirement));
-        }
-        FactorPolicy::new(default, rules)
     }
 
     /// The SMS factor's settings.

@@ -172,7 +172,8 @@ async fn application(
         Ok(session) => session,
         Err(error) => return responses::failed(context, "session.load", &error),
     };
-    match runtime.auth.decide(context.path.as_str(), session.as_ref(), context.now) {
+    let facts = context.facts(request.method().as_str(), context.path.as_str(), session.as_ref());
+    match runtime.auth.decide(&facts) {
         Decision::Allowed | Decision::Public => forward(request, context, session.as_ref()).await,
         Decision::Forbidden => responses::message_in_app(context, MessageKind::Forbidden),
         Decision::LoginRequired | Decision::StepUpRequired(_) => {

@@ -3,7 +3,9 @@
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
-use auth_module::{AppName, AuthError, AuthModule, Destination, Session, SessionToken};
+use auth_module::{
+    AppName, AuthError, AuthModule, Destination, RequestFacts, Session, SessionToken,
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderValue, uri::Authority};
 use ipnet::IpNet;
@@ -115,6 +117,21 @@ impl Context {
     /// Returns a parameter of the query; none when it is given twice.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         parameter(&self.query, name)
+    }
+
+    /// Returns what the policy may look at.
+    pub(crate) fn facts<'a>(
+        &'a self,
+        method: &'a str,
+        path: &'a str,
+        session: Option<&'a Session>,
+    ) -> RequestFacts<'a> {
+        let client = self.client.address;
+        let facts = RequestFacts::new(&self.app.name, method, path, client, self.now);
+        match session {
+            Some(session) => facts.with_user(session.user_facts()),
+            None => facts,
+        }
     }
 
     /// Reads a destination in the request's application; see [`destination::from_relative_url`].

@@ -13,7 +13,7 @@ use crate::{
     evidence::{self, FactorEvidence},
     factor_snapshot::FactorSnapshot,
     login::{Completed, PasswordVerified, PendingLogin, Recorded, Saved, Session},
-    policy::CLOCK_SKEW,
+    policy::{CLOCK_SKEW, FactorChoice},
     session_store::{PendingRecord, SessionRecord, Swapped, Version},
     token::{PendingToken, SessionToken, TokenDigest},
     user::{User, UserId},
@@ -125,11 +125,11 @@ impl AuthModule {
         Ok(user.map(|user| PendingLogin { token, version, record, user }))
     }
 
-    /// The factors that `login` still has to satisfy for where it wants to go, in the order of
-    /// asking. Empty means [`complete`](Self::complete) is next.
-    pub fn missing_factors(&self, login: &PendingLogin, now: SystemTime) -> Vec<FactorId> {
-        let path = login.destination().path();
-        self.parts.policy.login_requirement(path).missing(&login.record.evidence, now)
+    /// Returns the factors that `login` still has to satisfy for its destination, in the order of
+    /// asking. If there is none, [`complete`](Self::complete) is next.
+    pub fn missing_factors(&self, login: &PendingLogin, now: SystemTime) -> Vec<FactorChoice> {
+        let requirement = self.parts.policy.login_requirement(login.destination());
+        requirement.missing(&login.record.evidence, now)
     }
 
     /// Stores the last reply of `factor`'s plugin, unless the login was changed since `login` was loaded.

@@ -8,8 +8,8 @@ use super::AuthModule;
 use crate::{
     audit::AuditRecord,
     error::AuthError,
-    login::{Decision, Session},
-    policy::Access,
+    login::Session,
+    policy::{Decision, RequestFacts},
     token::SessionToken,
 };
 
@@ -48,19 +48,9 @@ impl AuthModule {
         Ok(Some(Session { token, record, user, idle_at }))
     }
 
-    /// What a request for `path` may do. The path is the one that will be forwarded: absolute, in
-    /// normal form, without the query.
-    pub fn decide(&self, path: &str, session: Option<&Session>, now: SystemTime) -> Decision {
-        let requirement = match self.parts.policy.access(path) {
-            Access::Public => return Decision::Public,
-            Access::Protected(requirement) => requirement,
-        };
-        let Some(session) = session else { return Decision::LoginRequired };
-        if !requirement.admits(&session.user) {
-            return Decision::Forbidden;
-        }
-        let missing = requirement.missing(&session.record.evidence, now);
-        if missing.is_empty() { Decision::Allowed } else { Decision::StepUpRequired(missing) }
+    /// Decides about one request by the policy.
+    pub fn decide(&self, facts: &RequestFacts<'_>) -> Decision {
+        self.parts.policy.evaluate(facts).into_decision()
     }
 
     /// Ends the session: final at once, on every node of the store. Nothing happens if it is over.

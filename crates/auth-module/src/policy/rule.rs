@@ -1,58 +1,145 @@
-//! One rule of a policy, and which paths it covers.
+//! One rule of a policy, and which paths it matches.
+
+use std::fmt;
 
 use super::requirement::Requirement;
 
-/// What lies under one path.
+/// A path and everything below it, such as `/admin/`.
+///
+/// The last slash may be left out: `/admin` means the same. A path that merely begins with the same
+/// letters, such as `/administrators`, is not below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPrefix(Vec<String>);
+
+/// A prefix that is not an absolute path in normal form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an absolute path in normal form")]
+pub struct InvalidPathPrefix(String);
+
+impl PathPrefix {
+    /// Reads a prefix: segments between slashes, without escapes, parameters and dot segments.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidPathPrefix`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidPathPrefix> {
+        let invalid = || InvalidPathPrefix(text.to_owned());
+        let inner = text.strip_prefix('/').ok_or_else(invalid)?;
+        if inner.is_empty() {
+            return Ok(Self(Vec::new()));
+        }
+        let inner = inner.strip_suffix('/').unwrap_or(inner);
+        let segments: Vec<String> = inner.split('/').map(str::to_owned).collect();
+        let is_normal = segments.iter().all(|s| {
+            !s.is_empty() && s != "." && s != ".." && !s.contains(['?', '#', '%', '\\', ';', '\0'])
+        });
+        if is_normal { Ok(Self(segments)) } else { Err(invalid()) }
+    }
+
+    /// Whether this is `/`, below which every path is.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether `path` is below this prefix, where `is_same` compares a segment of the path with one of
+    /// the prefix.
+    fn covers(&self, path: &str, is_same: impl Fn(&str, &str) -> bool) -> bool {
+        let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
+        self.0.iter().all(|wanted| segments.next().is_some_and(|segment| is_same(segment, wanted)))
+    }
+}
+
+impl fmt::Display for PathPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("/")?;
+        self.0.iter().try_for_each(|segment| write!(f, "{segment}/"))
+    }
+}
+
+/// Who may request what a rule matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody may see it.
+    /// Everybody, without a login.
     Public,
-    /// A session that satisfies the requirement.
+    /// Users whose session satisfies the requirement.
     Protected(Requirement),
 }
 
-/// One rule: everything at and under `prefix`.
+/// One rule of a [`Policy`](crate::Policy).
+///
+/// A rule that protects matches generously and a rule that opens matches exactly, because the backend
+/// decides what a path means. A protecting rule ignores the case of ASCII letters, and what follows a
+/// `;` in a segment. A public one ignores neither, and never matches a path with a `.` or `..` segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Rule {
-    /// A path such as `/admin/`. With or without the last slash it means the same: the path itself
-    /// and all below it, and nothing that merely begins with the same letters.
-    pub prefix: String,
-    /// What lies there.
-    pub access: Access,
+    name: String,
+    prefix: PathPrefix,
+    access: Access,
 }
 
 impl Rule {
-    /// Everybody may see what is under `prefix`.
-    pub fn public(prefix: impl Into<String>) -> Self {
-        Self { prefix: prefix.into(), access: Access::Public }
+    /// Opens what is below `prefix` to everybody.
+    pub fn public(prefix: PathPrefix) -> Self {
+        Self { name: prefix.to_string(), prefix, access: Access::Public }
     }
 
-    /// What is under `prefix` needs `requirement`.
-    pub fn protected(prefix: impl Into<String>, requirement: Requirement) -> Self {
-        Self { prefix: prefix.into(), access: Access::Protected(requirement) }
+    /// Protects what is below `prefix` with `requirement`.
+    pub fn protected(prefix: PathPrefix, requirement: Requirement) -> Self {
+        Self { name: prefix.to_string(), prefix, access: Access::Protected(requirement) }
+    }
+
+    /// Sets the name in messages; the prefix by default.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Returns the name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the prefix.
+    pub fn prefix(&self) -> &PathPrefix {
+        &self.prefix
+    }
+
+    /// Returns who may request what the rule matches.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Whether the rule matches `path`, which is absolute and without a query.
+    pub(super) fn matches(&self, path: &str) -> bool {
+        match self.access {
+            Access::Public => {
+                !climbs(path) && self.prefix.covers(path, |segment, wanted| segment == wanted)
+            }
+            Access::Protected(_) => self.prefix.covers(path, |segment, wanted| {
+                without_parameters(segment).eq_ignore_ascii_case(wanted)
+            }),
+        }
+    }
+
+    /// Whether this rule, if it comes first, matches everything below one of the spellings that `later`
+    /// is meant for: any case of its prefix if it protects, only the written one if it opens.
+    pub(super) fn shadows(&self, later: &Self) -> bool {
+        // A prefix has no dot segments and no parameters, so these do not matter here.
+        let later_path = later.prefix.to_string();
+        match (&self.access, &later.access) {
+            (Access::Public, Access::Public) => self.prefix.covers(&later_path, |a, b| a == b),
+            _ => self.prefix.covers(&later_path, str::eq_ignore_ascii_case),
+        }
     }
 }
 
-pub(super) fn lies_under(
-    path: &str,
-    prefix: &[String],
-    is_same: impl Fn(&str, &str) -> bool,
-) -> bool {
-    let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
-    prefix.iter().all(|wanted| segments.next().is_some_and(|segment| is_same(segment, wanted)))
-}
-
-pub(super) fn is_same_path(one: &[String], other: &[String]) -> bool {
-    one.len() == other.len() && one.iter().zip(other).all(|(a, b)| a.eq_ignore_ascii_case(b))
-}
-
-/// Whether a backend that drops parameters could read `path` as one that climbs out of its folder.
-pub(super) fn climbs(path: &str) -> bool {
-    path.split('/').any(|segment| matches!(bare(segment), "." | ".."))
+/// Whether a backend that drops parameters could read `path` as one that leaves its folder.
+fn climbs(path: &str) -> bool {
+    path.split('/').any(|segment| matches!(without_parameters(segment), "." | ".."))
 }
 
 /// A segment without its parameters (RFC 3986, section 3.3).
-pub(super) fn bare(segment: &str) -> &str {
+fn without_parameters(segment: &str) -> &str {
     segment.split(';').next().unwrap_or(segment)
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use auth_module::{
-    AppName, AuditTrail as _, AuthModule, AuthParts, AuthSettings, Completed, Destination,
-    FactorPolicy, HashParameters, HasherLimits, LoginName, MemoryAuditTrail, NewPassword, NewUser,
-    PasswordHasher, PasswordOutcome, PasswordVerified, PendingLogin, PendingToken, PhoneTagKey,
-    Recorded, Requirement, Rule, Session, SessionStore, SessionToken, User, UserAdded,
-    UserDirectory,
+    AppName, AuditTrail as _, AuthModule, AuthParts, AuthSettings, Completed, Decision,
+    Destination, HashParameters, HasherLimits, LoginName, MemoryAuditTrail, NewPassword, NewUser,
+    PasswordHasher, PasswordOutcome, PasswordVerified, PathPrefix, PendingLogin, PendingToken,
+    PhoneTagKey, Policy, Recorded, RequestFacts, Requirement, Rule, Session, SessionStore,
+    SessionToken, User, UserAdded, UserDirectory,
 };
 use auth_store_sqlite::Database;
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
@@ -43,20 +43,22 @@ pub(crate) fn cheap() -> HashParameters {
     HashParameters::new(4096, 1, 1).unwrap()
 }
 
-pub(crate) fn policy() -> FactorPolicy {
-    let both = || Requirement::new([FactorId::PASSWORD, SMS_OTP]);
-    FactorPolicy::new(
+pub(crate) fn policy() -> Policy {
+    let both = || Requirement::new([FactorId::PASSWORD, SMS_OTP]).unwrap();
+    let admin = both().with_step_up([SMS_OTP], 10 * MINUTE).unwrap();
+    Policy::new(
         both(),
         vec![
-            Rule::public("/public/"),
-            Rule::protected("/low/", Requirement::new([FactorId::PASSWORD])),
-            Rule::protected(
-                "/admin/",
-                both().with_step_up([SMS_OTP], 10 * MINUTE).with_group("admins"),
-            ),
+            Rule::public(prefix("/public/")),
+            Rule::protected(prefix("/low/"), Requirement::new([FactorId::PASSWORD]).unwrap()),
+            Rule::protected(prefix("/admin/"), admin.with_group("admins")),
         ],
     )
     .unwrap()
+}
+
+pub(crate) fn prefix(text: &str) -> PathPrefix {
+    PathPrefix::parse(text).unwrap()
 }
 
 pub(crate) fn app() -> AppName {
@@ -190,6 +192,21 @@ impl World {
         let (client, to, now) = (client(), destination(url), self.now());
         let opened = self.auth.open_pending(verified, to, &client, &self.randomness, now);
         opened.await.unwrap()
+    }
+
+    /// What the module decides about a request for `path`.
+    pub(crate) fn decide(
+        &self,
+        path: &str,
+        session: Option<&Session>,
+        now: SystemTime,
+    ) -> Decision {
+        let app = app();
+        let mut facts = RequestFacts::new(&app, "GET", path, client().address, now);
+        if let Some(session) = session {
+            facts = facts.with_user(session.user_facts());
+        }
+        self.auth.decide(&facts)
     }
 
     pub(crate) async fn record_sms(&self, login: &PendingLogin) -> PendingLogin {

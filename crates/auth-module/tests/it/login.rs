@@ -1,6 +1,6 @@
 //! A login from the password to the session, and what may not happen on the way.
 
-use auth_module::{Completed, Decision, FactorSnapshot, Recorded, Saved};
+use auth_module::{Completed, Decision, FactorChoice, FactorSnapshot, Recorded, Saved};
 use mfa_plugin_api::{Message, PluginState, Prompt, Reply, Step};
 
 use crate::common::{ALICE_PASSWORD, MINUTE, SMS_OTP, World, client, destination, sms_evidence};
@@ -15,7 +15,7 @@ async fn a_login_from_the_password_to_the_session() {
         .open_pending(verified, destination("/x?y=1"), &client(), &world.randomness, world.now())
         .await
         .unwrap();
-    assert_eq!(world.auth.missing_factors(&login, world.now()), [SMS_OTP]);
+    assert_eq!(world.auth.missing_factors(&login, world.now()), [FactorChoice::from(SMS_OTP)]);
 
     let loaded = world.auth.load_pending(&pending_token, world.now()).await.unwrap().unwrap();
     assert_eq!(loaded.flow(), login.flow());
@@ -29,9 +29,9 @@ async fn a_login_from_the_password_to_the_session() {
 
     assert!(world.auth.load_pending(&pending_token, world.now()).await.unwrap().is_none());
     let session = world.auth.load_session(&token, world.now()).await.unwrap().unwrap();
-    assert_eq!(world.auth.decide("/anything", Some(&session), world.now()), Decision::Allowed);
-    assert_eq!(world.auth.decide("/anything", None, world.now()), Decision::LoginRequired);
-    assert_eq!(world.auth.decide("/public/a", None, world.now()), Decision::Public);
+    assert_eq!(world.decide("/anything", Some(&session), world.now()), Decision::Allowed);
+    assert_eq!(world.decide("/anything", None, world.now()), Decision::LoginRequired);
+    assert_eq!(world.decide("/public/a", None, world.now()), Decision::Public);
     assert_eq!(session.user().last_login_at, Some(world.now()));
 }
 
@@ -43,7 +43,7 @@ async fn nothing_completes_while_a_factor_is_missing() {
         let Completed::Missing(missing) = world.complete(&login).await else {
             panic!("{url} needs the second factor too")
         };
-        assert_eq!(missing, [SMS_OTP], "{url}");
+        assert_eq!(missing, [FactorChoice::from(SMS_OTP)], "{url}");
         assert!(world.auth.load_pending(&token, world.now()).await.unwrap().is_some());
     }
 }

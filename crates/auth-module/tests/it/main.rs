@@ -13,6 +13,7 @@ mod imports;
 mod leaks;
 mod login;
 mod passwords;
+mod policy;
 mod properties;
 mod sessions;
 mod stores;

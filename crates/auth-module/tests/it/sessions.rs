@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use auth_module::{
-    Change, Completed, Decision, Disabled, LoginName, PendingLogin, PendingToken, Session,
-    SessionToken, UserChanged,
+    Change, Completed, Decision, Disabled, FactorChoice, LoginName, PendingLogin, PendingToken,
+    Session, SessionToken, UserChanged,
 };
 use secrecy::SecretString;
 
@@ -119,14 +119,14 @@ async fn a_new_password_ends_sessions_and_a_new_number_ends_pending_logins() {
 async fn each_path_asks_for_what_its_rule_says() {
     let world = World::new().await;
     let (token, _) = world.alice_session().await;
-    let decide = |path, session: &_| world.auth.decide(path, Some(session), world.now());
+    let decide = |path, session: &_| world.decide(path, Some(session), world.now());
     let session = world.auth.load_session(&token, world.now()).await.unwrap().unwrap();
     for path in ["/", "/x", "/low/", "/admin", "/admin/", "/admin/x", "/ADMIN/x", "/admin;v=1/x"] {
         assert_eq!(decide(path, &session), Decision::Allowed, "{path}");
     }
     // Ten minutes later the evidence for /admin/ is still good, a millisecond after it is not.
-    let step_up = Decision::StepUpRequired(vec![SMS_OTP]);
-    let at = |path, now| world.auth.decide(path, Some(&session), now);
+    let step_up = Decision::StepUpRequired(vec![SMS_OTP.into()]);
+    let at = |path, now| world.decide(path, Some(&session), now);
     let end = world.now() + 10 * MINUTE;
     assert_eq!(at("/admin/x", end), Decision::Allowed);
     let later = end + Duration::from_millis(1);
@@ -136,7 +136,7 @@ async fn each_path_asks_for_what_its_rule_says() {
     assert_eq!(at("/administrators", later), Decision::Allowed);
     assert_eq!(at("/public/x", later), Decision::Public);
     assert_eq!(at("/public/..;/admin/", later), Decision::Allowed, "never public");
-    assert_eq!(world.auth.decide("/public/..;/admin/", None, later), Decision::LoginRequired);
+    assert_eq!(world.decide("/public/..;/admin/", None, later), Decision::LoginRequired);
 }
 
 #[tokio::test]
@@ -146,12 +146,12 @@ async fn a_path_for_a_group_is_closed_to_others_before_any_step_up() {
     let (_, carol) = world.session("carol", "carol's password").await;
     let (_, alice) = world.alice_session().await;
     let later = world.now() + 11 * MINUTE;
-    assert_eq!(world.auth.decide("/admin/", Some(&carol), later), Decision::Forbidden);
+    assert_eq!(world.decide("/admin/", Some(&carol), later), Decision::Forbidden);
     assert_eq!(
-        world.auth.decide("/admin/", Some(&alice), later),
-        Decision::StepUpRequired(vec![SMS_OTP])
+        world.decide("/admin/", Some(&alice), later),
+        Decision::StepUpRequired(vec![SMS_OTP.into()])
     );
-    assert_eq!(world.auth.decide("/", Some(&carol), later), Decision::Allowed);
+    assert_eq!(world.decide("/", Some(&carol), later), Decision::Allowed);
 }
 
 #[tokio::test]
@@ -159,12 +159,16 @@ async fn a_step_up_replaces_the_session_and_keeps_its_end() {
     let world = World::new().await;
     let (old, session) = world.alice_session().await;
     world.clock.advance(11 * MINUTE);
-    let admin = |session: &_| world.auth.decide("/admin/", Some(session), world.now());
-    assert_eq!(admin(&session), Decision::StepUpRequired(vec![SMS_OTP]));
+    let admin = |session: &_| world.decide("/admin/", Some(session), world.now());
+    assert_eq!(admin(&session), Decision::StepUpRequired(vec![SMS_OTP.into()]));
 
     let login = world.step_up(&session, "/admin/").await;
     assert!(login.is_step_up());
-    assert_eq!(world.auth.missing_factors(&login, world.now()), [SMS_OTP], "no password again");
+    assert_eq!(
+        world.auth.missing_factors(&login, world.now()),
+        [FactorChoice::from(SMS_OTP)],
+        "no password again"
+    );
     assert!(matches!(world.complete(&login).await, Completed::Missing(_)));
     assert!(world.is_open(&old).await, "until it is done, the old session stands");
 

@@ -1,6 +1,7 @@
 //! The login state machine over the real authentication module and factors made up for the tests.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod alternatives;
 mod contended;
 mod dummy;
 mod factors;

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use auth_module::{
-    AppName, AuthModule, AuthParts, AuthSettings, Destination, FactorPolicy, HashParameters,
+    AppName, AuthModule, AuthParts, AuthSettings, Destination, FactorChoice, HashParameters,
     HasherLimits, LoginName, MemoryAuditTrail, MemorySessionStore, NewPassword, NewUser,
-    PasswordHasher, PendingToken, PhoneTagKey, Requirement, Rule, Session, SessionStore,
-    SessionToken, UserAdded,
+    PasswordHasher, PathPrefix, PendingToken, PhoneTagKey, Policy, Requirement, Rule, Session,
+    SessionStore, SessionToken, UserAdded,
 };
 use auth_store_sqlite::Database;
 use mfa_controller::{Controller, LoginRequest, LoginStep, Pending, PromptStep};
@@ -47,25 +47,44 @@ pub(crate) fn destination(url: &str) -> Destination {
     Destination::new(AppName::new("app").unwrap(), path, query).unwrap()
 }
 
-fn policy() -> FactorPolicy {
-    let first = || Requirement::new([FactorId::PASSWORD, factor("first")]);
-    let both = Requirement::new([FactorId::PASSWORD, factor("first"), factor("second")]);
-    let absent = Requirement::new([FactorId::PASSWORD, factor("absent")]);
+fn policy() -> Policy {
+    let needs = |factors: &[&'static str]| {
+        let factors = factors.iter().map(|&name| factor(name));
+        Requirement::new(std::iter::once(FactorId::PASSWORD).chain(factors)).unwrap()
+    };
+    let fresh = |factor| needs(&["first"]).with_step_up([factor], 10 * MINUTE).unwrap();
+    let protect =
+        |path, requirement| Rule::protected(PathPrefix::parse(path).unwrap(), requirement);
     let rules = vec![
-        Rule::protected("/both/", both),
-        Rule::protected("/fresh/", first().with_step_up([factor("first")], 10 * MINUTE)),
-        Rule::protected("/password/", first().with_step_up([FactorId::PASSWORD], 10 * MINUTE)),
-        Rule::protected("/absent/", absent),
+        protect("/both/", needs(&["first", "second"])),
+        protect("/fresh/", fresh(factor("first"))),
+        protect("/password/", fresh(FactorId::PASSWORD)),
+        protect("/absent/", needs(&["absent"])),
     ];
-    FactorPolicy::new(first(), rules).unwrap()
+    Policy::new(needs(&["first"]), rules).unwrap()
+}
+
+/// A policy that asks for the password and one of `alternatives` everywhere.
+pub(crate) fn either(alternatives: &[&'static str]) -> Policy {
+    let choice = FactorChoice::any(alternatives.iter().map(|&name| factor(name))).unwrap();
+    let requirement = Requirement::new([FactorId::PASSWORD.into(), choice]).unwrap();
+    Policy::new(requirement, Vec::new()).unwrap()
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with_sessions(Arc::new(MemorySessionStore::new(10_000))).await
+        Self::build(policy(), Arc::new(MemorySessionStore::new(10_000))).await
+    }
+
+    pub(crate) async fn with_policy(policy: Policy) -> Self {
+        Self::build(policy, Arc::new(MemorySessionStore::new(10_000))).await
     }
 
     pub(crate) async fn with_sessions(sessions: Arc<dyn SessionStore>) -> Self {
+        Self::build(policy(), sessions).await
+    }
+
+    async fn build(policy: Policy, sessions: Arc<dyn SessionStore>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(folder.path().join("auth.db")).await.unwrap();
         let audit = MemoryAuditTrail::new();
@@ -81,7 +100,7 @@ impl World {
                 HashParameters::new(4096, 1, 1).unwrap(),
                 HasherLimits::default(),
             ),
-            policy: policy(),
+            policy,
             settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),
         }));
         let clock = ManualClock::new();

@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
+use auth_module::PathPrefix;
 use ipnet::IpNet;
-use mfa_plugin_api::FactorId;
 use mfa_proxy::NormalPath;
 use otp_core::message::Host;
-use sms_otp_plugin::SMS_OTP;
 use url::Url;
 
 use super::reader::Refusal;
@@ -76,25 +75,14 @@ pub(crate) fn host(text: &str) -> Result<Host, Refusal> {
 
 /// A prefix of characters that have one spelling each (RFC 3986, section 2.3), so that no escape can
 /// slip past it.
-pub(crate) fn path_prefix(text: &str) -> Result<String, Refusal> {
+pub(crate) fn path_prefix(text: &str) -> Result<PathPrefix, Refusal> {
     let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
     let is_normal = NormalPath::parse(text).is_ok_and(|path| path.as_str() == text);
-    if is_normal && text.ends_with('/') && text.bytes().all(is_unreserved) {
-        return Ok(text.to_owned());
-    }
-    let remedy = "begin and end it with a slash, with letters, digits and - . _ ~ between";
-    Err((format!("{text:?} is not a path prefix"), remedy))
-}
-
-pub(crate) fn factor(text: &str) -> Result<FactorId, Refusal> {
-    match text {
-        "password" => Ok(FactorId::PASSWORD),
-        "sms-otp" => Ok(SMS_OTP),
-        _ => Err((
-            format!("holds {text:?}, which is no factor here"),
-            "use \"password\" and \"sms-otp\"",
-        )),
-    }
+    let is_plain = is_normal && text.ends_with('/') && text.bytes().all(is_unreserved);
+    PathPrefix::parse(text).ok().filter(|_| is_plain).ok_or_else(|| {
+        let remedy = "begin and end it with a slash, with letters, digits and - . _ ~ between";
+        (format!("{text:?} is not a path prefix"), remedy)
+    })
 }
 
 pub(crate) fn language(text: &str) -> Result<String, Refusal> {

@@ -2,6 +2,10 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use auth_module::{
+    Access, FactorChoice, InvalidRequirement, Policy as AccessPolicy, Requirement, Rule,
+    UnreachableRule,
+};
 use karaden_client::push::CarrierField;
 use mfa_plugin_api::FactorId;
 use otp_core::{AllowedPrefixes, Policy, PolicySetting, PolicySettings};
@@ -9,8 +13,8 @@ use sms_otp_plugin::{DailyBudget, PseudonymKey, SMS_OTP, SendLimitSettings, Send
 use url::Url;
 
 use super::{
-    Access, Application, Config, Gateway, Log, Otp, OtpCache, OtpKey, Rule, Sender, Sessions, Sms,
-    parse::{self, address, base_url, choice, factor, language, origin, path_prefix},
+    Application, Config, Gateway, Log, Otp, OtpCache, OtpKey, Sender, Sessions, Sms,
+    parse::{self, address, base_url, choice, language, origin, path_prefix},
     reader::Section,
 };
 
@@ -33,7 +37,7 @@ const fn hours(count: u64) -> Duration {
 pub(super) fn config(root: &Section<'_>) -> Option<Config> {
     let gateway = root.section("gateway", read_gateway);
     let application = root.section("application", read_application);
-    let rules = read_rules(root);
+    let policy = read_rules(root);
     let sessions = root.section("sessions", read_sessions);
     let otp = root.section("otp", read_otp);
     let otp_cache = root.section("otp_cache", read_otp_cache);
@@ -45,7 +49,7 @@ pub(super) fn config(root: &Section<'_>) -> Option<Config> {
     let config = Config {
         gateway: gateway?,
         application: application?,
-        rules,
+        policy: policy?,
         sessions,
         otp: otp?,
         otp_cache,
@@ -53,9 +57,6 @@ pub(super) fn config(root: &Section<'_>) -> Option<Config> {
         limits: limits?,
         log,
     };
-    if let Err(error) = config.policy() {
-        root.problem("rule", (error.to_string(), "mend the rules"));
-    }
     // The longest message has to fit, whatever the key.
     let any_key = PseudonymKey::from_bytes(&[0; 32]).ok()?;
     if let Err(error) = config.sms_otp(any_key) {
@@ -124,20 +125,27 @@ fn read_application(section: &Section<'_>) -> Option<Application> {
     Some(Application { url: url?, max_body_bytes, timeout })
 }
 
-fn read_rules(root: &Section<'_>) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = root.sections("rule", read_rule).into_iter().flatten().collect();
-    for (at, rule) in rules.iter().enumerate() {
-        if rules.iter().take(at).any(|earlier| earlier.path.eq_ignore_ascii_case(&rule.path)) {
-            let what = format!("has two rules for {}", rule.path);
-            root.problem("rule", (what, "keep one of them"));
+/// What a rule requires that names no factors.
+const DEFAULT_FACTORS: [FactorId; 2] = [FactorId::PASSWORD, SMS_OTP];
+
+fn read_rules(root: &Section<'_>) -> Option<AccessPolicy> {
+    let read = root.sections("rule", read_rule).into_iter().enumerate();
+    let (positions, rules): (Vec<usize>, Vec<Rule>) =
+        read.filter_map(|(position, rule)| Some((position, rule?))).unzip();
+    // A login needs at least what the whole site needs, even on the way to another path.
+    let whole_site = rules.iter().find(|rule| rule.prefix().is_root());
+    let default = match whole_site.map(Rule::access) {
+        Some(Access::Protected(requirement)) => requirement.clone(),
+        Some(Access::Public) | None => Requirement::new(DEFAULT_FACTORS).ok()?,
+    };
+    let report = |unreachable: Vec<UnreachableRule>| {
+        for found in unreachable {
+            let position = positions.get(found.position).copied().unwrap_or_default();
+            let remedy = "move this rule above the other one, or remove it";
+            root.item_problem("rule", position, "path", (found.to_string(), remedy));
         }
-    }
-    if !rules.iter().any(|rule| rule.path == "/") {
-        let factors = vec![FactorId::PASSWORD, SMS_OTP];
-        let access = Access::Factors { factors, groups: Vec::new(), max_age: None };
-        rules.push(Rule { path: "/".to_owned(), access });
-    }
-    rules
+    };
+    AccessPolicy::new(default, rules).map_err(report).ok()
 }
 
 fn read_rule(section: &Section<'_>) -> Option<Rule> {
@@ -148,24 +156,44 @@ fn read_rule(section: &Section<'_>) -> Option<Rule> {
         .into_iter()
         .filter(|key| section.has(key))
         .collect::<Vec<_>>();
-    let factors = section.list("factors", factor);
+    let remedy = "write factors such as \"sms-otp\" or { any = [\"passkey\", \"sms-otp\"] }";
+    let factors = section.deserialized_list::<FactorChoice>("factors", remedy);
     let groups = section.list("groups", |text| Ok(text.to_owned())).unwrap_or_default();
     let max_age = section
         .has("max_age")
-        .then(|| section.duration("max_age", minutes(10), minutes(1)..=minutes(60)));
+        .then(|| section.duration("max_age", minutes(10), Requirement::STEP_UP_AGES));
     if is_public {
         for key in has_details {
             let what = "means nothing where access is public".to_owned();
             section.problem(key, (what, "remove it, or remove access = \"public\""));
         }
-        return Some(Rule { path: path?, access: Access::Public });
+        return path.map(Rule::public);
     }
-    let factors = factors.unwrap_or_else(|| vec![FactorId::PASSWORD, SMS_OTP]);
-    if factors.first() != Some(&FactorId::PASSWORD) {
+    let factors = factors.unwrap_or_else(|| DEFAULT_FACTORS.map(FactorChoice::from).to_vec());
+    let first = factors.first().map(FactorChoice::first);
+    if first != Some(&FactorId::PASSWORD) {
         let what = "does not begin with \"password\"".to_owned();
         section.problem("factors", (what, "write [\"password\", \"sms-otp\"]"));
     }
-    Some(Rule { path: path?, access: Access::Factors { factors, groups, max_age } })
+    let requirement = requirement(factors, max_age)
+        .map_err(|error| {
+            section.problem("factors", (error.to_string(), "name each factor once"));
+        })
+        .ok()?;
+    Some(Rule::protected(path?, groups.into_iter().fold(requirement, Requirement::with_group)))
+}
+
+/// Requires `factors`, and evidence of the last of them within `max_age`.
+fn requirement(
+    factors: Vec<FactorChoice>,
+    max_age: Option<Duration>,
+) -> Result<Requirement, InvalidRequirement> {
+    let last = factors.last().cloned();
+    let requirement = Requirement::new(factors)?;
+    match max_age {
+        Some(within) => requirement.with_step_up(last, within),
+        None => Ok(requirement),
+    }
 }
 
 fn read_sessions(section: &Section<'_>) -> Sessions {

@@ -10,9 +10,10 @@ use std::{
 };
 
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use toml::{
     Spanned,
-    de::{DeTable, DeValue},
+    de::{DeTable, DeValue, ValueDeserializer},
 };
 
 /// One thing wrong with a configuration file.
@@ -181,6 +182,21 @@ impl<'d> Section<'d> {
         self.document.report(at, &self.key(key), what, remedy);
     }
 
+    /// Reports a problem with the key `inner` of one table of the array `key`.
+    pub(crate) fn item_problem(
+        &self,
+        key: &str,
+        position: usize,
+        inner: &str,
+        (what, remedy): Refusal,
+    ) {
+        let array = self.table.and_then(|table| table.get(key)?.get_ref().as_array());
+        let item = array.and_then(|array| array.get(position));
+        let value = item.and_then(|item| item.get_ref().as_table()?.get(inner)).or(item);
+        let at = value.map_or(self.span.start, |value| value.span().start);
+        self.document.report(at, &format!("{}[{position}].{inner}", self.key(key)), what, remedy);
+    }
+
     /// The table `key`; empty if the file does not have it.
     pub(crate) fn section<T>(&self, key: &str, read: impl FnOnce(&Section<'d>) -> T) -> T {
         let value = self.value(key);
@@ -283,6 +299,22 @@ impl<'d> Section<'d> {
             let items =
                 value.as_array().ok_or(("is not a list".to_owned(), "write [\"…\", \"…\"]"))?;
             items.iter().map(|item| parse(text(item.get_ref())?)).collect()
+        })
+    }
+
+    /// Reads a list of values in the form that their type deserialises from.
+    pub(crate) fn deserialized_list<T: DeserializeOwned>(
+        &self,
+        key: &str,
+        remedy: &'static str,
+    ) -> Option<Vec<T>> {
+        self.parse(key, |value| {
+            let items = value.as_array().ok_or_else(|| ("is not a list".to_owned(), remedy))?;
+            let read = |item: &Spanned<DeValue<'_>>| {
+                T::deserialize(ValueDeserializer::from(item.clone()))
+                    .map_err(|error| (error.message().to_owned(), remedy))
+            };
+            items.iter().map(read).collect()
         })
     }
 

@@ -42,7 +42,8 @@ fn the_sample_file_is_good() {
     let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");
     assert_eq!(config.gateway.public_url.as_str(), "https://login.example.jp/");
     assert_eq!(config.sms.host.as_str(), "login.example.jp");
-    assert_eq!(config.rules.len(), 3);
+    let rules: Vec<&str> = config.policy.rules().iter().map(auth_module::Rule::name).collect();
+    assert_eq!(rules, ["/admin/", "/public/", "/"]);
 }
 
 /// The keys that can be uncommented show the defaults that hold without them.
@@ -92,6 +93,7 @@ fn sample_with_push() -> String {
 }
 
 const CARRIER_FIELDS: &str = r#"# carrier_fields = ["docomo", "softbank", "au", "option"]"#;
+const FACTORS: &str = r#"# factors = ["password", "sms-otp"]"#;
 const TRACKS: &str = "# tracks_single_messages = false";
 
 #[test]
@@ -241,9 +243,61 @@ fn a_missing_file_is_named() {
 #[test]
 fn a_public_rule_asks_for_nothing_else() {
     let text = SAMPLE.replace("access = \"public\"", "access = \"public\"\ngroups = [\"x\"]");
-    assert!(problems(&text)[0].contains("rule[2].groups: means nothing where access is public"));
-    let text = SAMPLE.replace("path = \"/public/\"", "path = \"/admin/\"");
-    assert!(problems(&text)[0].contains("has two rules for /admin/"));
+    assert!(problems(&text)[0].contains("rule[1].groups: means nothing where access is public"));
+}
+
+#[test]
+fn a_rule_that_comes_too_late_is_named_with_its_line_and_the_rule_before_it() {
+    let rules = r#"
+[[rule]]
+path = "/a/"
+[[rule]]
+path = "b"
+[[rule]]
+path = "/A/b/"
+access = "public"
+[[rule]]
+path = "/"
+[[rule]]
+access = "public"
+path = "/c/"
+"#;
+    let without = SAMPLE.replace("[[rule]]", "[[unknown]]");
+    let found = problems(&format!("{rules}{without}"));
+    let said: Vec<&str> =
+        found.iter().filter(|line| line.contains("rule[")).map(String::as_str).collect();
+    assert_eq!(
+        said,
+        [
+            "gateway.toml:5:8: rule[1].path: \"b\" is not a path prefix; begin and end it with a slash, with letters, digits and - . _ ~ between",
+            "gateway.toml:7:8: rule[2].path: rule \"/A/b/\" comes too late, because the earlier rule \"/a/\" matches its paths first; move this rule above the other one, or remove it",
+            "gateway.toml:13:8: rule[4].path: rule \"/c/\" comes too late, because the earlier rule \"/\" matches its paths first; move this rule above the other one, or remove it",
+        ]
+    );
+}
+
+#[test]
+fn a_rule_names_factors_and_alternatives() {
+    let folder = folder();
+    let given = r#"factors = ["password", { any = ["passkey", "sms-otp"] }]"#;
+    let text = SAMPLE.replace(FACTORS, given);
+    let policy = Config::parse(&in_folder(&folder), &text).expect("valid").policy;
+    let named = policy.factors().filter(|(rule, _)| rule.is_some_and(|r| r.name() == "/admin/"));
+    let named: Vec<&str> = named.map(|(_, factor)| factor.as_str()).collect();
+    // The second time for `max_age`: the last choice has to be fresh.
+    assert_eq!(named, ["password", "passkey", "sms-otp", "passkey", "sms-otp"]);
+    for (given, said) in [
+        (r#"factors = ["password", "SMS"]"#, "\"SMS\" is not the name of a factor; "),
+        (r#"factors = ["password", { any = [] }]"#, "`any` names no factor; "),
+        (r#"factors = ["password", { all = ["sms-otp"] }]"#, "expected a factor such as "),
+        (r#"factors = ["password", "sms-otp", "sms-otp"]"#, "the factor sms-otp is named twice; "),
+        (r#"factors = ["sms-otp"]"#, "does not begin with \"password\"; "),
+        (r#"factors = "password""#, "is not a list; "),
+    ] {
+        let found = problems(&SAMPLE.replace(FACTORS, given));
+        let said = format!("rule[0].factors: {said}");
+        assert!(found.len() == 1 && found[0].contains(&said), "{found:#?}");
+    }
 }
 
 #[test]

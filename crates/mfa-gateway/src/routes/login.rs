@@ -21,8 +21,8 @@ pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body>
     let destination = asked.clone().unwrap_or_else(|| context.start_page());
     match runtime.session(context).await {
         Ok(Some(session)) => {
-            let decision = runtime.auth.decide(destination.path(), Some(&session), context.now);
-            if decision == Decision::Allowed {
+            let facts = context.facts("GET", destination.path(), Some(&session));
+            if runtime.auth.decide(&facts) == Decision::Allowed {
                 return responses::see_other(&to_relative_url(&destination));
             }
         }
