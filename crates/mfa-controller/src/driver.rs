@@ -12,7 +12,9 @@
 //!                                         Prompt, Unavailable, Denied: saved and shown
 //! ```
 //!
-//! Where a factor has alternatives, the first one that a plugin provides begins.
+//! Where a factor has alternatives, the first one that a plugin provides begins. When a plugin says that
+//! its factor is unavailable, the next alternative begins. The login stays with it: an unavailable factor
+//! is tried again only when all alternatives are unavailable and the user asks for it.
 
 use std::time::SystemTime;
 
@@ -87,7 +89,7 @@ impl<'a> LoginDriver<'a> {
             }
             return self.complete(login).await;
         };
-        let factor = self.current(&choice);
+        let factor = self.current(&login, &choice);
         let Some(snapshot) = login.factor(&factor).cloned() else {
             if is_read_only {
                 return LoginStep::Restart(RestartReason::Ended);
@@ -97,12 +99,13 @@ impl<'a> LoginDriver<'a> {
         };
         // Another tab has completed the asked factor: show the current one instead of submitting to it.
         let call = if asked.is_none_or(|asked| *asked == factor) { call } else { Call::View };
-        self.step(login, factor, snapshot, call).await.unwrap_or_else(LoginStep::Failed)
+        self.step(login, choice, factor, snapshot, call).await.unwrap_or_else(LoginStep::Failed)
     }
 
     async fn step(
         self,
         login: PendingLogin,
+        choice: FactorChoice,
         factor: FactorId,
         snapshot: FactorSnapshot,
         call: Call,
@@ -122,12 +125,14 @@ impl<'a> LoginDriver<'a> {
                 self.call_plugin(&login, &factor, state, call).await?
             }
             (Call::Retry, FactorStatus::Unavailable(_)) => {
-                return Ok(self.begin(login, factor, state.cloned()).await);
+                // All alternatives are unavailable, so each gets another chance, the preferred one first.
+                let first = self.provided(&choice).next().cloned().unwrap_or(factor);
+                return Ok(self.begin(login, choice, first).await);
             }
             (Call::Retry, FactorStatus::Denied(denied))
                 if denied.until.is_some_and(|until| until <= self.now) =>
             {
-                return Ok(self.begin(login, factor, state.cloned()).await);
+                return Ok(self.begin(login, choice, factor).await);
             }
             (
                 Call::View | Call::Watch | Call::Retry,
@@ -140,7 +145,7 @@ impl<'a> LoginDriver<'a> {
                         Ok(self.prompted(&login, factor, prompt))
                     }
                     None if is_read_only => Ok(LoginStep::Restart(RestartReason::Ended)),
-                    None => Ok(self.begin(login, factor, state.cloned()).await),
+                    None => Ok(self.begin(login, choice, factor).await),
                 };
             }
             (_, FactorStatus::Unavailable(unavailable)) => {
@@ -152,7 +157,7 @@ impl<'a> LoginDriver<'a> {
         };
         Ok(match reply {
             Reply { step: Step::Done(evidence), .. } => self.done(login, factor, evidence).await,
-            reply => self.save_and_show(login, factor, reply).await,
+            reply => self.save_and_show(login, choice, factor, reply).await,
         })
     }
 
@@ -168,19 +173,15 @@ impl<'a> LoginDriver<'a> {
                 LoginStep::Restart(RestartReason::PasswordNeeded)
             }
             Some(choice) => {
-                let factor = self.current(&choice);
-                let state = login.factor(&factor).and_then(|snapshot| snapshot.state.clone());
-                self.begin(login, factor, state).await
+                let factor = self.current(&login, &choice);
+                self.begin(login, choice, factor).await
             }
         }
     }
 
-    async fn begin(
-        self,
-        login: PendingLogin,
-        factor: FactorId,
-        state: Option<PluginState>,
-    ) -> LoginStep {
+    /// Begins `factor`, one of the alternatives of `choice`.
+    async fn begin(self, login: PendingLogin, choice: FactorChoice, factor: FactorId) -> LoginStep {
+        let state = login.factor(&factor).and_then(|snapshot| snapshot.state.clone());
         let begun = async {
             let plugin = self.shared.plugin(&factor)?;
             let call = async |context: &FlowContext<'_>| plugin.begin(context).await;
@@ -191,7 +192,7 @@ impl<'a> LoginDriver<'a> {
                 tracing::error!(%factor, "a plugin satisfied its factor without asking the user");
                 LoginStep::Failed(Failure::Internal)
             }
-            Ok(reply) => self.save_and_show(login, factor, reply).await,
+            Ok(reply) => self.save_and_show(login, choice, factor, reply).await,
             Err(failure) => LoginStep::Failed(failure),
         }
     }
@@ -219,26 +220,44 @@ impl<'a> LoginDriver<'a> {
         }
     }
 
-    async fn save_and_show(self, login: PendingLogin, factor: FactorId, reply: Reply) -> LoginStep {
+    async fn save_and_show(
+        self,
+        login: PendingLogin,
+        choice: FactorChoice,
+        factor: FactorId,
+        reply: Reply,
+    ) -> LoginStep {
         let Some(snapshot) = FactorSnapshot::of(&reply) else {
             tracing::error!(%factor, "a plugin returned a step that this version does not know");
             return LoginStep::Failed(Failure::Internal);
         };
         match self.save(&login, &factor, &snapshot).await {
-            Ok(true) => self.show(&login, factor, reply.step),
-            Ok(false) => LoginStep::Restart(RestartReason::Ended),
+            Ok(Some(login)) => {
+                // Not if another request's prompt stays: the user can go on with that one.
+                if matches!(reply.step, Step::Unavailable(_))
+                    && is_unavailable(&login, &factor)
+                    && let Some(next) = self.next_alternative(&choice, &factor)
+                {
+                    // Boxed, because `begin` leads here again. Each round takes a later alternative, so
+                    // there is an end.
+                    return Box::pin(self.begin(login, choice, next)).await;
+                }
+                self.show(&login, factor, reply.step)
+            }
+            Ok(None) => LoginStep::Restart(RestartReason::Ended),
             Err(failure) => LoginStep::Failed(failure),
         }
     }
 
     /// Saves the snapshot of `factor`, unless [`outranks`] lets another request's snapshot stay. What
-    /// other requests changed elsewhere in the login stays. `false` if the login has ended.
+    /// other requests changed elsewhere in the login stays. Returns the login as it is then; `None` if it
+    /// has ended.
     async fn save(
         &self,
         login: &PendingLogin,
         factor: &FactorId,
         snapshot: &FactorSnapshot,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Option<PendingLogin>, Failure> {
         let auth = &self.shared.auth;
         let read = login.factor(factor);
         let mut latest = None;
@@ -246,16 +265,16 @@ impl<'a> LoginDriver<'a> {
             let login = latest.as_ref().unwrap_or(login);
             let saved = auth.save_factor(login, factor, snapshot).await;
             match saved.map_err(|error| auth_failed(&error))? {
-                Saved::Done(_) => return Ok(true),
-                Saved::Gone => return Ok(false),
+                Saved::Done(login) => return Ok(Some(login)),
+                Saved::Gone => return Ok(None),
                 Saved::Conflict => {}
             }
             let found = auth.reload_pending(login, self.now).await;
             let Some(found) = found.map_err(|error| auth_failed(&error))? else {
-                return Ok(false);
+                return Ok(None);
             };
             if found.factor(factor).is_some_and(|found| outranks(found, read)) {
-                return Ok(true);
+                return Ok(Some(found));
             }
             latest = Some(found);
         }
@@ -295,11 +314,26 @@ impl<'a> LoginDriver<'a> {
         self.shared.auth.missing_factors(login, self.now)
     }
 
-    /// Returns the first alternative that a plugin provides. Without any, it returns the first one,
-    /// which then fails to begin.
-    fn current(&self, choice: &FactorChoice) -> FactorId {
-        let provided = choice.factors().find(|factor| self.shared.plugins.contains_key(*factor));
-        provided.unwrap_or_else(|| choice.first()).clone()
+    /// Returns the alternatives that a plugin provides.
+    fn provided<'c>(
+        &self,
+        choice: &'c FactorChoice,
+    ) -> impl DoubleEndedIterator<Item = &'c FactorId> + use<'a, 'c> {
+        let plugins = &self.shared.plugins;
+        choice.factors().filter(|factor| plugins.contains_key(*factor))
+    }
+
+    /// Returns the alternative that the login is at: the first provided one that has not turned out to
+    /// be unavailable, or else the last one. Without any plugin it returns the first one, which then fails
+    /// to begin.
+    fn current(&self, login: &PendingLogin, choice: &FactorChoice) -> FactorId {
+        let usable = self.provided(choice).find(|factor| !is_unavailable(login, factor));
+        let current = usable.or_else(|| self.provided(choice).next_back());
+        current.unwrap_or_else(|| choice.first()).clone()
+    }
+
+    fn next_alternative(&self, choice: &FactorChoice, factor: &FactorId) -> Option<FactorId> {
+        self.provided(choice).skip_while(|provided| *provided != factor).nth(1).cloned()
     }
 
     /// Calls a plugin, within its deadline.
@@ -345,6 +379,12 @@ impl<'a> LoginDriver<'a> {
             }
         }
     }
+}
+
+/// Whether the factor's plugin last said that it is unavailable.
+fn is_unavailable(login: &PendingLogin, factor: &FactorId) -> bool {
+    let snapshot = login.factor(factor);
+    snapshot.is_some_and(|snapshot| matches!(snapshot.status, FactorStatus::Unavailable(_)))
 }
 
 /// Adds to the current prompt what the last submission or action produced. `MfaPlugin::status` cannot
