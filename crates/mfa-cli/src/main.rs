@@ -12,7 +12,7 @@ mod users;
 use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
-use mfa_gateway::config::Config;
+use mfa_gateway::{assemble, config::Config};
 
 use crate::cli::{Cli, Command};
 
@@ -43,7 +43,7 @@ async fn command(command: &Command) -> anyhow::Result<bool> {
         Command::Demo(args) => return demo::run(args).await,
         Command::Serve { config } => serve::serve(config).await?,
         Command::CheckConfig { config } => {
-            Config::load(&config.config)?;
+            assemble::check(&Config::load(&config.config)?)?;
             output::print(&format!("{}: good\n", config.config.display()))?;
         }
         Command::User(command) => users::run(command).await?,

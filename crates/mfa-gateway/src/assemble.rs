@@ -1,11 +1,16 @@
 //! The one place where every concrete type meets: from a configuration to a gateway at work.
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use anyhow::Context as _;
 use auth_module::{
     AppName, AuthModule, AuthParts, AuthSettings, HashParameters, HasherLimits, PasswordHasher,
-    PhoneTagKey,
+    PhoneTagKey, Policy as AccessPolicy, Rule,
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -14,7 +19,7 @@ use jiff::tz::TimeZone;
 use karaden_client::{Options, push, sms, sms::ServiceId};
 use mfa_controller::Controller;
 use mfa_pages::{Language, Site};
-use mfa_plugin_api::MfaPlugin;
+use mfa_plugin_api::{FactorId, MfaPlugin};
 use mfa_proxy::Proxy;
 use otp_cache::{ChallengeStore, Quota};
 use otp_core::{DigestKey, KeyId, KeyRing, Policy, SubjectKey};
@@ -103,8 +108,9 @@ pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Res
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, challenges) = open_auth(config, &database).await?;
     let randomness = Arc::new(SystemRandomness);
-    let plugins: Vec<Arc<dyn MfaPlugin>> = vec![Arc::new(sms_otp(config)?)];
-    let controller = Controller::new(Arc::clone(&auth), plugins, Arc::clone(&randomness) as _)?;
+    let of_controller = Arc::clone(&randomness) as _;
+    let controller = Controller::new(Arc::clone(&auth), plugins(config)?, of_controller)?;
+    ensure_factors_are_provided(auth.policy(), controller.factors())?;
     let runtime = Runtime {
         auth,
         controller,
@@ -154,6 +160,48 @@ fn hosts(
         uri.into_parts().authority.with_context(|| format!("the origin {origin} has no host"))
     };
     origins.iter().map(|origin| Ok((authority(origin)?, Arc::clone(&app)))).collect()
+}
+
+/// Checks what the file alone does not show: that the plugins can be made of `config`, and provide every
+/// factor that its rules name.
+///
+/// # Errors
+///
+/// The first plugin that cannot be made, or every factor that no plugin provides.
+pub fn check(config: &Config) -> anyhow::Result<()> {
+    let plugins = plugins(config)?;
+    let provided = plugins.iter().map(|plugin| &plugin.descriptor().factor);
+    ensure_factors_are_provided(&config.policy, provided)
+}
+
+/// The factors besides the password: one line for each.
+fn plugins(config: &Config) -> anyhow::Result<Vec<Arc<dyn MfaPlugin>>> {
+    Ok(vec![Arc::new(sms_otp(config)?)])
+}
+
+/// Fails for every rule that names a factor without a plugin. Otherwise the first login on the way to
+/// its path would find out.
+fn ensure_factors_are_provided<'f>(
+    policy: &AccessPolicy,
+    plugins: impl Iterator<Item = &'f FactorId>,
+) -> anyhow::Result<()> {
+    let provided: BTreeSet<FactorId> = plugins.cloned().chain([FactorId::PASSWORD]).collect();
+    let known: Vec<&str> = provided.iter().map(FactorId::as_str).collect();
+    // A set, because a factor can come up twice: for the rule and for the default that is made of it.
+    let problems: BTreeSet<String> = policy
+        .factors()
+        .filter(|(_, factor)| !provided.contains(*factor))
+        .map(|(rule, factor)| {
+            let (rule, factor) = (rule.map_or("/", Rule::name), factor.as_str());
+            let known = known.join(" or ");
+            format!(
+                "rule {rule:?} names the factor {factor:?}, which no plugin provides; use {known}"
+            )
+        })
+        .collect();
+    let problems: Vec<String> = problems.into_iter().collect();
+    anyhow::ensure!(problems.is_empty(), problems.join("\n"));
+    Ok(())
 }
 
 /// A key for one use, derived from the master secret.
@@ -246,9 +294,11 @@ fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
 
 #[cfg(test)]
 mod tests {
+    use auth_module::{FactorChoice, PathPrefix, Requirement};
     use karaden_client::push::CarrierField;
     use karaden_sim::{PushAccount, Sim, SimConfig};
     use otp_core::{ChallengeId, PhoneNumber};
+    use sms_otp_plugin::SMS_OTP;
     use sms_sender::{LookUp, OutgoingSms, Reference, SendOutcome};
 
     use super::*;
@@ -291,5 +341,30 @@ mod tests {
         let sent = with.send(&sms).await.expect("an answer");
         assert!(matches!(sent, SendOutcome::Accepted(_)), "{sent:?}");
         sim.shutdown().await;
+    }
+
+    #[test]
+    fn a_factor_without_a_plugin_is_named_with_each_of_its_rules() {
+        let factor = |name: &'static str| FactorId::new(name).expect("a name");
+        let (passkey, sms) = (factor("passkey"), SMS_OTP);
+        let rule = |prefix, factors: Vec<FactorChoice>| {
+            let requirement = Requirement::new(factors).expect("a requirement");
+            Rule::protected(PathPrefix::parse(prefix).expect("a prefix"), requirement)
+        };
+        let either = FactorChoice::any([passkey.clone(), sms.clone()]).expect("a choice");
+        let rules = vec![
+            rule("/admin/", vec![FactorId::PASSWORD.into(), either]),
+            rule("/b/", vec![factor("totp").into()]),
+        ];
+        let default = Requirement::new([FactorId::PASSWORD, sms.clone()]).expect("a requirement");
+        let policy = AccessPolicy::new(default, rules).expect("a policy");
+        let error = ensure_factors_are_provided(&policy, [&sms].into_iter()).expect_err("two");
+        assert_eq!(
+            error.to_string(),
+            "rule \"/admin/\" names the factor \"passkey\", which no plugin provides; use password or sms-otp\n\
+             rule \"/b/\" names the factor \"totp\", which no plugin provides; use password or sms-otp"
+        );
+        let provided = [&sms, &passkey, &factor("totp")];
+        ensure_factors_are_provided(&policy, provided.into_iter()).expect("all are provided");
     }
 }

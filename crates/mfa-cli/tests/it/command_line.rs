@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::harness::{BINARY, Demo, configure, run, words};
+use crate::harness::{BINARY, Demo, configure, free_port, run, words};
 
 #[test]
 fn the_walk_succeeds_through_both_apis() {
@@ -59,6 +59,21 @@ async fn a_bad_configuration_is_refused_before_anything_starts() {
         assert!(!done.status.success());
         assert!(said.contains("gateway.toml:22:1: log.colour: unknown key"), "{said}");
         assert!(said.contains("gateway.toml:23:10: log.format"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_rule_whose_factor_no_plugin_provides_is_found_before_the_first_login() {
+    let demo = Demo::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let rule = "[[rule]]\npath = \"/admin/\"\nfactors = [\"password\", \"totp\"]\n";
+    let file = configure(folder.path(), &demo, free_port(), rule);
+    for command in [["check-config", "--config", &file], ["serve", "--config", &file]] {
+        let done = run(&command, "");
+        let said = words(&done.stderr);
+        assert!(!done.status.success());
+        let expected = "rule \"/admin/\" names the factor \"totp\", which no plugin provides; use ";
+        assert!(said.contains(expected), "{said}");
     }
 }
 
