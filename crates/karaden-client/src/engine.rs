@@ -15,28 +15,12 @@ use url::Url;
 
 use crate::{
     error::{Effect, Error, ErrorKind},
+    operation::{Operation, Safety},
     options::Options,
     time,
     trace::{self, Span},
     transport::{self, Request, Response, Transport, TransportError, TransportErrorKind},
 };
-
-/// Whether a call may be repeated when it is unknown what it did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Safety {
-    /// It only reads.
-    Read,
-    /// It changes something; only what surely had no effect is tried again.
-    Write,
-}
-
-/// The name of a call, for spans.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Operation {
-    pub(crate) api: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) safety: Safety,
-}
 
 /// What both clients share.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::{error::Error as StdError, fmt, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{engine::Operation, invalid::Invalid, redact, refusal::RefusalReason};
+use crate::{invalid::Invalid, operation::Operation, redact, refusal::RefusalReason};
 
 /// What went wrong, in the words a program can decide on.
 ///

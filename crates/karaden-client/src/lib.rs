@@ -4,6 +4,7 @@
 mod engine;
 mod error;
 mod invalid;
+mod operation;
 mod options;
 mod outcome;
 mod phone;

@@ -13,7 +13,7 @@ mod on {
 
     use tracing::{Instrument as _, field::Empty};
 
-    use crate::{engine::Operation, error::Error};
+    use crate::{error::Error, operation::Operation};
 
     /// The span of one call.
     pub(crate) type Span = tracing::Span;
@@ -66,7 +66,7 @@ mod on {
 mod off {
     use std::time::Duration;
 
-    use crate::{engine::Operation, error::Error};
+    use crate::{error::Error, operation::Operation};
 
     /// Nothing is told without the feature `tracing`.
     pub(crate) struct Span;

@@ -18,8 +18,9 @@ use super::{
     new_message::{CarrierField, NewMessage, TrackingCode},
 };
 use crate::{
-    engine::{self, Engine, Operation, Safety},
+    engine::{self, Engine},
     error::{Effect, Error, ErrorKind},
+    operation::{Operation, Safety},
     options::Options,
     outcome::{self, ResolvePolicy},
     time,

@@ -7,8 +7,8 @@ use super::{
     client::{Client, operation},
 };
 use crate::{
-    engine::Safety,
     error::Error,
+    operation::Safety,
     phone::PhoneNumber,
     redact,
     transport::Response,

@@ -26,9 +26,10 @@ use super::{
     message::{Message, RowError, WireMessage},
 };
 use crate::{
-    engine::{self, Safety},
+    engine,
     error::{Effect, Error, ErrorKind},
     invalid::{Found, Invalid, Rule},
+    operation::Safety,
     outcome::{self, SendError, SendOutcome, UnknownSend},
     refusal::RefusalReason,
     time,

@@ -13,8 +13,9 @@ use super::{
     new_message::{NewMessage, ServiceId, Tag},
 };
 use crate::{
-    engine::{self, Engine, Operation, Safety},
+    engine::{self, Engine},
     error::{Effect, Error, ErrorKind},
+    operation::{Operation, Safety},
     options::Options,
     outcome::{self, ResolvePolicy},
     refusal::RefusalReason,

@@ -19,9 +19,9 @@ use super::{
     new_message::ServiceId,
 };
 use crate::{
-    engine::Safety,
     error::{Effect, Error, ErrorKind},
     invalid::{Found, Invalid, Rule},
+    operation::Safety,
     phone::PhoneNumber,
     time,
     transport::Response,
