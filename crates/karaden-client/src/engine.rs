@@ -40,7 +40,7 @@ impl Engine {
     ) -> Result<Self, Error> {
         let transport = match transport {
             Some(transport) => transport,
-            None => transport::of_choice(&options)?,
+            None => transport::default_transport(&options)?,
         };
         let agent = HeaderValue::from_str(&options.user_agent)
             .map_err(|_hidden| Error::config("the user agent cannot stand in a header"))?;

@@ -7,20 +7,13 @@ mod answer;
 mod client;
 mod delivery;
 mod new_message;
+mod outcome;
 mod send_list;
 
 pub use self::{
-    client::{Accepted, Client, ClientBuilder},
+    client::{Client, ClientBuilder},
     delivery::{Carrier, Delivery, MessageId, MessageStatus, ResultStatus, Tracked},
     new_message::{CarrierField, CarrierTexts, NewMessage, TrackingCode},
+    outcome::{Accepted, Resolution, SendError, SendOutcome, UnknownSend},
     send_list::{ListChange, RowFailure, RowProblem},
 };
-
-/// A send that got an answer.
-pub type SendOutcome = crate::SendOutcome<Accepted, NewMessage>;
-/// A send without a useful answer.
-pub type SendError = crate::SendError<NewMessage>;
-/// A send whose outcome is unknown.
-pub type UnknownSend = crate::UnknownSend<NewMessage>;
-/// What became of a send whose outcome was unknown.
-pub type Resolution = crate::Resolution<Accepted, NewMessage>;

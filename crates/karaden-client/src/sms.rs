@@ -8,8 +8,10 @@ mod file_name;
 mod list;
 mod message;
 mod new_message;
+mod outcome;
 
 pub use self::{
+    answer::RowError,
     bulk::{
         BulkFile, BulkId, BulkMessage, BulkResolution, BulkResult, BulkRow, BulkSendError,
         BulkSendOutcome, BulkStatus, UnknownBulkSend, UploadedFile,
@@ -17,15 +19,7 @@ pub use self::{
     client::{ApiVersion, Client, ClientBuilder},
     file_name::FileName,
     list::{ListQuery, Messages, Page},
-    message::{Carrier, Message, MessageId, MessageResult, RowError, SentResult, Status},
+    message::{Carrier, Message, MessageId, MessageResult, SentResult, Status},
     new_message::{NewMessage, ServiceId, Tag},
+    outcome::{Resolution, SendError, SendOutcome, UnknownSend},
 };
-
-/// A send that got an answer.
-pub type SendOutcome = crate::SendOutcome<Message, NewMessage>;
-/// A send without a useful answer.
-pub type SendError = crate::SendError<NewMessage>;
-/// A send whose outcome is unknown.
-pub type UnknownSend = crate::UnknownSend<NewMessage>;
-/// What became of a send whose outcome was unknown.
-pub type Resolution = crate::Resolution<Message, NewMessage>;

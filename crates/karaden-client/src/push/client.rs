@@ -13,9 +13,10 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded::Serializer};
 
 use super::{
-    Resolution, SendError, SendOutcome, UnknownSend, answer,
+    answer,
     delivery::{Delivery, MessageId, Tracked, WireDelivery},
     new_message::{CarrierField, NewMessage, TrackingCode},
+    outcome::{Accepted, Resolution, SendError, SendOutcome, UnknownSend},
 };
 use crate::{
     engine::{self, Engine},
@@ -53,14 +54,6 @@ struct Inner {
     security_code: SecretString,
     carrier_fields: Vec<CarrierField>,
     tracks_single_messages: bool,
-}
-
-/// A message that 空電プッシュ accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Accepted {
-    /// The id, one for all parts.
-    pub message_id: MessageId,
 }
 
 impl Client {

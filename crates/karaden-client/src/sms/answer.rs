@@ -7,7 +7,6 @@ use serde::{
     de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::message::RowError;
 use crate::{
     engine,
     error::{Effect, Error, ErrorKind},
@@ -90,6 +89,33 @@ impl<'de> Visitor<'de> for FieldNamesVisitor {
     }
 }
 
+/// Why a bulk send, or a row of it, failed. `Debug` hides Karaden's text.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RowError {
+    /// Karaden's code, if it looks like one.
+    pub code: Option<String>,
+    /// The names of the invalid fields, if they are told.
+    pub fields: Vec<String>,
+    text: Option<String>,
+}
+
+impl RowError {
+    /// Karaden's own text. It may quote the number and the text of the row: do not log it.
+    pub fn expose_server_text(&self) -> Option<&str> {
+        self.text.as_deref()
+    }
+}
+
+impl fmt::Debug for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowError")
+            .field("code", &self.code)
+            .field("fields", &self.fields)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The error object inside of a row of a bulk send; anything else counts as absent.
 pub(super) struct LooseProblem(Option<Problem>);
 
@@ -104,7 +130,7 @@ impl LooseProblem {
     pub(super) fn row_error(&self) -> Option<RowError> {
         let problem = self.0.as_ref()?;
         let code = problem.code.as_deref().and_then(redact::word).map(str::to_owned);
-        Some(RowError::new(code, field_names(problem), problem.message.clone()))
+        Some(RowError { code, fields: field_names(problem), text: problem.message.clone() })
     }
 }
 

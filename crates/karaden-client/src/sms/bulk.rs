@@ -20,10 +20,10 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    answer,
+    answer::{self, RowError},
     client::{ApiVersion, Client, operation},
     file_name::FileName,
-    message::{Message, RowError, WireMessage},
+    message::{Message, WireMessage},
 };
 use crate::{
     engine,

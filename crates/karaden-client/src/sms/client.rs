@@ -7,14 +7,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{
-    Resolution, SendError, SendOutcome, UnknownSend, answer,
-    list::ListQuery,
+    answer,
     message::{Message, MessageId, Status, WireMessage},
-    new_message::{NewMessage, ServiceId, Tag},
+    new_message::{NewMessage, ServiceId},
+    outcome::{Resolution, SendError, SendOutcome, UnknownSend},
 };
 use crate::{
     engine::{self, Engine},
-    error::{Effect, Error, ErrorKind},
+    error::Error,
     operation::{Operation, Safety},
     options::Options,
     outcome::{self, ResolvePolicy},
@@ -91,32 +91,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] for an unknown id or one of another
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown id or one of another
     /// project, otherwise as for every call.
     pub async fn get(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.get(self.path(&[id.as_str()]));
         let judge = |response: &Response| message_of(id, response);
         self.inner.engine.call(operation("get", Safety::Read), request, judge).await
-    }
-
-    /// Looks a message up by its unique tag; `None` if it is not there (yet).
-    ///
-    /// # Errors
-    ///
-    /// As for every call; also [`ErrorKind::Decode`] if the server does not honour the filter, or
-    /// lists messages without showing this tag, so that absence cannot be told.
-    pub async fn find_by_tag(&self, tag: &Tag) -> Result<Option<Message>, Error> {
-        let query = ListQuery::default().with_tag(tag.as_str());
-        let page = self.list(&query).await?;
-        // With the filter applied, whatever is listed has the tag: only an empty page shows absence.
-        let empty = page.messages.is_empty() && page.unreadable == 0 && !page.has_more;
-        let mine = |message: &Message| message.tags.iter().any(|t| t == tag.as_str());
-        let found = page.messages.into_iter().find(mine);
-        if found.is_none() && !empty {
-            return Err(Error::new(ErrorKind::Decode, Effect::None)
-                .with_phrase("the list is not what was asked for, so absence cannot be told"));
-        }
-        Ok(found)
     }
 
     /// Cancels a reserved message, which Karaden allows until five minutes before `scheduled_at`.
@@ -126,8 +106,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] with [`NotCancellable`](crate::RefusalReason::NotCancellable) when
-    /// it is too late, [`ErrorKind::NotFound`] for an unknown id, otherwise as for every call.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with [`NotCancellable`](crate::RefusalReason::NotCancellable) when
+    /// it is too late, [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown id, otherwise as for every call.
     pub async fn cancel(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.post_empty(self.path(&[id.as_str(), "cancel"]));
         let operation = operation("cancel", Safety::Write);
@@ -147,7 +127,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] and other lasting errors at once; [`ErrorKind::GaveUp`] if the time
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) and other lasting errors at once; [`ErrorKind::GaveUp`](crate::ErrorKind::GaveUp) if the time
     /// is up and the message could not be read even once.
     ///
     /// # Cancel safety
@@ -254,7 +234,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for an unusable URL, tenant, token, proxy
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unusable URL, tenant, token, proxy
     /// or certificate.
     pub fn build(self) -> Result<Client, Error> {
         let mut messages = engine::base_url(&self.base_url, self.options.allow_http)?;

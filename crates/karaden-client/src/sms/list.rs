@@ -16,7 +16,7 @@ use super::{
     answer,
     client::{Client, operation},
     message::{Message, MessageId, MessageResult, SentResult, Status, WireMessage},
-    new_message::ServiceId,
+    new_message::{ServiceId, Tag},
 };
 use crate::{
     error::{Effect, Error, ErrorKind},
@@ -244,6 +244,26 @@ impl Client {
             Ok(state.next_message().await?.map(|message| (message, state)))
         });
         Messages(Box::pin(messages))
+    }
+
+    /// Looks a message up by its unique tag; `None` if it is not there (yet).
+    ///
+    /// # Errors
+    ///
+    /// As for every call; also [`ErrorKind::Decode`] if the server does not honour the filter, or
+    /// lists messages without showing this tag, so that absence cannot be told.
+    pub async fn find_by_tag(&self, tag: &Tag) -> Result<Option<Message>, Error> {
+        let query = ListQuery::default().with_tag(tag.as_str());
+        let page = self.list(&query).await?;
+        // With the filter applied, whatever is listed has the tag: only an empty page shows absence.
+        let empty = page.messages.is_empty() && page.unreadable == 0 && !page.has_more;
+        let mine = |message: &Message| message.tags.iter().any(|t| t == tag.as_str());
+        let found = page.messages.into_iter().find(mine);
+        if found.is_none() && !empty {
+            return Err(Error::new(ErrorKind::Decode, Effect::None)
+                .with_phrase("the list is not what was asked for, so absence cannot be told"));
+        }
+        Ok(found)
     }
 }
 

@@ -4,10 +4,9 @@ use std::{borrow::Cow, fmt, time::SystemTime};
 
 use serde::Deserialize;
 
+use super::answer::{LooseProblem, RowError};
 use crate::{
-    engine, redact,
-    sms::answer::LooseProblem,
-    time,
+    engine, redact, time,
     wire::{self, open_enum},
 };
 
@@ -172,37 +171,6 @@ impl fmt::Debug for Message {
             .field("sent_result", &self.sent_result)
             .field("carrier", &self.carrier)
             .field("charged_count_per_sent", &self.charged_count_per_sent)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why a bulk send, or a row of it, failed. `Debug` hides Karaden's text.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RowError {
-    /// Karaden's code, if it looks like one.
-    pub code: Option<String>,
-    /// The names of the invalid fields, if they are told.
-    pub fields: Vec<String>,
-    text: Option<String>,
-}
-
-impl RowError {
-    pub(super) fn new(code: Option<String>, fields: Vec<String>, text: Option<String>) -> Self {
-        Self { code, fields, text }
-    }
-
-    /// Karaden's own text. It may quote the number and the text of the row: do not log it.
-    pub fn expose_server_text(&self) -> Option<&str> {
-        self.text.as_deref()
-    }
-}
-
-impl fmt::Debug for RowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RowError")
-            .field("code", &self.code)
-            .field("fields", &self.fields)
             .finish_non_exhaustive()
     }
 }

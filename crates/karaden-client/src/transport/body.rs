@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::{TransportError, TransportErrorKind};
+use super::contract::{TransportError, TransportErrorKind};
 
 /// A body that comes in chunks. One chunk, which is the rule, is not copied.
 #[derive(Debug)]

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{Request, Response, Transport, TransportError, TransportErrorKind, body::Bounded};
+use super::{
+    body::Bounded,
+    contract::{Request, Response, Transport, TransportError, TransportErrorKind},
+};
 use crate::{error::Error, options::Options};
 
 /// HTTP over [`reqwest`]. Needs a Tokio runtime. Cheap to clone; clones share their connections.

@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Request, Response, Transport, TransportError, TransportErrorKind};
+use super::contract::{Request, Response, Transport, TransportError, TransportErrorKind};
 
 /// One step of a script: how the server answers the next request.
 #[derive(Debug)]
