@@ -3,11 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{
     HeaderMap, HeaderValue, Method,
     header::{
         ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER,
-        USER_AGENT,
+        TRANSFER_ENCODING, USER_AGENT,
     },
 };
 use tokio::time::{Instant, timeout_at};
@@ -166,15 +167,20 @@ impl Engine {
         judge: impl Fn(&Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let deadline = request.deadline;
-        let execution = self.transport.execute(request);
+        let mut execution = self.transport.execute(request);
         let executed = match deadline {
-            Some(deadline) => timeout_at(deadline, execution).await,
-            None => Ok(execution.await),
+            Some(deadline) => match timeout_at(deadline, &mut execution).await {
+                Ok(executed) => Some(executed),
+                // Only the transport knows whether a connection took the request, and its own timer
+                // may be a little later than this one.
+                Err(_elapsed) => execution.now_or_never(),
+            },
+            None => Some(execution.await),
         };
         let result = match executed {
-            Ok(Ok(response)) => readable(&response).and_then(|()| judge(&response)),
-            Ok(Err(error)) => Err(from_transport(error)),
-            Err(_elapsed) => Err(Error::new(ErrorKind::Timeout, Effect::Unknown)),
+            Some(Ok(response)) => readable(&response).and_then(|()| judge(&response)),
+            Some(Err(error)) => Err(from_transport(error)),
+            None => Err(Error::new(ErrorKind::Timeout, Effect::Unknown)),
         };
         let result = result.map_err(|error| error.with_operation(operation));
         match operation.safety {
@@ -184,13 +190,25 @@ impl Engine {
     }
 }
 
-/// Refuses an answer that is compressed although nothing of the kind was asked for.
+/// Refuses a response that has a content or transfer coding which nobody requested. Its bytes may
+/// not be the body that they seem to be.
 fn readable(response: &Response) -> Result<(), Error> {
-    match response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"" | b"identity") => Ok(()),
-        Some(_) => Err(Error::new(ErrorKind::Decode, Effect::Unknown)
+    let refused = |phrase| {
+        Err(Error::new(ErrorKind::Decode, Effect::Unknown)
             .with_status(response.status())
-            .with_phrase("the answer is compressed, which was not asked for")),
+            .with_phrase(phrase))
+    };
+    match response.headers().get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"" | b"identity") => {}
+        Some(_) => return refused("the response is compressed, which was not requested"),
+    }
+    // hyper takes any list that ends in `chunked`, and reads until the end for any that does not.
+    let mut codings =
+        response.headers().get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.trim_ascii().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => refused("the response has a transfer coding that was not requested"),
     }
 }
 

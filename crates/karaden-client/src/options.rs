@@ -47,7 +47,16 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Returns the connect timeout, kept below the total timeout: a connection that is not made
+    /// fails as such, and not as an attempt that ran out of time.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn connect_limit(&self) -> Duration {
+        self.connect_timeout.min(self.total_timeout / 10 * 9)
+    }
+
     /// The longest time to reach the server, TLS included. Default 3 s.
+    ///
+    /// At most nine tenths of the [total timeout](Self::with_total_timeout) are used.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;

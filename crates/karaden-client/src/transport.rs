@@ -11,6 +11,8 @@ mod contract;
 mod direct;
 #[cfg(feature = "reqwest")]
 mod http_client;
+#[cfg(feature = "reqwest")]
+mod outgoing;
 mod scripted;
 
 pub(crate) use self::choice::default_transport;

@@ -17,30 +17,33 @@ use url::Url;
 ///
 /// # Contract
 ///
-/// 1. At most one request goes out per call; an implementation never tries again by itself. Taking
-///    another connection is no second try if nothing of the request was written to the first.
-/// 2. Redirects are not followed: a 3xx answer is returned as it is.
-/// 3. No more than [`Request::max_body_bytes`] of the body are read; a longer one is
-///    [`TransportErrorKind::TooLarge`].
-/// 4. [`TransportErrorKind::Connect`] and [`TransportErrorKind::Unusable`] are only reported if no
-///    byte of the request can have reached the server. When in doubt it is
-///    [`TransportErrorKind::Interrupted`].
-/// 5. Dropping the future gives the request up. The client sets the time limit, so an
-///    implementation needs none but for connecting.
-/// 6. Nothing of the URL's query, of the headers or of the body is logged or put into an error.
+/// 1. **One attempt.** At most one request goes out per call. Taking another connection is not a
+///    second attempt if nothing of the request was written to the first.
+/// 2. **No redirects.** A 3xx response is returned as it is.
+/// 3. **Bounded.** At most [`Request::max_body_bytes`] of the response body are read. A longer one
+///    is [`TransportErrorKind::TooLarge`].
+/// 4. **Not sent means not sent.** [`TransportErrorKind::Connect`] and
+///    [`TransportErrorKind::Unusable`] are returned only if no byte of the request has reached the
+///    server, or can reach it later. When in doubt, return [`TransportErrorKind::Interrupted`].
+/// 5. **The deadline.** At [`Request::deadline`] the client takes the attempt as *unknown*. A
+///    transport that ends at the deadline itself can report *not sent* instead: with
+///    [`TransportErrorKind::Connect`], if no connection took the request. The client polls the
+///    future once more at the deadline and then drops it.
+/// 6. **Dropping ends it.** A dropped future gives up the request.
+/// 7. **Nothing shows.** The URL's query, the headers and the bodies do not appear in logs or errors.
 #[async_trait]
 pub trait Transport: Debug + Send + Sync + 'static {
-    /// Sends `request` and reads the whole answer.
+    /// Sends `request` and reads the whole response.
     ///
     /// # Errors
     ///
-    /// When there is no complete answer; see [`TransportErrorKind`].
+    /// If there is no complete response: see [`TransportErrorKind`].
     async fn execute(&self, request: Request) -> Result<Response, TransportError>;
 }
 
 const _: fn(&dyn Transport) = |_| {};
 
-/// What is chosen while the program runs, or shared, is a transport too.
+// A transport that is shared, or chosen while the program runs, is a transport too.
 macro_rules! transport_behind_a_pointer {
     ($($pointer:ident),+) => {
         $(#[async_trait]
@@ -64,35 +67,41 @@ pub struct Request {
     pub(crate) max_body_bytes: usize,
     /// Set for transfers, which take longer than calls.
     pub(crate) time_limit: Option<Duration>,
-    /// When this attempt is given up. A transport that is still connecting then can say that nothing
-    /// was sent; whoever only drops it cannot.
+    /// Set for each attempt.
     pub(crate) deadline: Option<Instant>,
 }
 
 impl Request {
-    /// The method.
+    /// Returns the method.
     pub fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The whole URL. Its query may hold secrets: do not log it.
+    /// Returns the whole URL. Its query may hold secrets: do not log it.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The headers; those with secrets are marked sensitive.
+    /// Returns the headers. Those with secrets are marked sensitive.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body, empty if there is none.
+    /// Returns the body, which is empty if there is none.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// The longest body of an answer that may be read.
+    /// Returns the length in bytes up to which a response body may be read.
     pub fn max_body_bytes(&self) -> usize {
         self.max_body_bytes
+    }
+
+    /// Returns the instant at which the client gives up this attempt, on the clock of Tokio's timer.
+    ///
+    /// `None` if the time limits are beyond the range of that clock.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -111,7 +120,7 @@ impl Debug for Request {
     }
 }
 
-/// A complete answer.
+/// A complete response.
 #[derive(Clone)]
 pub struct Response {
     status: u16,
@@ -120,7 +129,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// An answer without headers.
+    /// Creates a response without headers.
     pub fn new(status: u16, body: impl Into<Bytes>) -> Self {
         Self { status, headers: HeaderMap::new(), body: body.into() }
     }
@@ -132,17 +141,17 @@ impl Response {
         self
     }
 
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(&self) -> u16 {
         self.status
     }
 
-    /// The headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The body as received, not decompressed.
+    /// Returns the body as received, not decompressed.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
@@ -157,7 +166,7 @@ impl Debug for Response {
     }
 }
 
-/// Why there is no complete answer.
+/// Why there is no complete response.
 #[derive(Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
@@ -165,7 +174,7 @@ pub struct TransportError {
 }
 
 impl TransportError {
-    /// An error of this kind.
+    /// Creates an error of this kind.
     pub fn new(kind: TransportErrorKind) -> Self {
         Self { kind, source: None }
     }
@@ -177,14 +186,13 @@ impl TransportError {
         self
     }
 
-    /// The same error, of another kind if there is one.
-    #[cfg(feature = "direct")]
-    pub(crate) fn with_kind(mut self, kind: Option<TransportErrorKind>) -> Self {
-        self.kind = kind.unwrap_or(self.kind);
+    #[cfg(any(feature = "direct", feature = "reqwest"))]
+    pub(super) fn with_kind(mut self, kind: TransportErrorKind) -> Self {
+        self.kind = kind;
         self
     }
 
-    /// The kind of error.
+    /// Returns the kind of error.
     pub fn kind(&self) -> TransportErrorKind {
         self.kind
     }
@@ -196,7 +204,7 @@ impl fmt::Display for TransportError {
             TransportErrorKind::Connect => "connecting failed",
             TransportErrorKind::Interrupted => "the exchange broke off",
             TransportErrorKind::Timeout => "the exchange took too long",
-            TransportErrorKind::TooLarge => "the answer is too long",
+            TransportErrorKind::TooLarge => "the response is too long",
             TransportErrorKind::Unusable => "the request cannot be made",
         })
     }
@@ -212,15 +220,15 @@ impl StdError for TransportError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportErrorKind {
-    /// No connection, or none that took a byte: surely nothing of the request left.
+    /// No connection took the request. It was not sent.
     Connect,
-    /// The request may have left, but no complete answer came.
+    /// The request may have been sent, but no complete response came.
     Interrupted,
-    /// The request may have left, but the answer took too long.
+    /// The request may have been sent, but the response took too long.
     Timeout,
-    /// The body of the answer is longer than allowed.
+    /// The response body is longer than allowed.
     TooLarge,
-    /// The transport cannot make this request, whenever it is tried: its URL is of a kind that is
-    /// not spoken here. Surely nothing of it left.
+    /// The transport can never send this request, for example because of its URL's scheme. It was not
+    /// sent.
     Unusable,
 }

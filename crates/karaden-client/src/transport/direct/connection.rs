@@ -76,8 +76,10 @@ impl Connection {
         self.keeps_open = false;
         self.socket.begin();
         let result = self.ask(outgoing, request.max_body_bytes).await;
-        let kind = (!self.socket.has_written()).then_some(TransportErrorKind::Connect);
-        result.map_err(|error| error.with_kind(kind))
+        let has_written = self.socket.has_written();
+        result.map_err(|error| {
+            if has_written { error } else { error.with_kind(TransportErrorKind::Connect) }
+        })
     }
 
     async fn ask(
