@@ -1,14 +1,11 @@
-//! How a request reaches the server: a request is plain data, a [`Transport`] carries it out.
+//! How a request reaches the server: a request is plain data, a [`Transport`] sends it.
 //!
-//! A client to which none is given takes `DirectTransport`, which costs least, or `ReqwestTransport`
-//! if its [`Options`](crate::Options) name a proxy or if TLS is not by rustls.
+//! A client to which none is given takes `ReqwestTransport`.
 
-#[cfg(any(feature = "direct", feature = "reqwest"))]
+#[cfg(feature = "reqwest")]
 mod body;
 mod choice;
 mod contract;
-#[cfg(feature = "direct")]
-mod direct;
 #[cfg(feature = "reqwest")]
 mod http_client;
 #[cfg(feature = "reqwest")]
@@ -17,9 +14,6 @@ mod scripted;
 
 pub(crate) use self::choice::default_transport;
 pub use self::contract::{Request, Response, Transport, TransportError, TransportErrorKind};
-#[cfg(feature = "direct")]
-#[cfg_attr(docsrs, doc(cfg(feature = "direct")))]
-pub use self::direct::DirectTransport;
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 pub use self::http_client::ReqwestTransport;

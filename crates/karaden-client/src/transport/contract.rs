@@ -186,7 +186,7 @@ impl TransportError {
         self
     }
 
-    #[cfg(any(feature = "direct", feature = "reqwest"))]
+    #[cfg(feature = "reqwest")]
     pub(super) fn with_kind(mut self, kind: TransportErrorKind) -> Self {
         self.kind = kind;
         self

@@ -5,7 +5,7 @@ use std::time::Duration;
 use karaden_client::{ErrorKind, PollPolicy, RetryPolicy, SendError, Waited, sms::{ApiVersion, BulkId, BulkResolution, BulkSendOutcome, BulkStatus, Client, ServiceId}, transport::{Exchange, ScriptedTransport, TransportErrorKind}};
 use mockito::{Matcher, Server};
 
-use crate::{common::{TENANT, TOKEN, assert_clean, full, options}, wire::sms_client};
+use crate::{common::{TENANT, TOKEN, assert_clean, full, options}, clients::sms_client};
 
 const CSV: &str = "1,09012345678,確認コード 482913\r\n";
 

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use karaden_client::{FixedRandomness, Options, PhoneNumber, RetryPolicy, push, sms};
+use karaden_client::{
+    FixedRandomness, Options, PhoneNumber, RetryPolicy, push, sms, transport::ScriptedTransport,
+};
 
 /// A token that must never show up.
 pub(crate) const TOKEN: &str = "tok-SECRET-7f3a";
@@ -39,8 +41,28 @@ pub(crate) fn push_message() -> push::NewMessage {
     push::NewMessage::new(number(), TEXT).expect("a message").with_tracking_code(code)
 }
 
+/// A client of the SMS API that plays `script` and makes one attempt per call.
+pub(crate) fn scripted_sms(script: &ScriptedTransport) -> sms::Client {
+    sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
+        .with_options(options().with_retry(RetryPolicy::once()))
+        .with_transport(script.clone())
+        .build()
+        .expect("a client")
+}
+
+/// A client of the push API that plays `script` and makes one attempt per call.
+pub(crate) fn scripted_push(script: &ScriptedTransport) -> push::Client {
+    scripted_push_builder(script).build().expect("a client")
+}
+
+pub(crate) fn scripted_push_builder(script: &ScriptedTransport) -> push::ClientBuilder {
+    push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
+        .with_options(options().with_retry(RetryPolicy::once()))
+        .with_transport(script.clone())
+}
+
 /// Fails if `shown` holds anything that must stay hidden.
-#[cfg(any(feature = "direct", feature = "reqwest"))]
+#[cfg(feature = "reqwest")]
 pub(crate) fn assert_clean(shown: &str) {
     for secret in [TOKEN, SECURITY_CODE, NUMBER, "9012345678", TEXT, "482913", "SecurityCode="] {
         assert!(!shown.contains(secret), "{secret} shows in {shown}");

@@ -12,13 +12,13 @@ use std::{
     time::Duration,
 };
 
-use karaden_client::{ErrorKind, Options, sms, transport::DirectTransport};
+use karaden_client::{ErrorKind, Options, RetryPolicy, sms, transport::ReqwestTransport};
 use socket2::SockRef;
 use tokio::runtime::Runtime;
 
 use crate::{
-    common::{NUMBER, options, sms_message},
-    wire::{Wire, on_each_wire, sms_client_with},
+    clients::{sms_client, sms_client_with},
+    common::{NUMBER, TENANT, TOKEN, options, sms_message},
 };
 
 /// A server in threads of its own, so that it goes on while no runtime runs.
@@ -129,10 +129,6 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
 
-fn direct(server: &Server, options: Options) -> sms::Client {
-    Wire::Direct.sms(&server.url(), options)
-}
-
 async fn send(client: &sms::Client) -> String {
     let sent = client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
     sent.id.as_str().to_owned()
@@ -149,7 +145,7 @@ fn a_connection_that_the_server_closed_is_never_written_to() {
             after()
         });
         // This runtime learns of nothing between two calls: only a look at the socket tells.
-        let (client, runtime) = (direct(&server, options()), runtime());
+        let (client, runtime) = (sms_client_with(&server.url(), options()), runtime());
         for _ in 0..5 {
             runtime.block_on(send(&client));
             server.wait_for_end();
@@ -177,7 +173,7 @@ async fn a_task_that_has_much_to_do_at_once_gets_its_answer() {
         write(stream, &whole("m-1", "connection: close\r\n"));
         After::Close
     });
-    let client = direct(&server, options());
+    let client = sms_client_with(&server.url(), options());
     for units in 100..=127 {
         tokio::select! {
             biased;
@@ -206,7 +202,7 @@ async fn bytes_that_nobody_asked_for_are_not_the_answer_to_the_next_request() {
             tell.send(()).expect("somebody waits");
             After::Next
         });
-        let client = direct(&server, options());
+        let client = sms_client_with(&server.url(), options());
         for number in 1..=3 {
             assert_eq!(send(&client).await, format!("m-{number}"));
             if later {
@@ -218,7 +214,8 @@ async fn bytes_that_nobody_asked_for_are_not_the_answer_to_the_next_request() {
     }
 }
 
-async fn answers_of_every_form_are_read_and_keep_the_connection(wire: Wire) {
+#[tokio::test]
+async fn answers_of_every_form_are_read_and_keep_the_connection() {
     let forms = [
         whole("m-1", ""),
         format!("HTTP/1.1 100 Continue\r\n\r\n{}", whole("m-1", "")),
@@ -235,7 +232,7 @@ async fn answers_of_every_form_are_read_and_keep_the_connection(wire: Wire) {
         write(stream, &forms[nth - 1]);
         After::Next
     });
-    let client = wire.sms(&server.url(), options());
+    let client = sms_client_with(&server.url(), options());
     for at in 0..count {
         assert_eq!(send(&client).await, "m-1", "{at}");
     }
@@ -252,7 +249,8 @@ fn chunked(body: &str, trailers: &str) -> String {
     format!("{head}{}0\r\n{trailers}\r\n", chunks.collect::<String>())
 }
 
-async fn a_connection_that_the_server_will_close_is_not_used_again(wire: Wire) {
+#[tokio::test]
+async fn a_connection_that_the_server_will_close_is_not_used_again() {
     let plain = body("m-1");
     let forms = [
         whole("m-1", "connection: close\r\n"),
@@ -268,7 +266,7 @@ async fn a_connection_that_the_server_will_close_is_not_used_again(wire: Wire) {
             write(stream, &answer);
             if until_close { After::Close } else { After::Next }
         });
-        let client = wire.sms(&server.url(), options());
+        let client = sms_client_with(&server.url(), options());
         for _ in 0..3 {
             assert_eq!(send(&client).await, "m-1", "{form}");
         }
@@ -276,7 +274,8 @@ async fn a_connection_that_the_server_will_close_is_not_used_again(wire: Wire) {
     }
 }
 
-async fn what_breaks_before_or_within_the_answer_is_unknown(wire: Wire) {
+#[tokio::test]
+async fn what_breaks_before_or_within_the_answer_is_unknown() {
     type Act = fn(&mut TcpStream) -> After;
     let rows: [(&str, Act); 4] = [
         ("half closed", |stream| {
@@ -303,7 +302,7 @@ async fn what_breaks_before_or_within_the_answer_is_unknown(wire: Wire) {
     ];
     for (name, act) in rows {
         let server = Server::start(move |_, _, stream| act(stream));
-        let client = wire.sms(&server.url(), options());
+        let client = sms_client_with(&server.url(), options());
         let error = client.send(sms_message()).await.expect_err(name);
         assert!(error.is_outcome_unknown(), "{name}: {error:?}");
         assert_eq!(error.error().kind(), ErrorKind::Interrupted, "{name}: {error:?}");
@@ -311,7 +310,8 @@ async fn what_breaks_before_or_within_the_answer_is_unknown(wire: Wire) {
     }
 }
 
-async fn a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_is_not(wire: Wire) {
+#[tokio::test]
+async fn a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_is_not() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let server = std::thread::spawn(move || {
@@ -319,7 +319,7 @@ async fn a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_
         stream.read_exact(&mut [0; 10]).expect("the first bytes");
         SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set");
     });
-    let client = wire.sms(&url, options());
+    let client = sms_client_with(&url, options());
     let error = client.send(sms_message()).await.expect_err("a reset");
     assert!(error.is_outcome_unknown(), "{error:?}");
     server.join().expect("no panic");
@@ -348,7 +348,8 @@ fn upload_address(url: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-async fn an_empty_file_says_that_it_is_empty(wire: Wire) {
+#[tokio::test]
+async fn an_empty_file_says_that_it_is_empty() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let address = upload_address(&url);
@@ -360,14 +361,15 @@ async fn an_empty_file_says_that_it_is_empty(wire: Wire) {
         write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
         head
     });
-    let client = wire.sms(&url, options());
+    let client = sms_client_with(&url, options());
     let address = client.create_bulk_file().await.expect("an address");
     client.upload_bulk(address, "").await.expect("uploaded");
     let head = server.join().expect("no panic").to_ascii_lowercase();
     assert_eq!(head.matches("\r\ncontent-length: 0\r\n").count(), 1, "{head}");
 }
 
-async fn an_answer_before_the_whole_request_was_read_counts(wire: Wire) {
+#[tokio::test]
+async fn an_answer_before_the_whole_request_was_read_counts() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let address = upload_address(&url);
@@ -381,7 +383,7 @@ async fn an_answer_before_the_whole_request_was_read_counts(wire: Wire) {
         write(&mut stream, "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n");
         let _end = may_end.recv();
     });
-    let client = wire.sms(&url, options());
+    let client = sms_client_with(&url, options());
     let address = client.create_bulk_file().await.expect("an address");
     let error = client.upload_bulk(address, vec![b'x'; 32 << 20]).await.expect_err("too large");
     assert_eq!(error.status(), Some(413), "{error:?}");
@@ -395,7 +397,7 @@ async fn idle_connections_are_closed_in_time_by_themselves() {
         After::Next
     });
     let limit = Duration::from_millis(100);
-    let client = direct(&server, options().with_pool_idle_timeout(limit));
+    let client = sms_client_with(&server.url(), options().with_pool_idle_timeout(limit));
     send(&client).await;
     send(&client).await;
     assert_eq!(server.counts().0, 1);
@@ -408,31 +410,10 @@ async fn idle_connections_are_closed_in_time_by_themselves() {
     send(&client).await;
     assert_eq!(server.counts(), (2, 3));
 
-    let client = direct(&server, options().with_pool_idle_timeout(Duration::ZERO));
+    let client = sms_client_with(&server.url(), options().with_pool_idle_timeout(Duration::ZERO));
     send(&client).await;
     send(&client).await;
     assert_eq!(server.counts(), (4, 5));
-}
-
-#[test]
-fn idle_connections_are_closed_in_time_though_another_runtime_stands_still() {
-    let server = Server::start(|_, _, stream| {
-        write(stream, &whole("m-1", ""));
-        After::Next
-    });
-    let client = direct(&server, options().with_pool_idle_timeout(Duration::from_millis(100)));
-    // The first one is never run again, but neither is it gone.
-    let (first, second) = (runtime(), runtime());
-    first.block_on(send(&client));
-    second.block_on(send(&client));
-    assert_eq!(server.counts(), (2, 2));
-    second.block_on(async {
-        let both = tokio::task::spawn_blocking(move || {
-            server.wait_for_end();
-            server.wait_for_end();
-        });
-        both.await.expect("both ended");
-    });
 }
 
 #[tokio::test]
@@ -441,7 +422,7 @@ async fn dropping_the_client_closes_its_connections() {
         write(stream, &whole("m-1", ""));
         After::Next
     });
-    let client = direct(&server, options());
+    let client = sms_client_with(&server.url(), options());
     send(&client).await;
     drop(client);
     tokio::task::spawn_blocking(move || server.wait_for_end()).await.expect("it ended");
@@ -458,7 +439,7 @@ async fn dropping_a_call_closes_its_connection() {
         let _end = stream.read(&mut [0; 1]);
         After::Close
     });
-    let client = direct(&server, options());
+    let client = sms_client_with(&server.url(), options());
     tokio::select! {
         outcome = client.send(sms_message()) => panic!("{outcome:?}"),
         asked = asked => asked.expect("asked"),
@@ -467,21 +448,82 @@ async fn dropping_a_call_closes_its_connection() {
 }
 
 #[test]
-fn a_client_outlives_runtimes_and_works_in_several() {
+fn a_client_outlives_the_runtime_of_its_connections() {
     let server = Server::start(|_, _, stream| {
         write(stream, &whole("m-1", ""));
         After::Next
     });
-    let client = direct(&server, options());
+    let client = sms_client(&server.url());
+    for count in 1..=3 {
+        runtime().block_on(send(&client));
+        assert_eq!(server.counts(), (count, count));
+    }
+}
+
+#[test]
+fn a_connection_of_a_runtime_that_stands_still_takes_no_request_now_or_later() {
+    let server = Server::start(|_, _, stream| {
+        write(stream, &whole("m-1", ""));
+        After::Next
+    });
+    let short = options().with_total_timeout(Duration::from_millis(200));
+    let client = sms_client_with(&server.url(), short.with_retry(RetryPolicy::once()));
     let first = runtime();
     first.block_on(send(&client));
-    // The first one is still there, but nobody runs it: its connection would never wake.
-    runtime().block_on(send(&client));
+    let error = runtime().block_on(client.send(sms_message())).expect_err("it stands still");
+    assert!(error.is_definitely_not_sent(), "{error:?}");
+    assert_eq!(error.error().kind(), ErrorKind::Connect, "{error:?}");
+    // Its connection finds the withdrawn request in its queue.
     first.block_on(send(&client));
-    assert_eq!(server.counts(), (2, 3));
-    drop(first);
-    runtime().block_on(send(&client));
-    assert_eq!(server.counts(), (3, 4));
+    assert_eq!(server.counts().1, 2);
+}
+
+/// A server on which no connection is accepted, because others fill its queue.
+struct FullServer {
+    url: String,
+    _queue: (socket2::Socket, Vec<TcpStream>),
+}
+
+impl FullServer {
+    fn start() -> Self {
+        let listener = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None);
+        let listener = listener.expect("a socket");
+        let any: SocketAddr = "127.0.0.1:0".parse().expect("an address");
+        listener.bind(&any.into()).expect("a port");
+        listener.listen(0).expect("listening");
+        let addr = listener.local_addr().expect("an address").as_socket().expect("IPv4");
+        let connect = |_| TcpStream::connect_timeout(&addr, Duration::from_millis(100)).ok();
+        let filling: Vec<_> = (0..8).map_while(connect).collect();
+        assert!(filling.len() < 8, "the queue is full");
+        Self { url: format!("http://{addr}"), _queue: (listener, filling) }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_made_means_not_sent_under_every_time_limit() {
+    let server = FullServer::start();
+    let (short, long) = (Duration::from_millis(150), Duration::from_secs(60));
+    let once = |deadline| RetryPolicy::once().with_deadline(deadline);
+    for (connect, total, deadline) in [
+        (short, long, long),
+        (long, short, long),
+        (long, long, short),
+        (short, short, short),
+        (long, short, short),
+    ] {
+        let options = options()
+            .with_connect_timeout(connect)
+            .with_total_timeout(total)
+            .with_retry(once(deadline));
+        let client = sms_client_with(&server.url, options);
+        let name = format!("{connect:?} {total:?} {deadline:?}");
+        let error = client.send(sms_message()).await.expect_err(&name);
+        assert!(error.is_definitely_not_sent(), "{name}: {error:?}");
+        assert_eq!(error.error().kind(), ErrorKind::Connect, "{name}: {error:?}");
+        // A request without a body, too.
+        let error = client.cancel(&sms::MessageId::new("m-1").expect("an id")).await;
+        assert!(error.expect_err(&name).is_definitely_not_sent(), "{name}");
+    }
 }
 
 #[test]
@@ -491,10 +533,7 @@ fn proxies_of_the_environment_are_ignored() {
     let target = std::env::var(TARGET);
     if let Ok(url) = target {
         let runtime = runtime();
-        runtime.block_on(send(&sms_client_with(&url, options())));
-        runtime.block_on(send(&Wire::Direct.sms(&url, options())));
-        #[cfg(feature = "reqwest")]
-        runtime.block_on(send(&Wire::Reqwest.sms(&url, options())));
+        runtime.block_on(send(&sms_client(&url)));
         return;
     }
     let server = Server::start(|_, _, stream| {
@@ -511,16 +550,7 @@ fn proxies_of_the_environment_are_ignored() {
     let output = child.output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     assert_eq!(proxy.counts(), (0, 0));
-    let expected = if cfg!(feature = "reqwest") { 3 } else { 2 };
-    assert_eq!(server.counts(), (expected, expected));
-}
-
-#[test]
-fn a_proxy_is_not_passed_over_in_silence() {
-    let options = Options::default().with_proxy("http://user:pw-SECRET@127.0.0.1:3128");
-    let error = DirectTransport::new(&options).expect_err("no proxies");
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(!format!("{error:?} {error}").contains("SECRET"));
+    assert_eq!(server.counts(), (1, 1));
 }
 
 #[tokio::test]
@@ -529,23 +559,17 @@ async fn nothing_of_a_message_shows_in_debug() {
         write(stream, &whole("m-1", ""));
         After::Next
     });
-    let transport = DirectTransport::new(&options()).expect("a transport");
-    let client = sms::Client::builder("tenant", "token", sms::ServiceId::new(1).expect("positive"))
+    let transport = ReqwestTransport::new(&options()).expect("a transport");
+    let client = sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
         .with_base_url(server.url())
         .with_transport(transport.clone())
         .build()
         .expect("a client");
     send(&client).await;
-    let shown = format!("{transport:?} {client:?}");
-    assert!(shown.contains("idle: 1"), "{shown}");
-    assert!(!shown.contains(NUMBER), "{shown}");
+    let options = Options::default().with_proxy("http://user:pw-SECRET@127.0.0.1:3128");
+    let proxied = ReqwestTransport::new(&options).expect("a transport");
+    let shown = format!("{transport:?} {client:?} {proxied:?} {options:?}");
+    for secret in [NUMBER, TOKEN, "SECRET"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
 }
-
-on_each_wire!(
-    an_empty_file_says_that_it_is_empty,
-    an_answer_before_the_whole_request_was_read_counts,
-    a_connection_that_the_server_will_close_is_not_used_again,
-    a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_is_not,
-    answers_of_every_form_are_read_and_keep_the_connection,
-    what_breaks_before_or_within_the_answer_is_unknown,
-);

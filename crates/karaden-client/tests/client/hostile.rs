@@ -5,9 +5,7 @@ use std::{net::SocketAddr, sync::{Arc, atomic::{AtomicUsize, Ordering}}, time::D
 use karaden_client::{ErrorKind, Options, SendOutcome, sms};
 use tokio::{io::{AsyncReadExt as _, AsyncWriteExt as _}, net::{TcpListener, TcpStream}};
 
-use crate::{common::{assert_clean, full, options, push_message, sms_message}, wire::{Wire, on_each_wire}};
-#[cfg(feature = "reqwest")]
-use crate::wire::sms_client_with;
+use crate::{clients::{push_client, sms_client_with}, common::{assert_clean, full, options, push_message, sms_message}};
 
 const GOOD: &str = r#"{"object":"message","id":"m-1","tags":["tag-1"]}"#;
 
@@ -133,7 +131,8 @@ fn quick() -> Options {
     options().with_total_timeout(Duration::from_millis(400))
 }
 
-async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated(wire: Wire) {
+#[tokio::test]
+async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated() {
     let partial = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"object\":".to_vec();
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     let big_chunk = [b"4000\r\n".to_vec(), vec![b' '; 0x4000], b"\r\n".to_vec()].concat();
@@ -155,7 +154,7 @@ async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated(wir
             Act::AnswerAndHang(b"HTTP/1.1 200 OK\r\ncontent-length: 9999999999\r\n\r\n".to_vec()),
             ErrorKind::TooLarge,
         ),
-        ("endless body", Act::Endless(chunked, big_chunk), ErrorKind::TooLarge),
+        ("endless body", Act::Endless(chunked.clone(), big_chunk), ErrorKind::TooLarge),
         (
             "endless headers",
             Act::Endless(
@@ -163,6 +162,21 @@ async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated(wir
                 b"x-pad: aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".to_vec(),
             ),
             ErrorKind::Interrupted,
+        ),
+        (
+            "endless extension",
+            Act::Endless([&chunked[..], b"1;"].concat(), vec![b'x'; 1000]),
+            ErrorKind::Interrupted,
+        ),
+        (
+            "endless trailers",
+            Act::Endless([&chunked[..], b"0\r\n"].concat(), b"a: b\r\n".repeat(100)),
+            ErrorKind::Interrupted,
+        ),
+        (
+            "endless interim responses",
+            Act::Endless(vec![], b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()),
+            ErrorKind::Timeout,
         ),
         (
             "compressed",
@@ -180,7 +194,7 @@ async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated(wir
         let server = Hostile::start(act).await;
         // Short only where the end is a time-out, so that a busy machine changes nothing.
         let options = if kind == ErrorKind::Timeout { quick() } else { options() };
-        let client = wire.sms(&server.url(), options);
+        let client = sms_client_with(&server.url(), options);
         let error = client.send(sms_message()).await.expect_err(name);
         assert!(error.is_outcome_unknown(), "{name}: {error:?}");
         assert_eq!(error.error().kind(), kind, "{name}: {error:?}");
@@ -189,25 +203,141 @@ async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated(wir
     }
 }
 
-async fn a_page_of_the_right_json_is_believed_whatever_its_type(wire: Wire) {
+/// The whole of `GOOD` as one chunk, with `extension` behind its length.
+fn chunk(extension: &str) -> String {
+    format!("{:x}{extension}\r\n{GOOD}\r\n", GOOD.len())
+}
+
+/// Responses that are none, or in doubt, each with the JSON of an accepted message inside.
+fn responses_in_doubt() -> Vec<String> {
+    let length = GOOD.len();
+    let heads = [
+        format!("content-length: {length}\r\ncontent-length: {}", length + 1),
+        format!("content-length: {length}, {}", length + 1),
+        format!("content-length: +{length}"),
+        format!("content-length: -{length}"),
+        "content-length: ".to_owned(),
+        format!("content-length: {length},"),
+        format!("content-length: 0x{length:x}"),
+        "content-length: 18446744073709551616".to_owned(),
+        format!("content-length: {}", length + 1),
+        format!("content-length: {}", length - 1),
+        "transfer-encoding: identity".to_owned(),
+        "transfer-encoding: xchunked".to_owned(),
+        format!("no colon\r\ncontent-length: {length}"),
+        format!("space : 1\r\ncontent-length: {length}"),
+        format!("a: 1\r\n folded\r\ncontent-length: {length}"),
+        format!("a: \u{1}\r\ncontent-length: {length}"),
+        format!("{}content-length: {length}", "a: b\r\n".repeat(100)),
+        format!("a: {}\r\ncontent-length: {length}", "b".repeat(500 << 10)),
+    ];
+    let statuses = [
+        "HTTP/2 200 OK",
+        "HTTP/0.9 200 OK",
+        "HTTP/1.1 20 OK",
+        "HTTP/1.1 2000 OK",
+        "HTTP/1.1 101 Switching\r\nupgrade: x",
+        "HTTP/1.1 204 No Content",
+        "HTTP/1.1 304 Not Modified",
+        "\u{15}\u{3}\u{1}",
+        "<html>",
+    ];
+    let codings = ["gzip, chunked", "chunked\r\ntransfer-encoding: chunked", "identity, chunked"];
+    let (one, last) = (chunk(""), "0\r\n\r\n");
+    let chunked = [
+        // A line without a length is not a length of zero: a body that lost a line is incomplete.
+        format!("{one}\r\n\r\n"),
+        format!("{one} \r\n\r\n"),
+        format!("{one};a=b\r\n\r\n"),
+        one.clone(),
+        format!("{one}0\r\n"),
+        format!("{one}xyz\r\n"),
+        format!("{one}-1\r\n"),
+        format!("{:x}\r\n{GOOD}{last}", length),
+        format!("{:x}\r\n{GOOD}\r\n{last}", length - 1),
+        format!("{:x}\n{GOOD}\r\n{last}", length),
+        format!("ffffffffffffffffff\r\n{GOOD}\r\n{last}"),
+        // What is one line to this client must not be two to a proxy.
+        format!("{}{last}", chunk(";a\nb")),
+        format!("{}{last}", chunk(";a\rb")),
+        format!("{}{last}", chunk(&format!(";{}", "x".repeat(17 << 10)))),
+        format!("{one}0\r\nno colon\r\n\r\n"),
+        format!("{one}0\r\n: no name\r\n\r\n"),
+        format!("{one}0\r\na: {}\r\n\r\n", "b".repeat(17 << 10)),
+    ];
+    let of_head = |head| format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{GOOD}");
+    let of_status = |status| format!("{status}\r\ncontent-length: {length}\r\n\r\n{GOOD}");
+    let of_chunks = |coding: &str, chunks: &str| {
+        format!("HTTP/1.1 200 OK\r\ntransfer-encoding: {coding}\r\n\r\n{chunks}")
+    };
+    let mut all: Vec<_> = heads.into_iter().map(of_head).collect();
+    all.extend(statuses.into_iter().map(of_status));
+    all.extend(codings.map(|coding| of_chunks(coding, &format!("{one}{last}"))));
+    all.extend(chunked.map(|chunks| of_chunks("chunked", &chunks)));
+    let old = of_chunks("chunked", &format!("{one}{last}")).replace("HTTP/1.1", "HTTP/1.0");
+    all.push(old);
+    all
+}
+
+#[tokio::test]
+async fn a_response_in_doubt_is_unknown_and_the_request_is_not_repeated() {
+    for response in responses_in_doubt() {
+        let server = Hostile::start(Act::AnswerAndClose(response.clone().into_bytes())).await;
+        let client = sms_client_with(&server.url(), options());
+        let shown: String = response.chars().take(200).collect();
+        match client.send(sms_message()).await {
+            Err(error) => assert!(error.is_outcome_unknown(), "{shown:?}: {error:?}"),
+            Ok(outcome) => panic!("{shown:?}: {outcome:?}"),
+        }
+        assert_eq!(server.counts().1, 1, "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_responses_without_a_doubt_are_accepted() {
+    let length = GOOD.len();
+    let (one, last) = (chunk(""), "0\r\n\r\n");
+    let heads = [
+        format!("content-length: {length}\r\n\r\n{GOOD}"),
+        format!("content-length: {length}, {length}\r\n\r\n{GOOD}"),
+        format!("{}content-length: {length}\r\n\r\n{GOOD}", "a: b\r\n".repeat(99)),
+        format!("a: {}\r\ncontent-length: {length}\r\n\r\n{GOOD}", "b".repeat(64 << 10)),
+        format!("\r\n{GOOD}"),
+        format!("transfer-encoding: Chunked\r\n\r\n{one}{last}"),
+        format!("transfer-encoding: chunked\r\n\r\n{}{last}", chunk(";a=b")),
+        format!("transfer-encoding: chunked\r\n\r\n{one}0\r\na: b\r\n\r\n"),
+    ];
+    for head in heads {
+        let response = format!("HTTP/1.1 200 OK\r\n{head}");
+        let server = Hostile::start(Act::AnswerAndClose(response.into_bytes())).await;
+        let outcome = sms_client_with(&server.url(), options()).send(sms_message()).await;
+        let shown: String = head.chars().take(200).collect();
+        assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{shown:?}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_the_right_json_is_believed_whatever_its_type() {
     for headers in ["content-type: text/html\r\n", "content-type: nonsense\r\n", ""] {
         let server = Hostile::start(Act::Answer(answer(headers, GOOD.as_bytes()))).await;
-        let outcome = wire.sms(&server.url(), options()).send(sms_message()).await;
+        let outcome = sms_client_with(&server.url(), options()).send(sms_message()).await;
         assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{outcome:?}");
     }
 }
 
-async fn the_bound_of_a_body_is_exact(wire: Wire) {
+#[tokio::test]
+async fn the_bound_of_a_body_is_exact() {
     let body = |length: usize| format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
     for (length, fits) in [(1000, true), (1001, false)] {
         let server = Hostile::start(Act::Answer(answer("", body(length).as_bytes()))).await;
-        let client = wire.sms(&server.url(), options().with_max_body_bytes(1000));
+        let client = sms_client_with(&server.url(), options().with_max_body_bytes(1000));
         let outcome = client.send(sms_message()).await;
         assert_eq!(outcome.is_ok(), fits, "{length}: {outcome:?}");
     }
 }
 
-async fn redirects_are_not_followed(wire: Wire) {
+#[tokio::test]
+async fn redirects_are_not_followed() {
     let target = Hostile::start(Act::Answer(answer("", GOOD.as_bytes()))).await;
     for status in [301, 302, 303, 307, 308] {
         let location = format!("{}/api", target.url());
@@ -215,33 +345,36 @@ async fn redirects_are_not_followed(wire: Wire) {
             format!("HTTP/1.1 {status} Go\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
         let server = Hostile::start(Act::Answer(redirect.into_bytes())).await;
         let error =
-            wire.sms(&server.url(), options()).send(sms_message()).await.expect_err("no");
+            sms_client_with(&server.url(), options()).send(sms_message()).await.expect_err("no");
         assert_eq!(error.error().kind(), ErrorKind::Redirect);
         let id = sms::MessageId::new("m-1").expect("an id");
-        let error = wire.sms(&server.url(), options()).get(&id).await.expect_err("no");
+        let error = sms_client_with(&server.url(), options()).get(&id).await.expect_err("no");
         assert_eq!(error.kind(), ErrorKind::Redirect);
     }
     assert_eq!(target.counts(), (0, 0), "credentials went to the other place");
 }
 
-async fn one_connection_serves_many_requests(wire: Wire) {
+#[tokio::test]
+async fn one_connection_serves_many_requests() {
     let server = Hostile::start(Act::Answer(answer("", GOOD.as_bytes()))).await;
-    let client = wire.sms(&server.url(), options());
+    let client = sms_client_with(&server.url(), options());
     for _ in 0..5 {
         client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
     }
     assert_eq!(server.counts(), (1, 5));
 }
 
-async fn reads_survive_what_sends_do_not(wire: Wire) {
+#[tokio::test]
+async fn reads_survive_what_sends_do_not() {
     let server = Hostile::start(Act::AnswerAndReset(vec![])).await;
     let id = sms::MessageId::new("m-1").expect("an id");
-    let error = wire.sms(&server.url(), options()).get(&id).await.expect_err("resets");
+    let error = sms_client_with(&server.url(), options()).get(&id).await.expect_err("resets");
     assert!(error.is_retryable() && !error.is_outcome_unknown());
     assert_eq!(server.counts().1, 3);
 }
 
-async fn the_deadline_bounds_all_attempts(wire: Wire) {
+#[tokio::test]
+async fn the_deadline_bounds_all_attempts() {
     let server = Hostile::start(Act::AnswerAndHang(vec![])).await;
     let retry = karaden_client::RetryPolicy::default()
         .with_max_attempts(100)
@@ -250,14 +383,13 @@ async fn the_deadline_bounds_all_attempts(wire: Wire) {
     let options = options().with_total_timeout(Duration::from_millis(200)).with_retry(retry);
     let id = sms::MessageId::new("m-1").expect("an id");
     let began = tokio::time::Instant::now();
-    let error = wire.sms(&server.url(), options).get(&id).await.expect_err("hangs");
+    let error = sms_client_with(&server.url(), options).get(&id).await.expect_err("hangs");
     assert!(error.is_timeout());
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(400) && took < Duration::from_secs(3), "{took:?}");
     assert!(server.counts().1 <= 4);
 }
 
-#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn an_explicit_proxy_is_used() {
     // The "proxy" answers itself; what matters is what it is asked.
@@ -279,7 +411,6 @@ async fn an_explicit_proxy_is_used() {
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic "), "{head}");
 }
 
-#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn a_proxy_that_is_not_there_means_not_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -293,10 +424,11 @@ async fn a_proxy_that_is_not_there_means_not_sent() {
     assert!(!full(&error).contains("pw-SECRET"), "{}", full(&error));
 }
 
-async fn secrets_in_urls_stay_out_of_errors_of_the_library(wire: Wire) {
+#[tokio::test]
+async fn secrets_in_urls_stay_out_of_errors_of_the_library() {
     for act in [Act::AnswerAndClose(vec![]), Act::AnswerAndReset(b"HTTP/1.1 200 OK\r\n".to_vec())] {
         let server = Hostile::start(act).await;
-        let client = wire.push(&server.url(), options());
+        let client = push_client(&server.url());
         let id = karaden_client::push::MessageId::new("m1").expect("an id");
         let error = client.inquire(&id).await.expect_err("broken");
         assert_clean(&full(&error));
@@ -306,13 +438,3 @@ async fn secrets_in_urls_stay_out_of_errors_of_the_library(wire: Wire) {
     }
 }
 
-on_each_wire!(
-    whatever_happens_after_the_request_left_is_unknown_and_not_repeated,
-    a_page_of_the_right_json_is_believed_whatever_its_type,
-    the_bound_of_a_body_is_exact,
-    redirects_are_not_followed,
-    one_connection_serves_many_requests,
-    reads_survive_what_sends_do_not,
-    the_deadline_bounds_all_attempts,
-    secrets_in_urls_stay_out_of_errors_of_the_library,
-);

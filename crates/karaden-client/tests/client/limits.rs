@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use karaden_client::{
     ErrorKind, FixedRandomness, Options, RetryPolicy, push,
-    transport::{Exchange, ScriptedTransport, TransportErrorKind},
+    transport::{
+        Exchange, Request, Response, ScriptedTransport, Transport, TransportError,
+        TransportErrorKind,
+    },
 };
 
 use crate::common::{options, push_message};
@@ -68,17 +71,57 @@ async fn a_request_that_cannot_be_made_is_not_tried_again() {
     assert_eq!(script.requests().len(), 1);
 }
 
-#[cfg(all(feature = "direct", not(feature = "rustls-no-provider")))]
+/// A transport that ends at the deadline, before any connection took the request.
+#[derive(Debug)]
+struct NeverConnects;
+
+#[async_trait::async_trait]
+impl Transport for NeverConnects {
+    async fn execute(&self, request: Request) -> Result<Response, TransportError> {
+        tokio::time::sleep_until(request.deadline().expect("a deadline")).await;
+        Err(TransportError::new(TransportErrorKind::Connect))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_ends_at_the_deadline_can_tell_that_nothing_was_sent() {
+    let once = RetryPolicy::once();
+    for (options, limit) in [
+        (options().with_retry(once).with_total_timeout(Duration::from_secs(1)), 1),
+        (options().with_retry(once.with_deadline(Duration::from_secs(2))), 2),
+    ] {
+        let client = push::Client::builder("https://karaden.example/v2/", "token", "code")
+            .with_transport(NeverConnects)
+            .with_options(options)
+            .build()
+            .expect("a client");
+        let began = tokio::time::Instant::now();
+        let error = client.send(push_message()).await.expect_err("no connection");
+        assert!(error.is_definitely_not_sent(), "{error:?}");
+        assert_eq!(error.error().kind(), ErrorKind::Connect);
+        assert_eq!(began.elapsed().as_secs(), limit);
+    }
+}
+
+#[cfg(all(
+    feature = "reqwest",
+    not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))
+))]
 #[tokio::test(start_paused = true)]
 async fn https_without_tls_is_a_matter_of_configuration() {
-    let options = options();
-    let transport = karaden_client::transport::DirectTransport::new(&options).expect("one");
     let client = push::Client::builder("https://127.0.0.1:1/v2/", "token", "code")
-        .with_transport(transport)
-        .with_options(options)
+        .with_options(options())
         .build()
         .expect("a client");
     let error = client.send(push_message()).await.expect_err("no TLS");
     assert!(error.is_definitely_not_sent(), "{error:?}");
     assert_eq!(error.error().kind(), ErrorKind::Config);
+}
+
+#[cfg(not(feature = "reqwest"))]
+#[test]
+fn without_a_transport_one_must_be_given() {
+    let builder = push::Client::builder("https://karaden.example/v2/", "token", "code");
+    let error = builder.build().expect_err("no transport");
+    assert_eq!(error.kind(), ErrorKind::Config);
 }

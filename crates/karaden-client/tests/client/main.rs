@@ -11,13 +11,11 @@ mod spans;
 
 macro_rules! over_http {
     ($($module:ident),+) => {
-        $(#[cfg(any(feature = "direct", feature = "reqwest"))]
+        $(#[cfg(feature = "reqwest")]
         mod $module;)+
     };
 }
-over_http!(bulk, hostile, push_wire, simulator, sms_list, sms_wire, wire);
+over_http!(bulk, clients, connections, hostile, push_wire, simulator, sms_list, sms_wire);
 
-#[cfg(feature = "direct")]
-mod connections;
 #[cfg(feature = "rustls")]
 mod tls;

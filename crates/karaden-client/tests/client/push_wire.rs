@@ -1,6 +1,6 @@
 //! 空電プッシュ on the wire.
 
-use crate::{common::{SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_message}, wire::push_client};
+use crate::{common::{SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_message}, clients::push_client};
 use karaden_client::{ErrorKind, RefusalReason, Rule, SendOutcome, push, transport::{Exchange, ScriptedTransport}};
 use mockito::{Matcher, Server, ServerGuard};
 

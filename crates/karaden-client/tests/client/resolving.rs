@@ -2,39 +2,23 @@
 
 use std::time::Duration;
 
-use crate::common::{
-    SECURITY_CODE, TENANT, TOKEN, full, now, number, options, push_message, sms_message,
-};
 use karaden_client::{
     ErrorKind, PollPolicy, Resolution, ResolvePolicy, RetryPolicy, SendError, push, sms,
     transport::{Exchange, ScriptedTransport, TransportErrorKind},
+};
+
+use crate::common::{
+    TENANT, TOKEN, full, now, number, options, push_message, scripted_push, scripted_push_builder,
+    scripted_sms, sms_message,
 };
 
 const EMPTY: &str = r#"{"object":"list","has_more":false,"data":[]}"#;
 const FOUND: &str = r#"{"object":"list","has_more":false,"data":[
     {"object":"message","id":"m-1","tags":["tag-1"]}]}"#;
 
-fn sms_client(script: &ScriptedTransport) -> sms::Client {
-    sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
-        .with_options(options().with_retry(RetryPolicy::once()))
-        .with_transport(script.clone())
-        .build()
-        .expect("a client")
-}
-
-fn push_builder(script: &ScriptedTransport) -> push::ClientBuilder {
-    push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
-        .with_options(options().with_retry(RetryPolicy::once()))
-        .with_transport(script.clone())
-}
-
-fn push_client(script: &ScriptedTransport) -> push::Client {
-    push_builder(script).build().expect("a client")
-}
-
 /// A client whose contract is known to keep the tracking codes of single messages.
 fn tracking_client(script: &ScriptedTransport) -> push::Client {
-    push_builder(script).with_tracked_single_messages().build().expect("a client")
+    scripted_push_builder(script).with_tracked_single_messages().build().expect("a client")
 }
 
 fn broken() -> Exchange {
@@ -56,7 +40,7 @@ async fn a_message_that_arrived_is_found_and_not_sent_again() {
         Exchange::reply(500, ""),
         Exchange::reply(200, FOUND),
     ]);
-    let client = sms_client(&script);
+    let client = scripted_sms(&script);
     let resolution = unknown_sms(&client).await.resolve(&client, &ResolvePolicy::default()).await;
     let Resolution::Accepted(message) = resolution else { panic!("{resolution:?}") };
     assert_eq!(message.id.as_str(), "m-1");
@@ -68,7 +52,7 @@ async fn a_message_that_arrived_is_found_and_not_sent_again() {
 async fn only_lasting_absence_gives_the_message_back() {
     let script = ScriptedTransport::new([broken()]);
     script.extend((0..100).map(|_| Exchange::reply(200, EMPTY)));
-    let client = sms_client(&script);
+    let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
     let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
@@ -84,7 +68,7 @@ async fn a_failed_look_up_starts_the_absence_anew() {
     script.extend((0..6).map(|_| Exchange::reply(200, EMPTY)));
     script.extend([Exchange::reply(500, "")]);
     script.extend((0..100).map(|_| Exchange::reply(200, EMPTY)));
-    let client = sms_client(&script);
+    let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
     let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
@@ -96,7 +80,7 @@ async fn a_failed_look_up_starts_the_absence_anew() {
 async fn without_an_answer_it_stays_unknown() {
     let script = ScriptedTransport::new([broken()]);
     script.extend((0..100).map(|_| Exchange::reply(503, "")));
-    let client = sms_client(&script);
+    let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
     let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
@@ -113,7 +97,7 @@ async fn a_server_that_asks_for_a_pause_is_looked_up_no_sooner() {
         Exchange::reply(429, "").with_header("retry-after", "40"),
         Exchange::reply(200, FOUND),
     ]);
-    let client = sms_client(&script);
+    let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
     let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
@@ -125,7 +109,7 @@ async fn a_server_that_asks_for_a_pause_is_looked_up_no_sooner() {
         broken(),
         Exchange::reply(503, "").with_header("retry-after", "100"),
     ]);
-    let client = sms_client(&script);
+    let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
     let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
@@ -140,7 +124,7 @@ async fn a_push_message_is_found_by_its_tracking_code() {
         Exchange::reply(200, r#"{"status":"100","maxrecord":"0","list":[]}"#),
         Exchange::reply(200, r#"{"status":"100","maxrecord":"1","list":[{"messageId":"m9"}]}"#),
     ]);
-    let client = push_client(&script);
+    let client = scripted_push(&script);
     let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
     let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
     let Resolution::Accepted(accepted) = resolution else { panic!("{resolution:?}") };
@@ -153,7 +137,7 @@ async fn announced_records_that_do_not_come_prove_no_absence() {
     script.extend(
         (0..100).map(|_| Exchange::reply(200, r#"{"status":"100","maxrecord":"1","list":[]}"#)),
     );
-    let client = push_client(&script);
+    let client = scripted_push(&script);
     let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
     let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
     assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
@@ -171,7 +155,7 @@ async fn an_inquiry_that_does_not_show_absence_proves_none() {
     ] {
         let script = ScriptedTransport::new([broken()]);
         script.extend((0..100).map(|_| Exchange::reply(200, body)));
-        let client = push_client(&script);
+        let client = scripted_push(&script);
         let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
         let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
         let Resolution::Unknown(unknown) = resolution else { panic!("{body}: {resolution:?}") };
@@ -197,7 +181,7 @@ async fn a_single_push_message_that_is_not_found_stays_unknown() {
     const NONE: &str = r#"{"status":"100","maxrecord":"0","list":[]}"#;
     let script = ScriptedTransport::new([broken()]);
     script.extend((0..100).map(|_| Exchange::reply(200, NONE)));
-    let client = push_client(&script);
+    let client = scripted_push(&script);
     assert!(!client.tracks_single_messages() && tracking_client(&script).tracks_single_messages());
     let Err(SendError::Unknown(unknown)) = client.send(push_message()).await else { panic!() };
     let began = tokio::time::Instant::now();
@@ -217,7 +201,7 @@ async fn a_long_push_message_is_found_or_surely_absent() {
     for (last, is_found) in [(ONE, true), (NONE, false)] {
         let script = ScriptedTransport::new([broken(), Exchange::reply(200, NONE)]);
         script.extend((0..100).map(|_| Exchange::reply(200, last)));
-        let client = push_client(&script);
+        let client = scripted_push(&script);
         let code = push::TrackingCode::from_random([7; 8]);
         let message = push::NewMessage::long(number(), "長い本文。".repeat(30)).expect("valid");
         let sent = client.send(message.with_tracking_code(code.clone())).await;
@@ -244,7 +228,7 @@ async fn a_page_of_messages_that_do_not_show_the_tag_proves_no_absence() {
         );
         let script = ScriptedTransport::new([broken()]);
         script.extend((0..100).map(|_| Exchange::reply(200, body.clone())));
-        let client = sms_client(&script);
+        let client = scripted_sms(&script);
         let unknown = unknown_sms(&client).await;
         let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
         let Resolution::Unknown(unknown) = resolution else { panic!("{tags}: {resolution:?}") };
@@ -257,7 +241,7 @@ async fn a_page_of_messages_that_do_not_show_the_tag_proves_no_absence() {
 async fn without_a_unique_code_nothing_is_looked_up() {
     for code in [None, Some(push::TrackingCode::label("20270115").expect("a label"))] {
         let script = ScriptedTransport::new([broken()]);
-        let client = push_client(&script);
+        let client = scripted_push(&script);
         let mut message = push::NewMessage::new(number(), "本文").expect("valid");
         if let Some(code) = code {
             message = message.with_tracking_code(code);
@@ -273,7 +257,7 @@ async fn without_a_unique_code_nothing_is_looked_up() {
 async fn a_slow_answer_ends_as_unknown_after_the_total_time() {
     let script = ScriptedTransport::new([Exchange::reply(200, "").after(Duration::from_secs(60))]);
     let began = tokio::time::Instant::now();
-    let error = sms_client(&script).send(sms_message()).await.expect_err("too slow");
+    let error = scripted_sms(&script).send(sms_message()).await.expect_err("too slow");
     assert!(error.is_outcome_unknown() && error.error().is_timeout());
     assert_eq!(began.elapsed(), Duration::from_secs(10));
 }

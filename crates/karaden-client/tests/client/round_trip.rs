@@ -3,12 +3,12 @@
 use std::{collections::HashMap, time::Duration};
 
 use karaden_client::{
-    RetryPolicy, SendOutcome, push, sms,
+    SendOutcome, push, sms,
     transport::{Exchange, ScriptedTransport},
 };
 use proptest::prelude::*;
 
-use crate::common::{SECURITY_CODE, TENANT, TOKEN, now, number, options};
+use crate::common::{now, number, scripted_push, scripted_sms};
 
 fn run<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread()
@@ -17,22 +17,6 @@ fn run<F: Future>(future: F) -> F::Output {
         .build()
         .expect("a runtime")
         .block_on(future)
-}
-
-fn sms_client(script: &ScriptedTransport) -> sms::Client {
-    sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
-        .with_options(options().with_retry(RetryPolicy::once()))
-        .with_transport(script.clone())
-        .build()
-        .expect("a client")
-}
-
-fn push_client(script: &ScriptedTransport) -> push::Client {
-    push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
-        .with_options(options().with_retry(RetryPolicy::once()))
-        .with_transport(script.clone())
-        .build()
-        .expect("a client")
 }
 
 fn form(body: &[u8]) -> HashMap<String, Vec<String>> {
@@ -95,7 +79,7 @@ proptest! {
             .and_then(|m| m.with_label(&label))
             .and_then(|m| m.with_limited_at(now() + Duration::from_secs(ahead), now()))
             .expect("valid");
-        let outcome = run(sms_client(&script).send(message)).expect("an answer");
+        let outcome = run(scripted_sms(&script).send(message)).expect("an answer");
         prop_assert!(matches!(outcome, SendOutcome::Accepted(_)));
         let form = form(script.requests()[0].body());
         prop_assert_eq!(&form["body"], &[body]);
@@ -118,7 +102,7 @@ proptest! {
         let Ok(message) = message else { return Ok(()) };
         let parts = message.parts();
         prop_assert!(parts <= 10);
-        run(push_client(&script).send(message)).expect("an answer").accepted().expect("accepted");
+        run(scripted_push(&script).send(message)).expect("an answer").accepted().expect("accepted");
         let form = form(script.requests()[0].body());
         let sent: String = (1..=parts).map(|at| form[&format!("message{at}")][0].clone()).collect();
         prop_assert_eq!(sent, body);
@@ -137,7 +121,7 @@ proptest! {
     fn no_answer_breaks_the_sms_client(status in 200_u16..600, json in any_json()) {
         let script = ScriptedTransport::default();
         script.extend((0..3).map(|_| Exchange::reply(status, json.to_string())));
-        let client = sms_client(&script);
+        let client = scripted_sms(&script);
         let message = sms::NewMessage::new(number(), "本文", sms::Tag::from_random([1; 16]));
         let sent = run(client.send(message.expect("valid")));
         // "Accepted" only ever on 200 with a message; a refusal only ever on 4xx.
@@ -157,7 +141,7 @@ proptest! {
     fn no_answer_breaks_the_push_client(status in 200_u16..600, json in any_json()) {
         let script = ScriptedTransport::default();
         script.extend((0..4).map(|_| Exchange::reply(status, json.to_string())));
-        let client = push_client(&script);
+        let client = scripted_push(&script);
         let message = push::NewMessage::new(number(), "本文").expect("valid");
         if let Ok(SendOutcome::Accepted(accepted)) = run(client.send(message)) {
             prop_assert!(!accepted.message_id.as_str().is_empty());
@@ -173,9 +157,9 @@ proptest! {
         let script = ScriptedTransport::default();
         script.extend((0..2).map(|_| Exchange::reply(status, body.clone())));
         let message = sms::NewMessage::new(number(), "本文", sms::Tag::from_random([1; 16]));
-        let _any = run(sms_client(&script).send(message.expect("valid")));
+        let _any = run(scripted_sms(&script).send(message.expect("valid")));
         let message = push::NewMessage::new(number(), "本文").expect("valid");
-        let _any = run(push_client(&script).send(message));
+        let _any = run(scripted_push(&script).send(message));
     }
 }
 

@@ -4,12 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 use karaden_client::{
-    ErrorKind, PhoneNumber, PollPolicy, RefusalReason, Resolution, ResolvePolicy,
+    ErrorKind, Options, PhoneNumber, PollPolicy, RefusalReason, Resolution, ResolvePolicy,
     SendError, SendOutcome, Waited, push, sms,
 };
 use karaden_sim::{Api, Fault, FaultMode, Operation, Running, Sim, SimConfig};
 
-use crate::{common::{TENANT, assert_clean, full, options}, wire::{Wire, on_each_wire}};
+use crate::{clients::{push_client_of, sms_client_of}, common::{TENANT, assert_clean, full, options}};
 
 #[expect(clippy::disallowed_methods, reason = "the simulator runs by the machine's clock here")]
 fn now() -> SystemTime {
@@ -21,28 +21,16 @@ async fn sim() -> Running {
 }
 
 fn sms_client(sim: &Running) -> sms::Client {
-    let service = sms::ServiceId::new(1).expect("positive");
-    sms::Client::builder(TENANT, "demo-token", service)
-        .with_base_url(format!("{}/api", sim.url()))
-        .with_options(options())
-        .build()
-        .expect("a client")
+    sms_client_with(sim, options().with_total_timeout(Duration::from_secs(5)))
+}
+
+fn sms_client_with(sim: &Running, options: Options) -> sms::Client {
+    sms_client_of(&sim.url(), "demo-token").with_options(options).build().expect("a client")
 }
 
 fn push_client(sim: &Running) -> push::Client {
-    push::Client::builder(format!("{}/v2", sim.url()), "demo-push", "demo-code")
-        .with_options(options())
-        .build()
-        .expect("a client")
-}
-
-fn sms_over(wire: Wire, sim: &Running) -> sms::Client {
-    let options = options().with_total_timeout(Duration::from_secs(5));
-    wire.sms_of(&sim.url(), "demo-token", options)
-}
-
-fn push_over(wire: Wire, sim: &Running) -> push::Client {
-    wire.push_of(&sim.url(), ("demo-push", "demo-code"), options())
+    let builder = push_client_of(&sim.url(), "demo-push", "demo-code");
+    builder.with_options(options()).build().expect("a client")
 }
 
 fn number(digits: &str) -> PhoneNumber {
@@ -141,12 +129,13 @@ async fn a_reserved_message_is_cancelled_once() {
     assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
-async fn what_was_accepted_under_a_fault_is_found_and_on_the_phone_once(wire: Wire) {
+#[tokio::test]
+async fn what_was_accepted_under_a_fault_is_found_and_on_the_phone_once() {
     for mode in ACCEPTS {
         let sim = sim().await;
         let fault = Fault { operation: Some(Operation::Send), ..Fault::new(mode) };
         sim.set_faults(vec![fault.times(1)]);
-        let client = sms_over(wire, &sim);
+        let client = sms_client(&sim);
         let result = client.send(message("090-1111-2222", "t-1")).await;
         let Err(SendError::Unknown(unknown)) = result else { panic!("{mode:?} {result:?}") };
         assert_clean(&full(unknown.error()));
@@ -156,12 +145,13 @@ async fn what_was_accepted_under_a_fault_is_found_and_on_the_phone_once(wire: Wi
     }
 }
 
-async fn what_was_not_accepted_comes_back_and_is_sent_once(wire: Wire) {
+#[tokio::test]
+async fn what_was_not_accepted_comes_back_and_is_sent_once() {
     for mode in [FaultMode::Drop, FaultMode::Html, FaultMode::Redirect, FaultMode::Status(500)] {
         let sim = sim().await;
         let fault = Fault { operation: Some(Operation::Send), ..Fault::new(mode) };
         sim.set_faults(vec![fault.times(1)]);
-        let client = sms_over(wire, &sim);
+        let client = sms_client(&sim);
         let result = client.send(message("090-1111-2222", "t-1")).await;
         let Err(SendError::Unknown(unknown)) = result else { panic!("{mode:?} {result:?}") };
         let resolution = unknown.resolve(&client, &quick()).await;
@@ -171,24 +161,26 @@ async fn what_was_not_accepted_comes_back_and_is_sent_once(wire: Wire) {
     }
 }
 
-async fn a_busy_server_gets_one_message_in_the_end(wire: Wire) {
+#[tokio::test]
+async fn a_busy_server_gets_one_message_in_the_end() {
     let sim = sim().await;
     let fault = Fault { api: Some(Api::Sms), ..Fault::new(FaultMode::Status(429)) };
     sim.set_faults(vec![fault.times(2)]);
-    let sent = sms_over(wire, &sim).send(message("090-1111-2222", "t-1")).await.expect("an answer");
+    let sent = sms_client(&sim).send(message("090-1111-2222", "t-1")).await.expect("an answer");
     assert!(sent.accepted().is_some());
     assert_eq!(sim.inbox(None).len(), 1);
 }
 
-async fn an_error_that_quotes_the_request_shows_nothing_of_it(wire: Wire) {
+#[tokio::test]
+async fn an_error_that_quotes_the_request_shows_nothing_of_it() {
     let sim = sim().await;
     sim.set_faults(vec![Fault::new(FaultMode::EchoError)]);
-    let sent = sms_over(wire, &sim).send(message("090-1234-5678", "t-1")).await;
+    let sent = sms_client(&sim).send(message("090-1234-5678", "t-1")).await;
     let shown = format!("{sent:?}");
     for secret in ["demo-token", "09012345678", "482913"] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    let sent = push_over(wire, &sim).send(push_message("090-1234-5678", "12345678")).await;
+    let sent = push_client(&sim).send(push_message("090-1234-5678", "12345678")).await;
     let shown = format!("{sent:?}");
     for secret in ["demo-push", "demo-code", "09012345678", "482913"] {
         assert!(!shown.contains(secret), "{shown}");
@@ -252,12 +244,13 @@ async fn every_outcome_of_push_is_told_apart() {
     }
 }
 
-async fn a_push_message_of_unknown_outcome_is_found_by_its_tracking_code(wire: Wire) {
+#[tokio::test]
+async fn a_push_message_of_unknown_outcome_is_found_by_its_tracking_code() {
     let sim = sim().await;
     let fault =
         Fault { operation: Some(Operation::Queue), ..Fault::new(FaultMode::AcceptThenDrop) };
     sim.set_faults(vec![fault.times(1)]);
-    let client = push_over(wire, &sim);
+    let client = push_client(&sim);
     let result = client.send(push_message("090-1111-2222", "12345678")).await;
     let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
     let resolution = unknown.resolve(&client, &quick(), now()).await;
@@ -307,11 +300,12 @@ async fn a_single_push_message_is_not_taken_as_absent_where_its_code_was_ignored
     assert!(matches!(resolution, Resolution::Accepted(_)), "{resolution:?}");
 }
 
-async fn a_slow_answer_is_waited_for_or_found_later(wire: Wire) {
+#[tokio::test]
+async fn a_slow_answer_is_waited_for_or_found_later() {
     let sim = sim().await;
     let slow = |ms| Fault { delay_ms: Some(ms), ..Fault::new(FaultMode::Slow) }.times(1);
     let impatient = options().with_total_timeout(Duration::from_millis(600));
-    let client = wire.sms_of(&sim.url(), "demo-token", impatient);
+    let client = sms_client_with(&sim, impatient);
     sim.set_faults(vec![slow(50)]);
     let sent = client.send(message("090-1111-2222", "t-1")).await.expect("an answer");
     assert!(sent.accepted().is_some());
@@ -335,9 +329,10 @@ async fn a_long_push_text_arrives_whole() {
     assert!(inbox.contains("メンテナンス"), "{inbox}");
 }
 
-async fn many_sends_share_few_connections_and_all_arrive(wire: Wire) {
+#[tokio::test]
+async fn many_sends_at_once_all_arrive() {
     let sim = sim().await;
-    let client = sms_over(wire, &sim);
+    let client = sms_client(&sim);
     let sends = (0..200).map(|at| {
         let client = client.clone();
         tokio::spawn(async move { client.send(message("090-1111-2222", &format!("t-{at}"))).await })
@@ -360,9 +355,10 @@ async fn started(client: &sms::Client) -> Result<sms::BulkSendOutcome, sms::Bulk
     client.start_bulk(uploaded).await
 }
 
-async fn a_bulk_file_goes_the_whole_round(wire: Wire) {
+#[tokio::test]
+async fn a_bulk_file_goes_the_whole_round() {
     let sim = sim().await;
-    let client = sms_over(wire, &sim);
+    let client = sms_client(&sim);
     let bulk = started(&client).await.expect("an answer").accepted().expect("accepted");
     let waited = client.wait_for_bulk(&bulk.id, &often()).await.expect("read");
     assert!(waited.is_final());
@@ -378,14 +374,15 @@ async fn a_bulk_file_goes_the_whole_round(wire: Wire) {
     assert_eq!(sim.inbox(None).len(), 1, "the other handset is out of range");
 }
 
-async fn a_bulk_start_whose_answer_is_lost_starts_once(wire: Wire) {
+#[tokio::test]
+async fn a_bulk_start_whose_answer_is_lost_starts_once() {
     for (mode, expected) in
         [(FaultMode::AcceptThenDrop, "AlreadyStarted"), (FaultMode::Drop, "Started")]
     {
         let sim = sim().await;
         let fault = Fault { operation: Some(Operation::BulkStart), ..Fault::new(mode) };
         sim.set_faults(vec![fault.times(1)]);
-        let client = sms_over(wire, &sim);
+        let client = sms_client(&sim);
         let result = started(&client).await;
         let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
         let found = match unknown.resolve(&client).await {
@@ -448,14 +445,3 @@ async fn a_callback_leads_to_the_message_it_is_about() {
     assert!(client.get(report.message_id()).await.expect("read").is_received());
 }
 
-on_each_wire!(
-    a_slow_answer_is_waited_for_or_found_later,
-    what_was_accepted_under_a_fault_is_found_and_on_the_phone_once,
-    what_was_not_accepted_comes_back_and_is_sent_once,
-    a_busy_server_gets_one_message_in_the_end,
-    an_error_that_quotes_the_request_shows_nothing_of_it,
-    a_push_message_of_unknown_outcome_is_found_by_its_tracking_code,
-    many_sends_share_few_connections_and_all_arrive,
-    a_bulk_file_goes_the_whole_round,
-    a_bulk_start_whose_answer_is_lost_starts_once,
-);

@@ -6,7 +6,7 @@ use futures_util::TryStreamExt as _;
 use karaden_client::{Error, ErrorKind, RefusalReason, sms::{ListQuery, MessageId, MessageResult, SentResult, ServiceId, Status}};
 use mockito::{Matcher, Mock, Server, ServerGuard};
 
-use crate::{common::{TENANT, now, number}, wire::sms_client};
+use crate::{common::{TENANT, now, number}, clients::sms_client};
 
 fn messages() -> String {
     format!("/api/{TENANT}/messages")

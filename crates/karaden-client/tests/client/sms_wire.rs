@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{common::{TENANT, TOKEN, assert_clean, full, now, sms_message}, wire::sms_client};
+use crate::{common::{TENANT, TOKEN, assert_clean, full, now, sms_message}, clients::sms_client};
 use karaden_client::{ErrorKind, RefusalReason, Rule, SendError, SendOutcome, sms};
 use mockito::{Matcher, Server, ServerGuard};
 

@@ -11,14 +11,14 @@ use std::{
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use karaden_client::{ErrorKind, Options, RetryPolicy, SendOutcome, transport::DirectTransport};
+use karaden_client::{ErrorKind, Options, RetryPolicy, SendOutcome, transport::ReqwestTransport};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    common::{assert_clean, full, options, sms_message},
-    wire::{Wire, on_each_wire, sms_client_with},
+    clients::{sms_client_of, sms_client_with},
+    common::{TOKEN, assert_clean, full, options, sms_message},
 };
 
 struct TlsServer {
@@ -100,11 +100,22 @@ fn trusting(server: &TlsServer) -> Options {
     options().with_root_certificates_pem(server.pem.clone()).with_only_given_roots()
 }
 
-#[cfg(feature = "reqwest")]
+/// A transport over a client of the program's own, which speaks HTTP/2 where the server does.
+fn http2_transport(pem: &str) -> ReqwestTransport {
+    let root = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .tls_certs_only([root]);
+    ReqwestTransport::from_client(http.build().expect("a client"))
+}
+
 #[tokio::test]
 async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
     let server = TlsServer::start("localhost").await;
-    let client = Wire::Reqwest.sms(&server.url(), trusting(&server));
+    let builder = sms_client_of(&server.url(), TOKEN).with_options(options());
+    let client = builder.with_transport(http2_transport(&server.pem)).build().expect("a client");
     client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
     let sends = (0..20).map(|_| client.send(sms_message()));
     for outcome in futures_util::future::join_all(sends).await {
@@ -114,7 +125,7 @@ async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
     assert_eq!(server.connections.load(Ordering::SeqCst), 1, "one connection carries them all");
 }
 
-/// The transport of our own speaks HTTP/1.1, where a connection carries one request at a time.
+/// The default transport speaks HTTP/1.1, where a connection carries one request at a time.
 #[tokio::test]
 async fn without_a_word_about_it_one_connection_serves_one_request_after_the_other() {
     let server = TlsServer::start("localhost").await;
@@ -132,14 +143,16 @@ async fn without_a_word_about_it_one_connection_serves_one_request_after_the_oth
     assert!(server.connections.load(Ordering::SeqCst) <= 20);
 }
 
-async fn a_given_authority_may_come_on_top_of_the_systems(wire: Wire) {
+#[tokio::test]
+async fn a_given_authority_may_come_on_top_of_the_systems() {
     let server = TlsServer::start("localhost").await;
     let options = options().with_root_certificates_pem(server.pem.clone());
-    let client = wire.sms(&server.url(), options);
+    let client = sms_client_with(&server.url(), options);
     client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
 }
 
-async fn an_untrusted_server_gets_no_request(wire: Wire) {
+#[tokio::test]
+async fn an_untrusted_server_gets_no_request() {
     let trusted = TlsServer::start("localhost").await;
     let stranger = TlsServer::start("localhost").await;
     let other_name = TlsServer::start("other.example").await;
@@ -148,7 +161,7 @@ async fn an_untrusted_server_gets_no_request(wire: Wire) {
         (&stranger, options()),
         (&other_name, trusting(&other_name)),
     ] {
-        let client = wire.sms(&server.url(), options);
+        let client = sms_client_with(&server.url(), options);
         let error = client.send(sms_message()).await.expect_err("not trusted");
         assert_eq!(error.error().kind(), ErrorKind::Connect, "{error:?}");
         assert!(error.is_definitely_not_sent());
@@ -205,7 +218,7 @@ fn a_connection_that_the_server_closed_is_never_written_to() {
     for last_word in [LastWord::Goodbye, LastWord::Nothing, LastWord::NewKeys] {
         let (addr, pem, closed) = closing_server(last_word);
         let options = options().with_root_certificates_pem(pem).with_only_given_roots();
-        let client = Wire::Direct.sms(&format!("https://localhost:{}", addr.port()), options);
+        let client = sms_client_with(&format!("https://localhost:{}", addr.port()), options);
         // This runtime learns of nothing between two calls: only a look at the socket tells.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
@@ -252,7 +265,7 @@ async fn a_new_connection_that_the_server_ends_at_once_gets_no_request() {
     // A second handshake would be a short one, in which the client has the last word.
     let options = options().with_retry(RetryPolicy::once());
     let options = options.with_root_certificates_pem(pem).with_only_given_roots();
-    let client = Wire::Direct.sms(&format!("https://localhost:{}", addr.port()), options);
+    let client = sms_client_with(&format!("https://localhost:{}", addr.port()), options);
     let error = client.send(sms_message()).await.expect_err("it left");
     assert!(error.is_definitely_not_sent(), "{error:?}");
     assert_eq!(error.error().kind(), ErrorKind::Connect);
@@ -260,14 +273,53 @@ async fn a_new_connection_that_the_server_ends_at_once_gets_no_request() {
 
 #[tokio::test]
 async fn a_handshake_that_outlasts_the_whole_time_means_not_sent() {
-    // The system accepts the connection; nobody says a word in TLS.
+    // The system accepts the connection, and no byte of TLS comes.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("https://localhost:{}", silent.local_addr().expect("an address").port());
     let short = std::time::Duration::from_millis(100);
-    let options = options().with_total_timeout(short);
-    let error = Wire::Direct.sms(&url, options).send(sms_message()).await.expect_err("silence");
+    let once = RetryPolicy::once();
+    for options in [
+        options().with_total_timeout(short),
+        options().with_connect_timeout(short).with_retry(once),
+        options().with_retry(once.with_deadline(short)),
+    ] {
+        let error = sms_client_with(&url, options).send(sms_message()).await.expect_err("silence");
+        assert!(error.is_definitely_not_sent(), "{error:?}");
+        assert_eq!(error.error().kind(), ErrorKind::Connect);
+    }
+}
+
+#[tokio::test]
+async fn over_http2_what_no_connection_took_is_not_sent_and_what_one_took_is_unknown() {
+    let (config, pem) = server_config("localhost", rustls::ALL_VERSIONS);
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
+    let server = tokio::spawn(async move {
+        // The first connection gets no handshake, the second one no response.
+        let (_silent, _) = listener.accept().await.expect("a connection");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let stream = TokioIo::new(acceptor.accept(stream).await.expect("TLS"));
+        let service = service_fn(|_| {
+            std::future::pending::<
+                Result<hyper::Response<Full<bytes::Bytes>>, std::convert::Infallible>,
+            >()
+        });
+        let _gone = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(stream, service)
+            .await;
+    });
+    let short = options().with_total_timeout(std::time::Duration::from_millis(500));
+    let builder = sms_client_of(&url, TOKEN).with_options(short.with_retry(RetryPolicy::once()));
+    let client = builder.with_transport(http2_transport(&pem)).build().expect("a client");
+    let error = client.send(sms_message()).await.expect_err("no handshake");
     assert!(error.is_definitely_not_sent(), "{error:?}");
-    assert_eq!(error.error().kind(), ErrorKind::Connect);
+    let error = client.send(sms_message()).await.expect_err("no response");
+    assert!(error.is_outcome_unknown(), "{error:?}");
+    assert!(error.error().is_timeout(), "{error:?}");
+    server.abort();
 }
 
 #[test]
@@ -278,13 +330,8 @@ fn unreadable_certificates_are_a_configuration_error() {
             if only {
                 options = options.with_only_given_roots();
             }
-            let error = DirectTransport::new(&options).expect_err(pem);
+            let error = ReqwestTransport::new(&options).expect_err(pem);
             assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
-            #[cfg(feature = "reqwest")]
-            {
-                let error = karaden_client::transport::ReqwestTransport::new(&options);
-                assert_eq!(error.expect_err(pem).kind(), ErrorKind::Config, "{pem}");
-            }
             let service = karaden_client::sms::ServiceId::new(1).expect("positive");
             let error = karaden_client::sms::Client::builder("tenant", "token", service)
                 .with_options(options)
@@ -294,8 +341,3 @@ fn unreadable_certificates_are_a_configuration_error() {
         }
     }
 }
-
-on_each_wire!(
-    a_given_authority_may_come_on_top_of_the_systems,
-    an_untrusted_server_gets_no_request,
-);

@@ -3,27 +3,11 @@
 use std::time::Duration;
 
 use karaden_client::{
-    ErrorKind, PollPolicy, RetryPolicy, Waited, push, sms,
+    ErrorKind, PollPolicy, Waited, push, sms,
     transport::{Exchange, ScriptedTransport, TransportErrorKind},
 };
 
-use crate::common::{SECURITY_CODE, TENANT, TOKEN, number, options};
-
-fn sms_client(script: &ScriptedTransport) -> sms::Client {
-    sms::Client::builder(TENANT, TOKEN, sms::ServiceId::new(1).expect("positive"))
-        .with_options(options().with_retry(RetryPolicy::once()))
-        .with_transport(script.clone())
-        .build()
-        .expect("a client")
-}
-
-fn push_client(script: &ScriptedTransport) -> push::Client {
-    push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
-        .with_options(options().with_retry(RetryPolicy::once()))
-        .with_transport(script.clone())
-        .build()
-        .expect("a client")
-}
+use crate::common::{SECURITY_CODE, TOKEN, number, scripted_push, scripted_sms};
 
 fn sms_state(result: &str, sent: &str) -> Exchange {
     let body = format!(
@@ -49,7 +33,7 @@ async fn it_waits_through_open_states_and_passing_faults() {
     ]);
     let id = sms::MessageId::new("m-1").expect("an id");
     let began = tokio::time::Instant::now();
-    let waited = sms_client(&script).wait_for_delivery(&id, &PollPolicy::default()).await;
+    let waited = scripted_sms(&script).wait_for_delivery(&id, &PollPolicy::default()).await;
     let Ok(Waited::Final(message)) = waited else { panic!("{waited:?}") };
     assert!(message.is_received());
     // 5 s, then 15 s, 30 s, 30 s.
@@ -64,7 +48,7 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
     ]);
     let id = sms::MessageId::new("m-1").expect("an id");
     let began = tokio::time::Instant::now();
-    let waited = sms_client(&script).wait_for_delivery(&id, &PollPolicy::default()).await;
+    let waited = scripted_sms(&script).wait_for_delivery(&id, &PollPolicy::default()).await;
     assert!(waited.expect("read").is_final());
     assert_eq!(began.elapsed(), Duration::from_secs(105));
 }
@@ -75,7 +59,7 @@ async fn it_gives_up_with_the_last_state() {
     script.extend((0..100).map(|_| push_state("1", "2")));
     let id = push::MessageId::new("m1").expect("an id");
     let began = tokio::time::Instant::now();
-    let waited = push_client(&script).wait_for_delivery(&id, &PollPolicy::default()).await;
+    let waited = scripted_push(&script).wait_for_delivery(&id, &PollPolicy::default()).await;
     let Ok(Waited::Open(delivery)) = waited else { panic!("{waited:?}") };
     assert_eq!(delivery.result_status, Some(push::ResultStatus::OutOfRange));
     assert!(began.elapsed() <= Duration::from_secs(300));
@@ -85,7 +69,7 @@ async fn it_gives_up_with_the_last_state() {
 async fn lasting_errors_end_the_wait_and_silence_gives_up() {
     let script = ScriptedTransport::new([Exchange::reply(200, r#"{"status":"206"}"#)]);
     let id = push::MessageId::new("m1").expect("an id");
-    let client = push_client(&script);
+    let client = scripted_push(&script);
     let error =
         client.wait_for_delivery(&id, &PollPolicy::default()).await.expect_err("unknown id");
     assert_eq!(error.kind(), ErrorKind::NotFound);
@@ -100,7 +84,7 @@ async fn dropping_the_future_stops_the_wait() {
     let script = ScriptedTransport::default();
     script.extend((0..100).map(|_| push_state("0", "")));
     let id = push::MessageId::new("m1").expect("an id");
-    let client = push_client(&script);
+    let client = scripted_push(&script);
     let policy = PollPolicy::default();
     tokio::select! {
         waited = client.wait_for_delivery(&id, &policy) => panic!("{waited:?}"),
@@ -135,7 +119,7 @@ fn which_states_are_final() {
     for (message, result, is_final) in rows {
         let script = ScriptedTransport::new([push_state(message, result)]);
         let id = push::MessageId::new("m1").expect("an id");
-        let delivery = runtime.block_on(push_client(&script).inquire(&id)).expect("read");
+        let delivery = runtime.block_on(scripted_push(&script).inquire(&id)).expect("read");
         assert_eq!(delivery.is_final(), is_final, "{message}/{result}");
     }
 }
@@ -155,7 +139,7 @@ async fn the_send_list_is_changed_in_json_with_small_letters() {
         ),
         Exchange::reply(200, r#"{"status":"201"}"#),
     ]);
-    let client = push_client(&script);
+    let client = scripted_push(&script);
     let change = client.add_to_send_list(&[number()]).await.expect("changed");
     assert_eq!((change.succeeded, change.failures.len()), (Some(1), 0));
     let change = client.replace_send_list(&[number(), number()]).await.expect("changed");
