@@ -203,7 +203,12 @@ pub(super) fn is_about(asked: &str, told: &str, response: &Response) -> Result<(
     if told.eq_ignore_ascii_case(asked) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Decode, Effect::Unknown)
+    Err(about_another_message(response))
+}
+
+/// The error for a response about a message that the request was not about.
+pub(super) fn about_another_message(response: &Response) -> Error {
+    Error::new(ErrorKind::Decode, Effect::Unknown)
         .with_status(response.status())
-        .with_phrase("the answer is about another message"))
+        .with_phrase("the response is about another message")
 }

@@ -9,7 +9,7 @@ use url::Url;
 use super::{
     answer,
     message::{Message, MessageId, Status, WireMessage},
-    new_message::{NewMessage, ServiceId},
+    new_message::{NewMessage, ServiceId, Tag},
     outcome::{Resolution, SendError, SendOutcome, UnknownSend},
 };
 use crate::{
@@ -83,7 +83,8 @@ impl Client {
         let engine = &self.inner.engine;
         let form = message.to_form(self.inner.service_id);
         let request = engine.post_form(Arc::clone(&self.inner.messages), form);
-        let result = engine.call(operation("send", Safety::Write), request, one_message).await;
+        let accepted = |response: &Response| message_tagged(message.tag(), response);
+        let result = engine.call(operation("send", Safety::Write), request, accepted).await;
         outcome::conclude(result, message)
     }
 
@@ -183,6 +184,19 @@ impl UnknownSend {
 fn one_message(response: &Response) -> Result<Message, Error> {
     let message: WireMessage<'_> = answer::success(response)?;
     message.into_message().ok_or_else(|| wire::unreadable(response))
+}
+
+/// The message in the response to a send with `tag`.
+///
+/// Bytes that a server wrote to a kept connection in the moment of the request look like its
+/// response. If they tell of a message with other tags, they prove nothing about this one.
+fn message_tagged(tag: &Tag, response: &Response) -> Result<Message, Error> {
+    let message = one_message(response)?;
+    let is_ours = message.tags.iter().any(|found| found.eq_ignore_ascii_case(tag.as_str()));
+    if is_ours || message.tags.is_empty() {
+        return Ok(message);
+    }
+    Err(answer::about_another_message(response))
 }
 
 /// The message in the answer to a request about the message `id`.

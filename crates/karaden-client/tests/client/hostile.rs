@@ -294,6 +294,24 @@ async fn a_response_in_doubt_is_unknown_and_the_request_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_response_about_a_message_with_other_tags_is_no_acceptance() {
+    for (tags, is_accepted) in [
+        (r#","tags":["tag-2"]"#, false),
+        (r#","tags":["tag-2","tag-1"]"#, true),
+        (r#","tags":["TAG-1"]"#, true),
+        (r#","tags":[]"#, true),
+        ("", true),
+    ] {
+        let body = format!(r#"{{"object":"message","id":"m-1"{tags}}}"#);
+        let server = Hostile::start(Act::Answer(answer("", body.as_bytes()))).await;
+        match sms_client_with(&server.url(), options()).send(sms_message()).await {
+            Ok(outcome) => assert!(is_accepted && outcome.accepted().is_some(), "{tags}"),
+            Err(error) => assert!(!is_accepted && error.is_outcome_unknown(), "{tags}: {error:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_same_responses_without_a_doubt_are_accepted() {
     let length = GOOD.len();
     let (one, last) = (chunk(""), "0\r\n\r\n");
