@@ -18,6 +18,7 @@ use crate::{
     error::{Effect, Error, ErrorKind},
     operation::{Operation, Safety},
     options::Options,
+    setup::Setup,
     time,
     trace::{self, Span},
     transport::{self, Request, Response, Transport, TransportError, TransportErrorKind},
@@ -34,11 +35,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub(crate) fn new(
-        transport: Option<Arc<dyn Transport>>,
-        options: Options,
-        mut headers: HeaderMap,
-    ) -> Result<Self, Error> {
+    pub(crate) fn new(setup: Setup, mut headers: HeaderMap) -> Result<Self, Error> {
+        let Setup { options, transport } = setup;
         let transport = match transport {
             Some(transport) => transport,
             None => transport::default_transport(&options)?,

@@ -12,6 +12,7 @@ mod random;
 mod redact;
 mod refusal;
 mod retry;
+mod setup;
 mod text;
 mod time;
 mod trace;

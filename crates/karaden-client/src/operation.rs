@@ -16,3 +16,13 @@ pub(crate) struct Operation {
     pub(crate) name: &'static str,
     pub(crate) safety: Safety,
 }
+
+impl Operation {
+    pub(crate) const fn sms(name: &'static str, safety: Safety) -> Self {
+        Self { api: "sms", name, safety }
+    }
+
+    pub(crate) const fn push(name: &'static str, safety: Safety) -> Self {
+        Self { api: "push", name, safety }
+    }
+}

@@ -22,10 +22,10 @@ use crate::{
     engine::{self, Engine},
     error::{Effect, Error, ErrorKind},
     operation::{Operation, Safety},
-    options::Options,
     outcome::{self, ResolvePolicy},
+    setup::{Setup, setup_methods},
     time,
-    transport::{Response, Transport},
+    transport::Response,
     waiting::{self, PollPolicy, Waited},
     wire,
 };
@@ -34,10 +34,6 @@ use crate::{
 const MAX_PAGES: usize = 100;
 /// How far around `now` a message is looked for.
 const LOOK_AROUND: Duration = Duration::from_secs(24 * 60 * 60);
-
-pub(super) const fn operation(name: &'static str, safety: Safety) -> Operation {
-    Operation { api: "push", name, safety }
-}
 
 /// A client of 空電プッシュ v2. Cheap to clone; clones share their connections.
 ///
@@ -70,8 +66,7 @@ impl Client {
             security_code: security_code.into(),
             carrier_fields: CarrierField::USUAL.to_vec(),
             tracks_single_messages: false,
-            options: Options::default(),
-            transport: None,
+            setup: Setup::default(),
         }
     }
 
@@ -98,7 +93,7 @@ impl Client {
         };
         let request = self.inner.engine.post_form(self.url(path), self.form_of(&message));
         let result =
-            self.inner.engine.call(operation(name, Safety::Write), request, accepted).await;
+            self.inner.engine.call(Operation::push(name, Safety::Write), request, accepted).await;
         outcome::conclude(result, message)
     }
 
@@ -113,7 +108,7 @@ impl Client {
         let judge = |response: &Response| {
             answer::success::<WireDelivery>(response).map(WireDelivery::into_delivery)
         };
-        self.inner.engine.call(operation("inquire", Safety::Read), request, judge).await
+        self.inner.engine.call(Operation::push("inquire", Safety::Read), request, judge).await
     }
 
     /// Waits until nothing more will change about a message, or the policy gives up.
@@ -187,7 +182,7 @@ impl Client {
         let url = self.tracked_url(code, from, to, start)?;
         let mut request = self.inner.engine.get(url);
         request.max_body_bytes = request.max_body_bytes.saturating_mul(8);
-        let operation = operation("find_by_tracking_code", Safety::Read);
+        let operation = Operation::push("find_by_tracking_code", Safety::Read);
         self.inner.engine.call(operation, request, answer::success).await
     }
 
@@ -350,8 +345,7 @@ pub struct ClientBuilder {
     security_code: SecretString,
     carrier_fields: Vec<CarrierField>,
     tracks_single_messages: bool,
-    options: Options,
-    transport: Option<Arc<dyn Transport>>,
+    setup: Setup,
 }
 
 impl ClientBuilder {
@@ -378,17 +372,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Time-outs, bounds, retries, proxy, certificates.
-    pub fn with_options(mut self, options: Options) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Another transport: shared with another client, wrapped, or scripted for a test.
-    pub fn with_transport(mut self, transport: impl Transport) -> Self {
-        self.transport = Some(Arc::new(transport));
-        self
-    }
+    setup_methods!();
 
     /// The client.
     ///
@@ -397,14 +381,14 @@ impl ClientBuilder {
     /// [`ErrorKind::Config`] for an unusable URL, proxy or certificate, empty credentials, or no
     /// carrier fields.
     pub fn build(self) -> Result<Client, Error> {
-        let base = engine::base_url(&self.base_url, self.options.allow_http)?;
+        let base = engine::base_url(&self.base_url, self.setup.options.allow_http)?;
         if self.token.expose_secret().is_empty() || self.security_code.expose_secret().is_empty() {
             return Err(Error::config("the token and the security code must not be empty"));
         }
         if self.carrier_fields.is_empty() {
             return Err(Error::config("a text needs at least one carrier field to go out in"));
         }
-        let engine = Engine::new(self.transport, self.options, HeaderMap::new())?;
+        let engine = Engine::new(self.setup, HeaderMap::new())?;
         let Self { token, security_code, carrier_fields, tracks_single_messages, .. } = self;
         let inner =
             Inner { engine, base, token, security_code, carrier_fields, tracks_single_messages };

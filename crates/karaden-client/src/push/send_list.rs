@@ -2,13 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    answer,
-    client::{Client, operation},
-};
+use super::{answer, client::Client};
 use crate::{
     error::Error,
-    operation::Safety,
+    operation::{Operation, Safety},
     phone::PhoneNumber,
     redact,
     transport::Response,
@@ -91,7 +88,7 @@ impl Client {
         let body = WireChange { token, securitycode, kind, list };
         let body = serde_json::to_vec(&body).map_err(|_never| Error::config("not serialisable"))?;
         let request = self.engine().post_json(self.url("karadensetfilter.json"), body);
-        self.engine().call(operation(name, Safety::Write), request, change).await
+        self.engine().call(Operation::push(name, Safety::Write), request, change).await
     }
 }
 

@@ -21,7 +21,7 @@ use url::Url;
 
 use super::{
     answer::{self, RowError},
-    client::{ApiVersion, Client, operation},
+    client::{ApiVersion, Client},
     file_name::FileName,
     message::{Message, WireMessage},
 };
@@ -29,7 +29,7 @@ use crate::{
     engine,
     error::{Effect, Error, ErrorKind},
     invalid::{Found, Invalid, Rule},
-    operation::Safety,
+    operation::{Operation, Safety},
     outcome::{self, SendError, SendOutcome, UnknownSend},
     refusal::RefusalReason,
     time,
@@ -227,7 +227,7 @@ impl Client {
         let (url, allow_http) = (request.url().clone(), self.engine().options.allow_http);
         let judge = |response: &Response| bulk_file(response, &url, allow_http);
         // It makes nothing but an address, so that it may be repeated like a read.
-        self.engine().call(operation("create_bulk_file", Safety::Read), request, judge).await
+        self.engine().call(Operation::sms("create_bulk_file", Safety::Read), request, judge).await
     }
 
     /// Uploads a finished CSV file to the address.
@@ -251,7 +251,7 @@ impl Client {
             200..=299 => Ok(()),
             _ => Err(engine::by_status(response)),
         };
-        self.engine().call(operation("upload_bulk", Safety::Read), request, judge).await?;
+        self.engine().call(Operation::sms("upload_bulk", Safety::Read), request, judge).await?;
         Ok(UploadedFile { id: file.id })
     }
 
@@ -271,7 +271,7 @@ impl Client {
         // The id is safe in a form as it is.
         let form = format!("{FILE_ID}={}", file.id.as_str());
         let request = self.engine().post_form(self.path(&["bulks"]), form);
-        self.engine().call(operation("start_bulk", Safety::Write), request, bulk_message).await
+        self.engine().call(Operation::sms("start_bulk", Safety::Write), request, bulk_message).await
     }
 
     /// Reads the state of a bulk send.
@@ -287,7 +287,7 @@ impl Client {
             let bulk = bulk_message(response)?;
             answer::is_about(id.as_str(), bulk.id.as_str(), response).map(|()| bulk)
         };
-        self.engine().call(operation("get_bulk", Safety::Read), request, judge).await
+        self.engine().call(Operation::sms("get_bulk", Safety::Read), request, judge).await
     }
 
     /// Waits until a bulk send is done, has failed, or the policy gives up.
@@ -337,7 +337,9 @@ impl Client {
                 .with_phrase("the result file was not ready in time"));
         };
         let request = self.engine().transfer(Method::GET, url, Bytes::new());
-        self.engine().call(operation("download_bulk", Safety::Read), request, result_file).await
+        self.engine()
+            .call(Operation::sms("download_bulk", Safety::Read), request, result_file)
+            .await
     }
 
     /// Where the result file is; `None` while it is not ready.
@@ -350,7 +352,7 @@ impl Client {
             302 => location(response, &url, allow_http).map(Some),
             _ => Err(answer::failure(response)),
         };
-        self.engine().call(operation("bulk_result", Safety::Read), request, judge).await
+        self.engine().call(Operation::sms("bulk_result", Safety::Read), request, judge).await
     }
 
     fn need_bulk(&self) -> Result<(), Error> {

@@ -16,10 +16,10 @@ use crate::{
     engine::{self, Engine},
     error::Error,
     operation::{Operation, Safety},
-    options::Options,
     outcome::{self, ResolvePolicy},
     refusal::RefusalReason,
-    transport::{Response, Transport},
+    setup::{Setup, setup_methods},
+    transport::Response,
     waiting::{self, PollPolicy, Waited},
     wire,
 };
@@ -27,10 +27,6 @@ use crate::{
 const DEFAULT_BASE_URL: &str = "https://prg.karaden.jp/api";
 const VERSION_HEADER: HeaderName = HeaderName::from_static("karaden-version");
 const AGENT_HEADER: HeaderName = HeaderName::from_static("karaden-client-user-agent");
-
-pub(super) const fn operation(name: &'static str, safety: Safety) -> Operation {
-    Operation { api: "sms", name, safety }
-}
 
 /// A client of the Karaden SMS API. Cheap to clone; clones share their connections.
 ///
@@ -60,8 +56,7 @@ impl Client {
             service_id,
             base_url: DEFAULT_BASE_URL.to_owned(),
             version: ApiVersion::V2024_03_01,
-            options: Options::default(),
-            transport: None,
+            setup: Setup::default(),
         }
     }
 
@@ -84,7 +79,7 @@ impl Client {
         let form = message.to_form(self.inner.service_id);
         let request = engine.post_form(Arc::clone(&self.inner.messages), form);
         let accepted = |response: &Response| message_tagged(message.tag(), response);
-        let result = engine.call(operation("send", Safety::Write), request, accepted).await;
+        let result = engine.call(Operation::sms("send", Safety::Write), request, accepted).await;
         outcome::conclude(result, message)
     }
 
@@ -97,7 +92,7 @@ impl Client {
     pub async fn get(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.get(self.path(&[id.as_str()]));
         let judge = |response: &Response| message_of(id, response);
-        self.inner.engine.call(operation("get", Safety::Read), request, judge).await
+        self.inner.engine.call(Operation::sms("get", Safety::Read), request, judge).await
     }
 
     /// Cancels a reserved message, which Karaden allows until five minutes before `scheduled_at`.
@@ -111,7 +106,7 @@ impl Client {
     /// it is too late, [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown id, otherwise as for every call.
     pub async fn cancel(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.post_empty(self.path(&[id.as_str(), "cancel"]));
-        let operation = operation("cancel", Safety::Write);
+        let operation = Operation::sms("cancel", Safety::Write);
         let judge = |response: &Response| message_of(id, response);
         let too_late = Some(&RefusalReason::NotCancellable);
         let error = match self.inner.engine.call(operation, request, judge).await {
@@ -213,8 +208,7 @@ pub struct ClientBuilder {
     service_id: ServiceId,
     base_url: String,
     version: ApiVersion,
-    options: Options,
-    transport: Option<Arc<dyn Transport>>,
+    setup: Setup,
 }
 
 impl ClientBuilder {
@@ -232,17 +226,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Time-outs, bounds, retries, proxy, certificates.
-    pub fn with_options(mut self, options: Options) -> Self {
-        self.options = options;
-        self
-    }
-
-    /// Another transport: shared with another client, wrapped, or scripted for a test.
-    pub fn with_transport(mut self, transport: impl Transport) -> Self {
-        self.transport = Some(Arc::new(transport));
-        self
-    }
+    setup_methods!();
 
     /// The client.
     ///
@@ -251,7 +235,7 @@ impl ClientBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unusable URL, tenant, token, proxy
     /// or certificate.
     pub fn build(self) -> Result<Client, Error> {
-        let mut messages = engine::base_url(&self.base_url, self.options.allow_http)?;
+        let mut messages = engine::base_url(&self.base_url, self.setup.options.allow_http)?;
         if !engine::is_path_part(&self.tenant_id) {
             return Err(Error::config("the tenant id cannot stand in a path"));
         }
@@ -262,7 +246,7 @@ impl ClientBuilder {
         headers.insert(http::header::AUTHORIZATION, engine::secret_header(&bearer)?);
         headers.insert(VERSION_HEADER, HeaderValue::from_static(self.version.as_str()));
         headers.insert(AGENT_HEADER, HeaderValue::from_static(AGENT));
-        let engine = Engine::new(self.transport, self.options, headers)?;
+        let engine = Engine::new(self.setup, headers)?;
         let (service_id, version, messages) = (self.service_id, self.version, Arc::new(messages));
         let inner = Inner { engine, service_id, version, messages };
         Ok(Client { inner: Arc::new(inner) })

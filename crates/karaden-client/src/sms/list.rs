@@ -14,14 +14,14 @@ use serde::Deserialize;
 
 use super::{
     answer,
-    client::{Client, operation},
+    client::Client,
     message::{Message, MessageId, MessageResult, SentResult, Status, WireMessage},
     new_message::{ServiceId, Tag},
 };
 use crate::{
     error::{Effect, Error, ErrorKind},
     invalid::{Found, Invalid, Rule},
-    operation::Safety,
+    operation::{Operation, Safety},
     phone::PhoneNumber,
     time,
     transport::Response,
@@ -205,7 +205,7 @@ impl Client {
         query.append_to(&mut url);
         let mut request = self.engine().get(url);
         request.max_body_bytes = request.max_body_bytes.saturating_mul(8);
-        self.engine().call(operation("list", Safety::Read), request, page).await
+        self.engine().call(Operation::sms("list", Safety::Read), request, page).await
     }
 
     /// All messages of the list, page by page as they are asked for; each message once.
