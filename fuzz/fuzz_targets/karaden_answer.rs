@@ -86,7 +86,7 @@ fn number() -> PhoneNumber {
 /// One look, and no wait.
 fn one_look() -> PollPolicy {
     let hour = Duration::from_secs(3600);
-    PollPolicy::default().with_first_after(Duration::ZERO).with_intervals(hour, hour)
+    PollPolicy::default().with_initial_delay(Duration::ZERO).with_intervals(hour, hour)
 }
 
 fuzz_target!(|input: &[u8]| {

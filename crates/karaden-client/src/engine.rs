@@ -102,24 +102,26 @@ impl Engine {
         Request { method, url, headers, body, max_body_bytes, time_limit, deadline: None }
     }
 
-    /// Sends `request`, has `judge` read the answer, and tries again where the policy allows it.
+    /// Sends `request`, has `parse_response` read the answer, and tries again where the policy allows it.
     pub(crate) async fn call<T>(
         &self,
         operation: Operation,
         request: Request,
-        judge: impl Fn(&Response) -> Result<T, Error>,
+        parse_response: impl Fn(&Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let span = trace::start(operation);
-        let result = trace::around(&span, self.attempts(operation, request, judge, &span)).await;
+        let result =
+            trace::around(&span, self.call_with_retries(operation, request, parse_response, &span))
+                .await;
         trace::finish(&span, result.as_ref().err());
         result
     }
 
-    async fn attempts<T>(
+    async fn call_with_retries<T>(
         &self,
         operation: Operation,
         request: Request,
-        judge: impl Fn(&Response) -> Result<T, Error>,
+        parse_response: impl Fn(&Response) -> Result<T, Error>,
         span: &Span,
     ) -> Result<T, Error> {
         let policy = self.options.retry;
@@ -139,7 +141,7 @@ impl Engine {
                 return Err(last.unwrap_or_else(none));
             }
             let request = Request { deadline, ..request.clone() };
-            let error = match self.attempt(operation, request, &judge).await {
+            let error = match self.attempt(operation, request, &parse_response).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
@@ -162,7 +164,7 @@ impl Engine {
         &self,
         operation: Operation,
         request: Request,
-        judge: impl Fn(&Response) -> Result<T, Error>,
+        parse_response: impl Fn(&Response) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let deadline = request.deadline;
         let mut execution = self.transport.execute(request);
@@ -176,7 +178,7 @@ impl Engine {
             None => Some(execution.await),
         };
         let result = match executed {
-            Some(Ok(response)) => readable(&response).and_then(|()| judge(&response)),
+            Some(Ok(response)) => readable(&response).and_then(|()| parse_response(&response)),
             Some(Err(error)) => Err(from_transport(error)),
             None => Err(Error::new(ErrorKind::Timeout, Effect::Unknown)),
         };

@@ -253,13 +253,13 @@ pub enum Resolution<A, M> {
 /// How long `resolve` looks, and when it believes that a message is not there.
 ///
 /// A request can be on its way longer than the client waited for its answer, so that one look-up
-/// that finds nothing proves nothing. Only when every look-up for `absent_for` succeeded and found
+/// that finds nothing proves nothing. Only when every look-up for `absence_window` succeeded and found
 /// nothing is the message taken as not sent. A server that asks for a pause gets it, unless that goes
 /// beyond the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolvePolicy {
-    pub(crate) absent_for: Duration,
-    pub(crate) give_up_after: Duration,
+    pub(crate) absence_window: Duration,
+    pub(crate) timeout: Duration,
     pub(crate) first_interval: Duration,
     pub(crate) longest_interval: Duration,
 }
@@ -268,8 +268,8 @@ impl Default for ResolvePolicy {
     /// Absent for 30 s, giving up after 90 s, first look at once, then after 1 s, 2 s, 4 s, 8 s, 8 s …
     fn default() -> Self {
         Self {
-            absent_for: Duration::from_secs(30),
-            give_up_after: Duration::from_secs(90),
+            absence_window: Duration::from_secs(30),
+            timeout: Duration::from_secs(90),
             first_interval: Duration::from_secs(1),
             longest_interval: Duration::from_secs(8),
         }
@@ -279,15 +279,15 @@ impl Default for ResolvePolicy {
 impl ResolvePolicy {
     /// How long a message must be absent to count as not sent. Default 30 s.
     #[must_use]
-    pub fn with_absent_for(mut self, absent_for: Duration) -> Self {
-        self.absent_for = absent_for;
+    pub fn with_absence_window(mut self, absence_window: Duration) -> Self {
+        self.absence_window = absence_window;
         self
     }
 
     /// When to give up and leave it unknown. Default 90 s.
     #[must_use]
-    pub fn with_give_up_after(mut self, give_up_after: Duration) -> Self {
-        self.give_up_after = give_up_after;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -301,7 +301,7 @@ impl ResolvePolicy {
 }
 
 /// Turns the result of a send call into the outcome types.
-pub(crate) fn conclude<A, M>(
+pub(crate) fn to_send_result<A, M>(
     result: Result<A, Error>,
     message: M,
 ) -> Result<SendOutcome<A, M>, SendError<M>> {
@@ -340,7 +340,7 @@ where
                 unknown.look_up_error = None;
                 let now = tokio::time::Instant::now();
                 let since = *absent_since.get_or_insert(now);
-                if now.duration_since(since) >= policy.absent_for {
+                if now.duration_since(since) >= policy.absence_window {
                     return Resolution::NotSent(*unknown.message);
                 }
             }
@@ -350,7 +350,7 @@ where
                 unknown.look_up_error = Some(error);
             }
         }
-        if began.elapsed().saturating_add(wait) > policy.give_up_after {
+        if began.elapsed().saturating_add(wait) > policy.timeout {
             return Resolution::Unknown(unknown);
         }
         tokio::time::sleep(wait).await;

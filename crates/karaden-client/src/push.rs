@@ -3,11 +3,11 @@
 //! The vendor hands its specification to customers only; this client follows what public
 //! integrations do, and takes the careful way wherever they leave a question open.
 
-mod answer;
 mod client;
 mod delivery;
 mod new_message;
 mod outcome;
+mod response;
 mod send_list;
 
 pub use self::{

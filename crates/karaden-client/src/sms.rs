@@ -1,6 +1,5 @@
 //! The Karaden SMS API (`https://prg.karaden.jp/api`): send, look up, list, cancel, bulk.
 
-mod answer;
 mod bulk;
 pub mod callback;
 mod client;
@@ -9,9 +8,9 @@ mod list;
 mod message;
 mod new_message;
 mod outcome;
+mod response;
 
 pub use self::{
-    answer::RowError,
     bulk::{
         BulkFile, BulkId, BulkMessage, BulkResolution, BulkResult, BulkRow, BulkSendError,
         BulkSendOutcome, BulkStatus, UnknownBulkSend, UploadedFile,
@@ -22,4 +21,5 @@ pub use self::{
     message::{Carrier, Message, MessageId, MessageResult, SentResult, Status},
     new_message::{NewMessage, ServiceId, Tag},
     outcome::{Resolution, SendError, SendOutcome, UnknownSend},
+    response::RowError,
 };

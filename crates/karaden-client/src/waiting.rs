@@ -8,24 +8,24 @@ use crate::error::{Effect, Error, ErrorKind};
 
 /// When to look and when to stop waiting.
 ///
-/// Waiting ends by itself after `give_up_after`. To end it earlier, drop the future: nothing is
+/// Waiting ends by itself after `timeout`. To end it earlier, drop the future: nothing is
 /// left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollPolicy {
-    first_after: Duration,
+    initial_delay: Duration,
     interval: Duration,
     longest_interval: Duration,
-    give_up_after: Duration,
+    timeout: Duration,
 }
 
 impl Default for PollPolicy {
     /// For deliveries: first after 5 s, then after 15 s, 30 s, 30 s …, giving up after 5 min.
     fn default() -> Self {
         Self {
-            first_after: Duration::from_secs(5),
+            initial_delay: Duration::from_secs(5),
             interval: Duration::from_secs(15),
             longest_interval: Duration::from_secs(30),
-            give_up_after: Duration::from_secs(300),
+            timeout: Duration::from_secs(300),
         }
     }
 }
@@ -34,17 +34,17 @@ impl PollPolicy {
     /// For bulk sends: first at once, then every 20 s, giving up after 30 min.
     pub fn bulk() -> Self {
         Self {
-            first_after: Duration::ZERO,
+            initial_delay: Duration::ZERO,
             interval: Duration::from_secs(20),
             longest_interval: Duration::from_secs(20),
-            give_up_after: Duration::from_secs(1800),
+            timeout: Duration::from_secs(1800),
         }
     }
 
     /// The wait before the first look.
     #[must_use]
-    pub fn with_first_after(mut self, first_after: Duration) -> Self {
-        self.first_after = first_after;
+    pub fn with_initial_delay(mut self, initial_delay: Duration) -> Self {
+        self.initial_delay = initial_delay;
         self
     }
 
@@ -58,8 +58,8 @@ impl PollPolicy {
 
     /// When to give up.
     #[must_use]
-    pub fn with_give_up_after(mut self, give_up_after: Duration) -> Self {
-        self.give_up_after = give_up_after;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 }
@@ -71,14 +71,14 @@ pub enum Waited<T> {
     /// Nothing more will change.
     Final(T),
     /// Time is up; this is the last state seen.
-    Open(T),
+    TimedOut(T),
 }
 
 impl<T> Waited<T> {
     /// The last state seen.
     pub fn into_inner(self) -> T {
         match self {
-            Self::Final(state) | Self::Open(state) => state,
+            Self::Final(state) | Self::TimedOut(state) => state,
         }
     }
 
@@ -100,9 +100,9 @@ where
     let began = Instant::now();
     let mut seen = None;
     let mut failure = None;
-    let mut wait = policy.first_after;
+    let mut wait = policy.initial_delay;
     let mut interval = policy.interval;
-    while began.elapsed().saturating_add(wait) <= policy.give_up_after {
+    while began.elapsed().saturating_add(wait) <= policy.timeout {
         sleep(wait).await;
         wait = interval;
         match look().await {
@@ -117,7 +117,7 @@ where
         interval = interval.saturating_mul(2).min(policy.longest_interval);
     }
     match (seen, failure) {
-        (Some(state), _) => Ok(Waited::Open(state)),
+        (Some(state), _) => Ok(Waited::TimedOut(state)),
         (None, Some(error)) => Err(Error::new(ErrorKind::GaveUp, Effect::None).with_source(error)),
         (None, None) => Err(Error::new(ErrorKind::GaveUp, Effect::None)),
     }

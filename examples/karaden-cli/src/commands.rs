@@ -234,7 +234,7 @@ pub(crate) async fn wait(
     show: Show,
 ) -> Result<Ending> {
     let policy =
-        PollPolicy::default().with_first_after(Duration::ZERO).with_give_up_after(patience);
+        PollPolicy::default().with_initial_delay(Duration::ZERO).with_timeout(patience);
     let waited = match account {
         Account::Sms(client) => wait_sms(client, &sms_id(id)?, &policy, show).await,
         Account::Push(client) => wait_push(client, &push_id(id)?, &policy, show).await,

@@ -13,10 +13,10 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded::Serializer};
 
 use super::{
-    answer,
     delivery::{Delivery, MessageId, Tracked, WireDelivery},
     new_message::{CarrierField, NewMessage, TrackingCode},
     outcome::{Accepted, Resolution, SendError, SendOutcome, UnknownSend},
+    response,
 };
 use crate::{
     engine::{self, Engine},
@@ -94,7 +94,7 @@ impl Client {
         let request = self.inner.engine.post_form(self.url(path), self.form_of(&message));
         let result =
             self.inner.engine.call(Operation::push(name, Safety::Write), request, accepted).await;
-        outcome::conclude(result, message)
+        outcome::to_send_result(result, message)
     }
 
     /// Asks what became of a message (`karadeninquiry`).
@@ -105,10 +105,13 @@ impl Client {
     pub async fn inquire(&self, id: &MessageId) -> Result<Delivery, Error> {
         let url = self.inquiry_url(id);
         let request = self.inner.engine.get(url);
-        let judge = |response: &Response| {
-            answer::success::<WireDelivery>(response).map(WireDelivery::into_delivery)
+        let parse_response = |response: &Response| {
+            response::success::<WireDelivery>(response).map(WireDelivery::into_delivery)
         };
-        self.inner.engine.call(Operation::push("inquire", Safety::Read), request, judge).await
+        self.inner
+            .engine
+            .call(Operation::push("inquire", Safety::Read), request, parse_response)
+            .await
     }
 
     /// Waits until nothing more will change about a message, or the policy gives up.
@@ -183,7 +186,7 @@ impl Client {
         let mut request = self.inner.engine.get(url);
         request.max_body_bytes = request.max_body_bytes.saturating_mul(8);
         let operation = Operation::push("find_by_tracking_code", Safety::Read);
-        self.inner.engine.call(operation, request, answer::success).await
+        self.inner.engine.call(operation, request, response::success).await
     }
 
     /// The form of one send. Made apart from the call, because a serializer is not `Sync`: a future
@@ -291,7 +294,7 @@ fn may_be_untracked() -> Error {
 }
 
 fn accepted(response: &Response) -> Result<Accepted, Error> {
-    let queued: WireQueued = answer::success(response)?;
+    let queued: WireQueued = response::success(response)?;
     let message_id = queued.message_id.as_deref().and_then(MessageId::new);
     Ok(Accepted { message_id: message_id.ok_or_else(|| wire::unreadable(response))? })
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{answer, client::Client};
+use super::{client::Client, response};
 use crate::{
     error::Error,
     operation::{Operation, Safety},
@@ -130,7 +130,7 @@ struct WireFailure {
 }
 
 fn change(response: &Response) -> Result<ListChange, Error> {
-    let wire: WireChanged = answer::success_with(response, &[answer::OK, answer::PARTLY])?;
+    let wire: WireChanged = response::success_with(response, &[response::OK, response::PARTLY])?;
     let failure = |row: WireFailure| RowFailure {
         // Rows are counted from 1 on the wire.
         index: row.errorrow.and_then(|row| usize::try_from(row.checked_sub(1)?).ok()),

@@ -20,10 +20,10 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{
-    answer::{self, RowError},
     client::{ApiVersion, Client},
     file_name::FileName,
     message::{Message, WireMessage},
+    response::{self, RowError},
 };
 use crate::{
     engine,
@@ -225,9 +225,11 @@ impl Client {
         self.need_bulk()?;
         let request = self.engine().post_empty(self.path(&["bulks", "files"]));
         let (url, allow_http) = (request.url().clone(), self.engine().options.allow_http);
-        let judge = |response: &Response| bulk_file(response, &url, allow_http);
+        let parse_response = |response: &Response| bulk_file(response, &url, allow_http);
         // It makes nothing but an address, so that it may be repeated like a read.
-        self.engine().call(Operation::sms("create_bulk_file", Safety::Read), request, judge).await
+        self.engine()
+            .call(Operation::sms("create_bulk_file", Safety::Read), request, parse_response)
+            .await
     }
 
     /// Uploads a finished CSV file to the address.
@@ -247,11 +249,13 @@ impl Client {
             .engine()
             .transfer(Method::PUT, file.url, csv.into())
             .with_header(CONTENT_TYPE, HeaderValue::from_static("text/csv"));
-        let judge = |response: &Response| match response.status() {
+        let parse_response = |response: &Response| match response.status() {
             200..=299 => Ok(()),
             _ => Err(engine::by_status(response)),
         };
-        self.engine().call(Operation::sms("upload_bulk", Safety::Read), request, judge).await?;
+        self.engine()
+            .call(Operation::sms("upload_bulk", Safety::Read), request, parse_response)
+            .await?;
         Ok(UploadedFile { id: file.id })
     }
 
@@ -263,7 +267,7 @@ impl Client {
     /// [`SendError::Unknown`] has its [`resolve`](UnknownBulkSend::resolve).
     pub async fn start_bulk(&self, file: UploadedFile) -> Result<BulkSendOutcome, BulkSendError> {
         let result = self.post_bulk(&file).await;
-        outcome::conclude(result, file)
+        outcome::to_send_result(result, file)
     }
 
     async fn post_bulk(&self, file: &UploadedFile) -> Result<BulkMessage, Error> {
@@ -283,11 +287,11 @@ impl Client {
     pub async fn get_bulk(&self, id: &BulkId) -> Result<BulkMessage, Error> {
         self.need_bulk()?;
         let request = self.engine().get(self.path(&["bulks", id.as_str()]));
-        let judge = |response: &Response| {
+        let parse_response = |response: &Response| {
             let bulk = bulk_message(response)?;
-            answer::is_about(id.as_str(), bulk.id.as_str(), response).map(|()| bulk)
+            response::is_about(id.as_str(), bulk.id.as_str(), response).map(|()| bulk)
         };
-        self.engine().call(Operation::sms("get_bulk", Safety::Read), request, judge).await
+        self.engine().call(Operation::sms("get_bulk", Safety::Read), request, parse_response).await
     }
 
     /// Waits until a bulk send is done, has failed, or the policy gives up.
@@ -347,12 +351,14 @@ impl Client {
         let url = self.path(&["bulks", id.as_str(), "messages"]);
         let allow_http = self.engine().options.allow_http;
         let request = self.engine().get(url.clone());
-        let judge = |response: &Response| match response.status() {
+        let parse_response = |response: &Response| match response.status() {
             202 => Ok(None),
             302 => location(response, &url, allow_http).map(Some),
-            _ => Err(answer::failure(response)),
+            _ => Err(response::failure(response)),
         };
-        self.engine().call(Operation::sms("bulk_result", Safety::Read), request, judge).await
+        self.engine()
+            .call(Operation::sms("bulk_result", Safety::Read), request, parse_response)
+            .await
     }
 
     fn need_bulk(&self) -> Result<(), Error> {
@@ -395,7 +401,7 @@ struct WireBulk {
     #[serde(default, deserialize_with = "wire::text")]
     status: Option<String>,
     #[serde(default)]
-    error: Option<answer::LooseProblem>,
+    error: Option<response::LooseProblem>,
     #[serde(default, deserialize_with = "wire::text")]
     created_at: Option<String>,
     #[serde(default, deserialize_with = "wire::text")]
@@ -405,7 +411,7 @@ struct WireBulk {
 }
 
 fn bulk_file(response: &Response, from: &Url, allow_http: bool) -> Result<BulkFile, Error> {
-    let file: WireBulk = answer::success(response)?;
+    let file: WireBulk = response::success(response)?;
     let url = file.url.as_deref().and_then(|url| Url::parse(url).ok());
     let id = file.id.as_deref().and_then(BulkId::new);
     match (file.object.as_deref(), id, url) {
@@ -420,13 +426,13 @@ fn bulk_file(response: &Response, from: &Url, allow_http: bool) -> Result<BulkFi
 }
 
 fn bulk_message(response: &Response) -> Result<BulkMessage, Error> {
-    let bulk: WireBulk = answer::success(response)?;
+    let bulk: WireBulk = response::success(response)?;
     let at = |text: &Option<String>| text.as_deref().and_then(time::parse_iso);
     match (bulk.object.as_deref(), bulk.id.as_deref().and_then(BulkId::new)) {
         (Some("bulk_message"), Some(id)) => Ok(BulkMessage {
             id,
             status: wire::open(bulk.status.as_deref()),
-            error: bulk.error.as_ref().and_then(answer::LooseProblem::row_error),
+            error: bulk.error.as_ref().and_then(response::LooseProblem::row_error),
             created_at: at(&bulk.created_at),
             updated_at: at(&bulk.updated_at),
         }),

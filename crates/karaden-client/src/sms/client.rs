@@ -7,10 +7,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{
-    answer,
     message::{Message, MessageId, Status, WireMessage},
     new_message::{NewMessage, ServiceId, Tag},
     outcome::{Resolution, SendError, SendOutcome, UnknownSend},
+    response,
 };
 use crate::{
     engine::{self, Engine},
@@ -80,7 +80,7 @@ impl Client {
         let request = engine.post_form(Arc::clone(&self.inner.messages), form);
         let accepted = |response: &Response| message_tagged(message.tag(), response);
         let result = engine.call(Operation::sms("send", Safety::Write), request, accepted).await;
-        outcome::conclude(result, message)
+        outcome::to_send_result(result, message)
     }
 
     /// Reads a message.
@@ -91,8 +91,8 @@ impl Client {
     /// project, otherwise as for every call.
     pub async fn get(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.get(self.path(&[id.as_str()]));
-        let judge = |response: &Response| message_of(id, response);
-        self.inner.engine.call(Operation::sms("get", Safety::Read), request, judge).await
+        let parse_response = |response: &Response| message_of(id, response);
+        self.inner.engine.call(Operation::sms("get", Safety::Read), request, parse_response).await
     }
 
     /// Cancels a reserved message, which Karaden allows until five minutes before `scheduled_at`.
@@ -107,9 +107,9 @@ impl Client {
     pub async fn cancel(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.post_empty(self.path(&[id.as_str(), "cancel"]));
         let operation = Operation::sms("cancel", Safety::Write);
-        let judge = |response: &Response| message_of(id, response);
+        let parse_response = |response: &Response| message_of(id, response);
         let too_late = Some(&RefusalReason::NotCancellable);
-        let error = match self.inner.engine.call(operation, request, judge).await {
+        let error = match self.inner.engine.call(operation, request, parse_response).await {
             Err(error) if error.is_outcome_unknown() || error.refusal() == too_late => error,
             known => return known,
         };
@@ -177,7 +177,7 @@ impl UnknownSend {
 }
 
 fn one_message(response: &Response) -> Result<Message, Error> {
-    let message: WireMessage<'_> = answer::success(response)?;
+    let message: WireMessage<'_> = response::success(response)?;
     message.into_message().ok_or_else(|| wire::unreadable(response))
 }
 
@@ -191,13 +191,13 @@ fn message_tagged(tag: &Tag, response: &Response) -> Result<Message, Error> {
     if is_ours || message.tags.is_empty() {
         return Ok(message);
     }
-    Err(answer::about_another_message(response))
+    Err(response::about_another_message(response))
 }
 
 /// The message in the answer to a request about the message `id`.
 fn message_of(id: &MessageId, response: &Response) -> Result<Message, Error> {
     let message = one_message(response)?;
-    answer::is_about(id.as_str(), message.id.as_str(), response).map(|()| message)
+    response::is_about(id.as_str(), message.id.as_str(), response).map(|()| message)
 }
 
 /// Builds a [`Client`].

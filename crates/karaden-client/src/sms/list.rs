@@ -13,10 +13,10 @@ use futures_util::stream;
 use serde::Deserialize;
 
 use super::{
-    answer,
     client::Client,
     message::{Message, MessageId, MessageResult, SentResult, Status, WireMessage},
     new_message::{ServiceId, Tag},
+    response,
 };
 use crate::{
     error::{Effect, Error, ErrorKind},
@@ -181,7 +181,7 @@ struct WireList<'a> {
 }
 
 fn page(response: &Response) -> Result<Page, Error> {
-    let list: WireList<'_> = answer::success(response)?;
+    let list: WireList<'_> = response::success(response)?;
     if list.object.as_deref() != Some("list") {
         return Err(wire::unreadable(response));
     }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, time::SystemTime};
 
 use serde::Deserialize;
 
-use super::answer::{LooseProblem, RowError};
+use super::response::{LooseProblem, RowError};
 use crate::{
     engine, redact, time,
     wire::{self, open_enum},

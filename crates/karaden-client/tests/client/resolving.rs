@@ -296,15 +296,15 @@ async fn the_longest_durations_mean_no_end_and_do_not_panic() {
         .build()
         .expect("a client");
     let id = sms::MessageId::new("m-1").expect("an id");
-    let policy = PollPolicy::default().with_first_after(forever);
+    let policy = PollPolicy::default().with_initial_delay(forever);
     let error = client.wait_for_delivery(&id, &policy).await.expect_err("it may not even begin");
     assert_eq!(error.kind(), ErrorKind::GaveUp);
-    let policy = PollPolicy::default().with_give_up_after(forever);
+    let policy = PollPolicy::default().with_timeout(forever);
     assert!(client.wait_for_delivery(&id, &policy).await.expect("read").is_final());
     let unknown = unknown_sms(&client).await;
     let policy = ResolvePolicy::default().with_intervals(forever, forever);
     let Resolution::Unknown(unknown) = unknown.resolve(&client, &policy).await else { panic!() };
-    let policy = ResolvePolicy::default().with_give_up_after(forever);
+    let policy = ResolvePolicy::default().with_timeout(forever);
     assert!(matches!(unknown.resolve(&client, &policy).await, Resolution::Accepted(_)));
     assert_eq!(script.steps_left(), 0);
 }

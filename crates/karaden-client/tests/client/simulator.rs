@@ -50,16 +50,16 @@ fn push_message(to: &str, code: &str) -> push::NewMessage {
 
 fn quick() -> ResolvePolicy {
     ResolvePolicy::default()
-        .with_absent_for(Duration::from_millis(50))
-        .with_give_up_after(Duration::from_secs(5))
+        .with_absence_window(Duration::from_millis(50))
+        .with_timeout(Duration::from_secs(5))
         .with_intervals(Duration::from_millis(10), Duration::from_millis(20))
 }
 
 fn often() -> PollPolicy {
     PollPolicy::default()
-        .with_first_after(Duration::ZERO)
+        .with_initial_delay(Duration::ZERO)
         .with_intervals(Duration::from_millis(10), Duration::from_millis(20))
-        .with_give_up_after(Duration::from_secs(5))
+        .with_timeout(Duration::from_secs(5))
 }
 
 /// Faults of sending through the SMS API after which the message is on the phone.
@@ -283,7 +283,7 @@ async fn a_single_push_message_is_not_taken_as_absent_where_its_code_was_ignored
     let fault = Fault::new(FaultMode::AcceptThenDrop).times(1);
     sim.set_faults(vec![fault.clone()]);
     let client = push_client(&sim);
-    let quick = quick().with_give_up_after(Duration::from_millis(200));
+    let quick = quick().with_timeout(Duration::from_millis(200));
     let result = client.send(push_message("090-1111-2222", "12345678")).await;
     let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
     let resolution = unknown.resolve(&client, &quick, now()).await;
@@ -404,7 +404,7 @@ async fn a_hostile_file_name_is_dropped_and_an_endless_202_ends() {
     let result = client.download_bulk(&bulk.id, &often()).await.expect("the file");
     assert_eq!(result.file_name(), None);
     sim.set_quirks(karaden_sim::Quirks { bulk_never_ready: true, ..Default::default() });
-    let short = often().with_give_up_after(Duration::from_millis(100));
+    let short = often().with_timeout(Duration::from_millis(100));
     let error = client.download_bulk(&bulk.id, &short).await.expect_err("never ready");
     assert_eq!(error.kind(), ErrorKind::GaveUp);
 }

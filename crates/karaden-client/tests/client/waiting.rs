@@ -60,7 +60,7 @@ async fn it_gives_up_with_the_last_state() {
     let id = push::MessageId::new("m1").expect("an id");
     let began = tokio::time::Instant::now();
     let waited = scripted_push(&script).wait_for_delivery(&id, &PollPolicy::default()).await;
-    let Ok(Waited::Open(delivery)) = waited else { panic!("{waited:?}") };
+    let Ok(Waited::TimedOut(delivery)) = waited else { panic!("{waited:?}") };
     assert_eq!(delivery.result_status, Some(push::ResultStatus::OutOfRange));
     assert!(began.elapsed() <= Duration::from_secs(300));
 }

@@ -48,9 +48,9 @@ fn options() -> Options {
 fn one_look() -> PollPolicy {
     let longer = Duration::from_secs(120);
     PollPolicy::default()
-        .with_first_after(Duration::ZERO)
+        .with_initial_delay(Duration::ZERO)
         .with_intervals(longer, longer)
-        .with_give_up_after(Duration::from_secs(60))
+        .with_timeout(Duration::from_secs(60))
 }
 
 fn now() -> SystemTime {

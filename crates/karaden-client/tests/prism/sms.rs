@@ -249,7 +249,7 @@ pub(crate) async fn answers_made_up_from_the_schema(relay: &Relay, root: &str, f
         assert!(!matches!(bulk.status, None | Some(BulkStatus::Other(_))), "seed {seed} {bulk:?}");
         match client.wait_for_delivery(&id(), &one_look()).await.expect("a message") {
             Waited::Final(message) => assert!(message.is_final()),
-            Waited::Open(message) => assert!(!message.is_final()),
+            Waited::TimedOut(message) => assert!(!message.is_final()),
         }
         let read = format!("GET {ID}");
         let calls = ["POST messages", &read, "GET messages", "POST cancel", &read, &read];
