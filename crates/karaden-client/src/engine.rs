@@ -1,4 +1,4 @@
-//! One call: attempts, time limits, and the judgement of each answer.
+//! Running a call: attempts, time limits, and what each response means.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,13 +24,13 @@ use crate::{
     transport::{self, Request, Response, Transport, TransportError, TransportErrorKind},
 };
 
-/// What both clients share.
+/// The part that both clients share: it makes requests and runs calls.
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) options: Options,
     headers: Arc<HeaderMap>,
-    /// The same for a form.
+    /// `headers` with the content type of a form.
     form_headers: Arc<HeaderMap>,
 }
 
@@ -42,10 +42,10 @@ impl Engine {
             None => transport::default_transport(&options)?,
         };
         let agent = HeaderValue::from_str(&options.user_agent)
-            .map_err(|_hidden| Error::config("the user agent cannot stand in a header"))?;
+            .map_err(|_hidden| Error::config("the user agent is not a valid header value"))?;
         headers.insert(USER_AGENT, agent);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        // Nothing is decompressed here, so a small answer cannot become a large one.
+        // Nothing is decompressed, so that a small response cannot become a large one.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         let mut form_headers = headers.clone();
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -59,7 +59,7 @@ impl Engine {
     }
 
     pub(crate) fn post_empty(&self, url: Url) -> Request {
-        // Said outright, because some servers answer 411 to a POST without a length.
+        // Some servers refuse a POST without a length (411).
         self.request(Method::POST, url, Bytes::new())
             .with_header(CONTENT_LENGTH, HeaderValue::from_static("0"))
     }
@@ -80,8 +80,8 @@ impl Engine {
         Request { method, url, headers, body, max_body_bytes, time_limit: None, deadline: None }
     }
 
-    /// A request to a signed URL at the storage: without our credentials, with the time and bounds
-    /// of a transfer.
+    /// Makes a request to a signed URL of the storage: without credentials, with the time limit and
+    /// the size limit of a transfer.
     pub(crate) fn transfer(&self, method: Method, url: Url, body: Bytes) -> Request {
         let mut headers = HeaderMap::new();
         for name in [USER_AGENT, ACCEPT_ENCODING] {
@@ -90,7 +90,7 @@ impl Engine {
             }
         }
         if method == Method::PUT && body.is_empty() {
-            // Said outright, as for a POST.
+            // As for a POST.
             headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         let max_body_bytes = match method {
@@ -102,7 +102,7 @@ impl Engine {
         Request { method, url, headers, body, max_body_bytes, time_limit, deadline: None }
     }
 
-    /// Sends `request`, has `parse_response` read the answer, and tries again where the policy allows it.
+    /// Sends `request` and reads the response with `parse_response`. Retries if the policy allows it.
     pub(crate) async fn call<T>(
         &self,
         operation: Operation,
@@ -126,7 +126,7 @@ impl Engine {
     ) -> Result<T, Error> {
         let policy = self.options.retry;
         let began = Instant::now();
-        // `None` is too far away to ever come.
+        // `None` is beyond the range of the clock.
         let limit = request.time_limit.unwrap_or(policy.deadline());
         let end = began.checked_add(limit);
         let each = request.time_limit.unwrap_or(self.options.total_timeout);
@@ -134,11 +134,12 @@ impl Engine {
         let mut last = None;
         loop {
             let deadline = [now.checked_add(each), end].into_iter().flatten().min();
-            // A request that there is no time for is not begun.
+            // A request for which no time is left is not sent.
             if deadline.is_some_and(|deadline| deadline <= now) {
-                let none =
+                let timeout =
                     || Error::new(ErrorKind::Timeout, Effect::None).with_operation(operation);
-                return Err(last.unwrap_or_else(none));
+                // Report the last real failure rather than this timeout.
+                return Err(last.unwrap_or_else(timeout));
             }
             let request = Request { deadline, ..request.clone() };
             let error = match self.attempt(operation, request, &parse_response).await {
@@ -184,13 +185,14 @@ impl Engine {
         };
         let result = result.map_err(|error| error.with_operation(operation));
         match operation.safety {
+            // A read sends no message. Even a lost response had no effect, so it may be retried.
             Safety::Read => result.map_err(Error::without_effect),
             Safety::Write => result,
         }
     }
 }
 
-/// Refuses a response that has a content or transfer coding which nobody requested. Its bytes may
+/// Refuses a response that has a content or transfer coding that was not requested. Its bytes may
 /// not be the body that they seem to be.
 fn readable(response: &Response) -> Result<(), Error> {
     let refused = |phrase| {
@@ -223,16 +225,16 @@ fn from_transport(error: TransportError) -> Error {
     Error::new(kind, effect).with_source(error)
 }
 
-/// The wait that the answer asks for.
+/// Returns the wait that the response asks for.
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let header = |name| response.headers().get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     time::retry_after(header(RETRY_AFTER)?, header(DATE))
 }
 
-/// What an answer's HTTP status alone says, when its body says nothing we know.
+/// Returns the error for an HTTP status, for a response whose body means nothing to this crate.
 ///
-/// Only statuses that are given before a request is passed on count as "surely no effect". A 403
-/// page, for instance, may come from a filter that looks at answers.
+/// Only statuses that a server gives before it processes a request mean *not sent*. A 403 page, for
+/// example, may come from a filter that inspects responses.
 pub(crate) fn by_status(response: &Response) -> Error {
     let status = response.status();
     let kind = match status {
@@ -253,8 +255,8 @@ pub(crate) fn by_status(response: &Response) -> Error {
     Error::new(kind, effect).with_status(status).with_retry_after(retry_after(response))
 }
 
-/// Whether credentials and personal data may travel to `url`: by https, or by http where that is
-/// allowed or stays on this machine.
+/// Returns whether credentials and personal data may be sent to `url`: over https, or over http if
+/// that is allowed or stays on this machine.
 pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
     let loopback = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -265,24 +267,24 @@ pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && (allow_http || loopback))
 }
 
-/// Whether we follow `url`, which came in an answer from `from`: not from https to http, not even on
-/// this machine, where a server could make us speak to its other services.
+/// Returns whether this crate follows `url`, which came in a response from `from`.
+///
+/// It never leaves https for http, not even on this machine: a server could otherwise make a program
+/// call the machine's other services.
 pub(crate) fn is_safe_link(url: &Url, from: &Url, allow_http: bool) -> bool {
     is_safe(url, allow_http) && (url.scheme() == "https" || from.scheme() == "http" || allow_http)
 }
 
-/// Whether `text` can be one part of a path without changing where the path leads: 1 to 64
-/// letters, digits, `-` or `_`.
+/// Returns whether `text` is safe as one segment of a path: 1 to 64 letters, digits, `-` or `_`.
 pub(crate) fn is_path_part(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     !text.is_empty() && text.len() <= 64 && text.bytes().all(plain)
 }
 
-/// Checks and parses a base URL: https, or http where that is allowed; no query, no fragment, no
-/// credentials; one slash at its end.
+/// Parses a base URL: https, or http where that is allowed, without query, fragment and
+/// credentials. The result ends in one slash.
 pub(crate) fn base_url(text: &str, allow_http: bool) -> Result<Url, Error> {
-    let mut url =
-        Url::parse(text).map_err(|_hidden| Error::config("the base URL cannot be read"))?;
+    let mut url = Url::parse(text).map_err(|_hidden| Error::config("the base URL is not a URL"))?;
     if !is_safe(&url, allow_http) {
         return Err(Error::config("the base URL must use https"));
     }
@@ -295,10 +297,10 @@ pub(crate) fn base_url(text: &str, allow_http: bool) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// A header value that is never shown.
+/// Makes a header value that `Debug` does not show.
 pub(crate) fn secret_header(text: &str) -> Result<HeaderValue, Error> {
     let mut value = HeaderValue::from_str(text)
-        .map_err(|_hidden| Error::config("the token cannot stand in a header"))?;
+        .map_err(|_hidden| Error::config("the token is not a valid header value"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -1,4 +1,4 @@
-//! The one error of this crate.
+//! The error type of this crate.
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
@@ -6,11 +6,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{invalid::Invalid, operation::Operation, redact, refusal::RefusalReason};
 
-/// What went wrong, in the words a program can decide on.
+/// The error type of this crate. Branch on [`kind`](Self::kind),
+/// [`is_retryable`](Self::is_retryable) and [`is_outcome_unknown`](Self::is_outcome_unknown).
 ///
-/// An error of this crate never shows a token, a security code, a phone number or a message text:
-/// not in `Display`, not in `Debug`, not in its sources. Its `Display` is one phrase and does not
-/// repeat the source.
+/// `Display`, `Debug` and the sources never show a token, a security code, a phone number or a
+/// message text. `Display` is one phrase and does not repeat the source.
 ///
 /// ```
 /// use karaden_client::{ErrorKind, PhoneNumber};
@@ -40,21 +40,21 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The client was set up with something unusable, such as a base URL without TLS.
+    /// The client is configured with an unusable value, such as a base URL without TLS.
     Config,
-    /// A local check refused a value before anything was sent; see [`Error::invalid`].
+    /// A local check refused a value before anything was sent. See [`Error::invalid`].
     InvalidInput,
-    /// No connection could be made: name look-up, TCP, TLS or proxy.
+    /// No connection took the request: name look-up, TCP, TLS or proxy failed.
     Connect,
-    /// No complete answer came within the time allowed.
+    /// No complete response came in time.
     Timeout,
-    /// The connection broke after the request may have left.
+    /// The connection broke, and the request may have been sent.
     Interrupted,
-    /// The answer is not what the API promises: not JSON, empty, compressed or without its id.
+    /// The response is not what the API promises: not JSON, empty, compressed or without its id.
     Decode,
-    /// The answer is longer than the configured bound.
+    /// The response is longer than the configured limit.
     TooLarge,
-    /// The server pointed elsewhere; redirects are never followed with credentials.
+    /// The server sent a redirect. Redirects are never followed with credentials.
     Redirect,
     /// The token, access key or security code was not accepted.
     Unauthenticated,
@@ -62,15 +62,15 @@ pub enum ErrorKind {
     Forbidden,
     /// The object does not exist or belongs to another project.
     NotFound,
-    /// The object was used already, such as a bulk file that was sent before.
+    /// The object was already used, such as a bulk file that was started before.
     Conflict,
-    /// Too many requests; see [`Error::retry_after`].
+    /// Too many requests. See [`Error::retry_after`].
     RateLimited,
-    /// Karaden refused the request for a reason of its own; see [`Error::refusal`].
+    /// Karaden refused the request. See [`Error::refusal`].
     Refused,
-    /// The server reports a fault of its own (HTTP 5xx, or status 999).
+    /// The server failed (HTTP 5xx, or status 999).
     Server,
-    /// Waiting ended before the awaited state was reached.
+    /// The wait ended before the expected state was reached.
     GaveUp,
     /// A bulk send ended in Karaden's state `error`.
     BulkFailed,
@@ -79,18 +79,18 @@ pub enum ErrorKind {
 impl ErrorKind {
     fn phrase(self) -> &'static str {
         match self {
-            Self::Config => "the client is not set up correctly",
+            Self::Config => "the client is misconfigured",
             Self::InvalidInput => "a local check refused a value",
             Self::Connect => "no connection to the server",
-            Self::Timeout => "no complete answer in time",
-            Self::Interrupted => "the connection broke before the answer was complete",
-            Self::Decode => "the answer is not what the API promises",
-            Self::TooLarge => "the answer is longer than allowed",
-            Self::Redirect => "the server answered with a redirect",
+            Self::Timeout => "no complete response in time",
+            Self::Interrupted => "the connection broke before the response was complete",
+            Self::Decode => "the response is not what the API promises",
+            Self::TooLarge => "the response is longer than allowed",
+            Self::Redirect => "the server sent a redirect",
             Self::Unauthenticated => "the credentials were not accepted",
             Self::Forbidden => "the request is not permitted",
             Self::NotFound => "the object was not found",
-            Self::Conflict => "the object was used already",
+            Self::Conflict => "the object was already used",
             Self::RateLimited => "too many requests",
             Self::Refused => "the request was refused",
             Self::Server => "the server failed",
@@ -100,12 +100,12 @@ impl ErrorKind {
     }
 }
 
-/// What a failed call may have done on the other side.
+/// What a failed call may have changed on the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Surely nothing.
+    /// Definitely nothing.
     None,
-    /// It cannot be told from here.
+    /// The client cannot tell.
     Unknown,
 }
 
@@ -152,7 +152,7 @@ impl Error {
         self
     }
 
-    /// Keeps the provider's code if it looks like one; anything else could quote the request.
+    /// Keeps the provider's code if it looks like a code. Any other text could quote the request.
     pub(crate) fn with_code(mut self, code: &str) -> Self {
         self.0.code = redact::word(code).map(Box::from);
         self
@@ -179,42 +179,43 @@ impl Error {
         self
     }
 
-    /// The same error of a call that only reads and so cannot have sent anything.
+    /// Marks the error as that of a call that only reads, and so sent nothing.
     pub(crate) fn without_effect(mut self) -> Self {
         self.0.effect = Effect::None;
         self
     }
 
-    /// What kind of error this is.
+    /// Returns the kind of error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The API and the operation of the call, such as `("sms", "send")`.
+    /// Returns the API and the operation of the call, such as `("sms", "send")`.
     pub fn operation(&self) -> Option<(&'static str, &'static str)> {
         self.0.operation.map(|operation| (operation.api, operation.name))
     }
 
-    /// Whether this call surely sent no message: it never left, it was refused, or it only reads.
+    /// Returns whether this call definitely sent no message: no connection took it, it was refused,
+    /// or it only reads.
     pub fn is_definitely_not_sent(&self) -> bool {
         self.0.effect == Effect::None
     }
 
-    /// Whether the request may have taken effect although no proper answer came.
+    /// Returns whether the request may have taken effect although no valid response came.
     ///
-    /// Never send again on such an error: look the message up by its tag or tracking code.
+    /// Do not send again after such an error. Look the message up by its tag or tracking code.
     pub fn is_outcome_unknown(&self) -> bool {
         self.0.effect == Effect::Unknown
     }
 
-    /// Whether the very same call may be made again and has a chance to succeed.
+    /// Returns whether the same call may be repeated and can succeed.
     ///
-    /// Never true while [`is_outcome_unknown`](Self::is_outcome_unknown) is.
+    /// Never true together with [`is_outcome_unknown`](Self::is_outcome_unknown).
     pub fn is_retryable(&self) -> bool {
         self.is_definitely_not_sent() && self.is_transient()
     }
 
-    /// Whether the cause may pass by itself, leaving aside what the call may have done.
+    /// Returns whether the cause is temporary, whatever the call may have done.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(
             self.0.kind,
@@ -226,46 +227,46 @@ impl Error {
         )
     }
 
-    /// Whether no complete answer came within the time allowed.
+    /// Returns whether no complete response came in time.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
     }
 
-    /// The HTTP status of the answer, if there was one.
+    /// Returns the HTTP status of the response, if there was one.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Karaden's own code: a word such as `validation_error`, or a number such as `201`.
+    /// Returns Karaden's code: a word such as `validation_error`, or a number such as `201`.
     ///
-    /// `None` too when the answer's code does not look like a code.
+    /// Also `None` if the code in the response does not look like one.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// How long the server asked to wait before the next request, at most one day.
+    /// Returns how long the server asked to wait before the next request, at most one day.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Why Karaden said no, when it did.
+    /// Returns why Karaden refused the request, if it did.
     pub fn refusal(&self) -> Option<&RefusalReason> {
         self.0.refusal.as_ref()
     }
 
-    /// The names of the fields that Karaden found invalid, in its spelling.
+    /// Returns the names of the fields that Karaden found invalid, in its spelling.
     pub fn fields(&self) -> &[String] {
         &self.0.fields
     }
 
-    /// The local check that failed, for [`ErrorKind::InvalidInput`].
+    /// Returns the local check that failed, for [`ErrorKind::InvalidInput`].
     pub fn invalid(&self) -> Option<&Invalid> {
         self.0.invalid.as_ref()
     }
 
-    /// The server's own error text, cut to 1,000 characters, for a support case.
+    /// Returns the server's error text for a support case, cut to 1,000 characters.
     ///
-    /// It may quote the number and the text of the message: do not log it, do not show it.
+    /// It may quote the number and the text of the message: do not log it or show it.
     pub fn expose_server_text(&self) -> Option<&str> {
         self.0.server_text.as_ref().map(ExposeSecret::expose_secret)
     }
@@ -332,7 +333,7 @@ impl StdError for Error {
     }
 }
 
-/// A cause that is a fixed phrase of ours.
+/// A cause that is a fixed phrase of this crate.
 #[derive(Debug)]
 pub(crate) struct Phrase(pub(crate) &'static str);
 

@@ -1,8 +1,8 @@
-//! What a local check says: which field, which rule, what class of value.
+//! The result of a local check: which field, which rule, what class of value.
 
 use std::fmt;
 
-/// A value that a local check refused before anything went out.
+/// A value that a local check refused before anything was sent.
 ///
 /// It names the field, the rule and the class of the value found, never the value itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,17 +17,17 @@ impl Invalid {
         Self { field, rule, found }
     }
 
-    /// The field in Karaden's spelling, such as `to` or `scheduled_at`.
+    /// Returns the field in Karaden's spelling, such as `to` or `scheduled_at`.
     pub fn field(&self) -> &'static str {
         self.field
     }
 
-    /// The rule that the value breaks.
+    /// Returns the rule that the value breaks.
     pub fn rule(&self) -> Rule {
         self.rule
     }
 
-    /// What class of value was found.
+    /// Returns the class of the value.
     pub fn found(&self) -> Found {
         self.found
     }
@@ -41,7 +41,7 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// The rules that are checked before the wire.
+/// The rules that are checked before a request is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rule {
@@ -51,7 +51,7 @@ pub enum Rule {
     NotEmpty,
     /// Must not be longer than this many units.
     AtMost(usize),
-    /// Must only use characters of the Basic Multilingual Plane: a handset may show others wrongly.
+    /// Must only use characters of the Basic Multilingual Plane. A handset may show others wrongly.
     BasicPlane,
     /// Must not contain control characters other than line breaks.
     NoControl,
@@ -59,9 +59,9 @@ pub enum Rule {
     SafeCharacters,
     /// Must be positive.
     Positive,
-    /// Must lie in the future.
+    /// Must be in the future.
     InFuture,
-    /// Must not lie in the future.
+    /// Must not be in the future.
     NotInFuture,
     /// Must be at most 30 days ahead.
     Within30Days,
@@ -71,7 +71,7 @@ pub enum Rule {
     AtMostParts(usize),
     /// Needs this version of the API or a later one.
     NeedsVersion(&'static str),
-    /// Must not be set for a long text: its operation has no such parameter.
+    /// Must not be set for a long text, whose operation has no such parameter.
     SingleTextOnly,
     /// Must be one of the values that the list can be filtered by.
     ListFilter,
@@ -83,12 +83,12 @@ impl fmt::Display for Rule {
             Self::MobileNumber => f.write_str("must be a Japanese mobile number"),
             Self::NotEmpty => f.write_str("must not be empty"),
             Self::AtMost(units) => write!(f, "must have at most {units} units"),
-            Self::BasicPlane => f.write_str("must stay within the Basic Multilingual Plane"),
+            Self::BasicPlane => f.write_str("must only use the Basic Multilingual Plane"),
             Self::NoControl => f.write_str("must not contain control characters"),
             Self::SafeCharacters => f.write_str("must only use safe characters"),
             Self::Positive => f.write_str("must be positive"),
-            Self::InFuture => f.write_str("must lie in the future"),
-            Self::NotInFuture => f.write_str("must not lie in the future"),
+            Self::InFuture => f.write_str("must be in the future"),
+            Self::NotInFuture => f.write_str("must not be in the future"),
             Self::Within30Days => f.write_str("must be at most 30 days ahead"),
             Self::AfterScheduledAt => f.write_str("must be later than `scheduled_at`"),
             Self::AtMostParts(parts) => write!(f, "must fit into {parts} parts"),
@@ -109,21 +109,21 @@ pub enum Found {
     Units(usize),
     /// This many digits.
     Digits(usize),
-    /// Digits of the right number but with a start that is not a mobile one.
+    /// The right number of digits, but not the prefix of a mobile number.
     OtherPrefix,
-    /// A character that does not belong there.
+    /// A character that is not allowed.
     ForeignCharacter,
     /// A character outside the Basic Multilingual Plane, such as an emoji.
     SupplementaryCharacter,
     /// A control character.
     ControlCharacter,
-    /// An instant that has passed.
+    /// An instant in the past.
     Past,
-    /// An instant ahead.
+    /// An instant in the future.
     Future,
     /// More than 30 days ahead.
     TooFarAhead,
-    /// An instant before another one that it must follow.
+    /// An instant that is not after the one that it must follow.
     TooEarly,
     /// Zero or a negative number.
     NotPositive,

@@ -1,15 +1,15 @@
 //! What a call is: its API, its name, and whether it changes anything.
 
-/// Whether a call may be repeated when it is unknown what it did.
+/// Whether a call may be repeated although its effect is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Safety {
-    /// It only reads.
+    /// The call only reads.
     Read,
-    /// It changes something; only what surely had no effect is tried again.
+    /// The call changes something. It is repeated only if it definitely had no effect.
     Write,
 }
 
-/// The name of a call, for spans.
+/// The API and the name of a call, for errors and spans.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub(crate) api: &'static str,

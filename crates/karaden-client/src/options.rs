@@ -7,7 +7,7 @@ use crate::{
     retry::RetryPolicy,
 };
 
-/// Limits and habits of a client. The same for both APIs.
+/// Timeouts, size limits, retries, proxy and TLS settings, shared by both clients.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
@@ -54,7 +54,7 @@ impl Options {
         self.connect_timeout.min(self.total_timeout / 10 * 9)
     }
 
-    /// The longest time to reach the server, TLS included. Default 3 s.
+    /// Sets the longest time to connect, TLS included. Default 3 s.
     ///
     /// At most nine tenths of the [total timeout](Self::with_total_timeout) are used.
     #[must_use]
@@ -63,30 +63,31 @@ impl Options {
         self
     }
 
-    /// The longest time for one request and its whole answer. Default 10 s.
+    /// Sets the longest time for one attempt: connecting, the request and the whole response.
+    /// Default 10 s.
     #[must_use]
     pub fn with_total_timeout(mut self, timeout: Duration) -> Self {
         self.total_timeout = timeout;
         self
     }
 
-    /// The longest answer that is read, in bytes. Default 64 KiB.
+    /// Sets the longest response body that is read, in bytes. Default 64 KiB.
     ///
-    /// Pages of the message list have their own bound, eight times this one.
+    /// The limit for pages of the message list is eight times this one.
     #[must_use]
     pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
         self
     }
 
-    /// The longest result file of a bulk send that is read, in bytes. Default 64 MiB.
+    /// Sets the longest result file of a bulk send that is read, in bytes. Default 64 MiB.
     #[must_use]
     pub fn with_max_download_bytes(mut self, bytes: usize) -> Self {
         self.max_download_bytes = bytes;
         self
     }
 
-    /// The longest time to upload or download the file of a bulk send, all attempts together.
+    /// Sets the longest time to upload or download the file of a bulk send, all attempts together.
     /// Default 60 s.
     #[must_use]
     pub fn with_transfer_timeout(mut self, timeout: Duration) -> Self {
@@ -94,16 +95,16 @@ impl Options {
         self
     }
 
-    /// When to try again. See [`RetryPolicy`].
+    /// Sets when a call is retried. See [`RetryPolicy`].
     #[must_use]
     pub fn with_retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
     }
 
-    /// Adds a product of yours to the `User-Agent`, as in `karaden-client/0.1.0 (+shop/2.3)`.
+    /// Adds your product to the `User-Agent`, as in `karaden-client/0.1.0 (+shop/2.3)`.
     ///
-    /// Characters that do not belong into a header are dropped.
+    /// Characters that are not valid in a header are dropped.
     #[must_use]
     pub fn with_user_agent_suffix(mut self, product: &str) -> Self {
         let clean: String =
@@ -114,32 +115,32 @@ impl Options {
 
     /// Sends everything through this proxy, `http://host:port` or `https://host:port`.
     ///
-    /// Without it no proxy is used, whatever the environment says. A user and password in the URL
-    /// are used for basic authentication and never shown. Needs the feature `reqwest`.
+    /// Default: no proxy. Environment variables are ignored. A user and password in the URL are used
+    /// for basic authentication and never shown. Needs the feature `reqwest`.
     #[must_use]
     pub fn with_proxy(mut self, url: &str) -> Self {
         self.proxy = Some(ProxySettings(url.to_owned()));
         self
     }
 
-    /// Trusts these certificates too: PEM, one or more in a text.
+    /// Trusts these root certificates in addition to the system's: PEM, one or more per text.
     #[must_use]
     pub fn with_root_certificates_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
         self
     }
 
-    /// Trusts only the given root certificates and not the system's.
+    /// Trusts the given root certificates only, and not the system's.
     #[must_use]
     pub fn with_only_given_roots(mut self) -> Self {
         self.only_given_roots = true;
         self
     }
 
-    /// How long an idle connection is kept for reuse. Default 20 s.
+    /// Sets how long an idle connection is kept for reuse. Default 20 s; zero keeps none.
     ///
-    /// Keep it below the server's own limit: a request written to a connection that the server is
-    /// just closing ends with an unknown outcome. Zero keeps none.
+    /// Keep it below the server's limit: if the server closes a connection in the moment in which a
+    /// request is written to it, the outcome is unknown.
     #[must_use]
     pub fn with_pool_idle_timeout(mut self, timeout: Duration) -> Self {
         self.pool_idle_timeout = timeout;
@@ -148,14 +149,14 @@ impl Options {
 
     /// Allows base URLs with `http:` on any host. On loopback they are always allowed.
     ///
-    /// Dangerous: tokens, numbers and texts then cross the network in the clear.
+    /// Dangerous: tokens, numbers and texts cross the network unencrypted.
     #[must_use]
     pub fn dangerous_allow_http(mut self) -> Self {
         self.allow_http = true;
         self
     }
 
-    /// The randomness of waits. Default: the operating system's.
+    /// Sets the source of randomness for waits. Default: the operating system's.
     #[must_use]
     pub fn with_randomness(mut self, randomness: impl Randomness) -> Self {
         self.randomness = Arc::new(randomness);

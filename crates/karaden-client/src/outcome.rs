@@ -1,13 +1,13 @@
-//! How a send ends, in types that make an accidental second send impossible.
+//! The outcomes of a send, in types that prevent an accidental second send.
 //!
 //! ```text
 //!                     ┌─ Ok(Accepted)                     Karaden has it
-//!  send(message) ─────┼─ Ok(Refused)      ── message back Karaden said no: surely not sent
-//!                     ├─ Err(NotSent)     ── message back it surely never arrived
+//!  send(message) ─────┼─ Ok(Refused)      ── message back Karaden refused it: not sent
+//!                     ├─ Err(NotSent)     ── message back definitely not sent
 //!                     └─ Err(Unknown)                     it may have been sent
 //!                            │ resolve
 //!                            ├─ Accepted                  found by its tag or tracking code
-//!                            ├─ NotSent   ── message back looked for long enough, not there
+//!                            ├─ NotSent   ── message back absent for long enough
 //!                            └─ Unknown                   still not known
 //! ```
 
@@ -15,18 +15,18 @@ use std::{error::Error as StdError, fmt, time::Duration};
 
 use crate::{error::Error, refusal::RefusalReason};
 
-/// A send that got an answer: `A` is what Karaden says of an accepted message, `M` the message.
+/// A send that got a response. `A` describes an accepted message, `M` is the message.
 #[derive(Debug)]
 #[must_use = "a refused message was not sent"]
 pub enum SendOutcome<A, M> {
     /// Karaden accepted the message.
     Accepted(A),
-    /// Karaden refused the message; it is surely not sent.
+    /// Karaden refused the message. It was not sent.
     Refused(Refusal<M>),
 }
 
 impl<A, M> SendOutcome<A, M> {
-    /// What Karaden said of the accepted message, `None` if it was refused.
+    /// Returns the accepted message, or `None` if it was refused.
     pub fn accepted(self) -> Option<A> {
         match self {
             Self::Accepted(accepted) => Some(accepted),
@@ -35,34 +35,34 @@ impl<A, M> SendOutcome<A, M> {
     }
 }
 
-/// A refusal by Karaden, with the message for another attempt after the cause is gone.
+/// A refusal by Karaden, with the message, which can be sent again once the cause is fixed.
 pub struct Refusal<M> {
     error: Error,
     message: M,
 }
 
 impl<M> Refusal<M> {
-    /// Karaden's reason.
+    /// Returns Karaden's reason.
     pub fn reason(&self) -> &RefusalReason {
         self.error.refusal().unwrap_or(&RefusalReason::Other(None))
     }
 
-    /// How long Karaden asked to wait, for [`RefusalReason::RateLimited`].
+    /// Returns how long Karaden asked to wait, for [`RefusalReason::RateLimited`].
     pub fn retry_after(&self) -> Option<Duration> {
         self.error.retry_after()
     }
 
-    /// The refusal as an error: status, code, fields.
+    /// Returns the refusal as an error: status, code, fields.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// The refusal as an error, for programs that treat it as one. The message is dropped.
+    /// Returns the refusal as an error and drops the message.
     pub fn into_error(self) -> Error {
         self.error
     }
 
-    /// The message, which was surely not sent.
+    /// Returns the message, which was not sent.
     pub fn into_message(self) -> M {
         self.message
     }
@@ -74,26 +74,26 @@ impl<M> fmt::Debug for Refusal<M> {
     }
 }
 
-/// A send without an answer that says what became of the message.
+/// A send without a response that tells its outcome.
 pub enum SendError<M> {
-    /// The message surely never arrived; it can be taken back and sent again.
+    /// The message was not sent. [`NotSent::into_message`] returns it so that it can be sent again.
     NotSent(NotSent<M>),
-    /// The message may have been sent. It cannot be taken back before that is resolved.
+    /// The message may have been sent. It comes back only after that is resolved.
     Unknown(UnknownSend<M>),
 }
 
 impl<M> SendError<M> {
-    /// Whether the message surely never arrived.
+    /// Returns whether the message was definitely not sent.
     pub fn is_definitely_not_sent(&self) -> bool {
         matches!(self, Self::NotSent(_))
     }
 
-    /// Whether the message may have been sent.
+    /// Returns whether the message may have been sent.
     pub fn is_outcome_unknown(&self) -> bool {
         matches!(self, Self::Unknown(_))
     }
 
-    /// What went wrong.
+    /// Returns the cause.
     pub fn error(&self) -> &Error {
         match self {
             Self::NotSent(not_sent) => &not_sent.error,
@@ -101,7 +101,7 @@ impl<M> SendError<M> {
         }
     }
 
-    /// What went wrong; the message is dropped.
+    /// Returns the cause and drops the message.
     pub fn into_error(self) -> Error {
         match self {
             Self::NotSent(not_sent) => not_sent.error,
@@ -140,19 +140,19 @@ impl<M> From<SendError<M>> for Error {
     }
 }
 
-/// A message that surely never arrived, and why.
+/// A message that was definitely not sent, and the cause.
 pub struct NotSent<M> {
     error: Error,
     message: Box<M>,
 }
 
 impl<M> NotSent<M> {
-    /// What went wrong.
+    /// Returns the cause.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// The message, which may be sent again.
+    /// Returns the message, which may be sent again.
     pub fn into_message(self) -> M {
         *self.message
     }
@@ -164,12 +164,12 @@ impl<M> fmt::Debug for NotSent<M> {
     }
 }
 
-/// A message of which it is unknown whether it was sent.
+/// A message that may have been sent.
 ///
-/// It keeps the message to itself until `resolve` finds out, so that it cannot be sent twice by
+/// It keeps the message until `resolve` finds out, so that the message cannot be sent twice by
 /// accident. Each API has its own `resolve`, which looks up the tag or the tracking code.
 ///
-/// Sending on after an unknown outcome does not compile:
+/// Sending again after an unknown outcome does not compile:
 ///
 /// ```compile_fail,E0599
 /// # async fn example(client: karaden_client::sms::Client, message: karaden_client::sms::NewMessage) {
@@ -180,7 +180,7 @@ impl<M> fmt::Debug for NotSent<M> {
 /// # }
 /// ```
 ///
-/// Nor does keeping a copy, or using the message after it was sent:
+/// Neither does keeping a copy, or using the message after it was sent:
 ///
 /// ```compile_fail,E0599
 /// # async fn example(client: karaden_client::sms::Client, message: karaden_client::sms::NewMessage) {
@@ -202,12 +202,12 @@ pub struct UnknownSend<M> {
 }
 
 impl<M> UnknownSend<M> {
-    /// What went wrong with the send.
+    /// Returns the cause of the unknown outcome.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// What went wrong with the last look-up, if it failed.
+    /// Returns the error of the last look-up, if that failed.
     pub fn look_up_error(&self) -> Option<&Error> {
         self.look_up_error.as_ref()
     }
@@ -216,9 +216,9 @@ impl<M> UnknownSend<M> {
         &self.message
     }
 
-    /// The message, on your word that it was not sent, found out by other means.
+    /// Returns the message. Call this only if you know from another source that it was not sent.
     ///
-    /// Dangerous: if it was sent after all, sending it again delivers and bills it twice.
+    /// Dangerous: if it was sent, sending it again delivers and bills it twice.
     pub fn dangerous_assume_not_sent(self) -> M {
         *self.message
     }
@@ -238,24 +238,23 @@ impl<M> fmt::Debug for UnknownSend<M> {
     }
 }
 
-/// What `resolve` found out.
+/// The result of `resolve`.
 #[derive(Debug)]
 #[must_use = "a message that was not sent may be sent again"]
 pub enum Resolution<A, M> {
-    /// The message had arrived: this is what Karaden says of it now.
+    /// The message was sent. This is its present state.
     Accepted(A),
-    /// The message was not there for as long as the policy demands; here it is back.
+    /// The message was not sent: it was absent for as long as the policy demands.
     NotSent(M),
-    /// It is still not known.
+    /// The outcome is still unknown.
     Unknown(UnknownSend<M>),
 }
 
-/// How long `resolve` looks, and when it believes that a message is not there.
+/// How long `resolve` looks a message up, and when an absent message counts as not sent.
 ///
-/// A request can be on its way longer than the client waited for its answer, so that one look-up
-/// that finds nothing proves nothing. Only when every look-up for `absence_window` succeeded and found
-/// nothing is the message taken as not sent. A server that asks for a pause gets it, unless that goes
-/// beyond the end.
+/// A request can arrive after the client gave it up, so one look-up that finds nothing proves
+/// nothing. The message counts as not sent once every look-up during the absence window succeeded and
+/// found nothing. A wait that the server asks for is respected, unless it ends after the timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResolvePolicy {
     pub(crate) absence_window: Duration,
@@ -265,7 +264,7 @@ pub struct ResolvePolicy {
 }
 
 impl Default for ResolvePolicy {
-    /// Absent for 30 s, giving up after 90 s, first look at once, then after 1 s, 2 s, 4 s, 8 s, 8 s …
+    /// Absence window 30 s, timeout 90 s; look-ups at once, then after 1 s, 2 s, 4 s, 8 s, 8 s …
     fn default() -> Self {
         Self {
             absence_window: Duration::from_secs(30),
@@ -277,21 +276,21 @@ impl Default for ResolvePolicy {
 }
 
 impl ResolvePolicy {
-    /// How long a message must be absent to count as not sent. Default 30 s.
+    /// Sets how long a message must be absent to count as not sent. Default 30 s.
     #[must_use]
     pub fn with_absence_window(mut self, absence_window: Duration) -> Self {
         self.absence_window = absence_window;
         self
     }
 
-    /// When to give up and leave it unknown. Default 90 s.
+    /// Sets after how long the outcome stays unknown. Default 90 s.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The first and the longest wait between look-ups; it doubles. Default 1 s and 8 s.
+    /// Sets the first and the longest wait between look-ups. The wait doubles. Default 1 s and 8 s.
     #[must_use]
     pub fn with_intervals(mut self, first: Duration, longest: Duration) -> Self {
         self.first_interval = first;
@@ -307,6 +306,8 @@ pub(crate) fn to_send_result<A, M>(
 ) -> Result<SendOutcome<A, M>, SendError<M>> {
     match result {
         Ok(accepted) => Ok(SendOutcome::Accepted(accepted)),
+        // Unknown before refused: an error can carry a refusal and still be unknown, such as a
+        // documented code under HTTP 5xx. Then the message must not come back.
         Err(error) if error.is_outcome_unknown() => {
             let message = Box::new(message);
             Err(SendError::Unknown(UnknownSend { error, look_up_error: None, message }))
@@ -318,13 +319,13 @@ pub(crate) fn to_send_result<A, M>(
     }
 }
 
-/// Looks until it is known what became of the message, or the policy ends it.
+/// Looks a message up until its outcome is known or the policy's timeout passes.
 ///
-/// `look` answers `Ok(None)` for "not there".
+/// `look_up` returns `Ok(None)` if the message is absent.
 pub(crate) async fn resolve<A, M, F>(
     mut unknown: UnknownSend<M>,
     policy: &ResolvePolicy,
-    look: impl Fn() -> F,
+    look_up: impl Fn() -> F,
 ) -> Resolution<A, M>
 where
     F: Future<Output = Result<Option<A>, Error>>,
@@ -334,7 +335,7 @@ where
     let mut interval = policy.first_interval;
     loop {
         let mut wait = interval;
-        match look().await {
+        match look_up().await {
             Ok(Some(found)) => return Resolution::Accepted(found),
             Ok(None) => {
                 unknown.look_up_error = None;
@@ -345,6 +346,7 @@ where
                 }
             }
             Err(error) => {
+                // A failed look-up proves nothing: absence must be observed again from the start.
                 absent_since = None;
                 wait = wait.max(error.retry_after().unwrap_or_default());
                 unknown.look_up_error = Some(error);

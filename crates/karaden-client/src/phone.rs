@@ -1,4 +1,4 @@
-//! The number a message goes to.
+//! The phone number of a recipient.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::{
     redact,
 };
 
-/// A Japanese mobile number in the form that both APIs take: 11 digits, starting with 0.
+/// A Japanese mobile number in the form that both APIs accept: 11 digits, starting with 0.
 ///
 /// Accepted spellings: hyphens, spaces, dots and brackets anywhere, full-width digits, and `+81`
 /// or `0081` for the leading 0. `Debug` shows the last four digits only.
@@ -24,11 +24,11 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PhoneNumber(String);
 
-/// The beginnings of Japanese mobile numbers.
+/// The prefixes of Japanese mobile numbers.
 const MOBILE: [&str; 4] = ["060", "070", "080", "090"];
 
 impl PhoneNumber {
-    /// A mobile number: 060, 070, 080 or 090 and eight more digits.
+    /// Parses a mobile number: 060, 070, 080 or 090 and eight more digits.
     ///
     /// # Errors
     ///
@@ -37,7 +37,8 @@ impl PhoneNumber {
         Self::with_prefixes(number, &MOBILE)
     }
 
-    /// A number of 11 digits that begins with one of `prefixes`, for contracts that reach others.
+    /// Parses a number of 11 digits that begins with one of `prefixes`, for contracts that reach
+    /// other numbers.
     ///
     /// # Errors
     ///
@@ -55,12 +56,12 @@ impl PhoneNumber {
         Ok(Self(digits))
     }
 
-    /// The 11 digits. Personal data: not for logs.
+    /// Returns the 11 digits. Personal data: do not log them.
     pub fn expose_digits(&self) -> &str {
         &self.0
     }
 
-    /// The number with all but the last four digits hidden, for logs and screens.
+    /// Returns the number with all but the last four digits hidden, for logs and pages.
     pub fn masked(&self) -> String {
         redact::phone(&self.0)
     }
@@ -72,7 +73,7 @@ impl fmt::Debug for PhoneNumber {
     }
 }
 
-/// The digits of a number with its country code replaced by 0.
+/// Returns the digits of a number, with its country code replaced by 0.
 fn national_digits(number: &str) -> Result<String, Found> {
     let mut digits = String::with_capacity(16);
     let mut international = false;
@@ -91,14 +92,14 @@ fn national_digits(number: &str) -> Result<String, Found> {
     }
     let country = if international { "81" } else { "0081" };
     match digits.strip_prefix(country) {
-        // Some write the trunk 0 as well: +81 (0)90 …
+        // Some people write the trunk prefix too: +81 (0)90 …
         Some(rest) => Ok(format!("0{}", rest.strip_prefix('0').unwrap_or(rest))),
         None if international => Err(Found::OtherPrefix),
         None => Ok(digits),
     }
 }
 
-/// The value of a full-width digit.
+/// Returns the ASCII form of a full-width digit.
 fn full_width_digit(c: char) -> u8 {
     u8::try_from(u32::from(c) - u32::from('０')).unwrap_or(0)
 }

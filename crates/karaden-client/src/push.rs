@@ -1,7 +1,7 @@
-//! 空電プッシュ (Karaden Push) v2: queue a message, ask what became of it, keep the send list.
+//! 空電プッシュ (Karaden Push) v2: send messages, look them up, change the send list.
 //!
-//! The vendor hands its specification to customers only; this client follows what public
-//! integrations do, and takes the careful way wherever they leave a question open.
+//! The vendor gives its specification to customers only. This client does what public integrations
+//! do. Where they leave a question open, it does what is safe for the message.
 
 mod client;
 mod delivery;

@@ -4,9 +4,9 @@ use std::fmt::Debug;
 
 use rand::{TryRng as _, rngs::SysRng};
 
-/// A source of random numbers for the jitter of waits. Nothing secret is made of it.
+/// A source of random numbers for the jitter of waits. No secret is made from it.
 pub trait Randomness: Debug + Send + Sync + 'static {
-    /// The next number, uniform over all of `u64`.
+    /// Returns the next number, uniform over all of `u64`.
     fn next_u64(&self) -> u64;
 }
 
@@ -16,12 +16,12 @@ pub struct SystemRandomness;
 
 impl Randomness for SystemRandomness {
     fn next_u64(&self) -> u64 {
-        // Without entropy the longest wait is the careful one.
+        // Without entropy, the longest wait is the safe one.
         SysRng.try_next_u64().unwrap_or(u64::MAX)
     }
 }
 
-/// Always the same number: for tests and for programs that want no jitter.
+/// A source that always returns the same number, for tests and for programs without jitter.
 #[derive(Clone, Copy, Debug)]
 pub struct FixedRandomness(pub u64);
 

@@ -1,7 +1,7 @@
-//! What of foreign text may be shown.
+//! Which parts of a text from outside may be shown.
 
-/// `text` if it looks like a code word of an API: at most 40 of `A-Z a-z 0-9 _ - .`, and no run of
-/// digits as long as a phone number or a one-time code could be.
+/// Returns `text` if it looks like a code word of an API: at most 40 of `A-Z a-z 0-9 _ - .`, with
+/// fewer than four digits in all.
 pub(crate) fn word(text: &str) -> Option<&str> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let short = !text.is_empty() && text.len() <= 40 && text.bytes().all(plain);
@@ -9,23 +9,25 @@ pub(crate) fn word(text: &str) -> Option<&str> {
     (short && digits < 4).then_some(text)
 }
 
-/// What an answer that should be JSON looks like, in a phrase of ours.
+/// Describes with a fixed phrase what a response that is not the expected JSON looks like.
 pub(crate) fn shape(body: &[u8]) -> &'static str {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match body.trim_ascii_start().first() {
-        None => "the answer is empty",
-        Some(b'<') => "the answer is a page of HTML or XML",
-        Some(b'{' | b'[') => "the answer is not the JSON object that the API promises",
-        Some(_) => "the answer is text, not JSON",
+        None => "the response is empty",
+        Some(b'<') => "the response is a page of HTML or XML",
+        Some(b'{' | b'[') => "the response is not the JSON object that the API promises",
+        Some(_) => "the response is text, not JSON",
     }
 }
 
-/// The beginning of a body on one line, at most 200 characters: digits as `#`, and what is as long
-/// as a token as `…`. It may still quote a request, so that only who asks for it gets to see it.
+/// Returns the start of a body on one line, at most 200 characters, with digits as `#` and words as
+/// long as a token as `…`.
+///
+/// It may still quote a request, so it is shown only on request.
 pub(crate) fn excerpt(body: &[u8]) -> Option<String> {
     const MOST: usize = 200;
     const TOKEN: usize = 16;
-    // Four bytes a character are enough, and a long body is not gone through.
+    // A character has at most four bytes, so the rest of a long body need not be decoded.
     let text = String::from_utf8_lossy(&body[..body.len().min(MOST * 4)]);
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let mut shown = String::new();
@@ -48,7 +50,7 @@ pub(crate) fn excerpt(body: &[u8]) -> Option<String> {
     (!shown.is_empty()).then_some(shown)
 }
 
-/// The number with all but its last four digits hidden.
+/// Returns the number with all but its last four digits hidden.
 pub(crate) fn phone(digits: &str) -> String {
     let tail = digits.len().checked_sub(4).and_then(|at| digits.get(at..)).unwrap_or("");
     format!("*******{tail}")
@@ -70,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_no_json_is_told_apart() {
+    fn responses_that_are_not_json_are_told_apart() {
         let rows = [
-            ("", "the answer is empty"),
-            (" \r\n", "the answer is empty"),
-            ("\u{feff}<html>", "the answer is a page of HTML or XML"),
-            (" {", "the answer is not the JSON object that the API promises"),
-            ("upstream timed out", "the answer is text, not JSON"),
+            ("", "the response is empty"),
+            (" \r\n", "the response is empty"),
+            ("\u{feff}<html>", "the response is a page of HTML or XML"),
+            (" {", "the response is not the JSON object that the API promises"),
+            ("upstream timed out", "the response is text, not JSON"),
         ];
         for (body, phrase) in rows {
             assert_eq!(shape(body.as_bytes()), phrase, "{body:?}");
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_excerpt_is_short_and_shows_neither_digits_nor_tokens() {
+    fn an_excerpt_is_short_and_shows_no_digits_and_no_tokens() {
         let body =
             "<html>\r\n<title>502 Bad\tGateway</title>\0 ?Token=0123456789abcdef&To=09012345678";
         let expected = "<html> <title>### Bad Gateway</title> ?Token=…&To=###########";

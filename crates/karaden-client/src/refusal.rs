@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Karaden's reason for refusing a request. A refused message is surely not sent.
+/// Karaden's reason for refusing a request. A refused message was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalReason {
@@ -28,11 +28,12 @@ pub enum RefusalReason {
     InvalidMessageId,
     /// The profile may not send long texts in parts.
     SplitNotEnabled,
-    /// The text is missing or too long, or a carrier's text is missing.
+    /// The text is missing or too long, or the text for a carrier is missing.
     InvalidText,
-    /// The message can no longer be cancelled: until five minutes before `scheduled_at`.
+    /// The message can no longer be cancelled. That is possible until five minutes before
+    /// `scheduled_at`.
     NotCancellable,
-    /// The object was used already.
+    /// The object was already used.
     Conflict,
     /// Too many requests, with the wait that the server asked for.
     RateLimited(Option<Duration>),
@@ -41,12 +42,12 @@ pub enum RefusalReason {
 }
 
 impl RefusalReason {
-    /// Whether the same request may succeed later without any change.
+    /// Returns whether the same request may succeed later without a change.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::RateLimited(_))
     }
 
-    /// Whether the cause lies in the account or set-up, so that every other message fails as well.
+    /// Returns whether the cause is the account or the configuration, so that every message fails.
     pub fn is_account_problem(&self) -> bool {
         matches!(
             self,
@@ -59,7 +60,7 @@ impl RefusalReason {
         )
     }
 
-    /// Where an operator may look if the request itself seems right: a fixed phrase of ours.
+    /// Returns what an operator may check if the request itself seems right: a fixed phrase.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::InvalidText => Some(
@@ -74,7 +75,7 @@ impl RefusalReason {
         }
     }
 
-    /// A stable word for logs and metrics.
+    /// Returns a stable word for logs and metrics.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "unauthenticated",

@@ -1,15 +1,15 @@
-//! Retrying as data: what may be tried again, how often and when.
+//! Retries as data: which failures, how often and when.
 
 use std::time::Duration;
 
-/// How often and how long a call is tried again.
+/// How often and for how long a call is retried.
 ///
-/// Only failures are retried that surely had no effect: a connection that could not be made, or an
-/// explicit refusal for rate (HTTP 429). Calls that only read are also retried after time-outs,
-/// broken connections and server faults. A send whose outcome is unknown is never retried.
+/// A failure is retried only if it definitely had no effect: no connection was made, or the server
+/// refused the request for its rate (HTTP 429). Calls that only read are also retried after timeouts,
+/// broken connections and server errors. A send with an unknown outcome is never retried.
 ///
-/// The wait before retry *n* is drawn uniformly from zero to `base · 2ⁿ`, at most `cap` ("full
-/// jitter"), and never shorter than the server's `Retry-After`. Nothing starts after `deadline`.
+/// The wait before retry *n* is random, uniform from zero to `base · 2ⁿ`, at most `cap` ("full
+/// jitter"), and never shorter than the server's `Retry-After`. No attempt starts after `deadline`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,53 +42,53 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// One attempt, no retry.
+    /// Returns a policy with one attempt and no retry.
     pub fn once() -> Self {
         Self { max_attempts: 1, ..Self::default() }
     }
 
-    /// Attempts in all, the first included; zero counts as one. Default 3.
+    /// Sets the number of attempts, the first included. Zero counts as one. Default 3.
     #[must_use]
     pub fn with_max_attempts(mut self, max_attempts: u32) -> Self {
         self.max_attempts = max_attempts.max(1);
         self
     }
 
-    /// The longest wait before the first retry; it doubles with each. Default 200 ms.
+    /// Sets the longest wait before the first retry. It doubles with each retry. Default 200 ms.
     #[must_use]
     pub fn with_base(mut self, base: Duration) -> Self {
         self.base = base;
         self
     }
 
-    /// The longest wait before any retry, unless the server asks for more. Default 2 s.
+    /// Sets the longest wait before any retry, unless the server asks for more. Default 2 s.
     #[must_use]
     pub fn with_cap(mut self, cap: Duration) -> Self {
         self.cap = cap;
         self
     }
 
-    /// The end of all attempts and waits of one call, counted from its start. Default 15 s.
+    /// Sets the time for all attempts and waits of one call, from its start. Default 15 s.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Attempts in all, the first included.
+    /// Returns the number of attempts, the first included.
     pub fn max_attempts(&self) -> u32 {
         self.max_attempts
     }
 
-    /// The end of all attempts and waits of one call.
+    /// Returns the time for all attempts and waits of one call.
     pub fn deadline(&self) -> Duration {
         self.deadline
     }
 
-    /// The wait before retry `retry` (the first is 0), from a uniform random number.
+    /// Returns the wait before retry `retry` (the first is 0), from a uniform random number.
     ///
-    /// When the server asked for a wait, the jitter comes on top of it, so that the clients which
-    /// were turned away together do not come back together.
+    /// If the server asked for a wait, the jitter is added to it, so that clients that were refused
+    /// together do not return together.
     pub fn delay(&self, retry: u32, retry_after: Option<Duration>, random: u64) -> Duration {
         let doubled = self.base.saturating_mul(1_u32.checked_shl(retry).unwrap_or(u32::MAX));
         let jitter = scale(doubled.min(self.cap), random);

@@ -1,8 +1,8 @@
-//! The text of a message: its length as Karaden counts it, and its cutting into parts.
+//! The text of a message: its length as Karaden counts it, and how it is split into parts.
 
 use crate::invalid::{Found, Invalid, Rule};
 
-/// What may stand in a text, and how it is counted.
+/// What a text may contain, and how it is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TextRule {
     pub(crate) field: &'static str,
@@ -11,16 +11,16 @@ pub(crate) struct TextRule {
     pub(crate) plane: Plane,
 }
 
-/// Which characters may stand in a text.
+/// Which characters a text may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plane {
-    /// Those of the Basic Multilingual Plane: every handset has them.
+    /// Those of the Basic Multilingual Plane, which every handset has.
     Basic,
-    /// All.
+    /// All characters.
     Any,
 }
 
-/// The length in UTF-16 units, with a line break counted as `line_break_units`.
+/// Returns the length in UTF-16 units, with a line break counted as `line_break_units`.
 ///
 /// A character beyond the Basic Multilingual Plane counts as two.
 pub(crate) fn units(text: &str, line_break_units: usize) -> usize {
@@ -31,7 +31,7 @@ fn char_units(c: char, line_break_units: usize) -> usize {
     if c == '\n' { line_break_units } else { c.len_utf16() }
 }
 
-/// `text` with CR LF and CR turned into LF.
+/// Returns `text` with CR LF and CR replaced by LF.
 pub(crate) fn with_plain_line_breaks(text: String) -> String {
     if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text }
 }
@@ -57,7 +57,7 @@ pub(crate) fn check(text: &str, rule: TextRule) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// The parts that a long text is sent in.
+/// The size and the number of the parts of a long text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PartRule {
     pub(crate) max_parts: usize,
@@ -65,23 +65,23 @@ pub(crate) struct PartRule {
     pub(crate) line_break_units: usize,
 }
 
-/// Where a text is cut.
+/// Where a text is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cuts {
-    /// Where it reads best.
+    /// After the best break.
     Readable,
-    /// As late as it fits, so that there are as few parts as can be.
+    /// As late as possible, for the smallest number of parts.
     Late,
 }
 
-/// Cuts `text` into the parts of `rule`, which together are `text` again; `None` if it does not fit.
+/// Splits `text` into the parts of `rule`. `None` if it does not fit. The parts joined are `text`.
 ///
-/// The cut goes after the best break in the last third of a part: a line break, then the end of a
-/// sentence, then a comma, then a space; else as late as it fits. If that makes too many parts, all
-/// cuts go as late as they fit. None separates a character from the combining marks, voicing marks
-/// and variation selectors after it.
+/// A part ends after the best break in its last third: a line break, then the end of a sentence, then
+/// a comma, then a space. Without a break it ends as late as possible. If that makes too many parts,
+/// every part ends as late as possible. A character is never separated from the combining marks,
+/// voicing marks and variation selectors after it.
 pub(crate) fn split(text: &str, rule: PartRule) -> Option<Vec<String>> {
-    // Seen before any work is done: not even without a loss at the cuts would it fit.
+    // Before any other work: it would not fit even if every part were full.
     if units(text, rule.line_break_units) > rule.max_units.saturating_mul(rule.max_parts) {
         return None;
     }
@@ -103,7 +103,7 @@ fn split_at(text: &str, cuts: Cuts, rule: PartRule) -> Vec<String> {
     parts
 }
 
-/// Where to cut a text that is longer than a part: a character boundary, never 0.
+/// Returns where to split a text that is longer than a part: a character boundary, never 0.
 fn cut(text: &str, cuts: Cuts, rule: PartRule) -> usize {
     let PartRule { max_units, line_break_units, .. } = rule;
     let mut used = 0;
@@ -125,7 +125,7 @@ fn cut(text: &str, cuts: Cuts, rule: PartRule) -> usize {
         }
     }
     match best.1 {
-        // One character with more marks than fit: cut among the marks rather than nowhere.
+        // One character with more marks than fit: split between its marks, so that there is progress.
         0 => text
             .char_indices()
             .map(|(at, c)| at + c.len_utf8())
@@ -136,7 +136,7 @@ fn cut(text: &str, cuts: Cuts, rule: PartRule) -> usize {
     }
 }
 
-/// How good a place after `c` is for a cut.
+/// Returns how good a break after `c` is.
 fn break_rank(c: char) -> u8 {
     match c {
         '\n' => 4,
@@ -147,7 +147,7 @@ fn break_rank(c: char) -> u8 {
     }
 }
 
-/// Whether `c` belongs to the character before it.
+/// Returns whether `c` belongs to the character before it.
 fn clings(c: char) -> bool {
     matches!(
         c,

@@ -1,4 +1,4 @@
-//! Instants on the wire. Karaden's clock is Japan's, which knows no summer time.
+//! Instants in requests and responses. Karaden uses Japan Standard Time, which has no daylight saving.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,23 +17,23 @@ fn in_japan(at: SystemTime) -> Option<jiff::Zoned> {
     Some(Timestamp::try_from(at).ok()?.to_zoned(japan()))
 }
 
-/// `2020-01-31T23:59:59+09:00`, fractions cut off.
+/// Formats `at` as `2020-01-31T23:59:59+09:00`, without its fraction of a second.
 pub(crate) fn iso(at: SystemTime) -> Option<String> {
     Some(in_japan(at)?.strftime("%Y-%m-%dT%H:%M:%S+09:00").to_string())
 }
 
-/// `at` without its fraction of a second.
+/// Returns `at` without its fraction of a second.
 pub(crate) fn whole_seconds(at: SystemTime) -> SystemTime {
     let since_epoch = at.duration_since(SystemTime::UNIX_EPOCH);
     since_epoch.map_or(at, |since| SystemTime::UNIX_EPOCH + Duration::from_secs(since.as_secs()))
 }
 
-/// `20200131` in Japan.
+/// Formats `at` as the day in Japan: `20200131`.
 pub(crate) fn day(at: SystemTime) -> Option<String> {
     Some(in_japan(at)?.strftime("%Y%m%d").to_string())
 }
 
-/// `202001312359` in Japan.
+/// Formats `at` as the minute in Japan: `202001312359`.
 pub(crate) fn minute(at: SystemTime) -> Option<String> {
     Some(in_japan(at)?.strftime("%Y%m%d%H%M").to_string())
 }
@@ -50,10 +50,11 @@ pub(crate) fn parse_japanese(text: &str) -> Option<SystemTime> {
     Some(SystemTime::from(local.to_zoned(japan()).ok()?.timestamp()))
 }
 
-/// The wait that a `Retry-After` asks for: seconds, or a date compared with the answer's `Date`.
+/// Returns the wait that a `Retry-After` asks for: seconds, or a date compared with the `Date` of the
+/// response.
 ///
-/// At most one day, which is also what more seconds than a number holds come to. A date that has
-/// passed is no wait; a date that cannot be compared is one of a minute.
+/// At most one day, also for more seconds than a number holds. A date in the past is no wait. A date
+/// that cannot be compared counts as one minute.
 pub(crate) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let most = Duration::from_secs(86_400);
     let value = value.trim();

@@ -1,5 +1,6 @@
-//! What is told to `tracing`: the API, the operation, retries, HTTP status, kind of error, waits, the
-//! reason of a refusal with a fixed hint.
+//! Spans and events: API, operation, retries, HTTP status, kind of error, waits, and the reason of a
+//! refusal with a fixed hint.
+//!
 //! Never a URL, a header, a number, a text or an id.
 
 #[cfg(not(feature = "tracing"))]
@@ -36,7 +37,7 @@ mod on {
     pub(crate) fn retry(span: &Span, retry: u32, wait: Duration, error: &Error) {
         span.record("retries", retry);
         let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(parent: span, retry, wait_ms, kind = ?error.kind(), "trying again");
+        tracing::debug!(parent: span, retry, wait_ms, kind = ?error.kind(), "retrying");
     }
 
     pub(crate) fn finish(span: &Span, error: Option<&Error>) {
@@ -68,7 +69,7 @@ mod off {
 
     use crate::{error::Error, operation::Operation};
 
-    /// Nothing is told without the feature `tracing`.
+    /// Without the feature `tracing` nothing is recorded.
     pub(crate) struct Span;
 
     pub(crate) fn start(_operation: Operation) -> Span {

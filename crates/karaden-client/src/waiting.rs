@@ -1,4 +1,4 @@
-//! Waiting until a message or a bulk send has come to an end.
+//! Waiting until the state of a message or a bulk send is final.
 
 use std::time::Duration;
 
@@ -6,10 +6,9 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::{Effect, Error, ErrorKind};
 
-/// When to look and when to stop waiting.
+/// When to look a state up, and when to stop waiting.
 ///
-/// Waiting ends by itself after `timeout`. To end it earlier, drop the future: nothing is
-/// left behind.
+/// The wait ends after the timeout. To end it earlier, drop the future.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollPolicy {
     initial_delay: Duration,
@@ -19,7 +18,7 @@ pub struct PollPolicy {
 }
 
 impl Default for PollPolicy {
-    /// For deliveries: first after 5 s, then after 15 s, 30 s, 30 s …, giving up after 5 min.
+    /// For deliveries: look-ups after 5 s, then after 15 s, 30 s, 30 s …; timeout 5 min.
     fn default() -> Self {
         Self {
             initial_delay: Duration::from_secs(5),
@@ -31,7 +30,7 @@ impl Default for PollPolicy {
 }
 
 impl PollPolicy {
-    /// For bulk sends: first at once, then every 20 s, giving up after 30 min.
+    /// Returns a policy for bulk sends: look-ups at once, then every 20 s; timeout 30 min.
     pub fn bulk() -> Self {
         Self {
             initial_delay: Duration::ZERO,
@@ -41,14 +40,14 @@ impl PollPolicy {
         }
     }
 
-    /// The wait before the first look.
+    /// Sets the wait before the first look-up.
     #[must_use]
     pub fn with_initial_delay(mut self, initial_delay: Duration) -> Self {
         self.initial_delay = initial_delay;
         self
     }
 
-    /// The wait after the first look, which doubles up to `longest`.
+    /// Sets the wait after the first look-up, which doubles up to `longest`.
     #[must_use]
     pub fn with_intervals(mut self, first: Duration, longest: Duration) -> Self {
         self.interval = first;
@@ -56,7 +55,7 @@ impl PollPolicy {
         self
     }
 
-    /// When to give up.
+    /// Sets how long to wait in all.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -64,34 +63,34 @@ impl PollPolicy {
     }
 }
 
-/// How waiting ended.
+/// How a wait ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "the state may still be open"]
+#[must_use = "the state may not be final"]
 pub enum Waited<T> {
-    /// Nothing more will change.
+    /// The state is final.
     Final(T),
-    /// Time is up; this is the last state seen.
+    /// The timeout passed. This is the last state seen.
     TimedOut(T),
 }
 
 impl<T> Waited<T> {
-    /// The last state seen.
+    /// Returns the last state seen.
     pub fn into_inner(self) -> T {
         match self {
             Self::Final(state) | Self::TimedOut(state) => state,
         }
     }
 
-    /// Whether nothing more will change.
+    /// Returns whether the state is final.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Final(_))
     }
 }
 
-/// Looks until the state is final. What may pass by itself does not end the wait.
+/// Looks the state up until it is final. Temporary errors do not end the wait.
 pub(crate) async fn poll<T, F>(
     policy: &PollPolicy,
-    look: impl Fn() -> F,
+    look_up: impl Fn() -> F,
     is_final: impl Fn(&T) -> bool,
 ) -> Result<Waited<T>, Error>
 where
@@ -105,7 +104,7 @@ where
     while began.elapsed().saturating_add(wait) <= policy.timeout {
         sleep(wait).await;
         wait = interval;
-        match look().await {
+        match look_up().await {
             Ok(state) if is_final(&state) => return Ok(Waited::Final(state)),
             Ok(state) => seen = Some(state),
             Err(error) if !error.is_transient() => return Err(error),

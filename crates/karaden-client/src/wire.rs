@@ -1,4 +1,4 @@
-//! Reading what the server says: openly, but within bounds.
+//! Reading JSON from the server: lenient about types, strict about limits.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -11,21 +11,21 @@ use crate::{
     transport::Response,
 };
 
-/// Parses a JSON answer whatever its content type says; a byte-order mark is dropped.
+/// Parses a JSON body, whatever its content type. A byte-order mark is dropped.
 ///
-/// `None` for anything that is not the JSON that was asked for. The parser's own message may quote
-/// the answer, so it is not handed on.
+/// `None` if it is not the expected JSON. The parser's error may quote the body, so it is dropped.
 pub(crate) fn json<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Option<T> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match std::str::from_utf8(body) {
-        // Looked at as a whole, a text is cheaper to read than string by string.
+        // One check of the whole text is cheaper than one per string.
         Ok(text) => serde_json::from_str(text).ok(),
-        // What is not looked at may be anything.
+        // Fields that are not read may hold any bytes.
         Err(_) => serde_json::from_slice(body).ok(),
     }
 }
 
-/// An answer that is not what the API promises. An excerpt of it is kept as the server's text.
+/// Returns the error for a response that is not what the API promises, with an excerpt of it as the
+/// server's text.
 pub(crate) fn unreadable(response: &Response) -> Error {
     Error::new(ErrorKind::Decode, Effect::Unknown)
         .with_status(response.status())
@@ -33,32 +33,32 @@ pub(crate) fn unreadable(response: &Response) -> Error {
         .with_server_text(redact::excerpt(response.body()).as_deref())
 }
 
-/// What the HTTP status alone says of an answer that is not the API's, with an excerpt of it.
+/// Returns the error for the HTTP status of a response that is not the API's, with an excerpt of it.
 pub(crate) fn by_status(response: &Response) -> Error {
     engine::by_status(response).with_server_text(redact::excerpt(response.body()).as_deref())
 }
 
-/// A value of an [`open_enum!`]; an empty text counts as absent.
+/// Reads a value of an [`open_enum!`]. An empty text counts as absent.
 pub(crate) fn open<T: for<'a> From<&'a str>>(text: Option<&str>) -> Option<T> {
     text.map(str::trim).filter(|text| !text.is_empty()).map(T::from)
 }
 
-/// A text that may come as a string, a number or a boolean; anything else counts as absent.
+/// Reads a text from a string, a number or a boolean. Any other value counts as absent.
 pub(crate) fn text<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
     Ok(word(input)?.map(Cow::into_owned))
 }
 
-/// The same for a text that is only looked at: it stays in the answer where it can.
+/// Like [`text`], but borrows from the body where it can.
 pub(crate) fn word<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Cow<'de, str>>, D::Error> {
     input.deserialize_any(Loose(PhantomData::<Text>))
 }
 
-/// A number that may come as a number or as a string; anything else counts as absent.
+/// Reads a number from a number or a string. Any other value counts as absent.
 pub(crate) fn number<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
     input.deserialize_any(Loose(PhantomData::<Number>))
 }
 
-/// A flag that may come as a boolean, as 0/1 or as a word; anything else counts as absent.
+/// Reads a flag from a boolean, 0/1 or a word. Any other value counts as absent.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(input: D) -> Result<Option<bool>, D::Error> {
     Ok(match word(input)?.as_deref().map(str::trim) {
         Some("true" | "1") => Some(true),
@@ -67,12 +67,12 @@ pub(crate) fn flag<'de, D: Deserializer<'de>>(input: D) -> Result<Option<bool>, 
     })
 }
 
-/// A list of texts; a single text counts as a list of one, anything else as empty.
+/// Reads a list of texts. A single text counts as a list of one, any other value as empty.
 pub(crate) fn texts<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
     input.deserialize_any(Loose(PhantomData::<Texts>))
 }
 
-/// What a loosely typed value becomes.
+/// The type that a loosely typed value is read as.
 trait Shape<'de> {
     type Value;
     fn absent() -> Self::Value;
@@ -219,7 +219,7 @@ macro_rules! open_enum {
         }
 
         impl $name {
-            /// The value in the API's spelling.
+            /// Returns the value in the API's spelling.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $word,)+
@@ -241,7 +241,7 @@ macro_rules! open_enum {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 match self {
                     $(Self::$variant => f.write_str(stringify!($variant)),)+
-                    // The value is the server's: show it only if it looks like a code word.
+                    // The value comes from the server: show it only if it looks like a code word.
                     Self::Other(raw) => write!(f, "Other({})", $crate::redact::word(raw).unwrap_or("…")),
                 }
             }
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_and_numbers_are_the_same() {
+    fn strings_and_numbers_are_interchangeable() {
         let expected = (Some("7"), Some(12), Some(true), &["a", "1"][..]);
         check(r#"{"text":"7","number":"12","flag":"true","texts":["a","1"]}"#, expected);
         check(r#"{"text":7,"number":12,"flag":true,"texts":["a",1]}"#, expected);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn null_absent_and_odd_shapes_are_absent() {
+    fn null_and_values_of_other_types_are_absent() {
         let absent = (None, None, None, &[][..]);
         check("{}", absent);
         check(r#"{"text":null,"number":null,"flag":null,"texts":null}"#, absent);
@@ -294,14 +294,14 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_do_no_harm_where_nobody_looks() {
+    fn invalid_utf8_is_allowed_in_fields_that_are_not_read() {
         let sample: Option<Sample> = json(b"{\"text\":\"a\",\"other\":\"\x8a\xbf\"}");
         assert_eq!(sample.expect("readable").text.as_deref(), Some("a"));
         assert!(json::<Sample>(b"{\"text\":\"\x8a\xbf\"}").is_none());
     }
 
     #[test]
-    fn what_is_not_json_is_nothing() {
+    fn a_body_that_is_not_json_is_none() {
         for body in ["", "<html>", "{", "[1", "nul", "\u{1f}\u{8b}"] {
             assert!(json::<Sample>(body.as_bytes()).is_none(), "{body}");
         }

@@ -180,7 +180,7 @@ async fn send_push(
     }
     let mut sent = client.send(message).await;
     if let Ok(SendOutcome::Refused(refusal)) = sent {
-        // Only the code that we drew ourselves is left out; refused means surely not sent.
+        // Only a generated code is left out. A refused message was not sent.
         let drawn = code.is_some() && send.tag.is_none();
         if !drawn || *refusal.reason() != RefusalReason::InvalidTrackingCode {
             return Err(refusal.into_error().into());
@@ -233,8 +233,7 @@ pub(crate) async fn wait(
     patience: Duration,
     show: Show,
 ) -> Result<Ending> {
-    let policy =
-        PollPolicy::default().with_initial_delay(Duration::ZERO).with_timeout(patience);
+    let policy = PollPolicy::default().with_initial_delay(Duration::ZERO).with_timeout(patience);
     let waited = match account {
         Account::Sms(client) => wait_sms(client, &sms_id(id)?, &policy, show).await,
         Account::Push(client) => wait_push(client, &push_id(id)?, &policy, show).await,

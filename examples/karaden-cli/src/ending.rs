@@ -7,9 +7,9 @@ use std::{fmt, process::ExitCode};
 pub(crate) enum Ending {
     /// Done.
     Done,
-    /// Failed; surely nothing was sent.
+    /// Failed. Definitely nothing was sent.
     Failed,
-    /// Refused by Karaden; surely nothing was sent.
+    /// Refused by Karaden. Nothing was sent.
     Refused,
     /// It is unknown whether a message was sent.
     Unknown,

@@ -1,4 +1,4 @@
-//! The least a client can do: encode the form, write one request, read one answer, parse its id.
+//! The minimum of a client: encode the form, write one request, read one response, parse its id.
 
 use std::{sync::Arc, time::Instant};
 
@@ -68,7 +68,7 @@ async fn send(
     at: usize,
     until: Instant,
 ) -> u64 {
-    let mut answer = Vec::with_capacity(4096);
+    let mut response = Vec::with_capacity(4096);
     let mut sent = 0;
     while Instant::now() < until {
         let form = url::form_urlencoded::Serializer::new(String::new())
@@ -84,10 +84,10 @@ async fn send(
             form.len()
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        answer.clear();
+        response.clear();
         let body = loop {
-            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
-            if let Some(body) = body_of(&answer) {
+            assert_ne!(stream.read_buf(&mut response).await.unwrap(), 0);
+            if let Some(body) = body_of(&response) {
                 break body;
             }
         };
@@ -97,10 +97,10 @@ async fn send(
     sent
 }
 
-/// The body, once it is complete.
-fn body_of(answer: &[u8]) -> Option<&[u8]> {
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(&answer[..end]).unwrap().to_ascii_lowercase();
+/// Returns the body once it is complete.
+fn body_of(response: &[u8]) -> Option<&[u8]> {
+    let end = response.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&response[..end]).unwrap().to_ascii_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).unwrap();
-    answer[end..].get(..length.trim().parse().unwrap())
+    response[end..].get(..length.trim().parse().unwrap())
 }

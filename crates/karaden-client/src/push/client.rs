@@ -32,7 +32,7 @@ use crate::{
 
 /// The most pages read for one tracking code.
 const MAX_PAGES: usize = 100;
-/// How far around `now` a message is looked for.
+/// How long before and after `now` a message is looked up.
 const LOOK_AROUND: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A client of 空電プッシュ v2. Cheap to clone; clones share their connections.
@@ -53,8 +53,9 @@ struct Inner {
 }
 
 impl Client {
-    /// Starts a client for this base URL (it differs between contracts, and ends in `/v2/`),
-    /// access key and security code.
+    /// Starts building a client for this base URL, access key and security code.
+    ///
+    /// The base URL differs between contracts, and ends in `/v2/`.
     pub fn builder(
         base_url: impl Into<String>,
         token: impl Into<SecretString>,
@@ -73,18 +74,19 @@ impl Client {
     /// Sends one message: `karadenqueue`, or `sepakaradenqueue` for a
     /// [long one](NewMessage::long).
     ///
-    /// Tried again only where the message surely did not arrive: no connection, or HTTP 429.
+    /// Retried only if the message was definitely not sent: no connection, or HTTP 429.
     ///
     /// # Errors
     ///
-    /// [`SendError::NotSent`](crate::SendError::NotSent) gives the message back.
-    /// [`SendError::Unknown`](crate::SendError::Unknown) keeps it: [resolve](UnknownSend::resolve)
-    /// it, never build the same message again.
+    /// [`SendError::NotSent`](crate::SendError::NotSent) returns the message.
+    /// [`SendError::Unknown`](crate::SendError::Unknown) keeps it: [resolve](UnknownSend::resolve) it,
+    /// and do not build the same message again.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the outcome unknown; a unique tracking code finds it later with
-    /// [`find_by_tracking_code`](Self::find_by_tracking_code).
+    /// If the future is dropped, the outcome is unknown.
+    /// [`find_by_tracking_code`](Self::find_by_tracking_code) finds a message with a unique tracking
+    /// code later.
     pub async fn send(&self, message: NewMessage) -> Result<SendOutcome, SendError> {
         let (path, name) = if message.is_long() {
             ("sepakaradenqueue.json", "send_long")
@@ -97,7 +99,7 @@ impl Client {
         outcome::to_send_result(result, message)
     }
 
-    /// Asks what became of a message (`karadeninquiry`).
+    /// Reads the state of a message (`karadeninquiry`).
     ///
     /// # Errors
     ///
@@ -114,12 +116,12 @@ impl Client {
             .await
     }
 
-    /// Waits until nothing more will change about a message, or the policy gives up.
+    /// Waits until the state of a message is final, or the timeout of `policy` passes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] and other lasting errors at once; [`ErrorKind::GaveUp`] if the time
-    /// is up and the message could not be read even once.
+    /// [`ErrorKind::NotFound`] and other lasting errors at once. [`ErrorKind::GaveUp`] if the timeout
+    /// passes before the message could be read once.
     ///
     /// # Cancel safety
     ///
@@ -132,18 +134,18 @@ impl Client {
         waiting::poll(policy, || self.inquire(id), Delivery::is_final).await
     }
 
-    /// All messages with this tracking code that were sent between two instants, whole minutes in
-    /// Japan (`karadeninquiry_tr`, all of its pages); each message once.
+    /// Returns all messages with this tracking code that were sent between two instants, each message
+    /// once (`karadeninquiry_tr`, all pages). The instants are cut to minutes.
     ///
-    /// It reads on until it has as many records as were announced, or a page brings nothing new.
-    /// That nothing is found proves of a single message that it was not sent only if the service
-    /// [tracks](Self::tracks_single_messages) those.
+    /// It reads pages until it has as many records as were announced, or a page adds nothing. An empty
+    /// result proves that a single message was not sent only if the service
+    /// [tracks](Self::tracks_single_messages) single messages.
     ///
     /// # Errors
     ///
-    /// As for every call; [`ErrorKind::TooLarge`] after 100 pages; [`ErrorKind::Decode`] if nothing
-    /// was found although records were announced or came without a usable id, or if a page says
-    /// neither that there are none nor which there are.
+    /// As for every call. [`ErrorKind::TooLarge`] after 100 pages. [`ErrorKind::Decode`] if nothing was
+    /// found although records were announced or came without a usable id, or if a page has neither
+    /// records nor the count 0.
     pub async fn find_by_tracking_code(
         &self,
         code: &TrackingCode,
@@ -165,7 +167,7 @@ impl Client {
             if found.len() > before && maxrecord.is_none_or(|max| max > last) {
                 continue;
             }
-            // Records that cannot be read, or do not come, are not absent.
+            // Records that are unreadable, or announced and missing, are not absent.
             let none_came = last == 0 && maxrecord.is_none_or(|max| max <= 0);
             if found.is_empty() && !none_came {
                 return Err(no_proof_of_absence());
@@ -189,7 +191,7 @@ impl Client {
         self.inner.engine.call(operation, request, response::success).await
     }
 
-    /// The form of one send. Made apart from the call, because a serializer is not `Sync`: a future
+    /// Makes the form of one send. Not part of the call, because a serializer is not `Sync`: a future
     /// that held one could not move between threads.
     fn form_of(&self, message: &NewMessage) -> String {
         let mut form = self.credentials(String::with_capacity(1024));
@@ -227,9 +229,9 @@ impl Client {
         url
     }
 
-    /// Whether the contract was
-    /// [declared](ClientBuilder::with_tracked_single_messages) to keep the tracking code of single
-    /// messages, so that a single message that is not found was not sent.
+    /// Returns whether the contract was [declared](ClientBuilder::with_tracked_single_messages) to
+    /// store the tracking codes of single messages. Then a single message that is not found was not
+    /// sent.
     pub fn tracks_single_messages(&self) -> bool {
         self.inner.tracks_single_messages
     }
@@ -238,7 +240,7 @@ impl Client {
         &self.inner.engine
     }
 
-    /// The access key and the security code.
+    /// Returns the access key and the security code.
     pub(super) fn expose_credentials(&self) -> (&str, &str) {
         (self.inner.token.expose_secret(), self.inner.security_code.expose_secret())
     }
@@ -280,14 +282,14 @@ struct WireTracked {
     list: Option<Vec<WireDelivery>>,
 }
 
-/// The answer shows no message, but not that there is none: taken for absence, it would let a
-/// message that was sent be sent again.
+/// The error for a page without messages that does not show that there are none. As a proof of
+/// absence it would let a message be sent twice.
 fn no_proof_of_absence() -> Error {
     Error::new(ErrorKind::Decode, Effect::None)
-        .with_phrase("the answer does not tell which messages there are")
+        .with_phrase("the response does not show which messages exist")
 }
 
-/// The service may have ignored the code, and have the message nevertheless.
+/// The error for a message that is not found, where the service may ignore its tracking code.
 fn may_be_untracked() -> Error {
     Error::new(ErrorKind::GaveUp, Effect::None)
         .with_phrase("not found, but the service may ignore the tracking codes of single messages")
@@ -300,19 +302,19 @@ fn accepted(response: &Response) -> Result<Accepted, Error> {
 }
 
 impl UnknownSend {
-    /// Looks the message up by its tracking code, in the day before and after `now`, until it is
-    /// found, surely absent, or the policy gives up.
+    /// Looks the message up by its tracking code, from one day before `now` to one day after, until it
+    /// is found or definitely absent, or the timeout of `policy` passes.
     ///
-    /// Without a [unique](TrackingCode::unique) tracking code nothing can be looked up, and the
-    /// outcome stays unknown at once. And a single message that is not found stays unknown unless
-    /// the client [tracks](Client::tracks_single_messages) those: in public the code was seen with
-    /// [long](NewMessage::long) texts only, and a service that ignores it elsewhere has sent the
-    /// message and does not find it.
+    /// Without a [unique](TrackingCode::unique) tracking code there is nothing to look up: the outcome
+    /// stays unknown. A single message that is not found stays unknown too, unless the client
+    /// [tracks](Client::tracks_single_messages) single messages. Public integrations show the code with
+    /// [long](NewMessage::long) texts only; a service that ignores it has the message and does not find
+    /// it.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the message too; the code finds it later with
-    /// [`Client::find_by_tracking_code`].
+    /// If the future is dropped, the message is dropped too. [`Client::find_by_tracking_code`] finds it
+    /// later.
     pub async fn resolve(
         self,
         client: &Client,
@@ -352,23 +354,22 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Which parameters the text of a single message goes out in. Default: docomo, SoftBank, au and
-    /// the optional carrier, which is what a public integration sends.
+    /// Sets the parameters that carry the text of a single message. Default: docomo, SoftBank, au and
+    /// the optional carrier, as in a public integration.
     ///
-    /// Change it if valid texts are refused as
-    /// [`InvalidText`](crate::RefusalReason::InvalidText): the contract may demand
-    /// [`Rakuten`](CarrierField::Rakuten) too, or know fewer. A message without a text for Rakuten
-    /// gets docomo's.
+    /// Change it if valid texts are refused as [`InvalidText`](crate::RefusalReason::InvalidText): the
+    /// contract may require [`Rakuten`](CarrierField::Rakuten) too, or have fewer. A message without a
+    /// text for Rakuten uses docomo's.
     pub fn with_carrier_fields(mut self, fields: impl IntoIterator<Item = CarrierField>) -> Self {
         self.carrier_fields = fields.into_iter().collect();
         self
     }
 
-    /// Declares that your contract keeps the tracking code of single messages (`karadenqueue`) too,
-    /// so that one that is not found was not sent. Default: not declared.
+    /// Declares that your contract stores the tracking codes of single messages (`karadenqueue`) too.
+    /// Then a single message that is not found counts as not sent. Default: not declared.
     ///
-    /// Public integrations show the code with long texts only. Try it out before you declare it:
-    /// send a single message with a code, and find it with
+    /// Public integrations show the code with long texts only. Check it before you declare it: send a
+    /// single message with a code, and find it with
     /// [`find_by_tracking_code`](Client::find_by_tracking_code).
     pub fn with_tracked_single_messages(mut self) -> Self {
         self.tracks_single_messages = true;
@@ -377,7 +378,7 @@ impl ClientBuilder {
 
     setup_methods!();
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
     ///
@@ -389,7 +390,7 @@ impl ClientBuilder {
             return Err(Error::config("the token and the security code must not be empty"));
         }
         if self.carrier_fields.is_empty() {
-            return Err(Error::config("a text needs at least one carrier field to go out in"));
+            return Err(Error::config("a text needs at least one carrier field"));
         }
         let engine = Engine::new(self.setup, HeaderMap::new())?;
         let Self { token, security_code, carrier_fields, tracks_single_messages, .. } = self;
@@ -405,7 +406,7 @@ impl fmt::Debug for ClientBuilder {
     }
 }
 
-/// Every call may run on any thread: a program that spawns one does not compile otherwise.
+// Compiles only if the futures are `Send`, so that a program can spawn them.
 const _: fn(&Client, NewMessage, &MessageId, &TrackingCode, SystemTime) =
     |client, message, id, code, at| {
         fn is_send(_: impl Send) {}

@@ -1,4 +1,4 @@
-//! What 空電プッシュ says of a message.
+//! The state of a message at 空電プッシュ.
 
 use std::{fmt, time::SystemTime};
 
@@ -14,16 +14,16 @@ use crate::{
 pub struct MessageId(String);
 
 impl MessageId {
-    /// An id as it came from Karaden: 1 to 128 printable ASCII characters without spaces.
+    /// Checks an id from Karaden: 1 to 128 printable ASCII characters without spaces.
     ///
-    /// `None` for anything else.
+    /// `None` for any other text.
     pub fn new(id: &str) -> Option<Self> {
         let id = id.trim();
         let good = (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
         good.then(|| Self(id.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -40,11 +40,11 @@ open_enum! {
     MessageStatus {
         /// Accepted, not sent yet.
         Accepted = "0",
-        /// Sent to the carrier; [`ResultStatus`] says more.
+        /// Sent to the carrier. See [`ResultStatus`] for the result.
         Sent = "1",
-        /// Sending failed; surely not delivered.
+        /// Sending failed. It was not delivered.
         Error = "2",
-        /// Blocked by the number-history check: the number changed hands since the consent.
+        /// Blocked by the number-history check: the number was reassigned since the consent.
         NumberChangedHands = "3",
         /// Unknown; it may have reached the user.
         Unknown = "9",
@@ -58,7 +58,7 @@ open_enum! {
         None = "0",
         /// It arrived.
         Received = "1",
-        /// The handset is off or out of range; it may still arrive.
+        /// The handset is off or out of range. The message may still arrive.
         OutOfRange = "2",
         /// It could not be delivered.
         Error = "3",
@@ -83,15 +83,15 @@ open_enum! {
     }
 }
 
-/// What became of a message. `Debug` hides the text.
+/// The state of a message. `Debug` hides the text.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivery {
-    /// Between the service and the carrier.
+    /// The state between the service and the carrier.
     pub message_status: Option<MessageStatus>,
-    /// Between the carrier and the handset.
+    /// The state between the carrier and the handset.
     pub result_status: Option<ResultStatus>,
-    /// The carrier; absent now and then while the message is processed.
+    /// The carrier. Sometimes absent while the message is processed.
     pub carrier: Option<Carrier>,
     /// When it was sent.
     pub sent_at: Option<SystemTime>,
@@ -102,9 +102,9 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Whether nothing more will change.
+    /// Returns whether the state is final.
     ///
-    /// *Out of range* counts as open: the carrier tries again for a while.
+    /// *Out of range* is not final: the carrier retries for a while.
     pub fn is_final(&self) -> bool {
         match &self.message_status {
             Some(
@@ -118,7 +118,7 @@ impl Delivery {
         }
     }
 
-    /// Whether the message arrived at the handset.
+    /// Returns whether the message arrived at the handset.
     pub fn is_received(&self) -> bool {
         self.result_status == Some(ResultStatus::Received)
     }
@@ -142,11 +142,11 @@ impl fmt::Debug for Delivery {
 pub struct Tracked {
     /// The id.
     pub message_id: MessageId,
-    /// What became of it.
+    /// The state.
     pub delivery: Delivery,
 }
 
-/// The same on the wire; also the elements of the list by tracking code.
+/// [`Delivery`] in a response, and an element of the list by tracking code.
 #[derive(Deserialize)]
 pub(super) struct WireDelivery {
     #[serde(default, rename = "messageId", deserialize_with = "wire::text")]
@@ -173,7 +173,7 @@ pub(super) struct WireDelivery {
     rakuten: Option<String>,
 }
 
-/// A code without the spaces and leading zeros that could hide what it is; empty is absent.
+/// Returns a code without spaces and leading zeros, which contracts may add. Empty is absent.
 fn code(text: Option<&String>) -> Option<&str> {
     let text = text?.trim();
     let short = text.trim_start_matches('0');
@@ -202,14 +202,14 @@ impl WireDelivery {
         Some(Tracked { message_id, delivery: self.into_delivery() })
     }
 
-    /// The text of the carrier, or else any that there is.
+    /// Returns the text of the carrier, or any other text if it has none.
     fn text_for(&self, carrier: Option<&Carrier>) -> Option<String> {
         let own = match carrier {
             Some(Carrier::Docomo) => &self.docomo,
             Some(Carrier::Softbank) => &self.softbank,
             Some(Carrier::Au) => &self.au,
             Some(Carrier::Option) => &self.option,
-            // Rakuten's code is not public, but it is none of those that are.
+            // Rakuten's code is not public. It differs from the public ones.
             Some(Carrier::Other(_)) => &self.rakuten,
             Some(Carrier::Checking) | None => &None,
         };

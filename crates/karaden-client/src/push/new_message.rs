@@ -1,4 +1,4 @@
-//! A message to be sent, checked while it is put together.
+//! A message to be sent, checked while it is built.
 
 use std::{fmt, time::SystemTime};
 
@@ -13,12 +13,12 @@ use crate::{
 pub(super) const PART_UNITS: usize = 70;
 /// The most parts of a long text.
 pub(super) const MAX_PARTS: usize = 10;
-/// A line break counts as two: the service may turn it into CR LF.
+/// A line break counts as two, because the service may turn it into CR LF.
 pub(super) const LINE_BREAK_UNITS: usize = 2;
 
-/// The caller's label of a message, by which it can be looked up.
+/// The caller's label of a message, for looking it up.
 ///
-/// Not secret, but stored by Karaden: put nothing into it that tells who the user is.
+/// Not secret, but Karaden stores it: it must not identify the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TrackingCode {
     code: String,
@@ -26,11 +26,11 @@ pub struct TrackingCode {
 }
 
 impl TrackingCode {
-    /// A code that no other message of these days carries: 1 to 32 ASCII letters or digits.
+    /// Checks a code that no other message of these days has: 1 to 32 ASCII letters or digits.
     ///
-    /// With it an unknown outcome can be resolved. Eight digits are the only form seen in public;
-    /// a contract that refuses others answers [`InvalidTrackingCode`], and the message may then be
-    /// sent [without a code](NewMessage::without_tracking_code).
+    /// It resolves an unknown outcome. Eight digits are the only form in public integrations. A
+    /// contract may refuse others with [`InvalidTrackingCode`]. The message can then be sent
+    /// [without a code](NewMessage::without_tracking_code).
     ///
     /// [`InvalidTrackingCode`]: crate::RefusalReason::InvalidTrackingCode
     ///
@@ -41,7 +41,8 @@ impl TrackingCode {
         Ok(Self { code: checked(code)?, is_unique: true })
     }
 
-    /// A label that many messages share, such as a campaign or a day. It resolves nothing.
+    /// Checks a label that many messages share, such as a campaign or a day. It cannot resolve an
+    /// unknown outcome.
     ///
     /// # Errors
     ///
@@ -50,22 +51,22 @@ impl TrackingCode {
         Ok(Self { code: checked(code)?, is_unique: false })
     }
 
-    /// A code of eight digits from 64 random bits, taken as unique.
+    /// Makes a code of eight digits from 64 random bits, which counts as unique.
     ///
-    /// Eight digits because that is the only form seen in public. With 10,000 messages in the two
-    /// days that are looked at, one look-up in 10,000 meets the code of another message. If your
-    /// contract takes longer codes, make one and call it [`unique`](Self::unique).
+    /// Eight digits are the only form in public integrations. With 10,000 messages in the two days of a
+    /// look-up, one look-up in 10,000 finds the code of another message. If your contract accepts
+    /// longer codes, make one and pass it to [`unique`](Self::unique).
     pub fn from_random(random: [u8; 8]) -> Self {
         let number = u64::from_be_bytes(random) % 100_000_000;
         Self { code: format!("{number:08}"), is_unique: true }
     }
 
-    /// The code as text.
+    /// Returns the code as text.
     pub fn as_str(&self) -> &str {
         &self.code
     }
 
-    /// Whether it was given as unique.
+    /// Returns whether the code is unique.
     pub fn is_unique(&self) -> bool {
         self.is_unique
     }
@@ -83,7 +84,7 @@ fn checked(code: &str) -> Result<String, Invalid> {
     }
 }
 
-/// The parameters that the text of a single message can go out in, one for each carrier.
+/// The parameters that carry the text of a single message, one for each carrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CarrierField {
@@ -95,19 +96,19 @@ pub enum CarrierField {
     Au,
     /// `OptionMessage`, for the optional carrier of the contract.
     Option,
-    /// `RakutenMessage`, for Rakuten Mobile. No public integration sends it: it is inferred from a
-    /// field of the answers.
+    /// `RakutenMessage`, for Rakuten Mobile. No public integration sends it; it is inferred from a
+    /// field of the responses.
     Rakuten,
 }
 
 impl CarrierField {
-    /// All of them, in the order of the wire.
+    /// All parameters, in the order of the form.
     const ALL: [Self; 5] = [Self::Docomo, Self::Softbank, Self::Au, Self::Option, Self::Rakuten];
-    /// Those that a public integration sends: what goes out unless
-    /// [`ClientBuilder::with_carrier_fields`](super::ClientBuilder::with_carrier_fields) says otherwise.
+    /// Those of a public integration: the default of
+    /// [`ClientBuilder::with_carrier_fields`](super::ClientBuilder::with_carrier_fields).
     pub const USUAL: [Self; 4] = [Self::Docomo, Self::Softbank, Self::Au, Self::Option];
 
-    /// The parameter's name.
+    /// Returns the parameter's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Docomo => "DocomoMessage",
@@ -121,8 +122,8 @@ impl CarrierField {
 
 /// The text for each carrier.
 ///
-/// Which of them go out is up to
-/// [`ClientBuilder::with_carrier_fields`](super::ClientBuilder::with_carrier_fields).
+/// [`ClientBuilder::with_carrier_fields`](super::ClientBuilder::with_carrier_fields) decides which of
+/// them are sent.
 ///
 /// ```
 /// use karaden_client::push::CarrierTexts;
@@ -140,7 +141,7 @@ pub struct CarrierTexts {
 }
 
 impl CarrierTexts {
-    /// The same text for docomo, SoftBank, au and the optional carrier.
+    /// Sets one text for docomo, SoftBank, au and the optional carrier.
     pub fn same(text: impl Into<String>) -> Self {
         let text = text.into();
         Self {
@@ -152,37 +153,37 @@ impl CarrierTexts {
         }
     }
 
-    /// Another text for docomo.
+    /// Sets the text for docomo.
     #[must_use]
     pub fn with_docomo(mut self, text: impl Into<String>) -> Self {
         self.docomo = text.into();
         self
     }
 
-    /// Another text for SoftBank.
+    /// Sets the text for SoftBank.
     #[must_use]
     pub fn with_softbank(mut self, text: impl Into<String>) -> Self {
         self.softbank = text.into();
         self
     }
 
-    /// Another text for au.
+    /// Sets the text for au.
     #[must_use]
     pub fn with_au(mut self, text: impl Into<String>) -> Self {
         self.au = text.into();
         self
     }
 
-    /// Another text for the optional carrier.
+    /// Sets the text for the optional carrier.
     #[must_use]
     pub fn with_option(mut self, text: impl Into<String>) -> Self {
         self.option = text.into();
         self
     }
 
-    /// Another text for Rakuten Mobile, sent in the field `RakutenMessage`.
+    /// Sets the text for Rakuten Mobile, sent in the field `RakutenMessage`.
     ///
-    /// That field is inferred, so it is left out unless asked for, here or for all messages by
+    /// That field is inferred, so it is left out by default. Add it here, or for all messages with
     /// [`ClientBuilder::with_carrier_fields`](super::ClientBuilder::with_carrier_fields).
     #[must_use]
     pub fn with_rakuten(mut self, text: impl Into<String>) -> Self {
@@ -199,7 +200,7 @@ impl CarrierTexts {
         self.with_rakuten(text)
     }
 
-    /// The text that was given for a field.
+    /// Returns the text for a field, if it is set.
     fn given(&self, field: CarrierField) -> Option<&str> {
         match field {
             CarrierField::Docomo => Some(&self.docomo),
@@ -210,12 +211,12 @@ impl CarrierTexts {
         }
     }
 
-    /// All texts that were given.
+    /// Returns all texts that are set.
     fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
         CarrierField::ALL.into_iter().filter_map(|field| Some((field.as_str(), self.given(field)?)))
     }
 
-    /// What goes out with these fields: a text for each of them, and Rakuten's if there is one.
+    /// Returns the texts for these fields, and Rakuten's if it is set.
     fn sent_in(&self, fields: &[CarrierField]) -> impl Iterator<Item = (&'static str, &str)> {
         CarrierField::ALL.into_iter().filter_map(|field| {
             let text = match (field, fields.contains(&field)) {
@@ -246,7 +247,7 @@ impl fmt::Debug for CarrierTexts {
 
 /// A message to be sent through 空電プッシュ.
 ///
-/// It is not `Clone`: sending consumes it, and it comes back only when it surely was not sent.
+/// It is not `Clone`: sending consumes it, and it comes back only if it was not sent.
 /// `Debug` hides number and text.
 pub struct NewMessage {
     to: PhoneNumber,
@@ -262,17 +263,18 @@ enum Text {
 }
 
 impl NewMessage {
-    /// One text of at most 70 UTF-16 units for every carrier; a line break counts as two.
+    /// Creates a message with one text for every carrier: at most 70 UTF-16 units, where a line break
+    /// counts as two.
     ///
     /// # Errors
     ///
-    /// On field `DocomoMessage`, the first that the text goes out in: [`Rule::NotEmpty`],
+    /// On field `DocomoMessage`, the first one with the text: [`Rule::NotEmpty`],
     /// [`Rule::AtMost`], [`Rule::NoControl`], [`Rule::BasicPlane`].
     pub fn new(to: PhoneNumber, text: impl Into<String>) -> Result<Self, Invalid> {
         Self::per_carrier(to, CarrierTexts::same(text))
     }
 
-    /// A text for each carrier, each of at most 70 units.
+    /// Creates a message with a text for each carrier, each of at most 70 units.
     ///
     /// # Errors
     ///
@@ -281,7 +283,8 @@ impl NewMessage {
         Self::per_carrier_up_to(to, texts, PART_UNITS)
     }
 
-    /// The same with another limit in units, for a contract that allows longer single texts.
+    /// Like [`per_carrier`](Self::per_carrier), with `max_units` UTF-16 units per text, for contracts
+    /// that allow longer single texts.
     ///
     /// # Errors
     ///
@@ -300,12 +303,12 @@ impl NewMessage {
         Ok(Self::with_text(to, Text::Single(texts)))
     }
 
-    /// A long text in up to ten parts of 70 units (長文分割送信), cut where it reads best.
+    /// Creates a message with a long text, split into up to ten parts of 70 units (長文分割送信).
     ///
-    /// Parts end after a line break, a sentence, a comma or a space where one is near the limit and
-    /// the text still fits into ten parts, else as late as they can. They never cut through a
-    /// character with its combining marks, and together they are the text, unchanged. So 700 units
-    /// always fit, but for a line break (two units) or a character with marks at the end of a part.
+    /// A part ends after a line break, a sentence, a comma or a space, if there is one near its limit and
+    /// the text still fits into ten parts. Otherwise it ends as late as possible. A character is never
+    /// separated from its combining marks. The parts joined are the text. So 700 units always fit,
+    /// unless a line break (two units) or a character with marks is at the end of a part.
     ///
     /// # Errors
     ///
@@ -334,9 +337,9 @@ impl NewMessage {
         Self { to, text, tracking_code: None, short_urls: None, permit_date: None }
     }
 
-    /// Adds the label by which the message can be looked up. Without this call there is none.
+    /// Sets the label for looking the message up. Default: none.
     ///
-    /// With a single message a service may ignore it, see
+    /// A service may ignore the label of a single message, see
     /// [`ClientBuilder::with_tracked_single_messages`](super::ClientBuilder::with_tracked_single_messages).
     #[must_use]
     pub fn with_tracking_code(mut self, code: TrackingCode) -> Self {
@@ -344,7 +347,7 @@ impl NewMessage {
         self
     }
 
-    /// Takes the label away, for a contract that refuses it as
+    /// Removes the label, for a contract that refuses it as
     /// [`InvalidTrackingCode`](crate::RefusalReason::InvalidTrackingCode).
     #[must_use]
     pub fn without_tracking_code(mut self) -> Self {
@@ -375,8 +378,8 @@ impl NewMessage {
         Ok(self)
     }
 
-    /// Has the number's history checked: it is not sent if the number changed hands since
-    /// `consented_at`, the instant at which its owner agreed. The day counts in Japan.
+    /// Requests a check of the number's history: the message is not sent if the number was reassigned
+    /// since `consented_at`, the instant of its owner's consent. The day is that of Japan.
     ///
     /// The refusal comes later, as
     /// [`MessageStatus::NumberChangedHands`](super::MessageStatus::NumberChangedHands).
@@ -405,17 +408,17 @@ impl NewMessage {
         }
     }
 
-    /// The number it goes to.
+    /// Returns the recipient's number.
     pub fn to(&self) -> &PhoneNumber {
         &self.to
     }
 
-    /// The label.
+    /// Returns the label.
     pub fn tracking_code(&self) -> Option<&TrackingCode> {
         self.tracking_code.as_ref()
     }
 
-    /// How many parts it is sent in.
+    /// Returns the number of parts.
     pub fn parts(&self) -> usize {
         match &self.text {
             Text::Single(_) => 1,
@@ -423,12 +426,12 @@ impl NewMessage {
         }
     }
 
-    /// Whether it goes to the operation for long texts.
+    /// Returns whether the operation for long texts sends it.
     pub(super) fn is_long(&self) -> bool {
         matches!(self.text, Text::Parts(_))
     }
 
-    /// Everything but the credentials; a single text goes out in these fields.
+    /// Appends everything but the credentials. `fields` carry a single text.
     pub(super) fn append_to(
         &self,
         form: &mut url::form_urlencoded::Serializer<'_, String>,

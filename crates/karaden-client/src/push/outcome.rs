@@ -6,15 +6,15 @@ use super::{delivery::MessageId, new_message::NewMessage};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Accepted {
-    /// The id, one for all parts.
+    /// The id, the same for all parts.
     pub message_id: MessageId,
 }
 
-/// A send that got an answer.
+/// A send that got a response.
 pub type SendOutcome = crate::SendOutcome<Accepted, NewMessage>;
-/// A send without a useful answer.
+/// A send without a valid response.
 pub type SendError = crate::SendError<NewMessage>;
 /// A send whose outcome is unknown.
 pub type UnknownSend = crate::UnknownSend<NewMessage>;
-/// What became of a send whose outcome was unknown.
+/// The result of resolving an unknown outcome.
 pub type Resolution = crate::Resolution<Accepted, NewMessage>;

@@ -1,4 +1,4 @@
-//! Judging the answers of 空電プッシュ: a JSON `status` code, as a rule under HTTP 200.
+//! What the responses of 空電プッシュ mean: a JSON `status` code, usually under HTTP 200.
 
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -17,18 +17,18 @@ struct Status {
 
 /// The code of a call that was carried out.
 pub(super) const OK: i64 = 100;
-/// The send list was changed, but some of its rows were not.
+/// The send list was changed, but some rows failed.
 pub(super) const PARTLY: i64 = 900;
 
-/// Reads an answer with status 100 into `T`.
+/// Reads a response with status 100 into `T`.
 pub(super) fn success<T: DeserializeOwned>(response: &Response) -> Result<T, Error> {
     success_with(response, &[OK])
 }
 
-/// Reads an answer with one of these statuses into `T`.
+/// Reads a response with one of the status codes `good` into `T`.
 ///
-/// The code is read whatever the HTTP status, which is 200 for whatever the service judged. Under
-/// another one a success is a contradiction, and leaves open what was done.
+/// The code is read under every HTTP status. The service itself uses 200. A success under another one
+/// is a contradiction, and leaves the outcome unknown.
 pub(super) fn success_with<T: DeserializeOwned>(
     response: &Response,
     good: &[i64],
@@ -45,8 +45,8 @@ pub(super) fn success_with<T: DeserializeOwned>(
     }
 }
 
-/// The error for a success under an HTTP status of failure: something between us and the service
-/// made one of the two. The call may have been carried out, and what the body says is no proof of it.
+/// Returns the error for a success under an HTTP status of failure. A proxy made one of the two: the
+/// call may have been carried out, but the body does not prove it.
 fn contradiction(code: i64, response: &Response) -> Error {
     let by_status = wire::by_status(response);
     let error = Error::new(by_status.kind(), Effect::Unknown);
@@ -59,20 +59,20 @@ struct Id {
     message_id: Option<String>,
 }
 
-/// The error for a status code that is no success.
+/// Returns the error for a status code that is not a success.
 ///
-/// Only the codes that are documented as refusals say that nothing was done; and not even they if
-/// they come with a message id, or under an HTTP status that tells of a fault on the way. Any other
-/// code leaves the judgement to the HTTP status, and under 200 it leaves open what was done.
+/// Only a code that is documented as a refusal means *not sent*, and not if it comes with a message id
+/// or under an HTTP status of a failing proxy. For any other code the HTTP status decides, and under
+/// 200 the outcome is unknown.
 fn failure(code: i64, response: &Response) -> Error {
     let has_id = wire::json::<Id>(response.body())
         .and_then(|id| id.message_id)
         .is_some_and(|id| !id.trim().is_empty());
     let status = response.status();
-    let judged_here = status == 200 || ((400..500).contains(&status) && status != 408);
+    let is_by_the_service = status == 200 || ((400..500).contains(&status) && status != 408);
     let error = match refusal(code) {
         Some((kind, reason)) => {
-            let effect = if judged_here { Effect::None } else { Effect::Unknown };
+            let effect = if is_by_the_service { Effect::None } else { Effect::Unknown };
             let error = Error::new(kind, effect);
             let error = match reason.hint() {
                 Some(hint) => error.with_phrase(hint),
@@ -97,8 +97,8 @@ fn coded(error: Error, code: i64, response: &Response) -> Error {
     error.with_status(response.status()).with_code(&code.to_string())
 }
 
-/// The codes that are documented as refusals. The gaps between them surely have meanings too, but
-/// perhaps not that nothing was sent.
+/// Returns the refusal of a code that is documented as one. The codes in between probably have
+/// meanings too, but they need not mean that nothing was sent.
 fn refusal(code: i64) -> Option<(ErrorKind, RefusalReason)> {
     use ErrorKind as Kind;
     use RefusalReason as Why;

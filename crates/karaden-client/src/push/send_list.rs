@@ -13,47 +13,47 @@ use crate::{
 };
 
 open_enum! {
-    /// Why a row of a change was not carried out.
+    /// Why a row of a change failed.
     RowProblem {
         /// The number is invalid or missing.
         InvalidNumber = "202",
         /// The number is on the list already.
         AlreadyListed = "901",
-        /// The list was not given.
+        /// The list is missing.
         ListMissing = "903",
     }
 }
 
-/// A row of a change that was not carried out.
+/// A row of a change that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RowFailure {
-    /// Which of the given numbers, from 0.
+    /// The index of the number, from 0.
     pub index: Option<usize>,
     /// The name of the invalid item, if it looks like a name.
     pub item: Option<String>,
-    /// Why.
+    /// The reason.
     pub problem: Option<RowProblem>,
 }
 
-/// What became of a change of the send list.
+/// The result of a change of the send list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListChange {
     /// How many numbers were received.
     pub received: Option<i64>,
-    /// How many were carried out.
+    /// How many succeeded.
     pub succeeded: Option<i64>,
-    /// How many were not.
+    /// How many failed.
     pub failed: Option<i64>,
-    /// Which were not.
+    /// The rows that failed.
     pub failures: Vec<RowFailure>,
 }
 
 impl Client {
     /// Adds numbers to the send list (`karadensetfilter`, type 1).
     ///
-    /// Adding twice does no harm: the second time a number is
+    /// Adding twice is harmless: the second time a number is
     /// [`AlreadyListed`](RowProblem::AlreadyListed).
     ///
     /// # Errors
@@ -63,8 +63,8 @@ impl Client {
         self.change_send_list("1", "add_to_send_list", numbers).await
     }
 
-    /// Replaces the whole send list by these numbers (`karadensetfilter`, type 0). This is also how
-    /// numbers are taken off it.
+    /// Replaces the whole send list with these numbers (`karadensetfilter`, type 0). This is also the way
+    /// to remove numbers.
     ///
     /// # Errors
     ///
@@ -132,7 +132,7 @@ struct WireFailure {
 fn change(response: &Response) -> Result<ListChange, Error> {
     let wire: WireChanged = response::success_with(response, &[response::OK, response::PARTLY])?;
     let failure = |row: WireFailure| RowFailure {
-        // Rows are counted from 1 on the wire.
+        // The service counts rows from 1.
         index: row.errorrow.and_then(|row| usize::try_from(row.checked_sub(1)?).ok()),
         item: row.erroritem.as_deref().and_then(redact::word).map(str::to_owned),
         problem: row.errorstatus.as_deref().map(RowProblem::from),

@@ -41,9 +41,9 @@ use crate::{
 /// The field that names the file to start.
 const FILE_ID: &str = "bulk_file_id";
 
-/// A bulk start that got an answer.
+/// A bulk start that got a response.
 pub type BulkSendOutcome = SendOutcome<BulkMessage, UploadedFile>;
-/// A bulk start without a useful answer.
+/// A bulk start without a valid response.
 pub type BulkSendError = SendError<UploadedFile>;
 /// A bulk start whose outcome is unknown.
 pub type UnknownBulkSend = UnknownSend<UploadedFile>;
@@ -53,12 +53,12 @@ pub type UnknownBulkSend = UnknownSend<UploadedFile>;
 pub struct BulkId(String);
 
 impl BulkId {
-    /// An id as it came from Karaden: 1 to 64 letters, digits, `-` or `_`; `None` for others.
+    /// Checks an id from Karaden: 1 to 64 letters, digits, `-` or `_`. `None` for any other text.
     pub fn new(id: &str) -> Option<Self> {
         engine::is_path_part(id).then(|| Self(id.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -71,20 +71,20 @@ impl fmt::Display for BulkId {
 }
 
 open_enum! {
-    /// How far a bulk send is.
+    /// The progress of a bulk send.
     BulkStatus {
-        /// It waits for its turn.
+        /// It is waiting in the queue.
         Waiting = "waiting",
-        /// Its messages are being made.
+        /// Its messages are being created.
         Processing = "processing",
-        /// All messages were made, some perhaps with an error.
+        /// All messages were created, some perhaps with an error.
         Done = "done",
         /// It failed as a whole.
         Error = "error",
     }
 }
 
-/// An address to upload a file to, valid for 15 minutes. It is a secret: who has it can upload.
+/// An address to upload a file to, valid for 15 minutes. It is a secret: with it, anyone can upload.
 pub struct BulkFile {
     id: BulkId,
     url: Url,
@@ -92,12 +92,12 @@ pub struct BulkFile {
 }
 
 impl BulkFile {
-    /// The id of the file.
+    /// Returns the id of the file.
     pub fn id(&self) -> &BulkId {
         &self.id
     }
 
-    /// When the address ends to be valid.
+    /// Returns the instant at which the address expires.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
@@ -109,14 +109,14 @@ impl fmt::Debug for BulkFile {
     }
 }
 
-/// A file that is uploaded and can be started once. Not `Clone`: starting consumes it.
+/// An uploaded file, which can be started once. Not `Clone`: starting consumes it.
 #[derive(Debug)]
 pub struct UploadedFile {
     id: BulkId,
 }
 
 impl UploadedFile {
-    /// The id of the file.
+    /// Returns the id of the file.
     pub fn id(&self) -> &BulkId {
         &self.id
     }
@@ -128,7 +128,7 @@ impl UploadedFile {
 pub struct BulkMessage {
     /// The id.
     pub id: BulkId,
-    /// How far it is.
+    /// The progress.
     pub status: Option<BulkStatus>,
     /// Why it failed as a whole.
     pub error: Option<RowError>,
@@ -139,23 +139,23 @@ pub struct BulkMessage {
 }
 
 impl BulkMessage {
-    /// Whether it is done or has failed.
+    /// Returns whether it is done or has failed.
     pub fn is_final(&self) -> bool {
         matches!(self.status, Some(BulkStatus::Done | BulkStatus::Error))
     }
 }
 
-/// What became of a bulk start whose outcome was unknown.
+/// The result of resolving a bulk start with an unknown outcome.
 #[derive(Debug)]
 #[must_use = "the bulk send may not have been started"]
 pub enum BulkResolution {
-    /// It is started now, once.
+    /// It is started now, and was not before.
     Started(BulkMessage),
-    /// It had been started, but the answer with its id is lost: the messages are found in the list.
+    /// It was started before, and the response with its id is lost. The list shows its messages.
     AlreadyStarted,
-    /// Karaden finds the file itself invalid, so it had not been started.
+    /// Karaden refuses the file as invalid, so it was not started.
     Refused(Error),
-    /// It is still not known.
+    /// The outcome is still unknown.
     Unknown(UnknownBulkSend),
 }
 
@@ -167,17 +167,17 @@ pub struct BulkResult {
 }
 
 impl BulkResult {
-    /// The name that Karaden gave the file, if it is safe to use.
+    /// Returns Karaden's name for the file, if it is a safe file name.
     pub fn file_name(&self) -> Option<&FileName> {
         self.file_name.as_ref()
     }
 
-    /// The file as received. It holds numbers and texts.
+    /// Returns the file as received. It holds numbers and texts.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// The rows, in the order of the uploaded file.
+    /// Parses the rows, in the order of the uploaded file.
     ///
     /// # Errors
     ///
@@ -215,18 +215,18 @@ pub struct BulkRow {
 }
 
 impl Client {
-    /// Asks for an address to upload a file to.
+    /// Requests an address to upload a file to.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::InvalidInput`] with an API version before 2024-03-01, otherwise as for every
-    /// call. Asking again after an unknown outcome does no harm.
+    /// call. Requesting again after an unknown outcome is harmless.
     pub async fn create_bulk_file(&self) -> Result<BulkFile, Error> {
         self.need_bulk()?;
         let request = self.engine().post_empty(self.path(&["bulks", "files"]));
         let (url, allow_http) = (request.url().clone(), self.engine().options.allow_http);
         let parse_response = |response: &Response| bulk_file(response, &url, allow_http);
-        // It makes nothing but an address, so that it may be repeated like a read.
+        // It creates only an address, so it may be repeated like a read.
         self.engine()
             .call(Operation::sms("create_bulk_file", Safety::Read), request, parse_response)
             .await
@@ -234,11 +234,11 @@ impl Client {
 
     /// Uploads a finished CSV file to the address.
     ///
-    /// The same bytes to the same address: it is tried again after any passing failure.
+    /// Retried after any temporary failure, because the same bytes go to the same address.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Forbidden`] when the address is no longer valid, otherwise as for every call.
+    /// [`ErrorKind::Forbidden`] if the address has expired, otherwise as for every call.
     /// Nothing is sent before [`start_bulk`](Self::start_bulk).
     pub async fn upload_bulk(
         &self,
@@ -263,8 +263,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send): [`SendError::NotSent`] gives the file back,
-    /// [`SendError::Unknown`] has its [`resolve`](UnknownBulkSend::resolve).
+    /// As for [`send`](Self::send): [`SendError::NotSent`] returns the file,
+    /// [`SendError::Unknown`] has [`resolve`](UnknownBulkSend::resolve).
     pub async fn start_bulk(&self, file: UploadedFile) -> Result<BulkSendOutcome, BulkSendError> {
         let result = self.post_bulk(&file).await;
         outcome::to_send_result(result, file)
@@ -272,7 +272,7 @@ impl Client {
 
     async fn post_bulk(&self, file: &UploadedFile) -> Result<BulkMessage, Error> {
         self.need_bulk()?;
-        // The id is safe in a form as it is.
+        // The id needs no escaping in a form.
         let form = format!("{FILE_ID}={}", file.id.as_str());
         let request = self.engine().post_form(self.path(&["bulks"]), form);
         self.engine().call(Operation::sms("start_bulk", Safety::Write), request, bulk_message).await
@@ -282,7 +282,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] for an unknown id, [`ErrorKind::Decode`] for an answer about another
+    /// [`ErrorKind::NotFound`] for an unknown id, [`ErrorKind::Decode`] for a response about another
     /// bulk send, otherwise as for every call.
     pub async fn get_bulk(&self, id: &BulkId) -> Result<BulkMessage, Error> {
         self.need_bulk()?;
@@ -294,7 +294,7 @@ impl Client {
         self.engine().call(Operation::sms("get_bulk", Safety::Read), request, parse_response).await
     }
 
-    /// Waits until a bulk send is done, has failed, or the policy gives up.
+    /// Waits until a bulk send is done or has failed, or the timeout of `policy` passes.
     ///
     /// # Errors
     ///
@@ -311,8 +311,8 @@ impl Client {
         waiting::poll(policy, || self.get_bulk(id), BulkMessage::is_final).await
     }
 
-    /// Downloads the result file of a bulk send that is [done](BulkStatus::Done), waiting until
-    /// Karaden has made it.
+    /// Downloads the result file of a bulk send that is [done](BulkStatus::Done). Waits until Karaden
+    /// has created the file.
     ///
     /// # Errors
     ///
@@ -325,7 +325,7 @@ impl Client {
         id: &BulkId,
         policy: &PollPolicy,
     ) -> Result<BulkResult, Error> {
-        // For a bulk send that is not done, or has failed, the file would never become ready.
+        // A bulk send that is not done, or has failed, never has a file.
         let bulk = self.get_bulk(id).await?;
         match bulk.status {
             Some(BulkStatus::Done) => {}
@@ -346,7 +346,7 @@ impl Client {
             .await
     }
 
-    /// Where the result file is; `None` while it is not ready.
+    /// Returns the address of the result file, or `None` while it is not ready.
     async fn result_url(&self, id: &BulkId) -> Result<Option<Url>, Error> {
         let url = self.path(&["bulks", id.as_str(), "messages"]);
         let allow_http = self.engine().options.allow_http;
@@ -372,14 +372,14 @@ impl Client {
 }
 
 impl UnknownBulkSend {
-    /// Starts the file again, which is safe: Karaden starts a file only once and says 409 to the
-    /// second start.
+    /// Starts the file again. This is safe: Karaden starts a file once and refuses a second start with
+    /// 409.
     pub async fn resolve(self, client: &Client) -> BulkResolution {
         match client.post_bulk(self.message()).await {
             Ok(bulk) => BulkResolution::Started(bulk),
             Err(error) if error.status() == Some(409) => BulkResolution::AlreadyStarted,
-            // Any other refusal, such as of a token that was withdrawn meanwhile, comes before the
-            // file is looked at and says nothing of the first start.
+            // Any other refusal, such as of a revoked token, comes before Karaden looks at the file,
+            // and proves nothing about the first start.
             Err(error) if is_about_the_file(&error) => BulkResolution::Refused(error),
             Err(error) => BulkResolution::Unknown(self.with_look_up_error(error)),
         }
@@ -440,7 +440,7 @@ fn bulk_message(response: &Response) -> Result<BulkMessage, Error> {
     }
 }
 
-/// The address in a 302, which must be as safe as the base URL.
+/// Returns the address in a 302. It must be as safe as the base URL.
 fn location(response: &Response, from: &Url, allow_http: bool) -> Result<Url, Error> {
     let header = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     header

@@ -1,10 +1,10 @@
 //! Delivery reports: what Karaden posts to your server when a message's state changes.
 //!
-//! A report is not signed, so nothing in it is believed but that *something* happened to a
-//! message. [`receive`] yields the id and no more; read the message with
-//! [`Client::get`](super::Client::get) and believe that. A report must never decide a login.
+//! A report is not signed, so it proves nothing but that *something* happened to a message.
+//! [`receive`] returns the id only: read the message with [`Client::get`](super::Client::get) and rely
+//! on that. A report must never decide a login.
 //!
-//! Any web framework can host it: pass in the method, the path and the body, answer with the
+//! Any web framework can host it: pass the method, the path and the body, and respond with the
 //! status.
 //!
 //! ```
@@ -33,21 +33,23 @@ use crate::{
     wire,
 };
 
-/// The longest report that is read, in bytes. Stop reading a request's body there.
+/// The longest report that is read, in bytes. Do not read more of a request's body.
 pub const MAX_REPORT_BYTES: usize = 64 * 1024;
 
 /// The unguessable last part of the path that was registered with Karaden.
 pub struct CallbackSecret(SecretString);
 
 impl CallbackSecret {
-    /// A secret of at least 22 of `A-Z a-z 0-9 - _` (128 bits when random); `None` for others.
+    /// Checks a secret: at least 22 of `A-Z a-z 0-9 - _` (128 bits if random). `None` for any other
+    /// text.
     pub fn new(secret: &str) -> Option<Self> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         let good = secret.len() >= 22 && secret.bytes().all(plain);
         good.then(|| Self(SecretString::from(secret)))
     }
 
-    /// Whether the last part of `path` is the secret. Takes the same time for any other part.
+    /// Returns whether the last part of `path` is the secret. Takes the same time for any part of its
+    /// length.
     fn is_last_part_of(&self, path: &str) -> bool {
         let last = path.rsplit('/').next().unwrap_or(path);
         last.as_bytes().ct_eq(self.0.expose_secret().as_bytes()).into()
@@ -60,7 +62,7 @@ impl fmt::Debug for CallbackSecret {
     }
 }
 
-/// What a delivery report tells: of which message it speaks.
+/// A delivery report: the id of its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryReport {
     message_id: MessageId,
@@ -71,8 +73,8 @@ impl DeliveryReport {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::TooLarge`] beyond [`MAX_REPORT_BYTES`], [`ErrorKind::Decode`] for anything that
-    /// is not a message object with a usable id.
+    /// [`ErrorKind::TooLarge`] beyond [`MAX_REPORT_BYTES`], [`ErrorKind::Decode`] for anything but a
+    /// message object with a usable id.
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         if body.len() > MAX_REPORT_BYTES {
             return Err(Error::new(ErrorKind::TooLarge, Effect::None));
@@ -87,7 +89,7 @@ impl DeliveryReport {
         }
     }
 
-    /// The message to read again. It may be one that was never sent from here: check that too.
+    /// Returns the id of the message to read. Check that your program sent it: anyone may post an id.
     pub fn message_id(&self) -> &MessageId {
         &self.message_id
     }
@@ -105,15 +107,15 @@ struct WireReport {
 #[derive(Debug)]
 #[must_use]
 pub enum Received {
-    /// A report: answer 200 at once and read the message afterwards, outside of the request.
+    /// A report. Respond with 200 at once, and read the message afterwards, outside the request.
     /// Reports may come twice and out of order.
     Report(DeliveryReport),
-    /// Not a report: answer with the status.
+    /// Not a report. Respond with the status.
     Rejected(Rejection),
 }
 
 impl Received {
-    /// The HTTP status to answer with: 200, or that of the [`Rejection`].
+    /// Returns the HTTP status to respond with: 200, or that of the [`Rejection`].
     pub fn status(&self) -> u16 {
         match self {
             Self::Report(_) => 200,
@@ -122,10 +124,10 @@ impl Received {
     }
 }
 
-/// Why a request to the callback's path is no report.
+/// Why a request to the callback's path is not a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {
-    /// The path does not end in the secret: 404, as for any path that does not exist.
+    /// The path does not end in the secret: 404, as for a path that does not exist.
     WrongPath,
     /// Not a POST: 405.
     WrongMethod,
@@ -136,7 +138,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub fn status(self) -> u16 {
         match self {
             Self::WrongPath => 404,
@@ -147,9 +149,9 @@ impl Rejection {
     }
 }
 
-/// Judges a request to the callback's path: the method, the path without its query, the body.
+/// Checks a request to the callback's path: the method, the path without its query, the body.
 pub fn receive(method: &str, path: &str, body: &[u8], secret: &CallbackSecret) -> Received {
-    // The path first: who does not know it learns nothing, not even that there is a callback.
+    // The path comes first: without it, a stranger must not learn that there is a callback.
     if !secret.is_last_part_of(path) {
         return Received::Rejected(Rejection::WrongPath);
     }

@@ -44,7 +44,7 @@ struct Inner {
 }
 
 impl Client {
-    /// Starts a client for this tenant, token and service setting.
+    /// Starts building a client for this tenant, token and service setting.
     pub fn builder(
         tenant_id: impl Into<String>,
         token: impl Into<SecretString>,
@@ -62,18 +62,18 @@ impl Client {
 
     /// Sends or reserves one message.
     ///
-    /// Tried again only where the message surely did not arrive: no connection, or HTTP 429.
+    /// Retried only if the message was definitely not sent: no connection, or HTTP 429.
     ///
     /// # Errors
     ///
-    /// [`SendError::NotSent`](crate::SendError::NotSent) gives the message back.
-    /// [`SendError::Unknown`](crate::SendError::Unknown) keeps it: [resolve](UnknownSend::resolve)
-    /// it, never build the same message again.
+    /// [`SendError::NotSent`](crate::SendError::NotSent) returns the message.
+    /// [`SendError::Unknown`](crate::SendError::Unknown) keeps it: [resolve](UnknownSend::resolve) it,
+    /// and do not build the same message again.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future leaves the outcome unknown; the message's tag finds it later with
-    /// [`find_by_tag`](Self::find_by_tag).
+    /// If the future is dropped, the outcome is unknown. [`find_by_tag`](Self::find_by_tag) finds the
+    /// message later.
     pub async fn send(&self, message: NewMessage) -> Result<SendOutcome, SendError> {
         let engine = &self.inner.engine;
         let form = message.to_form(self.inner.service_id);
@@ -97,13 +97,15 @@ impl Client {
 
     /// Cancels a reserved message, which Karaden allows until five minutes before `scheduled_at`.
     ///
-    /// Cancelling twice does no harm: if the answer was lost, or Karaden says that the message can
-    /// not be cancelled, the message is read, and if it is cancelled the call succeeds.
+    /// Cancelling twice is harmless. If the response is lost, or Karaden refuses because the message
+    /// cannot be cancelled, the message is read. If it is cancelled, the call succeeds.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with [`NotCancellable`](crate::RefusalReason::NotCancellable) when
-    /// it is too late, [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown id, otherwise as for every call.
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) with
+    /// [`NotCancellable`](crate::RefusalReason::NotCancellable) if it is too late,
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) for an unknown id, otherwise as for every
+    /// call.
     pub async fn cancel(&self, id: &MessageId) -> Result<Message, Error> {
         let request = self.inner.engine.post_empty(self.path(&[id.as_str(), "cancel"]));
         let operation = Operation::sms("cancel", Safety::Write);
@@ -119,12 +121,13 @@ impl Client {
         }
     }
 
-    /// Waits until nothing more will change about a message, or the policy gives up.
+    /// Waits until the state of a message is final, or the timeout of `policy` passes.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) and other lasting errors at once; [`ErrorKind::GaveUp`](crate::ErrorKind::GaveUp) if the time
-    /// is up and the message could not be read even once.
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) and other lasting errors at once.
+    /// [`ErrorKind::GaveUp`](crate::ErrorKind::GaveUp) if the timeout passes before the message could
+    /// be read once.
     ///
     /// # Cancel safety
     ///
@@ -145,7 +148,7 @@ impl Client {
         self.inner.version
     }
 
-    /// The URL of the messages with these segments added, which are known to be safe.
+    /// Returns the URL of the messages with these segments added. They must be safe in a path.
     pub(super) fn path(&self, segments: &[&str]) -> Url {
         let mut url = Url::clone(&self.inner.messages);
         let path = segments.iter().fold(url.path().to_owned(), |path, part| path + "/" + part);
@@ -164,12 +167,12 @@ impl fmt::Debug for Client {
 }
 
 impl UnknownSend {
-    /// Looks the message up by its tag until it is found, surely absent, or the policy gives up.
+    /// Looks the message up by its tag until it is found or definitely absent, or the timeout of
+    /// `policy` passes.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the message too; the tag finds it later with
-    /// [`Client::find_by_tag`].
+    /// If the future is dropped, the message is dropped too. [`Client::find_by_tag`] finds it later.
     pub async fn resolve(self, client: &Client, policy: &ResolvePolicy) -> Resolution {
         let tag = self.message().tag().clone();
         outcome::resolve(self, policy, || client.find_by_tag(&tag)).await
@@ -181,10 +184,10 @@ fn one_message(response: &Response) -> Result<Message, Error> {
     message.into_message().ok_or_else(|| wire::unreadable(response))
 }
 
-/// The message in the response to a send with `tag`.
+/// Returns the message in the response to a send with `tag`.
 ///
-/// Bytes that a server wrote to a kept connection in the moment of the request look like its
-/// response. If they tell of a message with other tags, they prove nothing about this one.
+/// Bytes that a server writes to a kept connection in the moment of a request look like its response.
+/// If they describe a message with other tags, they prove nothing about this one.
 fn message_tagged(tag: &Tag, response: &Response) -> Result<Message, Error> {
     let message = one_message(response)?;
     let is_ours = message.tags.iter().any(|found| found.eq_ignore_ascii_case(tag.as_str()));
@@ -194,7 +197,7 @@ fn message_tagged(tag: &Tag, response: &Response) -> Result<Message, Error> {
     Err(response::about_another_message(response))
 }
 
-/// The message in the answer to a request about the message `id`.
+/// Returns the message in the response to a request about the message `id`.
 fn message_of(id: &MessageId, response: &Response) -> Result<Message, Error> {
     let message = one_message(response)?;
     response::is_about(id.as_str(), message.id.as_str(), response).map(|()| message)
@@ -212,15 +215,16 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
-    /// Another base URL, up to and including `/api`: a simulator, a proxy. Default
-    /// `https://prg.karaden.jp/api`. `http:` only on loopback, see
-    /// [`Options::dangerous_allow_http`].
+    /// Sets another base URL, up to and including `/api`, such as that of a simulator.
+    ///
+    /// Default `https://prg.karaden.jp/api`. `http:` is allowed on loopback only, see
+    /// [`Options::dangerous_allow_http`](crate::Options::dangerous_allow_http).
     pub fn with_base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = base_url.into();
         self
     }
 
-    /// The version of the API. Default 2024-03-01.
+    /// Sets the version of the API. Default 2024-03-01.
     pub fn with_version(mut self, version: ApiVersion) -> Self {
         self.version = version;
         self
@@ -228,7 +232,7 @@ impl ClientBuilder {
 
     setup_methods!();
 
-    /// The client.
+    /// Builds the client.
     ///
     /// # Errors
     ///
@@ -237,7 +241,7 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let mut messages = engine::base_url(&self.base_url, self.setup.options.allow_http)?;
         if !engine::is_path_part(&self.tenant_id) {
-            return Err(Error::config("the tenant id cannot stand in a path"));
+            return Err(Error::config("the tenant id is not valid in a path"));
         }
         let path = format!("{}{}/messages", messages.path(), self.tenant_id);
         messages.set_path(&path);
@@ -253,7 +257,7 @@ impl ClientBuilder {
     }
 }
 
-/// What the vendor's SDKs say of themselves in JSON; without the host's name.
+/// The JSON with which the vendor's SDKs identify themselves, without the name of the host.
 const AGENT: &str =
     concat!("{\"bindings_version\":\"", env!("CARGO_PKG_VERSION"), "\",\"language\":\"Rust\"}");
 
@@ -279,7 +283,7 @@ pub enum ApiVersion {
 }
 
 impl ApiVersion {
-    /// The version as the header `Karaden-Version` carries it.
+    /// Returns the value of the header `Karaden-Version`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V2023_01_01 => "2023-01-01",

@@ -1,16 +1,16 @@
-//! A file name that a server gave and that is safe to use.
+//! A file name from a server that is safe to use.
 
 use std::fmt;
 
-/// A plain file name: no path, nothing hidden, nothing that a system takes for something else.
+/// A plain file name: not a path, not a hidden file, not a device.
 ///
-/// Letters and digits of any script, `.`, `-`, `_`, spaces and round brackets; 1 to 150 bytes; no
-/// dot or space at either end; none of the device names of Windows.
+/// 1 to 150 bytes of letters and digits of any script, `.`, `-`, `_`, spaces and round brackets,
+/// without a dot or space at either end. The device names of Windows are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileName(String);
 
 impl FileName {
-    /// The name, if it is safe.
+    /// Checks a name. `None` if it is not safe.
     pub fn new(name: &str) -> Option<Self> {
         let good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ' | '(' | ')');
         let edge = |c: char| matches!(c, '.' | ' ');
@@ -21,14 +21,14 @@ impl FileName {
         (plain && !is_device(name)).then(|| Self(name.to_owned()))
     }
 
-    /// The name in a `Content-Disposition`, if there is one and it is safe.
+    /// Returns the name in a `Content-Disposition`, if there is one and it is safe.
     ///
-    /// `filename` is used, `filename*` is not: the service sends both with the same name.
+    /// Reads `filename` and ignores `filename*`: the service sends both with the same name.
     pub(super) fn from_disposition(header: &str) -> Option<Self> {
         Self::new(&parameter(header, "filename")?)
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,7 +48,7 @@ fn is_device(name: &str) -> bool {
     matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
 }
 
-/// The value of a parameter after the first `;` of a header, quoted or not.
+/// Returns the value of a parameter after the first `;` of a header, quoted or not.
 fn parameter(header: &str, wanted: &str) -> Option<String> {
     let (_kind, mut rest) = header.split_once(';')?;
     loop {
@@ -61,7 +61,7 @@ fn parameter(header: &str, wanted: &str) -> Option<String> {
     }
 }
 
-/// A token or quoted string and what follows it.
+/// Splits off a token or quoted string.
 fn value(text: &str) -> Option<(String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(';').unwrap_or(text.len());

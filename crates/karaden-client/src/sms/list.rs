@@ -32,10 +32,10 @@ use crate::{
 const MAX_PER_PAGE: u32 = 100;
 /// The most pages that a stream reads: a million messages.
 const MAX_PAGES: u32 = 10_000;
-/// The most pages in a row that bring a stream nothing new: 10,000 messages that arrived meanwhile.
+/// The most consecutive pages without a new message: 10,000 messages that arrived meanwhile.
 const MAX_REPEATED_PAGES: u32 = 100;
 
-/// Which messages to list. Every condition narrows the choice; without any, all are listed.
+/// A filter for the list of messages. All conditions must hold. Without any, all messages are listed.
 ///
 /// ```
 /// use karaden_client::sms::{ListQuery, Status};
@@ -59,69 +59,69 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
-    /// Only messages of this service setting.
+    /// Lists only messages of this service setting.
     pub fn with_service_id(mut self, service_id: ServiceId) -> Self {
         self.service_id = Some(service_id);
         self
     }
 
-    /// Only messages to this number.
+    /// Lists only messages to this number.
     pub fn with_to(mut self, to: PhoneNumber) -> Self {
         self.to = Some(to);
         self
     }
 
-    /// Only messages in this state of sending.
+    /// Lists only messages in this state of sending.
     ///
-    /// [`Status::ProcessingError`] is no filter that Karaden knows: [`Client::list`] refuses it.
+    /// Karaden has no filter for [`Status::ProcessingError`]: [`Client::list`] refuses it.
     pub fn with_status(mut self, status: Status) -> Self {
         self.status = Some(status);
         self
     }
 
-    /// Only messages with which Karaden is this far.
+    /// Lists only messages with this progress.
     pub fn with_result(mut self, result: MessageResult) -> Self {
         self.result = Some(result);
         self
     }
 
-    /// Only messages of which the carrier reported this.
+    /// Lists only messages with this report of the carrier.
     pub fn with_sent_result(mut self, sent_result: SentResult) -> Self {
         self.sent_result = Some(sent_result);
         self
     }
 
-    /// Only messages with this tag, unique or not.
+    /// Lists only messages with this tag, unique or not.
     pub fn with_tag(mut self, tag: &str) -> Self {
         self.tag = Some(tag.to_owned());
         self
     }
 
-    /// Only messages accepted at this instant or later. Whole seconds; the fraction is cut off.
+    /// Lists only messages accepted at this instant or later. Its fraction of a second is dropped.
     pub fn with_start_at(mut self, start_at: SystemTime) -> Self {
         self.start_at = Some(start_at);
         self
     }
 
-    /// Only messages accepted at this instant or earlier. Whole seconds; the fraction is cut off.
+    /// Lists only messages accepted at this instant or earlier. Its fraction of a second is dropped.
     pub fn with_end_at(mut self, end_at: SystemTime) -> Self {
         self.end_at = Some(end_at);
         self
     }
 
-    /// Which page, from 1. Default 1.
+    /// Sets the page, from 1. Default 1.
     pub fn with_page(mut self, page: u32) -> Self {
         self.page = Some(page.max(1));
         self
     }
 
-    /// How many messages on a page, 1 to 100. Default 100.
+    /// Sets the number of messages per page, 1 to 100. Default 100.
     pub fn with_per_page(mut self, per_page: u32) -> Self {
         self.per_page = Some(per_page.clamp(1, MAX_PER_PAGE));
         self
     }
 
-    /// Refuses what Karaden would refuse.
+    /// Refuses a filter that Karaden would refuse.
     fn check(&self) -> Result<(), Invalid> {
         match self.status {
             Some(Status::ProcessingError) => {
@@ -162,11 +162,11 @@ impl ListQuery {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Page {
-    /// The messages. Their order is Karaden's and is not documented.
+    /// The messages, in Karaden's order, which is not documented.
     pub messages: Vec<Message>,
     /// Whether there is another page.
     pub has_more: bool,
-    /// How many elements could not be read as messages.
+    /// The number of elements that could not be read as messages.
     pub unreadable: usize,
 }
 
@@ -192,12 +192,12 @@ fn page(response: &Response) -> Result<Page, Error> {
 }
 
 impl Client {
-    /// One page of the list of messages.
+    /// Reads one page of the list of messages.
     ///
     /// # Errors
     ///
-    /// As for every call; [`ErrorKind::TooLarge`] for a page of more than eight times
-    /// [`max_body_bytes`](crate::Options::with_max_body_bytes); [`ErrorKind::InvalidInput`] with
+    /// As for every call. [`ErrorKind::TooLarge`] for a page of more than eight times
+    /// [`max_body_bytes`](crate::Options::with_max_body_bytes). [`ErrorKind::InvalidInput`] with
     /// [`Rule::ListFilter`] on field `status` for [`Status::ProcessingError`].
     pub async fn list(&self, query: &ListQuery) -> Result<Page, Error> {
         query.check()?;
@@ -208,17 +208,16 @@ impl Client {
         self.engine().call(Operation::sms("list", Safety::Read), request, page).await
     }
 
-    /// All messages of the list, page by page as they are asked for; each message once.
+    /// Returns all messages of the list as a stream that reads page by page. Each message comes once.
     ///
-    /// Messages that arrive meanwhile may shift the pages; what comes twice is left out, be it whole
-    /// pages. Give the query an [`end_at`](ListQuery::with_end_at) in the past for a list that stands
-    /// still: there is none by itself, because this crate reads no clock, and yours may be behind
-    /// Karaden's.
+    /// Messages that arrive meanwhile shift the pages. Repeated messages are skipped, even whole pages.
+    /// For a list that does not change, give the query an [`end_at`](ListQuery::with_end_at) in the
+    /// past. This crate does not set one: it reads no clock, and yours may be behind Karaden's.
     ///
     /// # Errors
     ///
-    /// The stream ends after its first error. [`ErrorKind::Decode`] if 100 pages in a row bring
-    /// nothing new although more is announced, [`ErrorKind::TooLarge`] after 10,000 pages.
+    /// The stream ends after its first error. [`ErrorKind::Decode`] if 100 consecutive pages add nothing
+    /// although more is announced, [`ErrorKind::TooLarge`] after 10,000 pages.
     ///
     /// ```no_run
     /// # async fn example(client: karaden_client::sms::Client) -> Result<(), karaden_client::Error> {
@@ -246,36 +245,36 @@ impl Client {
         Messages(Box::pin(messages))
     }
 
-    /// Looks a message up by its unique tag; `None` if it is not there (yet).
+    /// Looks a message up by its unique tag. `None` if it is absent, which can change.
     ///
     /// # Errors
     ///
-    /// As for every call; also [`ErrorKind::Decode`] if the server does not honour the filter, or
-    /// lists messages without showing this tag, so that absence cannot be told.
+    /// As for every call. [`ErrorKind::Decode`] if the server ignores the filter, or lists messages
+    /// without this tag: then nothing shows that the message is absent.
     pub async fn find_by_tag(&self, tag: &Tag) -> Result<Option<Message>, Error> {
         let query = ListQuery::default().with_tag(tag.as_str());
         let page = self.list(&query).await?;
-        // With the filter applied, whatever is listed has the tag: only an empty page shows absence.
+        // With the filter, every listed message has the tag: only an empty page shows absence.
         let empty = page.messages.is_empty() && page.unreadable == 0 && !page.has_more;
         let mine = |message: &Message| message.tags.iter().any(|t| t == tag.as_str());
         let found = page.messages.into_iter().find(mine);
         if found.is_none() && !empty {
             return Err(Error::new(ErrorKind::Decode, Effect::None)
-                .with_phrase("the list is not what was asked for, so absence cannot be told"));
+                .with_phrase("the list ignores the filter, so it does not show absence"));
         }
         Ok(found)
     }
 }
 
-/// Where a stream stands.
+/// The state of a stream.
 struct Paging {
     client: Client,
     pages_left: u32,
-    /// How many pages in a row brought nothing new.
+    /// The number of consecutive pages without a new message.
     repeated_pages: u32,
     ready: std::vec::IntoIter<Message>,
     seen: HashSet<MessageId>,
-    /// The query of the next page; none after the last.
+    /// The query of the next page. `None` after the last one.
     next: Option<ListQuery>,
 }
 
@@ -301,7 +300,7 @@ impl Paging {
         self.repeated_pages = if is_repeated { self.repeated_pages + 1 } else { 0 };
         if has_more && self.repeated_pages >= MAX_REPEATED_PAGES {
             return Err(Error::new(ErrorKind::Decode, Effect::None)
-                .with_phrase("the list brings nothing new although more is announced"));
+                .with_phrase("the pages add nothing although more is announced"));
         }
         if has_more {
             let page = query.page().saturating_add(1);

@@ -1,4 +1,4 @@
-//! A message as Karaden describes it.
+//! A message at Karaden.
 
 use std::{borrow::Cow, fmt, time::SystemTime};
 
@@ -15,14 +15,14 @@ use crate::{
 pub struct MessageId(String);
 
 impl MessageId {
-    /// An id as it came from Karaden: 1 to 64 letters, digits, `-` or `_`.
+    /// Checks an id from Karaden: 1 to 64 letters, digits, `-` or `_`.
     ///
-    /// `None` for anything else, which could lead a request to another address.
+    /// `None` for any other text, which could send a request to another path.
     pub fn new(id: &str) -> Option<Self> {
         engine::is_path_part(id).then(|| Self(id.to_owned()))
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,11 +35,11 @@ impl fmt::Display for MessageId {
 }
 
 open_enum! {
-    /// How far Karaden is with a message (`result`).
+    /// The progress of a message (`result`).
     MessageResult {
         /// Everything is done.
         Done = "done",
-        /// Still being worked on.
+        /// Still being processed.
         Processing = "processing",
     }
 }
@@ -49,7 +49,7 @@ open_enum! {
     Status {
         /// Handed to the carrier.
         Done = "done",
-        /// Waiting, for `scheduled_at` or its turn.
+        /// Waiting for `scheduled_at`, or in the queue.
         Waiting = "waiting",
         /// Sending failed.
         Error = "error",
@@ -98,7 +98,7 @@ open_enum! {
     }
 }
 
-/// A message as Karaden describes it. `Debug` hides number and text.
+/// A message at Karaden. `Debug` hides number and text.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
@@ -118,7 +118,7 @@ pub struct Message {
     pub is_shorten: Option<bool>,
     /// Whether a short URL was opened; from version 2023-12-01.
     pub is_shorten_clicked: Option<bool>,
-    /// How far Karaden is.
+    /// The progress.
     pub result: Option<MessageResult>,
     /// The state of sending.
     pub status: Option<Status>,
@@ -126,13 +126,13 @@ pub struct Message {
     pub sent_result: Option<SentResult>,
     /// The carrier.
     pub carrier: Option<Carrier>,
-    /// How many messages this one is billed as.
+    /// The number of messages that are billed for this one.
     pub charged_count_per_sent: Option<i64>,
     /// Why a row of a bulk send failed; from version 2024-03-01.
     pub error: Option<RowError>,
     /// When it is to be sent, if it was reserved.
     pub scheduled_at: Option<SystemTime>,
-    /// The last moment for sending it.
+    /// The last instant for sending it.
     pub limited_at: Option<SystemTime>,
     /// When it was sent.
     pub sent_at: Option<SystemTime>,
@@ -147,7 +147,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Whether nothing more will change: everything is done, or sending failed or was cancelled.
+    /// Returns whether the state is final: everything is done, or sending failed or was cancelled.
     pub fn is_final(&self) -> bool {
         let stopped =
             matches!(self.status, Some(Status::Error | Status::Canceled | Status::ProcessingError));
@@ -155,7 +155,7 @@ impl Message {
         stopped || reported || self.result == Some(MessageResult::Done)
     }
 
-    /// Whether the message arrived at the handset.
+    /// Returns whether the message arrived at the handset.
     pub fn is_received(&self) -> bool {
         self.sent_result == Some(SentResult::Received)
     }
@@ -175,7 +175,7 @@ impl fmt::Debug for Message {
     }
 }
 
-/// The same on the wire.
+/// [`Message`] in a response.
 #[derive(Deserialize)]
 pub(super) struct WireMessage<'a> {
     #[serde(borrow, default, deserialize_with = "wire::word")]
@@ -225,12 +225,12 @@ pub(super) struct WireMessage<'a> {
 }
 
 impl WireMessage<'_> {
-    /// Why this row of a bulk send failed, whether or not it became a message.
+    /// Returns why this row of a bulk send failed, whether or not it became a message.
     pub(super) fn row_error(&self) -> Option<RowError> {
         self.error.as_ref().and_then(LooseProblem::row_error)
     }
 
-    /// The message, if it says that it is one and has a usable id.
+    /// Returns the message, if it is a message object with a usable id.
     pub(super) fn into_message(self) -> Option<Message> {
         if self.object.as_deref() != Some("message") {
             return None;

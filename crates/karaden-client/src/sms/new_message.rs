@@ -1,4 +1,4 @@
-//! A message to be sent, checked while it is put together.
+//! A message to be sent, checked while it is built.
 
 use std::{
     fmt,
@@ -16,7 +16,7 @@ use crate::{
 
 /// The longest text of the SMS API, in UTF-16 units.
 const MAX_UNITS: usize = 660;
-/// How far ahead a message may be reserved.
+/// How long in advance a message may be reserved.
 const MAX_AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The id of a service setting: a positive number.
@@ -24,7 +24,7 @@ const MAX_AHEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 pub struct ServiceId(u32);
 
 impl ServiceId {
-    /// A service setting.
+    /// Checks the id of a service setting.
     ///
     /// # Errors
     ///
@@ -36,20 +36,20 @@ impl ServiceId {
         Ok(Self(id))
     }
 
-    /// The number.
+    /// Returns the number.
     pub fn as_u32(self) -> u32 {
         self.0
     }
 }
 
-/// A tag that no other message carries: the handle by which an unknown outcome is resolved.
+/// A tag that no other message has. It resolves an unknown outcome.
 ///
-/// Not secret, but stored by Karaden: put nothing into it that tells who the user is.
+/// Not secret, but Karaden stores it: it must not identify the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tag(String);
 
 impl Tag {
-    /// A tag of your own making: 1 to 64 of `A-Z a-z 0-9 - _ . :`. It must be unique.
+    /// Checks your own tag: 1 to 64 of `A-Z a-z 0-9 - _ . :`. It must be unique.
     ///
     /// # Errors
     ///
@@ -59,12 +59,12 @@ impl Tag {
         Ok(Self(tag.to_owned()))
     }
 
-    /// A tag from 128 random bits.
+    /// Makes a tag from 128 random bits.
     pub fn from_random(random: [u8; 16]) -> Self {
         Self(format!("kc-{:032x}", u128::from_be_bytes(random)))
     }
 
-    /// The tag as text.
+    /// Returns the tag as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -82,7 +82,7 @@ fn check_tag(tag: &str, allowed: impl Fn(char) -> bool) -> Result<(), Invalid> {
 
 /// A message to be sent through the SMS API.
 ///
-/// It is not `Clone`: sending consumes it, and it comes back only when it surely was not sent.
+/// It is not `Clone`: sending consumes it, and it comes back only if it was not sent.
 /// `Debug` hides number and text.
 ///
 /// ```
@@ -111,7 +111,7 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// A message to `to`. CR LF becomes LF.
+    /// Creates a message to `to`. CR LF becomes LF.
     ///
     /// # Errors
     ///
@@ -121,8 +121,8 @@ impl NewMessage {
         Self::checked(to, body.into(), tag, Plane::Basic)
     }
 
-    /// The same for a text that may have characters beyond the Basic Multilingual Plane, such as
-    /// emoji. Each counts as two; handsets may show others than you meant.
+    /// Creates a message whose text may have characters beyond the Basic Multilingual Plane, such as
+    /// emoji. Each counts as two units. Handsets may show them wrongly.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ impl NewMessage {
         })
     }
 
-    /// Sends with this service setting instead of the client's.
+    /// Uses this service setting instead of the client's.
     #[must_use]
     pub fn with_service_id(mut self, service_id: ServiceId) -> Self {
         self.service_id = Some(service_id);
@@ -184,8 +184,8 @@ impl NewMessage {
         self
     }
 
-    /// Reserves the message for `at`: after `now` and at most 30 days later. On the wire it has
-    /// whole seconds; the fraction is cut off, before anything is compared.
+    /// Reserves the message for `at`: after `now` and at most 30 days later. The fraction of a second is
+    /// dropped before the comparison.
     ///
     /// # Errors
     ///
@@ -205,10 +205,10 @@ impl NewMessage {
         Ok(self)
     }
 
-    /// Sets the last moment for sending: after `now` and after `scheduled_at`.
+    /// Sets the last instant for sending: after `now` and after `scheduled_at`.
     ///
-    /// For a one-time code this is the end of its life. On the wire it has whole seconds; the
-    /// fraction is cut off, before anything is compared.
+    /// For a one-time code, use the code's expiry. The fraction of a second is dropped before the
+    /// comparison.
     ///
     /// # Errors
     ///
@@ -232,7 +232,7 @@ impl NewMessage {
         }
     }
 
-    /// Takes the last moment for sending away, for a service setting that refuses `limited_at` (a
+    /// Removes the last instant for sending, for a service setting that refuses `limited_at` (a
     /// [`Validation`](crate::RefusalReason::Validation) that names it).
     #[must_use]
     pub fn without_limited_at(mut self) -> Self {
@@ -240,22 +240,22 @@ impl NewMessage {
         self
     }
 
-    /// The number it goes to.
+    /// Returns the recipient's number.
     pub fn to(&self) -> &PhoneNumber {
         &self.to
     }
 
-    /// The length of the text in UTF-16 units, of which there may be 660.
+    /// Returns the length of the text in UTF-16 units, at most 660.
     pub fn body_units(&self) -> usize {
         text::units(&self.body, 1)
     }
 
-    /// The unique tag.
+    /// Returns the unique tag.
     pub fn tag(&self) -> &Tag {
         &self.tag
     }
 
-    /// The form that goes over the wire. Unset values are not sent.
+    /// Makes the form of a send. Unset values are left out.
     pub(super) fn to_form(&self, service_id: ServiceId) -> String {
         let mut form = Serializer::new(String::with_capacity(160 + self.body.len() * 3));
         let service_id = self.service_id.unwrap_or(service_id).as_u32().to_string();

@@ -2,11 +2,11 @@
 
 use super::{message::Message, new_message::NewMessage};
 
-/// A send that got an answer.
+/// A send that got a response.
 pub type SendOutcome = crate::SendOutcome<Message, NewMessage>;
-/// A send without a useful answer.
+/// A send without a valid response.
 pub type SendError = crate::SendError<NewMessage>;
 /// A send whose outcome is unknown.
 pub type UnknownSend = crate::UnknownSend<NewMessage>;
-/// What became of a send whose outcome was unknown.
+/// The result of resolving an unknown outcome.
 pub type Resolution = crate::Resolution<Message, NewMessage>;

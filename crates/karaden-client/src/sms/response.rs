@@ -1,4 +1,4 @@
-//! Judging the answers of the SMS API.
+//! What the responses of the SMS API mean.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -29,7 +29,7 @@ struct Problem {
     errors: FieldNames,
 }
 
-/// The keys of a map from field names to texts; anything else counts as empty.
+/// The keys of a map from field names to texts. Any other value counts as empty.
 #[derive(Default)]
 struct FieldNames(BTreeSet<String>);
 
@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for FieldNamesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldNames, A::Error> {
         let mut names = BTreeSet::new();
         while let Some((name, _texts)) = map.next_entry::<String, IgnoredAny>()? {
-            // Names only, and few: what does not look like one could quote the request.
+            // Only words that look like names, because others could quote the request; and at most 20.
             if names.len() < 20 && redact::word(&name).is_some() {
                 names.insert(name);
             }
@@ -89,19 +89,19 @@ impl<'de> Visitor<'de> for FieldNamesVisitor {
     }
 }
 
-/// Why a bulk send, or a row of it, failed. `Debug` hides Karaden's text.
+/// Why a bulk send, or one of its rows, failed. `Debug` hides Karaden's text.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RowError {
     /// Karaden's code, if it looks like one.
     pub code: Option<String>,
-    /// The names of the invalid fields, if they are told.
+    /// The names of the invalid fields, if Karaden states them.
     pub fields: Vec<String>,
     text: Option<String>,
 }
 
 impl RowError {
-    /// Karaden's own text. It may quote the number and the text of the row: do not log it.
+    /// Returns Karaden's text. It may quote the number and the text of the row: do not log it.
     pub fn expose_server_text(&self) -> Option<&str> {
         self.text.as_deref()
     }
@@ -116,7 +116,7 @@ impl fmt::Debug for RowError {
     }
 }
 
-/// The error object inside of a row of a bulk send; anything else counts as absent.
+/// The error object in a row of a bulk send. Any other value counts as absent.
 pub(super) struct LooseProblem(Option<Problem>);
 
 impl<'de> Deserialize<'de> for LooseProblem {
@@ -134,7 +134,7 @@ impl LooseProblem {
     }
 }
 
-/// Reads a 200 answer into `T`.
+/// Reads a response with status 200 into `T`.
 pub(super) fn success<'de, T: Deserialize<'de>>(response: &'de Response) -> Result<T, Error> {
     if response.status() != 200 {
         return Err(failure(response));
@@ -142,13 +142,13 @@ pub(super) fn success<'de, T: Deserialize<'de>>(response: &'de Response) -> Resu
     wire::json(response.body()).ok_or_else(|| unreadable(response))
 }
 
-/// Reads an answer that is not a success.
+/// Returns the error for a response that is not a success.
 pub(super) fn failure(response: &Response) -> Error {
     let status = response.status();
     let problem = wire::json::<Problem>(response.body())
         .filter(|problem| problem.object.as_deref() == Some("error"));
     let Some(problem) = problem else {
-        // A success that is no success of this call, such as 204, says nothing we know.
+        // A success without the expected body, such as 204, proves nothing.
         return if status < 300 { unreadable(response) } else { wire::by_status(response) };
     };
     let code = problem.code.as_deref().unwrap_or("");
@@ -165,8 +165,8 @@ pub(super) fn failure(response: &Response) -> Error {
         .with_server_text(problem.message.as_deref())
 }
 
-/// The refusal in an error object: only 4xx says that the request was not carried out, and 408
-/// does not (it may come from something between us and Karaden).
+/// Returns the refusal in an error object. Only 4xx means that the request was not carried out, and
+/// not 408, which may come from a proxy.
 fn refusal(
     status: u16,
     code: &str,
@@ -198,15 +198,15 @@ fn field_names(problem: &Problem) -> Vec<String> {
     problem.errors.0.iter().cloned().collect()
 }
 
-/// Fails if a request about the object `asked` got an answer about `told`.
-pub(super) fn is_about(asked: &str, told: &str, response: &Response) -> Result<(), Error> {
-    if told.eq_ignore_ascii_case(asked) {
+/// Fails if a request about the object `requested` got a response about `received`.
+pub(super) fn is_about(requested: &str, received: &str, response: &Response) -> Result<(), Error> {
+    if received.eq_ignore_ascii_case(requested) {
         return Ok(());
     }
     Err(about_another_message(response))
 }
 
-/// The error for a response about a message that the request was not about.
+/// Returns the error for a response about another message than the request.
 pub(super) fn about_another_message(response: &Response) -> Error {
     Error::new(ErrorKind::Decode, Effect::Unknown)
         .with_status(response.status())

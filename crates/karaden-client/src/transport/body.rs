@@ -1,20 +1,20 @@
-//! Collecting the body of an answer, within a bound.
+//! Collecting the body of a response, up to a limit.
 
 use bytes::{Bytes, BytesMut};
 
 use super::contract::{TransportError, TransportErrorKind};
 
-/// A body that comes in chunks. One chunk, which is the rule, is not copied.
+/// A body that comes in chunks. A single chunk, the usual case, is not copied.
 #[derive(Debug)]
 pub(super) struct Bounded {
     limit: usize,
     first: Bytes,
-    /// Everything, once there was a second chunk.
+    /// The whole body, from the second chunk on.
     whole: Option<BytesMut>,
 }
 
 impl Bounded {
-    /// A body of which `announced` bytes are to come, if the answer says so.
+    /// Starts a body of `announced` bytes, if the response states its length.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl Bounded {
         Ok(())
     }
 
-    /// How much there is so far.
+    /// Returns the length so far.
     pub(super) fn len(&self) -> usize {
         self.whole.as_ref().map_or(self.first.len(), BytesMut::len)
     }
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_come_together_up_to_the_exact_bound() {
+    fn chunks_are_joined_up_to_the_exact_limit() {
         for chunks in [&["abcd"][..], &["ab", "cd"], &["", "a", "", "bcd"], &["a", "b", "c", "d"]] {
             assert_eq!(collect(4, Some(4), chunks).as_deref(), Some(&b"abcd"[..]), "{chunks:?}");
             assert_eq!(collect(4, None, chunks).as_deref(), Some(&b"abcd"[..]), "{chunks:?}");

@@ -371,7 +371,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let (request, handover) = request(&listener, vec![b'x'; length].into());
             assert!(handover.withdraw());
-            // Nobody drops the call, so that only the body stops the connection.
+            // The call is not dropped, so only the body stops the connection.
             let sending = tokio::spawn(client().execute(request));
             let (mut server, _) = listener.accept().await.expect("a connection");
             let mut seen = Vec::new();

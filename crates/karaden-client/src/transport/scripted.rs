@@ -1,4 +1,4 @@
-//! A transport that plays a script: for tests of programs that use this crate.
+//! A transport that plays a script, for tests of programs that use this crate.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::contract::{Request, Response, Transport, TransportError, TransportErrorKind};
 
-/// One step of a script: how the server answers the next request.
+/// One step of a script: the response to the next request.
 #[derive(Debug)]
 pub struct Exchange {
     reply: Result<Response, TransportErrorKind>,
@@ -20,16 +20,16 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Answers with this status and body.
+    /// Makes a step that responds with this status and body.
     pub fn reply(status: u16, body: impl Into<bytes::Bytes>) -> Self {
         Self { reply: Ok(Response::new(status, body)), after: Duration::ZERO }
     }
 
-    /// Adds a header to the answer. Does nothing on a failing step.
+    /// Adds a header to the response. Does nothing on a failing step.
     ///
     /// # Panics
     ///
-    /// If the name or the value cannot stand in a header.
+    /// If the name or the value is not valid in a header.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(response) = &mut self.reply {
@@ -41,12 +41,12 @@ impl Exchange {
         self
     }
 
-    /// Fails in this way.
+    /// Makes a step that fails with this kind of error.
     pub fn fail(kind: TransportErrorKind) -> Self {
         Self { reply: Err(kind), after: Duration::ZERO }
     }
 
-    /// Takes this long. Uses Tokio's timer, which tests can pause.
+    /// Delays the step. Uses Tokio's timer, which tests can pause.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.after = delay;
@@ -54,7 +54,7 @@ impl Exchange {
     }
 }
 
-/// A [`Transport`] that answers from a script and records what was asked. Clones share the script.
+/// A [`Transport`] that responds from a script and records the requests. Clones share the script.
 ///
 /// A request beyond the end of the script fails with [`TransportErrorKind::Connect`].
 ///
@@ -92,7 +92,7 @@ struct State {
 }
 
 impl ScriptedTransport {
-    /// A transport with this script.
+    /// Creates a transport with this script.
     pub fn new(script: impl IntoIterator<Item = Exchange>) -> Self {
         let this = Self::default();
         this.extend(script);
@@ -104,12 +104,12 @@ impl ScriptedTransport {
         self.with_state(|state| state.script.extend(script));
     }
 
-    /// The requests so far. They hold what a real server would see: numbers, texts and tokens.
+    /// Returns the requests so far. They hold what a real server would see: numbers, texts and tokens.
     pub fn requests(&self) -> Vec<Request> {
         self.with_state(|state| state.requests.clone())
     }
 
-    /// How many steps of the script were not used.
+    /// Returns how many steps of the script are left.
     pub fn steps_left(&self) -> usize {
         self.with_state(|state| state.script.len())
     }

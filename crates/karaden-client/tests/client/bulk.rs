@@ -93,7 +93,7 @@ async fn the_whole_round_without_credentials_at_the_storage() {
     let file = client.create_bulk_file().await.expect("an address");
     assert!(!format!("{file:?}").contains("SECRET"));
     let uploaded = client.upload_bulk(file, CSV).await.expect("uploaded");
-    let started = client.start_bulk(uploaded).await.expect("an answer");
+    let started = client.start_bulk(uploaded).await.expect("a response");
     let BulkSendOutcome::Accepted(started) = started else { panic!("{started:?}") };
     let done = client.wait_for_bulk(&started.id, &PollPolicy::bulk()).await.expect("read");
     let Waited::Final(done) = done else { panic!("{done:?}") };
@@ -118,7 +118,7 @@ async fn the_whole_round_without_credentials_at_the_storage() {
 
 #[tokio::test]
 async fn an_unsafe_upload_address_is_refused() {
-    // The base URL is no loopback one: then an address on this machine is somebody else's wish.
+    // The base URL is no loopback one: then an address on this machine is a choice of the server.
     for url in [
         "http://storage.example/x",
         "http://127.0.0.1:9/x",
@@ -135,7 +135,7 @@ async fn an_unsafe_upload_address_is_refused() {
 }
 
 #[tokio::test]
-async fn an_expired_address_is_told_and_shows_no_signature() {
+async fn an_expired_address_is_an_error_without_its_signature() {
     let script = ScriptedTransport::new([
         file("https://storage.example/x?sig=SECRET"),
         Exchange::reply(403, "<Error>expired SECRET</Error>"),
@@ -173,7 +173,7 @@ async fn an_unknown_start_is_resolved_by_starting_the_same_file_again() {
             ),
             "Unknown",
         ),
-        // What concerns the account, or says nothing of this file, is not about the first start.
+        // A refusal that is about the account, or not about this file, proves nothing about the first start.
         (
             Exchange::reply(
                 422,
@@ -190,12 +190,12 @@ async fn an_unknown_start_is_resolved_by_starting_the_same_file_again() {
         (Exchange::fail(TransportErrorKind::Interrupted), "Unknown"),
         (Exchange::reply(500, ""), "Unknown"),
     ];
-    for (answer, expected) in rows {
+    for (response, expected) in rows {
         let script = ScriptedTransport::new([
             file("https://storage.example/x"),
             Exchange::reply(200, ""),
             Exchange::fail(TransportErrorKind::Interrupted),
-            answer,
+            response,
         ]);
         let client = scripted(&script);
         let file = client.create_bulk_file().await.expect("an address");
@@ -212,7 +212,7 @@ async fn an_unknown_start_is_resolved_by_starting_the_same_file_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_result_is_not_asked_for_before_the_end() {
+async fn the_result_is_not_requested_before_the_bulk_send_is_done() {
     let script = ScriptedTransport::new([bulk("processing")]);
     let error =
         scripted(&script).download_bulk(&id(), &PollPolicy::bulk()).await.expect_err("not done");
@@ -271,7 +271,7 @@ async fn older_versions_have_no_bulk() {
 }
 
 #[tokio::test]
-async fn an_answer_about_another_bulk_send_is_not_believed() {
+async fn a_response_about_another_bulk_send_is_refused() {
     let script = ScriptedTransport::new([bulk("done"), bulk("done")]);
     let client = scripted(&script);
     assert_eq!(client.get_bulk(&id()).await.expect("ours").id, id());

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Values and clients that the tests share.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,13 +6,13 @@ use karaden_client::{
     FixedRandomness, Options, PhoneNumber, RetryPolicy, push, sms, transport::ScriptedTransport,
 };
 
-/// A token that must never show up.
+/// A token that must never appear.
 pub(crate) const TOKEN: &str = "tok-SECRET-7f3a";
-/// A security code that must never show up.
+/// A security code that must never appear.
 pub(crate) const SECURITY_CODE: &str = "sec-SECRET-91bc";
-/// A number of which at most the last four digits may show up.
+/// A number of which at most the last four digits may appear.
 pub(crate) const NUMBER: &str = "09012345678";
-/// A text that must never show up.
+/// A text that must never appear.
 pub(crate) const TEXT: &str = "確認コード 482913";
 /// A tenant.
 pub(crate) const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";

@@ -1,4 +1,4 @@
-//! Connections that are kept, closed, cut and filled with rubbish between two requests.
+//! Connections that are kept, closed, cut, or written to between two requests.
 
 use std::{
     io::{Read as _, Write as _},
@@ -21,34 +21,34 @@ use crate::{
     common::{NUMBER, TENANT, TOKEN, options, sms_message},
 };
 
-/// A server in threads of its own, so that it goes on while no runtime runs.
+/// A server in its own threads, which runs while no runtime does.
 struct Server {
     addr: SocketAddr,
     connections: Arc<AtomicUsize>,
     requests: Arc<AtomicUsize>,
-    /// Says when a connection came to its end on the server's side.
+    /// Receives a message when the server closes a connection.
     ended: Receiver<()>,
 }
 
 impl Server {
-    /// Answers the requests of a connection in turn. `answer` gets the number of the connection and
+    /// Handles the requests of a connection in turn. `respond` gets the numbers of the connection and
     /// of the request on it, both from 1.
     fn start(
-        answer: impl Fn(usize, usize, &mut TcpStream) -> After + Send + Sync + 'static,
+        response: impl Fn(usize, usize, &mut TcpStream) -> After + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let addr = listener.local_addr().expect("an address");
         let (tell, ended) = channel();
         let this = Self { addr, connections: Arc::default(), requests: Arc::default(), ended };
         let (connections, requests) = (this.connections.clone(), this.requests.clone());
-        let answer = Arc::new(answer);
+        let response = Arc::new(response);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.expect("a connection");
                 let number = connections.fetch_add(1, Ordering::SeqCst) + 1;
-                let (answer, requests, tell) = (answer.clone(), requests.clone(), tell.clone());
-                let answer = move |nth: usize, stream: &mut TcpStream| answer(number, nth, stream);
-                std::thread::spawn(move || serve(stream, &requests, &tell, answer));
+                let (response, requests, tell) = (response.clone(), requests.clone(), tell.clone());
+                let response = move |nth: usize, stream: &mut TcpStream| response(number, nth, stream);
+                std::thread::spawn(move || serve(stream, &requests, &tell, response));
             }
         });
         this
@@ -67,7 +67,7 @@ impl Server {
     }
 }
 
-/// What the server does after an answer.
+/// What the server does after a response.
 enum After {
     Close,
     Next,
@@ -78,14 +78,14 @@ fn serve(
     mut stream: TcpStream,
     requests: &AtomicUsize,
     ended: &Sender<()>,
-    answer: impl Fn(usize, &mut TcpStream) -> After,
+    response: impl Fn(usize, &mut TcpStream) -> After,
 ) {
     for nth in 1.. {
         if !read_request(&mut stream) {
             break;
         }
         requests.fetch_add(1, Ordering::SeqCst);
-        match answer(nth, &mut stream) {
+        match response(nth, &mut stream) {
             After::Next => continue,
             After::Close => {}
             After::Reset => SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("set"),
@@ -96,7 +96,7 @@ fn serve(
     let _nobody_waits = ended.send(());
 }
 
-/// Whether a whole request came before the end of the connection.
+/// Returns whether a whole request came before the end of the connection.
 fn read_request(stream: &mut TcpStream) -> bool {
     let mut read = Vec::new();
     let mut buffer = [0_u8; 4096];
@@ -130,21 +130,21 @@ fn runtime() -> Runtime {
 }
 
 async fn send(client: &sms::Client) -> String {
-    let sent = client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+    let sent = client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
     sent.id.as_str().to_owned()
 }
 
 #[test]
-fn a_connection_that_the_server_closed_is_never_written_to() {
+fn a_connection_that_the_server_closed_gets_no_request() {
     for after in [|| After::Close, || After::Reset] {
         let server = Server::start(move |_, _, stream| {
             write(stream, &whole("m-1", ""));
-            // The client has to have the answer before a reset takes it away.
+            // A reset would discard a response that the client has not read yet.
             stream.set_read_timeout(Some(Duration::from_millis(50))).expect("set");
             let _nothing_comes = stream.read(&mut [0; 1]);
             after()
         });
-        // This runtime learns of nothing between two calls: only a look at the socket tells.
+        // This runtime does not run between two calls, so it has not seen the end of the connection.
         let (client, runtime) = (sms_client_with(&server.url(), options()), runtime());
         for _ in 0..5 {
             runtime.block_on(send(&client));
@@ -154,7 +154,7 @@ fn a_connection_that_the_server_closed_is_never_written_to() {
     }
 }
 
-/// Each time the task is polled, uses up so much of what the runtime lets it do at once.
+/// Uses up this much of the task's budget at each poll.
 async fn spend(units: usize) {
     std::future::poll_fn(move |cx| {
         for _ in 0..units {
@@ -168,7 +168,7 @@ async fn spend(units: usize) {
 }
 
 #[tokio::test]
-async fn a_task_that_has_much_to_do_at_once_gets_its_answer() {
+async fn a_task_that_used_up_its_budget_gets_its_response() {
     let server = Server::start(|_, _, stream| {
         write(stream, &whole("m-1", "connection: close\r\n"));
         After::Close
@@ -184,8 +184,8 @@ async fn a_task_that_has_much_to_do_at_once_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn bytes_that_nobody_asked_for_are_not_the_answer_to_the_next_request() {
-    // At once, and after the client is done with the answer.
+async fn unrequested_bytes_are_not_the_response_to_the_next_request() {
+    // With the response, and after the client has read it.
     for later in [false, true] {
         let (go, may_go) = channel::<()>();
         let may_go = std::sync::Mutex::new(may_go);
@@ -215,7 +215,7 @@ async fn bytes_that_nobody_asked_for_are_not_the_answer_to_the_next_request() {
 }
 
 #[tokio::test]
-async fn answers_of_every_form_are_read_and_keep_the_connection() {
+async fn responses_of_every_form_are_read_and_keep_the_connection() {
     let forms = [
         whole("m-1", ""),
         format!("HTTP/1.1 100 Continue\r\n\r\n{}", whole("m-1", "")),
@@ -239,7 +239,7 @@ async fn answers_of_every_form_are_read_and_keep_the_connection() {
     assert_eq!(server.counts(), (1, count));
 }
 
-/// In chunks of three bytes, with these trailers.
+/// A response in chunks of three bytes, with these trailers.
 fn chunked(body: &str, trailers: &str) -> String {
     let chunks = body.as_bytes().chunks(3).map(|chunk| {
         let chunk = std::str::from_utf8(chunk).expect("ASCII");
@@ -261,9 +261,9 @@ async fn a_connection_that_the_server_will_close_is_not_used_again() {
     ];
     for form in forms {
         let until_close = !form.contains("content-length");
-        let answer = form.clone();
+        let response = form.clone();
         let server = Server::start(move |_, _, stream| {
-            write(stream, &answer);
+            write(stream, &response);
             if until_close { After::Close } else { After::Next }
         });
         let client = sms_client_with(&server.url(), options());
@@ -275,12 +275,12 @@ async fn a_connection_that_the_server_will_close_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn what_breaks_before_or_within_the_answer_is_unknown() {
+async fn a_connection_that_breaks_before_or_within_the_response_is_unknown() {
     type Act = fn(&mut TcpStream) -> After;
     let rows: [(&str, Act); 4] = [
         ("half closed", |stream| {
             stream.shutdown(Shutdown::Write).expect("shut");
-            // Stays open in the other direction until the client gives up.
+            // The other direction stays open until the client closes.
             let _end = stream.read(&mut [0; 1]);
             After::Close
         }),
@@ -323,7 +323,7 @@ async fn a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_
     let error = client.send(sms_message()).await.expect_err("a reset");
     assert!(error.is_outcome_unknown(), "{error:?}");
     server.join().expect("no panic");
-    // Now nobody listens there.
+    // Now the port is closed.
     let error = client.send(sms_message()).await.expect_err("nobody");
     assert!(error.is_definitely_not_sent(), "{error:?}");
     assert_eq!(error.error().kind(), ErrorKind::Connect);
@@ -340,7 +340,7 @@ fn read_head(stream: &mut TcpStream) -> String {
     String::from_utf8(read).expect("ASCII")
 }
 
-/// The answer with an address to upload a file to.
+/// The response with an address to upload a file to.
 fn upload_address(url: &str) -> String {
     let body = format!(
         r#"{{"object":"bulk_file","id":"82bdf9de-a532-4bf5-86bc-c9a1366e5f4a","url":"{url}/file"}}"#
@@ -349,7 +349,7 @@ fn upload_address(url: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_empty_file_says_that_it_is_empty() {
+async fn an_empty_file_is_sent_with_its_length() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let address = upload_address(&url);
@@ -369,7 +369,7 @@ async fn an_empty_file_says_that_it_is_empty() {
 }
 
 #[tokio::test]
-async fn an_answer_before_the_whole_request_was_read_counts() {
+async fn a_response_before_the_whole_request_was_read_counts() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let address = upload_address(&url);
@@ -379,7 +379,7 @@ async fn an_answer_before_the_whole_request_was_read_counts() {
         read_head(&mut stream);
         write(&mut stream, &address);
         read_head(&mut stream);
-        // The rest of the file is not read any more: writing it would never end.
+        // The rest of the file is not read, so writing it would block.
         write(&mut stream, "HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n");
         let _end = may_end.recv();
     });
@@ -391,7 +391,7 @@ async fn an_answer_before_the_whole_request_was_read_counts() {
 }
 
 #[tokio::test]
-async fn idle_connections_are_closed_in_time_by_themselves() {
+async fn idle_connections_are_closed_after_the_idle_timeout() {
     let server = Server::start(|_, _, stream| {
         write(stream, &whole("m-1", ""));
         After::Next
@@ -401,7 +401,7 @@ async fn idle_connections_are_closed_in_time_by_themselves() {
     send(&client).await;
     send(&client).await;
     assert_eq!(server.counts().0, 1);
-    // Nobody sends: the end that the server sees is the sweeper's doing.
+    // No request is made: the pool's own timer closes the connection.
     let server = tokio::task::spawn_blocking(move || {
         server.wait_for_end();
         server

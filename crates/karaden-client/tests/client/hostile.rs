@@ -1,4 +1,4 @@
-//! A server that does everything wrong, over plain TCP and over TLS.
+//! A server that does everything wrong.
 
 use std::{net::SocketAddr, sync::{Arc, atomic::{AtomicUsize, Ordering}}, time::Duration};
 
@@ -9,24 +9,24 @@ use crate::{clients::{push_client, sms_client_with}, common::{assert_clean, full
 
 const GOOD: &str = r#"{"object":"message","id":"m-1","tags":["tag-1"]}"#;
 
-/// What the server does after it read a request.
+/// What the server does after it has read a request.
 #[derive(Clone)]
 enum Act {
-    /// Answers with these bytes and waits for the next request.
-    Answer(Vec<u8>),
-    /// Answers with these bytes and closes.
-    AnswerAndClose(Vec<u8>),
-    /// Answers with these bytes and resets the connection.
-    AnswerAndReset(Vec<u8>),
-    /// Answers with these bytes and then never says anything again.
-    AnswerAndHang(Vec<u8>),
-    /// Answers with these bytes over and over.
+    /// Responds with these bytes and waits for the next request.
+    Respond(Vec<u8>),
+    /// Responds with these bytes and closes.
+    RespondAndClose(Vec<u8>),
+    /// Responds with these bytes and resets the connection.
+    RespondAndReset(Vec<u8>),
+    /// Responds with these bytes and then sends nothing more.
+    RespondAndHang(Vec<u8>),
+    /// Responds with these bytes over and over.
     Endless(Vec<u8>, Vec<u8>),
-    /// Answers with these bytes, one each 20 ms.
+    /// Responds with these bytes, one each 20 ms.
     Dribble(Vec<u8>),
 }
 
-/// A server that does one thing, and counts.
+/// A server that always does the same, and counts.
 struct Hostile {
     addr: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -61,20 +61,20 @@ async fn serve(mut stream: TcpStream, act: Act, requests: Arc<AtomicUsize>) {
     while read_request(&mut stream).await.is_some() {
         requests.fetch_add(1, Ordering::SeqCst);
         match &act {
-            Act::Answer(bytes) => {
+            Act::Respond(bytes) => {
                 let _gone = stream.write_all(bytes).await;
             }
-            Act::AnswerAndClose(bytes) => {
+            Act::RespondAndClose(bytes) => {
                 let _gone = stream.write_all(bytes).await;
                 return;
             }
-            Act::AnswerAndReset(bytes) => {
+            Act::RespondAndReset(bytes) => {
                 let _gone = stream.write_all(bytes).await;
                 let _gone = stream.flush().await;
                 stream.set_zero_linger().expect("a socket option");
                 return;
             }
-            Act::AnswerAndHang(bytes) => {
+            Act::RespondAndHang(bytes) => {
                 let _gone = stream.write_all(bytes).await;
                 std::future::pending::<()>().await;
             }
@@ -96,7 +96,7 @@ async fn serve(mut stream: TcpStream, act: Act, requests: Arc<AtomicUsize>) {
     }
 }
 
-/// The head of a request, after its whole body was read; `None` at the end of the connection.
+/// Reads a whole request and returns its head. `None` at the end of the connection.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut read = Vec::new();
     let mut buffer = [0_u8; 4096];
@@ -120,7 +120,7 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-fn answer(headers: &str, body: &[u8]) -> Vec<u8> {
+fn response(headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\n{headers}content-length: {}\r\n\r\n", body.len());
     let mut bytes = head.into_bytes();
     bytes.extend_from_slice(body);
@@ -132,26 +132,26 @@ fn quick() -> Options {
 }
 
 #[tokio::test]
-async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated() {
+async fn every_failure_after_the_request_is_unknown_and_not_repeated() {
     let partial = b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"object\":".to_vec();
     let chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     let big_chunk = [b"4000\r\n".to_vec(), vec![b' '; 0x4000], b"\r\n".to_vec()].concat();
     let rows = [
-        ("closed", Act::AnswerAndClose(vec![]), ErrorKind::Interrupted),
-        ("reset", Act::AnswerAndReset(vec![]), ErrorKind::Interrupted),
-        ("cut body", Act::AnswerAndClose(partial.clone()), ErrorKind::Interrupted),
-        ("reset in body", Act::AnswerAndReset(partial.clone()), ErrorKind::Interrupted),
-        ("silent", Act::AnswerAndHang(vec![]), ErrorKind::Timeout),
-        ("silent in body", Act::AnswerAndHang(partial), ErrorKind::Timeout),
-        ("slow", Act::Dribble(answer("", GOOD.as_bytes())), ErrorKind::Timeout),
+        ("closed", Act::RespondAndClose(vec![]), ErrorKind::Interrupted),
+        ("reset", Act::RespondAndReset(vec![]), ErrorKind::Interrupted),
+        ("cut body", Act::RespondAndClose(partial.clone()), ErrorKind::Interrupted),
+        ("reset in body", Act::RespondAndReset(partial.clone()), ErrorKind::Interrupted),
+        ("silent", Act::RespondAndHang(vec![]), ErrorKind::Timeout),
+        ("silent in body", Act::RespondAndHang(partial), ErrorKind::Timeout),
+        ("slow", Act::Dribble(response("", GOOD.as_bytes())), ErrorKind::Timeout),
         (
             "not HTTP",
-            Act::AnswerAndClose(b"\0\x01\x02 nonsense\r\n\r\n".to_vec()),
+            Act::RespondAndClose(b"\0\x01\x02 nonsense\r\n\r\n".to_vec()),
             ErrorKind::Interrupted,
         ),
         (
             "announced too large",
-            Act::AnswerAndHang(b"HTTP/1.1 200 OK\r\ncontent-length: 9999999999\r\n\r\n".to_vec()),
+            Act::RespondAndHang(b"HTTP/1.1 200 OK\r\ncontent-length: 9999999999\r\n\r\n".to_vec()),
             ErrorKind::TooLarge,
         ),
         ("endless body", Act::Endless(chunked.clone(), big_chunk), ErrorKind::TooLarge),
@@ -180,19 +180,19 @@ async fn whatever_happens_after_the_request_left_is_unknown_and_not_repeated() {
         ),
         (
             "compressed",
-            Act::Answer(answer("content-encoding: gzip\r\n", b"\x1f\x8b\x08 and so on")),
+            Act::Respond(response("content-encoding: gzip\r\n", b"\x1f\x8b\x08 and so on")),
             ErrorKind::Decode,
         ),
-        ("empty", Act::Answer(answer("", b"")), ErrorKind::Decode),
+        ("empty", Act::Respond(response("", b"")), ErrorKind::Decode),
         (
             "HTML",
-            Act::Answer(answer("content-type: application/json\r\n", b"<html>")),
+            Act::Respond(response("content-type: application/json\r\n", b"<html>")),
             ErrorKind::Decode,
         ),
     ];
     for (name, act, kind) in rows {
         let server = Hostile::start(act).await;
-        // Short only where the end is a time-out, so that a busy machine changes nothing.
+        // Short only where a timeout is expected, so that a busy machine changes nothing.
         let options = if kind == ErrorKind::Timeout { quick() } else { options() };
         let client = sms_client_with(&server.url(), options);
         let error = client.send(sms_message()).await.expect_err(name);
@@ -208,8 +208,8 @@ fn chunk(extension: &str) -> String {
     format!("{:x}{extension}\r\n{GOOD}\r\n", GOOD.len())
 }
 
-/// Responses that are none, or in doubt, each with the JSON of an accepted message inside.
-fn responses_in_doubt() -> Vec<String> {
+/// Invalid or ambiguous responses, each with the JSON of an accepted message.
+fn doubtful_responses() -> Vec<String> {
     let length = GOOD.len();
     let heads = [
         format!("content-length: {length}\r\ncontent-length: {}", length + 1),
@@ -280,9 +280,9 @@ fn responses_in_doubt() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_response_in_doubt_is_unknown_and_the_request_is_not_repeated() {
-    for response in responses_in_doubt() {
-        let server = Hostile::start(Act::AnswerAndClose(response.clone().into_bytes())).await;
+async fn a_doubtful_response_is_unknown_and_the_request_is_not_repeated() {
+    for response in doubtful_responses() {
+        let server = Hostile::start(Act::RespondAndClose(response.clone().into_bytes())).await;
         let client = sms_client_with(&server.url(), options());
         let shown: String = response.chars().take(200).collect();
         match client.send(sms_message()).await {
@@ -303,7 +303,7 @@ async fn a_response_about_a_message_with_other_tags_is_no_acceptance() {
         ("", true),
     ] {
         let body = format!(r#"{{"object":"message","id":"m-1"{tags}}}"#);
-        let server = Hostile::start(Act::Answer(answer("", body.as_bytes()))).await;
+        let server = Hostile::start(Act::Respond(response("", body.as_bytes()))).await;
         match sms_client_with(&server.url(), options()).send(sms_message()).await {
             Ok(outcome) => assert!(is_accepted && outcome.accepted().is_some(), "{tags}"),
             Err(error) => assert!(!is_accepted && error.is_outcome_unknown(), "{tags}: {error:?}"),
@@ -312,7 +312,7 @@ async fn a_response_about_a_message_with_other_tags_is_no_acceptance() {
 }
 
 #[tokio::test]
-async fn the_same_responses_without_a_doubt_are_accepted() {
+async fn valid_responses_of_the_same_forms_are_accepted() {
     let length = GOOD.len();
     let (one, last) = (chunk(""), "0\r\n\r\n");
     let heads = [
@@ -327,7 +327,7 @@ async fn the_same_responses_without_a_doubt_are_accepted() {
     ];
     for head in heads {
         let response = format!("HTTP/1.1 200 OK\r\n{head}");
-        let server = Hostile::start(Act::AnswerAndClose(response.into_bytes())).await;
+        let server = Hostile::start(Act::RespondAndClose(response.into_bytes())).await;
         let outcome = sms_client_with(&server.url(), options()).send(sms_message()).await;
         let shown: String = head.chars().take(200).collect();
         assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{shown:?}: {outcome:?}");
@@ -335,19 +335,19 @@ async fn the_same_responses_without_a_doubt_are_accepted() {
 }
 
 #[tokio::test]
-async fn a_page_of_the_right_json_is_believed_whatever_its_type() {
+async fn the_expected_json_is_accepted_with_any_content_type() {
     for headers in ["content-type: text/html\r\n", "content-type: nonsense\r\n", ""] {
-        let server = Hostile::start(Act::Answer(answer(headers, GOOD.as_bytes()))).await;
+        let server = Hostile::start(Act::Respond(response(headers, GOOD.as_bytes()))).await;
         let outcome = sms_client_with(&server.url(), options()).send(sms_message()).await;
         assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{outcome:?}");
     }
 }
 
 #[tokio::test]
-async fn the_bound_of_a_body_is_exact() {
+async fn the_limit_of_a_body_is_exact() {
     let body = |length: usize| format!("{GOOD}{}", " ".repeat(length - GOOD.len()));
     for (length, fits) in [(1000, true), (1001, false)] {
-        let server = Hostile::start(Act::Answer(answer("", body(length).as_bytes()))).await;
+        let server = Hostile::start(Act::Respond(response("", body(length).as_bytes()))).await;
         let client = sms_client_with(&server.url(), options().with_max_body_bytes(1000));
         let outcome = client.send(sms_message()).await;
         assert_eq!(outcome.is_ok(), fits, "{length}: {outcome:?}");
@@ -356,12 +356,12 @@ async fn the_bound_of_a_body_is_exact() {
 
 #[tokio::test]
 async fn redirects_are_not_followed() {
-    let target = Hostile::start(Act::Answer(answer("", GOOD.as_bytes()))).await;
+    let target = Hostile::start(Act::Respond(response("", GOOD.as_bytes()))).await;
     for status in [301, 302, 303, 307, 308] {
         let location = format!("{}/api", target.url());
         let redirect =
             format!("HTTP/1.1 {status} Go\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
-        let server = Hostile::start(Act::Answer(redirect.into_bytes())).await;
+        let server = Hostile::start(Act::Respond(redirect.into_bytes())).await;
         let error =
             sms_client_with(&server.url(), options()).send(sms_message()).await.expect_err("no");
         assert_eq!(error.error().kind(), ErrorKind::Redirect);
@@ -374,17 +374,17 @@ async fn redirects_are_not_followed() {
 
 #[tokio::test]
 async fn one_connection_serves_many_requests() {
-    let server = Hostile::start(Act::Answer(answer("", GOOD.as_bytes()))).await;
+    let server = Hostile::start(Act::Respond(response("", GOOD.as_bytes()))).await;
     let client = sms_client_with(&server.url(), options());
     for _ in 0..5 {
-        client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+        client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
     }
     assert_eq!(server.counts(), (1, 5));
 }
 
 #[tokio::test]
-async fn reads_survive_what_sends_do_not() {
-    let server = Hostile::start(Act::AnswerAndReset(vec![])).await;
+async fn reads_are_retried_where_sends_are_not() {
+    let server = Hostile::start(Act::RespondAndReset(vec![])).await;
     let id = sms::MessageId::new("m-1").expect("an id");
     let error = sms_client_with(&server.url(), options()).get(&id).await.expect_err("resets");
     assert!(error.is_retryable() && !error.is_outcome_unknown());
@@ -393,7 +393,7 @@ async fn reads_survive_what_sends_do_not() {
 
 #[tokio::test]
 async fn the_deadline_bounds_all_attempts() {
-    let server = Hostile::start(Act::AnswerAndHang(vec![])).await;
+    let server = Hostile::start(Act::RespondAndHang(vec![])).await;
     let retry = karaden_client::RetryPolicy::default()
         .with_max_attempts(100)
         .with_base(Duration::from_millis(1))
@@ -410,20 +410,20 @@ async fn the_deadline_bounds_all_attempts() {
 
 #[tokio::test]
 async fn an_explicit_proxy_is_used() {
-    // The "proxy" answers itself; what matters is what it is asked.
+    // The "proxy" responds itself: the test checks its request.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let proxy = listener.local_addr().expect("an address");
     let asked = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.expect("a connection");
         let head = read_request(&mut stream).await.expect("a request");
-        stream.write_all(&answer("", GOOD.as_bytes())).await.expect("written");
+        stream.write_all(&response("", GOOD.as_bytes())).await.expect("written");
         head
     });
     let options =
         options().with_proxy(&format!("http://user:pw-SECRET@{proxy}")).dangerous_allow_http();
     assert!(!format!("{options:?}").contains("SECRET"));
     let client = sms_client_with("http://karaden.invalid", options);
-    client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+    client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
     let head = asked.await.expect("asked");
     assert!(head.starts_with("POST http://karaden.invalid/api/"), "{head}");
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic "), "{head}");
@@ -444,7 +444,7 @@ async fn a_proxy_that_is_not_there_means_not_sent() {
 
 #[tokio::test]
 async fn secrets_in_urls_stay_out_of_errors_of_the_library() {
-    for act in [Act::AnswerAndClose(vec![]), Act::AnswerAndReset(b"HTTP/1.1 200 OK\r\n".to_vec())] {
+    for act in [Act::RespondAndClose(vec![]), Act::RespondAndReset(b"HTTP/1.1 200 OK\r\n".to_vec())] {
         let server = Hostile::start(act).await;
         let client = push_client(&server.url());
         let id = karaden_client::push::MessageId::new("m1").expect("an id");

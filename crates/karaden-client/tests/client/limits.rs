@@ -1,4 +1,4 @@
-//! The time of a call, and the requests that are not made.
+//! The time limits of a call, and the requests that are not sent.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn failing(kind: TransportErrorKind) -> ScriptedTransport {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_for_which_there_is_no_time_is_not_begun() {
+async fn a_request_without_time_left_is_not_sent() {
     let none = RetryPolicy::default().with_deadline(Duration::ZERO);
     for options in [options().with_retry(none), options().with_total_timeout(Duration::ZERO)] {
         let script = failing(TransportErrorKind::Interrupted);
@@ -38,8 +38,8 @@ async fn a_request_for_which_there_is_no_time_is_not_begun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_that_took_longer_than_it_should_is_not_followed_by_an_attempt_without_time() {
-    // The timer counts in milliseconds: this wait ends after two, and the call with it.
+async fn no_attempt_follows_a_wait_that_ended_after_the_deadline() {
+    // The timer counts in milliseconds: this wait ends after two, when the deadline has passed.
     let retry = RetryPolicy::default()
         .with_base(Duration::from_micros(1500))
         .with_deadline(Duration::from_micros(1600));
@@ -52,17 +52,17 @@ async fn a_wait_that_took_longer_than_it_should_is_not_followed_by_an_attempt_wi
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_beyond_any_clock_are_none() {
+async fn limits_beyond_the_range_of_the_clock_never_end() {
     let retry = RetryPolicy::default().with_deadline(Duration::MAX);
     let options = options().with_retry(retry).with_total_timeout(Duration::MAX);
-    let answer = Exchange::reply(200, r#"{"status":"100","messageId":"m-1"}"#);
-    let script = ScriptedTransport::new([answer.after(Duration::from_secs(1 << 20))]);
+    let response = Exchange::reply(200, r#"{"status":"100","messageId":"m-1"}"#);
+    let script = ScriptedTransport::new([response.after(Duration::from_secs(1 << 20))]);
     let sent = client(&script, options).send(push_message()).await;
-    sent.expect("an answer").accepted().expect("accepted");
+    sent.expect("a response").accepted().expect("accepted");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_cannot_be_made_is_not_tried_again() {
+async fn an_unusable_request_is_not_retried() {
     let script = failing(TransportErrorKind::Unusable);
     let error = client(&script, options()).send(push_message()).await.expect_err("unusable");
     assert!(error.is_definitely_not_sent(), "{error:?}");
@@ -84,7 +84,7 @@ impl Transport for NeverConnects {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_transport_that_ends_at_the_deadline_can_tell_that_nothing_was_sent() {
+async fn a_transport_that_ends_at_the_deadline_can_report_not_sent() {
     let once = RetryPolicy::once();
     for (options, limit) in [
         (options().with_retry(once).with_total_timeout(Duration::from_secs(1)), 1),

@@ -1,4 +1,4 @@
-//! 空電プッシュ on the wire.
+//! Requests and responses of 空電プッシュ.
 
 use crate::{common::{SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_message}, clients::push_client};
 use karaden_client::{ErrorKind, RefusalReason, Rule, SendOutcome, push, transport::{Exchange, ScriptedTransport}};
@@ -51,7 +51,7 @@ async fn send_fills_every_carrier_and_the_credentials() {
         .without_short_urls()
         .and_then(|message| message.with_permit_date(now(), now()))
         .expect("a single text, not in the future");
-    let outcome = push_client(&server.url()).send(message).await.expect("an answer");
+    let outcome = push_client(&server.url()).send(message).await.expect("a response");
     let SendOutcome::Accepted(accepted) = outcome else { panic!("{outcome:?}") };
     assert_eq!(accepted.message_id.as_str(), "m01ABC");
     mock.assert_async().await;
@@ -70,13 +70,13 @@ async fn a_long_text_goes_in_numbered_parts() {
         .await;
     let message = push::NewMessage::long(number(), format!("{first}{second}")).expect("valid");
     assert_eq!(message.parts(), 2);
-    let outcome = push_client(&server.url()).send(message).await.expect("an answer");
+    let outcome = push_client(&server.url()).send(message).await.expect("a response");
     assert_eq!(outcome.accepted().expect("accepted").message_id.as_str(), "7");
     mock.assert_async().await;
 }
 
 #[tokio::test]
-async fn a_text_goes_out_in_the_fields_of_the_client() {
+async fn a_text_is_sent_in_the_fields_of_the_client() {
     use push::CarrierField as Field;
     let all = ["DocomoMessage", "SoftbankMessage", "AuMessage", "OptionMessage", "RakutenMessage"];
     let every = [Field::Rakuten, Field::Option, Field::Au, Field::Softbank, Field::Docomo];
@@ -98,7 +98,7 @@ async fn a_text_goes_out_in_the_fields_of_the_client() {
         }
         let message = push::NewMessage::per_carrier(number(), texts).expect("valid");
         let client = builder.build().expect("a client");
-        client.send(message).await.expect("an answer").accepted().expect("accepted");
+        client.send(message).await.expect("a response").accepted().expect("accepted");
         let sent: Vec<_> = url::form_urlencoded::parse(script.requests()[0].body())
             .filter(|(name, _)| name.ends_with("Message"))
             .map(|(name, text)| {
@@ -122,7 +122,7 @@ async fn a_refused_text_or_code_comes_with_a_hint() {
         ("202", None),
     ] {
         let (server, _mock) = server_with(200, &format!(r#"{{"status":"{status}"}}"#), 1).await;
-        let outcome = push_client(&server.url()).send(push_message()).await.expect("an answer");
+        let outcome = push_client(&server.url()).send(push_message()).await.expect("a response");
         let SendOutcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
         assert_eq!(refusal.reason().hint().is_some(), hint.is_some());
         let shown = full(refusal.error());
@@ -131,7 +131,7 @@ async fn a_refused_text_or_code_comes_with_a_hint() {
 }
 
 #[test]
-fn what_only_single_texts_have_is_refused_for_long_ones() {
+fn parameters_of_single_texts_are_refused_for_long_ones() {
     let long = || push::NewMessage::long(number(), "本文").expect("valid");
     for (refused, field) in [
         (long().with_short_urls(), "ShorturlFlg"),
@@ -153,12 +153,12 @@ fn a_random_code_has_the_form_that_is_known() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_json_is_shown_only_to_who_asks() {
+async fn a_response_that_is_not_json_is_shown_only_on_request() {
     let page =
         "<html><h1>502 Bad Gateway</h1> To=09012345678 Token=tok-SECRET-7f3a-and-more</html>";
     for (http, kind) in [(502, ErrorKind::Server), (200, ErrorKind::Decode)] {
         let (server, _mock) = server_with(http, page, 1).await;
-        let error = push_client(&server.url()).send(push_message()).await.expect_err("no answer");
+        let error = push_client(&server.url()).send(push_message()).await.expect_err("no response");
         assert_eq!(error.error().kind(), kind);
         assert_clean(&full(&error));
         assert!(!full(&error).contains("Gateway"), "{}", full(&error));
@@ -177,14 +177,14 @@ async fn refusals_are_typed() {
         (200, "205", RefusalReason::InvalidTrackingCode),
         (200, "209", RefusalReason::SplitNotEnabled),
         (200, "301", RefusalReason::InvalidText),
-        // Read whatever the HTTP status, as long as that does not say that something broke.
+        // The code counts under every HTTP status that is not a server error.
         (400, "\"202\"", RefusalReason::InvalidNumber),
         (401, "201", RefusalReason::Unauthenticated),
         (403, "203", RefusalReason::Restricted),
     ];
     for (http, status, reason) in rows {
         let (server, mock) = server_with(http, &format!(r#"{{"status":{status}}}"#), 1).await;
-        let outcome = push_client(&server.url()).send(push_message()).await.expect("an answer");
+        let outcome = push_client(&server.url()).send(push_message()).await.expect("a response");
         let SendOutcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
         assert_eq!(*refusal.reason(), reason);
         mock.assert_async().await;
@@ -192,7 +192,7 @@ async fn refusals_are_typed() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
+async fn a_message_that_may_have_been_sent_is_unknown_and_never_repeated() {
     let rows = [
         (200, r#"{"status":"100"}"#, ErrorKind::Decode),
         (200, r#"{"status":"100","messageId":""}"#, ErrorKind::Decode),
@@ -201,26 +201,26 @@ async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
         (200, r#"{"status":"202","messageId":"m1"}"#, ErrorKind::Decode),
         (200, r#"{"status":200}"#, ErrorKind::Decode),
         (200, r#"{"status":400}"#, ErrorKind::Decode),
-        // The gaps between the documented codes have meanings that nobody has told.
+        // The codes between the documented ones have unknown meanings.
         (200, r#"{"status":"204"}"#, ErrorKind::Decode),
         (200, r#"{"status":"207"}"#, ErrorKind::Decode),
         (200, r#"{"status":208}"#, ErrorKind::Decode),
         (200, r#"{"status":"302"}"#, ErrorKind::Decode),
         (200, r#"{"status":399}"#, ErrorKind::Decode),
-        // A refusal under a fault: something broke on the way.
+        // A refusal under a server error may come from a proxy.
         (500, r#"{"status":301}"#, ErrorKind::Refused),
         (502, r#"{"status":"201"}"#, ErrorKind::Unauthenticated),
         (408, r#"{"status":"202"}"#, ErrorKind::Refused),
         (302, r#"{"status":"202"}"#, ErrorKind::Refused),
         (201, r#"{"status":"202"}"#, ErrorKind::Refused),
         (401, r#"{"status":"201","messageId":"m1"}"#, ErrorKind::Decode),
-        // A success under a fault is neither believed nor taken for a failure.
+        // A success under a server error is neither a success nor a failure.
         (502, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Server),
         (201, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Decode),
         (401, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::Unauthenticated),
         (404, r#"{"status":100}"#, ErrorKind::NotFound),
         (429, r#"{"status":"100","messageId":"m1"}"#, ErrorKind::RateLimited),
-        // Codes that are not Karaden's leave the judgement to the HTTP status.
+        // For codes that are not Karaden's the HTTP status decides.
         (502, r#"{"status":502}"#, ErrorKind::Server),
         (400, r#"{"status":"400"}"#, ErrorKind::Refused),
         (500, r#"{"status":"999"}"#, ErrorKind::Server),
@@ -263,7 +263,7 @@ async fn an_inquiry_reads_codes_as_strings_or_numbers() {
             .create_async()
             .await;
         let id = push::MessageId::new("a+b/&").expect("an id");
-        let delivery = push_client(&server.url()).inquire(&id).await.expect("an answer");
+        let delivery = push_client(&server.url()).inquire(&id).await.expect("a response");
         assert_eq!(delivery.message_status, Some(push::MessageStatus::Sent));
         assert_eq!(delivery.result_status, Some(push::ResultStatus::Received));
         assert_eq!(delivery.carrier, Some(push::Carrier::Softbank));
@@ -306,7 +306,7 @@ async fn tracking_codes_are_read_page_by_page() {
     let found = push_client(&server.url())
         .find_by_tracking_code(&code, now(), to)
         .await
-        .expect("an answer");
+        .expect("a response");
     let ids: Vec<_> = found.iter().map(|tracked| tracked.message_id.as_str()).collect();
     assert_eq!(ids, ["m1", "m2", "m3"]);
     for mock in mocks {
@@ -362,7 +362,7 @@ async fn an_inquiry_reads_the_code_whatever_the_http_status() {
     }
 }
 
-/// What a look-up finds when the pages, asked for by the number of their first record, are these.
+/// Looks a code up where the server has these pages, keyed by the number of their first record.
 async fn found_on(pages: &[(&str, &str)]) -> Result<Vec<String>, ErrorKind> {
     let mut server = Server::new_async().await;
     let mut mocks = Vec::new();
@@ -389,17 +389,17 @@ async fn pages_are_read_until_one_is_empty_and_what_was_found_is_kept() {
     let open = format!(r#"{{"status":"100",{TWO}}}"#);
     let none = r#"{"status":"100","maxrecord":"3","list":[]}"#;
     let two = Ok(vec!["m1".to_owned(), "m2".to_owned()]);
-    // One record was announced that does not come.
+    // One announced record is missing.
     assert_eq!(found_on(&[("1", &announced), ("3", none)]).await, two);
-    // Without a number of records the empty page is the end.
+    // Without a count, the empty page is the last one.
     let third = r#"{"status":"100","list":[{"messageId":"m3"}]}"#;
     let end = r#"{"status":"100","list":[]}"#;
     let all = Ok(["m1", "m2", "m3"].map(String::from).to_vec());
     assert_eq!(found_on(&[("1", &open), ("3", third), ("4", end)]).await, all);
-    // A service that knows no pages repeats itself.
+    // A service without pages repeats the same records.
     assert_eq!(found_on(&[("1", &open), ("3", &open)]).await, two);
     assert_eq!(found_on(&[("1", &announced), ("3", &announced)]).await, two);
-    // A page that says nothing is not the end.
+    // A page without records and without a count is not the last one.
     assert_eq!(
         found_on(&[("1", &open), ("3", r#"{"status":"100"}"#)]).await,
         Err(ErrorKind::Decode)
@@ -426,7 +426,7 @@ async fn the_text_of_an_unlisted_carrier_is_rakutens() {
         let mock = server.mock("GET", Matcher::Any).with_body(body);
         let _mock = mock.create_async().await;
         let id = push::MessageId::new("m1").expect("an id");
-        let delivery = push_client(&server.url()).inquire(&id).await.expect("an answer");
+        let delivery = push_client(&server.url()).inquire(&id).await.expect("a response");
         assert_eq!(delivery.text.as_deref(), Some(expected), "{carrier} {rakuten}");
     }
 }

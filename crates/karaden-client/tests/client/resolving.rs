@@ -1,4 +1,4 @@
-//! Finding out what became of a message, with a script and Tokio's paused time.
+//! Resolving unknown outcomes, with a script and Tokio's paused time.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const EMPTY: &str = r#"{"object":"list","has_more":false,"data":[]}"#;
 const FOUND: &str = r#"{"object":"list","has_more":false,"data":[
     {"object":"message","id":"m-1","tags":["tag-1"]}]}"#;
 
-/// A client whose contract is known to keep the tracking codes of single messages.
+/// A client whose contract stores the tracking codes of single messages.
 fn tracking_client(script: &ScriptedTransport) -> push::Client {
     scripted_push_builder(script).with_tracked_single_messages().build().expect("a client")
 }
@@ -49,7 +49,7 @@ async fn a_message_that_arrived_is_found_and_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_lasting_absence_gives_the_message_back() {
+async fn only_lasting_absence_returns_the_message() {
     let script = ScriptedTransport::new([broken()]);
     script.extend((0..100).map(|_| Exchange::reply(200, EMPTY)));
     let client = scripted_sms(&script);
@@ -62,7 +62,7 @@ async fn only_lasting_absence_gives_the_message_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_look_up_starts_the_absence_anew() {
+async fn a_failed_look_up_restarts_the_absence_window() {
     let script = ScriptedTransport::new([broken()]);
     // Absent at 0, 1, 3, 7, 15 and 23 s; a fault at 31 s; absent from 39 s on.
     script.extend((0..6).map(|_| Exchange::reply(200, EMPTY)));
@@ -77,7 +77,7 @@ async fn a_failed_look_up_starts_the_absence_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_an_answer_it_stays_unknown() {
+async fn without_a_response_the_outcome_stays_unknown() {
     let script = ScriptedTransport::new([broken()]);
     script.extend((0..100).map(|_| Exchange::reply(503, "")));
     let client = scripted_sms(&script);
@@ -91,7 +91,7 @@ async fn without_an_answer_it_stays_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_asks_for_a_pause_is_looked_up_no_sooner() {
+async fn a_look_up_waits_for_retry_after() {
     let script = ScriptedTransport::new([
         broken(),
         Exchange::reply(429, "").with_header("retry-after", "40"),
@@ -104,7 +104,7 @@ async fn a_server_that_asks_for_a_pause_is_looked_up_no_sooner() {
     assert!(matches!(resolution, Resolution::Accepted(_)), "{resolution:?}");
     assert_eq!(began.elapsed(), Duration::from_secs(40));
 
-    // A pause beyond the policy's end is not waited for.
+    // It does not wait beyond the policy's timeout.
     let script = ScriptedTransport::new([
         broken(),
         Exchange::reply(503, "").with_header("retry-after", "100"),
@@ -132,7 +132,7 @@ async fn a_push_message_is_found_by_its_tracking_code() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn announced_records_that_do_not_come_prove_no_absence() {
+async fn announced_but_missing_records_prove_no_absence() {
     let script = ScriptedTransport::new([broken()]);
     script.extend(
         (0..100).map(|_| Exchange::reply(200, r#"{"status":"100","maxrecord":"1","list":[]}"#)),
@@ -189,13 +189,13 @@ async fn a_single_push_message_that_is_not_found_stays_unknown() {
     let Resolution::Unknown(unknown) = resolution else { panic!("{resolution:?}") };
     let why = full(unknown.look_up_error().expect("a reason"));
     assert!(why.contains("may ignore the tracking codes"), "{why}");
-    // It goes on looking as long as it may: it can still be found.
+    // It looks up until the timeout, because the message can still appear.
     assert!(began.elapsed() >= Duration::from_secs(80), "{:?}", began.elapsed());
     assert_eq!(script.requests().iter().filter(|r| r.method() == "POST").count(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_push_message_is_found_or_surely_absent() {
+async fn a_long_push_message_is_found_or_definitely_absent() {
     const NONE: &str = r#"{"status":"100","maxrecord":"0","list":[]}"#;
     const ONE: &str = r#"{"status":"100","maxrecord":"1","list":[{"messageId":"m9"}]}"#;
     for (last, is_found) in [(ONE, true), (NONE, false)] {
@@ -254,7 +254,7 @@ async fn without_a_unique_code_nothing_is_looked_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_answer_ends_as_unknown_after_the_total_time() {
+async fn a_slow_response_is_unknown_after_the_total_timeout() {
     let script = ScriptedTransport::new([Exchange::reply(200, "").after(Duration::from_secs(60))]);
     let began = tokio::time::Instant::now();
     let error = scripted_sms(&script).send(sms_message()).await.expect_err("too slow");
@@ -263,7 +263,7 @@ async fn a_slow_answer_ends_as_unknown_after_the_total_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_connections_are_tried_again_until_the_message_goes_out_once() {
+async fn refused_connections_are_retried_until_one_message_is_sent() {
     let script = ScriptedTransport::new([
         Exchange::fail(TransportErrorKind::Connect),
         Exchange::fail(TransportErrorKind::Connect),
@@ -279,7 +279,7 @@ async fn refused_connections_are_tried_again_until_the_message_goes_out_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_longest_durations_mean_no_end_and_do_not_panic() {
+async fn the_longest_durations_never_end_and_do_not_panic() {
     let forever = Duration::MAX;
     let retry = RetryPolicy::default().with_deadline(forever).with_base(forever).with_cap(forever);
     let patient = options().with_retry(retry).with_total_timeout(forever);

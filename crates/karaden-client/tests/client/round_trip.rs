@@ -1,4 +1,4 @@
-//! Properties: what is encoded is read back the same, and what a server says never breaks us.
+//! Properties: encoded values are read back unchanged, and no response makes the client panic.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -79,7 +79,7 @@ proptest! {
             .and_then(|m| m.with_label(&label))
             .and_then(|m| m.with_limited_at(now() + Duration::from_secs(ahead), now()))
             .expect("valid");
-        let outcome = run(scripted_sms(&script).send(message)).expect("an answer");
+        let outcome = run(scripted_sms(&script).send(message)).expect("a response");
         prop_assert!(matches!(outcome, SendOutcome::Accepted(_)));
         let form = form(script.requests()[0].body());
         prop_assert_eq!(&form["body"], &[body]);
@@ -102,7 +102,7 @@ proptest! {
         let Ok(message) = message else { return Ok(()) };
         let parts = message.parts();
         prop_assert!(parts <= 10);
-        run(scripted_push(&script).send(message)).expect("an answer").accepted().expect("accepted");
+        run(scripted_push(&script).send(message)).expect("a response").accepted().expect("accepted");
         let form = form(script.requests()[0].body());
         let sent: String = (1..=parts).map(|at| form[&format!("message{at}")][0].clone()).collect();
         prop_assert_eq!(sent, body);
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn no_answer_breaks_the_sms_client(status in 200_u16..600, json in any_json()) {
+    fn no_response_breaks_the_sms_client(status in 200_u16..600, json in any_json()) {
         let script = ScriptedTransport::default();
         script.extend((0..3).map(|_| Exchange::reply(status, json.to_string())));
         let client = scripted_sms(&script);
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn no_answer_breaks_the_push_client(status in 200_u16..600, json in any_json()) {
+    fn no_response_breaks_the_push_client(status in 200_u16..600, json in any_json()) {
         let script = ScriptedTransport::default();
         script.extend((0..4).map(|_| Exchange::reply(status, json.to_string())));
         let client = scripted_push(&script);
@@ -164,7 +164,7 @@ proptest! {
 }
 
 #[test]
-fn a_text_is_cut_at_worse_places_rather_than_refused() {
+fn a_text_is_split_late_rather_than_refused() {
     let text = format!("{}。", "あ".repeat(46)).repeat(14);
     assert_eq!(text.chars().count(), 658);
     let message = push::NewMessage::long(number(), text.as_str()).expect("it fits into ten parts");
@@ -173,7 +173,7 @@ fn a_text_is_cut_at_worse_places_rather_than_refused() {
     assert_eq!(full.parts(), 10);
     let error = push::NewMessage::long(number(), "あ".repeat(701)).expect_err("one too many");
     assert_eq!(error.rule(), karaden_client::Rule::AtMostParts(10));
-    // What cannot fit is refused without being cut first.
+    // A text that cannot fit is refused before it is split.
     let error =
         push::NewMessage::long(number(), "あ".repeat(10_000_000)).expect_err("far too long");
     assert_eq!(error.rule(), karaden_client::Rule::AtMostParts(10));

@@ -76,7 +76,7 @@ const ACCEPTS: [FaultMode; 6] = [
 async fn send_read_wait_and_list() {
     let sim = sim().await;
     let client = sms_client(&sim);
-    let sent = client.send(message("090-0000-0001", "t-1")).await.expect("an answer");
+    let sent = client.send(message("090-0000-0001", "t-1")).await.expect("a response");
     let SendOutcome::Accepted(sent) = sent else { panic!("{sent:?}") };
     let waited = client.wait_for_delivery(&sent.id, &often()).await.expect("read");
     let Waited::Final(done) = waited else { panic!("{waited:?}") };
@@ -115,12 +115,12 @@ async fn a_reserved_message_is_cancelled_once() {
         message("090-1111-2222", tag).with_scheduled_at(now + Duration::from_secs(ahead), now)
     };
     let later = reserve(3600, "t-1").expect("valid");
-    let later = client.send(later).await.expect("an answer").accepted().expect("accepted");
+    let later = client.send(later).await.expect("a response").accepted().expect("accepted");
     let cancelled = client.cancel(&later.id).await.expect("cancelled");
     assert_eq!(cancelled.status, Some(sms::Status::Canceled));
 
     let soon = reserve(120, "t-2").expect("valid");
-    let soon = client.send(soon).await.expect("an answer").accepted().expect("accepted");
+    let soon = client.send(soon).await.expect("a response").accepted().expect("accepted");
     let error = client.cancel(&soon.id).await.expect_err("less than five minutes");
     assert_eq!(error.refusal(), Some(&RefusalReason::NotCancellable));
 
@@ -130,7 +130,7 @@ async fn a_reserved_message_is_cancelled_once() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_under_a_fault_is_found_and_on_the_phone_once() {
+async fn a_message_accepted_under_a_fault_is_found_and_delivered_once() {
     for mode in ACCEPTS {
         let sim = sim().await;
         let fault = Fault { operation: Some(Operation::Send), ..Fault::new(mode) };
@@ -146,7 +146,7 @@ async fn what_was_accepted_under_a_fault_is_found_and_on_the_phone_once() {
 }
 
 #[tokio::test]
-async fn what_was_not_accepted_comes_back_and_is_sent_once() {
+async fn a_message_lost_under_a_fault_comes_back_and_is_sent_once() {
     for mode in [FaultMode::Drop, FaultMode::Html, FaultMode::Redirect, FaultMode::Status(500)] {
         let sim = sim().await;
         let fault = Fault { operation: Some(Operation::Send), ..Fault::new(mode) };
@@ -156,17 +156,17 @@ async fn what_was_not_accepted_comes_back_and_is_sent_once() {
         let Err(SendError::Unknown(unknown)) = result else { panic!("{mode:?} {result:?}") };
         let resolution = unknown.resolve(&client, &quick()).await;
         let Resolution::NotSent(message) = resolution else { panic!("{mode:?} {resolution:?}") };
-        client.send(message).await.expect("an answer").accepted().expect("accepted");
+        client.send(message).await.expect("a response").accepted().expect("accepted");
         assert_eq!(sim.inbox(None).len(), 1, "{mode:?}");
     }
 }
 
 #[tokio::test]
-async fn a_busy_server_gets_one_message_in_the_end() {
+async fn a_busy_server_receives_one_message() {
     let sim = sim().await;
     let fault = Fault { api: Some(Api::Sms), ..Fault::new(FaultMode::Status(429)) };
     sim.set_faults(vec![fault.times(2)]);
-    let sent = sms_client(&sim).send(message("090-1111-2222", "t-1")).await.expect("an answer");
+    let sent = sms_client(&sim).send(message("090-1111-2222", "t-1")).await.expect("a response");
     assert!(sent.accepted().is_some());
     assert_eq!(sim.inbox(None).len(), 1);
 }
@@ -196,7 +196,7 @@ async fn wrong_credentials_and_numbers_are_refused() {
         .build()
         .expect("a client");
     let SendOutcome::Refused(refusal) =
-        wrong.send(message("090-1111-2222", "t-1")).await.expect("an answer")
+        wrong.send(message("090-1111-2222", "t-1")).await.expect("a response")
     else {
         panic!()
     };
@@ -205,13 +205,13 @@ async fn wrong_credentials_and_numbers_are_refused() {
 
     // 090-0000-0010 is refused by the simulator.
     let SendOutcome::Refused(refusal) =
-        sms_client(&sim).send(message("090-0000-0010", "t-1")).await.expect("an answer")
+        sms_client(&sim).send(message("090-0000-0010", "t-1")).await.expect("a response")
     else {
         panic!()
     };
     assert_eq!(*refusal.reason(), RefusalReason::Validation(vec!["to".to_owned()]));
     let SendOutcome::Refused(refusal) =
-        push_client(&sim).send(push_message("090-0000-0010", "1")).await.expect("an answer")
+        push_client(&sim).send(push_message("090-0000-0010", "1")).await.expect("a response")
     else {
         panic!()
     };
@@ -233,7 +233,7 @@ async fn every_outcome_of_push_is_told_apart() {
         ("090-0000-0009", Some(Sent::Unknown), None, true),
     ];
     for (at, (to, sent, result, is_final)) in rows.into_iter().enumerate() {
-        let outcome = client.send(push_message(to, &at.to_string())).await.expect("an answer");
+        let outcome = client.send(push_message(to, &at.to_string())).await.expect("a response");
         let accepted = outcome.accepted().expect("accepted");
         let delivery = client.inquire(&accepted.message_id).await.expect("read");
         assert_eq!(delivery.message_status, sent, "{to}");
@@ -263,7 +263,7 @@ async fn a_push_message_of_unknown_outcome_is_found_by_its_tracking_code() {
     let resolution = unknown.resolve(&client, &quick(), now()).await;
     assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
 
-    // Only on the word that the contract tracks single messages is absence proof.
+    // Absence is a proof only if the contract tracks single messages.
     let client = push::Client::builder(format!("{}/v2", sim.url()), "demo-push", "demo-code")
         .with_options(options())
         .with_tracked_single_messages()
@@ -301,13 +301,13 @@ async fn a_single_push_message_is_not_taken_as_absent_where_its_code_was_ignored
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_waited_for_or_found_later() {
+async fn a_slow_response_is_awaited_or_its_message_is_found_later() {
     let sim = sim().await;
     let slow = |ms| Fault { delay_ms: Some(ms), ..Fault::new(FaultMode::Slow) }.times(1);
     let impatient = options().with_total_timeout(Duration::from_millis(600));
     let client = sms_client_with(&sim, impatient);
     sim.set_faults(vec![slow(50)]);
-    let sent = client.send(message("090-1111-2222", "t-1")).await.expect("an answer");
+    let sent = client.send(message("090-1111-2222", "t-1")).await.expect("a response");
     assert!(sent.accepted().is_some());
     sim.set_faults(vec![slow(30_000)]);
     let result = client.send(message("090-1111-2222", "t-2")).await;
@@ -324,7 +324,7 @@ async fn a_long_push_text_arrives_whole() {
     let text = "いつもご利用ありがとうございます。\nメンテナンスのお知らせです。".repeat(6);
     let message = push::NewMessage::long(number("090-0000-0001"), text.as_str()).expect("fits");
     assert!(message.parts() > 1);
-    push_client(&sim).send(message).await.expect("an answer").accepted().expect("accepted");
+    push_client(&sim).send(message).await.expect("a response").accepted().expect("accepted");
     let inbox = serde_json::to_string(&sim.inbox(None)).expect("JSON");
     assert!(inbox.contains("メンテナンス"), "{inbox}");
 }
@@ -356,10 +356,10 @@ async fn started(client: &sms::Client) -> Result<sms::BulkSendOutcome, sms::Bulk
 }
 
 #[tokio::test]
-async fn a_bulk_file_goes_the_whole_round() {
+async fn a_bulk_file_is_sent_and_its_result_downloaded() {
     let sim = sim().await;
     let client = sms_client(&sim);
-    let bulk = started(&client).await.expect("an answer").accepted().expect("accepted");
+    let bulk = started(&client).await.expect("a response").accepted().expect("accepted");
     let waited = client.wait_for_bulk(&bulk.id, &often()).await.expect("read");
     assert!(waited.is_final());
     let result = client.download_bulk(&bulk.id, &often()).await.expect("the file");
@@ -375,7 +375,7 @@ async fn a_bulk_file_goes_the_whole_round() {
 }
 
 #[tokio::test]
-async fn a_bulk_start_whose_answer_is_lost_starts_once() {
+async fn a_bulk_start_whose_response_is_lost_starts_once() {
     for (mode, expected) in
         [(FaultMode::AcceptThenDrop, "AlreadyStarted"), (FaultMode::Drop, "Started")]
     {
@@ -399,7 +399,7 @@ async fn a_bulk_start_whose_answer_is_lost_starts_once() {
 async fn a_hostile_file_name_is_dropped_and_an_endless_202_ends() {
     let sim = sim().await;
     let client = sms_client(&sim);
-    let bulk = started(&client).await.expect("an answer").accepted().expect("accepted");
+    let bulk = started(&client).await.expect("a response").accepted().expect("accepted");
     sim.set_quirks(karaden_sim::Quirks { hostile_file_name: true, ..Default::default() });
     let result = client.download_bulk(&bulk.id, &often()).await.expect("the file");
     assert_eq!(result.file_name(), None);
@@ -410,7 +410,7 @@ async fn a_hostile_file_name_is_dropped_and_an_endless_202_ends() {
 }
 
 #[tokio::test]
-async fn a_callback_leads_to_the_message_it_is_about() {
+async fn a_callback_leads_to_its_message() {
     use karaden_client::sms::callback::{CallbackSecret, Received, receive};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -421,7 +421,7 @@ async fn a_callback_leads_to_the_message_it_is_about() {
     config.projects[0].callback_url = Some(format!("http://{address}/cb/{secret}"));
     let sim = Sim::start(config).await.expect("a simulator");
     let client = sms_client(&sim);
-    let sent = client.send(message("090-0000-0001", "t-1")).await.expect("an answer");
+    let sent = client.send(message("090-0000-0001", "t-1")).await.expect("a response");
     let sent = sent.accepted().expect("accepted");
 
     let (mut stream, _) = listener.accept().await.expect("a callback");

@@ -1,4 +1,4 @@
-//! Listing and cancelling on the wire.
+//! Requests and responses of listing and cancelling.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ async fn every_condition_goes_into_the_query() {
 }
 
 #[tokio::test]
-async fn a_status_that_the_list_cannot_filter_by_is_refused_here() {
+async fn a_status_without_a_filter_is_refused_locally() {
     let mut server = Server::new_async().await;
     let mock = server.mock("GET", Matcher::Any).expect(0).create_async().await;
     let client = sms_client(&server.url());
@@ -120,7 +120,7 @@ async fn pages_that_were_pushed_back_whole_do_not_end_the_stream() {
     let mut server = Server::new_async().await;
     let _pages = [
         page(&mut server, 1, &list(&[1, 2], true)).await,
-        // So many messages arrived meanwhile that two pages repeat what is known.
+        // So many messages arrived meanwhile that two pages repeat known ones.
         page(&mut server, 2, &list(&[1, 2], true)).await,
         page(&mut server, 3, &list(&[2, 1], true)).await,
         page(&mut server, 4, &list(&[3], false)).await,
@@ -167,7 +167,7 @@ async fn elements_without_an_id_are_counted_and_left_out() {
     assert_eq!(message.is_shorten, Some(true));
 }
 
-async fn cancel_answers(status: usize, body: &str) -> (ServerGuard, Mock) {
+async fn cancel_responses(status: usize, body: &str) -> (ServerGuard, Mock) {
     let mut server = Server::new_async().await;
     let mock = server
         .mock("POST", format!("{}/m-1/cancel", messages()).as_str())
@@ -181,9 +181,9 @@ async fn cancel_answers(status: usize, body: &str) -> (ServerGuard, Mock) {
 }
 
 #[tokio::test]
-async fn cancel_answers_with_the_message() {
+async fn cancel_returns_the_message() {
     let body = r#"{"object":"message","id":"m-1","status":"canceled"}"#;
-    let (server, mock) = cancel_answers(200, body).await;
+    let (server, mock) = cancel_responses(200, body).await;
     let id = MessageId::new("m-1").expect("an id");
     let message = sms_client(&server.url()).cancel(&id).await.expect("cancelled");
     assert_eq!(message.status, Some(Status::Canceled));
@@ -194,7 +194,7 @@ async fn cancel_answers_with_the_message() {
 #[tokio::test]
 async fn too_late_to_cancel_is_a_refusal() {
     let body = r#"{"object":"error","code":"can_not_cancel_message","message":"だめ"}"#;
-    let (server, mock) = cancel_answers(400, body).await;
+    let (server, mock) = cancel_responses(400, body).await;
     let id = MessageId::new("m-1").expect("an id");
     let error = sms_client(&server.url()).cancel(&id).await.expect_err("too late");
     assert_eq!(error.refusal(), Some(&RefusalReason::NotCancellable));
@@ -207,7 +207,7 @@ async fn a_second_cancel_of_a_cancelled_message_succeeds() {
     let refusal = r#"{"object":"error","code":"can_not_cancel_message","message":"だめ"}"#;
     let id = MessageId::new("m-1").expect("an id");
     for (status, cancelled) in [("canceled", true), ("done", false)] {
-        let (mut server, mock) = cancel_answers(400, refusal).await;
+        let (mut server, mock) = cancel_responses(400, refusal).await;
         let read = server
             .mock("GET", format!("{}/m-1", messages()).as_str())
             .with_body(format!(r#"{{"object":"message","id":"m-1","status":"{status}"}}"#))
@@ -225,7 +225,7 @@ async fn a_second_cancel_of_a_cancelled_message_succeeds() {
 }
 
 #[tokio::test]
-async fn an_answer_about_another_message_is_not_believed() {
+async fn a_response_about_another_message_is_refused() {
     let mut server = Server::new_async().await;
     let id = MessageId::new("m-1").expect("an id");
     let other = r#"{"object":"message","id":"m-2","status":"canceled","sent_result":"received"}"#;
@@ -254,10 +254,10 @@ async fn an_answer_about_another_message_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_cancel_is_settled_by_reading_the_message() {
+async fn a_lost_response_to_cancel_is_settled_by_reading_the_message() {
     let id = MessageId::new("m-1").expect("an id");
     for (status, cancelled) in [("canceled", true), ("waiting", false)] {
-        let (mut server, mock) = cancel_answers(502, "").await;
+        let (mut server, mock) = cancel_responses(502, "").await;
         let read = server
             .mock("GET", format!("{}/m-1", messages()).as_str())
             .with_body(format!(r#"{{"object":"message","id":"m-1","status":"{status}"}}"#))

@@ -1,4 +1,4 @@
-//! The SMS API on the wire.
+//! Requests and responses of the SMS API.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ async fn send_says_exactly_this() {
         .and_then(|m| m.with_limited_at(now() + Duration::from_millis(290_900), now()))
         .expect("valid")
         .without_short_urls();
-    let outcome = sms_client(&server.url()).send(message).await.expect("an answer");
+    let outcome = sms_client(&server.url()).send(message).await.expect("a response");
     let SendOutcome::Accepted(accepted) = outcome else { panic!("{outcome:?}") };
     assert_eq!(accepted.id.as_str(), "82bdf9de-a532-4bf5-86bc-c9a1366e5f4a");
     assert_eq!(accepted.status, Some(sms::Status::Waiting));
@@ -97,7 +97,7 @@ async fn every_version_is_asked_for_and_its_replies_are_read() {
             .with_version(version)
             .build()
             .expect("a client");
-        let sent = client.send(sms_message()).await.expect("an answer").accepted();
+        let sent = client.send(sms_message()).await.expect("a response").accepted();
         let message = sent.expect("accepted");
         assert_eq!(
             (message.status, message.is_shorten_clicked),
@@ -109,7 +109,7 @@ async fn every_version_is_asked_for_and_its_replies_are_read() {
 }
 
 #[test]
-fn times_that_karaden_would_refuse_are_refused_here() {
+fn times_that_karaden_would_refuse_are_refused_locally() {
     const DAY: Duration = Duration::from_secs(86_400);
     let (second, tenth) = (Duration::from_secs(1), Duration::from_millis(100));
     let nine_tenths = 9 * tenth;
@@ -119,7 +119,7 @@ fn times_that_karaden_would_refuse_are_refused_here() {
     };
     let limited =
         |ahead| sms_message().with_limited_at(at(ahead), now()).map_err(|e| (e.field(), e.rule()));
-    // The fraction does not go over the wire, so that what it adds does not count.
+    // The fraction is not sent, so it does not count.
     for bad in [Duration::ZERO, tenth, nine_tenths] {
         assert_eq!(scheduled(bad).err(), Some(("scheduled_at", Rule::InFuture)), "{bad:?}");
         assert_eq!(limited(bad).err(), Some(("limited_at", Rule::InFuture)), "{bad:?}");
@@ -156,7 +156,7 @@ async fn refusals_are_typed_and_give_the_message_back() {
     ];
     for (status, code, reason) in rows {
         let (server, mock) = server_with(status, &problem(code), 1).await;
-        let outcome = sms_client(&server.url()).send(sms_message()).await.expect("an answer");
+        let outcome = sms_client(&server.url()).send(sms_message()).await.expect("a response");
         let SendOutcome::Refused(refusal) = outcome else { panic!("{status} {outcome:?}") };
         assert_eq!(*refusal.reason(), reason);
         assert_eq!(refusal.error().status(), u16::try_from(status).ok());
@@ -172,7 +172,7 @@ async fn validation_names_the_fields_and_hides_the_texts() {
     let body = r#"{"object":"error","code":"validation_error","message":"09012345678 は不正",
         "errors":{"to":["09012345678 は不正"],"limited_at":["x"],"09012345678":["y"]}}"#;
     let (server, _mock) = server_with(422, body, 1).await;
-    let outcome = sms_client(&server.url()).send(sms_message()).await.expect("an answer");
+    let outcome = sms_client(&server.url()).send(sms_message()).await.expect("a response");
     assert_clean(&format!("{outcome:?}"));
     let SendOutcome::Refused(refusal) = outcome else { panic!() };
     let fields = vec!["limited_at".to_owned(), "to".to_owned()];
@@ -184,7 +184,7 @@ async fn validation_names_the_fields_and_hides_the_texts() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
+async fn a_message_that_may_have_been_sent_is_unknown_and_never_repeated() {
     let rows = [
         (200, String::new(), ErrorKind::Decode),
         (200, "<html>OK</html>".to_owned(), ErrorKind::Decode),
@@ -201,7 +201,7 @@ async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
     ];
     for (status, body, kind) in rows {
         let (server, mock) = server_with(status, &body, 1).await;
-        let error = sms_client(&server.url()).send(sms_message()).await.expect_err("no answer");
+        let error = sms_client(&server.url()).send(sms_message()).await.expect_err("no response");
         assert!(error.is_outcome_unknown(), "{status} {body}");
         assert!(!error.error().is_retryable());
         assert_eq!(error.error().kind(), kind, "{status} {body}");
@@ -211,9 +211,9 @@ async fn what_may_have_been_sent_is_unknown_and_never_repeated() {
 }
 
 #[tokio::test]
-async fn a_429_is_tried_again_and_then_refused() {
+async fn a_429_is_retried_and_then_refused() {
     let (server, mock) = server_with(429, &problem("too_many"), 3).await;
-    let outcome = sms_client(&server.url()).send(sms_message()).await.expect("an answer");
+    let outcome = sms_client(&server.url()).send(sms_message()).await.expect("a response");
     let SendOutcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
     assert_eq!(*refusal.reason(), RefusalReason::RateLimited(None));
     assert!(refusal.error().is_retryable());
@@ -231,7 +231,7 @@ async fn a_429_that_asks_for_more_than_the_deadline_ends_at_once() {
         .expect(1)
         .create_async()
         .await;
-    let outcome = sms_client(&server.url()).send(sms_message()).await.expect("an answer");
+    let outcome = sms_client(&server.url()).send(sms_message()).await.expect("a response");
     let SendOutcome::Refused(refusal) = outcome else { panic!("{outcome:?}") };
     assert_eq!(refusal.retry_after(), Some(Duration::from_secs(60)));
     mock.assert_async().await;
@@ -251,7 +251,7 @@ async fn without_a_connection_the_message_comes_back() {
 }
 
 #[tokio::test]
-async fn reads_are_repeated_after_server_faults() {
+async fn reads_are_retried_after_server_errors() {
     let mut server = Server::new_async().await;
     let path = format!("{}/82bdf9de-a532-4bf5-86bc-c9a1366e5f4a", messages());
     let bad = server.mock("GET", path.as_str()).with_status(500).expect(3).create_async().await;
@@ -279,7 +279,7 @@ async fn a_tag_finds_its_message_only() {
     for (body, expected) in [
         (list(false, "tag-1"), Ok(true)),
         (list(true, "tag-1"), Ok(true)),
-        // The filter was not honoured: absence cannot be told.
+        // The filter was ignored, so absence is not shown.
         (list(false, "tag-2"), Err(ErrorKind::Decode)),
         (list(true, "tag-2"), Err(ErrorKind::Decode)),
         (r#"{"object":"list","has_more":false,"data":[]}"#.to_owned(), Ok(false)),

@@ -1,4 +1,4 @@
-//! What `tracing` is told, and what it is not.
+//! What spans and events contain, and what they must not.
 
 use karaden_client::{
     push, sms,

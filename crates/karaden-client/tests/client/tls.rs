@@ -1,4 +1,4 @@
-//! TLS: a private certificate authority, HTTP/2, and what an untrusted server learns: nothing.
+//! TLS: a private certificate authority, HTTP/2, and untrusted servers, which get no request.
 
 use std::{
     net::SocketAddr,
@@ -52,7 +52,7 @@ impl TlsServer {
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };
                     connections.fetch_add(1, Ordering::SeqCst);
-                    let service = service_fn(move |request| answer(request, counters.clone()));
+                    let service = service_fn(move |request| response(request, counters.clone()));
                     let _gone = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new())
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
@@ -67,7 +67,7 @@ impl TlsServer {
     }
 }
 
-/// A certificate of its own for `name`, and the certificate as PEM.
+/// A server with a self-signed certificate for `name`, and the certificate as PEM.
 fn server_config(
     name: &str,
     versions: &[&'static rustls::SupportedProtocolVersion],
@@ -84,7 +84,7 @@ fn server_config(
     (Arc::new(config), certified.cert.pem())
 }
 
-async fn answer(
+async fn response(
     request: hyper::Request<hyper::body::Incoming>,
     (requests, http2): (Arc<AtomicUsize>, Arc<AtomicUsize>),
 ) -> Result<hyper::Response<Full<bytes::Bytes>>, std::convert::Infallible> {
@@ -100,7 +100,7 @@ fn trusting(server: &TlsServer) -> Options {
     options().with_root_certificates_pem(server.pem.clone()).with_only_given_roots()
 }
 
-/// A transport over a client of the program's own, which speaks HTTP/2 where the server does.
+/// A transport over the program's own client, which speaks HTTP/2 if the server does.
 fn http2_transport(pem: &str) -> ReqwestTransport {
     let root = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
     let http = reqwest::Client::builder()
@@ -116,7 +116,7 @@ async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
     let server = TlsServer::start("localhost").await;
     let builder = sms_client_of(&server.url(), TOKEN).with_options(options());
     let client = builder.with_transport(http2_transport(&server.pem)).build().expect("a client");
-    client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+    client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
     let sends = (0..20).map(|_| client.send(sms_message()));
     for outcome in futures_util::future::join_all(sends).await {
         assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{outcome:?}");
@@ -127,11 +127,11 @@ async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
 
 /// The default transport speaks HTTP/1.1, where a connection carries one request at a time.
 #[tokio::test]
-async fn without_a_word_about_it_one_connection_serves_one_request_after_the_other() {
+async fn by_default_a_connection_carries_one_request_at_a_time() {
     let server = TlsServer::start("localhost").await;
     let client = sms_client_with(&server.url(), trusting(&server));
     for _ in 0..5 {
-        client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+        client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
     assert_eq!(server.http2_requests.load(Ordering::SeqCst), 0);
@@ -144,11 +144,11 @@ async fn without_a_word_about_it_one_connection_serves_one_request_after_the_oth
 }
 
 #[tokio::test]
-async fn a_given_authority_may_come_on_top_of_the_systems() {
+async fn a_given_authority_is_trusted_in_addition_to_the_systems() {
     let server = TlsServer::start("localhost").await;
     let options = options().with_root_certificates_pem(server.pem.clone());
     let client = sms_client_with(&server.url(), options);
-    client.send(sms_message()).await.expect("an answer").accepted().expect("accepted");
+    client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
 }
 
 #[tokio::test]
@@ -170,18 +170,18 @@ async fn an_untrusted_server_gets_no_request() {
     }
 }
 
-/// What is said in TLS before the end of a connection.
+/// The last TLS record before the end of a connection.
 #[derive(Clone, Copy)]
-enum LastWord {
+enum LastRecord {
     Goodbye,
     Nothing,
-    /// Something that is for TLS alone, behind which the end does not show at once.
+    /// A record for TLS itself, which hides the end of the connection at first.
     NewKeys,
 }
 
-/// A server in a thread of its own that answers one request a connection and closes it, and then
-/// says so.
-fn closing_server(last_word: LastWord) -> (SocketAddr, String, std::sync::mpsc::Receiver<()>) {
+/// A server in its own thread that responds to one request per connection, closes it, and then
+/// reports that.
+fn closing_server(last_record: LastRecord) -> (SocketAddr, String, std::sync::mpsc::Receiver<()>) {
     use std::io::{Read as _, Write as _};
 
     let (config, pem) = server_config("localhost", rustls::ALL_VERSIONS);
@@ -200,10 +200,10 @@ fn closing_server(last_word: LastWord) -> (SocketAddr, String, std::sync::mpsc::
             let body = r#"{"object":"message","id":"m-1"}"#;
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
             stream.write_all((head + body).as_bytes()).expect("written");
-            match last_word {
-                LastWord::Goodbye => stream.conn.send_close_notify(),
-                LastWord::Nothing => {}
-                LastWord::NewKeys => stream.conn.refresh_traffic_keys().expect("TLS 1.3"),
+            match last_record {
+                LastRecord::Goodbye => stream.conn.send_close_notify(),
+                LastRecord::Nothing => {}
+                LastRecord::NewKeys => stream.conn.refresh_traffic_keys().expect("TLS 1.3"),
             }
             stream.flush().expect("written");
             drop(stream);
@@ -214,23 +214,23 @@ fn closing_server(last_word: LastWord) -> (SocketAddr, String, std::sync::mpsc::
 }
 
 #[test]
-fn a_connection_that_the_server_closed_is_never_written_to() {
-    for last_word in [LastWord::Goodbye, LastWord::Nothing, LastWord::NewKeys] {
-        let (addr, pem, closed) = closing_server(last_word);
+fn a_connection_that_the_server_closed_gets_no_request() {
+    for last_record in [LastRecord::Goodbye, LastRecord::Nothing, LastRecord::NewKeys] {
+        let (addr, pem, closed) = closing_server(last_record);
         let options = options().with_root_certificates_pem(pem).with_only_given_roots();
         let client = sms_client_with(&format!("https://localhost:{}", addr.port()), options);
-        // This runtime learns of nothing between two calls: only a look at the socket tells.
+        // This runtime does not run between two calls, so it has not seen the end of the connection.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
         for _ in 0..5 {
             let sent = runtime.block_on(client.send(sms_message()));
-            sent.expect("an answer").accepted().expect("accepted");
+            sent.expect("a response").accepted().expect("accepted");
             closed.recv_timeout(std::time::Duration::from_secs(10)).expect("closed");
         }
     }
 }
 
-/// A server that ends each connection together with the last word of its handshake.
+/// A server that ends each connection with the last record of its handshake.
 fn leaving_server() -> (SocketAddr, String) {
     use std::io::Write as _;
 
@@ -247,7 +247,7 @@ fn leaving_server() -> (SocketAddr, String) {
                 if !tls.is_handshaking() {
                     tls.send_close_notify();
                 }
-                // In one piece, so that the end is there as soon as the handshake is over.
+                // In one write, so that the end arrives with the handshake.
                 let mut flight = Vec::new();
                 while tls.wants_write() {
                     tls.write_tls(&mut flight).expect("into memory");
@@ -262,7 +262,7 @@ fn leaving_server() -> (SocketAddr, String) {
 #[tokio::test]
 async fn a_new_connection_that_the_server_ends_at_once_gets_no_request() {
     let (addr, pem) = leaving_server();
-    // A second handshake would be a short one, in which the client has the last word.
+    // A second handshake would be a resumption, in which the client sends the last record.
     let options = options().with_retry(RetryPolicy::once());
     let options = options.with_root_certificates_pem(pem).with_only_given_roots();
     let client = sms_client_with(&format!("https://localhost:{}", addr.port()), options);
@@ -272,7 +272,7 @@ async fn a_new_connection_that_the_server_ends_at_once_gets_no_request() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_outlasts_the_whole_time_means_not_sent() {
+async fn a_handshake_that_outlasts_the_time_limits_means_not_sent() {
     // The system accepts the connection, and no byte of TLS comes.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("https://localhost:{}", silent.local_addr().expect("an address").port());
@@ -290,7 +290,7 @@ async fn a_handshake_that_outlasts_the_whole_time_means_not_sent() {
 }
 
 #[tokio::test]
-async fn over_http2_what_no_connection_took_is_not_sent_and_what_one_took_is_unknown() {
+async fn over_http2_a_request_is_not_sent_until_a_connection_takes_it() {
     let (config, pem) = server_config("localhost", rustls::ALL_VERSIONS);
     let mut config = Arc::unwrap_or_clone(config);
     config.alpn_protocols = vec![b"h2".to_vec()];

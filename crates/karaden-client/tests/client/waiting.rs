@@ -1,4 +1,4 @@
-//! Waiting for a delivery, with a script and Tokio's paused time; and the push send list.
+//! Waiting for a delivery, with a script and Tokio's paused time, and the push send list.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ fn push_state(message: &str, result: &str) -> Exchange {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_waits_through_open_states_and_passing_faults() {
+async fn the_wait_continues_through_open_states_and_temporary_errors() {
     let script = ScriptedTransport::new([
         sms_state("processing", "none"),
         Exchange::reply(503, ""),
@@ -41,7 +41,7 @@ async fn it_waits_through_open_states_and_passing_faults() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
+async fn a_busy_server_is_not_called_before_retry_after() {
     let script = ScriptedTransport::new([
         Exchange::reply(429, "").with_header("retry-after", "100"),
         sms_state("done", "received"),
@@ -54,7 +54,7 @@ async fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_gives_up_with_the_last_state() {
+async fn the_timeout_returns_the_last_state() {
     let script = ScriptedTransport::default();
     script.extend((0..100).map(|_| push_state("1", "2")));
     let id = push::MessageId::new("m1").expect("an id");

@@ -1,5 +1,5 @@
 //! The client against Prism as a mock of an OpenAPI file: each request it can make must keep to the
-//! file, and each answer that the file allows must be understood.
+//! file, and each response that the file allows must be understood.
 //!
 //! `cargo xtask test --only vendor` runs it. It fails without what it needs:
 //!
@@ -40,7 +40,7 @@ async fn mock(openapi: PathBuf) -> Relay {
 fn options() -> Options {
     Options::default()
         .with_retry(RetryPolicy::once())
-        // Prism on a busy machine may need longer for its first answer than Karaden may.
+        // Prism on a busy machine may need longer for its first response than Karaden may.
         .with_total_timeout(Duration::from_secs(60))
 }
 
@@ -78,7 +78,7 @@ async fn the_client_keeps_to_the_vendors_file() {
     sms::every_call(&relay, "", File::Vendors).await;
     sms::every_refusal_of_the_vendors_examples(&relay).await;
     sms::every_error_status(&relay, "", &VENDORS_STATUSES).await;
-    sms::answers_made_up_from_the_schema(&relay, "", File::Vendors).await;
+    sms::responses_generated_from_the_schema(&relay, "", File::Vendors).await;
     sms::prism_does_notice(&relay, "").await;
 }
 
@@ -88,7 +88,7 @@ async fn the_client_keeps_to_our_own_file() {
     let relay = mock(openapi).await;
     sms::every_call(&relay, "/api", File::Ours).await;
     sms::every_error_status(&relay, "/api", &OUR_STATUSES).await;
-    sms::answers_made_up_from_the_schema(&relay, "/api", File::Ours).await;
+    sms::responses_generated_from_the_schema(&relay, "/api", File::Ours).await;
     sms::prism_does_notice(&relay, "/api").await;
     push::every_call(&relay).await;
     push::every_answer_code(&relay).await;

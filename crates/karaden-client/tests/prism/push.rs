@@ -40,7 +40,7 @@ pub(crate) async fn every_call(relay: &Relay) {
     let long = "いつもご利用ありがとうございます。\n".repeat(20);
     let long = NewMessage::long(number(), long).expect("fits").with_tracking_code(code());
     for message in [message(), full, long] {
-        let accepted = client.send(message).await.expect("an answer").accepted();
+        let accepted = client.send(message).await.expect("a response").accepted();
         assert_eq!(accepted.expect("accepted").message_id, id());
     }
     let sends = ["POST karadenqueue.json", "POST karadenqueue.json", "POST sepakaradenqueue.json"];
@@ -77,7 +77,7 @@ pub(crate) async fn every_answer_code(relay: &Relay) {
     ];
     for (example, reason) in rows {
         relay.prefer(&[("queue.json", &format!("example={example}"))]);
-        let sent = client.send(message()).await.expect("an answer");
+        let sent = client.send(message()).await.expect("a response");
         let SendOutcome::Refused(refusal) = sent else { panic!("{example}: {sent:?}") };
         assert_eq!(*refusal.reason(), reason, "{example}");
     }

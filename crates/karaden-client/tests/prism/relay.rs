@@ -1,4 +1,4 @@
-//! What stands between the client and Prism: it passes everything on, asks Prism for the answer that
+//! A relay between the client and Prism: it passes everything on, asks Prism for the response that
 //! the test wants to see, and writes down what Prism finds wrong with the client's requests.
 
 use std::{
@@ -47,7 +47,7 @@ impl Relay {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let state = shared.clone();
-                let service = service_fn(move |request| answer(state.clone(), request));
+                let service = service_fn(move |request| response(state.clone(), request));
                 tokio::spawn(
                     hyper::server::conn::http1::Builder::new()
                         .serve_connection(TokioIo::new(stream), service),
@@ -61,7 +61,7 @@ impl Relay {
         format!("http://{}", self.address)
     }
 
-    /// From now on requests whose path ends like this get the answer that this preference names, as
+    /// From now on requests whose path ends like this get the response that this preference names, as
     /// in Prism's header `Prefer`; these are all preferences.
     pub(crate) fn prefer(&self, preferences: &[(&'static str, &str)]) {
         *self.state.preferences.lock().expect("no panic") =
@@ -80,7 +80,7 @@ impl Relay {
     }
 }
 
-async fn answer(
+async fn response(
     state: Arc<State>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -100,8 +100,8 @@ async fn answer(
     Ok(state.to_own_storage(with_the_id_of(&path, response)))
 }
 
-/// The same answer about the message or bulk send that was asked for: Prism draws an id for each of
-/// its own, and the client does not believe an answer about another one.
+/// The same response about the message or bulk send that was asked for: Prism draws an id for each of
+/// its own, and the client refuses a response about another one.
 fn with_the_id_of(path: &str, response: Response<Bytes>) -> Response<Bytes> {
     let Some(asked) = path.split('/').find(|part| *part == crate::sms::ID) else { return response };
     let (parts, body) = response.into_parts();
@@ -121,7 +121,7 @@ fn storage(method: &Method) -> Response<Full<Bytes>> {
     Response::new(Full::new(Bytes::from_static(file.as_bytes())))
 }
 
-/// What Prism says in its own name: of the request, or of the answer that it made up.
+/// Prism's own findings about the request, or about the response that it generated.
 fn complaint(response: &Response<Bytes>) -> Option<String> {
     let header = |name: &str| {
         let value = response.headers().get(name)?;
@@ -142,8 +142,8 @@ impl State {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
         tokio::spawn(connection);
         let request = Request::from_parts(parts, Full::new(body));
-        let (parts, body) = sender.send_request(request).await.expect("an answer").into_parts();
-        let body = body.collect().await.expect("a whole answer").to_bytes();
+        let (parts, body) = sender.send_request(request).await.expect("a response").into_parts();
+        let body = body.collect().await.expect("a whole response").to_bytes();
         Response::from_parts(parts, body)
     }
 
@@ -154,7 +154,7 @@ impl State {
         }
     }
 
-    /// The same answer, with the storage here instead of where the example has it.
+    /// The same response, with the storage here instead of where the example has it.
     fn to_own_storage(&self, response: Response<Bytes>) -> Response<Full<Bytes>> {
         let (mut parts, body) = response.into_parts();
         let here = |text: &str| {
@@ -165,7 +165,7 @@ impl State {
             parts.headers.insert(LOCATION, location);
         }
         parts.headers.remove(CONTENT_LENGTH);
-        let body = String::from_utf8(body.to_vec()).expect("Prism answers in UTF-8");
+        let body = String::from_utf8(body.to_vec()).expect("Prism responds in UTF-8");
         Response::from_parts(parts, Full::new(Bytes::from(here(&body))))
     }
 }

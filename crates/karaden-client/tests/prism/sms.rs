@@ -54,12 +54,12 @@ fn bulk_id() -> BulkId {
     BulkId::new(ID).expect("an id")
 }
 
-/// Every call with everything it can say; each gets the file's own example as its answer.
+/// Every call with every parameter. Each gets the example in the file as its response.
 pub(crate) async fn every_call(relay: &Relay, root: &str, file: File) {
     relay.prefer(&[]);
     for version in [ApiVersion::V2023_01_01, ApiVersion::V2023_12_01, ApiVersion::V2024_03_01] {
         let client = client_of(relay, root, version);
-        assert!(client.send(message()).await.expect("an answer").accepted().is_some());
+        assert!(client.send(message()).await.expect("a response").accepted().is_some());
         sending(&client).await;
         assert_clean(relay, &["POST messages"; 4]);
         reading(&client).await;
@@ -81,7 +81,7 @@ async fn sending(client: &Client) {
         message().with_service_id(ServiceId::new(77).expect("positive")).without_limited_at()
     }];
     for message in others {
-        assert!(client.send(message).await.expect("an answer").accepted().is_some());
+        assert!(client.send(message).await.expect("a response").accepted().is_some());
     }
 }
 
@@ -119,7 +119,7 @@ async fn bulk(relay: &Relay, client: &Client, file: File) {
         File::Vendors => ("PUT ".to_owned(), "GET ".to_owned()),
     };
     relay.prefer(&[("bulks/files", "code=200")]);
-    let started = client.start_bulk(uploaded(client).await).await.expect("an answer");
+    let started = client.start_bulk(uploaded(client).await).await.expect("a response");
     assert!(started.accepted().is_some());
     assert_clean(relay, &["POST files", &put, "POST bulks"]);
 
@@ -128,7 +128,7 @@ async fn bulk(relay: &Relay, client: &Client, file: File) {
     assert!(client.get_bulk(&bulk_id()).await.is_ok());
     let waited = client.wait_for_bulk(&bulk_id(), &one_look()).await.expect("read");
     assert_clean(relay, &[&read, &read]);
-    // What the file's schema names first is what Prism answers.
+    // What the file's schema names first is what Prism responds.
     match waited.into_inner().status {
         Some(BulkStatus::Done) => {
             let result = client.download_bulk(&bulk_id(), &one_look()).await.expect("the file");
@@ -162,7 +162,7 @@ pub(crate) async fn every_refusal_of_the_vendors_examples(relay: &Relay) {
     ];
     for (preference, reason) in rows {
         relay.prefer(&[("messages", preference)]);
-        let sent = client.send(message()).await.expect("an answer");
+        let sent = client.send(message()).await.expect("a response");
         let SendOutcome::Refused(refusal) = sent else { panic!("{preference}: {sent:?}") };
         assert_eq!(*refusal.reason(), reason, "{preference}");
         assert_eq!(blamed_on_us(relay), Vec::<String>::new());
@@ -185,7 +185,7 @@ pub(crate) async fn every_refusal_of_the_vendors_examples(relay: &Relay) {
 }
 
 /// The vendor's examples of errors do not all keep to the vendor's schema of errors, which Prism
-/// says of its own answer; everything else is about what the client sent.
+/// says of its own response; everything else is about what the client sent.
 fn blamed_on_us(relay: &Relay) -> Vec<String> {
     let example = |complaint: &String| {
         complaint.contains(r#"["response","body","#) && !complaint.contains(r#"["request""#)
@@ -224,12 +224,12 @@ async fn failing_call(client: &Client, end: &str) -> Error {
 }
 
 /// Answers that nobody wrote: Prism makes them up from the schema, each seed another.
-pub(crate) async fn answers_made_up_from_the_schema(relay: &Relay, root: &str, file: File) {
+pub(crate) async fn responses_generated_from_the_schema(relay: &Relay, root: &str, file: File) {
     let client = client(relay, root);
     for seed in 0..40 {
         let preference = format!("dynamic=true, seed={seed}");
         relay.prefer(&[("", &preference)]);
-        let sent = client.send(message()).await.expect("an answer").accepted();
+        let sent = client.send(message()).await.expect("a response").accepted();
         let read = client.get(&id()).await;
         for message in [sent.expect("accepted"), read.expect("a message")] {
             assert_whole(&message);
@@ -293,7 +293,7 @@ pub(crate) async fn prism_does_notice(relay: &Relay, root: &str) {
         let address = address.trim_start_matches("http://");
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("the relay");
         stream.write_all(request.as_bytes()).await.expect("written");
-        stream.read_to_end(&mut Vec::new()).await.expect("an answer");
+        stream.read_to_end(&mut Vec::new()).await.expect("a response");
         let complaints = relay.complaints();
         assert!(complaints.len() == 1 && complaints[0].contains(complaint), "{complaints:?}");
     }

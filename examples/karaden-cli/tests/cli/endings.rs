@@ -1,4 +1,4 @@
-//! Exit codes that scripts can rely on: 1 and 3 only where surely nothing was sent.
+//! Exit codes that scripts can rely on: 1 and 3 only where definitely nothing was sent.
 
 use std::path::Path;
 
