@@ -253,9 +253,9 @@ fn doubtful_responses() -> Vec<String> {
         format!("{one}0\r\n"),
         format!("{one}xyz\r\n"),
         format!("{one}-1\r\n"),
-        format!("{:x}\r\n{GOOD}{last}", length),
+        format!("{length:x}\r\n{GOOD}{last}"),
         format!("{:x}\r\n{GOOD}\r\n{last}", length - 1),
-        format!("{:x}\n{GOOD}\r\n{last}", length),
+        format!("{length:x}\n{GOOD}\r\n{last}"),
         format!("ffffffffffffffffff\r\n{GOOD}\r\n{last}"),
         // What is one line to this client must not be two to a proxy.
         format!("{}{last}", chunk(";a\nb")),

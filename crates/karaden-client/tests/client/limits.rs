@@ -125,3 +125,12 @@ fn without_a_transport_one_must_be_given() {
     let error = builder.build().expect_err("no transport");
     assert_eq!(error.kind(), ErrorKind::Config);
 }
+
+// Without the check, reqwest panics here.
+#[cfg(all(feature = "rustls-no-provider", not(any(feature = "rustls", feature = "native-tls"))))]
+#[test]
+fn without_a_crypto_provider_the_client_is_not_built() {
+    let builder = push::Client::builder("https://karaden.example/v2/", "token", "code");
+    let error = builder.build().expect_err("no provider");
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
