@@ -13,8 +13,10 @@ mod outgoing;
 mod scripted;
 
 pub(crate) use self::choice::default_transport;
-pub use self::contract::{Request, Response, Transport, TransportError, TransportErrorKind};
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
 pub use self::http_client::ReqwestTransport;
-pub use self::scripted::{Exchange, ScriptedTransport};
+pub use self::{
+    contract::{Request, Response, Transport, TransportError, TransportErrorKind},
+    scripted::{Exchange, ScriptedTransport},
+};
