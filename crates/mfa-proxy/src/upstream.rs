@@ -13,6 +13,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
+use rustls::crypto::aws_lc_rs;
 use url::Url;
 
 use crate::{
@@ -95,7 +96,9 @@ impl Proxy {
         let builder = HttpsConnectorBuilder::new();
         // A machine without certificates can still reach an application by plain HTTP.
         let builder = if scheme == http::uri::Scheme::HTTPS {
-            builder.with_native_roots().map_err(InvalidUpstream::Certificates)?
+            builder
+                .with_provider_and_native_roots(aws_lc_rs::default_provider())
+                .map_err(InvalidUpstream::Certificates)?
         } else {
             builder.with_tls_config(no_roots())
         };
