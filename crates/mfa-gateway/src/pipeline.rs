@@ -231,7 +231,9 @@ async fn forward(
                 ProxyError::BadRequest => MessageKind::BadRequest,
                 ProxyError::TooLarge => MessageKind::TooLarge,
                 ProxyError::Timeout => MessageKind::UpstreamSlow,
-                ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
+                ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => {
+                    MessageKind::UpstreamDown
+                }
             };
             tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(&error), "the application did not respond");
             responses::message_in_app(context, kind)

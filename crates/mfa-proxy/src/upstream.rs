@@ -37,6 +37,9 @@ pub enum ProxyError {
     /// No answer in time.
     #[error("the application did not answer in time")]
     Timeout,
+    /// The application changed to a protocol that the client did not ask for.
+    #[error("the application changed the protocol without being asked")]
+    UnrequestedUpgrade,
     /// No connection, or one that broke.
     #[error("the application cannot be reached")]
     Unreachable(#[source] BoxError),
@@ -153,7 +156,7 @@ impl Proxy {
         if switches {
             let agreed = is_upgrade && headers::is_websocket(answer.headers());
             let (Some(client), true) = (client_upgrade, agreed) else {
-                return Err(ProxyError::BadRequest);
+                return Err(ProxyError::UnrequestedUpgrade);
             };
             tunnel(client, hyper::upgrade::on(&mut answer));
         }
