@@ -1,4 +1,4 @@
-//! The account page, and the question before signing out.
+//! The account page and the logout page.
 
 use std::time::SystemTime;
 
@@ -11,20 +11,20 @@ use crate::{
     site::{Frame, field, path},
 };
 
-/// What is known of a session.
+/// The facts of a session that the account page shows.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionFacts<'a> {
     /// When the last factor was satisfied.
     pub signed_in_at: SystemTime,
-    /// When the session ends at the latest.
+    /// When the session expires at the latest.
     pub expires_at: SystemTime,
     /// How the user proved who they are, in the order given.
     pub methods: &'a [AuthenticationMethod],
-    /// The address the login came from.
+    /// The client address of the login.
     pub address: Option<&'a str>,
 }
 
-/// What the account page shows.
+/// The data of the account page.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AccountPage<'a> {
@@ -36,16 +36,16 @@ pub struct AccountPage<'a> {
     pub username: &'a str,
     /// The name to show, if the directory has one.
     pub display_name: Option<&'a str>,
-    /// The phone number; all but its last four digits are hidden here once more.
+    /// The phone number. The page masks all but its last four digits again.
     pub phone: Option<&'a str>,
     /// The session.
     pub session: SessionFacts<'a>,
-    /// Where the service is.
+    /// The path of the protected service.
     pub continue_to: &'a str,
 }
 
 impl<'a> AccountPage<'a> {
-    /// A page of what every account has.
+    /// Makes a page with the facts that every account has.
     pub fn new(
         frame: Frame<'a>,
         csrf: CsrfToken<'a>,
@@ -55,14 +55,14 @@ impl<'a> AccountPage<'a> {
         Self { frame, csrf, username, display_name: None, phone: None, session, continue_to: "/" }
     }
 
-    /// The same page with a name to show.
+    /// Sets the name to show.
     #[must_use]
     pub fn with_display_name(mut self, name: Option<&'a str>) -> Self {
         self.display_name = name;
         self
     }
 
-    /// The same page with the phone number.
+    /// Sets the phone number.
     #[must_use]
     pub fn with_phone(mut self, phone: Option<&'a str>) -> Self {
         self.phone = phone;
@@ -97,9 +97,9 @@ pub fn render_account(page: &AccountPage<'_>) -> String {
     })
 }
 
-/// The names of authentication methods in the reader's language.
+/// Returns the names of authentication methods in the reader's language.
 ///
-/// `otp` beside `sms` says how the text message was used, and is not listed a second time.
+/// If `methods` has `sms`, `otp` only says how the message was used. It gets no name of its own.
 pub fn method_names(frame: &Frame<'_>, methods: &[AuthenticationMethod]) -> Vec<String> {
     let has_sms = methods.contains(&AuthenticationMethod::SMS);
     methods
@@ -114,8 +114,8 @@ pub fn method_names(frame: &Frame<'_>, methods: &[AuthenticationMethod]) -> Vec<
         .collect()
 }
 
-/// `phone` with every digit but the last four as an asterisk: a second line of defence, for a
-/// caller that forgot the first.
+/// Replaces every digit of `phone` but the last four by an asterisk. A second line of defence: the
+/// caller should have masked the number already.
 fn masked(phone: &str) -> String {
     let digits = phone.chars().filter(char::is_ascii_digit).count();
     let mut seen = 0;
@@ -131,7 +131,7 @@ fn masked(phone: &str) -> String {
         .collect()
 }
 
-/// What the question before signing out shows.
+/// The data of the logout page.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LogoutPage<'a> {
@@ -139,12 +139,12 @@ pub struct LogoutPage<'a> {
     pub frame: Frame<'a>,
     /// The token of the form.
     pub csrf: CsrfToken<'a>,
-    /// Where to go without signing out.
+    /// The path of the link that leaves without a logout.
     pub continue_to: &'a str,
 }
 
 impl<'a> LogoutPage<'a> {
-    /// A page that leads back to the start of the service.
+    /// Makes a page whose link leads to the start page of the service.
     pub fn new(frame: Frame<'a>, csrf: CsrfToken<'a>) -> Self {
         Self { frame, csrf, continue_to: "/" }
     }
@@ -158,7 +158,7 @@ struct LogoutTemplate<'a> {
     page: &'a LogoutPage<'a>,
 }
 
-/// Renders the question before signing out: signing out takes a `POST`, so a link leads here.
+/// Renders the logout page. A logout takes a `POST`, so a link leads here first.
 pub fn render_logout(page: &LogoutPage<'_>) -> String {
     let frame = page.frame;
     let tab_title = frame.tab_title(&frame.t("logout-title"), false);

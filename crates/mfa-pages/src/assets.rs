@@ -1,11 +1,11 @@
-//! Style sheets, scripts and pictures, part of the program.
+//! Style sheet, script and pictures, compiled into the program.
 
 use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-/// A file of the pages.
+/// A file that the pages load.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Asset {
@@ -15,7 +15,7 @@ pub struct Asset {
     pub content_type: &'static str,
     /// The value for `ETag`, with its quotation marks.
     pub etag: String,
-    /// The value for `Cache-Control`: for ever if the name carried the content's hash.
+    /// The value for `Cache-Control`: one year if the name has the content's hash.
     pub cache_control: &'static str,
 }
 
@@ -54,10 +54,10 @@ impl File {
     }
 }
 
-/// The asset that lies at `path`, the part of the address behind `assets/`.
+/// Returns the asset at `path`, the part of the address after `assets/`.
 ///
-/// Every asset has two names: `pages.css`, to be asked for again each time, and the one with its
-/// hash that the pages use, which a browser may keep for ever.
+/// Every asset has two names. A browser revalidates the plain one, `pages.css`, each time. The pages
+/// use the name with the content's hash, which a browser may cache for a year.
 pub fn asset(path: &str) -> Option<Asset> {
     FILES.iter().find_map(|file| {
         let cache_control = if path == file.hashed_name() {
@@ -76,7 +76,7 @@ pub fn asset(path: &str) -> Option<Asset> {
     })
 }
 
-/// The name of an asset with the hash of its content in it; an unknown name stays as it is.
+/// Returns the name of an asset with the hash of its content. An unknown name stays unchanged.
 pub(crate) fn hashed_name(name: &str) -> String {
     FILES.iter().find(|file| file.name == name).map_or_else(|| name.to_owned(), File::hashed_name)
 }

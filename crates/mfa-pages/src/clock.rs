@@ -7,16 +7,16 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-/// Japan Standard Time, the default zone of the pages.
+/// Returns Japan Standard Time, the default zone of the pages.
 pub fn japan() -> TimeZone {
     TimeZone::fixed(Offset::constant(9))
 }
 
-/// Below this distance a shown time has seconds, above it a whole minute: a code's life of five
-/// minutes is worth reading exactly, a lock of an hour is not.
+/// Up to this distance a time has seconds, beyond it whole minutes. A code lives for minutes, a
+/// lockout for an hour: only the code's expiry is worth the seconds.
 const EXACT_WITHIN: Duration = Duration::from_secs(600);
 
-/// An instant read off a clock and a calendar.
+/// An instant as date and clock time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) year: i16,
@@ -32,10 +32,10 @@ impl Reading {
     }
 }
 
-/// Reads `instant` off the clock of `zone`, as seen from `now`; `None` beyond the year 9999.
+/// Returns date and clock time of `instant` in `zone`, as seen from `now`; `None` beyond the year 9999.
 ///
-/// Up to ten minutes ahead it is exact to the second. Further ahead it is the next whole minute, so
-/// that whoever waits for the shown time has waited long enough; a past instant loses its seconds.
+/// Up to ten minutes ahead the time is exact to the second. Further ahead it is rounded up to the
+/// minute, so that waiting until the shown time is long enough. A past instant loses its seconds.
 pub(crate) fn read(instant: SystemTime, zone: &TimeZone, now: SystemTime) -> Option<Reading> {
     let ahead = instant.duration_since(now).ok();
     let is_exact = ahead.is_some_and(|ahead| ahead <= EXACT_WITHIN);
@@ -54,7 +54,7 @@ pub(crate) fn read(instant: SystemTime, zone: &TimeZone, now: SystemTime) -> Opt
     })
 }
 
-/// The first whole minute at or after `instant`.
+/// Returns the first whole minute at or after `instant`.
 fn next_minute(instant: SystemTime) -> SystemTime {
     let since = instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let beyond = Duration::new(since.as_secs() % 60, since.subsec_nanos());
@@ -66,7 +66,7 @@ fn next_minute(instant: SystemTime) -> SystemTime {
         .unwrap_or(instant)
 }
 
-/// The instant for machines: RFC 3339 in the offset of `zone`, whole seconds.
+/// Formats `instant` for machines: RFC 3339 in the offset of `zone`, whole seconds.
 pub(crate) fn machine(instant: SystemTime, zone: &TimeZone) -> String {
     Timestamp::try_from(instant).map_or_else(
         |_| String::new(),
@@ -74,7 +74,7 @@ pub(crate) fn machine(instant: SystemTime, zone: &TimeZone) -> String {
     )
 }
 
-/// Whole seconds from `now` to `instant`, rounded up; zero if it has passed.
+/// Returns the whole seconds from `now` to `instant`, rounded up; zero if it has passed.
 pub(crate) fn seconds_until(instant: SystemTime, now: SystemTime) -> u64 {
     instant
         .duration_since(now)

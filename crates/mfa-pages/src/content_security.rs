@@ -1,11 +1,10 @@
-//! What a browser may load and do on our pages.
+//! The content security policy of our pages.
 
-/// The value for `Content-Security-Policy` of every page of ours (CSP Level 3).
+/// Returns the value of `Content-Security-Policy` for our pages (CSP Level 3).
 ///
-/// `form_targets` are the origins to which the answer to a form may redirect, beside our own:
-/// Chromium applies `form-action` to the redirect as well, so the hosts of protected apps have to be
-/// named when they are not the gateway's. What is not a plain `https://host` or `http://host` origin
-/// is left out.
+/// `form_targets` are further origins to which the response to a form may redirect. Chromium applies
+/// `form-action` to the redirect too, so the list needs each app that has a host of its own. An entry
+/// that is not a plain `https://host` or `http://host` origin is left out.
 ///
 /// ```
 /// use mfa_pages::content_security_policy;

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// The token that a form carries against forged requests. `Debug` does not show it.
+/// The token of a form against forged requests. `Debug` does not show it.
 #[derive(Clone, Copy)]
 pub struct CsrfToken<'a>(&'a str);
 
 impl<'a> CsrfToken<'a> {
-    /// A token by its text.
+    /// Wraps the text of a token.
     pub const fn new(token: &'a str) -> Self {
         Self(token)
     }
 
-    /// The token, for the hidden field of a form.
+    /// Returns the token, for the hidden field of a form.
     pub(crate) const fn expose_secret(&self) -> &'a str {
         self.0
     }

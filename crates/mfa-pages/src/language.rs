@@ -1,8 +1,8 @@
-//! Which language a page speaks.
+//! The language of a page.
 
 use std::fmt;
 
-/// A language that every page exists in.
+/// A language of the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Language {
     /// 日本語.
@@ -15,7 +15,7 @@ impl Language {
     /// Both languages, in the order in which the switch shows them.
     pub const ALL: [Self; 2] = [Self::Ja, Self::En];
 
-    /// The BCP 47 tag, `ja` or `en`.
+    /// Returns the BCP 47 tag, `ja` or `en`.
     pub const fn tag(self) -> &'static str {
         match self {
             Self::Ja => "ja",
@@ -23,7 +23,7 @@ impl Language {
         }
     }
 
-    /// The language of a BCP 47 tag, by its primary subtag: `en-GB` is English.
+    /// Returns the language of a BCP 47 tag by its primary subtag: `en-GB` is English.
     ///
     /// ```
     /// use mfa_pages::Language;
@@ -43,10 +43,10 @@ impl fmt::Display for Language {
     }
 }
 
-/// What a request says about the language it wants, the strongest wish first.
+/// The language preferences of a request, the strongest first.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LanguageWishes<'a> {
-    /// The value of `?lang=`: the reader has just used the switch.
+    /// The value of `?lang=`: the reader used the switch on this request.
     pub query: Option<&'a str>,
     /// The value of the language cookie: the reader used the switch earlier.
     pub cookie: Option<&'a str>,
@@ -54,10 +54,10 @@ pub struct LanguageWishes<'a> {
     pub accept_language: Option<&'a str>,
 }
 
-/// Chooses the language of the answer; `default` if the request names none that we speak.
+/// Chooses the language of the response; `default` if the request names none of ours.
 ///
-/// Of `Accept-Language` the highest weight wins, and the earlier one of two equals. `q=0` and
-/// weights that are not numbers between 0 and 1 exclude their language.
+/// In `Accept-Language` the highest weight wins; if two are equal, the first one. `q=0` and invalid
+/// weights exclude their language.
 ///
 /// ```
 /// use mfa_pages::{Language, LanguageWishes, negotiate};
@@ -90,7 +90,7 @@ fn preferred(header: &str, default: Language) -> Option<Language> {
     best.map(|(_, language)| language)
 }
 
-/// A `q` parameter in thousandths.
+/// Parses a `q` parameter, in thousandths.
 fn weight(parameter: &str) -> Option<u16> {
     let (name, value) = parameter.split_once('=')?;
     if !name.trim().eq_ignore_ascii_case("q") {

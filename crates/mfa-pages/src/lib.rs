@@ -1,14 +1,14 @@
-//! The face of the product: every page people see, as pure functions from data to HTML.
+//! The pages of the gateway, as pure functions from data to HTML.
 //!
-//! Nothing here knows a web framework. The gateway decides what to show and with which status; these
-//! functions turn it into a whole page in the reader's language. All pages work without script, load
-//! nothing from elsewhere and hold neither inline script nor inline style, so that they run under
-//! [`content_security_policy`].
+//! The crate knows no web framework and no store. The gateway decides what to show and with which
+//! status. These functions render a whole page in the reader's language. All pages work without
+//! script. They load nothing from other hosts and contain no inline script or style, so that they work
+//! under [`content_security_policy`].
 //!
-//! - [`negotiate`] chooses the [`Language`], [`Site`] and [`Frame`] carry what all pages share.
+//! - [`negotiate`] chooses the [`Language`]. [`Site`] and [`Frame`] carry what all pages share.
 //! - [`render_login`], [`render_prompt`], [`render_message`], [`render_account`], [`render_logout`]
-//!   make the pages, [`live_status`] the data of a prompt's server-sent events.
-//! - [`asset`] has the style sheet, the script and the pictures.
+//!   render the pages. [`live_status`] returns the data of a prompt's server-sent events.
+//! - [`asset`] returns the style sheet, the script and the pictures.
 //!
 //! ```
 //! use std::time::SystemTime;

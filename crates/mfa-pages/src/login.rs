@@ -11,7 +11,7 @@ use crate::{
     site::{Frame, field, path},
 };
 
-/// What the login page shows.
+/// The data of the login page.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct LoginPage<'a> {
@@ -19,44 +19,44 @@ pub struct LoginPage<'a> {
     pub frame: Frame<'a>,
     /// The token of the form.
     pub csrf: CsrfToken<'a>,
-    /// What was typed as the user name; a password is never shown again.
+    /// The user name as typed. A password is never shown again.
     pub username: &'a str,
-    /// Where to go after the login, as the gateway will read it back.
+    /// Where to go after the login, as a form value for the gateway.
     pub return_to: Option<&'a str>,
-    /// What was wrong with the last attempt.
+    /// The problem of the last attempt.
     pub problem: Option<LoginProblem>,
-    /// What has just happened.
+    /// The event before this page.
     pub notice: Option<LoginNotice>,
 }
 
 impl<'a> LoginPage<'a> {
-    /// An empty form.
+    /// Makes an empty form.
     pub fn new(frame: Frame<'a>, csrf: CsrfToken<'a>) -> Self {
         Self { frame, csrf, username: "", return_to: None, problem: None, notice: None }
     }
 
-    /// The same form with a user name filled in.
+    /// Fills in the user name.
     #[must_use]
     pub fn with_username(mut self, username: &'a str) -> Self {
         self.username = username;
         self
     }
 
-    /// The same form, which leads to `return_to` in the end.
+    /// Sets where to go after the login.
     #[must_use]
     pub fn with_return_to(mut self, return_to: &'a str) -> Self {
         self.return_to = Some(return_to);
         self
     }
 
-    /// The same form with what was wrong.
+    /// Sets the problem to show.
     #[must_use]
     pub fn with_problem(mut self, problem: LoginProblem) -> Self {
         self.problem = Some(problem);
         self
     }
 
-    /// The same form with what has just happened.
+    /// Sets the event to show.
     #[must_use]
     pub fn with_notice(mut self, notice: LoginNotice) -> Self {
         self.notice = Some(notice);
@@ -64,7 +64,7 @@ impl<'a> LoginPage<'a> {
     }
 }
 
-/// Why a user name and password did not do. None of them tells whether the account exists.
+/// Why a user name and password were refused. No variant reveals whether the account exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginProblem {
     /// Too many password checks are running.
@@ -77,19 +77,19 @@ pub enum LoginProblem {
     Rejected,
     /// Too many attempts, for this name or from this address.
     Throttled {
-        /// When trying again makes sense.
+        /// The earliest time of another attempt.
         until: SystemTime,
     },
     /// No user name was typed.
     UsernameMissing,
 }
 
-/// What happened before this login page.
+/// The event before this login page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginNotice {
     /// The user cancelled the login.
     Cancelled,
-    /// A login took longer than it may.
+    /// The pending login has expired.
     Expired,
     /// The user asked for a page that needs a login.
     LoginNeeded,
@@ -104,7 +104,7 @@ struct LoginTemplate<'a> {
     tab_title: String,
     page: &'a LoginPage<'a>,
     summary_heading: String,
-    /// The problems: the field to jump to, and the words.
+    /// The problems: the field to jump to, and the text.
     problems: Vec<(&'static str, String)>,
     is_rejected: bool,
     notice: Option<String>,

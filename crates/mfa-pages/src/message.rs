@@ -1,4 +1,4 @@
-//! The pages that say something instead of asking something: errors, locks, farewells.
+//! The message pages: errors, lockouts and other pages without a prompt.
 
 use std::time::SystemTime;
 
@@ -11,12 +11,12 @@ use crate::{
     site::{Frame, field, path},
 };
 
-/// What a message page is about. Each kind has its words, its look, its way on and its status.
+/// The subject of a message page. Each kind has its texts, its look, its link and its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageKind {
     /// The request could not be read.
     BadRequest,
-    /// A factor is denied and waiting does not end it.
+    /// A factor is denied, and waiting does not help.
     Blocked,
     /// Overloaded.
     Busy,
@@ -26,19 +26,19 @@ pub enum MessageKind {
     Expired,
     /// Logged in, but not allowed here.
     Forbidden,
-    /// A fault of ours.
+    /// An internal error.
     Internal,
-    /// A factor is locked for a while.
+    /// A factor is locked until a stated time.
     Locked,
     /// Logged out.
     LoggedOut,
-    /// A known path with a method it does not take.
+    /// The path exists, but not with this method.
     MethodNotAllowed,
     /// No such page.
     NotFound,
-    /// No pending login, or a cookie we do not know.
+    /// No pending login, or an unknown cookie.
     SessionLost,
-    /// A body beyond the limit.
+    /// The body exceeds the limit.
     TooLarge,
     /// A rate limit.
     TooMany,
@@ -46,7 +46,7 @@ pub enum MessageKind {
     Unavailable,
     /// The protected app cannot be reached.
     UpstreamDown,
-    /// The protected app does not answer in time.
+    /// The protected app does not respond in time.
     UpstreamSlow,
 }
 
@@ -72,7 +72,7 @@ impl MessageKind {
         Self::UpstreamSlow,
     ];
 
-    /// The HTTP status that belongs to it (RFC 9110, section 15; 429 is RFC 6585, section 4).
+    /// Returns the HTTP status (RFC 9110, section 15; 429 is RFC 6585, section 4).
     pub const fn status(self) -> u16 {
         match self {
             Self::LoggedOut => 200,
@@ -134,7 +134,7 @@ impl MessageKind {
         }
     }
 
-    /// The way on, unless the caller knows a better one.
+    /// Returns the default link of the page.
     fn link(self, frame: &Frame<'_>) -> Option<Link> {
         match self {
             Self::Blocked
@@ -174,45 +174,45 @@ enum Tone {
 pub struct Link {
     /// The words.
     pub label: Message,
-    /// Where it leads: a path on this host.
+    /// The target, a path on this host.
     pub href: String,
 }
 
 impl Link {
-    /// A link of these words.
+    /// Makes a link with these words.
     pub fn new(label: Message, href: impl Into<String>) -> Self {
         Self { label, href: href.into() }
     }
 
-    /// A link that shows the page at `href` once more.
+    /// Makes a link that reloads the page at `href`.
     pub fn reload(href: impl Into<String>) -> Self {
         Self::new(Message::new("message-reload"), href)
     }
 }
 
-/// What a message page shows.
+/// The data of a message page.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct MessagePage<'a> {
     /// Site, language and instant.
     pub frame: Frame<'a>,
-    /// What it is about.
+    /// The subject.
     pub kind: MessageKind,
-    /// Words of a plugin in place of the general ones.
+    /// The text of a plugin, in place of the kind's own.
     pub body: Option<&'a Message>,
-    /// When trying again makes sense.
+    /// The earliest time of another attempt.
     pub retry_at: Option<SystemTime>,
-    /// The number under which the log knows this request.
+    /// The number of this request in the log.
     pub reference: Option<&'a str>,
     /// The token of a button that tries the factor again (`action=retry` to
-    /// [`path::ACTION`](crate::path::ACTION)), beside one that cancels; then no link is added.
+    /// [`path::ACTION`](crate::path::ACTION)), next to one that cancels. Then no link is added.
     pub retry: Option<CsrfToken<'a>>,
-    /// Links in place of the kind's own; the first one stands out.
+    /// Links in place of the kind's own. The first one is emphasised.
     pub links: Vec<Link>,
 }
 
 impl<'a> MessagePage<'a> {
-    /// A page with the words and the link of its kind.
+    /// Makes a page with the text and the link of its kind.
     pub fn new(frame: Frame<'a>, kind: MessageKind) -> Self {
         Self {
             frame,
@@ -225,35 +225,35 @@ impl<'a> MessagePage<'a> {
         }
     }
 
-    /// The same page with a plugin's words.
+    /// Sets the text of a plugin.
     #[must_use]
     pub fn with_body(mut self, body: &'a Message) -> Self {
         self.body = Some(body);
         self
     }
 
-    /// The same page, which tells when trying again makes sense.
+    /// Sets the earliest time of another attempt.
     #[must_use]
     pub fn with_retry_at(mut self, retry_at: Option<SystemTime>) -> Self {
         self.retry_at = retry_at;
         self
     }
 
-    /// The same page with the number for the support.
+    /// Sets the number for the support.
     #[must_use]
     pub fn with_reference(mut self, reference: &'a str) -> Self {
         self.reference = Some(reference);
         self
     }
 
-    /// The same page with a button that tries the factor again, and one that cancels the login.
+    /// Adds a button that tries the factor again, and one that cancels the login.
     #[must_use]
     pub fn with_retry(mut self, csrf: CsrfToken<'a>) -> Self {
         self.retry = Some(csrf);
         self
     }
 
-    /// The same page with one more link, in place of the kind's own.
+    /// Adds a link, in place of the kind's own.
     #[must_use]
     pub fn with_link(mut self, link: Link) -> Self {
         self.links.push(link);
@@ -298,7 +298,7 @@ pub fn render_message(page: &MessagePage<'_>) -> String {
     })
 }
 
-/// Whether a message names a time itself, so that the page need not say it once more.
+/// Returns whether a message names a time itself. Then the page does not repeat it.
 fn tells_when(message: &Message) -> bool {
     message.args().any(|(_, arg)| matches!(arg, Arg::Duration(_) | Arg::Instant(_)))
 }

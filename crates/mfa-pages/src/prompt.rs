@@ -11,7 +11,7 @@ use crate::{
     site::{Frame, field, path},
 };
 
-/// What the page of a factor shows.
+/// The data of a factor's page.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct PromptPage<'a> {
@@ -19,28 +19,28 @@ pub struct PromptPage<'a> {
     pub frame: Frame<'a>,
     /// The token of all forms on the page.
     pub csrf: CsrfToken<'a>,
-    /// What the plugin asks.
+    /// The prompt of the plugin.
     pub prompt: &'a Prompt,
-    /// Whether the page may listen to [`path::EVENTS`](crate::path::EVENTS).
+    /// Whether the page subscribes to [`path::EVENTS`](crate::path::EVENTS).
     pub has_live_status: bool,
-    /// The address the login comes from, shown as a help against relayed logins.
+    /// The client address of the login. Showing it helps users to notice a relayed login.
     pub client_address: Option<&'a str>,
 }
 
 impl<'a> PromptPage<'a> {
-    /// A page without live status.
+    /// Makes a page without live status.
     pub fn new(frame: Frame<'a>, csrf: CsrfToken<'a>, prompt: &'a Prompt) -> Self {
         Self { frame, csrf, prompt, has_live_status: false, client_address: None }
     }
 
-    /// The same page, which follows the live status of its prompt.
+    /// Subscribes the page to the live status of its prompt.
     #[must_use]
     pub fn with_live_status(mut self) -> Self {
         self.has_live_status = true;
         self
     }
 
-    /// The same page, which tells where the login comes from.
+    /// Sets the client address to show.
     #[must_use]
     pub fn with_client_address(mut self, address: &'a str) -> Self {
         self.client_address = Some(address);
@@ -61,7 +61,7 @@ struct PromptTemplate<'a> {
     fields: Vec<FieldView>,
     expires: Option<Expires>,
     actions: Vec<ActionView>,
-    /// The words of a wait with `{clock}` where the script puts the time.
+    /// The sentence of a wait, with `{clock}` where the script inserts the time.
     wait_template: String,
     help: Vec<String>,
     requested_from: Option<String>,
@@ -70,7 +70,7 @@ struct PromptTemplate<'a> {
 struct Summary {
     heading: String,
     words: String,
-    /// The id of the field it is about.
+    /// The id of the field that the rejection names.
     target: Option<String>,
 }
 
@@ -195,7 +195,7 @@ fn field_view(
     }
 }
 
-/// An id that is safe in a fragment, whatever a plugin calls its field.
+/// Returns an id for a field. It is safe in a URL fragment, whatever the plugin's name for the field.
 fn field_id(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
 }
@@ -218,7 +218,7 @@ fn wait_words(frame: &Frame<'_>, clock: &str) -> String {
     frame.m(&Message::new("prompt-wait").with("clock", clock))
 }
 
-/// Minutes and seconds, `1:05`; the script counts in the same form.
+/// Formats minutes and seconds, `1:05`. The script counts down in the same form.
 fn clock_face(seconds: u64) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
@@ -237,11 +237,11 @@ struct LiveAction {
     wait: u64,
 }
 
-/// The state of a prompt for the page that shows it: one JSON object, the data of one server-sent
+/// Returns the state of a prompt as one JSON object without line breaks: the data of one server-sent
 /// event named `status`.
 ///
-/// It holds the notice and the paragraphs in the reader's language, the seconds until each action, and the seconds
-/// until the end. It holds no line break.
+/// The object has the notice and the paragraphs in the reader's language, the seconds until each action
+/// is available, and the seconds until the prompt expires.
 ///
 /// # Panics
 ///

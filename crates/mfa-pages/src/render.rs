@@ -1,6 +1,6 @@
-//! From a template to a page.
+//! Rendering a template.
 
-/// Writes a template out.
+/// Renders a template.
 pub(crate) fn finish(template: &impl askama::Template) -> String {
     template.render().expect("a template only writes to a string, which cannot fail")
 }

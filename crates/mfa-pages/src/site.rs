@@ -1,4 +1,4 @@
-//! What all pages of a deployment share, and what one request adds to it.
+//! The data that all pages of a deployment share, and the data of one request.
 
 use std::{borrow::Cow, sync::Arc, time::SystemTime};
 
@@ -7,23 +7,23 @@ use mfa_plugin_api::Message;
 
 use crate::{assets, clock, language::Language, texts::Texts};
 
-/// Where the pages lie, below [`Site::prefix`].
+/// The paths of the pages below [`Site::prefix`].
 pub mod path {
     /// The account page.
     pub const ACCOUNT: &str = "account";
-    /// Where an action of a prompt, such as a resend, is posted (`action=…`).
+    /// The target of a prompt's actions, such as a resend (`action=…`).
     pub const ACTION: &str = "factor/action";
-    /// Where style sheet, script and pictures lie.
+    /// The folder of style sheet, script and pictures.
     pub const ASSETS: &str = "assets/";
-    /// Where "cancel signing in" is posted.
+    /// The target of the button that cancels the login.
     pub const CANCEL: &str = "factor/cancel";
     /// The live status of a prompt, as server-sent events.
     pub const EVENTS: &str = "factor/events";
-    /// The prompt of the factor that is due.
+    /// The prompt of the current factor.
     pub const FACTOR: &str = "factor";
     /// The login page.
     pub const LOGIN: &str = "login";
-    /// The question before signing out, and where its answer is posted.
+    /// The logout page, and the target of its form.
     pub const LOGOUT: &str = "logout";
 }
 
@@ -37,31 +37,31 @@ pub mod field {
     pub const LANGUAGE: &str = "lang";
     /// The password.
     pub const PASSWORD: &str = "password";
-    /// Where to go after the login; the gateway checks it, and signs it if need be.
+    /// Where to go after the login. The gateway checks it.
     pub const RETURN_TO: &str = "return_to";
     /// The user name.
     pub const USERNAME: &str = "username";
 }
 
-/// What all pages of a deployment share.
+/// The data that all pages of a deployment share.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// The name of the protected service, as its users know it.
     pub service_name: String,
-    /// The path below which all of ours lies; starts and ends with a slash.
+    /// The path prefix of all our pages. It starts and ends with a slash.
     pub prefix: String,
-    /// The host name to show as a help against look-alike pages, such as `login.example.jp`.
+    /// The host name to show, such as `login.example.jp`. It helps users to spot look-alike pages.
     pub host: Option<String>,
-    /// The zone in which clock times are shown.
+    /// The time zone of the clock times.
     pub time_zone: TimeZone,
-    /// Whom to ask for help: the address of a page or a `mailto:` link.
+    /// The support contact: the URL of a page or a `mailto:` link.
     pub support_url: Option<String>,
     /// The sentences.
     pub texts: Arc<Texts>,
 }
 
 impl Site {
-    /// A site with the default prefix `/_mfa/`, Japan Standard Time and the built-in texts.
+    /// Makes a site with the default prefix `/_mfa/`, Japan Standard Time and the built-in texts.
     pub fn new(service_name: impl Into<String>) -> Self {
         Self {
             service_name: service_name.into(),
@@ -73,18 +73,18 @@ impl Site {
         }
     }
 
-    /// The path of one of our pages; see [`path`].
+    /// Returns the path of one of our pages; see [`path`].
     pub fn url(&self, page: &str) -> String {
         format!("{}{page}", self.prefix)
     }
 
-    /// The path of an asset, with the hash of its content in the name.
+    /// Returns the path of an asset, with the hash of its content in the name.
     pub fn asset_url(&self, name: &str) -> String {
         self.url(path::ASSETS) + &assets::hashed_name(name)
     }
 }
 
-/// What one request adds: its language, its instant, and where the reader is.
+/// The data of one request: its language, its instant and its path.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
     /// The deployment.
@@ -95,30 +95,30 @@ pub struct Frame<'a> {
     pub now: SystemTime,
     /// Path and query under which a `GET` shows this page again, for the language switch.
     ///
-    /// `None` leaves the switch out: a page in the place of one of the app's must not send our
-    /// parameter to the app.
+    /// `None` leaves the switch out. A message page can stand at a path of the app, and our parameter
+    /// must not reach the app.
     pub here: Option<&'a str>,
 }
 
 impl<'a> Frame<'a> {
-    /// A frame without a language switch.
+    /// Makes a frame without a language switch.
     pub fn new(site: &'a Site, language: Language, now: SystemTime) -> Self {
         Self { site, language, now, here: None }
     }
 
-    /// The same frame with a language switch that leads back to `here` (path and query).
+    /// Adds a language switch that leads back to `here` (path and query).
     #[must_use]
     pub fn at(mut self, here: &'a str) -> Self {
         self.here = Some(here);
         self
     }
 
-    /// The sentence of `key` without arguments.
+    /// Returns the sentence of `key` without arguments.
     pub(crate) fn t(&self, key: &str) -> String {
         self.site.texts.plain(self.language, key)
     }
 
-    /// The sentence of a message.
+    /// Returns the sentence of a message.
     pub(crate) fn m(&self, message: &Message) -> String {
         self.site.texts.format(self.language, message, &self.site.time_zone, self.now)
     }
@@ -127,7 +127,7 @@ impl<'a> Frame<'a> {
         self.site.texts.instant(self.language, instant, &self.site.time_zone, self.now)
     }
 
-    /// The instant for machines: RFC 3339 in the site's time zone, whole seconds.
+    /// Formats `instant` for machines: RFC 3339 in the site's time zone, whole seconds.
     pub fn machine(&self, instant: SystemTime) -> String {
         clock::machine(instant, &self.site.time_zone)
     }
@@ -153,13 +153,13 @@ impl<'a> Frame<'a> {
         self.m(&Message::new("panel-heading").with("service", self.service()))
     }
 
-    /// The title of the browser's tab.
+    /// Returns the title of the browser's tab.
     pub(crate) fn tab_title(&self, title: &str, has_error: bool) -> String {
         let key = if has_error { "page-title-error" } else { "page-title" };
         self.m(&Message::new(key).with("title", title).with("service", self.service()))
     }
 
-    /// The language switch: every language with its own name and the link to this page in it.
+    /// Returns the language switch: each language by its own name, with a link to this page in it.
     pub(crate) fn languages(&self) -> Vec<LanguageLink> {
         let Some(here) = self.here.filter(|here| here.starts_with('/') && !here.starts_with("//"))
         else {
@@ -185,7 +185,7 @@ pub(crate) struct LanguageLink {
     pub(crate) is_current: bool,
 }
 
-/// `here` with its `lang` parameter set; the other parameters stay as they are.
+/// Sets the `lang` parameter of `here`. The other parameters stay unchanged.
 fn with_language(here: &str, language: Language) -> String {
     let (path, query) = here.split_once('?').unwrap_or((here, ""));
     let own: Cow<'_, str> = format!("{}={}", field::LANGUAGE, language.tag()).into();

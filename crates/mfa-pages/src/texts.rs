@@ -1,4 +1,4 @@
-//! The catalogues: whole sentences by key, in each language.
+//! The catalogues: sentences by key, in each language.
 
 use std::{
     fmt,
@@ -15,17 +15,17 @@ use crate::{clock, language::Language};
 const JA: &str = include_str!("../locales/ja.ftl");
 const EN: &str = include_str!("../locales/en.ftl");
 
-/// Every sentence of the pages, in Japanese and English.
+/// The sentences of the pages, in Japanese and English.
 ///
-/// The built-in catalogue holds the pages' own keys and those of the SMS plugin. A deployment adds
-/// the texts of its own plugins, or words ours differently, with [`Texts::with_catalogue`].
+/// The built-in catalogue has the keys of the pages and of the SMS plugin. A deployment adds the texts
+/// of its own plugins, or replaces ours, with [`Texts::with_catalogue`].
 pub struct Texts {
     ja: FluentBundle<FluentResource>,
     en: FluentBundle<FluentResource>,
 }
 
 impl Texts {
-    /// The catalogue that the gateway ships.
+    /// Returns the built-in texts.
     ///
     /// # Panics
     ///
@@ -34,7 +34,7 @@ impl Texts {
         Self { ja: shipped(langid!("ja"), JA), en: shipped(langid!("en"), EN) }
     }
 
-    /// The built-in catalogue of `language`, in Fluent syntax.
+    /// Returns the built-in catalogue of `language` in Fluent syntax.
     pub fn built_in_source(language: Language) -> &'static str {
         match language {
             Language::Ja => JA,
@@ -42,7 +42,7 @@ impl Texts {
         }
     }
 
-    /// The same texts, with those of `source` (in Fluent syntax) added or put in their place.
+    /// Adds the texts of `source` (in Fluent syntax). They replace texts with the same key.
     ///
     /// # Errors
     ///
@@ -65,10 +65,10 @@ impl Texts {
         self.bundle(language).has_message(key)
     }
 
-    /// The sentence of `message`: instants as clock times of `zone`, seen from `now`.
+    /// Returns the sentence of `message`, with instants as clock times of `zone`, seen from `now`.
     ///
-    /// A key that the language lacks is taken from the other one, and a key that neither has is
-    /// shown itself: a login must not fail over a missing translation.
+    /// If the language lacks the key, the other language's sentence is used. If both lack it, the key
+    /// itself is shown: a missing translation must not break a login.
     pub fn format(
         &self,
         language: Language,
@@ -83,12 +83,12 @@ impl Texts {
         self.resolve(language, message.key(), &args)
     }
 
-    /// The sentence of `key` without arguments.
+    /// Returns the sentence of `key` without arguments.
     pub fn plain(&self, language: Language, key: &str) -> String {
         self.resolve(language, key, &FluentArgs::new())
     }
 
-    /// A length of time in words, rounded up to whole seconds.
+    /// Returns a length of time in words, rounded up to whole seconds.
     pub fn duration(&self, language: Language, length: Duration) -> String {
         let seconds = length.as_secs() + u64::from(length.subsec_nanos() > 0);
         let mut args = FluentArgs::new();
@@ -114,10 +114,10 @@ impl Texts {
         self.resolve(language, key, &args)
     }
 
-    /// A point in time as a clock time, with the day if it is not the day of `now`.
+    /// Returns an instant as a clock time, with the day if it is not the day of `now`.
     ///
-    /// Up to ten minutes ahead it is exact to the second (`14:32:05`), further ahead it is the next
-    /// whole minute, so that whoever waits for it has waited long enough.
+    /// Up to ten minutes ahead the time is exact to the second (`14:32:05`). Further ahead it is rounded
+    /// up to the minute, so that waiting until the shown time is long enough.
     pub fn instant(
         &self,
         language: Language,
@@ -154,7 +154,7 @@ impl Texts {
             Arg::Duration(length) => self.duration(language, *length).into(),
             Arg::Instant(instant) => self.instant(language, *instant, zone, now).into(),
             Arg::Text(text) => text.clone().into(),
-            // A kind of argument that this version cannot show; its sentence still stands.
+            // A kind of argument that this version does not know. The sentence is still shown.
             _ => FluentValue::None,
         }
     }
