@@ -1,4 +1,4 @@
-//! The one place where every concrete type meets: from a configuration to a gateway at work.
+//! Building the gateway from its configuration. This file knows every concrete type.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -43,7 +43,7 @@ const TENANT: &str = "default";
 const APP_NAME: &str = "default";
 const MAX_EVENT_STREAMS: usize = 1024;
 
-/// A gateway whose parts are all in place.
+/// A gateway that is ready to serve.
 #[derive(Debug, Clone)]
 pub(crate) struct Assembled {
     pub(crate) app: Arc<App>,
@@ -52,7 +52,7 @@ pub(crate) struct Assembled {
 }
 
 impl Assembled {
-    /// Asks the stores that no login can do without.
+    /// Probes the stores that every login needs.
     pub(crate) async fn probe(&self, now: SystemTime) -> anyhow::Result<()> {
         self.challenges
             .subject_status(SubjectKey::derive(TENANT, "probe"), &Policy::default(), now)
@@ -75,7 +75,7 @@ pub async fn open_database(data_dir: &Path) -> anyhow::Result<Database> {
     Database::open(&file).await.with_context(|| format!("cannot open {}", file.display()))
 }
 
-/// The authentication module of `config` over `database`, with the OTP cache that it owns.
+/// Makes the authentication module of `config` over `database`, and opens the OTP cache that it owns.
 ///
 /// # Errors
 ///
@@ -103,7 +103,7 @@ pub async fn open_auth(
     Ok((Arc::new(AuthModule::new(parts)), challenges))
 }
 
-/// Puts everything together.
+/// Builds the gateway.
 pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Result<Assembled> {
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, challenges) = open_auth(config, &database).await?;
@@ -125,7 +125,7 @@ pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Res
     Ok(Assembled { app: Arc::new(app), database, challenges })
 }
 
-/// What a reload may replace.
+/// Makes the settings that a reload may replace.
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let gateway = &config.gateway;
     let origins: Vec<String> = std::iter::once(&gateway.public_url)
@@ -142,7 +142,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
     })
 }
 
-/// The application behind each origin's host; today it is the same one.
+/// Maps the host of each origin to the application. There is one application today.
 fn hosts(
     origins: &[String],
     config: &Config,
@@ -204,7 +204,7 @@ fn ensure_factors_are_provided<'f>(
     Ok(())
 }
 
-/// A key for one use, derived from the master secret.
+/// Derives a key for one purpose from the master secret.
 fn derive(master: &SecretString, label: &str) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(master.expose_secret().as_bytes())
         .expect("HMAC takes keys of any length");
@@ -257,7 +257,7 @@ fn digest_key(secret: &SecretString) -> anyhow::Result<DigestKey> {
 }
 
 fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
-    // Whether plain HTTP is allowed was decided, key by key, when the configuration was read.
+    // The configuration reader has already decided, key by key, whether plain HTTP is allowed.
     let options = |url: &url::Url| match url.scheme() {
         "http" => Options::default().dangerous_allow_http(),
         _ => Options::default(),

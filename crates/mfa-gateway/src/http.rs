@@ -1,4 +1,4 @@
-//! What a browser sends: cookies, forms, and the proof that they come from our own pages.
+//! Cookies and forms, and the check that a form comes from our own page.
 
 pub(crate) mod cookies;
 pub(crate) mod csrf;

@@ -1,4 +1,4 @@
-//! How the application is told who is logged in.
+//! The headers that tell the application who is logged in.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -11,11 +11,11 @@ const X_MFA_USER: HeaderName = HeaderName::from_static("x-mfa-user");
 const X_MFA_AMR: HeaderName = HeaderName::from_static("x-mfa-amr");
 const X_MFA_AUTH_TIME: HeaderName = HeaderName::from_static("x-mfa-auth-time");
 
-/// Bytes of a user name that travel percent-encoded: controls, space, `%` and all outside ASCII.
+/// Bytes of a user name that are percent-encoded: controls, space and `%`. Non-ASCII bytes always are.
 const NOT_IN_A_NAME: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
-/// Writes the headers that name the user of `session`, the methods of the login as in the `amr` claim
-/// (RFC 8176), and when the last factor was verified, in seconds since 1970.
+/// Returns the headers for the application: the user of `session`, the methods as in the `amr` claim
+/// (RFC 8176), and the time of the last factor in seconds since 1970.
 pub(crate) fn headers(session: &Session) -> HeaderMap {
     let user = utf8_percent_encode(session.user().login_name.as_str(), NOT_IN_A_NAME).to_string();
     let methods = session.amr();

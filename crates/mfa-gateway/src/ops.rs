@@ -1,4 +1,4 @@
-//! Health and metrics, on a listener of their own.
+//! Health and metrics, on a separate listener.
 
 use std::{
     net::SocketAddr,
@@ -30,7 +30,7 @@ struct ResultLabel {
     result: &'static str,
 }
 
-/// What is counted. Labels are fixed words, never a user's input.
+/// The metrics. Labels have fixed values, never a user's input.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     registry: Arc<Registry>,
@@ -49,20 +49,16 @@ impl Metrics {
         let duration = Histogram::new([
             0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
         ]);
-        registry.register(
-            "http_requests",
-            "Answered requests by route and status",
-            requests.clone(),
-        );
-        registry.register("logins", "Passwords by result", logins.clone());
+        registry.register("http_requests", "Requests by route and status", requests.clone());
+        registry.register("logins", "Password checks by result", logins.clone());
         registry.register(
             "factor_submissions",
-            "Answers to a factor by result",
+            "Submissions to a factor by result",
             verifications.clone(),
         );
         registry.register(
             "http_request_duration_seconds",
-            "Time to the head of an answer",
+            "Time from request to response head",
             duration.clone(),
         );
         Self { registry: Arc::new(registry), requests, logins, verifications, duration }
@@ -102,16 +98,16 @@ fn result_of(class: StepClass) -> &'static str {
     }
 }
 
-/// Whether requests should be sent here. Kept fresh by a task, so that asking costs nothing.
+/// The readiness of the gateway. A task probes the stores, so that reading it costs nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Readiness {
     is_draining: Arc<AtomicBool>,
-    /// Seconds since 1970 at which the stores last answered.
+    /// The last successful probe of the stores, in seconds since 1970.
     stores_answered_at: Arc<AtomicU64>,
 }
 
 impl Readiness {
-    /// Stores that have not answered for this long make the gateway unready.
+    /// The gateway is not ready if the last successful probe is older than this, in seconds.
     const STALE: u64 = 15;
 
     pub(crate) fn drain(&self) {
@@ -135,7 +131,7 @@ impl Readiness {
     }
 }
 
-/// Answers on the operators' listener.
+/// Responds on the listener for health and metrics.
 pub(crate) fn answer(
     request: &Request<Incoming>,
     _peer: SocketAddr,

@@ -1,4 +1,4 @@
-//! One request from its head to its answer: what is judged, by whom, and what is forwarded.
+//! The path of a request: its head is checked, then a route or the application responds.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -25,7 +25,7 @@ use crate::{
     state::{App, Context, ProtectedApp, Runtime, Settings, parameter},
 };
 
-/// A request that no page can be chosen for.
+/// Why a request was rejected before any route saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RejectedRequest {
     Host,
@@ -37,7 +37,7 @@ enum RejectedRequest {
 const MAX_USER_AGENT_CHARS: usize = 256;
 const MAX_TARGET_BYTES: usize = 8 * 1024;
 
-/// Answers one request. Never fails: every error is an answer that lets nobody in.
+/// Responds to one request. Never fails: every error becomes a response that grants no access.
 pub(crate) async fn answer(
     app: Arc<App>,
     request: Request<Incoming>,
@@ -125,7 +125,7 @@ fn addressed(
     let host = hosts.next().filter(|_| hosts.next().is_none()).ok_or(RejectedRequest::Host)?;
     let text = host.to_str().map_err(|_| RejectedRequest::Host)?;
     let named: Authority = text.parse().map_err(|_| RejectedRequest::Misdirected)?;
-    // The absolute form of a target names the host too, and the same one (RFC 9112, section 3.2.2).
+    // A target in absolute form names a host too. It has to be the same one (RFC 9112, section 3.2).
     if request.uri().authority().is_some_and(|authority| *authority != named) {
         return Err(RejectedRequest::Misdirected);
     }
@@ -162,7 +162,7 @@ fn reject(
     response
 }
 
-/// Step 1 for everyone without a session, step 11 for everyone with one.
+/// Steps 1 and 11: forwards the request, or asks for a login.
 async fn application(
     runtime: &Runtime,
     request: Request<Incoming>,
@@ -251,7 +251,7 @@ fn client_facts(address: IpAddr, headers: &HeaderMap, language: Language) -> Cli
     }
 }
 
-/// Whether a browser is about to show the answer as a page: only then does a redirect help.
+/// Returns whether a browser will show the response as a page. Only then a redirect helps.
 fn is_navigation(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
     let wants_html =
@@ -261,7 +261,7 @@ fn is_navigation(headers: &HeaderMap) -> bool {
     wants_html && !is_script
 }
 
-/// The method for the log, where a made-up one could hold anything.
+/// Returns the method for the log. An unknown method could contain anything, so it is not logged.
 fn known_method(method: &Method) -> &str {
     match *method {
         Method::GET

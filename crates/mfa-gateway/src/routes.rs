@@ -1,4 +1,4 @@
-//! Everything under the gateway's own prefix: one table of what answers to what.
+//! The routes below the gateway's own prefix, in one table.
 
 mod account;
 mod events;
@@ -16,7 +16,7 @@ use mfa_proxy::{Body, empty, full};
 
 use crate::state::{Context, Runtime};
 
-/// Answers a request for `own`, the path behind the prefix; also names the route, for metrics.
+/// Responds to a request for `own`, the path after the prefix. Also returns the route's name, for metrics.
 pub(crate) async fn answer(
     runtime: &Arc<Runtime>,
     own: &str,
@@ -36,7 +36,7 @@ pub(crate) async fn answer(
         page::CANCEL if is_post => {
             ("factor-cancel", factor::cancel(runtime, request, context).await)
         }
-        // A reload or a step back lands here; the page itself is next door.
+        // A reload or a step back in the browser requests these paths with `GET`.
         page::ACTION | page::CANCEL if is_read => {
             ("factor", responses::see_other(&context.settings.site.url(page::FACTOR)))
         }
@@ -52,7 +52,7 @@ pub(crate) async fn answer(
     }
 }
 
-/// Unknown pages, and known ones asked for in a way they do not know.
+/// Returns 404 for an unknown page, 405 for a known page with another method.
 fn other(own: &str, context: &Context) -> (&'static str, Response<Body>) {
     let allowed = match own {
         page::LOGIN | page::FACTOR | page::ACTION | page::CANCEL | page::LOGOUT => {

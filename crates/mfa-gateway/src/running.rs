@@ -1,4 +1,4 @@
-//! The gateway's life: from a configuration to listeners, and down again without losing a request.
+//! Starting the gateway, and shutting it down without losing a request.
 
 use std::{
     net::SocketAddr,
@@ -24,7 +24,7 @@ use crate::{
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A gateway that listens.
+/// A running gateway.
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
@@ -37,18 +37,18 @@ pub struct Running {
     ops_tasks: TaskTracker,
 }
 
-/// Opens a listener, before anything that depends on its port is made.
+/// Opens a listener. Call it first: other parts depend on the port.
 ///
 /// # Errors
 ///
-/// When `address` is in use or not of this machine.
+/// When `address` is in use, or does not belong to this machine.
 pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}; is it in use?"))
 }
 
-/// Starts the gateway of `config` on these listeners.
+/// Starts the gateway with `config` on these listeners.
 ///
 /// # Errors
 ///
@@ -149,7 +149,8 @@ impl Running {
         &self.assembled.database
     }
 
-    /// Turns unready, waits `drain_delay` for load balancers to notice, and finishes what is under way.
+    /// Shuts the gateway down: `/readyz` fails at once, and after `drain_delay` the listener closes. Then
+    /// waits up to 30 s for running requests. The delay lets load balancers notice.
     pub async fn shut_down(self, drain_delay: Duration) {
         self.readiness.drain();
         if !drain_delay.is_zero() {

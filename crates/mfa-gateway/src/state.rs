@@ -1,5 +1,5 @@
-//! What a request may need: parts that live as long as the process, settings that a reload may
-//! replace, and what is known of the request itself.
+//! The state behind a request: the runtime lives as long as the process, the settings until a reload,
+//! the context as long as the request.
 
 use std::{collections::HashMap, sync::Arc, time::SystemTime};
 
@@ -23,7 +23,7 @@ use crate::{
     time::SharedClock,
 };
 
-/// The gateway at work.
+/// A running gateway.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) runtime: Arc<Runtime>,
@@ -35,13 +35,13 @@ impl App {
         Self { runtime: Arc::new(runtime), settings: Arc::new(settings) }
     }
 
-    /// Returns the settings of now. A request keeps the ones it began with to its end.
+    /// Returns the current settings. A request uses the same settings from start to end.
     pub(crate) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.settings)
     }
 }
 
-/// What lives as long as the process.
+/// The parts that live as long as the process.
 #[derive(Debug)]
 pub(crate) struct Runtime {
     pub(crate) auth: Arc<AuthModule>,
@@ -50,13 +50,13 @@ pub(crate) struct Runtime {
     pub(crate) clock: SharedClock,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) metrics: Metrics,
-    /// Ends what would otherwise outlive the listener, such as event streams.
+    /// Stops listeners and event streams at shutdown.
     pub(crate) stop: CancellationToken,
     pub(crate) event_streams: Arc<Semaphore>,
 }
 
 impl Runtime {
-    /// Returns the session that the request's cookie names, if it is good for anything.
+    /// Returns the session that the request's cookie names, if it is valid.
     pub(crate) async fn session(&self, context: &Context) -> Result<Option<Session>, AuthError> {
         let Some(token) = cookies::SESSION.value(&context.headers).and_then(SessionToken::parse)
         else {
@@ -65,7 +65,7 @@ impl Runtime {
         self.auth.load_session(&token, context.now).await
     }
 
-    /// Makes a secret for a cookie: 256 random bits in cookie octets.
+    /// Generates a secret for a cookie: 256 random bits as base64url.
     pub(crate) fn random_secret(&self) -> Result<String, RandomnessUnavailable> {
         let mut bytes = [0; 32];
         self.randomness.fill(&mut bytes)?;
@@ -73,17 +73,17 @@ impl Runtime {
     }
 }
 
-/// What a reload of the configuration may replace.
+/// The parts that a reload of the configuration may replace.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) site: Site,
     pub(crate) default_language: Language,
-    /// The origins under which browsers reach us, as `Origin` spells them.
+    /// The origins of our pages, spelled as in the `Origin` header.
     pub(crate) origins: Vec<String>,
-    /// The scheme of the first of them.
+    /// The scheme of the first origin.
     pub(crate) scheme: &'static str,
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// The application behind each host. Authorities are equal without regard to case.
+    /// The application of each host. An [`Authority`] compares without case.
     pub(crate) hosts: HashMap<Authority, Arc<ProtectedApp>>,
 }
 
@@ -94,7 +94,7 @@ pub(crate) struct ProtectedApp {
     pub(crate) proxy: Proxy,
 }
 
-/// What is known of a request once its head was accepted.
+/// The facts of a request whose head was accepted.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) settings: Arc<Settings>,
@@ -103,7 +103,7 @@ pub(crate) struct Context {
     pub(crate) now: SystemTime,
     pub(crate) client: ClientFacts,
     pub(crate) language: Language,
-    /// Whether the language switch was used just now.
+    /// Whether this request uses the language switch.
     pub(crate) has_chosen_language: bool,
     pub(crate) path: NormalPath,
     /// Path and query, for links back to here.
@@ -114,7 +114,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Returns a parameter of the query; none when it is given twice.
+    /// Returns a parameter of the query; `None` if it is given twice.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         parameter(&self.query, name)
     }
@@ -145,7 +145,7 @@ impl Context {
     }
 }
 
-/// Returns the value of `name` in a query; none when it is given twice.
+/// Returns the value of `name` in a query; `None` if it is given twice.
 pub(crate) fn parameter<'q>(query: &'q [(String, String)], name: &str) -> Option<&'q str> {
     let mut values = query.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str());
     let value = values.next()?;

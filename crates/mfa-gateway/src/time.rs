@@ -1,13 +1,13 @@
-//! The one place that reads the clock, and the one that reads the system's randomness.
+//! The clock and the random generator of the system. No other file reads them.
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use mfa_plugin_api::{Randomness, RandomnessUnavailable};
 use rand::{TryRng, rngs::SysRng};
 
-/// Tells the time; tests replace it.
+/// A clock. Tests replace it.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// The instant that decisions made now are made at.
+    /// Returns the current instant.
     fn now(&self) -> SystemTime;
 }
 

@@ -1,12 +1,15 @@
-//! Which address a client has (OWASP ASVS 4.1.3, 15.3.4).
+//! The address of a client (OWASP ASVS 4.1.3, 15.3.4).
 
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
 
-/// The client's address: the socket's, or, behind listed proxies, the last one in
-/// `X-Forwarded-For` that is not a listed proxy itself. What cannot be read ends the search.
+/// Returns the address of the client.
+///
+/// If the peer is not in `trusted`, the peer is the client. Otherwise the client is the last address in
+/// `X-Forwarded-For` that is not in `trusted`. An entry that is no address ends the search: the entry
+/// after it is the client.
 pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let mut client = peer.ip().to_canonical();
@@ -14,6 +17,7 @@ pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) 
         return client;
     }
     let lines: Vec<&str> =
+        // An unreadable line must end the search like any other bad entry. `?` is no address.
         headers.get_all("x-forwarded-for").iter().map(|v| v.to_str().unwrap_or("?")).collect();
     for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         let Ok(address) = hop.trim().parse::<IpAddr>() else { return client };

@@ -1,8 +1,8 @@
-//! The caller's own cookies, which neither reach the application nor come from it.
+//! The caller's own cookies. The application can neither see nor set them.
 
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-/// Says whether the cookie `name` starts with `prefix`. Prefixes count without case (rfc6265bis, 5.4).
+/// Returns whether the cookie `name` starts with `prefix`. Prefixes count without case (rfc6265bis, 5.4).
 pub(crate) fn has_prefix(name: &str, prefix: &str) -> bool {
     name.trim().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }

@@ -1,4 +1,4 @@
-//! Which headers cross the gateway, and in which direction.
+//! The headers that cross the proxy, in both directions.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use http::{
 
 use crate::cookies;
 
-/// What the application is told of the request's origin.
+/// The origin of a request, for the `X-Forwarded-*` headers.
 #[derive(Debug, Clone)]
 pub struct Origin<'a> {
     /// The client's address.
@@ -25,7 +25,7 @@ const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host")
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
-/// Fields that belong to one connection (RFC 9110, section 7.6.1), beside those that `Connection` names.
+/// Hop-by-hop fields (RFC 9110, section 7.6.1), in addition to those that `Connection` names.
 const HOP_BY_HOP: [HeaderName; 4] = [CONNECTION, TE, TRAILER, UPGRADE];
 const HOP_BY_HOP_OLD: [&str; 5] = [
     "http2-settings",
@@ -35,8 +35,8 @@ const HOP_BY_HOP_OLD: [&str; 5] = [
     "proxy-authorization",
 ];
 
-/// Names that only the gateway may speak under, in any spelling that an application server might
-/// fold into one: case, and any other character that is no letter or digit for `-`.
+/// Names that only the caller and the proxy may set, in every spelling. Some application servers ignore
+/// case, and map every other character that is no letter or digit to the same one as `-`.
 const RESERVED: [&str; 5] = ["x-mfa-", "x-forwarded-", "remote-", "x-original-", "x-rewrite-"];
 const RESERVED_WHOLE: [&str; 3] = ["forwarded", "x-real-ip", "x-remote-user"];
 
@@ -47,8 +47,10 @@ fn is_reserved(name: &HeaderName) -> bool {
         || RESERVED_WHOLE.contains(&folded.as_str())
 }
 
-/// Whether a message changes to WebSocket (RFC 6455, section 4), the one protocol that is let
-/// through: over any other, h2c above all, requests would follow that nobody judges.
+/// Returns whether a message changes to WebSocket (RFC 6455, section 4).
+///
+/// No other protocol passes: over h2c, for example, a client could send requests that the caller never
+/// sees.
 pub(crate) fn is_websocket(headers: &HeaderMap) -> bool {
     let mut protocols = headers.get_all(UPGRADE).iter();
     let is_alone =
@@ -68,7 +70,8 @@ fn named_by_connection(headers: &HeaderMap) -> impl Iterator<Item = String> + '_
 
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     let named: Vec<String> = named_by_connection(headers).collect();
-    // What frames the message is hyper's own business on both sides and can be named by nobody.
+    // `Connection` must not remove `Host` or `Content-Length`: they are not hop-by-hop fields, and hyper
+    // frames the message by them.
     for name in named.iter().filter(|name| !matches!(name.as_str(), "host" | "content-length")) {
         headers.remove(name.as_str());
     }
@@ -83,8 +86,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Rewrites a client's headers into those for the application.
 ///
-/// `own_headers` and the proxy's own are set after everything of the client's is gone, so that no
-/// `Connection` header can take them away again.
+/// `own_headers` and the headers of the proxy are set last, so that no `Connection` header of the client
+/// can remove them.
 pub(crate) fn rewrite_request_headers(
     headers: &mut HeaderMap,
     origin: &Origin<'_>,
@@ -92,7 +95,7 @@ pub(crate) fn rewrite_request_headers(
     own_cookies: &str,
 ) {
     if headers.contains_key(TRANSFER_ENCODING) {
-        // RFC 9112, section 6.3: the coding decides, a length beside it must not travel on.
+        // RFC 9112, section 6.3: the transfer coding decides. A length next to it must not be forwarded.
         headers.remove(http::header::CONTENT_LENGTH);
     }
     let is_upgrade = is_websocket(headers);
@@ -145,7 +148,7 @@ pub(crate) fn rewrite_response_headers(
     if is_upgrade {
         set_websocket(headers);
     }
-    // An application must not be able to set or clear the gateway's cookies.
+    // The application must not set or clear the caller's cookies.
     let foreign: Vec<HeaderValue> = headers
         .get_all(SET_COOKIE)
         .iter()
@@ -190,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_names_the_user() {
+    fn headers_of_the_client_cannot_name_the_user() {
         let spoofed = [
             ("x-mfa-user", "mallory"),
             ("X-MFA-User", "mallory"),
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_cannot_take_our_headers_away() {
+    fn connection_cannot_remove_own_headers() {
         let headers = rewrite(
             &[
                 ("connection", "x-mfa-user, x-forwarded-for, keep-alive, cookie2"),
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beside_a_coding_does_not_travel_on() {
+    fn a_length_next_to_a_transfer_coding_is_removed() {
         let headers = rewrite(
             &[("transfer-encoding", "chunked"), ("content-length", "5")],
             &HeaderMap::new(),
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_crosses_and_nothing_else_of_the_connection() {
+    fn only_a_websocket_upgrade_is_forwarded() {
         let headers = rewrite(
             &[("connection", "Upgrade, foo"), ("upgrade", "websocket"), ("foo", "1")],
             &HeaderMap::new(),
@@ -276,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_application_cannot_touch_our_cookies() {
+    fn the_application_cannot_set_own_cookies() {
         let mut headers = HeaderMap::new();
         headers.append(SET_COOKIE, HeaderValue::from_static("a=1"));
         headers.append(SET_COOKIE, HeaderValue::from_static(" __HOST-mfa_session=x"));

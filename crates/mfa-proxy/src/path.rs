@@ -1,25 +1,24 @@
-//! One normal form for request paths: what is judged is what is forwarded.
+//! The normal form of request paths. The policy and the application see the same path.
 //!
-//! Percent-encoded unreserved characters are decoded, other escapes get upper-case hex digits
-//! (RFC 3986, section 6.2.2). Whatever two servers might read in two ways is refused instead of
-//! repaired: dot segments, empty segments, encoded slashes, backslashes, dots or percent signs,
+//! Percent-encoded unreserved characters are decoded. Other escapes get upper-case hex digits (RFC 3986,
+//! section 6.2.2). If two servers could read a path differently, it is refused: dot segments, empty segments, encoded slashes, backslashes, dots or percent signs,
 //! control characters, and bytes outside ASCII.
 
-/// A path in its normal form; it starts with `/`.
+/// A path in its normal form. It starts with `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NormalPath(String);
 
-/// A path that two servers might read in two ways.
+/// The error for a path that two servers could read differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the path can be read in more than one way")]
 pub struct AmbiguousPath;
 
 impl NormalPath {
-    /// Brings the path of a request target (without query) to its normal form.
+    /// Normalises the path of a request target, without its query.
     ///
     /// # Errors
     ///
-    /// [`AmbiguousPath`] for everything the module's docs refuse.
+    /// [`AmbiguousPath`] if two servers could read the path differently.
     pub fn parse(raw: &str) -> Result<Self, AmbiguousPath> {
         let mut rest = raw.strip_prefix('/').ok_or(AmbiguousPath)?;
         let mut normal = String::with_capacity(raw.len());
@@ -37,7 +36,7 @@ impl NormalPath {
         }
     }
 
-    /// The path as it is judged and forwarded.
+    /// Returns the path, for the policy and for the application.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,6 +64,8 @@ fn push_segment(normal: &mut String, segment: &str, is_last: bool) -> Result<(),
         }
     }
     let name = normal.get(start..).unwrap_or_default();
+    // Servlet containers cut `;parameters` before they resolve dot segments, so `/..;/x` would leave its
+    // prefix.
     let bare = name.split_once(';').map_or(name, |(bare, _)| bare);
     if matches!(bare, "." | "..") || (bare.is_empty() && !(is_last && name.is_empty())) {
         return Err(AmbiguousPath);
@@ -74,7 +75,7 @@ fn push_segment(normal: &mut String, segment: &str, is_last: bool) -> Result<(),
 
 fn push_decoded(normal: &mut String, decoded: u8) -> Result<(), AmbiguousPath> {
     match decoded {
-        // Never meant to be read as structure, always tried as an attack.
+        // Encoded delimiters are no use to honest clients, but some servers decode them before they split.
         b'/' | b'\\' | b'.' | b'%' | b';' | 0..=0x1f | 0x7f => Err(AmbiguousPath),
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
             normal.push(char::from(decoded));

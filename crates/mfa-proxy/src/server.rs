@@ -1,4 +1,4 @@
-//! The accept loop: one task a connection, bounded heads, and a graceful end.
+//! The accept loop: one task per connection, bounded heads, and a graceful shutdown.
 
 use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -19,15 +19,15 @@ use crate::body::Body;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
-/// Connections at a time; more wait in the system's queue.
+/// The largest number of open connections. Further ones wait in the backlog of the system.
 const MAX_CONNECTIONS: usize = 8192;
-/// How long requests under way may take once the end was asked for.
+/// How long running requests may take after `stop`.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
-/// After a failed `accept` (out of descriptors, say), so that the loop does not spin.
+/// The pause after a failed `accept`. If the process has no descriptor left, the loop must not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves connections until `stop`, then lets the requests under way finish.
-pub async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, answer: S)
+/// Serves connections until `stop`, then waits up to 30 s for running requests.
+pub async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, respond: S)
 where
     S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
@@ -48,12 +48,12 @@ where
                 continue;
             }
         };
-        // Fails only on a socket that is gone already.
+        // Fails only if the socket is already closed.
         let _ = stream.set_nodelay(true);
-        let answer = answer.clone();
+        let respond = respond.clone();
         let service = service_fn(move |request| {
-            let answered = answer(request, peer);
-            async move { Ok::<_, Infallible>(answered.await) }
+            let response = respond(request, peer);
+            async move { Ok::<_, Infallible>(response.await) }
         });
         let connection =
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// The next connection, once there is a place for it.
+/// Accepts the next connection as soon as a permit is free.
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
@@ -84,7 +84,7 @@ async fn accept(
     (place, listener.accept().await)
 }
 
-/// HTTP/1.1 alone: HTTP/2 without TLS has no use here, and its attacks have no target.
+/// Makes a builder for HTTP/1.1 alone. Browsers use HTTP/2 only over TLS, which this listener lacks.
 fn connection_builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder

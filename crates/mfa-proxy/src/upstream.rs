@@ -1,4 +1,4 @@
-//! The reverse proxy: streams both ways, rebuilds every message, follows nothing.
+//! The connection to the application. Bodies are streamed in both directions; redirects are passed on.
 
 use std::time::Duration;
 
@@ -25,27 +25,27 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why an application did not answer.
+/// Why there is no response of the application.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
-    /// The request cannot be put into a message of ours.
+    /// The request cannot be forwarded as HTTP/1.1.
     #[error("the request cannot be forwarded")]
     BadRequest,
-    /// The body is above the limit.
+    /// The body exceeds the limit.
     #[error("the body is too large")]
     TooLarge,
-    /// No answer in time.
-    #[error("the application did not answer in time")]
+    /// The head of the response did not arrive in time.
+    #[error("the application did not respond in time")]
     Timeout,
     /// The application changed to a protocol that the client did not ask for.
     #[error("the application changed the protocol without being asked")]
     UnrequestedUpgrade,
-    /// No connection, or one that broke.
+    /// The connection failed, or broke before the response.
     #[error("the application cannot be reached")]
     Unreachable(#[source] BoxError),
 }
 
-/// Why a URL cannot be that of an application.
+/// Why a URL cannot be used for an application.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidUpstream {
     /// The system's certificates, which `https` needs, cannot be read.
@@ -54,12 +54,12 @@ pub enum InvalidUpstream {
     /// The URL names no host.
     #[error("the application's URL has no host")]
     Host,
-    /// The URL is none that HTTP can use.
+    /// The URL is not valid for HTTP.
     #[error("the application's URL cannot be used")]
     Url(#[source] BoxError),
 }
 
-/// One application behind the gateway.
+/// An application behind the proxy, with its connection pool.
 #[derive(Debug, Clone)]
 pub struct Proxy {
     client: Client<HttpsConnector<HttpConnector>, Body>,
@@ -71,11 +71,11 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// A proxy to the origin of `url`.
+    /// Makes a proxy to the origin of `url`.
     ///
-    /// `max_body_bytes` bounds the body of a request, `timeout` the wait for the head of the
-    /// application's answer. Cookies whose names start with `own_cookies` are the caller's: they do
-    /// not reach the application, and it cannot set them.
+    /// `max_body_bytes` limits the body of a request. `timeout` limits the time from the request to the
+    /// head of the response. Cookies whose names start with `own_cookies` are the caller's: they do not
+    /// reach the application, and it cannot set them.
     ///
     /// # Errors
     ///
@@ -93,11 +93,12 @@ impl Proxy {
             return Err(InvalidUpstream::Host);
         };
         let mut connector = HttpConnector::new();
+        // The TLS connector handles `https`. Without this line `HttpConnector` accepts `http` only.
         connector.enforce_http(false);
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let builder = HttpsConnectorBuilder::new();
-        // A machine without certificates can still reach an application by plain HTTP.
+        // Certificates are read only for `https`: a minimal system may have none.
         let builder = if scheme == http::uri::Scheme::HTTPS {
             builder
                 .with_provider_and_native_roots(aws_lc_rs::default_provider())
@@ -113,13 +114,13 @@ impl Proxy {
         Ok(Self { client, scheme, authority, max_body_bytes, timeout, own_cookies })
     }
 
-    /// Sends `request` on to `path` with the original query, and streams the answer back.
+    /// Forwards `request` to `path` with the original query, and streams the response back.
     ///
-    /// `own_headers` are set on the request, in the place of any that the client sent.
+    /// `own_headers` replace headers of the same name that the client sent.
     ///
     /// # Errors
     ///
-    /// [`ProxyError`], before anything has reached the client.
+    /// [`ProxyError`] if no head of a response arrived. Nothing has reached the client then.
     pub async fn forward(
         &self,
         request: Request<Incoming>,
@@ -135,6 +136,7 @@ impl Proxy {
             Some(query) => format!("{}?{query}", path.as_str()),
             None => path.as_str().to_owned(),
         };
+        // Before the headers are rewritten: that removes `Upgrade` and `Connection`.
         let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
         let is_upgrade = headers::is_websocket(&parts.headers) && parts.method == Method::GET;
         headers::rewrite_request_headers(&mut parts.headers, origin, own_headers, self.own_cookies);
@@ -148,20 +150,22 @@ impl Proxy {
         let limit = usize::try_from(self.max_body_bytes).unwrap_or(usize::MAX);
         let body = Limited::new(body, limit).boxed_unsync();
         let sent = self.client.request(Request::from_parts(parts, body));
-        let mut answer = tokio::time::timeout(self.timeout, sent)
+        // Covers the request and the head of the response. The body of the response has no deadline, for
+        // downloads and event streams.
+        let mut response = tokio::time::timeout(self.timeout, sent)
             .await
             .map_err(|_| ProxyError::Timeout)?
             .map_err(ProxyError::from)?;
-        let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switches {
-            let agreed = is_upgrade && headers::is_websocket(answer.headers());
+            let agreed = is_upgrade && headers::is_websocket(response.headers());
             let (Some(client), true) = (client_upgrade, agreed) else {
                 return Err(ProxyError::UnrequestedUpgrade);
             };
-            tunnel(client, hyper::upgrade::on(&mut answer));
+            tunnel(client, hyper::upgrade::on(&mut response));
         }
-        headers::rewrite_response_headers(answer.headers_mut(), switches, self.own_cookies);
-        let (parts, body) = answer.into_parts();
+        headers::rewrite_response_headers(response.headers_mut(), switches, self.own_cookies);
+        let (parts, body) = response.into_parts();
         let body = if switches { empty() } else { body.map_err(Into::into).boxed_unsync() };
         Ok(Response::from_parts(parts, body))
     }
@@ -180,7 +184,7 @@ impl From<hyper_util::client::legacy::Error> for ProxyError {
     }
 }
 
-/// TLS that trusts nobody: for a proxy that never speaks it.
+/// Returns a TLS configuration without root certificates, for an application without TLS.
 fn no_roots() -> rustls::ClientConfig {
     rustls::ClientConfig::builder()
         .with_root_certificates(rustls::RootCertStore::empty())
@@ -191,7 +195,7 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH).map(HeaderValue::to_str)?.ok()?.parse().ok()
 }
 
-/// Passes bytes both ways until either side closes. Ends with its connections.
+/// Copies bytes in both directions until either side closes. The task ends with its connections.
 fn tunnel(client: hyper::upgrade::OnUpgrade, application: hyper::upgrade::OnUpgrade) {
     tokio::spawn(async move {
         let (Ok(client), Ok(application)) = tokio::join!(client, application) else { return };

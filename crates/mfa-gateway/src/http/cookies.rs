@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
-/// Every cookie of ours starts with this; none of them reaches a backend.
+/// The prefix of all our cookies. The proxy removes them from requests to the application.
 pub(crate) const PREFIX: &str = "__Host-mfa_";
 
 /// One of the gateway's cookies.
@@ -13,13 +13,14 @@ pub(crate) struct OwnCookie(&'static str);
 pub(crate) const BROWSER: OwnCookie = OwnCookie("__Host-mfa_browser");
 /// The language chosen on a page.
 pub(crate) const LANGUAGE: OwnCookie = OwnCookie("__Host-mfa_language");
-/// A login under way: the password was right, further factors are missing.
+/// A pending login: the password was right, further factors are missing.
 pub(crate) const PENDING: OwnCookie = OwnCookie("__Host-mfa_login");
 /// A full session.
 pub(crate) const SESSION: OwnCookie = OwnCookie("__Host-mfa_session");
 
 impl OwnCookie {
-    /// The value the request carries; none when it carries two, because one of them is planted.
+    /// Returns the value of the cookie; `None` if the request has two, because an attacker may have planted
+    /// one of them.
     pub(crate) fn value(self, headers: &HeaderMap) -> Option<&str> {
         let mut values = pairs(headers).filter(|(name, _)| *name == self.0.as_bytes());
         let (_, value) = values.next()?;
@@ -29,10 +30,12 @@ impl OwnCookie {
         std::str::from_utf8(value).ok()
     }
 
-    /// A `Set-Cookie` value that ends with the browser session.
+    /// Returns a `Set-Cookie` value for a cookie that lasts as long as the browser session.
     ///
     /// `value` has to consist of cookie octets (RFC 6265, section 4.1.1).
     pub(crate) fn set(self, value: &str) -> Option<HeaderValue> {
+        // `Lax`, not `Strict`: a link from a mail must find the session. Form tokens protect changes.
+        // No `Domain`: the prefix `__Host-` forbids it.
         let mut header = HeaderValue::try_from(format!(
             "{}={value}; Path=/; Secure; HttpOnly; SameSite=Lax",
             self.0
@@ -42,7 +45,7 @@ impl OwnCookie {
         Some(header)
     }
 
-    /// A `Set-Cookie` value that removes the cookie.
+    /// Returns a `Set-Cookie` value that removes the cookie.
     pub(crate) fn clear(self) -> Option<HeaderValue> {
         HeaderValue::try_from(format!(
             "{}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax",
@@ -52,7 +55,7 @@ impl OwnCookie {
     }
 }
 
-/// Name and value of each cookie, as bytes: an application's may hold anything.
+/// Returns name and value of each cookie, as bytes: cookies of the application may not be UTF-8.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = (&[u8], &[u8])> {
     headers
         .get_all(COOKIE)

@@ -1,14 +1,14 @@
 //! Two independent defences against forged requests (OWASP ASVS 3.5.1; Fetch Metadata).
 //!
-//! A form carries an HMAC of the secret cookie it was rendered for, and a request that changes
-//! anything has to come from this gateway's own origin as far as the browser tells.
+//! A form carries an HMAC of the secret cookie it was rendered for. In addition, a request that changes
+//! state has to come from the gateway's own origin, according to the headers of the browser.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderMap, header::ORIGIN};
 use sha2::Sha256;
 
-/// Makes and checks the hidden values of forms.
+/// Issues and verifies the tokens of forms.
 #[derive(Clone)]
 pub(crate) struct FormTokens {
     keyed: Hmac<Sha256>,
@@ -33,12 +33,12 @@ impl FormTokens {
         mac
     }
 
-    /// The hidden value for a form shown to the holder of `cookie`.
+    /// Returns the token of a form for the holder of `cookie`.
     pub(crate) fn issue(&self, cookie: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.mac(cookie).finalize().into_bytes())
     }
 
-    /// Whether `token` was issued for `cookie`; takes the same time for every wrong token.
+    /// Returns whether `token` was issued for `cookie`. The comparison takes constant time.
     pub(crate) fn verify(&self, cookie: &str, token: &str) -> bool {
         URL_SAFE_NO_PAD
             .decode(token)
@@ -46,17 +46,18 @@ impl FormTokens {
     }
 }
 
-/// Whether the browser says that a request comes from one of our own pages.
+/// Returns whether a request comes from one of our own pages, according to the browser.
 ///
-/// `Sec-Fetch-Site` decides where it is sent, `Origin` where it is not. A request with neither
-/// comes from no browser of today; the form token alone has to hold for it.
+/// If `Sec-Fetch-Site` is sent, it must say so. If `Origin` is sent, it must be ours. A request without
+/// both comes from no current browser. For such a request the form token is the only check.
 pub(crate) fn is_same_origin(headers: &HeaderMap, own_origins: &[String]) -> bool {
+    // An unreadable header must not count as a missing one, which is allowed. `?` matches nothing.
     let text =
         |value: Option<&http::HeaderValue>| value.map(|v| v.to_str().unwrap_or("?").to_owned());
     let origin = text(headers.get(ORIGIN));
     let from_own_origin = origin.as_ref().map(|origin| own_origins.contains(origin));
     match text(headers.get("sec-fetch-site")).as_deref() {
-        // `none`: typed, bookmarked, or sent by an extension, so nobody else's page.
+        // `none`: the user typed the address or used a bookmark. No page caused the request.
         Some("same-origin" | "none") | None => from_own_origin.unwrap_or(true),
         Some(_) => false,
     }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_pages_change_anything() {
+    fn a_request_from_another_origin_is_refused() {
         check(Some("same-origin"), Some("https://auth.example.jp"), true);
         check(None, Some("https://auth.example.jp"), true);
         check(None, None, true);

@@ -1,4 +1,4 @@
-//! Forms: bounded, and each field at most once (OWASP ASVS 15.3.7).
+//! Forms of limited size, with each field at most once (OWASP ASVS 15.3.7).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_FIELDS: usize = 32;
-/// How long a form may take to arrive.
+/// The time limit for the whole body.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The fields of a form. Values are wiped on drop, because passwords and codes are among them.
@@ -63,12 +63,12 @@ impl Form {
         Ok(Self(fields))
     }
 
-    /// The field `name`; empty if the form does not carry it.
+    /// Returns the value of `name`; empty if the form lacks the field.
     pub(crate) fn field(&self, name: &str) -> &str {
         self.0.get(name).map_or("", |value| value.as_str())
     }
 
-    /// The fields with their values.
+    /// Returns names and values of all fields.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_field_counts_once() {
+    fn a_form_with_a_repeated_field_is_refused() {
         let form = Form::parse(b"username=a+b&code=%EF%BC%91").expect("a form");
         assert_eq!(
             (form.field("username"), form.field("code"), form.field("x")),

@@ -1,4 +1,4 @@
-//! The account page and the way out.
+//! The account page and the logout.
 
 use auth_module::{Session, SessionToken};
 use http::{Request, Response, StatusCode};
@@ -14,7 +14,7 @@ use crate::{
     state::{Context, Runtime},
 };
 
-/// `GET account`
+/// Responds to `GET account`.
 pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
     with_session(runtime, context, |session, csrf| {
         let user = session.user();
@@ -35,7 +35,7 @@ pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body>
     .await
 }
 
-/// `GET logout`: signing out takes a `POST`, so a link asks first.
+/// Responds to `GET logout`. A logout takes a `POST`, so this page asks first.
 pub(crate) async fn ask_logout(runtime: &Runtime, context: &Context) -> Response<Body> {
     with_session(runtime, context, |_, csrf| {
         render_logout(&LogoutPage::new(responses::frame(context), csrf))
@@ -58,7 +58,7 @@ async fn with_session(
     }
 }
 
-/// `POST logout`
+/// Responds to `POST logout`.
 pub(crate) async fn logout(
     runtime: &Runtime,
     request: Request<Incoming>,

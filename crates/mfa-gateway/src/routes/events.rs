@@ -1,4 +1,4 @@
-//! Live status of a prompt as server-sent events: what a reload would show, without the reload.
+//! The live status of a prompt as server-sent events. It shows what a reload would show.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
 };
 
 const INTERVAL: Duration = Duration::from_secs(2);
-/// A page that is open longer than a login lives asks again by itself.
+/// Ends the stream after the lifetime of a pending login. The page reconnects if it is still open.
 const MAX_EVENTS: usize = 300;
 
 struct Watch {
@@ -34,7 +34,7 @@ struct Watch {
     _slot: tokio::sync::OwnedSemaphorePermit,
 }
 
-/// `GET factor/events`
+/// Responds to `GET factor/events`.
 pub(crate) fn stream(runtime: &Arc<Runtime>, context: &Context) -> Response<Body> {
     let cookie = cookies::PENDING.value(&context.headers);
     let Some(token) = cookie.and_then(PendingToken::parse) else {
@@ -64,7 +64,7 @@ pub(crate) fn stream(runtime: &Arc<Runtime>, context: &Context) -> Response<Body
     response
 }
 
-/// The next event, and the watch unless it is over.
+/// Returns the next event, and the watch unless the stream has ended.
 async fn next(mut watch: Watch) -> Option<(String, Option<Watch>)> {
     if watch.events > 0 {
         tokio::select! {

@@ -1,4 +1,4 @@
-//! Steps 3 to 10 as the browser sees them: the page of whichever factor is due.
+//! Steps 3 to 10 for the browser: the page of the current factor.
 
 use auth_module::{PendingToken, SessionToken};
 use http::{Request, Response, StatusCode};
@@ -17,24 +17,24 @@ use crate::{
     state::{Context, Runtime},
 };
 
-/// Which request a step answers.
+/// The request that led to a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RequestKind {
-    /// A reload, or the redirect after a login.
+    /// A reload, or the redirect after a right password.
     View,
-    /// A right password: the page is a redirect away, so that a reload posts nothing.
+    /// A right password. The response is a redirect, so that a reload posts nothing.
     Login,
-    /// An answer or an action.
+    /// A submission or an action.
     Post,
 }
 
-/// The login under way in this browser: its token, and the cookie that forms are bound to.
+/// Returns the pending login of this browser: its token, and the cookie that forms are bound to.
 fn pending(context: &Context) -> Option<(PendingToken, &str)> {
     let cookie = cookies::PENDING.value(&context.headers)?;
     Some((PendingToken::parse(cookie)?, cookie))
 }
 
-/// The login that a form was posted for, and the form; otherwise the answer to give.
+/// Returns the pending login and the form that was posted for it; otherwise the response to send.
 async fn posted(
     runtime: &Runtime,
     request: Request<Incoming>,
@@ -47,7 +47,7 @@ async fn posted(
     Ok((token, form))
 }
 
-/// `GET factor`
+/// Responds to `GET factor`.
 pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
     let Some((token, _)) = pending(context) else {
         return without_login(runtime, context).await;
@@ -56,7 +56,7 @@ pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body>
     respond(runtime, context, step, RequestKind::View).await
 }
 
-/// `POST factor`
+/// Responds to `POST factor`.
 pub(crate) async fn submit(
     runtime: &Runtime,
     request: Request<Incoming>,
@@ -68,13 +68,15 @@ pub(crate) async fn submit(
     };
     let answers = form.fields().filter(|(name, _)| *name != field::CSRF);
     let submission = answers.fold(Submission::new(), |all, (name, value)| all.with(name, value));
+    // `None` switches off the guard against a submission meant for another factor: the form does not
+    // name its factor yet. The same holds for actions.
     let step =
         runtime.controller.submit(&token, None, submission, &context.client, context.now).await;
     runtime.metrics.verification(&step);
     respond(runtime, context, step, RequestKind::Post).await
 }
 
-/// `POST factor/action`
+/// Responds to `POST factor/action`.
 pub(crate) async fn action(
     runtime: &Runtime,
     request: Request<Incoming>,
@@ -89,7 +91,7 @@ pub(crate) async fn action(
     respond(runtime, context, step, RequestKind::Post).await
 }
 
-/// `POST factor/cancel`
+/// Responds to `POST factor/cancel`.
 pub(crate) async fn cancel(
     runtime: &Runtime,
     request: Request<Incoming>,
@@ -103,17 +105,17 @@ pub(crate) async fn cancel(
     respond(runtime, context, step, RequestKind::Post).await
 }
 
-/// No login is under way in this browser: it is over, or its cookie is lost.
+/// Responds if this browser has no pending login: it has ended, or its cookie is lost.
 async fn without_login(runtime: &Runtime, context: &Context) -> Response<Body> {
     match runtime.session(context).await {
-        // The other tab was faster, or the user stepped back: the login is done.
+        // The login was completed in another tab, or the user stepped back in the browser.
         Ok(Some(_)) => responses::see_other("/"),
         Ok(None) => responses::message(context, MessageKind::SessionLost),
         Err(error) => responses::failed(context, "session.load", &error),
     }
 }
 
-/// Turns where a login stands into an answer.
+/// Makes the response to a step of the login.
 pub(crate) async fn respond(
     runtime: &Runtime,
     context: &Context,
@@ -149,14 +151,14 @@ pub(crate) async fn respond(
             )
         }
         LoginStep::Failed(Failure::Outage) => responses::message(context, MessageKind::Busy),
-        // Only a password can be rejected, and the login page answers that itself.
+        // Only a password can be rejected, and the login page handles that.
         _ => responses::message(context, MessageKind::Internal),
     };
     responses::set_retry_after(response.headers_mut(), retry_at, context.now);
     response
 }
 
-/// The status of a prompt's page.
+/// Returns the status of a prompt's page.
 fn status(class: StepClass) -> StatusCode {
     match class {
         StepClass::Asked | StepClass::Finished | StepClass::Restart => StatusCode::OK,
@@ -168,7 +170,7 @@ fn status(class: StepClass) -> StatusCode {
     }
 }
 
-/// The frame of a factor's page: it can always be shown again at its own address.
+/// Makes the frame of a factor's page. A `GET` of `here` shows the page again.
 fn factor_frame<'a>(context: &'a Context, here: &'a str) -> Frame<'a> {
     Frame::new(&context.settings.site, context.language, context.now).at(here)
 }
@@ -219,7 +221,7 @@ fn notice(
     response
 }
 
-/// The hidden value of the forms on a page for this login.
+/// Returns the token of the forms on a page of this login.
 fn form_token(runtime: &Runtime, context: &Context, new_token: Option<&PendingToken>) -> String {
     match new_token {
         Some(token) => runtime.form_tokens.issue(&token.expose_secret()),
@@ -235,7 +237,7 @@ fn keep_login(response: &mut Response<Body>, new_token: Option<&PendingToken>) {
     }
 }
 
-/// Step 11 begins: the session's cookie, and back to where the user wanted to go.
+/// Sets the cookie of the session and redirects to the place that the user asked for.
 async fn finish(runtime: &Runtime, context: &Context, finished: Finished) -> Response<Body> {
     end_older_session(runtime, context).await;
     let mut response = responses::see_other(&to_relative_url(&finished.destination));
@@ -245,7 +247,7 @@ async fn finish(runtime: &Runtime, context: &Context, finished: Finished) -> Res
     response
 }
 
-/// A new session replaces the browser's older one (OWASP ASVS 7.2.4).
+/// Ends the browser's older session, which the new one replaces (OWASP ASVS 7.2.4).
 async fn end_older_session(runtime: &Runtime, context: &Context) {
     let Some(token) = cookies::SESSION.value(&context.headers).and_then(SessionToken::parse) else {
         return;
@@ -262,8 +264,8 @@ fn restart(context: &Context, why: &str) -> Response<Body> {
     response
 }
 
-/// The login is over. What was posted twice finds its session only with the next request: the
-/// browser has the first answer's cookie by then, although it shows the second one's page.
+/// Responds if the login has ended. After a double click the first response sets the session's cookie,
+/// but the browser shows the second response. So a post redirects once more, and finds the session.
 async fn ended(runtime: &Runtime, context: &Context, request: RequestKind) -> Response<Body> {
     if request == RequestKind::Post {
         return responses::see_other(&context.settings.site.url(page::FACTOR));

@@ -1,4 +1,4 @@
-//! Reading a form that a page of ours posted.
+//! Reading a form that our own page posted.
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -18,7 +18,7 @@ use crate::{
 ///
 /// # Errors
 ///
-/// The response to give instead, when the request comes from elsewhere or its form cannot be read.
+/// The response to send if the request comes from another origin or its form is invalid.
 pub(crate) async fn own_form(
     runtime: &Runtime,
     request: Request<Incoming>,

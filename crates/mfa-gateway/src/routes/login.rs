@@ -15,7 +15,7 @@ use crate::{
     state::{Context, Runtime},
 };
 
-/// `GET login`
+/// Responds to `GET login`.
 pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
     let asked = context.parameter(field::RETURN_TO).and_then(|url| context.destination(url));
     let destination = asked.clone().unwrap_or_else(|| context.start_page());
@@ -43,7 +43,7 @@ enum Outcome {
     Refused(LoginProblem),
 }
 
-/// The page for the browser's own cookie, or for a new one that comes with it.
+/// Renders the login page for the browser's cookie. If there is none, the response sets a new one.
 fn render(
     runtime: &Runtime,
     context: &Context,
@@ -82,7 +82,7 @@ fn render(
     response
 }
 
-/// `POST login`
+/// Responds to `POST login`.
 pub(crate) async fn submit(
     runtime: &Runtime,
     request: Request<Incoming>,

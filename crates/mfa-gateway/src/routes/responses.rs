@@ -1,4 +1,4 @@
-//! Building answers: headers that every page of ours carries, messages, redirects.
+//! Making responses: pages with their headers, messages and redirects.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,12 +13,12 @@ use crate::{
     state::{Context, Settings},
 };
 
-/// The frame of a page that a `GET` shows again under the request's own address.
+/// Makes the frame of a page that a `GET` of the request's own URL shows again.
 pub(crate) fn frame(context: &Context) -> Frame<'_> {
     Frame::new(&context.settings.site, context.language, context.now).at(&context.here)
 }
 
-/// A page of ours.
+/// Makes the response with one of our pages.
 pub(crate) fn page(context: &Context, status: StatusCode, html: String) -> Response<Body> {
     let mut response = html_response(&context.settings, context.language, status, html);
     if context.has_chosen_language {
@@ -64,19 +64,19 @@ fn html_response(
     response
 }
 
-/// A message page in the place of one of ours.
+/// Makes a message page at the URL of one of our pages.
 pub(crate) fn message(context: &Context, kind: MessageKind) -> Response<Body> {
     message_page(context, &MessagePage::new(frame(context), kind))
 }
 
-/// A message page in the place of one of the application's: without a language switch, whose
+/// Makes a message page at a URL of the application. It has no language switch, because the switch's
 /// parameter would reach the application.
 pub(crate) fn message_in_app(context: &Context, kind: MessageKind) -> Response<Body> {
     let frame = Frame::new(&context.settings.site, context.language, context.now);
     message_page(context, &MessagePage::new(frame, kind))
 }
 
-/// A message page with the status of its kind.
+/// Makes the response with a message page and the status of its kind.
 pub(crate) fn message_page(context: &Context, shown: &MessagePage<'_>) -> Response<Body> {
     let mut response = page(context, status_of(shown.kind), render_message(shown));
     set_retry_after(response.headers_mut(), shown.retry_at, context.now);
@@ -86,7 +86,7 @@ pub(crate) fn message_page(context: &Context, shown: &MessagePage<'_>) -> Respon
     response
 }
 
-/// A message page for a request whose head was refused.
+/// Makes a message page for a rejected request.
 pub(crate) fn bare_message(
     settings: &Settings,
     kind: MessageKind,
@@ -101,7 +101,7 @@ fn status_of(kind: MessageKind) -> StatusCode {
     StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// The answer to a fault of ours. The log gets the cause, the user a general page.
+/// Responds to an internal error. The log gets the cause, the user a general page.
 pub(crate) fn failed(
     context: &Context,
     doing: &'static str,
@@ -111,7 +111,7 @@ pub(crate) fn failed(
     message(context, MessageKind::Busy)
 }
 
-/// `303 See Other`: whatever was posted is done, the page is elsewhere.
+/// Redirects with `303 See Other`, so that a reload does not post again.
 pub(crate) fn see_other(location: &str) -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
@@ -126,7 +126,7 @@ pub(crate) fn see_other(location: &str) -> Response<Body> {
     response
 }
 
-/// JSON for programs.
+/// Makes a JSON response for programs.
 pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
     let mut response = Response::new(full(value.to_string()));
     *response.status_mut() = status;
@@ -144,7 +144,7 @@ pub(crate) fn add_cookie(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
     }
 }
 
-/// `Retry-After` in whole seconds, rounded up (RFC 9110, section 10.2.3).
+/// Sets `Retry-After` in whole seconds, rounded up (RFC 9110, section 10.2.3).
 pub(crate) fn set_retry_after(
     headers: &mut HeaderMap,
     retry_at: Option<SystemTime>,
@@ -155,7 +155,7 @@ pub(crate) fn set_retry_after(
     headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
 }
 
-/// RFC 9110, section 11.6.1 asks for a challenge with every 401; this one opens no dialogue.
+/// Sets a challenge, which every 401 needs (RFC 9110, section 11.6.1). This one opens no dialogue.
 pub(crate) fn set_challenge(headers: &mut HeaderMap) {
     headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("FormBased"));
 }
