@@ -25,12 +25,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
-    /// Check a configuration file as `serve` would, and name everything that is wrong with it
+    /// Validate a configuration file and report every problem
     CheckConfig {
         #[command(flatten)]
         config: ConfigArg,
     },
-    /// Work on the users in the authentication DB
+    /// Manage users
     #[command(subcommand)]
     User(UserCommand),
 }
@@ -50,17 +50,17 @@ pub(crate) enum UserCommand {
         config: ConfigArg,
         /// The name to log in with
         username: String,
-        /// The mobile number that codes go to
+        /// The mobile number for the codes
         #[arg(long)]
         phone: Option<String>,
         /// The name shown on pages
         #[arg(long)]
         display_name: Option<String>,
-        /// A group, for rules that ask for one; may be repeated
+        /// A group that rules may require; can be repeated
         #[arg(long = "group", value_name = "GROUP")]
         groups: Vec<String>,
     },
-    /// Add many users from CSV or JSON lines; one bad row and none is added
+    /// Import users from a CSV or JSON Lines file; if any row is invalid, none is imported
     Import {
         #[command(flatten)]
         config: ConfigArg,
@@ -71,7 +71,7 @@ pub(crate) enum UserCommand {
     List {
         #[command(flatten)]
         config: ConfigArg,
-        /// One JSON object a line
+        /// One JSON object per line
         #[arg(long)]
         json: bool,
     },

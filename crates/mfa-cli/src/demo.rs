@@ -24,10 +24,10 @@ pub(crate) struct DemoArgs {
     /// Which of Karaden's APIs sends the codes
     #[arg(long, value_enum, default_value_t = SenderKind::Sms)]
     sender: SenderKind,
-    /// When ready, print one line of JSON instead of words
+    /// When ready, print one line of JSON instead of text
     #[arg(long)]
     json: bool,
-    /// Let a scripted user log in, step by step, and leave
+    /// Let a scripted user log in, step by step, and exit
     #[arg(long, conflicts_with = "json")]
     walk: bool,
 }
@@ -40,14 +40,14 @@ enum SenderKind {
     Push,
 }
 
-/// Runs the demo; returns whether all went well.
+/// Runs the demo. Returns whether every step succeeded.
 pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     let mode = match (args.walk, args.json) {
         (true, _) => Mode::Walk,
         (false, true) => Mode::Json,
         (false, false) => Mode::Words,
     };
-    // A walk shows its own times instead of a log.
+    // A walk records the spans itself, and a process has one subscriber.
     if mode != Mode::Walk {
         logging::start(true, "warn");
     }

@@ -4,12 +4,12 @@ use std::io::IsTerminal as _;
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-/// Starts logging; later calls change nothing.
+/// Starts logging. Later calls have no effect.
 pub(crate) fn start(json: bool, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
     let writer = std::io::stderr;
-    // A second start, in a test of this very process, keeps the first one's output.
+    // Fails if the process has a subscriber already, which then stays.
     let _ = if json {
         registry.with(fmt::layer().json().flatten_event(true).with_writer(writer)).try_init()
     } else {

@@ -16,10 +16,10 @@ use mfa_gateway::{assemble, config::Config};
 
 use crate::cli::{Cli, Command};
 
-/// Runs the command line of this process: 0 when all went well, 1 when something is wrong.
+/// Runs the command line of this process. Exits with 0 on success, 1 on any error.
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // Fails only if a provider is installed already, and then there is one.
+    // Fails only if a provider is already installed.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            // Nothing is left to tell if the error stream is gone too.
+            // If standard error is closed, there is no other place to report the error.
             let _ = writeln!(std::io::stderr(), "{error:#}");
             ExitCode::FAILURE
         }
@@ -44,7 +44,8 @@ async fn command(command: &Command) -> anyhow::Result<bool> {
         Command::Serve { config } => serve::serve(config).await?,
         Command::CheckConfig { config } => {
             assemble::check(&Config::load(&config.config)?)?;
-            output::print(&format!("{}: good\n", config.config.display()))?;
+            output::print(&format!("{}: OK\
+", config.config.display()))?;
         }
         Command::User(command) => users::run(command).await?,
     }

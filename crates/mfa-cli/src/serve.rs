@@ -1,4 +1,4 @@
-//! `mfa-gateway serve`: the gateway until it is told to stop.
+//! `mfa-gateway serve`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,10 +10,10 @@ use mfa_gateway::{
 
 use crate::{cli::ConfigArg, logging, signal::stop_signal};
 
-/// How long load balancers get to notice that this gateway is leaving.
+/// The time for load balancers to notice that `/readyz` fails.
 const DRAIN_DELAY: Duration = Duration::from_secs(5);
 
-/// Runs the gateway of a configuration file.
+/// Runs the gateway until a signal stops it.
 pub(crate) async fn serve(arg: &ConfigArg) -> anyhow::Result<()> {
     let config = Config::load(&arg.config)?;
     logging::start(config.log.json, &config.log.filter);

@@ -2,7 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Waits until the process is asked to stop; a second signal then ends it at once.
+/// Waits for SIGINT or SIGTERM. A second signal exits at once with status 130.
 pub(crate) async fn stop_signal() -> anyhow::Result<()> {
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

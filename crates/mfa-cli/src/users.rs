@@ -1,4 +1,4 @@
-//! `mfa-gateway user …`: what an operator does to users.
+//! `mfa-gateway user …`.
 
 use std::{io::Read as _, path::Path};
 
@@ -16,9 +16,9 @@ use secrecy::SecretString;
 
 use crate::{cli::UserCommand, output::print};
 
-/// Who did it, in the audit trail: whoever may run this program on this machine.
+/// The actor in the audit trail. The program does not know which person runs it.
 const ACTOR: &str = "command line";
-/// A password on the standard input ends here at the latest.
+/// The largest size of a password on standard input.
 const MAX_INPUT_BYTES: u64 = 4096;
 const PAGE: usize = 500;
 
@@ -85,7 +85,7 @@ fn number(text: &str, prefixes: AllowedPrefixes) -> anyhow::Result<PhoneNumber> 
     PhoneNumber::from_japanese_with(text, prefixes).context("the phone number cannot be used")
 }
 
-/// Reads one line from the standard input, so that no password stands in a list of processes.
+/// Reads a line from standard input. As an argument, the password would be visible in the process list.
 fn read_password() -> anyhow::Result<SecretString> {
     let mut text = String::new();
     std::io::stdin()
@@ -122,7 +122,7 @@ async fn import(auth: &AuthModule, file: &Path) -> anyhow::Result<()> {
             let lines: Vec<String> =
                 problems.iter().map(|problem| format!("{}:{problem}", file.display())).collect();
             bail!(
-                "{}\nnothing was imported: mend these {} rows and try again",
+                "{}\nno user was imported; fix these {} rows and try again",
                 lines.join("\n"),
                 lines.len()
             )

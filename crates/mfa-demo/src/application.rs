@@ -1,4 +1,4 @@
-//! The protected application of the demo: it knows nothing of logins but the headers it is sent.
+//! The protected application of the demo. It knows its user only from the headers of the gateway.
 
 use std::{
     net::SocketAddr,
@@ -77,7 +77,7 @@ impl Application {
     }
 }
 
-/// Tells what reached the application, for tests of what the gateway lets through.
+/// Returns the request as it arrived, for tests of what the gateway forwards.
 async fn echo(request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MAX_BODY_BYTES).collect().await else {

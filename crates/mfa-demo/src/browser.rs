@@ -1,4 +1,4 @@
-//! A scripted user's browser: cookies, forms and redirects, over real HTTP.
+//! A scripted browser: cookies, forms and redirects over real HTTP.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,12 +8,12 @@ use tokio::time::Instant;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What came back.
+/// A response as the user sees it.
 #[derive(Debug)]
 pub struct Seen {
     /// The status.
     pub status: StatusCode,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     pub location: Option<String>,
     /// The body, as text.
     pub body: String,
@@ -24,7 +24,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether a code can be typed on the page.
+    /// Returns whether the page has a field for a code.
     pub fn has_form(&self) -> bool {
         self.body.contains("name=\"code\"")
     }
@@ -33,12 +33,12 @@ impl Seen {
     ///
     /// # Errors
     ///
-    /// When the page has no form of the gateway's.
+    /// When the page has no form of the gateway.
     pub fn form_token(&self) -> anyhow::Result<&str> {
         let (_, rest) = self
             .body
             .split_once("name=\"csrf\" value=\"")
-            .context("the page has no form of ours")?;
+            .context("the page has no form of the gateway")?;
         rest.split('"').next().context("the form's token does not end")
     }
 
@@ -100,20 +100,20 @@ impl Browser {
         &self.cookies
     }
 
-    /// Asks for `path`.
+    /// Requests `path`.
     ///
     /// # Errors
     ///
-    /// When no whole answer arrives.
+    /// When no complete response arrives.
     pub async fn get(&mut self, path: &str) -> anyhow::Result<Seen> {
         self.get_with(path, &[]).await
     }
 
-    /// Asks for `path` with more headers than a browser would send.
+    /// Requests `path` with additional headers.
     ///
     /// # Errors
     ///
-    /// When no whole answer arrives.
+    /// When no complete response arrives.
     pub async fn get_with(&mut self, path: &str, headers: &[(&str, &str)]) -> anyhow::Result<Seen> {
         let mut request = self.client.get(format!("{}{path}", self.origin));
         for (name, value) in headers {
@@ -126,7 +126,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When the page has no form, or when no whole answer arrives.
+    /// When the page has no form, or when no complete response arrives.
     pub async fn post(
         &mut self,
         page: &Seen,
@@ -141,7 +141,7 @@ impl Browser {
     ///
     /// # Errors
     ///
-    /// When the page has no form, or when no whole answer arrives.
+    /// When the page has no form, or when no complete response arrives.
     pub async fn post_from(
         &mut self,
         origin: &str,

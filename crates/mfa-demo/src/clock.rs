@@ -7,12 +7,12 @@ use std::{
 
 use mfa_gateway::time::{Clock, SystemClock};
 
-/// The machine's clock, and how far a walk has moved it on.
+/// The clock of the machine, plus the time that a walk has skipped.
 #[derive(Debug, Default)]
 pub(crate) struct DemoClock(AtomicU64);
 
 impl DemoClock {
-    /// Moves the clock on, in whole seconds.
+    /// Moves the clock forward, in whole seconds.
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_secs(), Ordering::Relaxed);
     }

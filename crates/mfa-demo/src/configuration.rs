@@ -19,7 +19,7 @@ use crate::options::Sender;
 /// The name of the service on every page and in each message.
 pub(crate) const SERVICE_NAME: &str = "Demo";
 
-/// Where the parts of the demo are.
+/// The addresses of the demo's parts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Addresses<'a> {
     pub(crate) gateway_url: &'a str,
@@ -28,7 +28,7 @@ pub(crate) struct Addresses<'a> {
     pub(crate) simulator_url: &'a str,
 }
 
-/// Writes configuration and keys into `data_dir`; returns the configuration's file.
+/// Writes configuration and keys into `data_dir`, and returns the path of the configuration.
 pub(crate) fn write(
     data_dir: &Path,
     addresses: &Addresses<'_>,
@@ -41,7 +41,7 @@ pub(crate) fn write(
     Ok(file)
 }
 
-/// Makes the data folder: the one that was named, or a temporary one.
+/// Makes the data folder: `given`, or a temporary one.
 pub(crate) fn data_dir(
     given: Option<&Path>,
 ) -> anyhow::Result<(PathBuf, Option<tempfile::TempDir>)> {
@@ -57,8 +57,8 @@ pub(crate) fn data_dir(
 /// The first line of a configuration that the demo may overwrite.
 const MARK: &str = "# Written by `mfa-gateway demo` at each start.";
 
-/// Refuses a folder that belongs to a real gateway: the demo would overwrite its configuration and
-/// add users whose passwords everyone knows.
+/// Refuses the folder of a real gateway. The demo would overwrite its configuration and add users with
+/// public passwords.
 fn ensure_own(file: &Path) -> anyhow::Result<()> {
     match std::fs::read_to_string(file) {
         Ok(text) => {
@@ -80,7 +80,7 @@ fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     Ok(file.write_all(text.as_bytes())?)
 }
 
-/// Keys of this data folder's own; kept from one run to the next.
+/// Generates the keys of this data folder, unless an earlier run did.
 fn make_secrets(data_dir: &Path) -> anyhow::Result<()> {
     for name in ["master.key", "otp.key"] {
         let file = data_dir.join(name);
@@ -93,7 +93,7 @@ fn make_secrets(data_dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The demo's configuration: what a real one looks like, but for plain HTTP on this machine.
+/// Returns the configuration. It is like a real one, except for plain HTTP on this machine.
 fn text(addresses: &Addresses<'_>, sender: Sender) -> String {
     let Addresses { gateway_url, listen, application_url, simulator_url } = *addresses;
     let defaults = SimConfig::default();

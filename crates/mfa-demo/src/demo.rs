@@ -1,4 +1,4 @@
-//! The whole system on one machine: simulator, sample application and gateway, over real HTTP.
+//! Starting and stopping the demo: simulator, sample application and gateway.
 
 use std::{
     fmt::Write as _,
@@ -28,7 +28,7 @@ use crate::{
     users::{self, DemoUser, USERS},
 };
 
-/// What the demo tells programs once it is ready.
+/// The facts that a program gets when the demo is ready.
 #[derive(Debug, Serialize)]
 struct Ready<'a> {
     gateway_url: &'a str,
@@ -42,7 +42,7 @@ struct Ready<'a> {
     pid: u32,
 }
 
-/// Where everything of a running demo is.
+/// A running demo.
 #[derive(Debug)]
 pub(crate) struct Demo {
     pub(crate) gateway_url: String,
@@ -50,9 +50,9 @@ pub(crate) struct Demo {
     application_url: String,
     ops_url: String,
     data_dir: PathBuf,
-    /// Removes the data folder at the end, if it is the demo's own.
+    /// Removes a temporary data folder on drop.
     temporary: Option<tempfile::TempDir>,
-    /// The gateway's clock, which a walk moves on instead of waiting.
+    /// The clock of the gateway. A walk moves it forward instead of waiting.
     pub(crate) clock: Arc<DemoClock>,
     pub(crate) simulator: karaden_sim::Running,
     pub(crate) gateway: Running,
@@ -61,7 +61,7 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Starts everything.
+    /// Starts all parts.
     pub(crate) async fn start(options: &Options) -> anyhow::Result<Self> {
         for address in [options.listen, options.sim_listen, options.ops_listen] {
             anyhow::ensure!(
@@ -111,7 +111,7 @@ impl Demo {
         })
     }
 
-    /// Stops everything, and removes a temporary data folder.
+    /// Stops all parts, and removes a temporary data folder.
     pub(crate) async fn stop(self) {
         self.gateway.shut_down(Duration::ZERO).await;
         self.simulator.shutdown().await;
@@ -120,7 +120,7 @@ impl Demo {
         self.application.wait().await;
     }
 
-    /// Writes where everything is, for a program.
+    /// Returns the addresses and users as one line of JSON.
     pub(crate) fn as_json(&self) -> anyhow::Result<String> {
         let ready = Ready {
             gateway_url: &self.gateway_url,
@@ -136,7 +136,7 @@ impl Demo {
         Ok(format!("{}\n", serde_json::to_string(&ready)?))
     }
 
-    /// Writes where everything is, for a person.
+    /// Returns the addresses and users as text.
     pub(crate) fn as_words(&self, sender: Sender) -> String {
         let api = match sender {
             Sender::Sms => "Karaden SMS API",
@@ -174,7 +174,7 @@ impl Demo {
     }
 }
 
-/// `localhost` reads better than an address, and browsers treat both as trustworthy.
+/// Returns a URL, with `localhost` for 127.0.0.1: it is easier to read, and browsers trust both.
 fn local_url(address: SocketAddr) -> String {
     if address.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST) {
         format!("http://localhost:{}", address.port())

@@ -1,8 +1,7 @@
 //! The demo: simulator, sample application and gateway in one process, over real HTTP.
 //!
-//! [`run`] starts everything and either waits or lets a scripted user log in. The tests of the
-//! program drive it with the same [`Browser`]. Packages are built without this crate: its passwords
-//! are printed.
+//! [`run`] starts all parts, and waits or lets a scripted user log in. The tests of the program use the
+//! same [`Browser`]. Packages are built without this crate, because it prints its passwords.
 
 mod application;
 mod browser;

@@ -1,32 +1,32 @@
-//! What a user of the demo can choose.
+//! The options of the demo.
 
 use std::{net::SocketAddr, path::PathBuf};
 
-/// How the demo runs.
+/// The options of the demo.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where the gateway listens.
+    /// The address of the gateway.
     pub listen: SocketAddr,
-    /// Where the SMS simulator and its inbox page listen.
+    /// The address of the SMS simulator and its inbox page.
     pub sim_listen: SocketAddr,
-    /// Where health and metrics listen.
+    /// The address of health and metrics.
     pub ops_listen: SocketAddr,
-    /// Where databases and keys are kept; `None` for a temporary folder that is removed at the end.
+    /// The folder of databases and keys; `None` for a temporary folder, removed at the end.
     pub data_dir: Option<PathBuf>,
-    /// Which of Karaden's APIs sends the codes.
+    /// The Karaden API that sends the codes.
     pub sender: Sender,
-    /// What happens once everything runs.
+    /// What the demo does when it is ready.
     pub mode: Mode,
 }
 
-/// What happens once everything runs.
+/// What the demo does when it is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// One line of JSON is printed, and the demo waits until it is stopped.
+    /// Prints one line of JSON and waits until it is stopped.
     Json,
-    /// A scripted user logs in, step by step; then the demo ends.
+    /// Lets a scripted user log in, step by step, and ends.
     Walk,
-    /// The addresses and users are printed for a person, and the demo waits until it is stopped.
+    /// Prints addresses and users as text and waits until it is stopped.
     Words,
 }
 

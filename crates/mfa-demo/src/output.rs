@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-/// Writes to the standard output, for a person or a program that started the demo.
+/// Writes to the standard output: the demo talks to the person or program that started it.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;

@@ -1,4 +1,4 @@
-//! The demo from its start to its end.
+//! Running the demo.
 
 use crate::{
     demo::Demo,
@@ -8,12 +8,12 @@ use crate::{
     walk,
 };
 
-/// Runs the demo until `stop` is ready, or until the walk is over; returns whether all went well.
+/// Runs the demo until `stop` is ready or the walk ends. Returns whether every step succeeded.
 ///
 /// # Errors
 ///
-/// When an address is in use or not of this machine, when the data folder belongs to a real gateway,
-/// or when a part of the system does not start.
+/// When an address is in use or not a loopback address, when the data folder belongs to a real gateway,
+/// or when a part does not start.
 pub async fn run(
     options: &Options,
     stop: impl Future<Output = anyhow::Result<()>>,

@@ -1,4 +1,4 @@
-//! The demo's protected application: a small notebook-like app of its own look.
+//! The pages of the demo's protected application. They look different from the gateway's pages.
 
 #[cfg(test)]
 mod tests;
@@ -11,10 +11,10 @@ use mfa_plugin_api::AuthenticationMethod;
 
 /// The style sheet of the pages.
 pub(crate) const STYLE_SHEET: &str = include_str!("../assets/sample.css");
-/// Where the style sheet lies: below the prefix that needs no login.
+/// The path of the style sheet. It is public, because the public page needs it too.
 pub(crate) const STYLE_SHEET_PATH: &str = "/public/sample.css";
 
-/// Makes the site of the application, whose texts are those of the gateway and its own.
+/// Makes the site of the application, with the texts of the gateway and of the application.
 pub(crate) fn site(service_name: &str) -> Result<Site, InvalidCatalogue> {
     let texts = Texts::built_in()
         .with_catalogue(Language::Ja, include_str!("../locales/ja.ftl"))?
@@ -27,15 +27,15 @@ pub(crate) fn site(service_name: &str) -> Result<Site, InvalidCatalogue> {
 /// A page of the demo's application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SampleSection {
-    /// `/admin/`: for logged-in users, under a stricter policy if one is configured.
+    /// `/admin/`: for logged-in users; the demo's policy asks for a recent login.
     Admin,
     /// `/`: for logged-in users.
     Home,
-    /// `/public/`: for everybody.
+    /// `/public/`: for everyone.
     Public,
 }
 
-/// The user, as the gateway vouched for them.
+/// The user, as named by the gateway.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SampleUser<'a> {
     /// The user name (`X-Mfa-User`).
@@ -46,24 +46,24 @@ pub(crate) struct SampleUser<'a> {
     pub(crate) signed_in_at: Option<SystemTime>,
 }
 
-/// What a page of the application shows.
+/// The data of a page.
 #[derive(Debug, Clone)]
 pub(crate) struct SamplePage<'a> {
     /// Site, language and instant; the pages of the account are the gateway's.
     pub(crate) frame: Frame<'a>,
     /// Which page.
     pub(crate) section: SampleSection,
-    /// Who is logged in; `None` on a public page.
+    /// The user; `None` on a public page.
     pub(crate) user: Option<SampleUser<'a>>,
 }
 
 impl<'a> SamplePage<'a> {
-    /// A page for nobody in particular.
+    /// Makes a page without a user.
     pub(crate) fn new(frame: Frame<'a>, section: SampleSection) -> Self {
         Self { frame, section, user: None }
     }
 
-    /// The same page for a logged-in user.
+    /// Sets the user.
     #[must_use]
     pub(crate) fn with_user(mut self, user: SampleUser<'a>) -> Self {
         self.user = Some(user);

@@ -1,4 +1,4 @@
-//! How long each step took, from the spans that the crates open anyway.
+//! The duration of each step, measured by the tracing spans of the other crates.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -15,24 +15,24 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// The spans that have ended since the last look.
+/// The spans that have ended since the last [`take`](Self::take).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Timings(Arc<Mutex<Vec<(&'static str, Duration)>>>);
 
 impl Timings {
-    /// Starts watching this process's spans.
+    /// Starts to record the spans of this process.
     pub(crate) fn start() -> Self {
         let timings = Self::default();
         let ours = filter_fn(|metadata| {
             let ours = ["auth_module", "karaden_client", "mfa_controller"];
             metadata.is_span() && ours.iter().any(|name| metadata.target().starts_with(name))
         });
-        // A second start in one process watches nothing, and the walk shows no times then.
+        // Fails if the process has a subscriber already. Then nothing is recorded, and all times are zero.
         let _ = tracing_subscriber::registry().with(timings.clone().with_filter(ours)).try_init();
         timings
     }
 
-    /// Takes what has ended, as the time spent in spans of each name.
+    /// Returns the spans that have ended, and forgets them.
     pub(crate) fn take(&self) -> Ended {
         Ended(std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
     }
@@ -43,7 +43,7 @@ impl Timings {
 pub(crate) struct Ended(Vec<(&'static str, Duration)>);
 
 impl Ended {
-    /// The time spent in spans of this name, all together.
+    /// Returns the total duration of all spans named `name`.
     pub(crate) fn time_in(&self, name: &str) -> Duration {
         self.0.iter().filter(|(ended, _)| *ended == name).map(|(_, took)| *took).sum()
     }

@@ -16,7 +16,7 @@ pub(crate) struct DemoUser {
     display_name: &'static str,
 }
 
-/// Printed for everyone to see, so nothing else may ever use them.
+/// The demo prints these passwords. Never use them elsewhere.
 pub(crate) const USERS: [DemoUser; 2] = [
     DemoUser {
         username: "alice",
@@ -32,7 +32,7 @@ pub(crate) const USERS: [DemoUser; 2] = [
     },
 ];
 
-/// Adds the users that the data folder does not know yet.
+/// Adds the users that the DB does not have yet.
 pub(crate) async fn add(auth: &AuthModule, clock: &dyn Clock) -> anyhow::Result<()> {
     for user in USERS {
         let name = LoginName::parse(user.username)?;

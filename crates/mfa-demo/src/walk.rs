@@ -1,4 +1,4 @@
-//! A scripted user walks through the eleven steps, then through what can go wrong.
+//! A scripted user goes through the eleven steps, then through the usual problems.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -19,7 +19,7 @@ use crate::{
 const LOGIN: &str = "/_mfa/login";
 const FACTOR: &str = "/_mfa/factor";
 
-/// Walks; says whether everything went as it should.
+/// Runs the walk. Returns whether every step succeeded.
 pub(crate) async fn walk(demo: &Demo, timings: &Timings) -> anyhow::Result<bool> {
     print(&format!(
         "A scripted user walks through the system: gateway {}, simulated Karaden {}.\n",
@@ -177,7 +177,7 @@ impl<'d> Walk<'d> {
         self.lock_out().await
     }
 
-    /// Too soon first; then, the clock moved on, the same code arrives once more and opens.
+    /// Asks for a resend too early, moves the clock forward, and logs in with the resent code.
     async fn resend(&mut self, page: Seen, code: &str) -> anyhow::Result<()> {
         let messages = self.inbox().len();
         let path = "/_mfa/factor/action";
@@ -199,7 +199,7 @@ impl<'d> Walk<'d> {
         result(&format!("POST {FACTOR} with that code  ->  303, logged in"), done.took)
     }
 
-    /// The session is over at once, for copies of its cookie too.
+    /// Logs out. The session ends at once, for copies of its cookie too.
     async fn log_out(&mut self) -> anyhow::Result<()> {
         let mut thief = self.browser.clone();
         expect(&thief.get("/").await?, StatusCode::OK)?;
@@ -212,7 +212,7 @@ impl<'d> Walk<'d> {
         result("GET / with a copy of the old cookie  ->  303 to the login page", stolen.took)
     }
 
-    /// Ten wrong codes over two logins; then not even the right one opens.
+    /// Enters ten wrong codes in two logins. Then even the right code is refused.
     async fn lock_out(&mut self) -> anyhow::Result<()> {
         let mut tries = 0;
         let (page, code, seen) = loop {
@@ -269,7 +269,7 @@ impl<'d> Walk<'d> {
         self.demo.simulator.inbox(Some(self.user.phone))
     }
 
-    /// The message that has arrived since there were `before` of them.
+    /// Returns the message that has arrived since the inbox had `before` of them.
     fn new_message(&self, before: usize) -> anyhow::Result<InboxMessage> {
         let messages = self.inbox();
         ensure!(
@@ -280,7 +280,7 @@ impl<'d> Walk<'d> {
         messages.into_iter().next().context("no message")
     }
 
-    /// What the audit trail says about the user since the last look.
+    /// Returns the audit records of the user since the last call.
     async fn audit(&mut self) -> anyhow::Result<Vec<StoredAuditRecord>> {
         let gateway = &self.demo.gateway;
         let name = LoginName::parse(self.user.username)?;
@@ -321,7 +321,7 @@ fn milliseconds(took: Duration) -> String {
     format!("{:.1} ms", took.as_secs_f64() * 1000.0)
 }
 
-/// The audit records whose names begin with one of `areas`.
+/// Prints the audit records whose event starts with one of `areas`.
 fn events(trail: &[StoredAuditRecord], areas: &[&str]) -> anyhow::Result<()> {
     for record in trail {
         if areas.iter().any(|area| record.event.starts_with(area)) {
@@ -331,7 +331,7 @@ fn events(trail: &[StoredAuditRecord], areas: &[&str]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The code in the message's last line (`@host #code`).
+/// Returns the code in the message's last line (`@host #code`).
 fn code_in(message: &InboxMessage) -> anyhow::Result<String> {
     let (_, code) =
         message.body.rsplit_once('#').context("the message has no last line for browsers")?;

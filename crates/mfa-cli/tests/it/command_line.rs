@@ -141,7 +141,7 @@ async fn an_import_is_all_or_nothing_and_quick() {
     assert!(
         !done.status.success()
             && said.contains("users.csv:")
-            && said.contains("nothing was imported"),
+            && said.contains("no user was imported"),
         "{said}"
     );
     assert!(

@@ -21,7 +21,7 @@ pub(crate) const BOB: (&str, &str, &str) = ("bob", "bob-demo-pass", "08087654321
 const ANYWHERE: [&str; 6] =
     ["--listen", "127.0.0.1:0", "--sim-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
 
-/// A process of ours; ended with the value.
+/// A running program. It is killed on drop.
 #[derive(Debug)]
 pub(crate) struct Process(Child);
 
@@ -32,7 +32,7 @@ impl Process {
         Self(command.spawn().expect("the binary starts"))
     }
 
-    /// The first line on the standard output; panics with what was said on the other one.
+    /// Returns the first line on standard output. Panics with standard error if there is none.
     pub(crate) fn first_line(&mut self) -> String {
         let mut line = String::new();
         let out = self.0.stdout.as_mut().expect("a pipe");
@@ -45,7 +45,7 @@ impl Process {
         line
     }
 
-    /// Asks the process to stop, as a service manager does, and waits; gives the log too.
+    /// Sends SIGTERM and waits. Returns exit status and log.
     pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
         let pid = self.0.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
@@ -55,7 +55,7 @@ impl Process {
         (self.0.wait().expect("a child").code(), log)
     }
 
-    /// Ends the process without a warning.
+    /// Sends SIGKILL and waits.
     pub(crate) fn kill(mut self) {
         self.0.kill().expect("a child");
         self.0.wait().expect("a child");
@@ -64,7 +64,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Gone already, where a test has waited for it.
+        // Fails if a test has waited for the process already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -142,7 +142,7 @@ fn plain_client() -> reqwest::Client {
     builder.timeout(Duration::from_secs(30)).build().expect("a client")
 }
 
-/// Sends the login form; the answer to it.
+/// Sends the login form and returns the response.
 pub(crate) async fn send_password(browser: &mut Browser, username: &str, password: &str) -> Seen {
     let page = browser.get(LOGIN).await.expect("a page");
     assert_eq!(page.status, 200);
@@ -176,12 +176,12 @@ pub(crate) async fn log_in(demo: &Demo, browser: &mut Browser, user: (&str, &str
     assert_eq!(done.status, 303, "{}", done.body);
 }
 
-/// A code of the same form that is not this one.
+/// Returns another code of the same form.
 pub(crate) fn another(code: &str) -> String {
     code.chars().map(|c| if c == '9' { '0' } else { char::from(c as u8 + 1) }).collect()
 }
 
-/// Sends bytes as they are; the head of the first answer.
+/// Sends bytes unchanged and returns the head of the first response.
 pub(crate) fn raw(origin: &str, request: &str) -> String {
     let address = origin.trim_start_matches("http://").replace("localhost", "127.0.0.1");
     let mut stream = TcpStream::connect(address).expect("it listens");
@@ -219,7 +219,7 @@ pub(crate) fn words(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
-/// A configuration for `serve` beside a running demo, whose simulator and application it uses.
+/// Writes a configuration for `serve` that uses simulator and application of a running demo.
 pub(crate) fn configure(folder: &Path, demo: &Demo, port: u16, more: &str) -> String {
     use std::os::unix::fs::PermissionsExt as _;
     for name in ["master.key", "otp.key", "karaden.token"] {
@@ -259,7 +259,7 @@ token_file = "karaden.token"
     file.display().to_string()
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()

@@ -1,4 +1,4 @@
-//! What crosses the gateway and what does not.
+//! What the gateway forwards, and what it does not.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::{ALICE, Demo, log_in, raw};
 
-/// What reached the application.
+/// Returns the request as it reached the application.
 async fn echo(browser: &mut Browser, path: &str, headers: &[(&str, &str)]) -> Value {
     let seen = browser.get_with(path, headers).await.expect("an answer");
     assert_eq!(seen.status, 200, "{}", seen.body);
@@ -24,7 +24,7 @@ fn values<'v>(echo: &'v Value, name: &str) -> Vec<&'v str> {
 }
 
 #[tokio::test]
-async fn the_application_is_told_who_it_is_and_by_nobody_else() {
+async fn only_the_gateway_tells_the_application_who_the_user_is() {
     let demo = Demo::start();
     let mut browser = demo.browser();
     log_in(&demo, &mut browser, ALICE).await;
@@ -48,7 +48,7 @@ async fn the_application_is_told_who_it_is_and_by_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_public_page_is_told_of_nobody() {
+async fn a_public_page_gets_no_user() {
     let demo = Demo::start();
     let mut browser = demo.browser();
     let seen = browser.get_with("/public/", &[("x-mfa-user", "mallory")]).await.expect("an answer");
