@@ -107,6 +107,7 @@ async fn ambiguous_paths_never_reach_the_application() {
 async fn requests_that_two_servers_could_read_differently_are_refused() {
     let demo = Demo::start();
     let host = demo.gateway.trim_start_matches("http://").to_owned();
+    let alias = host.replace("localhost", "127.0.0.1");
     let mut many = String::new();
     for n in 0..200 {
         write!(many, "X-{n}: 1\r\n").expect("a string");
@@ -116,6 +117,9 @@ async fn requests_that_two_servers_could_read_differently_are_refused() {
         ("GET /public/ HTTP/1.1\r\n\r\n".to_owned(), "400"),
         ("GET /public/ HTTP/1.1\r\nHost: evil.example\r\n\r\n".to_owned(), "421"),
         (format!("GET http://evil.example/public/ HTTP/1.1\r\nHost: {host}\r\n\r\n"), "421"),
+        // The target names another of the gateway's hosts than `Host`.
+        (format!("GET http://{alias}/public/ HTTP/1.1\r\nHost: {host}\r\n\r\n"), "421"),
+        (format!("GET http://{host}/public/ HTTP/1.1\r\nHost: {host}\r\n\r\n"), "200"),
         (format!("TRACE /public/ HTTP/1.1\r\nHost: {host}\r\n\r\n"), "405"),
         (format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n\r\n"), "405"),
         (format!("GET /public/ HTTP/1.1\r\nHost: {host}\r\nBad : x\r\n\r\n"), "400"),
@@ -125,6 +129,16 @@ async fn requests_that_two_servers_could_read_differently_are_refused() {
     for (request, status) in cases {
         let head = raw(&demo.gateway, &request);
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{request:.80}: {head}");
+    }
+}
+
+#[tokio::test]
+async fn each_host_of_the_gateway_is_served_in_any_case() {
+    let demo = Demo::start();
+    let host = demo.gateway.trim_start_matches("http://");
+    for host in [host.to_uppercase(), host.replace("localhost", "127.0.0.1")] {
+        let head = raw(&demo.gateway, &format!("GET /public/ HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert!(head.starts_with("HTTP/1.1 200 "), "{host}: {head}");
     }
 }
 
