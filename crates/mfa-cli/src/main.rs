@@ -44,8 +44,7 @@ async fn command(command: &Command) -> anyhow::Result<bool> {
         Command::Serve { config } => serve::serve(config).await?,
         Command::CheckConfig { config } => {
             assemble::check(&Config::load(&config.config)?)?;
-            output::print(&format!("{}: OK\
-", config.config.display()))?;
+            output::print(&format!("{}: OK\n", config.config.display()))?;
         }
         Command::User(command) => users::run(command).await?,
     }
