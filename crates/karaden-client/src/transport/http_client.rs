@@ -166,13 +166,16 @@ impl Transport for ReqwestTransport {
             Some(Err(error)) => error,
             None => TransportError::new(TransportErrorKind::Timeout),
         };
-        // What no transport can send stays a mistake of configuration.
-        let is_usable = error.kind() != TransportErrorKind::Unusable;
-        let is_withdrawn = handover.is_some_and(|handover| handover.withdraw());
-        Err(if is_usable && is_withdrawn {
-            error.with_kind(TransportErrorKind::Connect)
-        } else {
-            error
+        let Some(handover) = handover else { return Err(error) };
+        Err(match (error.kind(), handover.withdraw()) {
+            // A request that no transport can send stays a mistake of configuration.
+            (TransportErrorKind::Unusable, true) => error,
+            (_, true) => error.with_kind(TransportErrorKind::Connect),
+            // A client that follows redirects may fail to connect after it sent the request.
+            (TransportErrorKind::Connect | TransportErrorKind::Unusable, false) => {
+                error.with_kind(TransportErrorKind::Interrupted)
+            }
+            (_, false) => error,
         })
     }
 }
@@ -197,6 +200,10 @@ fn to_reqwest(request: Request) -> (reqwest::Request, Option<Handover>) {
 /// Waits for `exchange` until `deadline`. Returns `None` at the deadline, after dropping it.
 async fn until<F: Future>(deadline: Option<Instant>, exchange: F) -> Option<F::Output> {
     let Some(deadline) = deadline else { return Some(exchange.await) };
+    // A call that is polled late must not begin.
+    if Instant::now() >= deadline {
+        return None;
+    }
     let (mut exchange, mut alarm) = (pin!(exchange), pin!(sleep_until(deadline)));
     poll_fn(|cx| match exchange.as_mut().poll(cx) {
         Poll::Ready(ended) => Poll::Ready(Some(ended)),
@@ -302,9 +309,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_poll_at_the_deadline_ends_an_exchange_though_no_timer_fired() {
-        let mut waiting = Box::pin(until(Some(Instant::now()), std::future::pending::<()>()));
-        assert!(matches!(futures_util::poll!(&mut waiting), Poll::Ready(None)));
+    async fn an_exchange_does_not_begin_at_its_deadline() {
+        let begin = async { panic!("it began") };
+        assert_eq!(until::<_>(Some(Instant::now()), begin).await, None::<()>);
     }
 
     fn request(listener: &TcpListener, body: Bytes) -> (reqwest::Request, Handover) {

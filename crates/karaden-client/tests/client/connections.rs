@@ -17,7 +17,7 @@ use socket2::SockRef;
 use tokio::runtime::Runtime;
 
 use crate::{
-    clients::{sms_client, sms_client_with},
+    clients::{sms_client, sms_client_of, sms_client_with},
     common::{NUMBER, TENANT, TOKEN, options, sms_message},
 };
 
@@ -524,6 +524,28 @@ async fn a_connection_that_is_not_made_means_not_sent_under_every_time_limit() {
         let error = client.cancel(&sms::MessageId::new("m-1").expect("an id")).await;
         assert!(error.expect_err(&name).is_definitely_not_sent(), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_fails_after_a_followed_redirect_leaves_the_outcome_unknown() {
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let elsewhere = format!("http://{}", closed.local_addr().expect("an address"));
+    drop(closed);
+    let server = Server::start(move |_, _, stream| {
+        let head = format!("HTTP/1.1 302 Found\r\nlocation: {elsewhere}\r\n");
+        write(stream, &(head + "content-length: 0\r\n\r\n"));
+        After::Next
+    });
+    // Against the advice of `from_client`: it follows redirects.
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let client = sms_client_of(&server.url(), TOKEN)
+        .with_options(options())
+        .with_transport(ReqwestTransport::from_client(http))
+        .build()
+        .expect("a client");
+    let error = client.send(sms_message()).await.expect_err("nothing is there");
+    assert!(error.is_outcome_unknown(), "{error:?}");
+    assert_eq!(server.counts(), (1, 1));
 }
 
 #[test]
