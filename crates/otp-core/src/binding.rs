@@ -1,19 +1,22 @@
 //! What a code is bound to, and how it enters the derivation.
 
+use hmac::{Hmac, Mac as _, digest::CtOutput};
+use sha2::Sha256;
+
 use crate::{
+    fields::update_with_fields,
     id::{ChallengeId, Nonce, Purpose},
-    mac::HmacKey,
     phone::PhoneNumber,
 };
 
-/// Everything a code answers for beside its challenge: change one field and the code is another.
+/// What a code is bound to, in addition to its challenge. Changing any field changes the code.
 #[derive(Clone, Copy, Debug)]
 pub struct Binding<'a> {
     /// The tenant (application, realm) of the subject; may be empty.
     pub tenant: &'a str,
     /// The subject: a stable user id within the tenant.
     pub subject: &'a str,
-    /// The login or confirmation that the code belongs to, so a code typed into another one fails.
+    /// The login or confirmation that the code belongs to. A code that is typed into another one fails.
     pub flow: &'a str,
     /// What the code is for.
     pub purpose: Purpose,
@@ -22,36 +25,42 @@ pub struct Binding<'a> {
 }
 
 impl Binding<'_> {
-    /// The tag over all of it, the challenge's id and nonce: each text with its length before it, then what
-    /// always has the same length, the phone number's digits as one number first. `again` is empty for
-    /// the first draw, and four bytes with the number of the draw after it.
+    /// Returns the tag over the binding, the challenge's id and its nonce.
+    ///
+    /// The message is each text with its length before it, then the fields of fixed length: the phone
+    /// number's digits as one number, the id, the nonce. `again` is empty for the first draw; for a later
+    /// one it is the number of the draw in four bytes. The tag is wiped when dropped.
     ///
     /// With a tenant of up to ten characters, a UUID for a subject and 16 random bytes in base64url for a
     /// flow, the message takes two blocks of the hash.
     #[inline]
     pub(crate) fn tag(
         &self,
-        key: &HmacKey,
+        key: &Hmac<Sha256>,
         id: ChallengeId,
         nonce: &Nonce,
         again: &[u8],
-    ) -> [u32; 8] {
-        let fields = [
+    ) -> CtOutput<Hmac<Sha256>> {
+        let texts = [
             self.tenant.as_bytes(),
             self.subject.as_bytes(),
             self.flow.as_bytes(),
             self.purpose.as_bytes(),
         ];
-        let phone = self.phone.as_number().to_be_bytes();
-        key.tag(fields, [&phone, id.as_bytes(), nonce.as_bytes(), again])
+        let mut mac = key.clone();
+        update_with_fields(&mut mac, &texts);
+        mac.update(&self.phone.as_number().to_be_bytes());
+        mac.update(id.as_bytes());
+        mac.update(nonce.as_bytes());
+        mac.update(again);
+        mac.finalize()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hmac::{Hmac, KeyInit as _, Mac as _};
+    use hmac::KeyInit as _;
     use proptest::prelude::*;
-    use sha2::Sha256;
 
     use super::*;
 
@@ -89,15 +98,16 @@ mod tests {
         (texts, rest)
     }
 
+    fn key() -> Hmac<Sha256> {
+        Hmac::new_from_slice(&[7; 32]).unwrap()
+    }
+
     fn tag(binding: &Binding<'_>, id: ChallengeId, again: &[u8]) -> Vec<u8> {
-        let tag = binding.tag(&HmacKey::new(&[7; 32]), id, &NONCE, again);
-        tag.iter().flat_map(|word| word.to_be_bytes()).collect()
+        binding.tag(&key(), id, &NONCE, again).as_bytes().to_vec()
     }
 
     fn hmac(message: &[u8]) -> Vec<u8> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&[7; 32]).unwrap();
-        mac.update(message);
-        mac.finalize().into_bytes().to_vec()
+        key().chain_update(message).finalize().as_bytes().to_vec()
     }
 
     proptest! {

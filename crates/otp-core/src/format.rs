@@ -183,14 +183,13 @@ impl CodeFormat {
         self.codes
     }
 
-    /// The number of a code out of 256 uniform bits, or `None` if they have to be drawn again.
+    /// Returns the number of a code out of uniform bytes, or `None` if they have to be drawn again.
+    ///
+    /// The first word of eight bytes that is not beyond the last fair one counts. A word beyond it would
+    /// make the smaller numbers likelier than the others.
     #[inline]
-    pub(crate) fn number(&self, uniform: &[u32; 8]) -> Option<u64> {
-        let mut words = uniform
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|[high, low]| (u64::from(*high) << 32) + u64::from(*low));
+    pub(crate) fn number(&self, uniform: &[u8]) -> Option<u64> {
+        let mut words = uniform.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
         Some(words.find(|word| *word <= self.last_fair)? % self.codes)
     }
 
@@ -503,11 +502,10 @@ mod tests {
     #[test]
     fn a_word_beyond_the_last_fair_one_is_rejected() {
         let draw = |format: &CodeFormat, words: [u64; 4]| {
-            let mut halves = [0; 8];
-            for (pair, word) in halves.as_chunks_mut::<2>().0.iter_mut().zip(words) {
-                *pair = [(word >> 32) as u32, (word & 0xffff_ffff) as u32];
-            }
-            format.number(&halves).map(|number| format.code(number).expose_secret().to_owned())
+            let uniform = words.map(u64::to_be_bytes);
+            format
+                .number(uniform.as_flattened())
+                .map(|number| format.code(number).expose_secret().to_owned())
         };
         let six = CodeFormat::digits(6).unwrap();
         // 2^64 = 18_446_744_073_709 · 10^6 + 551_616, so the last fair word ends in 999_999.

@@ -3,9 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
-use crate::mac::sha256;
+use crate::fields::update_with_fields;
 
 /// The name of one challenge: 16 random bytes, written as 22 characters of base64url.
 ///
@@ -88,12 +89,10 @@ impl SubjectKey {
     /// ```
     pub fn derive(tenant: &str, subject: &str) -> Self {
         // A short domain, so that with a UUID for a subject all of it fits one block of the hash.
-        let fields = [&b"sub/1"[..], tenant.as_bytes(), subject.as_bytes()];
-        let [a, b, c, d, ..] = sha256(fields, []);
+        let mut hash = Sha256::new();
+        update_with_fields(&mut hash, &[b"sub/1", tenant.as_bytes(), subject.as_bytes()]);
         let mut key = [0; 16];
-        for (bytes, word) in key.as_chunks_mut::<4>().0.iter_mut().zip([a, b, c, d]) {
-            *bytes = word.to_be_bytes();
-        }
+        key.copy_from_slice(&hash.finalize()[..16]);
         Self(key)
     }
 
@@ -253,8 +252,6 @@ impl fmt::Display for KeyId {
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest as _, Sha256};
-
     use super::*;
 
     #[test]

@@ -2,29 +2,33 @@
 
 use std::fmt;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use thiserror::Error;
-use zeroize::Zeroize as _;
 
 use crate::{
     binding::Binding,
     code::OtpCode,
     format::CodeFormat,
     id::{ChallengeId, KeyId, Nonce},
-    mac::HmacKey,
 };
 
 /// The use that a key is narrowed to, so that it may serve for other things elsewhere.
 const DOMAIN: &[u8] = b"otp-core/code/2";
 
-/// One secret key for deriving codes; wiped from memory when dropped, never shown.
+/// One secret key for deriving codes. Wiped from memory when dropped, never shown.
+///
+/// The two states of the hash that HMAC makes of a key are computed once and cloned for each code. Their
+/// drop wipes them (feature `zeroize` of `sha2`). What `hmac` leaves on the stack is the padded block that
+/// it makes of the key.
 #[derive(Clone)]
-pub struct DigestKey(HmacKey);
+pub struct DigestKey(Hmac<Sha256>);
 
 impl DigestKey {
-    /// The length of the shortest key, in bytes.
+    /// Length of the shortest key, in bytes.
     pub const MIN_LEN: usize = 32;
 
-    /// Takes a key of 32 bytes or more, drawn at random.
+    /// Takes a key of 32 bytes or more, generated at random.
     ///
     /// # Errors
     ///
@@ -33,7 +37,8 @@ impl DigestKey {
         if key.len() < Self::MIN_LEN {
             return Err(KeyTooShort);
         }
-        Ok(Self(HmacKey::new(key).narrowed_to(DOMAIN)))
+        let tag = keyed(key)?.chain_update(DOMAIN).finalize();
+        Ok(Self(keyed(tag.as_bytes())?))
     }
 }
 
@@ -41,6 +46,11 @@ impl fmt::Debug for DigestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DigestKey(..)")
     }
+}
+
+/// HMAC takes a key of any length. The error cannot occur.
+fn keyed(key: &[u8]) -> Result<Hmac<Sha256>, KeyTooShort> {
+    Hmac::new_from_slice(key).map_err(|_| KeyTooShort)
 }
 
 /// A key with fewer than 32 bytes.
@@ -113,9 +123,7 @@ impl KeyRing {
         let mut uniform = binding.tag(&key.0, id, nonce, &[]);
         let mut draws = 1_u32;
         loop {
-            let number = format.number(&uniform);
-            uniform.zeroize();
-            if let Some(number) = number {
+            if let Some(number) = format.number(uniform.as_bytes()) {
                 return Ok(format.code(number));
             }
             uniform = binding.tag(&key.0, id, nonce, &draws.to_be_bytes());
@@ -203,10 +211,19 @@ mod tests {
             nonce[..4].copy_from_slice(&n.to_be_bytes());
             let nonce = Nonce::from_bytes(nonce);
             let key = DigestKey::from_bytes(&[7; 32]).unwrap();
-            assert!(ten.number(&binding.tag(&key.0, ID, &nonce, &[])).is_none());
+            assert!(ten.number(binding.tag(&key.0, ID, &nonce, &[]).as_bytes()).is_none());
             let code = ring().derive(KID, &binding, ID, &nonce, &ten).unwrap();
             assert_eq!(code.expose_secret(), expected);
         }
+    }
+
+    /// The states of an HMAC are those of its hash. Without the feature `zeroize` of `sha2` and `hmac`
+    /// this does not compile.
+    #[test]
+    fn keys_and_tags_are_wiped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<<Sha256 as hmac::EagerHash>::Core>();
+        wiped::<hmac::digest::CtOutput<Hmac<Sha256>>>();
     }
 
     #[test]

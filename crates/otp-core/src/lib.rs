@@ -7,10 +7,10 @@ pub mod oath;
 
 mod binding;
 mod code;
+mod fields;
 mod format;
 mod id;
 mod key;
-mod mac;
 mod phone;
 mod policy;
 mod record;
