@@ -19,7 +19,7 @@ fuzz_target!(|input: &[u8]| {
     let now = SystemTime::UNIX_EPOCH + Duration::from_millis(millis % 300_000_000_000_000);
     let Some(challenge) = record.challenges().first().cloned() else { return };
     let (id, failures) = (challenge.id(), record.consecutive_failures());
-    match event % 6 {
+    match event % 5 {
         0 => {
             let subject = SubjectKey::derive("", "a");
             let counted = record.begin_attempt(subject, id, &policy, now).is_ok();
@@ -28,8 +28,7 @@ fuzz_target!(|input: &[u8]| {
         }
         1 => drop(record.grant_resend(id, &policy, now)),
         2 => drop(record.record_delivery(id, Delivery::Error, &policy, now)),
-        3 => drop(record.sweep(now)),
-        4 => {
+        3 => {
             let mut other = *id.as_bytes();
             other[0] ^= 1;
             let new = NewChallenge {

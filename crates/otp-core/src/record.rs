@@ -305,17 +305,6 @@ impl SubjectRecord {
         self.counted(policy, now.into())
     }
 
-    /// Drops the challenges that have expired, and says whether there were any. Counters stay.
-    pub fn sweep(&mut self, now: SystemTime) -> bool {
-        let at = Millis::from(now);
-        self.challenges.retain(|c| !c.is_expired_at(at))
-    }
-
-    /// The first instant at which [`sweep`](Self::sweep) finds something.
-    pub fn sweep_at(&self) -> Option<SystemTime> {
-        self.challenges().iter().map(|c| c.expires_at).min().map(SystemTime::from)
-    }
-
     /// Whether the record says nothing, so that a store may forget it: no challenge and no failure
     /// since the last success. A record with failures has to be kept, however old they are.
     pub fn is_empty(&self) -> bool {

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use otp_core::{
-    Attempt, Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, LockoutState,
-    NewChallenge, Nonce, PhoneNumber, Policy, Purpose, SubjectKey, SubjectRecord, Verified,
+    Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, NewChallenge, Nonce, PhoneNumber,
+    Policy, Purpose, SubjectKey, SubjectRecord, Verified,
 };
 
 /// Subject, challenge and the proof that its code was typed.
@@ -54,14 +54,14 @@ pub(crate) fn logins(first: u64, count: u64) -> Vec<Login> {
     (first..first + count)
         .map(|number| {
             let new = challenge(number);
-            let opened = SubjectRecord::new().open(new, &Policy::default(), now());
-            let challenge = opened.expect("an empty record takes it");
+            let (mut record, policy) = (SubjectRecord::new(), Policy::default());
+            let challenge = record.open(new, &policy, now()).expect("an empty record takes it");
             let code = challenge.code(&keys, &binding, &format).expect("the ring has the key");
             let typed = format.normalise(code.expose_secret()).expect("its own format");
             let subject = SubjectKey::from_bytes(bytes(number));
-            let attempt =
-                Attempt::dangerous_from_counted(subject, challenge, 4, LockoutState::Open);
-            let proof = attempt.verify(&keys, &binding, &format, &typed, now());
+            let attempt = record.begin_attempt(subject, new.id, &policy, now());
+            let proof =
+                attempt.expect("the first attempt").verify(&keys, &binding, &format, &typed, now());
             Login { subject, new, proof: proof.expect("the right code") }
         })
         .collect()

@@ -188,7 +188,12 @@ impl Flawed {
         }
         if state.subjects.len() >= self.capacity {
             state.subjects.retain(|_, record| {
-                record.sweep(now);
+                let is_expired = |c: &&Challenge| c.is_expired(now);
+                let expired: Vec<_> =
+                    record.challenges().iter().filter(is_expired).map(Challenge::id).collect();
+                for id in expired {
+                    record.revoke(id);
+                }
                 !record.is_empty()
             });
         }

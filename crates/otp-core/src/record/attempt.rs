@@ -40,21 +40,6 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// An attempt that a store counted by other means than
-    /// [`SubjectRecord::begin_attempt`](crate::SubjectRecord::begin_attempt), say in a script inside a
-    /// database.
-    ///
-    /// Dangerous because whoever calls this without having counted takes away the limit on guessing.
-    /// `attempts_left` and `standing` are what holds if this attempt turns out wrong.
-    pub fn dangerous_from_counted(
-        subject: SubjectKey,
-        challenge: Challenge,
-        attempts_left: u8,
-        lockout_state: LockoutState,
-    ) -> Self {
-        Self { subject, challenge, attempts_left, lockout_state }
-    }
-
     /// The challenge, this attempt counted.
     pub const fn challenge(&self) -> &Challenge {
         &self.challenge
@@ -159,15 +144,6 @@ impl Verified {
     /// When the challenge expires: consuming it at that instant is too late.
     pub fn expires_at(&self) -> SystemTime {
         self.challenge.expires_at()
-    }
-
-    /// For a store that removed the challenge by other means than
-    /// [`SubjectRecord::consume`](crate::SubjectRecord::consume), say in a script inside a database.
-    ///
-    /// Dangerous because whoever calls this without having removed the challenge, in one atomic step
-    /// that only one caller can win, lets one code log in twice.
-    pub fn dangerous_into_consumed(self, now: SystemTime) -> Consumed {
-        self.consumed(now.into())
     }
 
     pub(crate) fn consumed(self, now: Millis) -> Consumed {

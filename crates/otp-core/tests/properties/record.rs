@@ -21,7 +21,6 @@ enum Event {
     Resend { challenge: usize },
     Report { challenge: usize, delivery: u8 },
     Revoke { challenge: usize },
-    Sweep,
     Restart,
 }
 
@@ -36,7 +35,6 @@ fn event() -> impl Strategy<Value = Event> {
         2 => n.clone().prop_map(|challenge| Event::Resend { challenge }),
         1 => (n.clone(), 0..4_u8).prop_map(|(challenge, delivery)| Event::Report { challenge, delivery }),
         1 => n.prop_map(|challenge| Event::Revoke { challenge }),
-        1 => Just(Event::Sweep),
         1 => Just(Event::Restart),
     ]
 }
@@ -176,10 +174,6 @@ proptest! {
                     let Some(challenge) = opened.iter().rev().nth(challenge) else { continue };
                     record.revoke(challenge.id());
                     dead.push(challenge.id());
-                }
-                Event::Sweep => {
-                    record.sweep(now);
-                    prop_assert!(record.sweep_at().is_none_or(|at| at > now));
                 }
                 Event::Restart => {
                     let read = SubjectRecord::from_bytes(&record.to_bytes());

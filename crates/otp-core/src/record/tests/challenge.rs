@@ -219,22 +219,18 @@ fn revoked_is_gone() {
     assert!(!bench.record.is_empty(), "a failure is never forgotten");
 }
 
-// --- sweeping ---------------------------------------------------------------------------------------
-
 #[test]
-fn sweeping_drops_what_has_expired_and_no_counter() {
+fn a_new_challenge_drops_the_expired_ones_and_no_counter() {
     let mut bench = Bench::opened();
     bench.record.open(new(2, Purpose::STEP_UP, at(400)), &bench.policy, at(0)).unwrap();
     let _ = bench.begin(1, at(1)).unwrap();
-    assert_eq!(bench.record.sweep_at(), Some(at(LIFE)));
-    assert!(!bench.record.sweep(just_before(LIFE)));
-    assert!(bench.record.sweep(at(LIFE)));
-    assert_eq!(bench.record.sweep_at(), Some(at(400)));
-    assert!(bench.record.sweep(at(400)));
-    assert_eq!(bench.record.sweep_at(), None);
+    let ids =
+        |record: &SubjectRecord| record.challenges().iter().map(Challenge::id).collect::<Vec<_>>();
+    bench.record.open(new(3, purpose(3), at(900)), &bench.policy, just_before(LIFE)).unwrap();
+    assert_eq!(ids(&bench.record), [id(1), id(2), id(3)]);
+    bench.record.open(new(4, purpose(4), at(900)), &bench.policy, at(LIFE)).unwrap();
+    assert_eq!(ids(&bench.record), [id(2), id(3), id(4)]);
     assert_eq!(bench.record.consecutive_failures(), 1);
-    assert!(!bench.record.is_empty());
-    assert!(SubjectRecord::new().is_empty());
 }
 
 #[test]

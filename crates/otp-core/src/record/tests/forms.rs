@@ -133,22 +133,6 @@ fn parts_are_put_together_again() {
 }
 
 #[test]
-fn what_a_store_counted_elsewhere_is_verified_alike() {
-    let bench = Bench::opened();
-    let challenge = bench.record.challenges()[0].clone();
-    let lockout_state = LockoutState::Blocked;
-    let counted =
-        || Attempt::dangerous_from_counted(Bench::subject(), challenge.clone(), 3, lockout_state);
-    assert_eq!(
-        bench.verify_wrong(counted(), at(1)),
-        Rejected::WrongCode { attempts_left: 3, lockout_state }
-    );
-    let verified = bench.verify_right(counted(), at(1)).unwrap();
-    let consumed = verified.dangerous_into_consumed(at(2));
-    assert_eq!((consumed.challenge_id(), consumed.consumed_at()), (id(1), at(2)));
-}
-
-#[test]
 fn instants_out_of_range_are_moved_to_its_ends() {
     let mut bench = Bench::new();
     let before_epoch = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
