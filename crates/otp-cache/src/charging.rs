@@ -1,4 +1,4 @@
-//! The rule of [`Quota`](crate::Quota) as the backends apply it.
+//! The rule of [`Quota`](crate::Quota), shared by the backends.
 
 use std::time::SystemTime;
 
@@ -8,21 +8,21 @@ use crate::{Charge, QuotaRefused};
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 use crate::{Charged, QuotaKey};
 
-/// What a store has to write when all charges are granted.
+/// What a store must write when all charges are granted.
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 #[derive(Debug)]
 pub(crate) struct Decision {
-    /// The new mark of each key, once.
-    pub(crate) marks: Vec<(QuotaKey, Tat)>,
-    /// How many of the keys were not stored before.
+    /// Each key once, with what to store for it.
+    pub(crate) tats: Vec<(QuotaKey, Tat)>,
+    /// How many of the keys are not stored yet.
     pub(crate) new_keys: usize,
-    /// What the caller gets.
+    /// The receipt for the caller.
     pub(crate) receipt: Charged,
 }
 
-/// Decides about all charges at once; `stored` gives the marks of their keys in the same order.
+/// Decides about all charges at once. `stored` holds what is stored for their keys, in the same order.
 ///
-/// A key that comes again goes on from where it was left, as if one charge came after the other.
+/// A key that occurs twice is charged twice, as if one charge came after the other.
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 pub(crate) fn decide(
     charges: &[Charge],
@@ -30,12 +30,12 @@ pub(crate) fn decide(
     now: SystemTime,
 ) -> Result<Decision, QuotaRefused> {
     let mut refusals = Vec::new();
-    let mut marks: Vec<(QuotaKey, Tat)> = Vec::with_capacity(charges.len());
+    let mut tats: Vec<(QuotaKey, Tat)> = Vec::with_capacity(charges.len());
     let (mut receipts, mut left) = (Vec::with_capacity(charges.len()), u32::MAX);
     let mut new_keys = 0;
     for (which, (charge, stored)) in charges.iter().zip(stored).enumerate() {
-        let again = marks.iter_mut().find(|(key, _)| *key == charge.key);
-        let so_far = again.as_ref().map_or(stored, |(_, mark)| Some(*mark));
+        let again = tats.iter_mut().find(|(key, _)| *key == charge.key);
+        let so_far = again.as_ref().map_or(stored, |(_, tat)| Some(*tat));
         let granted = match granted(which, charge, so_far.unwrap_or_default(), now) {
             Ok(granted) => granted,
             Err(refused) => {
@@ -45,20 +45,20 @@ pub(crate) fn decide(
         };
         left = left.min(granted.left);
         receipts.push((*charge, granted.tat));
-        if let Some((_, mark)) = again {
-            *mark = granted.tat;
+        if let Some((_, tat)) = again {
+            *tat = granted.tat;
         } else {
             new_keys += usize::from(stored.is_none());
-            marks.push((charge.key, granted.tat));
+            tats.push((charge.key, granted.tat));
         }
     }
-    match hardest(refusals) {
-        None => Ok(Decision { marks, new_keys, receipt: Charged::new(receipts, left) }),
+    match longest_wait(refusals) {
+        None => Ok(Decision { tats, new_keys, receipt: Charged::new(receipts, left) }),
         Some(refused) => Err(refused),
     }
 }
 
-/// What the rule says to one charge.
+/// Applies the rule to one charge. `which` is its place among the charges of the call.
 pub(crate) fn granted(
     which: usize,
     charge: &Charge,
@@ -72,8 +72,10 @@ pub(crate) fn granted(
     }
 }
 
-/// The refusal that has to wait longest, of those that came with their places.
-pub(crate) fn hardest(refusals: impl IntoIterator<Item = QuotaRefused>) -> Option<QuotaRefused> {
+/// Returns the refusal with the longest wait.
+pub(crate) fn longest_wait(
+    refusals: impl IntoIterator<Item = QuotaRefused>,
+) -> Option<QuotaRefused> {
     refusals.into_iter().max_by_key(|refused| (refused.until.is_none(), refused.until))
 }
 
@@ -84,14 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_refusals_the_longest_counts_and_never_is_longest() {
+    fn the_longest_wait_wins_and_never_is_the_longest() {
         let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
         let refused = |which, until| QuotaRefused { which, until };
-        assert_eq!(hardest([]), None);
+        assert_eq!(longest_wait([]), None);
         assert_eq!(
-            hardest([refused(0, at(5)), refused(1, at(9)), refused(2, at(7))]),
+            longest_wait([refused(0, at(5)), refused(1, at(9)), refused(2, at(7))]),
             Some(refused(1, at(9)))
         );
-        assert_eq!(hardest([refused(0, None), refused(1, at(9))]), Some(refused(0, None)));
+        assert_eq!(longest_wait([refused(0, None), refused(1, at(9))]), Some(refused(0, None)));
     }
 }

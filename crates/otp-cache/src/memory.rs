@@ -1,20 +1,16 @@
-//! Everything in this process: the fastest backend, for one process and for tests.
+//! The memory backend: the fastest one, for one process and for tests.
 //!
-//! Exact and bounded: when full it refuses what is new and drops nothing that is live. What has
-//! expired is swept a little with each addition, so no timer and no thread is needed.
+//! It is bounded: a full store refuses new subjects and new quota keys, and drops no live entry. Each
+//! addition sweeps a few entries and drops those that have expired, so no timer and no thread is needed.
 //!
-//! A restart forgets everything, **counters and locks too**: whoever can make the process restart
-//! can guess anew. For production on one machine take [`sqlite`](crate::sqlite).
+//! A restart loses everything, **counters and locks too**: someone who can restart the process can start
+//! guessing again. For production on one machine, use [`sqlite`](crate::sqlite).
 
-mod index;
+mod key;
 mod shard;
 mod sharded;
 
-use std::{
-    fmt,
-    sync::MutexGuard,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, sync::MutexGuard, time::SystemTime};
 
 use async_trait::async_trait;
 use otp_core::{
@@ -25,17 +21,18 @@ use otp_core::{
 };
 
 use self::{
+    key::HashedKey,
     shard::{Entry, Shard},
     sharded::Sharded,
 };
 use crate::{
-    ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, StoreErrorKind,
+    ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
     SubjectStatus,
     charging::{Decision, decide},
-    layout::{forgettable_at, is_forgettable, since_epoch},
+    layout::is_forgettable,
 };
 
-/// Challenges, counters and quotas in this process.
+/// Keeps challenges, counters and quotas in the memory of this process.
 ///
 /// ```
 /// use otp_cache::memory::MemoryStore;
@@ -49,38 +46,36 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// Room for 1 million subjects with something to remember, and as many quota keys.
+    /// Creates a store for 1 million subjects and 1 million quota keys.
     pub fn new() -> Self {
         Self::with_capacity(1_000_000)
     }
 
-    /// Room for this many subjects with something to remember, and as many quota keys.
+    /// Creates a store for `capacity` subjects and `capacity` quota keys.
     ///
-    /// A subject counts while it has an open challenge or a failure since its last success. Memory
-    /// is taken as it is needed: below 300 bytes a subject.
+    /// A subject counts while it has an open challenge or a failure since its last success. Memory is taken
+    /// as entries are added: 300 bytes or less per subject with one challenge.
     pub fn with_capacity(capacity: usize) -> Self {
         Self { subjects: Sharded::new(capacity), quotas: Sharded::new(capacity) }
     }
 
-    /// How many subjects the store remembers something of, what has expired and was not swept yet
-    /// included.
+    /// Returns how many subjects the store holds, with those that have expired and are not swept yet.
     pub fn subjects(&self) -> usize {
         self.subjects.len()
     }
 
-    /// How many quota keys the store remembers, those not swept yet included.
+    /// Returns how many quota keys the store holds, with those that have refilled and are not swept yet.
     pub fn quota_keys(&self) -> usize {
         self.quotas.len()
     }
 
-    /// Applies `rule` to the subject's record, if there is one, and forgets a record that then says
-    /// nothing.
+    /// Applies `rule` to the subject's record, if it exists. Removes the record if it is empty afterwards.
     fn with_record<T>(
         &self,
         subject: SubjectKey,
         rule: impl FnOnce(&mut SubjectRecord) -> T,
     ) -> Option<T> {
-        let key = *subject.as_bytes();
+        let key = self.subjects.hashed(*subject.as_bytes());
         let mut shard = self.subjects.lock(key);
         let record = shard.get_mut(key)?;
         let outcome = rule(record);
@@ -91,7 +86,7 @@ impl MemoryStore {
     }
 
     fn read<T>(&self, subject: SubjectKey, look: impl FnOnce(&SubjectRecord) -> T) -> Option<T> {
-        let key = *subject.as_bytes();
+        let key = self.subjects.hashed(*subject.as_bytes());
         self.subjects.lock(key).get(key).map(look)
     }
 
@@ -102,7 +97,9 @@ impl MemoryStore {
         policy: &Policy,
         now: SystemTime,
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
-        let key = *subject.as_bytes();
+        let key = self.subjects.hashed(*subject.as_bytes());
+        // Starts again after `make_room`: while no lock was held, another call may have taken the room or
+        // inserted this subject.
         loop {
             let mut shard = self.subjects.lock(key);
             if let Some(record) = shard.get_mut(key) {
@@ -117,6 +114,7 @@ impl MemoryStore {
                 self.subjects.insert(&mut shard, key, record, now);
                 return Ok(opened);
             }
+            // `make_room` locks every shard, this one too, and `Mutex` is not reentrant.
             drop(shard);
             if !self.subjects.make_room(now) {
                 return Err(full("no room left for another subject"));
@@ -130,16 +128,17 @@ impl MemoryStore {
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
         loop {
-            let mut held = Held::lock(&self.quotas, charges);
-            let marks = charges.iter().map(|charge| held.mark(&self.quotas, charge));
-            let decision = match decide(charges, marks, now) {
+            let mut locked = LockedShards::of(&self.quotas, charges);
+            let stored = charges.iter().map(|charge| locked.get(charge.key));
+            let decision = match decide(charges, stored, now) {
                 Ok(decision) => decision,
                 Err(refused) => return Ok(Err(refused)),
             };
-            if held.put(&self.quotas, &decision, now) {
+            if locked.put(&decision, now) {
                 return Ok(Ok(decision.receipt));
             }
-            drop(held);
+            // As in `open_now`: `make_room` locks these shards too.
+            drop(locked);
             if !self.quotas.make_room(now) {
                 return Err(full("no room left for another quota key"));
             }
@@ -151,47 +150,56 @@ fn full(what: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Capacity, what)
 }
 
-/// The locks of all shards that some charges touch, taken in one order by everybody.
-struct Held<'a>(Vec<(usize, MutexGuard<'a, Shard<Tat>>)>);
+/// The locked shards of all keys of some charges.
+struct LockedShards<'a> {
+    map: &'a Sharded<Tat>,
+    /// The shards with their indices, in ascending order.
+    shards: Vec<(usize, MutexGuard<'a, Shard<Tat>>)>,
+}
 
-impl<'a> Held<'a> {
-    fn lock(map: &'a Sharded<Tat>, charges: &[Charge]) -> Self {
-        let mut places: Vec<usize> =
-            charges.iter().map(|charge| map.place(*charge.key.as_bytes())).collect();
-        places.sort_unstable();
-        places.dedup();
-        Self(places.into_iter().map(|place| (place, map.lock_place(place))).collect())
+impl<'a> LockedShards<'a> {
+    fn of(map: &'a Sharded<Tat>, charges: &[Charge]) -> Self {
+        let index = |charge: &Charge| map.shard_index(map.hashed(*charge.key.as_bytes()));
+        let mut indices: Vec<usize> = charges.iter().map(index).collect();
+        // Sorted, so that two calls never wait for each other. Deduplicated, because locking one shard
+        // twice would deadlock.
+        indices.sort_unstable();
+        indices.dedup();
+        let shards = indices.into_iter().map(|index| (index, map.lock_shard(index))).collect();
+        Self { map, shards }
     }
 
-    fn shard(&mut self, place: usize) -> &mut Shard<Tat> {
-        let at = self.0.binary_search_by_key(&place, |(place, _)| *place);
+    fn shard(&mut self, key: HashedKey) -> &mut Shard<Tat> {
+        let index = self.map.shard_index(key);
+        let at = self.shards.binary_search_by_key(&index, |(index, _)| *index);
         let at = at.expect("the shard of every charge is locked");
-        &mut self.0[at].1
+        &mut self.shards[at].1
     }
 
-    /// What is stored for the key of this charge.
-    fn mark(&mut self, map: &Sharded<Tat>, charge: &Charge) -> Option<Tat> {
-        let key = *charge.key.as_bytes();
-        self.shard(map.place(key)).get(key).copied()
+    /// Returns what is stored for `key`.
+    fn get(&mut self, key: QuotaKey) -> Option<Tat> {
+        let key = self.map.hashed(*key.as_bytes());
+        self.shard(key).get(key).copied()
     }
 
-    /// Stores the new marks, or nothing if there is no room for them.
-    fn put(&mut self, map: &Sharded<Tat>, decision: &Decision, now: SystemTime) -> bool {
+    /// Stores what was decided, or nothing if there is no room for it.
+    fn put(&mut self, decision: &Decision, now: SystemTime) -> bool {
+        let map = self.map;
         if !map.reserve(decision.new_keys) {
             return false;
         }
-        // What is stored first: the sweeping that comes with an addition could take a spent mark away
-        // that is to be replaced, and it would be added again without room reserved for it.
+        // Stored keys first: the sweep of an addition could drop one that has refilled. It would then be
+        // added again, without room reserved for it.
         let mut missing = Vec::with_capacity(decision.new_keys);
-        for (key, mark) in &decision.marks {
-            let key = *key.as_bytes();
-            match self.shard(map.place(key)).get_mut(key) {
-                Some(stored) => *stored = *mark,
-                None => missing.push((key, *mark)),
+        for (key, tat) in &decision.tats {
+            let key = map.hashed(*key.as_bytes());
+            match self.shard(key).get_mut(key) {
+                Some(stored) => *stored = *tat,
+                None => missing.push((key, *tat)),
             }
         }
-        for (key, mark) in missing {
-            map.insert(self.shard(map.place(key)), key, mark, now);
+        for (key, tat) in missing {
+            map.insert(self.shard(key), key, tat, now);
         }
         true
     }
@@ -314,11 +322,13 @@ impl Quota for MemoryStore {
 
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
         for (key, span) in charged.refunds(now) {
-            let key = *key.as_bytes();
+            // One shard at a time is enough: a charge that runs in between sees a part of the refund. That
+            // makes it stricter, never laxer.
+            let key = self.quotas.hashed(*key.as_bytes());
             let mut shard = self.quotas.lock(key);
-            if let Some(mark) = shard.get_mut(key) {
-                *mark = gcra::refund(*mark, span);
-                if mark.is_past(now) {
+            if let Some(tat) = shard.get_mut(key) {
+                *tat = gcra::refund(*tat, span);
+                if tat.is_past(now) {
                     self.quotas.remove(&mut shard, key);
                 }
             }
@@ -328,34 +338,27 @@ impl Quota for MemoryStore {
 }
 
 impl Entry for SubjectRecord {
-    fn is_dead(&self, now: SystemTime) -> bool {
+    fn is_forgettable(&self, now: SystemTime) -> bool {
         is_forgettable(self, now)
-    }
-
-    fn dies_at(&self) -> Option<Duration> {
-        forgettable_at(self).map(since_epoch)
     }
 }
 
 impl Entry for Tat {
-    fn is_dead(&self, now: SystemTime) -> bool {
+    fn is_forgettable(&self, now: SystemTime) -> bool {
         self.is_past(now)
-    }
-
-    fn dies_at(&self) -> Option<Duration> {
-        Some(Duration::from_micros(self.as_micros()))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::QuotaKey;
 
-    /// Few keys, so that a charge often finds one of its keys stored and spent, and a clock that
-    /// goes on and makes them so.
+    /// Returns a charge of one of a few keys. With a clock that goes on, a charge often finds a key that is
+    /// stored and has refilled.
     fn charge(name: u8, events: u32) -> Charge {
         let rate = gcra::Rate::new(3, Duration::from_secs(3)).expect("a sound rate");
         Charge { key: QuotaKey::derive("", &name.to_string()), rate, events }

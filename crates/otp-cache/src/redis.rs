@@ -88,7 +88,7 @@ use self::{
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
     SubjectStatus,
-    charging::{granted, hardest},
+    charging::{granted, longest_wait},
 };
 
 /// Challenges, counters and quotas in Redis or Valkey.
@@ -472,7 +472,7 @@ impl Quota for RedisStore {
         }
         // If this fails too, something stays charged: too strict, and over with time.
         let _ = self.refund(&taken, now).await;
-        match (failure, hardest(refusals)) {
+        match (failure, longest_wait(refusals)) {
             (None, Some(refused)) => Ok(Err(refused)),
             (failure, _) => Err(failure.unwrap_or_else(unexpected_answer)),
         }

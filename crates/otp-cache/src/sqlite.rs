@@ -358,7 +358,7 @@ fn charge(
         Ok(decision) => decision,
         Err(refused) => return Ok(Ok(Err(refused))),
     };
-    for (key, tat) in &decision.marks {
+    for (key, tat) in &decision.tats {
         put_tat(connection, *key, *tat)?;
     }
     for _ in 0..decision.new_keys {

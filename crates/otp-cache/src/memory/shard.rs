@@ -1,218 +1,200 @@
-//! One shard of the memory backend: a dense vector of entries, an index into it, and a hand that
-//! walks over the entries to sweep the dead ones.
-//!
-//! Beside the entries stands, four bytes each, when to look at them next: so the hand passes over the
-//! living without touching them.
+//! One shard of the memory backend: a hash table, and a clock hand that sweeps its buckets.
 
-use std::{
-    hash::BuildHasher as _,
-    time::{Duration, SystemTime},
-};
+use std::time::SystemTime;
 
-use super::index::Index;
-use crate::layout::since_epoch;
+use hashbrown::HashTable;
 
-/// Keys of both maps: sixteen bytes of a cryptographic hash.
-pub(super) type Key = [u8; 16];
+use super::key::{HashedKey, Key, Seed};
 
 /// What a shard holds.
 pub(super) trait Entry {
-    /// Whether the entry can be forgotten at `now` without anybody noticing.
-    fn is_dead(&self, now: SystemTime) -> bool;
-
-    /// From how long after 1970 on the entry as it is will be dead; `None` if it lives until somebody
-    /// changes it.
-    fn dies_at(&self) -> Option<Duration>;
+    /// Whether the store may forget the entry at `now`, because a caller cannot tell it from a missing one.
+    fn is_forgettable(&self, now: SystemTime) -> bool;
 }
 
-/// Entries looked at for every entry added, so that the dead never outnumber the living for long and
-/// sweeping costs every addition the same. A dead one is replaced by the last one, which is young and
-/// mostly alive: so four looks make two that can find something.
-const SWEPT_PER_INSERT: usize = 4;
+/// Buckets that are swept for each entry added.
+///
+/// A table keeps at least 7 entries in 32 buckets (see [`Shard::shrink`]), so this passes 1.75 entries or
+/// more for each one added. Entries that have expired never outnumber the live ones for long.
+const SWEPT_PER_INSERT: usize = 8;
 
-/// An entry is looked at no later than this many seconds after the last look: by then it may have
-/// been changed into one that dies earlier than it did.
-const NEXT_LOOK: u32 = 600;
+/// A table with room for no more entries than this is never shrunk.
+const MIN_CAPACITY: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Shard<V> {
-    index: Index,
-    seed: Seed,
-    entries: Vec<(Key, V)>,
-    /// For each entry the second since 1970 from which on sweeping looks at it.
-    looks: Vec<u32>,
-    hand: usize,
+    table: HashTable<(Key, V)>,
+    /// The bucket at which the next sweep begins.
+    clock_hand: usize,
+}
+
+/// What one sweep did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Swept {
+    /// Buckets that it looked at.
+    pub(super) buckets: usize,
+    /// Entries that it dropped.
+    pub(super) dropped: usize,
+    /// Whether it reached the last bucket of the table.
+    pub(super) is_at_end: bool,
 }
 
 impl<V> Default for Shard<V> {
     fn default() -> Self {
-        Self {
-            index: Index::default(),
-            seed: Seed::draw(),
-            entries: Vec::new(),
-            looks: Vec::new(),
-            hand: 0,
-        }
+        Self { table: HashTable::new(), clock_hand: 0 }
     }
 }
 
 impl<V: Entry> Shard<V> {
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut V> {
-        let at = self.place(key)?;
-        self.entries.get_mut(at).map(|(_, value)| value)
+    /// Returns the entry of `key`.
+    pub(super) fn get(&self, key: HashedKey) -> Option<&V> {
+        self.table.find(key.hash, |entry| entry.0 == key.key).map(|entry| &entry.1)
     }
 
-    pub(super) fn get(&self, key: Key) -> Option<&V> {
-        let at = self.place(key)?;
-        self.entries.get(at).map(|(_, value)| value)
+    /// Returns the entry of `key`, to be changed.
+    pub(super) fn get_mut(&mut self, key: HashedKey) -> Option<&mut V> {
+        self.table.find_mut(key.hash, |entry| entry.0 == key.key).map(|entry| &mut entry.1)
     }
 
-    /// Where in the vector the entry of this key stands.
-    fn place(&self, key: Key) -> Option<usize> {
-        self.index.find(self.hash(key), is_key(&self.entries, key)).map(|at| at as usize)
+    /// Adds an entry. The shard must not hold one of this key.
+    pub(super) fn insert(&mut self, key: HashedKey, value: V, seed: &Seed) {
+        self.table.insert_unique(key.hash, (key.key, value), |entry| seed.hash(entry.0));
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
-    fn hash(&self, key: Key) -> u32 {
-        self.seed.hash(key) as u32
+    /// Removes the entry of `key` and returns whether there was one.
+    pub(super) fn remove(&mut self, key: HashedKey, seed: &Seed) -> bool {
+        let Ok(entry) = self.table.find_entry(key.hash, |entry| entry.0 == key.key) else {
+            return false;
+        };
+        entry.remove();
+        self.shrink(seed);
+        true
     }
 
-    /// Adds an entry whose key is not there.
-    pub(super) fn insert(&mut self, key: Key, value: V, now: SystemTime) {
-        let at = u32::try_from(self.entries.len()).expect("a shard holds less than 2^32 entries");
-        self.grow();
-        self.looks.push(next_look(&value, now));
-        self.entries.push((key, value));
-        self.index.insert(self.hash(key), at);
+    /// Sweeps the buckets that an added entry pays for, and returns how many entries it dropped.
+    pub(super) fn sweep_step(&mut self, now: SystemTime, seed: &Seed) -> usize {
+        let Swept { buckets, dropped, .. } = self.sweep(SWEPT_PER_INSERT, now, seed);
+        dropped + self.sweep(SWEPT_PER_INSERT - buckets, now, seed).dropped
     }
 
-    /// Grows by a quarter instead of doubling: memory per entry stays flat.
-    fn grow(&mut self) {
-        let len = self.entries.len();
-        if len == self.entries.capacity() {
-            self.entries.reserve_exact(len / 4 + 4);
-            self.looks.reserve_exact(len / 4 + 4);
-        }
-    }
-
-    pub(super) fn remove(&mut self, key: Key) -> bool {
-        let hash = self.hash(key);
-        let found = self.index.remove(hash, is_key(&self.entries, key));
-        if let Some(at) = found {
-            self.forget(at);
-        }
-        found.is_some()
-    }
-
-    /// Takes the entry out of the vector, whose index entry is gone already.
-    fn forget(&mut self, place: u32) {
-        let at = place as usize;
-        self.entries.swap_remove(at);
-        self.looks.swap_remove(at);
-        if let Some((moved, _)) = self.entries.get(at) {
-            // The last one: its place in the index still says so.
-            let last = u32::try_from(self.entries.len()).expect("a place of this shard");
-            self.index.relocate(self.hash(*moved), last, place);
-        }
-        self.shrink();
-    }
-
-    /// Gives memory back once three quarters of it lie idle.
-    fn shrink(&mut self) {
-        let len = self.entries.len();
-        if self.entries.capacity() > 64 && len < self.entries.capacity() / 4 {
-            self.entries.shrink_to(len * 2);
-            self.looks.shrink_to(len * 2);
-            self.index.shrink_to(len * 2);
-        }
-    }
-
-    /// The usual share of sweeping that comes with an addition: looks only where something may be
-    /// dead. Returns how many entries went.
-    pub(super) fn sweep_a_little(&mut self, now: SystemTime) -> usize {
-        let second = seconds(since_epoch(now));
-        self.sweep_where(SWEPT_PER_INSERT, now, |look| look <= second)
-    }
-
-    /// Looks at `steps` entries from where the hand stands and forgets the dead ones.
-    pub(super) fn sweep(&mut self, steps: usize, now: SystemTime) -> usize {
-        self.sweep_where(steps, now, |_| true)
-    }
-
-    fn sweep_where(
-        &mut self,
-        steps: usize,
-        now: SystemTime,
-        is_due: impl Fn(u32) -> bool,
-    ) -> usize {
-        let mut swept = 0;
-        for _ in 0..steps.min(self.entries.len()) {
-            if self.hand >= self.entries.len() {
-                self.hand = 0;
-            }
-            let at = self.hand;
-            if !self.looks.get(at).is_some_and(|look| is_due(*look)) {
-                self.hand += 1;
-                continue;
-            }
-            let Some((key, value)) = self.entries.get(at) else { break };
-            if value.is_dead(now) {
-                let key = *key;
-                self.remove(key);
-                swept += 1;
-            } else {
-                self.looks[at] = next_look(value, now);
-                self.hand += 1;
+    /// Sweeps up to `max_buckets` buckets from the clock hand on, at most to the end of the table. The next
+    /// sweep goes on from there.
+    pub(super) fn sweep(&mut self, max_buckets: usize, now: SystemTime, seed: &Seed) -> Swept {
+        let end = self.table.num_buckets();
+        // The table may have shrunk since the last sweep.
+        let start = if self.clock_hand < end { self.clock_hand } else { 0 };
+        let stop = start.saturating_add(max_buckets).min(end);
+        let mut dropped = 0;
+        for bucket in start..stop {
+            if let Ok(entry) = self.table.get_bucket_entry(bucket)
+                && entry.get().1.is_forgettable(now)
+            {
+                entry.remove();
+                dropped += 1;
             }
         }
-        swept
+        self.clock_hand = stop;
+        if dropped > 0 {
+            self.shrink(seed);
+        }
+        Swept { buckets: stop - start, dropped, is_at_end: stop == end }
     }
 
+    /// Gives memory back once three quarters of it are unused.
+    fn shrink(&mut self, seed: &Seed) {
+        let (len, capacity) = (self.table.len(), self.table.capacity());
+        if capacity > MIN_CAPACITY && len < capacity / 4 {
+            // Twice the entries, so that the table does not have to grow again at once.
+            self.table.shrink_to(len * 2, |entry| seed.hash(entry.0));
+        }
+    }
+
+    /// Returns how many entries the shard holds, with those that no sweep has dropped yet.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.table.len()
     }
 }
 
-/// Whether the entry at a place has this key.
-fn is_key<V>(entries: &[(Key, V)], key: Key) -> impl Fn(u32) -> bool {
-    move |at| entries.get(at as usize).is_some_and(|(stored, _)| *stored == key)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The second from which on sweeping has to look at the entry.
-fn next_look<V: Entry>(value: &V, now: SystemTime) -> u32 {
-    let latest = seconds(since_epoch(now)).saturating_add(NEXT_LOOK);
-    // The second in which it dies: rounded down, so never too late.
-    value.dies_at().map_or(latest, seconds).min(latest)
-}
+    #[derive(Debug)]
+    struct IsForgettable(bool);
 
-/// Whole seconds, as many as fit: those of 1970 until the year 2106.
-fn seconds(span: Duration) -> u32 {
-    u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
-}
-
-/// Mixes the sixteen key bytes with a seed drawn for this process.
-///
-/// The keys are hashes already; the seed keeps those who choose names from choosing places.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Seed(u64, u64);
-
-impl Seed {
-    /// Draws a seed from the standard library's source for hash maps.
-    pub(super) fn draw() -> Self {
-        let state = std::collections::hash_map::RandomState::new();
-        Self(state.hash_one(1_u8), state.hash_one(2_u8) | 1)
+    impl Entry for IsForgettable {
+        fn is_forgettable(&self, _: SystemTime) -> bool {
+            self.0
+        }
     }
 
-    /// The hash of a key: its upper bits choose the shard.
-    pub(super) fn hash(self, key: Key) -> u64 {
-        let (low, high) = halves(u128::from_le_bytes(key));
-        let product = u128::from(low ^ self.0).wrapping_mul(u128::from(high ^ self.1 | 1));
-        let (low, high) = halves(product);
-        low ^ high
-    }
-}
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
-#[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
-fn halves(number: u128) -> (u64, u64) {
-    (number as u64, (number >> 64) as u64)
+    fn key(seed: &Seed, number: u32) -> HashedKey {
+        let mut key = [7; 16];
+        key[..4].copy_from_slice(&number.to_le_bytes());
+        seed.hashed(key)
+    }
+
+    fn filled(seed: &Seed, count: u32) -> Shard<IsForgettable> {
+        let mut shard = Shard::default();
+        (0..count).for_each(|n| shard.insert(key(seed, n), IsForgettable(false), seed));
+        shard
+    }
+
+    #[test]
+    fn entries_are_found_until_they_are_removed() {
+        let seed = Seed::default();
+        let mut shard = filled(&seed, 1_000);
+        for number in 0..1_000 {
+            assert!(shard.get(key(&seed, number)).is_some());
+            assert!(shard.remove(key(&seed, number), &seed));
+            assert!(!shard.remove(key(&seed, number), &seed));
+            assert!(shard.get_mut(key(&seed, number)).is_none());
+        }
+        assert_eq!(shard.len(), 0);
+    }
+
+    #[test]
+    fn unused_memory_is_given_back() {
+        let seed = Seed::default();
+        let mut shard = filled(&seed, 10_000);
+        (100..10_000).for_each(|number| assert!(shard.remove(key(&seed, number), &seed)));
+        assert!(shard.table.capacity() <= 448, "{}", shard.table.capacity());
+        assert!((0..100).all(|number| shard.get(key(&seed, number)).is_some()));
+    }
+
+    #[test]
+    fn sweeps_of_any_length_pass_every_bucket() {
+        for max_buckets in [1, 8, 100, 10_000] {
+            let seed = Seed::default();
+            let mut shard = filled(&seed, 1_000);
+            shard.get_mut(key(&seed, 17)).unwrap().0 = true;
+            let (mut passed, mut dropped) = (0, 0);
+            loop {
+                let swept = shard.sweep(max_buckets, NOW, &seed);
+                passed += swept.buckets;
+                dropped += swept.dropped;
+                if swept.is_at_end {
+                    break;
+                }
+            }
+            assert_eq!((passed, dropped), (shard.table.num_buckets(), 1));
+            assert!(shard.get(key(&seed, 17)).is_none());
+            assert_eq!(shard.len(), 999);
+        }
+    }
+
+    /// The clock hand of a step goes round the end of the table.
+    #[test]
+    fn steps_pass_every_bucket_again_and_again() {
+        let seed = Seed::default();
+        let mut shard = filled(&seed, 1_000);
+        let steps = shard.table.num_buckets().div_ceil(SWEPT_PER_INSERT);
+        for number in 0..3 {
+            shard.get_mut(key(&seed, number)).unwrap().0 = true;
+            assert_eq!((0..=steps).map(|_| shard.sweep_step(NOW, &seed)).sum::<usize>(), 1);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! A bounded map of many shards, each behind a lock of its own.
+//! A bounded map of many shards, each with its own lock.
 
 use std::{
     sync::{
@@ -8,114 +8,128 @@ use std::{
     time::SystemTime,
 };
 
-use super::shard::{Entry, Key, Seed, Shard};
+use super::{
+    key::{HashedKey, Key, Seed},
+    shard::{Entry, Shard},
+};
 
-/// Many more than processors, so that two callers rarely meet.
+/// Many more shards than processors, so that two callers rarely wait for the same lock.
 const SHARDS: usize = 256;
 
-/// Entries looked at, over the shards in turn, when there is no room for an addition.
+/// Buckets that one call sweeps when there is no room for an addition.
 const SWEPT_WHEN_FULL: usize = 4096;
 
 #[derive(Debug)]
 pub(super) struct Sharded<V> {
     shards: Box<[Mutex<Shard<V>>]>,
+    /// One seed chooses the shard and the bucket, each by bits of its own.
     seed: Seed,
-    count: AtomicUsize,
+    len: AtomicUsize,
     capacity: usize,
-    hand: AtomicUsize,
+    /// The shard at which the next search for room begins.
+    clock_hand: AtomicUsize,
 }
 
 impl<V: Entry> Sharded<V> {
+    /// Creates a map for up to `capacity` entries. Memory is taken as entries are added.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
-            seed: Seed::draw(),
-            count: AtomicUsize::new(0),
+            seed: Seed::default(),
+            len: AtomicUsize::new(0),
             capacity,
-            hand: AtomicUsize::new(0),
+            clock_hand: AtomicUsize::new(0),
         }
     }
 
+    /// Returns how many entries the map holds or has reserved room for.
     pub(super) fn len(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
+        self.len.load(Ordering::Relaxed)
     }
 
+    /// Returns how many entries the map may hold.
     pub(super) fn capacity(&self) -> usize {
         self.capacity
     }
 
-    /// The place of the shard that holds this key.
-    pub(super) fn place(&self, key: Key) -> usize {
-        // The upper bits: the index inside the shard uses the lower ones.
-        (self.seed.hash(key) >> 56) as usize % SHARDS
+    /// Returns `key` with its hash.
+    pub(super) fn hashed(&self, key: Key) -> HashedKey {
+        self.seed.hashed(key)
     }
 
-    pub(super) fn lock(&self, key: Key) -> MutexGuard<'_, Shard<V>> {
-        self.lock_place(self.place(key))
+    /// Returns the index of the shard that holds this key.
+    pub(super) fn shard_index(&self, key: HashedKey) -> usize {
+        key.shard_index(self.shards.len())
     }
 
-    /// A rule that panicked has left its record as the rule before it did, or as itself began to
-    /// change it: counters only ever rise there, so going on is safe.
-    pub(super) fn lock_place(&self, place: usize) -> MutexGuard<'_, Shard<V>> {
-        self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the shard that holds this key.
+    pub(super) fn lock(&self, key: HashedKey) -> MutexGuard<'_, Shard<V>> {
+        self.lock_shard(self.shard_index(key))
     }
 
-    /// How many entries the shards really hold: what [`len`](Self::len) has to say.
-    #[cfg(test)]
-    pub(super) fn counted(&self) -> usize {
-        (0..SHARDS).map(|place| self.lock_place(place).len()).sum()
+    /// Locks the shard at `index`.
+    pub(super) fn lock_shard(&self, index: usize) -> MutexGuard<'_, Shard<V>> {
+        // A rule that panicked has left its record unchanged or partly changed. Its counters can only have
+        // risen, so it is safe to go on.
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes room for this many entries, if there is.
+    /// Reserves room for `entries` entries. Returns whether there was room for all of them.
     pub(super) fn reserve(&self, entries: usize) -> bool {
-        let fits = |count: usize| count.checked_add(entries).filter(|sum| *sum <= self.capacity);
-        entries == 0 || self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+        let fits = |len: usize| len.checked_add(entries).filter(|sum| *sum <= self.capacity);
+        // `Relaxed`: the counter only bounds memory. The shards' mutexes guard the entries.
+        entries == 0 || self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
-    /// Gives room back. Never below none: a wrapped count would refuse every addition for ever.
+    /// Gives the room of `entries` entries back.
     fn release(&self, entries: usize) {
         if entries > 0 {
-            let less = |count: usize| Some(count.saturating_sub(entries));
-            let _ = self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+            // Saturating: a count that wrapped below 0 would refuse every addition from then on.
+            let less = |len: usize| Some(len.saturating_sub(entries));
+            let _ = self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         }
     }
 
-    /// Adds an entry, for which room has been reserved, and sweeps a little in exchange.
-    pub(super) fn insert(&self, shard: &mut Shard<V>, key: Key, value: V, now: SystemTime) {
-        self.release(shard.sweep_a_little(now));
-        shard.insert(key, value, now);
+    /// Adds an entry for which room has been reserved, and sweeps a few buckets of its shard.
+    pub(super) fn insert(&self, shard: &mut Shard<V>, key: HashedKey, value: V, now: SystemTime) {
+        self.release(shard.sweep_step(now, &self.seed));
+        shard.insert(key, value, &self.seed);
     }
 
-    pub(super) fn remove(&self, shard: &mut Shard<V>, key: Key) {
-        self.release(usize::from(shard.remove(key)));
+    /// Removes the entry of `key`, if there is one.
+    pub(super) fn remove(&self, shard: &mut Shard<V>, key: HashedKey) {
+        self.release(usize::from(shard.remove(key, &self.seed)));
     }
 
-    /// Looks for entries to forget because there is no room; says whether it found one.
+    /// Searches for entries to forget because there is no room. Returns whether it found one.
     ///
-    /// Bounded, and goes on where the last call left off: a flood of refused additions costs the
-    /// same each, and what has expired is found by and by.
+    /// The search is bounded, and the next one goes on where it ended. So each of many refused additions
+    /// costs the same, and every shard is reached.
     pub(super) fn make_room(&self, now: SystemTime) -> bool {
         let mut left = SWEPT_WHEN_FULL;
-        for _ in 0..SHARDS {
-            let place = self.hand.load(Ordering::Relaxed) % SHARDS;
-            let mut shard = self.lock_place(place);
-            let steps = left.min(shard.len());
-            let swept = shard.sweep(steps, now);
-            let is_done = steps == shard.len() + swept;
-            drop(shard);
-            if is_done {
-                self.hand.store(place + 1, Ordering::Relaxed);
+        // One more than there are shards: the first one may be entered in the middle.
+        for _ in 0..=self.shards.len() {
+            let index = self.clock_hand.load(Ordering::Relaxed) % self.shards.len();
+            let swept = self.lock_shard(index).sweep(left, now, &self.seed);
+            if swept.is_at_end {
+                self.clock_hand.store(index + 1, Ordering::Relaxed);
             }
-            self.release(swept);
-            if swept > 0 {
+            self.release(swept.dropped);
+            if swept.dropped > 0 {
                 return true;
             }
-            left -= steps;
+            left -= swept.buckets;
             if left == 0 {
                 break;
             }
         }
         false
+    }
+
+    /// Returns how many entries the shards hold. [`len`](Self::len) must agree with it.
+    #[cfg(test)]
+    pub(super) fn counted(&self) -> usize {
+        (0..self.shards.len()).map(|index| self.lock_shard(index).len()).sum()
     }
 }
 
@@ -125,17 +139,13 @@ mod tests {
 
     use super::*;
 
-    /// Dead from the instant on that it names, in seconds.
+    /// Forgettable from the instant that it names, in seconds.
     #[derive(Debug)]
     struct Until(u64);
 
     impl Entry for Until {
-        fn is_dead(&self, now: SystemTime) -> bool {
+        fn is_forgettable(&self, now: SystemTime) -> bool {
             now >= at(self.0)
-        }
-
-        fn dies_at(&self) -> Option<Duration> {
-            Some(Duration::from_secs(self.0))
         }
     }
 
@@ -143,96 +153,101 @@ mod tests {
         SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    fn key(number: u32) -> Key {
+    fn key(map: &Sharded<Until>, number: u32) -> HashedKey {
         let mut key = [7; 16];
         key[..4].copy_from_slice(&number.to_le_bytes());
-        key
+        map.hashed(key)
     }
 
     fn add(map: &Sharded<Until>, number: u32, until: u64, now: u64) -> bool {
-        let mut shard = map.lock(key(number));
+        let key = key(map, number);
+        let mut shard = map.lock(key);
         let has_room = map.reserve(1);
         if has_room {
-            map.insert(&mut shard, key(number), Until(until), at(now));
+            map.insert(&mut shard, key, Until(until), at(now));
         }
         has_room
     }
 
+    fn change(map: &Sharded<Until>, number: u32, until: u64) {
+        let key = key(map, number);
+        map.lock(key).get_mut(key).expect("it was added").0 = until;
+    }
+
+    fn has(map: &Sharded<Until>, number: u32) -> bool {
+        let key = key(map, number);
+        map.lock(key).get(key).is_some()
+    }
+
     #[test]
-    fn the_number_of_entries_never_passes_the_capacity_and_nothing_live_goes() {
+    fn a_full_map_refuses_and_drops_no_live_entry() {
         let map = Sharded::new(1_000);
         for number in 0..1_000 {
             assert!(add(&map, number, 100, 0));
         }
         assert!(!add(&map, 1_000, 100, 0));
         assert!(!map.make_room(at(99)));
-        assert!((0..1_000).all(|number| map.lock(key(number)).get(key(number)).is_some()));
+        assert!((0..1_000).all(|number| has(&map, number)));
     }
 
     #[test]
-    fn the_dead_make_room() {
+    fn one_expired_entry_among_many_makes_room_within_a_few_searches() {
         let map = Sharded::new(20_000);
         for number in 0..20_000 {
             assert!(add(&map, number, if number == 9_000 { 10 } else { 100 }, 0));
         }
-        // One dead among many is found within a few bounded searches.
-        assert!((0..7).any(|_| map.make_room(at(10))));
+        // 256 tables of 128 buckets are eight searches; the next one passes the rest of the first table.
+        assert!((0..9).any(|_| map.make_room(at(10))));
         assert_eq!(map.len(), 19_999);
         assert!(add(&map, 20_000, 100, 10));
     }
 
+    /// A shard with more buckets than one search sweeps must not keep it from the other shards.
     #[test]
-    fn additions_keep_the_dead_from_piling_up() {
+    fn a_large_live_shard_does_not_hide_an_expired_entry_of_another() {
+        let map = Sharded::new(5_001);
+        let numbers_of = |shard| {
+            let map = &map;
+            (0..).filter(move |number| map.shard_index(key(map, *number)) == shard)
+        };
+        for number in numbers_of(0).take(5_000) {
+            assert!(add(&map, number, 100, 0));
+        }
+        let other = numbers_of(200).next().expect("a number of each shard");
+        assert!(add(&map, other, 10, 0));
+        assert!((0..4).any(|_| map.make_room(at(10))));
+    }
+
+    #[test]
+    fn additions_keep_expired_entries_from_piling_up() {
         let map = Sharded::new(1_000_000);
         for number in 0..200_000_u32 {
             let now = u64::from(number);
             assert!(add(&map, number, now + 1_000, now));
         }
-        // 1,000 live at any time; sweeping with each addition keeps the rest of the same order.
+        // 1,000 are live at any time; the sweep with each addition bounds the others.
         assert!(map.len() < 4_000, "{} entries for 1,000 live ones", map.len());
-    }
-
-    /// Dead as soon as somebody says so, at an instant that nobody could foresee.
-    #[derive(Debug)]
-    struct Told(bool);
-
-    impl Entry for Told {
-        fn is_dead(&self, _: SystemTime) -> bool {
-            self.0
-        }
-
-        fn dies_at(&self) -> Option<Duration> {
-            None
-        }
+        assert_eq!(map.counted(), map.len());
     }
 
     #[test]
-    fn what_dies_unforeseen_is_swept_within_some_minutes_too() {
+    fn an_entry_that_expires_early_is_swept_by_the_next_additions() {
         let map = Sharded::new(1_000_000);
-        let add = |number: u32, now| {
-            assert!(map.reserve(1));
-            map.insert(&mut map.lock(key(number)), key(number), Told(false), at(now));
-        };
-        (0..10_000).for_each(|number| add(number, 0));
-        for number in 0..10_000 {
-            let mut shard = map.lock(key(number));
-            shard.get_mut(key(number)).expect("it was added").0 = true;
-        }
-        (10_000..20_000).for_each(|number| add(number, 599));
+        (0..10_000).for_each(|number| assert!(add(&map, number, 1_000, 0)));
+        (0..10_000).for_each(|number| change(&map, number, 1));
+        (10_000..30_000).for_each(|number| assert!(add(&map, number, 1_000, 1)));
         assert_eq!(map.len(), 20_000);
-        (20_000..40_000).for_each(|number| add(number, 600));
-        assert_eq!(map.len(), 30_000);
-        assert_eq!(map.counted(), 30_000);
+        assert_eq!(map.counted(), 20_000);
     }
 
     #[test]
-    fn what_lives_longer_than_it_said_stays() {
+    fn an_entry_that_is_extended_stays_until_its_new_end() {
         let map = Sharded::new(1_000_000);
         for number in 0..10_000 {
             assert!(add(&map, number, 10, 0));
         }
         for number in 0..10_000 {
-            map.lock(key(number)).get_mut(key(number)).expect("it was added").0 = 200;
+            change(&map, number, 200);
         }
         for number in 10_000..40_000 {
             assert!(add(&map, number, 300, 199));
@@ -245,28 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_out_of_all_bounds_sweeps_nothing_live_and_everything_dead() {
-        let map = Sharded::new(1_000_000);
-        let end = u64::from(u32::MAX);
-        for number in 0..10_000 {
-            assert!(add(&map, number, end + 100, end + 10));
-        }
-        for number in 10_000..40_000 {
-            assert!(add(&map, number, end + 200, end + 99));
-        }
-        assert_eq!(map.len(), 40_000);
-        for number in 40_000..80_000 {
-            assert!(add(&map, number, end + 200, end + 100));
-        }
-        assert_eq!(map.len(), 70_000);
-    }
-
-    #[test]
     fn keys_spread_over_the_shards() {
         let map = Sharded::<Until>::new(1);
         let mut hits = [0_u32; SHARDS];
         for number in 0..25_600 {
-            hits[map.place(key(number))] += 1;
+            hits[map.shard_index(key(&map, number))] += 1;
         }
         assert!(hits.iter().all(|hits| (40..200).contains(hits)), "{hits:?}");
     }
