@@ -63,6 +63,7 @@
 mod cluster;
 mod config;
 mod link;
+mod prelude;
 mod scripts;
 mod setup;
 
@@ -78,11 +79,13 @@ use otp_core::{
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
     gcra::{self, Tat},
+    layout,
 };
 
 pub use self::config::RedisConfig;
 use self::{
     link::Link,
+    prelude::status,
     scripts::{Acks, Scripts, run, to_store_error, unexpected_answer},
 };
 use crate::{
@@ -138,21 +141,21 @@ impl RedisStore {
 
     /// Runs the script on the subject's key, then the pure rule on what it found there.
     ///
-    /// `mark` says by which letter the script has to name the rule's outcome.
+    /// `status_of` maps the rule's outcome to the status byte that the script must return.
     async fn decide<T>(
         &self,
         script: &scripts::Script,
         subject: SubjectKey,
         args: &[&[u8]],
         rule: impl FnOnce(&mut SubjectRecord) -> T,
-        letter: impl FnOnce(&T) -> u8,
+        status_of: impl FnOnce(&T) -> u8,
     ) -> Result<T, StoreError> {
         let key = self.subject_key(subject);
-        let answer = run(&self.link, script, &key, args, self.acks).await?;
-        let (said, stored) = answer.split_first().ok_or_else(unexpected_answer)?;
+        let reply = run(&self.link, script, &key, args, self.acks).await?;
+        let (returned, stored) = reply.split_first().ok_or_else(unexpected_answer)?;
         let mut record = read_record(stored)?;
         let outcome = rule(&mut record);
-        if letter(&outcome) == *said { Ok(outcome) } else { Err(unexpected_answer()) }
+        if status_of(&outcome) == *returned { Ok(outcome) } else { Err(unexpected_answer()) }
     }
 
     /// The subject's record as it is. A read, so it waits for no replica.
@@ -178,18 +181,18 @@ impl RedisStore {
         ];
         let args = args.each_ref().map(String::as_bytes);
         let key = self.quota_key(charge.key);
-        let answer = run(&self.link, &self.scripts.charge, &key, &args, self.acks).await?;
-        let (said, stored) = answer.split_first().ok_or_else(unexpected_answer)?;
-        if *said == b'C' {
-            return Err(unreadable_mark());
+        let reply = run(&self.link, &self.scripts.charge, &key, &args, self.acks).await?;
+        let (returned, stored) = reply.split_first().ok_or_else(unexpected_answer)?;
+        if *returned == status::CORRUPT {
+            return Err(unreadable_tat());
         }
-        let outcome = granted(which, charge, read_mark(stored)?, now);
+        let outcome = granted(which, charge, read_tat(stored)?, now);
         let expected = match &outcome {
-            Ok(_) => b'O',
-            Err(QuotaRefused { until: Some(_), .. }) => b'R',
-            Err(QuotaRefused { until: None, .. }) => b'T',
+            Ok(_) => status::OK,
+            Err(QuotaRefused { until: Some(_), .. }) => status::RATE_EXCEEDED,
+            Err(QuotaRefused { until: None, .. }) => status::TOO_LARGE,
         };
-        if expected == *said { Ok(outcome) } else { Err(unexpected_answer()) }
+        if expected == *returned { Ok(outcome) } else { Err(unexpected_answer()) }
     }
 
     async fn refund_one(
@@ -202,8 +205,8 @@ impl RedisStore {
         let args = args.each_ref().map(String::as_bytes);
         let key = self.quota_key(key);
         match run(&self.link, &self.scripts.refund, &key, &args, self.acks).await?.first() {
-            Some(b'O' | b'-') => Ok(()),
-            Some(b'C') => Err(unreadable_mark()),
+            Some(&(status::OK | status::UNCHANGED)) => Ok(()),
+            Some(&status::CORRUPT) => Err(unreadable_tat()),
             _ => Err(unexpected_answer()),
         }
     }
@@ -225,15 +228,15 @@ fn read_record(stored: &[u8]) -> Result<SubjectRecord, StoreError> {
     })
 }
 
-fn read_mark(stored: &[u8]) -> Result<Tat, StoreError> {
+fn read_tat(stored: &[u8]) -> Result<Tat, StoreError> {
     if stored.is_empty() {
         return Ok(Tat::default());
     }
     let number = std::str::from_utf8(stored).ok().and_then(|text| text.parse().ok());
-    number.map(Tat::from_micros).ok_or_else(unreadable_mark)
+    number.map(Tat::from_micros).ok_or_else(unreadable_tat)
 }
 
-fn unreadable_mark() -> StoreError {
+fn unreadable_tat() -> StoreError {
     StoreError::new(StoreErrorKind::Corrupt, "a stored quota cannot be read")
 }
 
@@ -243,7 +246,7 @@ fn since_epoch(at: SystemTime) -> Duration {
 
 /// The instant as the rules count it: whole milliseconds, up to the end of the year 9999.
 fn millis(at: SystemTime) -> String {
-    since_epoch(at).as_millis().min(253_402_300_799_999).to_string()
+    since_epoch(at).as_millis().min(layout::LAST_MILLIS.into()).to_string()
 }
 
 fn micros(at: SystemTime) -> u64 {
@@ -264,28 +267,24 @@ impl ChallengeStore for RedisStore {
         policy: &Policy,
         now: SystemTime,
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
-        // What an empty record holds after its header is the challenge as it is stored.
+        // A record with this challenge alone holds it, after the header, as it is stored.
         let mut alone = SubjectRecord::new();
         let _ = alone.open(new, policy, now);
         let packed = alone.to_bytes();
-        let args = [
-            millis(now),
-            policy.max_consecutive_failures().to_string(),
-            SubjectRecord::MAX_OPEN.to_string(),
-        ];
-        let [now_arg, max_failures, most] = args.each_ref().map(String::as_bytes);
-        let challenge = packed.get(22..).unwrap_or_default();
+        let args = [millis(now), policy.max_consecutive_failures().to_string()];
+        let [now_arg, max_failures] = args.each_ref().map(String::as_bytes);
+        let challenge = packed.get(layout::HEADER_LEN..).unwrap_or_default();
         self.decide(
             &self.scripts.open,
             subject,
-            &[now_arg, max_failures, most, challenge],
+            &[now_arg, max_failures, challenge],
             |record| record.open(new, policy, now),
             |outcome| match outcome {
-                Ok(_) => b'O',
-                Err(OpenRefused::Blocked) => b'B',
-                Err(OpenRefused::DuplicateId) => b'D',
-                Err(OpenRefused::Locked { .. }) => b'L',
-                Err(OpenRefused::TooManyOpen { .. }) => b'M',
+                Ok(_) => status::OK,
+                Err(OpenRefused::Blocked) => status::BLOCKED,
+                Err(OpenRefused::DuplicateId) => status::DUPLICATE_ID,
+                Err(OpenRefused::Locked { .. }) => status::LOCKED,
+                Err(OpenRefused::TooManyOpen { .. }) => status::TOO_MANY_OPEN,
             },
         )
         .await
@@ -323,12 +322,12 @@ impl ChallengeStore for RedisStore {
             &[at, max_failures, id.as_bytes(), of_challenge, of_subject, quiet, locks],
             |record| record.begin_attempt(subject, id, policy, now),
             |outcome| match outcome {
-                Ok(_) => b'O',
-                Err(AttemptRefused::AttemptsExhausted) => b'X',
-                Err(AttemptRefused::Blocked) => b'B',
-                Err(AttemptRefused::Expired) => b'E',
-                Err(AttemptRefused::Locked { .. }) => b'L',
-                Err(AttemptRefused::NotFound) => b'N',
+                Ok(_) => status::OK,
+                Err(AttemptRefused::AttemptsExhausted) => status::ATTEMPTS_EXHAUSTED,
+                Err(AttemptRefused::Blocked) => status::BLOCKED,
+                Err(AttemptRefused::Expired) => status::EXPIRED,
+                Err(AttemptRefused::Locked { .. }) => status::LOCKED,
+                Err(AttemptRefused::NotFound) => status::NOT_FOUND,
             },
         )
         .await
@@ -346,9 +345,9 @@ impl ChallengeStore for RedisStore {
             &[at.as_bytes(), id.as_bytes()],
             |record| record.consume(verified, now),
             |outcome| match outcome {
-                Ok(_) => b'O',
-                Err(ConsumeRefused::Expired) => b'E',
-                Err(ConsumeRefused::NotFound) => b'N',
+                Ok(_) => status::OK,
+                Err(ConsumeRefused::Expired) => status::EXPIRED,
+                Err(ConsumeRefused::NotFound) => status::NOT_FOUND,
             },
         )
         .await
@@ -376,14 +375,14 @@ impl ChallengeStore for RedisStore {
             &[at, max_failures, id.as_bytes(), attempts, resends, cooldowns],
             |record| record.grant_resend(id, policy, now),
             |outcome| match outcome {
-                Ok(_) => b'O',
-                Err(ResendRefused::AttemptsExhausted) => b'X',
-                Err(ResendRefused::Blocked) => b'B',
-                Err(ResendRefused::Exhausted) => b'R',
-                Err(ResendRefused::Expired) => b'E',
-                Err(ResendRefused::Locked { .. }) => b'L',
-                Err(ResendRefused::NotFound) => b'N',
-                Err(ResendRefused::TooEarly { .. }) => b'Y',
+                Ok(_) => status::OK,
+                Err(ResendRefused::AttemptsExhausted) => status::ATTEMPTS_EXHAUSTED,
+                Err(ResendRefused::Blocked) => status::BLOCKED,
+                Err(ResendRefused::Exhausted) => status::RESENDS_EXHAUSTED,
+                Err(ResendRefused::Expired) => status::EXPIRED,
+                Err(ResendRefused::Locked { .. }) => status::LOCKED,
+                Err(ResendRefused::NotFound) => status::NOT_FOUND,
+                Err(ResendRefused::TooEarly { .. }) => status::TOO_EARLY,
             },
         )
         .await
@@ -441,9 +440,9 @@ impl ChallengeStore for RedisStore {
     }
 }
 
-/// The letter of a rule that says only whether it changed something.
-fn changed(is_changed: bool) -> u8 {
-    if is_changed { b'O' } else { b'-' }
+/// Returns the status of a rule that says only whether it changed something.
+const fn changed(is_changed: bool) -> u8 {
+    if is_changed { status::OK } else { status::UNCHANGED }
 }
 
 #[async_trait]

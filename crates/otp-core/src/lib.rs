@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod gcra;
+pub mod layout;
 pub mod message;
 pub mod oath;
 

@@ -3,8 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-/// The last instant that a record can name: the end of the year 9999.
-const LAST: u64 = 253_402_300_799_999;
+use crate::layout::LAST_MILLIS;
 
 /// Milliseconds since the Unix epoch, from 0 to the end of the year 9999.
 ///
@@ -20,12 +19,12 @@ impl Millis {
 
     /// The instant with this count of milliseconds, unless it lies past the year 9999.
     pub(crate) const fn from_u64(millis: u64) -> Option<Self> {
-        if millis <= LAST { Some(Self(millis)) } else { None }
+        if millis <= LAST_MILLIS { Some(Self(millis)) } else { None }
     }
 
     pub(crate) fn after(self, span: Duration) -> Self {
-        let span = u64::try_from(span.as_millis()).unwrap_or(LAST);
-        Self(self.0.saturating_add(span).min(LAST))
+        let span = u64::try_from(span.as_millis()).unwrap_or(LAST_MILLIS);
+        Self(self.0.saturating_add(span).min(LAST_MILLIS))
     }
 
     /// How long before `later` this instant lies; zero if it does not.
@@ -37,7 +36,7 @@ impl Millis {
 impl From<SystemTime> for Millis {
     fn from(at: SystemTime) -> Self {
         let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self(u64::try_from(since.as_millis()).unwrap_or(LAST).min(LAST))
+        Self(u64::try_from(since.as_millis()).unwrap_or(LAST_MILLIS).min(LAST_MILLIS))
     }
 }
 

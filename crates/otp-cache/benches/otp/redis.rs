@@ -1,4 +1,8 @@
-//! The Redis backend beside a bare client that runs the same script with the same arguments.
+//! The Redis backend, compared with a bare client that runs the same script with the same arguments.
+
+// The constants that the store puts before its scripts.
+#[path = "../../src/redis/prelude.rs"]
+mod prelude;
 
 use std::sync::{
     Arc,
@@ -9,7 +13,7 @@ use otp_cache::{
     ChallengeStore,
     redis::{RedisConfig, RedisStore},
 };
-use otp_core::{Policy, SubjectKey, SubjectRecord};
+use otp_core::{Policy, SubjectKey, SubjectRecord, layout};
 use redis::aio::MultiplexedConnection;
 use tokio::runtime::Runtime;
 
@@ -20,11 +24,6 @@ use crate::{
 use testkit::measure::{Goal, Report, Samples};
 
 static NEXT: AtomicU64 = AtomicU64::new(1 << 56);
-
-const SCRIPT: &str = concat!(
-    include_str!("../../src/redis/lua/record.lua"),
-    include_str!("../../src/redis/lua/open.lua")
-);
 
 pub(crate) fn run(report: Report, is_quick: bool) {
     let rounds = if is_quick { 5 } else { 15 };
@@ -60,9 +59,15 @@ pub(crate) fn run(report: Report, is_quick: bool) {
 async fn bare_client(url: &str) -> (MultiplexedConnection, String) {
     let client = redis::Client::open(url).expect("a loopback address");
     let mut connection = client.get_multiplexed_async_connection().await.expect("it has started");
+    let script = [
+        &prelude::as_lua(),
+        include_str!("../../src/redis/lua/record.lua"),
+        include_str!("../../src/redis/lua/open.lua"),
+    ]
+    .concat();
     let digest = redis::cmd("SCRIPT")
         .arg("LOAD")
-        .arg(SCRIPT)
+        .arg(script)
         .query_async(&mut connection)
         .await
         .expect("the script is valid");
@@ -116,12 +121,11 @@ async fn run_bare(mut connection: MultiplexedConnection, digest: String, numbers
             .arg(1)
             .arg(format!("otp:{{{}}}:s", subject(number)))
             .arg(1_800_000_000_000_u64)
-            .arg(100)
-            .arg(8)
-            .arg(&record.to_bytes()[22..])
+            .arg(policy.max_consecutive_failures())
+            .arg(&record.to_bytes()[layout::HEADER_LEN..])
             .query_async(&mut connection)
             .await
             .expect("the script runs");
-        assert_eq!(answer.first(), Some(&b'O'));
+        assert_eq!(answer.first(), Some(&prelude::status::OK));
     }
 }

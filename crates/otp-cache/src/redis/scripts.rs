@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
-use super::link::Link;
+use super::{link::Link, prelude};
 use crate::{StoreError, StoreErrorKind};
 
 /// One Lua program and the digest that the server knows it by.
@@ -55,8 +55,9 @@ pub(super) struct Scripts {
 
 impl Scripts {
     pub(super) fn new() -> Self {
-        let on_record = |code| Script::new(&[include_str!("lua/record.lua"), code]);
-        let on_mark = |code| Script::new(&[include_str!("lua/mark.lua"), code]);
+        let constants = prelude::as_lua();
+        let on_record = |code| Script::new(&[&constants, include_str!("lua/record.lua"), code]);
+        let on_tat = |code| Script::new(&[&constants, include_str!("lua/tat.lua"), code]);
         Self {
             open: on_record(include_str!("lua/open.lua")),
             begin_attempt: on_record(include_str!("lua/begin_attempt.lua")),
@@ -65,8 +66,8 @@ impl Scripts {
             record_delivery: on_record(include_str!("lua/record_delivery.lua")),
             revoke: on_record(include_str!("lua/revoke.lua")),
             unlock: on_record(include_str!("lua/unlock.lua")),
-            charge: on_mark(include_str!("lua/charge.lua")),
-            refund: on_mark(include_str!("lua/refund.lua")),
+            charge: on_tat(include_str!("lua/charge.lua")),
+            refund: on_tat(include_str!("lua/refund.lua")),
         }
     }
 }
@@ -248,4 +249,66 @@ pub(super) fn to_store_error(error: RedisError) -> StoreError {
         None => (Unavailable, "the connection to redis failed"),
     };
     StoreError::new(kind, what).with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::prelude;
+
+    const SCRIPTS: [&str; 11] = [
+        include_str!("lua/begin_attempt.lua"),
+        include_str!("lua/charge.lua"),
+        include_str!("lua/consume.lua"),
+        include_str!("lua/grant_resend.lua"),
+        include_str!("lua/open.lua"),
+        include_str!("lua/record.lua"),
+        include_str!("lua/record_delivery.lua"),
+        include_str!("lua/refund.lua"),
+        include_str!("lua/revoke.lua"),
+        include_str!("lua/tat.lua"),
+        include_str!("lua/unlock.lua"),
+    ];
+
+    /// The constants as the scripts see them: names and values.
+    fn constants(lua: &str) -> Vec<(&str, &str)> {
+        lua.lines().filter_map(|line| line.strip_prefix("local ")?.split_once(" = ")).collect()
+    }
+
+    #[test]
+    fn each_status_has_a_byte_of_its_own() {
+        let lua = prelude::as_lua();
+        let bytes: Vec<&str> = constants(&lua)
+            .into_iter()
+            .map(|(_, value)| value)
+            .filter(|value| value.starts_with('\''))
+            .collect();
+        assert!(!bytes.is_empty());
+        assert_eq!(bytes.iter().collect::<BTreeSet<_>>().len(), bytes.len());
+    }
+
+    /// Words in capitals are constants. A script that names one that is missing would read `nil`.
+    #[test]
+    fn scripts_name_exactly_the_constants_that_there_are() {
+        let code =
+            |script: &'static str| script.lines().filter(|line| !line.trim().starts_with("--"));
+        let is_constant = |word: &&str| {
+            word.len() > 1
+                && word.starts_with(|c: char| c.is_ascii_uppercase())
+                && !word.contains(|c: char| c.is_ascii_lowercase())
+        };
+        let named: BTreeSet<&str> = SCRIPTS
+            .into_iter()
+            .flat_map(code)
+            .flat_map(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')))
+            .filter(is_constant)
+            .collect();
+        // Names of Redis, a format of `struct.pack`, and a name of the scripts themselves.
+        let others = ["ARGV", "DEL", "GET", "I4I4", "KEYS", "PX", "SET", "WORD"];
+        let lua = prelude::as_lua();
+        let known: BTreeSet<&str> =
+            constants(&lua).into_iter().map(|(name, _)| name).chain(others).collect();
+        assert_eq!(named, known);
+    }
 }

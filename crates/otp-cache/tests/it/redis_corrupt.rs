@@ -8,6 +8,7 @@ use otp_cache::{
 };
 use otp_core::{
     ChallengeId, Delivery, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord, gcra::Rate,
+    layout,
 };
 use redis::Commands;
 
@@ -55,15 +56,16 @@ fn changed() -> BTreeSet<Vec<u8>> {
         all.insert(sound[..at].to_vec());
         all.insert([&sound[..], &sound[..at]].concat());
     }
-    let (head, first) = (&sound[..21], &sound[22..100]);
+    let head = &sound[..layout::CHALLENGE_COUNT.offset()];
+    let first = &sound[layout::HEADER_LEN..][..layout::CHALLENGE_LEN];
     for copies in 2..=9_u8 {
         let copies_of_first = first.repeat(usize::from(copies));
         all.insert([head, &[copies], &copies_of_first].concat());
         // Of different names and purposes: up to eight of them are a sound record.
         let mut apart = copies_of_first;
-        for (number, challenge) in (0..copies).zip(apart.chunks_mut(78)) {
-            challenge[0] = number;
-            challenge[32] = b'a' + number;
+        for (number, challenge) in (0..copies).zip(apart.chunks_mut(layout::CHALLENGE_LEN)) {
+            challenge[layout::ID.offset()] = number;
+            challenge[layout::PURPOSE.offset()] = b'a' + number;
         }
         all.insert([head, &[copies], &apart].concat());
     }

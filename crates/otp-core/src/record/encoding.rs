@@ -1,35 +1,10 @@
-//! A record as bytes, for a store that keeps it as one value.
-//!
-//! Fixed fields, numbers big-endian, instants in milliseconds since the Unix epoch (at most the end
-//! of the year 9999):
-//!
-//! | offset | bytes | field |
-//! |---|---|---|
-//! | 0 | 1 | version, 1 |
-//! | 1 | 1 | failures in a row |
-//! | 2 | 1 | attempts in the window |
-//! | 3 | 1 | locks in a row |
-//! | 4 | 1 | blocked: 0 or 1 |
-//! | 5 | 8 | last attempt at |
-//! | 13 | 8 | locked until |
-//! | 21 | 1 | number of challenges, 0 to 8 |
-//! | 22 + 78 n | 16 | challenge n: id |
-//! | + 16 | 16 | nonce |
-//! | + 32 | 15 | purpose, padded with zeros |
-//! | + 47 | 4 | key id |
-//! | + 51 | 8 | opened at |
-//! | + 59 | 8 | expires at |
-//! | + 67 | 8 | resend at |
-//! | + 75 | 1 | attempts |
-//! | + 76 | 1 | resends |
-//! | + 77 | 1 | delivery: 0 pending, 1 delivered, 2 out of range, 3 error |
-//!
-//! Each record has exactly one encoding, and bytes that are not one are refused whole.
+//! Writing a record as bytes and reading it back. [`layout`](crate::layout) describes the bytes.
 
 use thiserror::Error;
 
 use crate::{
     id::{ChallengeId, KeyId, Nonce, Purpose},
+    layout::{CHALLENGE_LEN, HEADER_LEN, VERSION},
     record::{
         SubjectRecord,
         challenge::{Challenge, Delivery},
@@ -37,21 +12,11 @@ use crate::{
     time::Millis,
 };
 
-const VERSION: u8 = 1;
-const HEAD: usize = 22;
-const EACH: usize = 78;
-
 impl SubjectRecord {
-    /// The record as bytes: 22, and 78 more per challenge.
-    ///
-    /// Layout, version 1; numbers big-endian, instants in milliseconds since the Unix epoch: version
-    /// (1 byte), failures in a row (1), attempts in the window (1), locks in a row (1), blocked (1),
-    /// last attempt at (8), locked until (8), number of challenges (1); then per challenge id (16),
-    /// nonce (16), purpose padded with zeros (15), key id (4), opened at (8), expires at (8), resend
-    /// at (8), attempts (1), resends (1), delivery (1, see [`Delivery::as_u8`]).
+    /// Returns the record as bytes, in the layout that [`layout`](crate::layout) describes.
     pub fn to_bytes(&self) -> Vec<u8> {
         let challenges = self.challenges.as_slice();
-        let mut bytes = Vec::with_capacity(HEAD + EACH * challenges.len());
+        let mut bytes = Vec::with_capacity(HEADER_LEN + CHALLENGE_LEN * challenges.len());
         bytes.extend_from_slice(&[
             VERSION,
             self.consecutive_failures,
@@ -68,12 +33,12 @@ impl SubjectRecord {
         bytes
     }
 
-    /// Takes back what [`to_bytes`](Self::to_bytes) gave.
+    /// Reads a record that [`to_bytes`](Self::to_bytes) wrote.
     ///
     /// # Errors
     ///
-    /// [`InvalidRecord`] for bytes that `to_bytes` never gives: another version, another length, a
-    /// value out of range, two challenges of one id or one purpose.
+    /// [`InvalidRecord`] for bytes that `to_bytes` never writes: another version, another length, a value out
+    /// of range, two challenges with the same id or the same purpose.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidRecord> {
         let mut reader = Reader(bytes);
         let record = reader.record().ok_or(InvalidRecord)?;
@@ -81,7 +46,7 @@ impl SubjectRecord {
     }
 }
 
-/// Bytes that are no record of this version.
+/// The error of [`SubjectRecord::from_bytes`]: the bytes are not a record of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a subject record of a known version")]
 pub struct InvalidRecord;

@@ -1,22 +1,23 @@
--- now, hard stop, id, attempts per challenge, attempts per subject, quiet period, locks
-local now, hard_stop = tonumber(ARGV[1]), tonumber(ARGV[2])
-local refused = standing(now, hard_stop)
+local now, max_failures, id = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local per_challenge, per_subject = tonumber(ARGV[4]), tonumber(ARGV[5])
+local quiet_period, lock_spans = tonumber(ARGV[6]), ARGV[7]
+local refused = lockout(now, max_failures)
 if refused then return refused .. stored end
-local n, challenge = find(ARGV[3])
-if not n then return 'N' .. stored end
-if is_over(challenge, now) then return 'E' .. stored end
-local attempts = byte(challenge, 76)
-if attempts >= tonumber(ARGV[4]) then return 'X' .. stored end
-challenges[n] = sub(challenge, 1, 75) .. char(attempts + 1) .. sub(challenge, 77)
-if math.max(now - last, 0) >= tonumber(ARGV[6]) then window = 0 end
-window = math.min(window + 1, 255)
-failures = math.min(failures + 1, 255)
+local n, challenge = find(id)
+if not n then return NOT_FOUND .. stored end
+if is_expired(challenge, now) then return EXPIRED .. stored end
+local attempts = byte(challenge, ATTEMPTS_POS)
+if attempts >= per_challenge then return ATTEMPTS_EXHAUSTED .. stored end
+challenges[n] = with(challenge, ATTEMPTS_POS, char(attempts + 1))
+-- A clock that goes back is no quiet period.
+if math.max(now - last, 0) >= quiet_period then window = 0 end
+window, failures = one_more(window), one_more(failures)
 last = math.max(last, now)
-blocked = failures >= hard_stop and 1 or 0
-if window >= tonumber(ARGV[5]) then
-  locked_until = after(last, nth_or_last(ARGV[7], locks))
-  locks = math.min(locks + 1, 255)
+blocked = failures >= max_failures and 1 or 0
+if window >= per_subject then
+  locked_until = after(last, nth_or_last(lock_spans, locks))
+  locks = one_more(locks)
   window = 0
 end
 save()
-return 'O' .. stored
+return OK .. stored

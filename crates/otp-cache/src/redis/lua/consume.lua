@@ -1,8 +1,8 @@
--- now, id
-local n, challenge = find(ARGV[2])
-if not n then return 'N' .. stored end
-if is_over(challenge, tonumber(ARGV[1])) then return 'E' .. stored end
+local now, id = tonumber(ARGV[1]), ARGV[2]
+local n, challenge = find(id)
+if not n then return NOT_FOUND .. stored end
+if is_expired(challenge, now) then return EXPIRED .. stored end
 table.remove(challenges, n)
 clear_counters()
 save()
-return 'O' .. stored
+return OK .. stored

@@ -1,16 +1,15 @@
--- now, hard stop, most open challenges, the new challenge
-local now, new = tonumber(ARGV[1]), ARGV[4]
-local refused = standing(now, tonumber(ARGV[2]))
+local now, max_failures, new = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local refused = lockout(now, max_failures)
 if refused then return refused .. stored end
-if find(sub(new, 1, 16)) then return 'D' .. stored end
-local stays = {}
+if find(id_of(new)) then return DUPLICATE_ID .. stored end
+local kept = {}
 for _, challenge in ipairs(challenges) do
-  if sub(challenge, 33, 47) ~= sub(new, 33, 47) and not is_over(challenge, now) then
-    stays[#stays + 1] = challenge
+  if purpose_of(challenge) ~= purpose_of(new) and not is_expired(challenge, now) then
+    kept[#kept + 1] = challenge
   end
 end
-if #stays >= tonumber(ARGV[3]) then return 'M' .. stored end
-stays[#stays + 1] = new
-challenges = stays
+if #kept >= MAX_OPEN then return TOO_MANY_OPEN .. stored end
+kept[#kept + 1] = new
+challenges = kept
 save()
-return 'O' .. stored
+return OK .. stored

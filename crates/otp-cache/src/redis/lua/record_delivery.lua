@@ -1,12 +1,17 @@
--- now, id, delivery, undelivered cooldown
-local now, delivery = tonumber(ARGV[1]), tonumber(ARGV[3])
-local n, challenge = find(ARGV[2])
-if not n or is_over(challenge, now) then return '-' .. stored end
-local known = byte(challenge, 78)
-local is_news = (known == 0 and delivery ~= 0) or (known >= 2 and delivery == 1)
-if not is_news then return '-' .. stored end
-local resend_at = read_u64(challenge, 68)
-if delivery >= 2 then resend_at = math.min(resend_at, after(now, tonumber(ARGV[4]))) end
-challenges[n] = sub(challenge, 1, 67) .. u64(resend_at) .. sub(challenge, 76, 77) .. char(delivery)
+local now, id, delivery, cooldown = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local function is_undelivered(reported)
+  return reported == DELIVERY_OUT_OF_RANGE or reported == DELIVERY_ERROR
+end
+local n, challenge = find(id)
+if not n or is_expired(challenge, now) then return UNCHANGED .. stored end
+local known = byte(challenge, DELIVERY_POS)
+local is_news = (known == DELIVERY_PENDING and delivery ~= DELIVERY_PENDING)
+  or (is_undelivered(known) and delivery == DELIVERY_DELIVERED)
+if not is_news then return UNCHANGED .. stored end
+if is_undelivered(delivery) then
+  local resend_at = math.min(read_u64(challenge, RESEND_AT_POS), after(now, cooldown))
+  challenge = with(challenge, RESEND_AT_POS, u64(resend_at))
+end
+challenges[n] = with(challenge, DELIVERY_POS, char(delivery))
 save()
-return 'O' .. stored
+return OK .. stored

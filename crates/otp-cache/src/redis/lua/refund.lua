@@ -1,11 +1,10 @@
--- now, span; in microseconds
-if not stored then return '-' end
-local now = tonumber(ARGV[1])
-local full_at = tonumber(stored) - tonumber(ARGV[2])
-if full_at <= now then
+-- The instant and the span are in microseconds.
+local now, span = tonumber(ARGV[1]), tonumber(ARGV[2])
+if not stored then return UNCHANGED end
+local tat = tonumber(stored) - span
+if tat <= now then
   redis.call('DEL', KEYS[1])
 else
-  local life = math.ceil((full_at - now) / 1000) + 3600000
-  redis.call('SET', KEYS[1], string.format('%.0f', full_at), 'PX', string.format('%.0f', life))
+  save(tat, now)
 end
-return 'O' .. stored
+return OK .. stored

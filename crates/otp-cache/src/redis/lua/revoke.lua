@@ -1,6 +1,5 @@
--- id
 local n = find(ARGV[1])
-if not n then return '-' .. stored end
+if not n then return UNCHANGED .. stored end
 table.remove(challenges, n)
 save()
-return 'O' .. stored
+return OK .. stored

@@ -1,4 +1,4 @@
-if stored == '' then return '-' end
+if stored == '' then return UNCHANGED end
 clear_counters()
 save()
-return 'O' .. stored
+return OK .. stored

@@ -1,6 +1,7 @@
 //! A record as bytes and as parts, and what of it shows.
 
 use super::*;
+use crate::layout;
 
 #[test]
 fn bytes_are_read_back() {
@@ -41,6 +42,36 @@ fn the_layout_is_version_1() {
     expected.extend(millis(17));
     expected.extend([1, 0, 2]);
     assert_eq!(bench.record.to_bytes(), expected);
+}
+
+#[test]
+fn each_field_is_where_the_layout_says() {
+    let record = busy_record();
+    let bytes = record.to_bytes();
+    let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |sum, byte| (sum << 8) + u64::from(*byte));
+    let header = |field: layout::Field| number(&bytes[field.range()]);
+    assert_eq!(header(layout::VERSION_FIELD), u64::from(layout::VERSION));
+    assert_eq!(header(layout::CONSECUTIVE_FAILURES), u64::from(record.consecutive_failures));
+    assert_eq!(header(layout::ATTEMPTS_IN_WINDOW), u64::from(record.attempts_in_window));
+    assert_eq!(header(layout::CONSECUTIVE_LOCKS), u64::from(record.consecutive_locks));
+    assert_eq!(header(layout::IS_BLOCKED), u64::from(record.is_blocked));
+    assert_eq!(header(layout::LAST_ATTEMPT_AT), record.last_attempt_at.as_u64());
+    assert_eq!(header(layout::LOCKED_UNTIL), record.locked_until.as_u64());
+    assert_eq!(header(layout::CHALLENGE_COUNT), record.challenges().len() as u64);
+    let packed = bytes[layout::HEADER_LEN..].chunks_exact(layout::CHALLENGE_LEN);
+    for (challenge, packed) in record.challenges().iter().zip(packed) {
+        let field = |field: layout::Field| &packed[field.range()];
+        assert_eq!(field(layout::ID), challenge.id.as_bytes());
+        assert_eq!(field(layout::NONCE), challenge.nonce.as_bytes());
+        assert_eq!(field(layout::PURPOSE), challenge.purpose.padded());
+        assert_eq!(number(field(layout::KEY_ID)), u64::from(challenge.kid.as_u32()));
+        assert_eq!(number(field(layout::OPENED_AT)), challenge.opened_at.as_u64());
+        assert_eq!(number(field(layout::EXPIRES_AT)), challenge.expires_at.as_u64());
+        assert_eq!(number(field(layout::RESEND_AT)), challenge.resend_at.as_u64());
+        assert_eq!(number(field(layout::ATTEMPTS)), u64::from(challenge.attempts));
+        assert_eq!(number(field(layout::RESENDS)), u64::from(challenge.resends));
+        assert_eq!(number(field(layout::DELIVERY)), u64::from(challenge.delivery.as_u8()));
+    }
 }
 
 #[test]
