@@ -1,4 +1,4 @@
-//! What a code is bound to, and how it enters the derivation.
+//! What a code is bound to, and how that enters the derivation.
 
 use hmac::{Hmac, Mac as _, digest::CtOutput};
 use sha2::Sha256;

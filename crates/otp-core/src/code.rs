@@ -1,23 +1,24 @@
-//! The two secrets: the code that was issued and the code that was typed.
+//! The two secrets: the issued code and the typed code.
 
 use std::fmt;
 
 use subtle::{Choice, ConstantTimeEq as _};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// The characters of a code, without an allocation that could leave copies behind: up to ten ASCII
-/// characters, zeros, and their number in the last byte.
+/// The characters of a code: up to ten ASCII characters, zeros, and their count in the last byte. There is
+/// no allocation that could leave copies behind.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
-#[repr(align(8))] // so that it is moved and compared in whole words
+#[repr(align(8))] // It is moved and compared in whole words.
 pub(crate) struct Chars([u8; 16]);
 
 impl Chars {
     pub(crate) const MAX_LEN: usize = 10;
     const LEN: usize = 15;
 
-    /// `len` ASCII characters, of at most ten: eight and the rest, each time the first in the lowest byte.
+    /// Creates `len` ASCII characters, up to ten, from two words: the first eight and the rest. In each word
+    /// the first character is the lowest byte.
     ///
-    /// Whole words, because one that was written byte by byte takes the processor long to read.
+    /// A processor is slow to read a word that was just written byte by byte, hence the words.
     #[inline]
     pub(crate) fn spelt([first_eight, rest]: [u64; 2], len: u8) -> Self {
         let mut chars = Self([0; 16]);
@@ -28,7 +29,7 @@ impl Chars {
         chars
     }
 
-    /// Takes up to ten ASCII characters; more is `None`.
+    /// Creates them from up to ten ASCII characters; `None` for more.
     pub(crate) fn new(ascii: &[u8]) -> Option<Self> {
         let mut chars = Self([0; 16]);
         chars.0[..Self::MAX_LEN].get_mut(..ascii.len())?.copy_from_slice(ascii);
@@ -48,7 +49,7 @@ impl Chars {
         str::from_utf8(&self.0[..usize::from(self.0[Self::LEN])]).unwrap_or_default()
     }
 
-    /// Takes the same time whatever the characters are: all of them and their number are two words.
+    /// Compares in constant time: all characters and their count are two words.
     #[inline]
     fn ct_eq(&self, other: &Self) -> Choice {
         let (a, b) = (self.words(), other.words());
@@ -56,11 +57,11 @@ impl Chars {
     }
 }
 
-/// A code as issued, to be put into a message; wiped from memory when dropped, never shown.
+/// An issued code, to be put into a message. Wiped from memory when dropped, never shown.
 ///
-/// It has no `Display`, no `PartialEq` and a `Debug` without the code. The one way to the characters
-/// is [`expose_secret`](Self::expose_secret); the one way to compare is
-/// [`Attempt::verify`](crate::Attempt::verify).
+/// It has no `Display`, no `PartialEq` and a `Debug` without the code. Only
+/// [`expose_secret`](Self::expose_secret) returns the characters, and only
+/// [`Attempt::verify`](crate::Attempt::verify) compares them.
 pub struct OtpCode(Chars);
 
 impl OtpCode {
@@ -68,12 +69,12 @@ impl OtpCode {
         Self(chars)
     }
 
-    /// The code, leading zeros kept. Put it into the message for the user and nowhere else.
+    /// Returns the code with its leading zeros. Put it only into the message for the user.
     pub fn expose_secret(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Whether the user typed this code, in constant time.
+    /// Compares the code with the typed one in constant time.
     pub(crate) fn matches(&self, typed: &TypedCode) -> Choice {
         self.0.ct_eq(&typed.0)
     }
@@ -85,9 +86,9 @@ impl fmt::Debug for OtpCode {
     }
 }
 
-/// What the user typed, in the form of a code: as secret as the code itself.
+/// The code that the user typed. It is as secret as the issued code.
 ///
-/// Made by [`CodeFormat::normalise`](crate::CodeFormat::normalise).
+/// [`CodeFormat::normalise`](crate::CodeFormat::normalise) creates it.
 pub struct TypedCode(Chars);
 
 impl TypedCode {
@@ -95,7 +96,7 @@ impl TypedCode {
         Self(chars)
     }
 
-    /// What was typed, in its normal form.
+    /// Returns the typed code in its normal form.
     pub fn expose_secret(&self) -> &str {
         self.0.as_str()
     }

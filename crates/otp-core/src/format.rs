@@ -1,4 +1,4 @@
-//! What a code looks like, and reading one from what a person typed.
+//! The format of a code, and reading a code that a person typed.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use zeroize::ZeroizeOnDrop;
 
 use crate::code::{Chars, OtpCode, TypedCode};
 
-/// The characters that codes are made of: 2 to 62 different ASCII letters and digits.
+/// The characters of codes: 2 to 62 different ASCII letters and digits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Alphabet {
     chars: [u8; Self::MAX_LEN],
@@ -23,20 +23,20 @@ impl Alphabet {
         Err(_) => panic!("ten different digits"),
     };
 
-    /// The letters and digits that are hard to take for one another: no `0 O 1 I L U`.
+    /// Letters and digits that are hard to confuse: without `0 O 1 I L U`.
     pub const UNMISTAKABLE: Self = match Self::of(b"23456789ABCDEFGHJKMNPQRSTVWXYZ") {
         Ok(alphabet) => alphabet,
         Err(_) => panic!("thirty different letters and digits"),
     };
 
-    /// The alphabet with these characters.
+    /// Creates the alphabet with these characters.
     ///
-    /// If it has letters of one case only, what users type in the other case is accepted.
+    /// If an alphabet has a letter in one case only, users may type it in either case.
     ///
     /// # Errors
     ///
-    /// [`InvalidAlphabet`] for fewer than two characters, a repeated one, or one that is neither an
-    /// ASCII letter nor a digit (the others could be taken for separators).
+    /// [`InvalidAlphabet`] for fewer than two characters, a repeated character, or one that is neither an ASCII
+    /// letter nor a digit. Other characters could be separators.
     pub const fn new(chars: &str) -> Result<Self, InvalidAlphabet> {
         Self::of(chars.as_bytes())
     }
@@ -76,7 +76,7 @@ impl Alphabet {
         &self.chars[..usize::from(self.len)]
     }
 
-    /// Spells `number` in the base of this alphabet, over `len` places, as [`Chars::spelt`] takes it.
+    /// Writes `number` in the base of this alphabet with `len` places, for [`Chars::spelt`].
     #[inline]
     fn spell(&self, mut number: u64, base: u64, len: u8) -> [u64; 2] {
         let mut last = |places| {
@@ -90,7 +90,7 @@ impl Alphabet {
         [last(len.min(8)), beyond_eight]
     }
 
-    /// The character of this alphabet that `typed` stands for.
+    /// Returns the character of this alphabet that `typed` stands for.
     fn read(&self, typed: char) -> Option<u8> {
         let ascii = u8::try_from(half_width(typed)).ok()?;
         if self.has(ascii) {
@@ -107,15 +107,15 @@ impl fmt::Debug for Alphabet {
     }
 }
 
-/// Characters that cannot be an alphabet.
+/// The error of [`Alphabet::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("an alphabet is 2 to 62 different ascii letters and digits")]
 pub struct InvalidAlphabet;
 
-/// The shape of a code: its alphabet and its length of 4 to 10 characters.
+/// The format of a code: its alphabet, and its length of 4 to 10 characters.
 ///
-/// The format is not kept with a challenge. A host that changes it makes the codes that are open at
-/// that moment useless, and nothing else.
+/// A challenge does not keep its format. A host that changes the format only invalidates the codes that are
+/// open at that moment.
 ///
 /// ```
 /// use otp_core::{CodeFormat, Malformed};
@@ -130,21 +130,21 @@ pub struct InvalidAlphabet;
 pub struct CodeFormat {
     alphabet: Alphabet,
     len: u8,
-    /// How many codes there are.
+    /// How many different codes there are.
     codes: u64,
-    /// The largest word that is not rejected: a multiple of `codes`, less one.
+    /// The largest word that is not rejected: a multiple of `codes`, minus one.
     last_fair: u64,
 }
 
 impl CodeFormat {
-    /// The length of the shortest code.
+    /// Length of the shortest code.
     pub const MIN_LEN: u8 = 4;
-    /// The length of the longest code.
+    /// Length of the longest code.
     pub const MAX_LEN: u8 = 10;
-    /// Nothing longer than this many bytes is read: more than the longest SMS.
+    /// Longest input that is read, in bytes. It is longer than the longest SMS.
     pub const MAX_TYPED_BYTES: usize = 4096;
 
-    /// Codes of `len` decimal digits.
+    /// Creates the format of codes of `len` decimal digits.
     ///
     /// # Errors
     ///
@@ -153,7 +153,7 @@ impl CodeFormat {
         Self::new(Alphabet::DIGITS, len)
     }
 
-    /// Codes of `len` characters of `alphabet`.
+    /// Creates the format of codes of `len` characters of `alphabet`.
     ///
     /// # Errors
     ///
@@ -167,18 +167,18 @@ impl CodeFormat {
         Ok(Self { alphabet, len, codes, last_fair })
     }
 
-    /// How many characters a code has.
+    /// Returns how many characters a code has.
     #[expect(clippy::len_without_is_empty, reason = "a code is never empty")]
     pub const fn len(&self) -> u8 {
         self.len
     }
 
-    /// What a code is made of.
+    /// Returns the alphabet.
     pub const fn alphabet(&self) -> &Alphabet {
         &self.alphabet
     }
 
-    /// How many different codes there are: one guess is right with one in this.
+    /// Returns how many different codes there are. A guess is right with a probability of 1 in this.
     pub const fn codes(&self) -> u64 {
         self.codes
     }
@@ -193,7 +193,7 @@ impl CodeFormat {
         Some(words.find(|word| *word <= self.last_fair)? % self.codes)
     }
 
-    /// The code with this number, of all that there are.
+    /// Returns the code with this number, from 0.
     #[inline]
     pub(crate) fn code(&self, number: u64) -> OtpCode {
         let spelt = match self.alphabet.len {
@@ -204,19 +204,19 @@ impl CodeFormat {
         OtpCode::new(Chars::spelt(spelt, self.len))
     }
 
-    /// Reads a code from what a person typed or pasted.
+    /// Reads a code that a person typed or pasted.
     ///
-    /// Full-width characters are folded to ASCII; white space (U+3000 too), hyphens, dashes and full
-    /// stops of any kind are dropped. If the rest is not a code and codes are digits, a pasted message
-    /// is searched: when all its runs of exactly [`len`](Self::len) digits are one and the same code,
-    /// that is taken, whatever stands around it. Nothing else is repaired: no invisible character, no
-    /// middle dot within a code. The result read again gives itself.
+    /// Full-width characters become ASCII. White space (also U+3000), hyphens, dashes and full stops of any
+    /// kind are dropped. If the rest is not a code and codes are digits, the input is searched as a pasted
+    /// message: if all its runs of exactly [`len`](Self::len) digits are the same code, that code is taken.
+    /// Nothing else is repaired: an invisible character or a middle dot within a code is an error. Reading the
+    /// result again returns the same code.
     ///
-    /// What is malformed is an error to the user and not an attempt: never count it.
+    /// A malformed input is not an attempt: tell the user, and do not count it.
     ///
     /// # Errors
     ///
-    /// [`Malformed`] says what is wrong, and no more: not one character of the input.
+    /// [`Malformed`], which names the problem and repeats no character of the input.
     pub fn normalise(&self, typed: &str) -> Result<TypedCode, Malformed> {
         if typed.len() > Self::MAX_TYPED_BYTES {
             return Err(Malformed::TooLong);
@@ -245,7 +245,7 @@ impl CodeFormat {
         }
     }
 
-    /// The one code in a pasted message.
+    /// Returns the one code in a pasted message.
     fn pasted(&self, text: &str) -> Result<Option<TypedCode>, Malformed> {
         if !self.alphabet.is_digits() {
             return Ok(None);
@@ -276,32 +276,32 @@ impl CodeFormat {
     }
 }
 
-/// A length that no code has.
+/// The error of [`CodeFormat::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a code has 4 to 10 characters")]
 pub struct InvalidLength;
 
-/// Why an input is no code. Not an attempt, so it must not be counted as one.
+/// Why an input is not a code. It is not an attempt, so do not count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
 pub enum Malformed {
-    /// A message with several different codes in it.
+    /// The input is a message with several different codes.
     #[error("more than one code was entered")]
     Ambiguous,
-    /// Nothing but separators, or nothing at all.
+    /// The input is empty or only has separators.
     #[error("no code was entered")]
     Empty,
-    /// Characters that are in no code, and no single code among them.
+    /// The input has characters that are in no code, and is not a message with one code.
     #[error("the input is not a code")]
     NotACode,
-    /// Too many characters.
+    /// The input has too many characters.
     #[error("the code is too long")]
     TooLong,
-    /// Too few characters.
+    /// The input has too few characters.
     #[error("the code is too short")]
     TooShort,
 }
 
-/// Characters collected from the input: the first ten, and the count of all.
+/// Characters collected from the input: the first ten, and the count of all of them.
 #[derive(Default, ZeroizeOnDrop)]
 struct Run {
     first: [u8; Chars::MAX_LEN],
@@ -325,7 +325,7 @@ impl Run {
     }
 }
 
-/// The ASCII form of a full-width character (U+FF01 to U+FF5E); any other as it is.
+/// Returns the ASCII form of a full-width character (U+FF01 to U+FF5E), and any other character unchanged.
 pub(crate) fn half_width(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => {
@@ -335,8 +335,8 @@ pub(crate) fn half_width(c: char) -> char {
     }
 }
 
-/// Whether people put this between the characters of a code without meaning anything: a space, a
-/// hyphen or dash, a full stop. Nothing invisible: no keyboard has it.
+/// Whether people type this between the characters of a code as a separator: a space, a hyphen or dash, a
+/// full stop. Invisible characters are not separators, because no keyboard has them.
 pub(crate) fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || matches!(
@@ -346,7 +346,7 @@ pub(crate) fn is_separator(c: char) -> bool {
                 | '\u{2010}'
                 ..='\u{2015}' // hyphens, dashes, bar
                 | '\u{2212}' // minus
-                | '\u{2500}' // box drawing: Japanese keyboards offer it for a hyphen
+                | '\u{2500}' // box drawing: Japanese keyboards offer it as a hyphen
                 | '\u{30fc}' // prolonged sound mark: the hyphen's key on Japanese keyboards
                 | '\u{fe58}' // small em dash
                 | '\u{fe63}' // small hyphen-minus
@@ -498,7 +498,7 @@ mod tests {
         assert_eq!(format!("{:?}", ten.alphabet()), format!("Alphabet({all})"));
     }
 
-    /// Words of which each code gets equally many are used, the few beyond them are not.
+    /// Every code has the same number of fair words. The few words beyond them are not used.
     #[test]
     fn a_word_beyond_the_last_fair_one_is_rejected() {
         let draw = |format: &CodeFormat, words: [u64; 4]| {

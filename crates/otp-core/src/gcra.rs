@@ -1,8 +1,8 @@
 //! The generic cell rate algorithm (ITU-T I.371) as a pure function: a rate limit in one number.
 //!
-//! A store keeps one [`Tat`] per key and replaces it by the one that [`charge`] gives, in one atomic
-//! step. Everything is whole microseconds, so a script in a database that counts in doubles comes to
-//! the same decision. The span between two events is rounded up, never in favour of the sender.
+//! A store keeps one [`Tat`] per key. In one atomic step it replaces the `Tat` by the one that [`charge`]
+//! returns. All values are whole microseconds, so a script in a database that counts in doubles decides
+//! alike. The interval between two events is rounded up, never in favour of the caller.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -27,14 +27,14 @@ use thiserror::Error;
 
 const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// A burst of so many events, refilled evenly over a period.
+/// A burst of events that refills evenly over a period.
 ///
-/// With a burst of *n* and an interval of period / *n*: *n* events at once, and from then on one per
-/// interval. So the rate in the long run is *n* per period, and what fits into any one span of time is
-/// *n* more than its intervals: any single period, its end left out, holds at most 2 *n* − 1 events. Five
-/// an hour is five at once and one every twelve minutes: nine in the hour that begins with the five.
-/// Where no period may hold more than *n*, give `(n + 1) / 2` as the burst: three an hour is never more
-/// than five in one.
+/// A burst of *n* allows *n* events at once, and then one event per interval of period / *n*. In the long
+/// run that is *n* events per period. A single period can hold more: up to 2 *n* − 1 events.
+///
+/// Example: 5 per hour allows 5 at once and one every 12 minutes, so 9 in the hour that begins with the 5.
+/// If no period may hold more than *n* events, use `(n + 1) / 2` as the burst: 3 per hour is never more than
+/// 5 in one hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Rate {
     burst: u32,
@@ -42,7 +42,7 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `burst` events per `period`.
+    /// Creates a rate of `burst` events per `period`.
     ///
     /// # Errors
     ///
@@ -57,12 +57,12 @@ impl Rate {
         Ok(Self { burst, interval_micros: u64::try_from(interval).map_err(|_| InvalidRate)? })
     }
 
-    /// How many events fit at once.
+    /// Returns how many events fit at once.
     pub const fn burst(&self) -> u32 {
         self.burst
     }
 
-    /// The span in which one event is refilled, in microseconds, rounded up.
+    /// Returns the time in which one event refills, in microseconds, rounded up.
     pub const fn interval_micros(&self) -> u64 {
         self.interval_micros
     }
@@ -72,59 +72,61 @@ impl Rate {
     }
 }
 
-/// A rate that allows nothing, or that is finer than the clock.
+/// The error of [`Rate::new`]: the rate allows nothing, is finer than a microsecond, or has too long a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a rate is one or more events in a period of up to 366 days")]
 pub struct InvalidRate;
 
-/// What is kept per key: the instant at which the burst is full again, in microseconds since the Unix
-/// epoch. The default is a key that was never charged; so is every tat in the past, which a store may
-/// therefore forget.
+/// The theoretical arrival time of a key: the instant at which its full burst is available again, in
+/// microseconds since the Unix epoch.
+///
+/// The default is that of a key that was never charged. A value in the past means the same, so a store may
+/// drop it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tat(u64);
 
 impl Tat {
-    /// Takes back what [`as_micros`](Self::as_micros) gave.
+    /// Creates the value from what [`as_micros`](Self::as_micros) returned.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)
     }
 
-    /// The instant in microseconds since the Unix epoch.
+    /// Returns the instant in microseconds since the Unix epoch.
     pub const fn as_micros(self) -> u64 {
         self.0
     }
 
-    /// Whether the key says nothing any more at `now`.
+    /// Whether the full burst is available again at `now`, so that a store may drop the value.
     pub fn is_past(self, now: SystemTime) -> bool {
         self.0 <= micros(now)
     }
 }
 
-/// What came of a charge.
+/// The result of a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charge {
     /// The events are within the rate.
     Granted(Granted),
-    /// Not before `until`; nothing was charged.
+    /// The rate is exceeded. Nothing was charged.
     Refused {
-        /// The first instant, to the microsecond, at which the same charge would be granted if nobody
-        /// else comes first.
+        /// The first instant, to the microsecond, at which the same charge would be granted, unless the key is
+        /// charged again before.
         until: SystemTime,
     },
-    /// Never: more events at once than the burst has.
+    /// The charge has more events than the burst, so it is never granted.
     TooLarge,
 }
 
 /// A charge that was granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted {
-    /// What the store has to keep now.
+    /// What the store must keep from now on.
     pub tat: Tat,
     /// How many more events fit at this instant.
     pub left: u32,
 }
 
-/// Charges `events` to a key whose tat is `tat`, at the instant `now`.
+/// Charges `events` to a key whose stored value is `tat`, at the instant `now`.
 pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Charge {
     if events > rate.burst {
         return Charge::TooLarge;
@@ -139,23 +141,22 @@ pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Charge {
     Charge::Granted(Granted { tat: Tat(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
 }
 
-/// How much of a charge of `events` can be given back at `now`: what of it has not refilled by itself
-/// by then. `charged` is the tat that the charge gave.
+/// Returns how much of a charge of `events` can be refunded at `now`: the part that has not refilled yet.
+/// `charged` is the value that the charge returned.
 ///
-/// Events refill one after the other, in the order in which they were charged. So it is all of it while
-/// those that were charged before are still refilling, and none of it once `charged` has passed. Other
-/// charges that came in between gain nothing by it. Two refunds of one key might, by less than the later
-/// one gives back: the earlier one moves what comes after it forward, and the later one's `charged` does
-/// not know.
+/// Events refill one after the other, in the order of the charges. While earlier charges still refill, the
+/// whole charge can be refunded; once `charged` has passed, nothing can. Charges in between gain nothing by
+/// a refund. After two refunds of one key a caller can gain less than the later refund: the earlier one
+/// moved all later events forward, which the later one's `charged` does not reflect.
 pub fn refundable(charged: Tat, rate: &Rate, events: u32, now: SystemTime) -> Duration {
     Duration::from_micros(charged.0.saturating_sub(micros(now)).min(rate.span(events)))
 }
 
-/// Gives back `span`, which [`refundable`] says, of what was charged and not used, say because the
+/// Refunds `span`, which [`refundable`] returned, of a charge that was not used, for example because the
 /// message was refused.
 ///
-/// Giving back more than was charged gains nothing: a tat in the past counts as now.
-#[must_use = "the store has to keep the tat"]
+/// A refund of more than was charged gains nothing: a value in the past counts as now.
+#[must_use = "the store has to keep the returned value"]
 pub fn refund(tat: Tat, span: Duration) -> Tat {
     let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
     Tat(tat.0.saturating_sub(micros))
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_rested_has_its_whole_burst_and_no_more() {
+    fn an_idle_key_has_its_whole_burst_and_no_more() {
         let rate = Rate::new(3, HOUR).unwrap();
         let tat = granted(Tat::default(), &rate, 3, at(0)).tat;
         assert!(!tat.is_past(at(3_599_999_999)));
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_refilled_by_itself_is_not_given_back() {
+    fn what_has_refilled_is_not_refunded() {
         let rate = Rate::new(5, HOUR).unwrap();
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         let later = |passed: u64| at(passed * 60_000_000);
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_and_clocks_at_the_ends_of_time_do_not_overflow() {
+    fn values_and_clocks_at_the_ends_of_time_do_not_overflow() {
         let rate = Rate::new(1, HOUR).unwrap();
         let last = Tat::from_micros(u64::MAX);
         assert!(matches!(charge(last, &rate, 1, at(0)), Charge::Refused { .. }));

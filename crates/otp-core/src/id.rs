@@ -1,4 +1,4 @@
-//! The names of things: challenges, subjects, purposes, keys, and the nonce of a code.
+//! Identifiers: of challenges, subjects, purposes and keys; and the nonce of a code.
 
 use std::{fmt, str::FromStr};
 
@@ -8,10 +8,10 @@ use thiserror::Error;
 
 use crate::fields::update_with_fields;
 
-/// The name of one challenge: 16 random bytes, written as 22 characters of base64url.
+/// The id of one challenge: 16 random bytes, written as 22 characters of base64url.
 ///
-/// Not a secret: it may stand in a form field or a log. It must be fresh for every challenge, for a
-/// store tells challenges apart by nothing else.
+/// Not a secret: it may appear in a form field or a log. Generate a new one for every challenge, because a
+/// store tells challenges apart by it alone.
 ///
 /// ```
 /// use otp_core::ChallengeId;
@@ -24,12 +24,12 @@ use crate::fields::update_with_fields;
 pub struct ChallengeId([u8; 16]);
 
 impl ChallengeId {
-    /// Makes the id out of 16 bytes, which the caller has drawn at random.
+    /// Creates the id from 16 bytes that the caller generated at random.
     pub const fn from_bytes(random: [u8; 16]) -> Self {
         Self(random)
     }
 
-    /// The 16 bytes.
+    /// Returns the 16 bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -54,7 +54,7 @@ impl fmt::Debug for ChallengeId {
 impl FromStr for ChallengeId {
     type Err = InvalidId;
 
-    /// Reads exactly what `Display` writes; padding, white space and other alphabets are refused.
+    /// Reads exactly what `Display` writes. Refuses padding, white space and other alphabets.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let mut bytes = [0; 16];
         if text.len() != 22 {
@@ -67,20 +67,20 @@ impl FromStr for ChallengeId {
     }
 }
 
-/// A text that is no id.
+/// The error of parsing a [`ChallengeId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a challenge id")]
 pub struct InvalidId;
 
 /// The key under which a store keeps everything about one subject of one tenant.
 ///
-/// A digest, so a store or its backup names no user. Two different pairs of tenant and subject
-/// never share a key, however their texts are cut.
+/// It is a digest, so a store or its backup names no user. Two different pairs of tenant and subject never
+/// have the same key, because each text is hashed with its length.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubjectKey([u8; 16]);
 
 impl SubjectKey {
-    /// The key of `subject` in `tenant`: the first 16 bytes of SHA-256 over both, length-prefixed.
+    /// Derives the key of `subject` in `tenant`: the first 16 bytes of SHA-256 over both, length-prefixed.
     ///
     /// ```
     /// use otp_core::SubjectKey;
@@ -88,7 +88,7 @@ impl SubjectKey {
     /// assert_ne!(SubjectKey::derive("ab", "c"), SubjectKey::derive("a", "bc"));
     /// ```
     pub fn derive(tenant: &str, subject: &str) -> Self {
-        // A short domain, so that with a UUID for a subject all of it fits one block of the hash.
+        // The domain is short, so that a message with a UUID as the subject fits one block of the hash.
         let mut hash = Sha256::new();
         update_with_fields(&mut hash, &[b"sub/1", tenant.as_bytes(), subject.as_bytes()]);
         let mut key = [0; 16];
@@ -96,12 +96,12 @@ impl SubjectKey {
         Self(key)
     }
 
-    /// Takes back the bytes of a key that [`derive`](Self::derive) made.
+    /// Creates a key from the bytes of one that [`derive`](Self::derive) returned.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The 16 bytes.
+    /// Returns the 16 bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -122,8 +122,8 @@ impl fmt::Debug for SubjectKey {
 
 /// What a code is for, in 1 to 15 characters of `a-z`, `0-9`, `-`, `_` and `.`.
 ///
-/// A code answers only for the purpose it was issued for, and a subject has at most one open
-/// challenge per purpose.
+/// A code is right only for the purpose that it was issued for. A subject has at most one open challenge per
+/// purpose.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Purpose {
     padded: [u8; Self::MAX_LEN],
@@ -131,7 +131,7 @@ pub struct Purpose {
 }
 
 impl Purpose {
-    /// The length of the longest name, in bytes.
+    /// Length of the longest name, in bytes.
     pub const MAX_LEN: usize = 15;
 
     /// Logging in.
@@ -140,7 +140,7 @@ impl Purpose {
     /// Confirming one sensitive action in a session that exists.
     pub const STEP_UP: Self = Self { padded: *b"step-up\0\0\0\0\0\0\0\0", len: 7 };
 
-    /// A purpose with a name of the host's choice.
+    /// Creates a purpose with a name that the host chooses.
     ///
     /// # Errors
     ///
@@ -155,17 +155,17 @@ impl Purpose {
         Ok(Self { padded, len: u8::try_from(name.len()).map_err(|_| InvalidPurpose)? })
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
-    /// The name in ASCII.
+    /// Returns the name in ASCII.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.padded[..usize::from(self.len)]
     }
 
-    /// The name, padded with zero bytes: how a record keeps it.
+    /// Returns the name padded with zero bytes, as a record keeps it.
     pub(crate) const fn padded(&self) -> &[u8; Self::MAX_LEN] {
         &self.padded
     }
@@ -198,25 +198,25 @@ impl FromStr for Purpose {
     }
 }
 
-/// A name that no [`Purpose`] can have.
+/// The error of [`Purpose::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a purpose is named in 1 to 15 characters of a-z, 0-9, '-', '_' and '.'")]
 pub struct InvalidPurpose;
 
-/// 16 random bytes that a code is derived from; worth nothing without the key.
+/// 16 random bytes that a code is derived from. Worthless without the key.
 ///
-/// The store keeps it instead of the code. Not a secret in the strict sense, but of no use to
-/// anyone, so `Debug` hides it.
+/// The store keeps it instead of the code. It is not a strict secret, but nobody needs to read it, so `Debug`
+/// hides it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nonce([u8; 16]);
 
 impl Nonce {
-    /// Makes the nonce out of 16 bytes, which the caller has drawn at random.
+    /// Creates the nonce from 16 bytes that the caller generated at random.
     pub const fn from_bytes(random: [u8; 16]) -> Self {
         Self(random)
     }
 
-    /// The 16 bytes.
+    /// Returns the 16 bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -228,17 +228,17 @@ impl fmt::Debug for Nonce {
     }
 }
 
-/// The number of a key in a [`KeyRing`](crate::KeyRing), kept with each challenge.
+/// The id of a key in a [`KeyRing`](crate::KeyRing). Each challenge keeps the id of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(u32);
 
 impl KeyId {
-    /// The key with this number.
+    /// Creates the id with this number.
     pub const fn new(number: u32) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn as_u32(self) -> u32 {
         self.0
     }
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_named_by_its_number_and_a_nonce_not_at_all() {
+    fn a_key_id_shows_its_number_and_a_nonce_shows_nothing() {
         assert_eq!(format!("{:>3}", KeyId::new(7)), "  7");
         assert_eq!(format!("{:?}", Nonce::from_bytes([0xb2; 16])), "Nonce(..)");
     }

@@ -1,4 +1,4 @@
-//! The keys that codes are derived under, and the derivation.
+//! The keys of codes, and the derivation of a code.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::{
     id::{ChallengeId, KeyId, Nonce},
 };
 
-/// The use that a key is narrowed to, so that it may serve for other things elsewhere.
+/// Domain separation: the same secret may serve another use elsewhere.
 const DOMAIN: &[u8] = b"otp-core/code/2";
 
 /// One secret key for deriving codes. Wiped from memory when dropped, never shown.
@@ -58,10 +58,10 @@ fn keyed(key: &[u8]) -> Result<Hmac<Sha256>, KeyTooShort> {
 #[error("a key needs at least 32 bytes")]
 pub struct KeyTooShort;
 
-/// The current key and the ones before it.
+/// The current key and earlier ones.
 ///
-/// New challenges use the current key; an open challenge keeps the number of its own, so a rotation
-/// breaks none as long as the old key stays in the ring for the life of a code.
+/// New challenges use the current key. An open challenge keeps the id of its own key. So a rotation breaks no
+/// challenge if the old key stays in the ring for the lifetime of a code.
 ///
 /// ```
 /// use otp_core::{DigestKey, KeyId, KeyRing};
@@ -78,16 +78,16 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    /// A ring with one key.
+    /// Creates a ring with one key.
     pub fn new(id: KeyId, key: DigestKey) -> Self {
         Self { current: (id, key), previous: Vec::new() }
     }
 
-    /// Adds a key that opens no more challenges but still answers for those it opened.
+    /// Adds an earlier key. Open challenges still use it; new ones do not.
     ///
     /// # Errors
     ///
-    /// [`DuplicateKeyId`] if the ring has a key of this number.
+    /// [`DuplicateKeyId`] if the ring has a key with this id.
     pub fn with_previous(mut self, id: KeyId, key: DigestKey) -> Result<Self, DuplicateKeyId> {
         if self.find(id).is_some() {
             return Err(DuplicateKeyId(id));
@@ -96,21 +96,21 @@ impl KeyRing {
         Ok(self)
     }
 
-    /// The number of the key for new challenges.
+    /// Returns the id of the key for new challenges.
     pub fn current_id(&self) -> KeyId {
         self.current.0
     }
 
-    /// The code of the challenge `id` with `nonce`, under the key `kid`.
+    /// Derives the code of the challenge `id` with `nonce`, under the key `kid`.
     ///
-    /// HMAC-SHA-256 over the binding, the id and the nonce, encoded so that no two of them have the same
-    /// bytes, turned into characters without bias: the same arguments always give the same code, every
-    /// code is equally likely, and nobody without the key can tell it from a random one. What is used as
-    /// the key is itself the HMAC of a domain under the key that was given.
+    /// The code is an HMAC-SHA-256 over the binding, the id and the nonce, turned into characters without
+    /// bias. No two sets of arguments have the same encoding. The same arguments always give the same code,
+    /// and every code is equally likely. Without the key, a code cannot be told from a random one. The key
+    /// of this HMAC is the HMAC of a domain under the configured key.
     ///
     /// # Errors
     ///
-    /// [`UnknownKey`] if the ring has no key of that number (any more).
+    /// [`UnknownKey`] if the ring has no key with this id.
     pub fn derive(
         &self,
         kid: KeyId,
@@ -139,12 +139,12 @@ impl KeyRing {
     }
 }
 
-/// Two keys of one number in a ring.
+/// The error of [`KeyRing::with_previous`]: the ring has a key with this id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the key ring already has a key {0}")]
 pub struct DuplicateKeyId(pub KeyId);
 
-/// The number of a key that is not in the ring: it was retired while a challenge of its was open.
+/// The id of a key that is not in the ring, for example because it was retired too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the key ring has no key {0}")]
 pub struct UnknownKey(pub KeyId);
@@ -195,10 +195,10 @@ mod tests {
     /// ```
     const KNOWN: [&str; 4] = ["1510", "961510", "8660961510", "76PD3X92"];
 
-    /// Of the longest codes, one draw in 22 is rejected, and four in a row about once in 230,000. The
-    /// three challenges here are such; the implementation above found them and their codes.
+    /// Of the longest codes, one word in 22 is rejected, and four in a row about once in 230,000. The
+    /// implementation above found these three challenges and their codes.
     #[test]
-    fn when_every_word_is_rejected_the_next_block_is_drawn() {
+    fn the_next_block_is_drawn_when_every_word_is_rejected() {
         let alphabet: String = ('0'..='9').chain('A'..='Z').chain('a'..='z').collect();
         let ten = CodeFormat::new(Alphabet::new(&alphabet).unwrap(), 10).unwrap();
         let phone = phone();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_knows_each_key_by_its_number() {
+    fn a_ring_finds_each_key_by_its_id() {
         let key = |n| DigestKey::from_bytes(&[n; 32]).unwrap();
         let ring = KeyRing::new(KeyId::new(3), key(3));
         assert_eq!(

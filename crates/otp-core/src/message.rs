@@ -1,7 +1,7 @@
-//! The text of the message: its words, the line that binds the code to a site, its length.
+//! The text of the message: its template, the line that binds the code to a site, its length.
 //!
-//! A template is checked when it is configured, with the longest value in every place, so that no
-//! message is cut, refused or billed twice later. It refuses links unless told otherwise.
+//! A template is checked when it is configured, with the longest value in every place. So no message is cut,
+//! refused or billed twice later. By default a template must not contain links.
 
 mod gsm;
 mod links;

@@ -1,10 +1,9 @@
-//! Codes from a shared secret without a message: HOTP (RFC 4226) and TOTP (RFC 6238), as authenticator
-//! apps make them, and the `otpauth:` URI that brings the secret into an app.
+//! Codes of authenticator apps: HOTP (RFC 4226) and TOTP (RFC 6238), and the `otpauth:` URI that carries the
+//! secret to an app.
 //!
-//! What must be remembered between two codes, so that none is accepted twice, is data: each
-//! verification takes the last accepted counter or step and returns the one to store in its place.
-//! Storing it has to be atomic (compare and swap), and attempts have to be counted and limited as for
-//! any guessable code (RFC 4226, 7.3).
+//! The host stores what prevents a second use of a code: each verification takes the last accepted counter or
+//! step and returns the one to store instead. Store it atomically (compare and swap). Count and limit
+//! attempts as for any code that can be guessed (RFC 4226, 7.3).
 
 mod base32;
 mod hotp;
@@ -21,7 +20,7 @@ pub use totp::{Drift, Step, Totp};
 
 use thiserror::Error;
 
-/// A number of digits, a period or a drift out of range.
+/// A parameter is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InvalidParameter {
     /// Codes have 6 to 8 digits.
@@ -38,10 +37,10 @@ pub enum InvalidParameter {
 /// Why a code was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NotAccepted {
-    /// The code is right, but it or a later one has been accepted before.
+    /// The code is right, but it or a later one has already been accepted.
     #[error("the code has been used already")]
     Replayed,
-    /// The code is right for no counter or step in reach.
+    /// The code is right for no counter or step in range.
     #[error("the code is not right")]
     WrongCode,
 }

@@ -1,4 +1,4 @@
-//! Japanese mobile numbers: read as people write them, kept as E.164, shown masked.
+//! Japanese mobile numbers: read as people write them, stored as E.164, shown masked.
 
 use std::{fmt, str::FromStr};
 
@@ -6,10 +6,10 @@ use thiserror::Error;
 
 use crate::format::{half_width, is_separator};
 
-/// A Japanese mobile number, kept in E.164 (`+819012345678`).
+/// A Japanese mobile number in E.164 (`+819012345678`).
 ///
-/// Personal data: `Debug` and [`masked`](Self::masked) show the last four digits, and there is no
-/// `Display`. Which prefixes are accepted is [`AllowedPrefixes`].
+/// It is personal data: `Debug` and [`masked`](Self::masked) show only the last four digits, and there is no
+/// `Display`. [`AllowedPrefixes`] says which prefixes are accepted.
 ///
 /// ```
 /// use otp_core::PhoneNumber;
@@ -30,21 +30,21 @@ impl PhoneNumber {
     ///
     /// # Errors
     ///
-    /// As [`from_japanese_with`](Self::from_japanese_with).
+    /// Those of [`from_japanese_with`](Self::from_japanese_with).
     pub fn from_japanese(text: &str) -> Result<Self, InvalidPhoneNumber> {
         Self::from_japanese_with(text, AllowedPrefixes::default())
     }
 
-    /// Reads a number in national form (`090-1234-5678`) or in international form (`+81`, `0081` or
-    /// bare `81`), the latter also with the `(0)` that people keep (`+81 (0)90 …`).
+    /// Reads a number in national form (`090-1234-5678`) or in international form (`+81`, `0081` or `81`).
+    /// The international form may have the `(0)` that people keep (`+81 (0)90 …`).
     ///
-    /// Full-width characters are folded; white space, hyphens, dashes, full stops and round brackets
-    /// are dropped.
+    /// Full-width characters become ASCII. White space, hyphens, dashes, full stops and round brackets are
+    /// dropped.
     ///
     /// # Errors
     ///
-    /// [`InvalidPhoneNumber::NotAMobileNumber`] for what is no Japanese mobile number of eleven
-    /// digits, [`InvalidPhoneNumber::PrefixNotAllowed`] for one that `allowed` leaves out.
+    /// [`InvalidPhoneNumber::NotAMobileNumber`] if the text is not a Japanese mobile number of eleven digits.
+    /// [`InvalidPhoneNumber::PrefixNotAllowed`] if `allowed` does not contain its prefix.
     pub fn from_japanese_with(
         text: &str,
         allowed: AllowedPrefixes,
@@ -58,17 +58,18 @@ impl PhoneNumber {
         Ok(Self(e164))
     }
 
-    /// The number in E.164: `+81` and ten digits.
+    /// Returns the number in E.164: `+81` and ten digits.
     pub fn as_e164(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The digits of the E.164 form as one number: no two phone numbers share it, for none begins with 0.
+    /// Returns the digits of the E.164 form as one number. No two phone numbers have the same one, because none
+    /// begins with 0.
     pub(crate) fn as_number(&self) -> u64 {
         self.0[1..].iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
     }
 
-    /// The number as it is dialled within Japan and as Karaden wants it: eleven digits from 0.
+    /// Returns the national form, which Karaden expects: eleven digits that begin with 0.
     pub fn national(&self) -> String {
         let mut national = String::with_capacity(11);
         national.push('0');
@@ -76,17 +77,17 @@ impl PhoneNumber {
         national
     }
 
-    /// The number for the eyes of its owner: `***-****-5678`.
+    /// Returns the number as its owner may see it: `***-****-5678`.
     pub fn masked(&self) -> String {
         format!("***-****-{}", self.last_four())
     }
 
-    /// The last four digits, as a log may have them.
+    /// Returns the last four digits, which may appear in a log.
     pub fn last_four(&self) -> &str {
         &self.as_e164()[9..]
     }
 
-    /// The first seven digits of the national form: one block of ten thousand numbers, by which
+    /// Returns the first seven digits of the national form. They name a block of 10,000 numbers, by which
     /// sending can be limited.
     pub fn block(&self) -> String {
         let mut national = self.national();
@@ -109,7 +110,7 @@ impl FromStr for PhoneNumber {
     }
 }
 
-/// The ten digits after the country code, if `text` is a Japanese mobile number.
+/// Returns the ten digits after the country code, if `text` is a Japanese mobile number.
 fn subscriber(text: &str) -> Option<[u8; 10]> {
     let mut digits = [0; 16];
     let mut len = 0;
@@ -138,8 +139,8 @@ fn subscriber(text: &str) -> Option<[u8; 10]> {
     matches!(number, [b'6'..=b'9', b'0', ..]).then_some(number)
 }
 
-/// What address books put around and between the digits of a number besides: direction marks, invisible
-/// joints, middle dots.
+/// Whether address books put this character around or between the digits of a number: direction marks,
+/// invisible joiners, middle dots.
 fn is_around_numbers(c: char) -> bool {
     matches!(
         c,
@@ -154,7 +155,7 @@ fn is_around_numbers(c: char) -> bool {
     )
 }
 
-/// Which of 060, 070, 080 and 090 are accepted; 070, 080 and 090 by default.
+/// Which of 060, 070, 080 and 090 are accepted. Default: 070, 080 and 090.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AllowedPrefixes(u8);
 
@@ -162,14 +163,14 @@ impl AllowedPrefixes {
     /// 070, 080 and 090.
     pub const ESTABLISHED: Self = Self(0b1110);
 
-    /// Those three and 060, which Japan opened to mobile phones later.
+    /// 060, 070, 080 and 090. Japan opened 060 to mobile phones later.
     pub const WITH_060: Self = Self(0b1111);
 
-    /// The prefixes in `list`, each one of `060`, `070`, `080` and `090`.
+    /// Accepts the prefixes in `list`, each one of `060`, `070`, `080` and `090`.
     ///
     /// # Errors
     ///
-    /// [`UnknownPrefix`] for any other, and for an empty list, with which nobody could log in.
+    /// [`UnknownPrefix`] for another prefix, and for an empty list, which would accept no number.
     pub fn from_list<'a>(list: impl IntoIterator<Item = &'a str>) -> Result<Self, UnknownPrefix> {
         let mut bits = 0;
         for prefix in list {
@@ -192,18 +193,18 @@ impl Default for AllowedPrefixes {
     }
 }
 
-/// A prefix that is none of Japan's mobile ones.
+/// The error of [`AllowedPrefixes::from_list`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a mobile prefix is one of 060, 070, 080 and 090, and at least one is needed")]
 pub struct UnknownPrefix;
 
-/// Why a text is no number to send to. It repeats nothing of the text.
+/// Why a text is not a number to send to. It repeats nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InvalidPhoneNumber {
-    /// Not a Japanese mobile number of eleven digits.
+    /// The text is not a Japanese mobile number of eleven digits.
     #[error("not a Japanese mobile number")]
     NotAMobileNumber,
-    /// A mobile number with a prefix that the configuration leaves out.
+    /// The number has a mobile prefix that is not allowed.
     #[error("mobile numbers with this prefix are not accepted")]
     PrefixNotAllowed,
 }

@@ -1,4 +1,4 @@
-//! The rules as a pure state machine: one record per subject holds its counters and its challenges.
+//! The rules as a pure state machine. One record per subject holds its counters and its challenges.
 
 mod attempt;
 mod challenge;
@@ -22,11 +22,11 @@ pub use challenge::{Challenge, ChallengeParts, Delivery, NewChallenge};
 pub use encoding::InvalidRecord;
 pub use refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused};
 
-/// Everything about one subject: its counters and its open challenges, and the rules over them.
+/// The counters and open challenges of one subject, and the rules over them.
 ///
-/// A store keeps one [`SubjectRecord`] per [`SubjectKey`] and applies each method in one atomic step.
-/// The instant is an argument, so every rule can be tested on both sides of its boundary, and every
-/// store decides alike. All instants are whole milliseconds, rounded down.
+/// A store keeps one [`SubjectRecord`] per [`SubjectKey`] and applies each method in one atomic step. The
+/// instant is an argument, so every rule can be tested on both sides of its boundary, and every store
+/// decides alike. All instants are whole milliseconds, rounded down.
 ///
 /// ```text
 ///  one challenge                                   one subject
@@ -43,12 +43,12 @@ pub use refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused};
 /// ```
 ///
 /// * An attempt is counted before it is handed out, on the challenge and on the subject.
-/// * The subject's count falls back to zero after a quiet period without an attempt, and when a lock
-///   begins. So no span of that length ever holds more attempts than the limit.
-/// * The lock begins when the last attempt is handed out; if that one is right, consuming it clears
-///   the lock.
-/// * Successive locks grow longer. Wrong codes in a row and locks in a row go back to zero by a
-///   success or by an administrator, and by nothing else: not a resend, not a new challenge, not time.
+/// * The subject's count returns to 0 after a quiet period without an attempt, and when a lock begins. So no
+///   span of that length ever holds more attempts than the limit.
+/// * The lock begins when the last attempt is handed out. If its code is right, consuming it clears the
+///   lock.
+/// * Consecutive locks grow longer. Only a success or an administrator resets consecutive failures and
+///   consecutive locks. A resend, a new challenge or time does not.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -66,10 +66,10 @@ pub use refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused};
 ///
 /// let mut record = SubjectRecord::new();
 /// let new = NewChallenge {
-///     id: ChallengeId::from_bytes([2; 16]), // random in real life
+///     id: ChallengeId::from_bytes([2; 16]), // generate at random
 ///     purpose: Purpose::LOGIN,
 ///     kid: keys.current_id(),
-///     nonce: Nonce::from_bytes([3; 16]), // random in real life
+///     nonce: Nonce::from_bytes([3; 16]), // generate at random
 ///     expires_at: now + Duration::from_secs(300),
 /// };
 /// let challenge = record.open(new, &policy, now)?;
@@ -95,21 +95,21 @@ pub struct SubjectRecord {
 }
 
 impl SubjectRecord {
-    /// How many challenges of different purposes one subject can have open.
+    /// How many challenges of different purposes one subject can have open: 8.
     pub const MAX_OPEN: usize = 8;
 
-    /// A record of which nothing is known yet.
+    /// Creates the record of a subject without counters and challenges.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Opens a challenge. It revokes the one that is open for the same purpose, and resets nothing.
+    /// Opens a challenge. Revokes the open one for the same purpose, drops expired ones, resets no counter.
     ///
     /// # Errors
     ///
-    /// [`OpenRefused::Blocked`] and [`OpenRefused::Locked`] by the subject's standing;
-    /// [`OpenRefused::DuplicateId`] if a challenge of this id is open; [`OpenRefused::TooManyOpen`] if
-    /// [`MAX_OPEN`](Self::MAX_OPEN) challenges for other purposes are.
+    /// [`OpenRefused::Blocked`] or [`OpenRefused::Locked`] if the subject is. [`OpenRefused::DuplicateId`] if a
+    /// challenge with this id is open. [`OpenRefused::TooManyOpen`] if [`MAX_OPEN`](Self::MAX_OPEN)
+    /// challenges for other purposes are open. A refusal changes nothing.
     pub fn open(
         &mut self,
         new: NewChallenge,
@@ -137,11 +137,13 @@ impl SubjectRecord {
         Ok(challenge)
     }
 
-    /// Counts an attempt at the challenge `id` and hands it out. `subject` is the key of this record.
+    /// Counts an attempt at the challenge `id` and returns it for verification.
+    ///
+    /// `subject` is the key of this record.
     ///
     /// # Errors
     ///
-    /// [`AttemptRefused`]; a refused attempt is not counted and changes nothing.
+    /// [`AttemptRefused`]. A refused attempt is not counted and changes nothing.
     pub fn begin_attempt(
         &mut self,
         subject: SubjectKey,
@@ -173,13 +175,14 @@ impl SubjectRecord {
         Ok(Attempt { subject, challenge, attempts_left, lockout_state })
     }
 
-    /// Turns a proof into the one success: the challenge is gone and the subject's counters, locks and
-    /// block are cleared. Its challenges for other purposes stay open.
+    /// Consumes a proof: removes its challenge and clears the subject's counters, lock and block.
+    ///
+    /// The subject's challenges for other purposes stay open.
     ///
     /// # Errors
     ///
-    /// [`ConsumeRefused::NotFound`] if the challenge has been consumed, revoked or replaced since, or
-    /// is not of this record; [`ConsumeRefused::Expired`] at or after `expires_at`.
+    /// [`ConsumeRefused::NotFound`] if the challenge was consumed, revoked or replaced, or belongs to another
+    /// record. [`ConsumeRefused::Expired`] at or after `expires_at`.
     pub fn consume(
         &mut self,
         verified: Verified,
@@ -195,12 +198,13 @@ impl SubjectRecord {
         Ok(verified.consumed(at))
     }
 
-    /// Allows the code of the challenge `id` to be sent once more: the same code, the same end, the
-    /// same counters.
+    /// Counts a resend of the challenge `id` and returns the permission for it.
+    ///
+    /// Code, expiry and attempt counters stay as they are.
     ///
     /// # Errors
     ///
-    /// [`ResendRefused`]; a refusal changes nothing.
+    /// [`ResendRefused`]. A refusal changes nothing.
     pub fn grant_resend(
         &mut self,
         id: ChallengeId,
@@ -232,11 +236,11 @@ impl SubjectRecord {
         Ok(ResendPermit::of(challenge.clone(), policy))
     }
 
-    /// Notes what the carrier says about the last message, and says whether that changed anything.
+    /// Records what the carrier reports about the last message. Returns whether that changed anything.
     ///
-    /// When the message did not arrive, the next one may go out after the short cooldown, counted
-    /// from `now`. Once *delivered*, a message stays delivered; once *undelivered*, only *delivered*
-    /// changes it. So reports that come twice or out of order shorten the wait at most once a message.
+    /// If the message did not arrive, a resend is allowed after the short cooldown, counted from `now`. A
+    /// delivered message stays delivered. An undelivered one changes only to delivered. So repeated or
+    /// reordered reports shorten the wait at most once per message.
     pub fn record_delivery(
         &mut self,
         id: ChallengeId,
@@ -263,50 +267,49 @@ impl SubjectRecord {
         is_news
     }
 
-    /// Ends the challenge `id` and says whether it was there. Counters stay as they are.
+    /// Removes the challenge `id` and returns whether it was there. Counters stay as they are.
     pub fn revoke(&mut self, id: ChallengeId) -> bool {
         self.challenges.retain(|c| c.id != id)
     }
 
-    /// Clears counters, locks and block, as an administrator may. Open challenges and the attempts
-    /// counted on them stay.
+    /// Clears counters, lock and block, as an administrator may. Open challenges and their attempts stay.
     pub fn unlock(&mut self) {
         let challenges = std::mem::take(&mut self.challenges);
         *self = Self { challenges, ..Self::default() };
     }
 
-    /// The challenge `id`, unless it is gone; at its `expires_at` it is.
+    /// Returns the challenge `id` if it is open. At its `expires_at` it has expired.
     pub fn challenge(&self, id: ChallengeId, now: SystemTime) -> Option<&Challenge> {
         self.find(id).filter(|c| !c.is_expired(now))
     }
 
-    /// All challenges in the record, those too that have expired and not been swept.
+    /// Returns all challenges in the record. Some may have expired.
     pub fn challenges(&self) -> &[Challenge] {
         self.challenges.as_slice()
     }
 
-    /// Whether the subject may use the factor at `now`.
+    /// Returns whether the subject may use the factor at `now`.
     pub fn lockout_state(&self, policy: &Policy, now: SystemTime) -> LockoutState {
         self.lockout_state_at(policy, now.into())
     }
 
-    /// Attempts since the last success, each of which was wrong, is in flight or was given up.
+    /// Returns the attempts since the last success. Each was wrong, is in flight or was given up.
     pub const fn consecutive_failures(&self) -> u8 {
         self.consecutive_failures
     }
 
-    /// Locks since the last success.
+    /// Returns the locks since the last success.
     pub const fn consecutive_locks(&self) -> u8 {
         self.consecutive_locks
     }
 
-    /// Attempts that count towards the next lock at `now`.
+    /// Returns the attempts that count towards the next lock at `now`.
     pub fn attempts_in_window(&self, policy: &Policy, now: SystemTime) -> u8 {
         self.counted(policy, now.into())
     }
 
-    /// Whether the record says nothing, so that a store may forget it: no challenge and no failure
-    /// since the last success. A record with failures has to be kept, however old they are.
+    /// Whether the record has no challenge and no failure since the last success, so that a store may drop
+    /// it. A record with failures must be kept, however old they are.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -329,15 +332,17 @@ impl SubjectRecord {
         }
     }
 
-    /// The attempts that count towards the next lock, of which a quiet period makes none.
+    /// Returns the attempts that count towards the next lock: 0 after a quiet period.
     fn counted(&self, policy: &Policy, at: Millis) -> u8 {
         let is_quiet = self.last_attempt_at.until(at) >= policy.quiet_period();
         if is_quiet { 0 } else { self.attempts_in_window }
     }
 
+    /// Counts an attempt, and locks or blocks the subject if it was the last one allowed.
     fn count(&mut self, policy: &Policy, at: Millis) {
         self.attempts_in_window = self.counted(policy, at).saturating_add(1);
         self.consecutive_failures = self.consecutive_failures.saturating_add(1);
+        // A clock that goes back must not shorten the lock or move the quiet period.
         self.last_attempt_at = self.last_attempt_at.max(at);
         self.is_blocked = self.consecutive_failures >= policy.max_consecutive_failures();
         if self.attempts_in_window >= policy.attempts_per_subject() {
@@ -348,7 +353,7 @@ impl SubjectRecord {
         }
     }
 
-    /// Attempts left to one challenge, which its subject's limits may cut short.
+    /// Returns the attempts left to a challenge. The subject's own limits can lower them.
     fn attempts_left(&self, challenge: &Challenge, policy: &Policy) -> u8 {
         let of_challenge = policy.attempts_per_challenge().saturating_sub(challenge.attempts);
         let of_subject = policy.attempts_per_subject().saturating_sub(self.attempts_in_window);
@@ -357,19 +362,19 @@ impl SubjectRecord {
     }
 }
 
-/// Leave to send the code of a challenge once more.
+/// Permission to send the code of a challenge again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResendPermit {
-    /// The challenge, the resend counted; its code is the same as before.
+    /// The challenge with the resend counted. Its code is the same as before.
     pub challenge: Challenge,
-    /// How many more resends it has.
+    /// How many resends are left.
     pub resends_left: u8,
-    /// The first instant of the next one, if there is one.
+    /// The first instant of the next resend; `None` if none is left.
     pub next_at: Option<SystemTime>,
 }
 
 impl ResendPermit {
-    /// The leave that goes with a challenge whose resend has just been counted.
+    /// Returns the permission for a challenge whose resend has just been counted.
     pub fn of(challenge: Challenge, policy: &Policy) -> Self {
         Self {
             resends_left: challenge.resends_left(policy),

@@ -1,5 +1,5 @@
-//! Serialisation for stores and configuration (feature `serde`): ids and purposes as text, a record as
-//! its bytes (base64url in formats for people).
+//! Serialisation for stores and configuration (feature `serde`). Ids and purposes are text. A record is its
+//! bytes, in base64url if the format is human-readable.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{
@@ -96,8 +96,8 @@ mod tests {
         record::tests::busy_record,
     };
 
-    /// Has one method for every type, and a second one for those that can be serialised: with these,
-    /// nobody can tell which one is meant, and that does not compile.
+    /// Has one method for every type, and a second one for types that can be serialised. For those the call is
+    /// ambiguous and does not compile.
     trait NotSerialize<Which> {
         const YES: () = ();
     }

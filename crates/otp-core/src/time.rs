@@ -1,5 +1,5 @@
-//! Instants as whole milliseconds since the Unix epoch: half the size of a `SystemTime`, the same
-//! number in every store (a Lua double holds it exactly), and no arithmetic that can overflow.
+//! Instants as whole milliseconds since the Unix epoch. They have half the size of a `SystemTime`, are the
+//! same number in every store (a Lua double holds it exactly), and their arithmetic cannot overflow.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,8 +7,8 @@ use crate::layout::LAST_MILLIS;
 
 /// Milliseconds since the Unix epoch, from 0 to the end of the year 9999.
 ///
-/// A `SystemTime` is rounded down; what lies outside the range is moved to its nearest end. All
-/// rules compare instants in this form, so every backend decides alike.
+/// A `SystemTime` is rounded down, and moved to the nearest end if it is out of range. All rules compare
+/// instants in this form, so every backend decides alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Millis(u64);
 
@@ -17,7 +17,7 @@ impl Millis {
         self.0
     }
 
-    /// The instant with this count of milliseconds, unless it lies past the year 9999.
+    /// Returns the instant with this count of milliseconds; `None` after the year 9999.
     pub(crate) const fn from_u64(millis: u64) -> Option<Self> {
         if millis <= LAST_MILLIS { Some(Self(millis)) } else { None }
     }
@@ -27,7 +27,7 @@ impl Millis {
         Self(self.0.saturating_add(span).min(LAST_MILLIS))
     }
 
-    /// How long before `later` this instant lies; zero if it does not.
+    /// Returns the time from this instant to `later`; zero if `later` is earlier.
     pub(crate) fn until(self, later: Self) -> Duration {
         Duration::from_millis(later.0.saturating_sub(self.0))
     }

@@ -3,7 +3,7 @@
 /// The characters of the basic table that are not ASCII.
 const BEYOND_ASCII: &str = "£¥èéùìòÇØøÅåΔΦΓΛΩΠΨΣΘΞÆæßÉ¤¡ÄÖÑÜ§¿äöñüà";
 
-/// What one character costs in septets, or `None` if the alphabet does not have it.
+/// Returns how many septets a character takes, or `None` if the alphabet does not have it.
 pub(super) fn septets(c: char) -> Option<usize> {
     match c {
         '^' | '{' | '}' | '\\' | '[' | '~' | ']' | '|' | '€' | '\u{c}' => Some(2),

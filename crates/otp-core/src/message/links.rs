@@ -1,8 +1,8 @@
-//! What a phone would make a link of.
+//! Finding text that a phone would turn into a link.
 
 use crate::format::half_width;
 
-/// The top-level domains in Japanese script (IANA's list): one of them alone behind a dot makes a link.
+/// The top-level domains in Japanese script (IANA's list). One of them after a dot makes a link.
 const JAPANESE: [&str; 14] = [
     "みんな",
     "アマゾン",
@@ -20,8 +20,8 @@ const JAPANESE: [&str; 14] = [
     "食品",
 ];
 
-/// Whether a phone would make a link of something in `text`: a scheme, `www.`, a domain name, or an
-/// IPv4 address. Rather one text too many than one too few: phones differ, and `。` is a dot to some.
+/// Whether a phone would turn something in `text` into a link: a scheme, `www.`, a domain name, or an IPv4
+/// address. In doubt it is a link, because phones differ: to some of them `。` is a dot.
 pub(super) fn has_link(text: &str) -> bool {
     let text: String = text.chars().map(half_width).collect::<String>().to_ascii_lowercase();
     ["://", "www.", "mailto:", "tel:"].iter().any(|sign| text.contains(sign))
@@ -29,12 +29,12 @@ pub(super) fn has_link(text: &str) -> bool {
         || text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).any(is_address)
 }
 
-/// Whether `dot` is one, with a label before it and a top-level domain behind it. Letters of every
-/// script are characters of a label: text in Japanese has no space before a name.
+/// Whether `dot` is a dot between a label and a top-level domain. Letters of every script count as
+/// characters of a label, because Japanese text has no space before a name.
 fn is_before_top_level(before: &str, dot: char, after: &str) -> bool {
     let is_letter = |c: char| match dot {
         '.' => c.is_alphanumeric(),
-        // Behind Japanese words it ends a sentence.
+        // After Japanese words it ends a sentence.
         '。' | '｡' => c.is_ascii_alphanumeric(),
         _ => false,
     };
@@ -50,7 +50,7 @@ fn is_before_top_level(before: &str, dot: char, after: &str) -> bool {
     is_ascii || is_encoded || (dot == '.' && JAPANESE.contains(&word))
 }
 
-/// Whether `word` is an IPv4 address, or one at the end of a sentence.
+/// Whether `word` is an IPv4 address. A full stop may follow it.
 fn is_address(word: &str) -> bool {
     let parts =
         word.trim_matches('.').split('.').map(|part| part.len() <= 3 && part.parse::<u8>().is_ok());

@@ -1,12 +1,12 @@
-//! The last line that binds a code to a web site, so that phones fill it in there and nowhere else:
-//! `@auth.example.jp #123456` (WICG, *Origin-bound one-time codes delivered via SMS*).
+//! The last line of a message, which binds the code to a web site: `@auth.example.jp #123456` (WICG,
+//! *Origin-bound one-time codes delivered via SMS*). Phones offer the code only on that site.
 
 use std::{fmt, str::FromStr};
 
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// The host that a code is bound to: a domain name in lower-case ASCII, as `https` always is meant.
+/// The host that a code is bound to: a domain name in lower-case ASCII. The scheme is always `https`.
 ///
 /// ```
 /// use otp_core::message::Host;
@@ -20,12 +20,11 @@ use zeroize::Zeroizing;
 pub struct Host(String);
 
 impl Host {
-    /// Checks a host name. Upper-case letters are lowered; an international name has to be given in
-    /// its `xn--` form.
+    /// Checks a host name and converts it to lower case. An international name must be in its `xn--` form.
     ///
     /// # Errors
     ///
-    /// [`InvalidHost`] for a scheme, a port, a path, an IP address, or what is no domain name.
+    /// [`InvalidHost`] for a scheme, a port, a path, an IP address, or a text that is not a domain name.
     pub fn new(name: &str) -> Result<Self, InvalidHost> {
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
@@ -42,7 +41,7 @@ impl Host {
         Ok(Self(name.to_ascii_lowercase()))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -62,14 +61,14 @@ impl FromStr for Host {
     }
 }
 
-/// What no code can be bound to.
+/// The error of [`Host::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a bare host name (no scheme, port, path or ip address)")]
 pub struct InvalidHost;
 
-/// What the last line of a message says: which code to fill in, and where.
+/// The last line of a message: which code a browser offers, and on which site.
 ///
-/// [`parse`](Self::parse) reads it as a browser does; [`line`](Self::line) writes it.
+/// [`parse`](Self::parse) reads the line as a browser does. [`line`](Self::line) writes it.
 ///
 /// ```
 /// use otp_core::message::{Host, OriginBound};
@@ -86,7 +85,7 @@ pub struct OriginBound {
 }
 
 impl OriginBound {
-    /// Binds `code` to `host`; `None` if the code is empty or has ASCII white space in it.
+    /// Binds `code` to `host`; `None` if the code is empty or contains ASCII white space.
     pub fn new(host: Host, code: &str) -> Option<Self> {
         let is_code = !code.is_empty() && !code.contains(is_ascii_space);
         is_code.then(|| Self { host, code: Zeroizing::new(code.to_owned()), embedded: None })
@@ -94,16 +93,18 @@ impl OriginBound {
 
     /// Binds the code to a frame of another host within the page.
     ///
-    /// The proposal writes it with `@`, one vendor's page with `%`: better do not embed.
+    /// Avoid it: the proposal writes the embedded host with `@`, one vendor's documentation with `%`.
     #[must_use]
     pub fn with_embedded(mut self, embedded: Host) -> Self {
         self.embedded = Some(embedded);
         self
     }
 
-    /// Reads the last line of a message: `@`, the host, one space, `#`, the code, and perhaps one
-    /// space, `@` and an embedded host. Nothing may stand before the first `@`; what follows is
-    /// ignored. A line ends in LF or CRLF, and an end of line at the very end opens no other line.
+    /// Reads the last line of a message: `@`, the host, one space, `#`, the code, and optionally one space, `@`
+    /// and an embedded host.
+    ///
+    /// The line must begin with `@`. Text after the code is ignored. A line ends with LF or CRLF. A line end at
+    /// the end of the message does not begin another line.
     pub fn parse(message: &str) -> Option<Self> {
         let message = message.strip_suffix('\n').unwrap_or(message);
         let line = message.rsplit('\n').next()?;
@@ -116,27 +117,27 @@ impl OriginBound {
         Some(Self { embedded, ..bound })
     }
 
-    /// The line, without an end of line. It holds the code: treat it as one.
+    /// Returns the line without a line end. It contains the code: treat it as a secret.
     pub fn line(&self) -> Zeroizing<String> {
         let (at, embedded) = match &self.embedded {
             Some(host) => (" @", host.as_str()),
             None => ("", ""),
         };
-        // `concat` allocates once, so no shorter copy with the code is left behind.
+        // `concat` allocates once, so no shorter copy of the code is left behind.
         Zeroizing::new(["@", self.host.as_str(), " #", &self.code, at, embedded].concat())
     }
 
-    /// The host.
+    /// Returns the host.
     pub const fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The embedded host, if there is one.
+    /// Returns the embedded host, if there is one.
     pub const fn embedded(&self) -> Option<&Host> {
         self.embedded.as_ref()
     }
 
-    /// The code.
+    /// Returns the code.
     pub fn expose_code(&self) -> &str {
         &self.code
     }
@@ -156,7 +157,7 @@ const fn is_ascii_space(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\u{c}' | '\r' | ' ')
 }
 
-/// The text before the first white space, and the rest with it.
+/// Splits `text` before its first white space.
 fn word(text: &str) -> (&str, &str) {
     text.split_at(text.find(is_ascii_space).unwrap_or(text.len()))
 }

@@ -1,27 +1,27 @@
-//! How long a message is, and where it is cut: as the radio network counts and as Karaden counts.
+//! The length of a message and where it is cut, as the mobile network counts and as Karaden counts.
 
 use thiserror::Error;
 
 use super::gsm::septets;
 
-/// How a message travels, which decides how much fits.
+/// How the network encodes a message. This decides how much fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
-    /// GSM 7-bit: 160 septets in one segment, 153 in each of several; the characters of the extension
-    /// table (`^ { } \ [ ~ ] | €`) take two.
+    /// GSM 7-bit: 160 septets in a single segment, 153 in each of several. The characters of the extension
+    /// table (`^ { } \ [ ~ ] | €`) take two septets.
     Gsm7,
-    /// UCS-2: 70 UTF-16 units in one segment, 67 in each of several; a character beyond the basic
-    /// plane (most emoji) takes two.
+    /// UCS-2: 70 UTF-16 units in a single segment, 67 in each of several. A character beyond the basic plane
+    /// (most emoji) takes two units.
     Ucs2,
 }
 
 impl Encoding {
-    /// How a text travels: in UCS-2 as soon as it has one character that GSM 7-bit has not.
+    /// Returns the encoding of a text: UCS-2 if it has a character that GSM 7-bit does not have.
     pub fn of(text: &str) -> Self {
         if text.chars().all(|c| septets(c).is_some()) { Self::Gsm7 } else { Self::Ucs2 }
     }
 
-    /// What fits into a message of one segment.
+    /// Returns how many units fit into a message of one segment.
     pub const fn single(self) -> usize {
         match self {
             Self::Gsm7 => 160,
@@ -29,7 +29,7 @@ impl Encoding {
         }
     }
 
-    /// What fits into each segment of a longer message, the header taken off.
+    /// Returns how many units fit into each segment of a longer message, after its header.
     pub const fn concatenated(self) -> usize {
         match self {
             Self::Gsm7 => 153,
@@ -45,7 +45,7 @@ impl Encoding {
     }
 }
 
-/// The length of a text in the radio network.
+/// The length of a text in the mobile network.
 ///
 /// ```
 /// use otp_core::message::{Encoding, Length};
@@ -56,11 +56,11 @@ impl Encoding {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Length {
-    /// How it travels.
+    /// The encoding.
     pub encoding: Encoding,
-    /// Septets or UTF-16 units, by the encoding.
+    /// Septets or UTF-16 units, depending on the encoding.
     pub units: usize,
-    /// Messages that the network carries and a carrier may bill; an empty text takes one.
+    /// Segments, each of which a carrier may bill. An empty text takes one.
     pub segments: usize,
 }
 
@@ -73,8 +73,8 @@ impl Length {
     }
 }
 
-/// The segments that the network makes of `text`. No character is cut in two: neither one of the
-/// extension table nor a surrogate pair.
+/// Splits `text` into the segments of the network. No character is cut in two, neither one of the extension
+/// table nor a surrogate pair.
 pub fn segments(text: &str) -> Vec<&str> {
     let encoding = Encoding::of(text);
     let units: usize = text.chars().map(|c| encoding.units(c)).sum();
@@ -82,30 +82,30 @@ pub fn segments(text: &str) -> Vec<&str> {
     cut(text, room, |c| encoding.units(c))
 }
 
-/// What one message to Karaden can hold.
+/// How much one message to Karaden can hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum KaradenLimit {
-    /// One part of 70 units: what is surely billed as one message by either API. The default.
+    /// One part of 70 units, which both APIs bill as one message. The default.
     ///
-    /// A line break counts as three, as the official tool for push v2 budgets it.
+    /// A line break counts as three units, as in the official tool for push v2.
     #[default]
     OnePart,
-    /// 空電プッシュ v2: up to 10 parts (`message1` to `message10`) of 70 units, a line break counted
-    /// as three.
+    /// 空電プッシュ v2: up to 10 parts (`message1` to `message10`) of 70 units. A line break counts as three
+    /// units.
     PushParts,
     /// The Karaden SMS API: 660 UTF-16 units.
     Sms660,
 }
 
 impl KaradenLimit {
-    /// The units of one part of push v2.
+    /// Units in one part of push v2.
     pub const PART: usize = 70;
-    /// The parts of push v2.
+    /// Parts in a message of push v2.
     pub const MAX_PARTS: usize = 10;
-    /// The units of a `body` of the SMS API.
+    /// Units in a `body` of the SMS API.
     pub const BODY: usize = 660;
 
-    /// The parts that `text` is sent in, CRLF not expected; a surrogate pair is never cut.
+    /// Splits `text` into the parts that are sent. Line breaks must be LF. A surrogate pair is never cut.
     ///
     /// # Errors
     ///
@@ -133,17 +133,17 @@ impl KaradenLimit {
     }
 }
 
-/// A text that does not fit.
+/// The error of [`KaradenLimit::parts`]: the text does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the message has {units} units where {allowed} fit")]
 pub struct TooLong {
-    /// The units that the text has.
+    /// Units in the text.
     pub units: usize,
-    /// The units that fit, if no part has to end early.
+    /// Units that fit if no part has to end early.
     pub allowed: usize,
 }
 
-/// Cuts `text` into the longest pieces of at most `room`, between characters.
+/// Cuts `text` between characters into the longest pieces of at most `room` units.
 fn cut(text: &str, room: usize, weight: impl Fn(char) -> usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut used) = (0, 0);

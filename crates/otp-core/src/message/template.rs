@@ -1,4 +1,4 @@
-//! The words around a code, checked when they are configured and not when they are sent.
+//! The template of a message, checked when it is configured, not when a message is sent.
 
 use std::{fmt, time::Duration};
 
@@ -12,41 +12,41 @@ use super::{
 };
 use crate::{code::OtpCode, format::CodeFormat};
 
-/// Whether a message may have links in it.
+/// Whether a message may contain links.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Links {
-    /// No: a message with a link teaches people to follow links in messages. The default.
+    /// It must not: links in such messages teach people to follow links in messages. The default.
     ///
-    /// A link is what some phone makes one of: a scheme, `www.`, an IPv4 address, or a dot between a
-    /// letter or digit of any script and a top-level domain. The code and the minutes count as the
-    /// digits or letters that they become, so `{code}.Do not share` has one.
+    /// A link is a text that some phone turns into one: a scheme, `www.`, an IPv4 address, or a dot between a
+    /// letter or digit of any script and a top-level domain. The code and the minutes count as digits or
+    /// letters, so `{code}.Do not share` contains a link.
     #[default]
     Refused,
-    /// Yes.
+    /// It may.
     Allowed,
 }
 
-/// What a template is made of.
+/// The settings of a template.
 #[derive(Clone, Debug)]
 pub struct TemplateSettings<'a> {
-    /// The words, with `{code}` exactly once, and `{minutes}` and `{service}` as wanted; a brace is
-    /// written twice to stand for itself. The line that binds the code to a host is not part of it.
+    /// The text, with `{code}` exactly once, and `{minutes}` and `{service}` as needed. Write a literal brace
+    /// twice. The line that binds the code to a host is added automatically.
     pub words: &'a str,
-    /// What `{service}` stands for.
+    /// The value of `{service}`.
     pub service: &'a str,
-    /// The host of the last line `@host #code`, if there is to be one.
+    /// The host of the last line `@host #code`; `None` for a message without that line.
     pub host: Option<Host>,
-    /// What the codes look like.
+    /// The format of the codes.
     pub code: CodeFormat,
-    /// The longest life of a code, for the longest `{minutes}`.
+    /// The longest lifetime of a code, for the longest `{minutes}`.
     pub longest_life: Duration,
-    /// How long the message may be at the most.
+    /// How long the message may be.
     pub limit: KaradenLimit,
-    /// Whether it may have links.
+    /// Whether the message may contain links.
     pub links: Links,
 }
 
-/// A message around a code. Whatever it is rendered with, it fits.
+/// A checked template. Every message that it renders fits the limit.
 ///
 /// ```
 /// use std::time::Duration;
@@ -77,14 +77,14 @@ pub struct SmsTemplate {
 }
 
 impl SmsTemplate {
-    /// The words in Japanese.
+    /// A Japanese text.
     pub const JAPANESE: &'static str =
         "{service}\n認証コード {code}（{minutes}分有効）\n他人に教えないでください";
 
-    /// The words in English: all of them in GSM 7-bit.
+    /// An English text that GSM 7-bit can encode.
     pub const ENGLISH: &'static str = "{service}: code {code}, valid {minutes} min. Do not share";
 
-    /// Checks the words, and that the longest message they can become fits.
+    /// Checks the settings, and that the longest possible message fits.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl SmsTemplate {
         if pieces.iter().filter(|piece| matches!(piece, Piece::Code)).count() != 1 {
             problems.push(TemplateProblem::CodeNotOnce);
         }
-        // A carriage return alone is one: the limits do not count it as a line break.
+        // A lone carriage return is a control character: the limits do not count it as a line break.
         if words.contains(|c: char| c.is_control() && c != '\n')
             || settings.service.contains(char::is_control)
         {
@@ -121,14 +121,14 @@ impl SmsTemplate {
         if problems.is_empty() { Ok(template) } else { Err(InvalidTemplate(problems)) }
     }
 
-    /// The length of the longest message.
+    /// Returns the length of the longest message.
     pub const fn longest(&self) -> Length {
         self.longest
     }
 
-    /// The message for `code`, which is good for `life` from now.
+    /// Renders the message for `code`, which expires after `life`.
     ///
-    /// `{minutes}` is rounded down, but never below 1 nor above the longest life that was configured.
+    /// `{minutes}` is rounded down. It is at least 1, and at most the longest configured lifetime.
     ///
     /// # Errors
     ///
@@ -142,14 +142,14 @@ impl SmsTemplate {
         Ok(SmsText { text, limit: self.limit })
     }
 
-    /// The message with the longest value in every place.
+    /// Returns the message with the longest value in every place.
     fn longest_text(&self) -> Zeroizing<String> {
         let code = "0".repeat(usize::from(self.code.len()));
         self.text(&code, minutes(self.longest_life))
     }
 
-    /// Whether the words have a link, or make one together with a code or the minutes. The last line
-    /// does not count.
+    /// Whether the text contains a link, or makes one together with a code or the minutes. The last line does
+    /// not count.
     fn has_link(&self) -> bool {
         let words = Self { host: None, ..self.clone() };
         let alphabet = self.code.alphabet().as_bytes();
@@ -174,24 +174,24 @@ impl SmsTemplate {
         if let Some(host) = &self.host {
             parts.extend(["\n@", host.as_str(), " #", code]);
         }
-        // `concat` allocates once, so no shorter copy with the code is left behind.
+        // `concat` allocates once, so no shorter copy of the code is left behind.
         Zeroizing::new(parts.concat())
     }
 }
 
-/// A message with a code in it: as secret as the code.
+/// A message with a code. It is as secret as the code.
 pub struct SmsText {
     pub(super) text: Zeroizing<String>,
     limit: KaradenLimit,
 }
 
 impl SmsText {
-    /// The text. Give it to the sender and to nobody else.
+    /// Returns the text. Give it only to the sender.
     pub fn expose_secret(&self) -> &str {
         &self.text
     }
 
-    /// The text in the parts that its limit allows.
+    /// Returns the text in the parts that its limit allows.
     ///
     /// # Errors
     ///
@@ -200,7 +200,7 @@ impl SmsText {
         self.limit.parts(&self.text)
     }
 
-    /// Its length in the radio network.
+    /// Returns its length in the mobile network.
     pub fn length(&self) -> Length {
         Length::of(&self.text)
     }
@@ -212,42 +212,42 @@ impl fmt::Debug for SmsText {
     }
 }
 
-/// A code of another format than the template was checked with.
+/// The error of [`SmsTemplate::render`]: the code is longer than the format that the template was checked with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the code is longer than the message template was checked for")]
 pub struct OtherFormat;
 
-/// All that is wrong with a template.
+/// The error of [`SmsTemplate::new`]: every problem of the template.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the message template cannot be used: {}", list(.0))]
 pub struct InvalidTemplate(Vec<TemplateProblem>);
 
 impl InvalidTemplate {
-    /// The problems, one by one; never empty.
+    /// Returns the problems. Never empty.
     pub fn problems(&self) -> &[TemplateProblem] {
         &self.0
     }
 }
 
-/// One thing that is wrong with a template.
+/// One problem of a template.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TemplateProblem {
     /// `{code}` is missing or repeated.
     #[error("{{code}} must stand in the words exactly once")]
     CodeNotOnce,
-    /// A character that phones do not show; a line break is LF or CRLF.
+    /// There is a character that phones do not show. A line break must be LF or CRLF.
     #[error("the words or the service name have a control character")]
     ControlCharacter,
-    /// Something that a phone makes a link of.
+    /// There is something that a phone turns into a link.
     #[error("the message has a link in it")]
     Link,
     /// The longest message does not fit.
     #[error("with the longest values, {0}")]
     TooLong(TooLong),
-    /// A brace that neither opens a placeholder nor stands twice.
+    /// A brace neither encloses a placeholder nor is doubled.
     #[error("a brace must be doubled unless it encloses a placeholder")]
     UnmatchedBrace,
-    /// A placeholder that means nothing.
+    /// A placeholder is unknown.
     #[error("{{{0}}} is none of {{code}}, {{minutes}} and {{service}}")]
     UnknownPlaceholder(String),
 }
@@ -263,7 +263,7 @@ enum Piece {
     Words(String),
 }
 
-/// Takes the words apart; what cannot be understood goes to `problems`.
+/// Splits the text at its placeholders, and adds what is wrong with it to `problems`.
 fn pieces(words: &str, service: &str, problems: &mut Vec<TemplateProblem>) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut plain = String::new();

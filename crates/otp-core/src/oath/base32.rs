@@ -18,8 +18,8 @@ pub(super) fn encode(bytes: &[u8]) -> Zeroizing<String> {
     text
 }
 
-/// Reads base 32 in either case, with or without padding, spaces and hyphens dropped as people add
-/// them to read a secret aloud. Bits left over have to be zero.
+/// Reads base 32 in either case, with or without padding. Drops spaces and hyphens, which people add when
+/// they read a secret aloud. Unused bits must be zero.
 pub(super) fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let text = text.trim_end_matches('=');
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() * 5 / 8));

@@ -6,11 +6,11 @@ use crate::{
     format::CodeFormat,
 };
 
-/// The number of a code in the row that a device makes.
+/// The number of a code in the sequence of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Counter(pub u64);
 
-/// A device that makes the next code at each push of a button.
+/// A device that shows the next code at each push of a button.
 ///
 /// ```
 /// use otp_core::oath::{Algorithm, Counter, Hotp, OathSecret};
@@ -33,7 +33,7 @@ pub struct Hotp {
 }
 
 impl Hotp {
-    /// Codes of 6 to 8 `digits`.
+    /// Creates a device with codes of 6 to 8 `digits`.
     ///
     /// # Errors
     ///
@@ -50,22 +50,22 @@ impl Hotp {
         Ok(Self { secret, algorithm, format })
     }
 
-    /// What the codes look like, for reading what a user typed.
+    /// Returns the format of the codes, for reading what a user typed.
     pub const fn format(&self) -> &CodeFormat {
         &self.format
     }
 
-    /// The hash.
+    /// Returns the hash.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The secret.
+    /// Returns the secret.
     pub const fn secret(&self) -> &OathSecret {
         &self.secret
     }
 
-    /// The code of this number.
+    /// Returns the code with this number.
     ///
     /// # Panics
     ///
@@ -75,14 +75,14 @@ impl Hotp {
         code.expect("hmac takes a key of any length and a code has 6 to 8 digits")
     }
 
-    /// Whether the user typed one of the codes from `next` to `look_ahead` later, and if so, the
-    /// counter to store as the new `next` (RFC 4226, 7.4).
+    /// Checks whether the user typed one of the codes from `next` to `next + look_ahead`. Returns the counter
+    /// to store as the new `next` (RFC 4226, 7.4).
     ///
-    /// All candidates are computed and compared, whichever is right: time tells nothing.
+    /// All candidates are always computed and compared, so the time does not depend on which one is right.
     ///
     /// # Errors
     ///
-    /// [`NotAccepted::WrongCode`]; codes before `next` are wrong like any other.
+    /// [`NotAccepted::WrongCode`], also for a code before `next`.
     pub fn verify(
         &self,
         typed: &TypedCode,

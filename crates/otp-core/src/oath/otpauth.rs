@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Algorithm, Counter, Hotp, OathSecret, Totp};
 
-/// For whom the codes are: what an app shows beside them.
+/// Whose codes they are, as an app shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     issuer: Option<String>,
@@ -15,12 +15,12 @@ pub struct Label {
 }
 
 impl Label {
-    /// An account at an issuer.
+    /// Creates the label of an account at an issuer.
     ///
     /// # Errors
     ///
-    /// [`InvalidUri::Label`] if the account is empty, the issuer is given and empty, or either has a
-    /// colon or a control character.
+    /// [`InvalidUri::Label`] if the account or a given issuer is empty, or contains a colon or a control
+    /// character.
     pub fn new(issuer: Option<&str>, account: &str) -> Result<Self, InvalidUri> {
         let is_name = |name: &str| {
             !name.trim().is_empty() && !name.contains(|c: char| c == ':' || c.is_control())
@@ -34,27 +34,27 @@ impl Label {
         })
     }
 
-    /// The issuer, if there is one.
+    /// Returns the issuer, if there is one.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// The account.
+    /// Returns the account.
     pub fn account(&self) -> &str {
         &self.account
     }
 }
 
-/// What moves on from code to code.
+/// What changes from code to code.
 #[derive(Clone, Debug)]
 pub enum Moving {
-    /// A counter; the number is the next one.
+    /// A counter, and its next value.
     Counter(Hotp, Counter),
     /// Time.
     Time(Totp),
 }
 
-/// All that an authenticator app is told: the secret, how codes are made, and for whom.
+/// What an authenticator app needs: the secret, how codes are made, and whose they are.
 ///
 /// ```
 /// use std::time::Duration;
@@ -76,27 +76,27 @@ pub struct Otpauth {
 }
 
 impl Otpauth {
-    /// Puts the parts together.
+    /// Creates it from its parts.
     pub const fn new(label: Label, moving: Moving) -> Self {
         Self { label, moving }
     }
 
-    /// For whom the codes are.
+    /// Returns whose codes they are.
     pub const fn label(&self) -> &Label {
         &self.label
     }
 
-    /// How the codes are made.
+    /// Returns how the codes are made.
     pub const fn moving(&self) -> &Moving {
         &self.moving
     }
 
-    /// Takes the parts apart.
+    /// Returns the parts.
     pub fn into_parts(self) -> (Label, Moving) {
         (self.label, self.moving)
     }
 
-    /// The URI. It holds the secret: show it to its user once, and keep it out of logs.
+    /// Returns the URI. It contains the secret: show it to its user once, and keep it out of logs.
     pub fn to_uri(&self) -> Zeroizing<String> {
         let (kind, secret, algorithm, digits, moving) = match &self.moving {
             Moving::Counter(hotp, Counter(next)) => {
@@ -116,16 +116,17 @@ impl Otpauth {
         let before = format!("otpauth://{kind}/{prefix}{account}?secret=");
         let algorithm = algorithm.name();
         let after = format!("{parameter}&algorithm={algorithm}&digits={digits}&{name}={value}");
-        // `concat` allocates once, so no shorter copy with the secret is left behind.
+        // `concat` allocates once, so no shorter copy of the secret is left behind.
         Zeroizing::new([&before, secret.expose_base32().as_str(), &after].concat())
     }
 
-    /// Reads a URI: the secret is needed; SHA-1, 6 digits and 30 seconds are the defaults; unknown
-    /// parameters are ignored, and one that is given twice is refused.
+    /// Reads a URI. It must have a secret. Defaults: SHA-1, 6 digits, 30 seconds.
+    ///
+    /// Unknown parameters are ignored. A parameter that is given twice is an error.
     ///
     /// # Errors
     ///
-    /// [`InvalidUri`] names the part that is wrong, and repeats nothing of it.
+    /// [`InvalidUri`], which names the wrong part and repeats nothing of it.
     pub fn parse(uri: &str) -> Result<Self, InvalidUri> {
         let rest = strip_prefix_any_case(uri, "otpauth://").ok_or(InvalidUri::Scheme)?;
         let (kind, rest) = rest.split_once('/').ok_or(InvalidUri::Kind)?;
@@ -150,22 +151,22 @@ impl Otpauth {
     }
 }
 
-/// Which part of a URI is wrong.
+/// The error of [`Otpauth::parse`]: which part of the URI is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InvalidUri {
-    /// Neither `totp` nor `hotp`.
+    /// The kind is neither `totp` nor `hotp`.
     #[error("the kind is neither totp nor hotp")]
     Kind,
-    /// No account, or an issuer that contradicts itself.
+    /// There is no account, or the issuer of the label is not that of the parameter.
     #[error("the label is not an account, or its issuer is not that of the parameter")]
     Label,
-    /// A parameter given twice, out of range, missing, or not text.
+    /// A parameter is given twice, out of range, missing, or not text.
     #[error("a parameter is missing, repeated or out of range")]
     Parameter,
-    /// Not `otpauth://`.
+    /// The scheme is not `otpauth://`.
     #[error("the scheme is not otpauth")]
     Scheme,
-    /// No secret, or one that is too short or not in base 32.
+    /// There is no secret, or it is too short or not in base 32.
     #[error("there is no usable secret")]
     Secret,
 }
@@ -209,7 +210,7 @@ impl Parameters {
         Ok(parameters)
     }
 
-    /// The label in the path, with the issuer of the parameter if the path has none.
+    /// Returns the label of the path. If it has no issuer, the parameter's is used.
     fn label(&self, path: &str) -> Result<Label, InvalidUri> {
         let path = decode(path).ok_or(InvalidUri::Label)?;
         let (prefix, account) = match path.split_once(':') {
@@ -224,7 +225,7 @@ impl Parameters {
     }
 }
 
-/// A decimal number without sign.
+/// Reads a decimal number without a sign.
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, InvalidUri> {
     let is_number = text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|_| is_number).ok_or(InvalidUri::Parameter)
@@ -235,7 +236,7 @@ fn strip_prefix_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     head.eq_ignore_ascii_case(prefix).then(|| &text[prefix.len()..])
 }
 
-/// Displays text with all but the unreserved characters of RFC 3986 percent-encoded.
+/// Shows text with all but the unreserved characters of RFC 3986 percent-encoded.
 #[derive(Clone, Copy)]
 struct Percent<'a>(&'a str);
 
@@ -250,7 +251,7 @@ impl fmt::Display for Percent<'_> {
     }
 }
 
-/// Undoes percent-encoding; `None` for a broken escape or what is not UTF-8. `+` is a plus.
+/// Decodes percent-encoding; `None` for a broken escape or invalid UTF-8. `+` is a plus.
 pub(super) fn decode(text: &str) -> Option<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text.as_bytes();
@@ -266,7 +267,7 @@ pub(super) fn decode(text: &str) -> Option<Zeroizing<String>> {
         bytes.push(u8::from_str_radix(hex, 16).ok()?);
         rest = after;
     }
-    // Looked at in place first: the error of `from_utf8` would hold the bytes and not wipe them.
+    // Checked in place first: the error of `String::from_utf8` would hold the bytes and not wipe them.
     str::from_utf8(&bytes).ok()?;
     String::from_utf8(std::mem::take(&mut *bytes)).ok().map(Zeroizing::new)
 }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::base32;
 use crate::code::{Chars, OtpCode};
 
-/// The hash under the HMAC. Most authenticator apps know SHA-1 only, which is sound in this place.
+/// The hash of the HMAC. Most authenticator apps support only SHA-1, which is secure for this use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// HMAC-SHA-1, the default of both RFCs.
@@ -24,7 +24,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The name in an `otpauth:` URI.
+    /// Returns the name in an `otpauth:` URI.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sha1 => "SHA1",
@@ -33,7 +33,7 @@ impl Algorithm {
         }
     }
 
-    /// The length that a secret for this hash should have, in bytes: that of the hash.
+    /// Returns the recommended length of a secret for this hash, in bytes: that of the hash.
     pub const fn secret_len(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -49,17 +49,17 @@ impl Algorithm {
     }
 }
 
-/// A secret shared with an authenticator app; wiped from memory when dropped, never shown.
+/// A secret shared with an authenticator app. Wiped from memory when dropped, never shown.
 #[derive(Clone)]
 pub struct OathSecret(pub(super) Zeroizing<Vec<u8>>);
 
 impl OathSecret {
-    /// The length of the shortest secret, in bytes (RFC 4226, R6: at least 128 bits).
+    /// Length of the shortest secret, in bytes (RFC 4226, R6: at least 128 bits).
     pub const MIN_LEN: usize = 16;
-    /// The length of the longest secret, in bytes.
+    /// Length of the longest secret, in bytes.
     pub const MAX_LEN: usize = 128;
 
-    /// Takes a secret of 16 to 128 bytes, drawn at random.
+    /// Takes a secret of 16 to 128 bytes, generated at random.
     ///
     /// # Errors
     ///
@@ -81,17 +81,17 @@ impl OathSecret {
         Self::from_bytes(&base32::decode(text).ok_or(InvalidSecret)?)
     }
 
-    /// The secret in base 32, for a person who types it into an app.
+    /// Returns the secret in base 32, for a person who types it into an app.
     pub fn expose_base32(&self) -> Zeroizing<String> {
         base32::encode(&self.0)
     }
 
-    /// The bytes, to be stored encrypted.
+    /// Returns the bytes. Store them encrypted.
     pub fn expose_secret(&self) -> &[u8] {
         &self.0
     }
 
-    /// HOTP(K, C) of RFC 4226, 5.3: the HMAC over the counter, truncated, in decimal.
+    /// Computes HOTP(K, C) of RFC 4226, 5.3: the HMAC over the counter, truncated, in decimal.
     pub(super) fn code(&self, algorithm: Algorithm, counter: u64, digits: u8) -> Option<OtpCode> {
         let message = counter.to_be_bytes();
         // The states of the hashes and the tags are wiped when dropped (feature `zeroize` of their
@@ -126,7 +126,7 @@ impl fmt::Debug for OathSecret {
     }
 }
 
-/// A text or bytes that are no secret.
+/// The error of reading a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("not a shared secret of 16 to 128 bytes")]
 pub struct InvalidSecret;

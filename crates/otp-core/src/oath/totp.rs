@@ -12,8 +12,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Step(pub u64);
 
-/// How far the clock of an authenticator may be off, in steps of its own: one either way by default
-/// (RFC 6238, 5.2 recommends at most one for the delay of transmission).
+/// How far the clock of an authenticator may be off, in steps. Default: one step either way (RFC 6238, 5.2
+/// recommends at most one for the transmission delay).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Drift {
     past: u8,
@@ -21,11 +21,11 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// The most steps either way: the example of RFC 6238, 6. Each step more is one more code that a
-    /// guess can hit. For a clock known to be further off, move the `now` given to [`Totp::verify`].
+    /// Maximum steps either way, as in the example of RFC 6238, 6. Each step is one more code that a guess can
+    /// hit. For a clock that is known to be further off, move the `now` given to [`Totp::verify`].
     pub const MAX: u8 = 2;
 
-    /// Up to `past` steps behind and `future` steps ahead.
+    /// Allows `past` steps behind and `future` steps ahead.
     ///
     /// # Errors
     ///
@@ -37,12 +37,12 @@ impl Drift {
         Ok(Self { past, future })
     }
 
-    /// Steps that it may be behind.
+    /// Returns how many steps the clock may be behind.
     pub const fn past(self) -> u8 {
         self.past
     }
 
-    /// Steps that it may be ahead.
+    /// Returns how many steps the clock may be ahead.
     pub const fn future(self) -> u8 {
         self.future
     }
@@ -54,7 +54,7 @@ impl Default for Drift {
     }
 }
 
-/// An app that makes a new code at each step of time.
+/// An app that shows a new code at each time step.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
@@ -77,8 +77,8 @@ pub struct Totp {
 }
 
 impl Totp {
-    /// Codes of 6 to 8 `digits`, a new one every `period` of 5 to 120 whole seconds; apps expect 30, and
-    /// NIST SP 800-63B-4 (3.1.4) allows at most two minutes.
+    /// Creates an app with codes of 6 to 8 `digits` and a `period` of 5 to 120 whole seconds. Apps expect 30
+    /// seconds; NIST SP 800-63B-4 (3.1.4) allows at most two minutes.
     ///
     /// # Errors
     ///
@@ -97,47 +97,47 @@ impl Totp {
         Ok(Self { hotp, period: seconds })
     }
 
-    /// What the codes look like, for reading what a user typed.
+    /// Returns the format of the codes, for reading what a user typed.
     pub const fn format(&self) -> &CodeFormat {
         self.hotp.format()
     }
 
-    /// The hash.
+    /// Returns the hash.
     pub const fn algorithm(&self) -> Algorithm {
         self.hotp.algorithm()
     }
 
-    /// The secret.
+    /// Returns the secret.
     pub const fn secret(&self) -> &OathSecret {
         self.hotp.secret()
     }
 
-    /// How long a step lasts.
+    /// Returns how long a step lasts.
     pub const fn period(&self) -> Duration {
         Duration::from_secs(self.period)
     }
 
-    /// The step that `now` falls into; before the Unix epoch, step 0.
+    /// Returns the step at `now`; step 0 before the Unix epoch.
     pub fn step(&self, now: SystemTime) -> Step {
         let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Step(since.as_secs() / self.period)
     }
 
-    /// The code of the step that `now` falls into.
+    /// Returns the code of the step at `now`.
     pub fn code(&self, now: SystemTime) -> OtpCode {
         self.hotp.code(Counter(self.step(now).0))
     }
 
-    /// Whether the user typed the code of a step within `drift` of `now`, later than the one that was
-    /// accepted last; if so, the step to store as the new `last`.
+    /// Checks whether the user typed the code of a step within `drift` of `now` and later than `last`. Returns
+    /// the step to store as the new `last`.
     ///
-    /// All candidates are computed and compared, whichever is right: time tells nothing. A code is
-    /// accepted once (RFC 6238, 5.2), even if a later step happens to have the same one.
+    /// All candidates are always computed and compared, so the time does not depend on which one is right. A
+    /// code is accepted once (RFC 6238, 5.2), even if a later step happens to have the same code.
     ///
     /// # Errors
     ///
-    /// [`NotAccepted::Replayed`] if the code is right for a step within `drift` that is not later than
-    /// `last`; otherwise [`NotAccepted::WrongCode`].
+    /// [`NotAccepted::Replayed`] if the code is right for a step within `drift` that is not later than `last`.
+    /// Otherwise [`NotAccepted::WrongCode`].
     pub fn verify(
         &self,
         typed: &TypedCode,

@@ -1,4 +1,4 @@
-//! From a counted attempt to a proof: the only way that a code is compared.
+//! From a counted attempt to a proof. A code is compared nowhere else.
 
 use std::time::SystemTime;
 
@@ -18,18 +18,18 @@ use crate::{
 /// Whether a subject may use the factor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockoutState {
-    /// Yes.
+    /// It may.
     Open,
-    /// Not before `until`: too many attempts in a short time.
+    /// It may not before `until`, after too many attempts in a short time.
     Locked {
-        /// The first instant at which it may again.
+        /// The first instant at which it may use the factor again.
         until: SystemTime,
     },
-    /// Not until an administrator unlocks it: too many wrong codes in a row.
+    /// It may not until an administrator unlocks it, after too many consecutive failures.
     Blocked,
 }
 
-/// One attempt that the store has counted. It can be spent once: it is neither `Clone` nor `Copy`.
+/// One attempt that the store has counted. Neither `Clone` nor `Copy`, so it verifies one code.
 #[derive(Debug)]
 #[must_use = "the attempt has been counted; verify the code with it"]
 pub struct Attempt {
@@ -40,37 +40,37 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The challenge, this attempt counted.
+    /// Returns the challenge, with this attempt counted.
     pub const fn challenge(&self) -> &Challenge {
         &self.challenge
     }
 
-    /// Whose attempt it is.
+    /// Returns the key of the subject.
     pub const fn subject(&self) -> SubjectKey {
         self.subject
     }
 
-    /// How many attempts this challenge still has if this one is wrong; 0 too if the subject is then
+    /// Returns how many attempts the challenge has left if this one is wrong. 0 also if the subject is then
     /// locked or blocked.
     pub const fn attempts_left(&self) -> u8 {
         self.attempts_left
     }
 
-    /// How the subject stands if this attempt is wrong.
+    /// Returns the subject's lockout state if this attempt is wrong.
     pub const fn lockout_state(&self) -> LockoutState {
         self.lockout_state
     }
 
     /// Compares what the user typed with the code of the challenge, at the instant `now`.
     ///
-    /// The code is derived anew from `binding`. A wrong code takes as long as a right one, and
-    /// `expires_at` itself is already too late.
+    /// The code is derived from `binding` again. A wrong code takes as long as a right one. At `expires_at`
+    /// the challenge has expired.
     ///
     /// # Errors
     ///
-    /// [`Rejected::Expired`] at or after `expires_at`, whatever was typed; [`Rejected::KeyRetired`] if
-    /// the ring has lost the key; otherwise [`Rejected::WrongCode`], also if `binding` differs in
-    /// anything from what the code was issued for.
+    /// [`Rejected::Expired`] at or after `expires_at`, whatever was typed. [`Rejected::KeyRetired`] if the
+    /// ring no longer has the key. Otherwise [`Rejected::WrongCode`], also if `binding` differs in any field
+    /// from the one that the code was issued for.
     pub fn verify(
         self,
         keys: &KeyRing,
@@ -100,24 +100,24 @@ impl Attempt {
 /// Why a counted attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Rejected {
-    /// The code was no longer worth anything.
+    /// The challenge has expired.
     #[error("the code has expired")]
     Expired,
-    /// The key of the challenge is in the ring no more; a new code is needed.
+    /// The ring no longer has the key of the challenge. The user needs a new code.
     #[error("the key of the code has been retired")]
     KeyRetired,
-    /// Another code was issued.
+    /// The code is not the one that was issued.
     #[error("the code is not the one that was issued")]
     WrongCode {
-        /// How many attempts the challenge has left; 0 too if the subject is now locked or blocked.
+        /// How many attempts the challenge has left. 0 also if the subject is now locked or blocked.
         attempts_left: u8,
-        /// How the subject stands now.
+        /// The subject's lockout state now.
         lockout_state: LockoutState,
     },
 }
 
-/// Proof that the right code was typed in time. Only [`Attempt::verify`] makes one, and it is worth
-/// something only once: to the store that [consumes](crate::SubjectRecord::consume) it.
+/// Proof that the right code was typed in time. Only [`Attempt::verify`] makes one. It counts once, when the
+/// store [consumes](crate::SubjectRecord::consume) it.
 #[derive(Debug)]
 #[must_use = "a verified challenge has to be consumed in the store"]
 pub struct Verified {
@@ -126,22 +126,22 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// The challenge that was answered.
+    /// Returns the id of the challenge.
     pub const fn challenge_id(&self) -> ChallengeId {
         self.challenge.id
     }
 
-    /// Whose challenge it was.
+    /// Returns the key of the subject.
     pub const fn subject(&self) -> SubjectKey {
         self.subject
     }
 
-    /// What the code was for.
+    /// Returns what the code was for.
     pub const fn purpose(&self) -> Purpose {
         self.challenge.purpose
     }
 
-    /// When the challenge expires: consuming it at that instant is too late.
+    /// Returns when the challenge expires. At that instant it can no longer be consumed.
     pub fn expires_at(&self) -> SystemTime {
         self.challenge.expires_at()
     }
@@ -151,7 +151,7 @@ impl Verified {
     }
 }
 
-/// The one success of a challenge: it is gone from the store, and its subject's failures with it.
+/// The one success of a challenge. The store has removed the challenge and cleared the subject's failures.
 #[derive(Debug)]
 pub struct Consumed {
     subject: SubjectKey,
@@ -160,32 +160,32 @@ pub struct Consumed {
 }
 
 impl Consumed {
-    /// The challenge that was answered.
+    /// Returns the id of the challenge.
     pub const fn challenge_id(&self) -> ChallengeId {
         self.challenge.id
     }
 
-    /// Who answered it.
+    /// Returns the key of the subject.
     pub const fn subject(&self) -> SubjectKey {
         self.subject
     }
 
-    /// What the code was for.
+    /// Returns what the code was for.
     pub const fn purpose(&self) -> Purpose {
         self.challenge.purpose
     }
 
-    /// When the challenge was opened.
+    /// Returns when the challenge was opened.
     pub fn opened_at(&self) -> SystemTime {
         self.challenge.opened_at()
     }
 
-    /// When it was consumed.
+    /// Returns when it was consumed.
     pub fn consumed_at(&self) -> SystemTime {
         self.at.into()
     }
 
-    /// How many attempts it took, the right one counted.
+    /// Returns how many attempts it took, including the right one.
     pub const fn attempts(&self) -> u8 {
         self.challenge.attempts
     }

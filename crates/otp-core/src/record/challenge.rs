@@ -1,4 +1,4 @@
-//! One issued code waiting for its answer.
+//! One issued code that waits for the user to type it.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,32 +12,32 @@ use crate::{
     time::Millis,
 };
 
-/// What a caller brings to open a challenge.
+/// The arguments of a challenge that is to be opened.
 #[derive(Clone, Copy, Debug)]
 pub struct NewChallenge {
-    /// Its name: 16 fresh random bytes.
+    /// Its id: 16 new random bytes.
     pub id: ChallengeId,
-    /// What the code is for; an open challenge for the same purpose is revoked.
+    /// What the code is for. An open challenge for the same purpose is revoked.
     pub purpose: Purpose,
-    /// The key that the code is derived under: the ring's current one.
+    /// The id of the key for the code: the ring's current one.
     pub kid: KeyId,
-    /// What the code is derived from: 16 more fresh random bytes.
+    /// What the code is derived from: 16 more new random bytes.
     pub nonce: Nonce,
-    /// The first instant at which the code is worth nothing any more.
+    /// The first instant at which the code has expired.
     pub expires_at: SystemTime,
 }
 
-/// What is known about the way of the last message of a challenge.
+/// What the carrier reported about the last message of a challenge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// Nothing yet.
+    /// No report yet.
     #[default]
     Pending,
-    /// The phone has it.
+    /// The message arrived at the phone.
     Delivered,
     /// The carrier could not reach the phone.
     OutOfRange,
-    /// The message failed on its way.
+    /// The message failed.
     Error,
 }
 
@@ -47,7 +47,7 @@ impl Delivery {
         matches!(self, Self::OutOfRange | Self::Error)
     }
 
-    /// The number that stands for it in a record: 0 to 3, in the order of the variants.
+    /// Returns its number in a record: 0 to 3, in the order of the variants.
     pub const fn as_u8(self) -> u8 {
         match self {
             Self::Pending => 0,
@@ -57,7 +57,7 @@ impl Delivery {
         }
     }
 
-    /// The delivery that a number stands for.
+    /// Returns the delivery with this number in a record.
     pub const fn from_u8(number: u8) -> Option<Self> {
         match number {
             0 => Some(Self::Pending),
@@ -69,9 +69,9 @@ impl Delivery {
     }
 }
 
-/// One issued code waiting for its answer: all that a store keeps of it, and never the code.
+/// One issued code, as a store keeps it: everything but the code itself.
 ///
-/// A value of this type is a view; changing the stored challenge goes through
+/// A value of this type is a copy. To change the stored challenge, use
 /// [`SubjectRecord`](crate::SubjectRecord).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
@@ -88,10 +88,10 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// How far the clocks of several machines may be apart: 60 seconds.
+    /// How far the clocks of two machines may differ: 60 seconds.
     ///
-    /// A clock that goes back lets a code live longer by as much. By up to this much it may; a code that
-    /// seems to have been opened later than that counts as expired, until the clock has caught up.
+    /// A clock that is behind extends a code's lifetime by the difference. If a code seems to have been
+    /// opened more than this in the future, it counts as expired until the clock has caught up.
     pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
 
     pub(crate) fn open(new: NewChallenge, policy: &Policy, now: Millis) -> Self {
@@ -110,72 +110,72 @@ impl Challenge {
         }
     }
 
-    /// Its name.
+    /// Returns the id.
     pub const fn id(&self) -> ChallengeId {
         self.id
     }
 
-    /// What the code is for.
+    /// Returns what the code is for.
     pub const fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// The key that the code is derived under.
+    /// Returns the id of the key for the code.
     pub const fn kid(&self) -> KeyId {
         self.kid
     }
 
-    /// What the code is derived from.
+    /// Returns what the code is derived from.
     pub const fn nonce(&self) -> &Nonce {
         &self.nonce
     }
 
-    /// When it was opened.
+    /// Returns when it was opened.
     pub fn opened_at(&self) -> SystemTime {
         self.opened_at.into()
     }
 
-    /// The first instant at which the code is worth nothing any more.
+    /// Returns the first instant at which the code has expired.
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at.into()
     }
 
-    /// Whether the code is worth nothing any more: at `expires_at` itself it is not, nor at an instant
-    /// more than [`CLOCK_TOLERANCE`](Self::CLOCK_TOLERANCE) before `opened_at`.
+    /// Whether the code has expired: `now >= expires_at`, or `now` is more than
+    /// [`CLOCK_TOLERANCE`](Self::CLOCK_TOLERANCE) before `opened_at`.
     pub fn is_expired(&self, now: SystemTime) -> bool {
         self.is_expired_at(now.into())
     }
 
-    /// How many attempts have been handed out.
+    /// Returns how many attempts have been handed out.
     pub const fn attempts(&self) -> u8 {
         self.attempts
     }
 
-    /// How often the code has been sent again.
+    /// Returns how often the code has been sent again.
     pub const fn resends(&self) -> u8 {
         self.resends
     }
 
-    /// How often the code may still be sent again.
+    /// Returns how often the code may still be sent again.
     pub const fn resends_left(&self, policy: &Policy) -> u8 {
         policy.resends_per_challenge().saturating_sub(self.resends)
     }
 
-    /// The first instant at which the code may be sent again, if it may be at all.
+    /// Returns the first instant at which the code may be sent again; `None` if no resend is left.
     pub fn resend_at(&self, policy: &Policy) -> Option<SystemTime> {
         (self.resends_left(policy) > 0).then(|| self.resend_at.into())
     }
 
-    /// What is known about the way of its last message.
+    /// Returns what the carrier reported about its last message.
     pub const fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    /// The code of this challenge: for the first message, and the same again for each resend.
+    /// Derives the code of this challenge. Each resend carries the same code.
     ///
     /// # Errors
     ///
-    /// [`UnknownKey`] if the ring has lost the key since the challenge was opened.
+    /// [`UnknownKey`] if the ring no longer has the key of the challenge.
     pub fn code(
         &self,
         keys: &KeyRing,
@@ -185,7 +185,7 @@ impl Challenge {
         keys.derive(self.kid, binding, self.id, &self.nonce, format)
     }
 
-    /// All fields as plain values, for a store that keeps them in a form of its own.
+    /// Returns all fields as plain values, for a store with its own format.
     pub fn to_parts(&self) -> ChallengeParts {
         ChallengeParts {
             id: self.id,
@@ -201,7 +201,7 @@ impl Challenge {
         }
     }
 
-    /// Takes back what [`to_parts`](Self::to_parts) gave; `None` if an instant is out of range.
+    /// Creates a challenge from what [`to_parts`](Self::to_parts) returned; `None` if an instant is out of range.
     pub fn from_parts(parts: &ChallengeParts) -> Option<Self> {
         Some(Self {
             id: parts.id,
@@ -222,7 +222,7 @@ impl Challenge {
     }
 }
 
-/// The fields of a [`Challenge`] as plain values, instants in milliseconds since the Unix epoch.
+/// The fields of a [`Challenge`] as plain values. Instants are milliseconds since the Unix epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each field is described at the getter of the same name")]
 pub struct ChallengeParts {

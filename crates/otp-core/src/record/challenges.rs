@@ -1,4 +1,4 @@
-//! The challenges of one subject: mostly none or one, which then costs no allocation.
+//! The challenges of one subject. Most subjects have none or one, which needs no allocation.
 
 use crate::record::challenge::Challenge;
 
@@ -38,7 +38,7 @@ impl Challenges {
         };
     }
 
-    /// Keeps what `keep` wants and says whether anything went.
+    /// Drops every challenge for which `keep` returns `false`. Returns whether it dropped any.
     pub(super) fn retain(&mut self, keep: impl Fn(&Challenge) -> bool) -> bool {
         if self.as_slice().iter().all(&keep) {
             return false;

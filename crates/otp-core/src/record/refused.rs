@@ -1,4 +1,4 @@
-//! What the record refuses, an enum per operation: each variant is a decision for the caller.
+//! Why the record refuses: one enum per operation, one variant per decision of the caller.
 
 use std::time::SystemTime;
 
@@ -7,10 +7,10 @@ use thiserror::Error;
 /// Why no challenge was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OpenRefused {
-    /// Too many wrong codes in a row; only an administrator can unlock.
+    /// Too many consecutive failures. Only an administrator can unlock the subject.
     #[error("the subject is blocked until an administrator unlocks it")]
     Blocked,
-    /// The id is in use, so it was not drawn at random.
+    /// A challenge with this id is open, so the id was not generated at random.
     #[error("a challenge of this id is open")]
     DuplicateId,
     /// Too many attempts in a short time.
@@ -19,24 +19,24 @@ pub enum OpenRefused {
         /// The first instant at which a challenge can be opened again.
         until: SystemTime,
     },
-    /// The subject has as many challenges for other purposes as it can have.
+    /// The subject has the maximum number of challenges for other purposes.
     #[error("the subject has too many open challenges")]
     TooManyOpen {
-        /// The first instant at which one of them is gone.
+        /// The first instant at which one of them has expired.
         until: SystemTime,
     },
 }
 
-/// Why no attempt was handed out. It was not counted either.
+/// Why no attempt was handed out. Nothing was counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AttemptRefused {
-    /// The challenge has used up its attempts; a new code is needed.
+    /// The challenge has no attempts left. The user needs a new code.
     #[error("the challenge has no attempts left")]
     AttemptsExhausted,
-    /// Too many wrong codes in a row; only an administrator can unlock.
+    /// Too many consecutive failures. Only an administrator can unlock the subject.
     #[error("the subject is blocked until an administrator unlocks it")]
     Blocked,
-    /// The code is no longer worth anything; a new one is needed.
+    /// The code has expired. The user needs a new one.
     #[error("the challenge has expired")]
     Expired,
     /// Too many attempts in a short time.
@@ -45,47 +45,47 @@ pub enum AttemptRefused {
         /// The first instant at which an attempt can be handed out again.
         until: SystemTime,
     },
-    /// There is no such challenge: consumed, revoked, replaced, swept, or never opened.
+    /// There is no such challenge: it was consumed, revoked, replaced, dropped after expiry, or never opened.
     #[error("there is no such challenge")]
     NotFound,
 }
 
-/// Why a proof was worth nothing.
+/// Why a proof was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConsumeRefused {
-    /// The right code came in time, its consumption did not.
+    /// The right code came in time, but the challenge expired before it was consumed.
     #[error("the challenge has expired")]
     Expired,
-    /// Somebody else consumed it first, or it was revoked or replaced.
+    /// Another caller consumed it first, or it was revoked or replaced.
     #[error("there is no such challenge")]
     NotFound,
 }
 
-/// Why the code must not be sent again.
+/// Why the code must not be sent again now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ResendRefused {
-    /// The challenge has used up its attempts; sending its code would be of no use.
+    /// The challenge has no attempts left, so its code would be useless.
     #[error("the challenge has no attempts left")]
     AttemptsExhausted,
-    /// Too many wrong codes in a row; only an administrator can unlock.
+    /// Too many consecutive failures. Only an administrator can unlock the subject.
     #[error("the subject is blocked until an administrator unlocks it")]
     Blocked,
-    /// The challenge has used up its resends.
+    /// The challenge has no resends left.
     #[error("the challenge has no resends left")]
     Exhausted,
-    /// The code is no longer worth anything; a new one is needed.
+    /// The code has expired. The user needs a new one.
     #[error("the challenge has expired")]
     Expired,
     /// Too many attempts in a short time.
     #[error("the subject is locked for some time")]
     Locked {
-        /// The first instant at which the subject may go on.
+        /// The first instant at which the subject may use the factor again.
         until: SystemTime,
     },
-    /// There is no such challenge: consumed, revoked, replaced, swept, or never opened.
+    /// There is no such challenge: it was consumed, revoked, replaced, dropped after expiry, or never opened.
     #[error("there is no such challenge")]
     NotFound,
-    /// The last message is too young.
+    /// The resend cooldown has not passed.
     #[error("it is too early for another message")]
     TooEarly {
         /// The first instant at which the code may be sent again.
