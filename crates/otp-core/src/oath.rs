@@ -6,6 +6,7 @@
 //! attempts as for any code that can be guessed (RFC 4226, 7.3).
 
 mod base32;
+mod error;
 mod hotp;
 mod otpauth;
 mod secret;
@@ -13,34 +14,8 @@ mod secret;
 mod tests;
 mod totp;
 
+pub use error::{InvalidParameter, NotAccepted};
 pub use hotp::{Counter, Hotp};
 pub use otpauth::{InvalidUri, Label, Moving, Otpauth};
 pub use secret::{Algorithm, InvalidSecret, OathSecret};
 pub use totp::{Drift, Step, Totp};
-
-use thiserror::Error;
-
-/// A parameter is out of range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum InvalidParameter {
-    /// Codes have 6 to 8 digits.
-    #[error("a code has 6 to 8 digits")]
-    Digits,
-    /// A clock may be off by up to 2 steps either way.
-    #[error("a clock may be off by up to 2 steps")]
-    Drift,
-    /// Steps last 5 to 120 whole seconds.
-    #[error("a step lasts 5 to 120 whole seconds")]
-    Period,
-}
-
-/// Why a code was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum NotAccepted {
-    /// The code is right, but it or a later one has already been accepted.
-    #[error("the code has been used already")]
-    Replayed,
-    /// The code is right for no counter or step in range.
-    #[error("the code is not right")]
-    WrongCode,
-}

@@ -1,6 +1,9 @@
 //! Codes by counter (RFC 4226).
 
-use super::{Algorithm, InvalidParameter, NotAccepted, OathSecret};
+use super::{
+    error::{InvalidParameter, NotAccepted},
+    secret::{Algorithm, OathSecret},
+};
 use crate::{
     code::{OtpCode, TypedCode},
     format::CodeFormat,

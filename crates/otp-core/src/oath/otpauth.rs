@@ -5,7 +5,11 @@ use std::{fmt, time::Duration};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::{Algorithm, Counter, Hotp, OathSecret, Totp};
+use super::{
+    hotp::{Counter, Hotp},
+    secret::{Algorithm, OathSecret},
+    totp::Totp,
+};
 
 /// Whose codes they are, as an app shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Algorithm, Counter, Hotp, InvalidParameter, NotAccepted, OathSecret};
+use super::{
+    error::{InvalidParameter, NotAccepted},
+    hotp::{Counter, Hotp},
+    secret::{Algorithm, OathSecret},
+};
 use crate::{
     code::{OtpCode, TypedCode},
     format::CodeFormat,

@@ -6,8 +6,8 @@ use crate::{
     id::{ChallengeId, KeyId, Nonce, Purpose},
     layout::{CHALLENGE_LEN, HEADER_LEN, VERSION},
     record::{
-        SubjectRecord,
         challenge::{Challenge, Delivery},
+        subject::SubjectRecord,
     },
     time::Millis,
 };

@@ -5,12 +5,12 @@ mod forms;
 mod limits;
 mod resend;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::{
-    Binding, CodeFormat, DigestKey, KeyId, KeyRing, Nonce, PhoneNumber, PolicySettings, Purpose,
-    TypedCode,
+    Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, Nonce, PhoneNumber, Policy,
+    PolicySettings, Purpose, SubjectKey, TypedCode,
 };
 
 const T0: Duration = Duration::from_secs(1_800_000_000);

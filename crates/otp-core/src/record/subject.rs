@@ -1,0 +1,377 @@
+//! The record of one subject and its rules.
+
+use std::time::SystemTime;
+
+use super::{
+    attempt::{Attempt, Consumed, LockoutState, Verified},
+    challenge::{Challenge, Delivery, NewChallenge},
+    challenges::Challenges,
+    refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused},
+};
+use crate::{
+    id::{ChallengeId, SubjectKey},
+    policy::Policy,
+    time::Millis,
+};
+
+/// The counters and open challenges of one subject, and the rules over them.
+///
+/// A store keeps one [`SubjectRecord`] per [`SubjectKey`] and applies each method in one atomic step. The
+/// instant is an argument, so every rule can be tested on both sides of its boundary, and every store
+/// decides alike. All instants are whole milliseconds, rounded down.
+///
+/// ```text
+///  one challenge                                   one subject
+///
+///    open ──▶ ┌──────┐ ─ grant_resend ─┐             ┌──────┐ ◀─ consume, unlock ─┐
+///             │ open │ ◀───────────────┘       ┌───▶ │ open │ ─ 10th attempt ─▶ ┌────────┐
+///             └──┬───┘ ─ begin_attempt ─┐      │     └──┬───┘ ◀─ locked_until ─ │ locked │
+///                │  ▲  ◀────────────────┘      │        │                      └───┬────┘
+///    consume ────┤  (refused from the 6th)     │        ▼ 100th in a row           │
+///    revoke  ────┤                             │   ┌─────────┐ ◀──────────────────┘
+///    expires_at ─┤                             └── │ blocked │
+///                ▼                     unlock,     └─────────┘
+///              gone            a consume in flight
+/// ```
+///
+/// * An attempt is counted before it is handed out, on the challenge and on the subject.
+/// * The subject's count returns to 0 after a quiet period without an attempt, and when a lock begins. So no
+///   span of that length ever holds more attempts than the limit.
+/// * The lock begins when the last attempt is handed out. If its code is right, consuming it clears the
+///   lock.
+/// * Consecutive locks grow longer. Only a success or an administrator resets consecutive failures and
+///   consecutive locks. A resend, a new challenge or time does not.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// use otp_core::*;
+///
+/// let keys = KeyRing::new(KeyId::new(1), DigestKey::from_bytes(&[1; 32])?);
+/// let six = CodeFormat::digits(6)?;
+/// let policy = Policy::default();
+/// let phone = PhoneNumber::from_japanese("090-1234-5678")?;
+/// let binding =
+///     Binding { tenant: "", subject: "alice", flow: "f1", purpose: Purpose::LOGIN, phone: &phone };
+/// let subject = SubjectKey::derive(binding.tenant, binding.subject);
+/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+///
+/// let mut record = SubjectRecord::new();
+/// let new = NewChallenge {
+///     id: ChallengeId::from_bytes([2; 16]), // generate at random
+///     purpose: Purpose::LOGIN,
+///     kid: keys.current_id(),
+///     nonce: Nonce::from_bytes([3; 16]), // generate at random
+///     expires_at: now + Duration::from_secs(300),
+/// };
+/// let challenge = record.open(new, &policy, now)?;
+/// let sent = challenge.code(&keys, &binding, &six)?;
+///
+/// let typed = six.normalise(sent.expose_secret())?;
+/// let attempt = record.begin_attempt(subject, challenge.id(), &policy, now)?;
+/// let verified = attempt.verify(&keys, &binding, &six, &typed, now)?;
+/// let consumed = record.consume(verified, now)?;
+/// assert_eq!(consumed.attempts(), 1);
+/// assert!(record.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubjectRecord {
+    pub(super) challenges: Challenges,
+    pub(super) last_attempt_at: Millis,
+    pub(super) locked_until: Millis,
+    pub(super) consecutive_failures: u8,
+    pub(super) attempts_in_window: u8,
+    pub(super) consecutive_locks: u8,
+    pub(super) is_blocked: bool,
+}
+
+impl SubjectRecord {
+    /// How many challenges of different purposes one subject can have open: 8.
+    pub const MAX_OPEN: usize = 8;
+
+    /// Creates the record of a subject without counters and challenges.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Opens a challenge. Revokes the open one for the same purpose, drops expired ones, resets no counter.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenRefused::Blocked`] or [`OpenRefused::Locked`] if the subject is. [`OpenRefused::DuplicateId`] if a
+    /// challenge with this id is open. [`OpenRefused::TooManyOpen`] if [`MAX_OPEN`](Self::MAX_OPEN)
+    /// challenges for other purposes are open. A refusal changes nothing.
+    pub fn open(
+        &mut self,
+        new: NewChallenge,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Challenge, OpenRefused> {
+        let at = Millis::from(now);
+        match self.lockout_state_at(policy, at) {
+            LockoutState::Open => {}
+            LockoutState::Locked { until } => return Err(OpenRefused::Locked { until }),
+            LockoutState::Blocked => return Err(OpenRefused::Blocked),
+        }
+        let slice = self.challenges.as_slice();
+        if slice.iter().any(|c| c.id == new.id) {
+            return Err(OpenRefused::DuplicateId);
+        }
+        let stays = |c: &Challenge| c.purpose != new.purpose && !c.is_expired_at(at);
+        if slice.iter().filter(|c| stays(c)).count() >= Self::MAX_OPEN {
+            let until = slice.iter().filter(|c| stays(c)).map(|c| c.expires_at).min();
+            return Err(OpenRefused::TooManyOpen { until: until.unwrap_or(at).into() });
+        }
+        self.challenges.retain(stays);
+        let challenge = Challenge::open(new, policy, at);
+        self.challenges.push(challenge.clone());
+        Ok(challenge)
+    }
+
+    /// Counts an attempt at the challenge `id` and returns it for verification.
+    ///
+    /// `subject` is the key of this record.
+    ///
+    /// # Errors
+    ///
+    /// [`AttemptRefused`]. A refused attempt is not counted and changes nothing.
+    pub fn begin_attempt(
+        &mut self,
+        subject: SubjectKey,
+        id: ChallengeId,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<Attempt, AttemptRefused> {
+        let at = Millis::from(now);
+        match self.lockout_state_at(policy, at) {
+            LockoutState::Open => {}
+            LockoutState::Locked { until } => return Err(AttemptRefused::Locked { until }),
+            LockoutState::Blocked => return Err(AttemptRefused::Blocked),
+        }
+        let challenge = self.find_mut(id).ok_or(AttemptRefused::NotFound)?;
+        if challenge.is_expired_at(at) {
+            return Err(AttemptRefused::Expired);
+        }
+        if challenge.attempts >= policy.attempts_per_challenge() {
+            return Err(AttemptRefused::AttemptsExhausted);
+        }
+        challenge.attempts += 1;
+        let challenge = challenge.clone();
+        self.count(policy, at);
+        let lockout_state = self.lockout_state_at(policy, at);
+        let attempts_left = match lockout_state {
+            LockoutState::Open => self.attempts_left(&challenge, policy),
+            LockoutState::Locked { .. } | LockoutState::Blocked => 0,
+        };
+        Ok(Attempt { subject, challenge, attempts_left, lockout_state })
+    }
+
+    /// Consumes a proof: removes its challenge and clears the subject's counters, lock and block.
+    ///
+    /// The subject's challenges for other purposes stay open.
+    ///
+    /// # Errors
+    ///
+    /// [`ConsumeRefused::NotFound`] if the challenge was consumed, revoked or replaced, or belongs to another
+    /// record. [`ConsumeRefused::Expired`] at or after `expires_at`.
+    pub fn consume(
+        &mut self,
+        verified: Verified,
+        now: SystemTime,
+    ) -> Result<Consumed, ConsumeRefused> {
+        let at = Millis::from(now);
+        let id = verified.challenge_id();
+        if self.find(id).ok_or(ConsumeRefused::NotFound)?.is_expired_at(at) {
+            return Err(ConsumeRefused::Expired);
+        }
+        self.challenges.retain(|c| c.id != id);
+        self.unlock();
+        Ok(verified.consumed(at))
+    }
+
+    /// Counts a resend of the challenge `id` and returns the permission for it.
+    ///
+    /// Code, expiry and attempt counters stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`ResendRefused`]. A refusal changes nothing.
+    pub fn grant_resend(
+        &mut self,
+        id: ChallengeId,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> Result<ResendPermit, ResendRefused> {
+        let at = Millis::from(now);
+        match self.lockout_state_at(policy, at) {
+            LockoutState::Open => {}
+            LockoutState::Locked { until } => return Err(ResendRefused::Locked { until }),
+            LockoutState::Blocked => return Err(ResendRefused::Blocked),
+        }
+        let challenge = self.find_mut(id).ok_or(ResendRefused::NotFound)?;
+        if challenge.is_expired_at(at) {
+            return Err(ResendRefused::Expired);
+        }
+        if challenge.attempts >= policy.attempts_per_challenge() {
+            return Err(ResendRefused::AttemptsExhausted);
+        }
+        if challenge.resends >= policy.resends_per_challenge() {
+            return Err(ResendRefused::Exhausted);
+        }
+        if at < challenge.resend_at {
+            return Err(ResendRefused::TooEarly { at: challenge.resend_at.into() });
+        }
+        challenge.resends += 1;
+        challenge.resend_at = at.after(policy.cooldown_after(challenge.resends));
+        challenge.delivery = Delivery::Pending;
+        Ok(ResendPermit::of(challenge.clone(), policy))
+    }
+
+    /// Records what the carrier reports about the last message. Returns whether that changed anything.
+    ///
+    /// If the message did not arrive, a resend is allowed after the short cooldown, counted from `now`. A
+    /// delivered message stays delivered. An undelivered one changes only to delivered. So repeated or
+    /// reordered reports shorten the wait at most once per message.
+    pub fn record_delivery(
+        &mut self,
+        id: ChallengeId,
+        delivery: Delivery,
+        policy: &Policy,
+        now: SystemTime,
+    ) -> bool {
+        let at = Millis::from(now);
+        let Some(challenge) = self.find_mut(id).filter(|c| !c.is_expired_at(at)) else {
+            return false;
+        };
+        let is_news = match challenge.delivery {
+            Delivery::Pending => delivery != Delivery::Pending,
+            Delivery::OutOfRange | Delivery::Error => delivery == Delivery::Delivered,
+            Delivery::Delivered => false,
+        };
+        if is_news {
+            challenge.delivery = delivery;
+            if delivery.is_undelivered() {
+                let soon = at.after(policy.undelivered_cooldown());
+                challenge.resend_at = challenge.resend_at.min(soon);
+            }
+        }
+        is_news
+    }
+
+    /// Removes the challenge `id` and returns whether it was there. Counters stay as they are.
+    pub fn revoke(&mut self, id: ChallengeId) -> bool {
+        self.challenges.retain(|c| c.id != id)
+    }
+
+    /// Clears counters, lock and block, as an administrator may. Open challenges and their attempts stay.
+    pub fn unlock(&mut self) {
+        let challenges = std::mem::take(&mut self.challenges);
+        *self = Self { challenges, ..Self::default() };
+    }
+
+    /// Returns the challenge `id` if it is open. At its `expires_at` it has expired.
+    pub fn challenge(&self, id: ChallengeId, now: SystemTime) -> Option<&Challenge> {
+        self.find(id).filter(|c| !c.is_expired(now))
+    }
+
+    /// Returns all challenges in the record. Some may have expired.
+    pub fn challenges(&self) -> &[Challenge] {
+        self.challenges.as_slice()
+    }
+
+    /// Returns whether the subject may use the factor at `now`.
+    pub fn lockout_state(&self, policy: &Policy, now: SystemTime) -> LockoutState {
+        self.lockout_state_at(policy, now.into())
+    }
+
+    /// Returns the attempts since the last success. Each was wrong, is in flight or was given up.
+    pub const fn consecutive_failures(&self) -> u8 {
+        self.consecutive_failures
+    }
+
+    /// Returns the locks since the last success.
+    pub const fn consecutive_locks(&self) -> u8 {
+        self.consecutive_locks
+    }
+
+    /// Returns the attempts that count towards the next lock at `now`.
+    pub fn attempts_in_window(&self, policy: &Policy, now: SystemTime) -> u8 {
+        self.counted(policy, now.into())
+    }
+
+    /// Whether the record has no challenge and no failure since the last success, so that a store may drop
+    /// it. A record with failures must be kept, however old they are.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn find(&self, id: ChallengeId) -> Option<&Challenge> {
+        self.challenges.as_slice().iter().find(|c| c.id == id)
+    }
+
+    fn find_mut(&mut self, id: ChallengeId) -> Option<&mut Challenge> {
+        self.challenges.as_mut_slice().iter_mut().find(|c| c.id == id)
+    }
+
+    fn lockout_state_at(&self, policy: &Policy, at: Millis) -> LockoutState {
+        if self.is_blocked || self.consecutive_failures >= policy.max_consecutive_failures() {
+            LockoutState::Blocked
+        } else if at < self.locked_until {
+            LockoutState::Locked { until: self.locked_until.into() }
+        } else {
+            LockoutState::Open
+        }
+    }
+
+    /// Returns the attempts that count towards the next lock: 0 after a quiet period.
+    fn counted(&self, policy: &Policy, at: Millis) -> u8 {
+        let is_quiet = self.last_attempt_at.until(at) >= policy.quiet_period();
+        if is_quiet { 0 } else { self.attempts_in_window }
+    }
+
+    /// Counts an attempt, and locks or blocks the subject if it was the last one allowed.
+    fn count(&mut self, policy: &Policy, at: Millis) {
+        self.attempts_in_window = self.counted(policy, at).saturating_add(1);
+        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
+        // A clock that goes back must not shorten the lock or move the quiet period.
+        self.last_attempt_at = self.last_attempt_at.max(at);
+        self.is_blocked = self.consecutive_failures >= policy.max_consecutive_failures();
+        if self.attempts_in_window >= policy.attempts_per_subject() {
+            self.locked_until =
+                self.last_attempt_at.after(policy.lock_after(self.consecutive_locks));
+            self.consecutive_locks = self.consecutive_locks.saturating_add(1);
+            self.attempts_in_window = 0;
+        }
+    }
+
+    /// Returns the attempts left to a challenge. The subject's own limits can lower them.
+    fn attempts_left(&self, challenge: &Challenge, policy: &Policy) -> u8 {
+        let of_challenge = policy.attempts_per_challenge().saturating_sub(challenge.attempts);
+        let of_subject = policy.attempts_per_subject().saturating_sub(self.attempts_in_window);
+        let of_row = policy.max_consecutive_failures().saturating_sub(self.consecutive_failures);
+        of_challenge.min(of_subject).min(of_row)
+    }
+}
+
+/// Permission to send the code of a challenge again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResendPermit {
+    /// The challenge with the resend counted. Its code is the same as before.
+    pub challenge: Challenge,
+    /// How many resends are left.
+    pub resends_left: u8,
+    /// The first instant of the next resend; `None` if none is left.
+    pub next_at: Option<SystemTime>,
+}
+
+impl ResendPermit {
+    /// Returns the permission for a challenge whose resend has just been counted.
+    pub fn of(challenge: Challenge, policy: &Policy) -> Self {
+        Self {
+            resends_left: challenge.resends_left(policy),
+            next_at: challenge.resend_at(policy),
+            challenge,
+        }
+    }
+}
