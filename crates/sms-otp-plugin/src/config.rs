@@ -1,6 +1,9 @@
 //! The settings of the factor, each checked when it is set.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    ops::RangeInclusive,
+    time::{Duration, SystemTime},
+};
 
 use mfa_plugin_api::{FactorId, Subject};
 use otp_core::{AllowedPrefixes, CodeFormat, PhoneNumber, Policy, Purpose, message::Length};
@@ -35,10 +38,18 @@ pub struct SmsOtpConfig {
 #[non_exhaustive]
 pub enum InvalidConfig {
     /// Fewer digits are guessed, more are mistyped.
-    #[error("a code has 6 to 10 digits")]
+    #[error(
+        "a code has {} to {} digits",
+        SmsOtpConfig::DIGITS_RANGE.start(),
+        SmsOtpConfig::DIGITS_RANGE.end()
+    )]
     Digits,
     /// NIST SP 800-63B-4, section 3.1.3.2, allows 10 minutes at most.
-    #[error("a code lives 60 to 600 seconds")]
+    #[error(
+        "a code lives {} to {} seconds",
+        SmsOtpConfig::LIFETIME_RANGE.start().as_secs(),
+        SmsOtpConfig::LIFETIME_RANGE.end().as_secs()
+    )]
     Lifetime,
     /// A message is too long, or its words are invalid.
     #[error(transparent)]
@@ -46,6 +57,21 @@ pub enum InvalidConfig {
 }
 
 impl SmsOtpConfig {
+    /// Default of [`with_digits`](Self::with_digits).
+    pub const DEFAULT_DIGITS: u8 = 6;
+
+    /// Allowed values of [`with_digits`](Self::with_digits). NIST SP 800-63B-4, section 3.1.3.2, sets
+    /// the start.
+    pub const DIGITS_RANGE: RangeInclusive<u8> = 6..=10;
+
+    /// Default of [`with_lifetime`](Self::with_lifetime).
+    pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(300);
+
+    /// Allowed values of [`with_lifetime`](Self::with_lifetime). NIST SP 800-63B-4, section 3.1.3.2,
+    /// sets the end.
+    pub const LIFETIME_RANGE: RangeInclusive<Duration> =
+        Duration::from_secs(60)..=Duration::from_secs(600);
+
     /// Creates the default settings: 6 digits, 300 s, the default limits and policy, 070, 080 and 090.
     ///
     /// # Errors
@@ -56,8 +82,9 @@ impl SmsOtpConfig {
     ///
     /// Never: the defaults are valid, as its tests show.
     pub fn new(texts: SmsTexts, pseudonym_key: PseudonymKey) -> Result<Self, InvalidConfig> {
-        let format = CodeFormat::digits(6).expect("six digits are a code format");
-        let lifetime = Duration::from_secs(300);
+        let format =
+            CodeFormat::digits(Self::DEFAULT_DIGITS).expect("the default is a code format");
+        let lifetime = Self::DEFAULT_LIFETIME;
         Ok(Self {
             templates: texts.templates(format, lifetime)?,
             texts,
@@ -95,7 +122,7 @@ impl SmsOtpConfig {
     /// [`InvalidConfig::Digits`] outside that range, [`InvalidConfig::Text`] if the message then would
     /// not fit.
     pub fn with_digits(mut self, digits: u8) -> Result<Self, InvalidConfig> {
-        if !(6..=10).contains(&digits) {
+        if !Self::DIGITS_RANGE.contains(&digits) {
             return Err(InvalidConfig::Digits);
         }
         self.format = CodeFormat::digits(digits).map_err(|_| InvalidConfig::Digits)?;
@@ -110,7 +137,7 @@ impl SmsOtpConfig {
     /// [`InvalidConfig::Lifetime`] outside that range, [`InvalidConfig::Text`] if the message then would
     /// not fit.
     pub fn with_lifetime(mut self, lifetime: Duration) -> Result<Self, InvalidConfig> {
-        if !(Duration::from_secs(60)..=Duration::from_secs(600)).contains(&lifetime) {
+        if !Self::LIFETIME_RANGE.contains(&lifetime) {
             return Err(InvalidConfig::Lifetime);
         }
         self.lifetime = lifetime;

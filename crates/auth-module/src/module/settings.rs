@@ -20,6 +20,24 @@ pub struct AuthSettings {
 }
 
 impl AuthSettings {
+    /// Default of [`with_pending_life`](Self::with_pending_life).
+    pub const DEFAULT_PENDING_LIFE: Duration = minutes(10);
+
+    /// Allowed values of [`with_pending_life`](Self::with_pending_life).
+    pub const PENDING_LIFE_RANGE: RangeInclusive<Duration> = minutes(5)..=minutes(15);
+
+    /// Default lifetime of a session.
+    pub const DEFAULT_SESSION_LIFE: Duration = minutes(12 * 60);
+
+    /// Allowed lifetimes of a session. NIST SP 800-63B-4, section 2.2.3, sets the end.
+    pub const SESSION_LIFE_RANGE: RangeInclusive<Duration> = minutes(5)..=minutes(24 * 60);
+
+    /// Default idle time of a session.
+    pub const DEFAULT_SESSION_IDLE: Duration = minutes(60);
+
+    /// Allowed idle times of a session. NIST SP 800-63B-4, section 2.2.3, sets the end.
+    pub const SESSION_IDLE_RANGE: RangeInclusive<Duration> = minutes(1)..=minutes(60);
+
     /// The defaults, for the users of `tenant`: pending logins of 10 minutes, sessions of 12 hours
     /// and of 1 hour without use, numbers that start with 070, 080 or 090.
     ///
@@ -29,9 +47,9 @@ impl AuthSettings {
         Self {
             tenant: tenant.into(),
             phone_tag_key,
-            pending_life: minutes(10),
-            session_life: minutes(12 * 60),
-            session_idle: minutes(60),
+            pending_life: Self::DEFAULT_PENDING_LIFE,
+            session_life: Self::DEFAULT_SESSION_LIFE,
+            session_idle: Self::DEFAULT_SESSION_IDLE,
             allowed_prefixes: AllowedPrefixes::default(),
             password_limits: PasswordLimits::default(),
         }
@@ -44,7 +62,7 @@ impl AuthSettings {
     /// [`InvalidSettings::PendingLife`] outside this range.
     pub fn with_pending_life(mut self, life: Duration) -> Result<Self, InvalidSettings> {
         self.pending_life =
-            within(life, minutes(5)..=minutes(15)).ok_or(InvalidSettings::PendingLife)?;
+            within(life, &Self::PENDING_LIFE_RANGE).ok_or(InvalidSettings::PendingLife)?;
         Ok(self)
     }
 
@@ -60,9 +78,9 @@ impl AuthSettings {
         idle: Duration,
     ) -> Result<Self, InvalidSettings> {
         self.session_life =
-            within(life, minutes(5)..=minutes(24 * 60)).ok_or(InvalidSettings::SessionLife)?;
+            within(life, &Self::SESSION_LIFE_RANGE).ok_or(InvalidSettings::SessionLife)?;
         self.session_idle =
-            within(idle, minutes(1)..=minutes(60)).ok_or(InvalidSettings::SessionIdle)?;
+            within(idle, &Self::SESSION_IDLE_RANGE).ok_or(InvalidSettings::SessionIdle)?;
         Ok(self)
     }
 
@@ -95,20 +113,24 @@ impl AuthSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
     /// The life of a pending login.
-    #[error("a pending login lives 5 to 15 minutes")]
+    #[error("a pending login lives {}", shown(&AuthSettings::PENDING_LIFE_RANGE))]
     PendingLife,
     /// The idle time of a session.
-    #[error("a session ends after 1 to 60 minutes without use")]
+    #[error("a session may be idle for {}", shown(&AuthSettings::SESSION_IDLE_RANGE))]
     SessionIdle,
     /// The life of a session.
-    #[error("a session lives 5 minutes to 24 hours")]
+    #[error("a session lives {}", shown(&AuthSettings::SESSION_LIFE_RANGE))]
     SessionLife,
+}
+
+fn shown(range: &RangeInclusive<Duration>) -> String {
+    format!("{} to {} minutes", range.start().as_secs() / 60, range.end().as_secs() / 60)
 }
 
 const fn minutes(minutes: u64) -> Duration {
     Duration::from_secs(minutes * 60)
 }
 
-fn within(value: Duration, range: RangeInclusive<Duration>) -> Option<Duration> {
+fn within(value: Duration, range: &RangeInclusive<Duration>) -> Option<Duration> {
     range.contains(&value).then_some(value)
 }
