@@ -25,11 +25,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: ConfigArg,
     },
-    /// Validate a configuration file and report every problem
-    CheckConfig {
-        #[command(flatten)]
-        config: ConfigArg,
-    },
+    /// Validate a configuration file and report every problem, or explain the keys
+    CheckConfig(CheckConfigArgs),
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),
@@ -40,6 +37,22 @@ pub(crate) struct ConfigArg {
     /// The configuration file
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckConfigArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", required_unless_present = "explain")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print default, range and meaning of KEY, of all keys of a section, or of every key
+    #[arg(
+        long,
+        value_name = "KEY",
+        num_args = 0..=1,
+        default_missing_value = "",
+        conflicts_with = "config"
+    )]
+    pub(crate) explain: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use mfa_demo::{Mode, Options, Sender};
+use mfa_gateway::config::{Log, LogFormat};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 
 use crate::{logging, signal::stop_signal};
 
@@ -49,7 +52,8 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     };
     // A walk records the spans itself, and a process has one subscriber.
     if mode != Mode::Walk {
-        logging::start(true, "warn");
+        let filter = Targets::new().with_default(Level::WARN);
+        logging::start(&Log { format: LogFormat::Json, filter });
     }
     let options = Options {
         listen: args.listen,

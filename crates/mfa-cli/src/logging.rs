@@ -2,19 +2,20 @@
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use mfa_gateway::config::{Log, LogFormat};
+use tracing_subscriber::{fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Starts logging. Later calls have no effect.
-pub(crate) fn start(json: bool, filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let registry = tracing_subscriber::registry().with(filter);
+pub(crate) fn start(log: &Log) {
+    let registry = tracing_subscriber::registry().with(log.filter.clone());
     let writer = std::io::stderr;
     // Fails if the process has a subscriber already, which then stays.
-    let _ = if json {
-        registry.with(fmt::layer().json().flatten_event(true).with_writer(writer)).try_init()
-    } else {
-        registry
+    let _ = match log.format {
+        LogFormat::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_writer(writer)).try_init()
+        }
+        LogFormat::Text => registry
             .with(fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(writer))
-            .try_init()
+            .try_init(),
     };
 }

@@ -11,10 +11,11 @@ mod users;
 
 use std::{io::Write as _, process::ExitCode};
 
+use anyhow::bail;
 use clap::Parser as _;
 use mfa_gateway::{assemble, config::Config};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{CheckConfigArgs, Cli, Command};
 
 /// Runs the command line of this process. Exits with 0 on success, 1 on any error.
 fn main() -> ExitCode {
@@ -42,11 +43,22 @@ async fn command(command: &Command) -> anyhow::Result<bool> {
         #[cfg(feature = "demo")]
         Command::Demo(args) => return demo::run(args).await,
         Command::Serve { config } => serve::serve(config).await?,
-        Command::CheckConfig { config } => {
-            assemble::check(&Config::load(&config.config)?)?;
-            output::print(&format!("{}: OK\n", config.config.display()))?;
-        }
+        Command::CheckConfig(args) => output::print(&check_config(args)?)?,
         Command::User(command) => users::run(command).await?,
     }
     Ok(true)
+}
+
+/// Returns what `check-config` prints.
+fn check_config(args: &CheckConfigArgs) -> anyhow::Result<String> {
+    let reference = Config::reference();
+    match (args.explain.as_deref(), &args.config) {
+        (Some(""), _) => Ok(reference.overview()),
+        (Some(key), _) => Ok(reference.explain(key)?),
+        (None, Some(file)) => {
+            assemble::check(&Config::load(file)?)?;
+            Ok(format!("{}: OK\n", file.display()))
+        }
+        (None, None) => bail!("name a file with --config"),
+    }
 }

@@ -16,7 +16,7 @@ const DRAIN_DELAY: Duration = Duration::from_secs(5);
 /// Runs the gateway until a signal stops it.
 pub(crate) async fn serve(arg: &ConfigArg) -> anyhow::Result<()> {
     let config = Config::load(&arg.config)?;
-    logging::start(config.log.json, &config.log.filter);
+    logging::start(&config.log);
     let listener = listen(config.gateway.listen).await?;
     let ops_listener = listen(config.gateway.ops_listen).await?;
     let running = start(&config, listener, ops_listener, Arc::new(SystemClock)).await?;

@@ -33,7 +33,7 @@ pub(crate) async fn run(command: &UserCommand) -> anyhow::Result<()> {
         | UserCommand::Unlock { config, .. } => &config.config,
     };
     let config = Config::load(file)?;
-    let prefixes = config.sms.prefixes;
+    let prefixes = config.sms.allowed_prefixes;
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, _) = open_auth(&config, &database).await?;
     let now = SystemClock.now();

@@ -116,7 +116,7 @@ fn text(addresses: &Addresses<'_>, sender: Sender) -> String {
         r#"{MARK}
 [gateway]
 public_url = "{gateway_url}"
-more_origins = ["http://127.0.0.1:{port}", "http://[::1]:{port}", "http://localhost:{port}"]
+additional_origins = ["http://127.0.0.1:{port}", "http://[::1]:{port}", "http://localhost:{port}"]
 insecure_http = true
 listen = "{listen}"
 data_dir = "."

@@ -15,14 +15,13 @@ use auth_module::{
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Uri, uri::Authority};
-use jiff::tz::TimeZone;
-use karaden_client::{Options, push, sms, sms::ServiceId};
+use karaden_client::{Options, push, sms};
 use mfa_controller::Controller;
-use mfa_pages::{Language, Site};
+use mfa_pages::Site;
 use mfa_plugin_api::{FactorId, MfaPlugin};
 use mfa_proxy::Proxy;
 use otp_cache::{ChallengeStore, Quota};
-use otp_core::{DigestKey, KeyId, KeyRing, Policy, SubjectKey};
+use otp_core::{Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin};
@@ -87,9 +86,8 @@ pub async fn open_auth(
     let (challenges, quota) = open_otp_cache(config).await?;
     let master = &config.gateway.secret;
     let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
-        .with_pending_life(config.sessions.pending)?
-        .with_session_life(config.sessions.absolute, config.sessions.idle)?
-        .with_allowed_prefixes(config.sms.prefixes);
+        .with_allowed_prefixes(config.sms.allowed_prefixes);
+    let settings = config.sessions.apply_to(settings)?;
     let parts = AuthParts {
         directory: Arc::new(database.directory()),
         sessions: Arc::new(database.sessions()),
@@ -129,12 +127,12 @@ pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Res
 fn settings(config: &Config) -> anyhow::Result<Settings> {
     let gateway = &config.gateway;
     let origins: Vec<String> = std::iter::once(&gateway.public_url)
-        .chain(&gateway.more_origins)
+        .chain(&gateway.additional_origins)
         .map(|url| url.origin().ascii_serialization())
         .collect();
     Ok(Settings {
-        site: site(config)?,
-        default_language: Language::from_tag(&gateway.default_language).unwrap_or(Language::Ja),
+        site: site(config),
+        default_language: gateway.default_language,
         scheme: if gateway.public_url.scheme() == "https" { "https" } else { "http" },
         trusted_proxies: gateway.trusted_proxies.clone(),
         hosts: hosts(&origins, config)?,
@@ -213,13 +211,13 @@ fn derive(master: &SecretString, label: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn site(config: &Config) -> anyhow::Result<Site> {
+fn site(config: &Config) -> Site {
     let gateway = &config.gateway;
     let mut site = Site::new(gateway.service_name.clone());
     site.host = gateway.public_url.host_str().map(str::to_owned);
-    site.time_zone = TimeZone::get(&gateway.time_zone).context("time zone")?;
-    site.support_url.clone_from(&gateway.support);
-    Ok(site)
+    site.time_zone = gateway.time_zone.clone();
+    site.support_url = gateway.support_url.as_ref().map(ToString::to_string);
+    site
 }
 
 async fn open_otp_cache(
@@ -240,20 +238,10 @@ async fn open_otp_cache(
 }
 
 fn sms_otp(config: &Config) -> anyhow::Result<SmsOtpPlugin> {
-    let mut keys = config.otp.keys.iter();
-    let current = keys.next().context("otp.key")?;
-    let mut ring = KeyRing::new(KeyId::new(current.id), digest_key(&current.secret)?);
-    for previous in keys {
-        ring = ring.with_previous(KeyId::new(previous.id), digest_key(&previous.secret)?)?;
-    }
     let pseudonyms = PseudonymKey::from_bytes(&derive(&config.gateway.secret, "pseudonyms"))?;
     let plugin = config.sms_otp(pseudonyms)?;
     let breaker = CircuitBreaker::new(sender(&config.sms.sender)?, BreakerSettings::default());
-    Ok(SmsOtpPlugin::new(plugin, ring, Arc::new(breaker)))
-}
-
-fn digest_key(secret: &SecretString) -> anyhow::Result<DigestKey> {
-    Ok(DigestKey::from_bytes(secret.expose_secret().as_bytes())?)
+    Ok(SmsOtpPlugin::new(plugin, config.otp.keys.clone(), Arc::new(breaker)))
 }
 
 fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
@@ -264,8 +252,7 @@ fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
     };
     Ok(match sender {
         Sender::KaradenSms { base_url, tenant_id, token, service_id } => {
-            let service_id = ServiceId::new(*service_id)?;
-            let client = sms::Client::builder(tenant_id.as_str(), token.clone(), service_id)
+            let client = sms::Client::builder(tenant_id.as_str(), token.clone(), *service_id)
                 .with_base_url(base_url.as_str())
                 .with_options(options(base_url))
                 .build()?;

@@ -1,180 +1,74 @@
 //! The configuration file: one TOML file, parsed into domain types at start.
+//!
+//! Each file of this module reads one section. A key is declared where it is read, with its name, its
+//! default, its range and a sentence. The sample file, the reference in the documentation and
+//! `check-config --explain` are made from these declarations.
 
-mod parse;
-mod read;
-pub(crate) mod reader;
+mod application;
+mod declaration;
+mod document;
+mod duration;
+mod gateway;
+mod key;
+mod limits;
+mod log;
+mod nearest;
+mod otp;
+mod otp_cache;
+mod problem;
+mod reference;
+mod rules;
+mod sessions;
+mod sms;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::{
-    net::SocketAddr,
+    error::Error as _,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use auth_module::Policy as AccessPolicy;
-use ipnet::IpNet;
-use karaden_client::push::CarrierField;
-use otp_core::{AllowedPrefixes, Policy, message::Host};
-use secrecy::SecretString;
+use auth_module::Policy;
 use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsTexts};
-use url::Url;
 
-use self::reader::Document;
-pub use self::reader::{Problem, Problems};
+pub use self::{
+    application::Application,
+    gateway::Gateway,
+    log::{Log, LogFormat},
+    otp::Otp,
+    otp_cache::OtpCache,
+    problem::{Problem, Problems},
+    reference::{Reference, UnknownKey},
+    sessions::Sessions,
+    sms::{Sender, Sms},
+};
+use self::{
+    document::{Reported, Section},
+    problem::Refusal,
+};
 
 /// Everything the gateway needs to know at start.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Listeners, names and the master secret.
+    /// Listeners, names and the main secret.
     pub gateway: Gateway,
     /// The application behind the gateway.
     pub application: Application,
     /// Which request needs which factors.
-    pub policy: AccessPolicy,
-    /// Sessions and logins under way.
+    pub policy: Policy,
+    /// Sessions and pending logins.
     pub sessions: Sessions,
     /// The one-time code.
     pub otp: Otp,
-    /// Where challenges and quotas are kept.
+    /// Where challenges and quotas are stored.
     pub otp_cache: OtpCache,
-    /// The text message and who sends it.
+    /// The text message and its sender.
     pub sms: Sms,
-    /// How much may be sent.
+    /// How many messages may be sent.
     pub limits: SendLimits,
     /// Log output.
     pub log: Log,
-}
-
-/// `[gateway]`
-#[derive(Debug, Clone)]
-pub struct Gateway {
-    /// The origin that browsers see.
-    pub public_url: Url,
-    /// Further origins under which the same pages are reached.
-    pub more_origins: Vec<Url>,
-    /// The public listener.
-    pub listen: SocketAddr,
-    /// The listener for health and metrics.
-    pub ops_listen: SocketAddr,
-    /// Proxies whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Where databases are kept.
-    pub data_dir: PathBuf,
-    /// The name of the service on every page.
-    pub service_name: String,
-    /// The language of a browser that asks for neither.
-    pub default_language: String,
-    /// The IANA time zone in which clock times are shown.
-    pub time_zone: String,
-    /// Whom to ask when a user cannot log in.
-    pub support: Option<String>,
-    /// The key that all internal keys are derived from.
-    pub secret: SecretString,
-}
-
-/// `[application]`
-#[derive(Debug, Clone)]
-pub struct Application {
-    /// The application's origin.
-    pub url: Url,
-    /// The largest request body, in bytes.
-    pub max_body_bytes: u64,
-    /// How long the application may take to begin its answer.
-    pub timeout: Duration,
-}
-
-/// `[sessions]`
-#[derive(Debug, Clone, Copy)]
-pub struct Sessions {
-    /// The longest life of a session.
-    pub absolute: Duration,
-    /// The longest pause within a session.
-    pub idle: Duration,
-    /// The longest time from password to last factor.
-    pub pending: Duration,
-}
-
-/// `[otp]`
-#[derive(Debug, Clone)]
-pub struct Otp {
-    /// Digits of a code.
-    pub digits: u8,
-    /// Life of a code.
-    pub lifetime: Duration,
-    /// The limits on attempts and resends.
-    pub policy: Policy,
-    /// The keys that codes are derived under; the first is the current one.
-    pub keys: Vec<OtpKey>,
-}
-
-/// One `[[otp.key]]`
-#[derive(Debug, Clone)]
-pub struct OtpKey {
-    /// Its number, never used again for another key.
-    pub id: u32,
-    /// The key.
-    pub secret: SecretString,
-}
-
-/// `[otp_cache]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OtpCache {
-    /// In this process; gone at a restart.
-    Memory,
-    /// A file in the data folder.
-    Sqlite,
-}
-
-/// `[sms]`
-#[derive(Debug, Clone)]
-pub struct Sms {
-    /// The name at the head of the message.
-    pub product_name: String,
-    /// The host in the message's last line, which binds the code to this site.
-    pub host: Host,
-    /// The beginnings of the numbers that may be sent to.
-    pub prefixes: AllowedPrefixes,
-    /// The sender.
-    pub sender: Sender,
-}
-
-/// `[sms.karaden_sms]` or `[sms.karaden_push]`
-#[derive(Debug, Clone)]
-pub enum Sender {
-    /// The Karaden SMS API.
-    KaradenSms {
-        /// The API's base, up to and with `/api`.
-        base_url: Url,
-        /// The tenant, a UUID.
-        tenant_id: String,
-        /// The bearer token.
-        token: SecretString,
-        /// The service setting.
-        service_id: u32,
-    },
-    /// 空電プッシュ v2.
-    KaradenPush {
-        /// The API's base, up to and with `/v2`.
-        base_url: Url,
-        /// The access key.
-        token: SecretString,
-        /// The security code.
-        security_code: SecretString,
-        /// The parameters that a text goes out in.
-        carrier_fields: Vec<CarrierField>,
-        /// Whether a single message that is not found was not sent.
-        tracks_single_messages: bool,
-    },
-}
-
-/// `[log]`
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// JSON lines instead of text.
-    pub json: bool,
-    /// Which events, as `RUST_LOG` would say it.
-    pub filter: String,
 }
 
 impl Config {
@@ -189,28 +83,73 @@ impl Config {
         Self::parse(file, &text).map_err(ConfigError::Invalid)
     }
 
-    /// Reads `text` as the content of `file`, to whose folder its paths are relative.
+    /// Reads `text` as the content of `file`. Its paths are relative to the folder of `file`.
     ///
     /// # Errors
     ///
     /// [`Problems`] with everything that is wrong.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
-        Document::new(file, text).read(read::config)
+        document::read(file, text, read)
     }
 
-    /// The SMS factor's settings.
+    /// Returns the reference of all settings.
+    pub fn reference() -> Reference {
+        Reference::new(document::describe(read))
+    }
+
+    /// Returns the settings of the SMS factor.
     ///
     /// # Errors
     ///
-    /// When a message could become longer than what is sent as one, or a limit cannot be kept.
-    pub(crate) fn sms_otp(&self, key: PseudonymKey) -> Result<SmsOtpConfig, InvalidConfig> {
+    /// [`InvalidConfig`] when a message could be longer than one segment. Reading a file rules this out.
+    pub fn sms_otp(&self, key: PseudonymKey) -> Result<SmsOtpConfig, InvalidConfig> {
         let texts = SmsTexts::new(self.sms.product_name.as_str(), self.sms.host.clone());
         Ok(SmsOtpConfig::new(texts, key)?
             .with_digits(self.otp.digits)?
             .with_lifetime(self.otp.lifetime)?
             .with_policy(self.otp.policy.clone())
             .with_limits(self.limits.clone())
-            .with_prefixes(self.sms.prefixes))
+            .with_prefixes(self.sms.allowed_prefixes))
+    }
+}
+
+fn read(root: &Section<'_>) -> Result<Config, Reported> {
+    let gateway = root.table("gateway", "Listeners, names and the main secret.", gateway::read);
+    let application =
+        root.table("application", "The web application behind the gateway.", application::read);
+    let policy = rules::read(root);
+    let sessions = root.table("sessions", "Sessions and pending logins.", sessions::read);
+    let otp = root.table("otp", "The one-time code and the limits on attempts.", otp::read);
+    let otp_cache = root.table("otp_cache", "Challenges, attempts and quotas.", otp_cache::read);
+    let sms = root.table("sms", "The text message.", |section| {
+        sms::read(section, gateway.as_ref().map_err(|reported| *reported))
+    });
+    let limits = root.table(
+        "limits",
+        "How many messages may be sent. Each limit is a burst that refills evenly over its period.",
+        limits::read,
+    );
+    let log = root.table("log", "Log output, on the standard error stream.", log::read);
+    let config = Config {
+        gateway: gateway?,
+        application: application?,
+        policy: policy?,
+        sessions: sessions?,
+        otp: otp?,
+        otp_cache: otp_cache?,
+        sms: sms?,
+        limits: limits?,
+        log: log?,
+    };
+    // The key does not change the length of a message.
+    let any_key = PseudonymKey::from_bytes(&[0; 32]).expect("a key of 32 bytes");
+    match config.sms_otp(any_key) {
+        Ok(_) => Ok(config),
+        Err(error) => {
+            let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+            let remedy = "shorten sms.product_name or sms.host";
+            Err(root.problem("sms", Refusal::new(format!("{error}{cause}"), remedy)))
+        }
     }
 }
 
@@ -225,7 +164,7 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
 }

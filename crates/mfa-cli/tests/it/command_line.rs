@@ -62,6 +62,25 @@ async fn a_bad_configuration_is_refused_before_anything_starts() {
     }
 }
 
+#[test]
+fn check_config_explains_the_keys_without_a_file() {
+    let all = run(&["check-config", "--explain"], "");
+    assert!(all.status.success(), "{}", words(&all.stderr));
+    let all = words(&all.stdout);
+    let one = words(&run(&["check-config", "--explain", "otp.digits"], "").stdout);
+    assert!(one.starts_with("otp.digits\n  Digits of a code.\n  Default: 6\n"), "{one}");
+    assert!(all.contains("[gateway]\n") && all.contains(&one), "{all}");
+
+    let unknown = run(&["check-config", "--explain", "otp.digit"], "");
+    assert!(!unknown.status.success());
+    let said = words(&unknown.stderr);
+    assert_eq!(said, "unknown key \"otp.digit\"; did you mean otp.digits?\n");
+
+    let neither = run(&["check-config"], "");
+    assert!(!neither.status.success());
+    assert!(words(&neither.stderr).contains("--config <FILE>"), "{}", words(&neither.stderr));
+}
+
 #[tokio::test]
 async fn a_rule_whose_factor_no_plugin_provides_is_found_before_the_first_login() {
     let demo = Demo::start();

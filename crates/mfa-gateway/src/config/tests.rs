@@ -1,24 +1,31 @@
-//! What is refused, and how it is said; and that the sample file tells the truth.
+//! What is refused and how, and that sample file and documents say what the readers declare.
 
 use std::{
+    fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use karaden_client::push::CarrierField;
+use auth_module::{HashParameters, PasswordLimits, Rule};
+use toml::{Table, Value};
 
-use super::{Config, Sender, read, reader::Document};
+use super::{
+    Config, Sender,
+    declaration::{Absence, Allowed, Bounds, Form, KeyDeclaration, SectionDeclaration},
+    document, duration, read,
+};
 
 const SAMPLE: &str = include_str!("../../config.sample.toml");
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
+/// A folder with the secrets that the sample file names.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["master.key", "otp.key", "karaden.token", "karaden.code"] {
         let file = folder.path().join(name);
-        std::fs::write(&file, format!("{SECRET}\n")).expect("a file");
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600))
-            .expect("permissions");
+        fs::write(&file, format!("{SECRET}\n")).expect("a file");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("permissions");
     }
     folder
 }
@@ -30,127 +37,10 @@ fn in_folder(folder: &tempfile::TempDir) -> PathBuf {
 /// The problems as an operator sees them, without the folder.
 fn problems(text: &str) -> Vec<String> {
     let folder = folder();
-    let file = in_folder(&folder);
-    let shown = Config::parse(&file, text).expect_err("something is wrong").to_string();
+    let shown =
+        Config::parse(&in_folder(&folder), text).expect_err("something is wrong").to_string();
     let path = format!("{}/", folder.path().display());
     shown.lines().map(|line| line.replace(&path, "")).collect()
-}
-
-#[test]
-fn the_sample_file_is_good() {
-    let folder = folder();
-    let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");
-    assert_eq!(config.gateway.public_url.as_str(), "https://login.example.jp/");
-    assert_eq!(config.sms.host.as_str(), "login.example.jp");
-    let rules: Vec<&str> = config.policy.rules().iter().map(auth_module::Rule::name).collect();
-    assert_eq!(rules, ["/admin/", "/public/", "/"]);
-}
-
-/// The keys that can be uncommented show the defaults that hold without them.
-#[test]
-fn the_sample_file_shows_the_defaults() {
-    let folder = folder();
-    let file = in_folder(&folder);
-    let examples = [
-        "trusted_proxies",
-        "support",
-        "url",
-        "password_file",
-        "base_url",
-        "token_file",
-        "security_code_file",
-    ];
-    let uncommented: String = SAMPLE
-        .lines()
-        .map(|line| {
-            let body = line.strip_prefix("# ").unwrap_or(line);
-            let name = body.split(" = ").next().unwrap_or_default();
-            let is_key =
-                body.contains(" = ") && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-            let is_push = ["base_url = \"https://push", "token_file", "security"]
-                .iter()
-                .any(|p| body.starts_with(p));
-            let is_example = examples.contains(&name) && (is_push || name != "base_url");
-            if is_key && line.starts_with("# ") && !is_example {
-                format!("{body}\n")
-            } else {
-                format!("{line}\n")
-            }
-        })
-        .collect();
-    assert_ne!(uncommented, SAMPLE);
-    let given = Config::parse(&file, &uncommented).expect("the defaults are valid");
-    let implied = Config::parse(&file, SAMPLE).expect("the sample is valid");
-    assert_eq!(format!("{given:?}"), format!("{implied:?}"));
-}
-
-/// The sample with the other sender, as an operator makes it.
-fn sample_with_push() -> String {
-    let (before, rest) = SAMPLE.split_once("[sms.karaden_sms]").expect("one of the two");
-    let (_, rest) = rest.split_once("# [sms.karaden_push]").expect("the other");
-    let (keys, after) = rest.split_once("\n\n").expect("another section");
-    format!("{before}[sms.karaden_push]{}\n\n{after}", keys.replace("\n# ", "\n"))
-}
-
-const CARRIER_FIELDS: &str = r#"# carrier_fields = ["docomo", "softbank", "au", "option"]"#;
-const FACTORS: &str = r#"# factors = ["password", "sms-otp"]"#;
-const TRACKS: &str = "# tracks_single_messages = false";
-
-#[test]
-fn the_sample_file_shows_the_defaults_of_the_other_sender() {
-    let folder = folder();
-    let file = in_folder(&folder);
-    let implied = sample_with_push();
-    let given = [CARRIER_FIELDS, TRACKS].into_iter().fold(implied.clone(), |text, key| {
-        assert!(text.contains(key), "{key} is not in the sample file");
-        text.replace(key, &key[2..])
-    });
-    let given = Config::parse(&file, &given).expect("the defaults are valid");
-    let implied = Config::parse(&file, &implied).expect("they can be left out");
-    assert_eq!(format!("{given:?}"), format!("{implied:?}"));
-}
-
-#[test]
-fn what_the_contract_of_the_other_sender_wants_can_be_said() {
-    let folder = folder();
-    let text = sample_with_push()
-        .replace(CARRIER_FIELDS, r#"carrier_fields = ["docomo", "rakuten"]"#)
-        .replace(TRACKS, "tracks_single_messages = true");
-    let sender = Config::parse(&in_folder(&folder), &text).expect("valid").sms.sender;
-    let Sender::KaradenPush { carrier_fields, tracks_single_messages, .. } = sender else {
-        panic!("another sender: {sender:?}")
-    };
-    assert_eq!(carrier_fields, [CarrierField::Docomo, CarrierField::Rakuten]);
-    assert!(tracks_single_messages);
-    for (given, said) in [
-        ("carrier_fields = []", "sms.karaden_push.carrier_fields: is empty"),
-        (
-            r#"carrier_fields = ["kddi"]"#,
-            "sms.karaden_push.carrier_fields: \"kddi\" is none of docomo, ",
-        ),
-    ] {
-        let found = problems(&sample_with_push().replace(CARRIER_FIELDS, given)).concat();
-        assert!(found.contains(said), "{found}");
-    }
-}
-
-#[test]
-fn every_key_stands_in_the_sample_file() {
-    let folder = folder();
-    for text in [SAMPLE, sample_with_push().as_str()] {
-        let file = in_folder(&folder);
-        let document = Document::new(&file, text);
-        let _ = document.read(read::config);
-        for key in document.known_keys() {
-            let stands = SAMPLE.lines().any(|line| {
-                let line = line.trim_start_matches("# ");
-                line.starts_with(&format!("{key} = "))
-                    || line.starts_with(&format!("{key}_file = "))
-                    || line.trim_matches(['[', ']']).rsplit('.').next() == Some(&key)
-            });
-            assert!(stands, "{key} is not in the sample file");
-        }
-    }
 }
 
 #[test]
@@ -179,7 +69,7 @@ tenant_id = "x"
     );
     let starts = [
         "gateway.toml:2:14: gateway.public_url: is not https",
-        "gateway.toml:3:10: gateway.listen: \"8080\" is not an address",
+        "gateway.toml:3:10: gateway.listen: \"8080\" is not an IP address",
         "gateway.toml:5:10: gateway.secret: holds a secret shorter than 32 bytes",
         "gateway.toml:6:1: gateway.colour: unknown key; known here: ",
         "gateway.toml:9:7: application.url: is neither http nor https",
@@ -203,19 +93,31 @@ tenant_id = "x"
 }
 
 #[test]
+fn a_misspelt_key_is_told_the_nearest_name() {
+    let found = problems(&SAMPLE.replace("# lifetime = ", "lifetme = ")).join("\n");
+    assert!(found.contains("otp.lifetme: unknown key; known here: attempts_per_"), "{found}");
+    assert!(found.contains("; did you mean lifetime? Correct or remove it"), "{found}");
+    let found = problems(&SAMPLE.replace("[limits]", "[limit]")).join("\n");
+    assert!(found.contains(": limit: unknown key; "), "{found}");
+    assert!(found.contains("did you mean limits?"), "{found}");
+}
+
+#[test]
 fn a_secret_is_given_once_and_kept_from_others() {
     let both = SAMPLE.replace(
         "secret_file = \"master.key\"",
         &format!("secret = \"{SECRET}\"\nsecret_file = \"master.key\""),
     );
-    assert!(problems(&both).concat().contains("gateway.secret_file: is given beside secret"));
+    assert!(
+        problems(&both).concat().contains("gateway.secret_file: is given in addition to secret")
+    );
     let folder = folder();
     let key = folder.path().join("otp.key");
-    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("permissions");
+    fs::set_permissions(&key, Permissions::from_mode(0o644)).expect("permissions");
     let shown =
         Config::parse(&in_folder(&folder), SAMPLE).expect_err("a shared secret").to_string();
     assert!(shown.contains("which everyone may read; run: chmod 640 on it"), "{shown}");
-    std::fs::remove_file(&key).expect("the file is there");
+    fs::remove_file(&key).expect("the file is there");
     let shown =
         Config::parse(&in_folder(&folder), SAMPLE).expect_err("a missing secret").to_string();
     assert!(shown.contains("which cannot be read"), "{shown}");
@@ -234,6 +136,18 @@ fn a_syntax_error_names_its_place() {
 }
 
 #[test]
+fn a_value_that_is_no_section_is_named() {
+    let found = problems("log = 1\nrule = [1]\n").join("\n");
+    assert!(
+        found.contains("gateway.toml:1:7: log: is not a table; write it as a [section]"),
+        "{found}"
+    );
+    assert!(found.contains("gateway.toml:2:9: rule[0]: is not a table; "), "{found}");
+    let found = problems("rule = 1\n").join("\n");
+    assert!(found.contains("gateway.toml:1:8: rule: is not a list of tables; "), "{found}");
+}
+
+#[test]
 fn a_missing_file_is_named() {
     let shown =
         Config::load(Path::new("/nonexistent/gateway.toml")).expect_err("no file").to_string();
@@ -241,78 +155,256 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn a_public_rule_asks_for_nothing_else() {
-    let text = SAMPLE.replace("access = \"public\"", "access = \"public\"\ngroups = [\"x\"]");
-    assert!(problems(&text)[0].contains("rule[1].groups: means nothing where access is public"));
-}
-
-#[test]
-fn a_rule_that_comes_too_late_is_named_with_its_line_and_the_rule_before_it() {
-    let rules = r#"
-[[rule]]
-path = "/a/"
-[[rule]]
-path = "b"
-[[rule]]
-path = "/A/b/"
-access = "public"
-[[rule]]
-path = "/"
-[[rule]]
-access = "public"
-path = "/c/"
-"#;
-    let without = SAMPLE.replace("[[rule]]", "[[unknown]]");
-    let found = problems(&format!("{rules}{without}"));
-    let said: Vec<&str> =
-        found.iter().filter(|line| line.contains("rule[")).map(String::as_str).collect();
-    assert_eq!(
-        said,
-        [
-            "gateway.toml:5:8: rule[1].path: \"b\" is not a path prefix; begin and end it with a slash, with letters, digits and - . _ ~ between",
-            "gateway.toml:7:8: rule[2].path: rule \"/A/b/\" comes too late, because the earlier rule \"/a/\" matches its paths first; move this rule above the other one, or remove it",
-            "gateway.toml:13:8: rule[4].path: rule \"/c/\" comes too late, because the earlier rule \"/\" matches its paths first; move this rule above the other one, or remove it",
-        ]
-    );
-}
-
-#[test]
-fn a_rule_names_factors_and_alternatives() {
-    let folder = folder();
-    let given = r#"factors = ["password", { any = ["passkey", "sms-otp"] }]"#;
-    let text = SAMPLE.replace(FACTORS, given);
-    let policy = Config::parse(&in_folder(&folder), &text).expect("valid").policy;
-    let named = policy.factors().filter(|(rule, _)| rule.is_some_and(|r| r.name() == "/admin/"));
-    let named: Vec<&str> = named.map(|(_, factor)| factor.as_str()).collect();
-    // The second time for `max_age`: the last choice has to be fresh.
-    assert_eq!(named, ["password", "passkey", "sms-otp", "passkey", "sms-otp"]);
-    for (given, said) in [
-        (r#"factors = ["password", "SMS"]"#, "\"SMS\" is not the name of a factor; "),
-        (r#"factors = ["password", { any = [] }]"#, "`any` names no factor; "),
-        (r#"factors = ["password", { all = ["sms-otp"] }]"#, "expected a factor such as "),
-        (r#"factors = ["password", "sms-otp", "sms-otp"]"#, "the factor sms-otp is named twice; "),
-        (r#"factors = ["sms-otp"]"#, "does not begin with \"password\"; "),
-        (r#"factors = "password""#, "is not a list; "),
-    ] {
-        let found = problems(&SAMPLE.replace(FACTORS, given));
-        let said = format!("rule[0].factors: {said}");
-        assert!(found.len() == 1 && found[0].contains(&said), "{found:#?}");
-    }
-}
-
-#[test]
-fn what_fails_only_together_is_named_too() {
-    let text = SAMPLE.replace("# quiet_period = \"15m\"", "quiet_period = \"20m\"").replace(
-        "service_name = \"Example\"",
-        "service_name = \"A service whose name is far too long\"",
-    );
-    let found = problems(&text);
-    let locks = "otp.locks: must be 1 to 8 ascending durations between 20 minutes and 24 hours";
-    assert!(found.iter().any(|line| line.contains(locks)), "{found:#?}");
+fn a_message_that_does_not_fit_is_named() {
     let text = SAMPLE.replace(
-        "service_name = \"Example\"",
+        "# service_name = \"MFA\"",
         "service_name = \"A service whose name is far too long for one message\"",
     );
     let found = problems(&text);
     assert!(found.len() == 1 && found[0].contains("shorten sms.product_name"), "{found:#?}");
+}
+
+#[test]
+fn the_sample_file_is_valid() {
+    let folder = folder();
+    let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");
+    assert_eq!(config.gateway.public_url.as_str(), "https://login.example.jp/");
+    assert_eq!(config.sms.host.as_str(), "login.example.jp");
+    let rules: Vec<&str> = config.policy.rules().iter().map(Rule::name).collect();
+    assert_eq!(rules, ["/admin/", "/public/", "/"]);
+}
+
+// From here on the declarations themselves are the input.
+
+fn declared() -> Vec<SectionDeclaration> {
+    document::describe(read)
+}
+
+/// A file with the keys that `is_given` chooses. `alternative` is the form of the sender's section.
+fn file(
+    sections: &[SectionDeclaration],
+    alternative: Form,
+    is_given: impl Fn(&KeyDeclaration) -> bool,
+) -> Table {
+    let mut file = Table::new();
+    for section in sections {
+        if section.path.starts_with("sms.") && section.form != alternative {
+            continue;
+        }
+        let keys = section.keys.iter().filter(|key| is_given(key));
+        let keys: Table = keys.map(|key| (key.name.clone(), key.absence.value().clone())).collect();
+        match section.form {
+            Form::Array { .. } => set(&mut file, &section.path, Value::Array(vec![keys.into()])),
+            Form::Table | Form::Alternative => set(&mut file, &section.path, keys.into()),
+        }
+    }
+    file
+}
+
+fn set(file: &mut Table, path: &str, value: Value) {
+    let (parents, name) =
+        path.rsplit_once('.').map_or(("", path), |(parents, name)| (parents, name));
+    let mut table = file;
+    for parent in parents.split('.').filter(|parent| !parent.is_empty()) {
+        let entry = table.entry(parent).or_insert_with(|| Table::new().into());
+        // The one element of an array stands for the array.
+        let entry = match entry {
+            Value::Array(elements) => &mut elements[0],
+            other => other,
+        };
+        table = entry.as_table_mut().expect("a section");
+    }
+    table.insert(name.to_owned(), value);
+}
+
+fn parse(file: &Table) -> Result<Config, Vec<String>> {
+    let folder = folder();
+    let text = file.to_string();
+    let config = Config::parse(&in_folder(&folder), &text);
+    config.map_err(|problems| problems.iter().map(|p| format!("{}: {}", p.key, p.what)).collect())
+}
+
+fn is_required(key: &KeyDeclaration) -> bool {
+    matches!(key.absence, Absence::Required { .. })
+}
+
+#[test]
+fn a_file_with_all_defaults_is_a_file_without_them() {
+    let sections = declared();
+    for alternative in [Form::Table, Form::Alternative] {
+        let implied = file(&sections, alternative, is_required);
+        let given = file(&sections, alternative, |key| {
+            is_required(key) || matches!(key.absence, Absence::Default(_))
+        });
+        assert_ne!(implied, given);
+        let (implied, given) = (parse(&implied).expect("valid"), parse(&given).expect("valid"));
+        assert_eq!(format!("{implied:?}"), format!("{given:?}"));
+        let is_push = matches!(implied.sms.sender, Sender::KaradenPush { .. });
+        assert_eq!(is_push, alternative == Form::Alternative);
+    }
+}
+
+#[test]
+fn the_examples_of_keys_without_a_default_are_valid() {
+    let sections = declared();
+    for alternative in [Form::Table, Form::Alternative] {
+        parse(&file(&sections, alternative, |_| true)).expect("every example is valid");
+    }
+}
+
+#[test]
+fn every_key_has_a_sentence_and_every_section_too() {
+    for section in declared() {
+        assert!(section.about.ends_with('.'), "{}", section.path);
+        assert!(!section.keys.is_empty(), "{}", section.path);
+        for key in &section.keys {
+            let name = section.path_of(&key.name);
+            assert!(key.about.len() > 5, "{name}: {:?}", key.about);
+            assert!(!key.about.contains("  "), "{name}: {:?}", key.about);
+            let has_end = key.about.ends_with('.') || key.about.contains("openssl");
+            assert!(has_end, "{name}: {:?}", key.about);
+        }
+    }
+}
+
+#[test]
+fn a_source_is_given_for_ranges_only() {
+    for section in declared() {
+        for key in section.keys.iter().filter(|key| key.source.is_some()) {
+            assert!(matches!(key.allowed, Allowed::Within(_)), "{}.{}", section.path, key.name);
+        }
+    }
+}
+
+/// Values just inside and just outside the bounds.
+fn edges(bounds: &Bounds) -> (Vec<Value>, Vec<Value>) {
+    let second = Duration::from_secs(1);
+    let written = |length: Duration| Value::from(duration::show(length));
+    match bounds {
+        Bounds::Number(range) => {
+            let (least, most) = (i64::from(*range.start()), i64::from(*range.end()));
+            (
+                [least, most].map(Value::from).to_vec(),
+                [least - 1, most + 1].map(Value::from).to_vec(),
+            )
+        }
+        Bounds::Duration(range) => {
+            let (least, most) = (*range.start(), *range.end());
+            let outside = [least.saturating_sub(second), most + second];
+            ([least, most].map(written).to_vec(), outside.map(written).to_vec())
+        }
+        Bounds::Durations { count, each } => {
+            let list = |length: Duration, count: usize| Value::Array(vec![written(length); count]);
+            let ((fewest, most), (least, longest)) =
+                ((*count.start(), *count.end()), (*each.start(), *each.end()));
+            let inside = vec![list(least, fewest), list(longest, most)];
+            let outside = vec![
+                list(least, fewest - 1),
+                list(least, most + 1),
+                list(least.saturating_sub(second), fewest),
+                list(longest + second, fewest),
+            ];
+            (inside, outside)
+        }
+    }
+}
+
+/// The readers refuse exactly what their declarations call out of range.
+#[test]
+fn every_declared_range_is_the_range_that_holds() {
+    let sections = declared();
+    let mut count = 0;
+    for section in &sections {
+        let alternative = match section.form {
+            Form::Alternative => Form::Alternative,
+            Form::Table | Form::Array { .. } => Form::Table,
+        };
+        for key in &section.keys {
+            let Allowed::Within(bounds) = &key.allowed else { continue };
+            count += 1;
+            let refusal = bounds.refusal().what;
+            let is_refused = |value: &Value| {
+                let mut file = file(&sections, alternative, is_required);
+                set(&mut file, &section.path_of(&key.name), value.clone());
+                let found = parse(&file).err().unwrap_or_default();
+                found.iter().any(|problem| problem.ends_with(&format!("{}: {refusal}", key.name)))
+            };
+            let (inside, outside) = edges(bounds);
+            for value in inside {
+                assert!(!is_refused(&value), "{}.{} refuses {value}", section.path, key.name);
+            }
+            for value in outside {
+                assert!(is_refused(&value), "{}.{} accepts {value}", section.path, key.name);
+            }
+        }
+    }
+    assert!(count > 15, "only {count} ranges");
+}
+
+// The generated files.
+
+const REMEDY: &str = "is not what the gateway declares; run `cargo xtask settings`";
+
+#[test]
+fn the_sample_file_is_what_the_readers_declare() {
+    assert!(Config::reference().sample() == SAMPLE, "config.sample.toml {REMEDY}");
+}
+
+#[test]
+fn the_page_of_the_configuration_is_what_the_readers_declare() {
+    let page = include_str!("../../../../docs/configuration.md");
+    assert!(Config::reference().page() == page, "docs/configuration.md {REMEDY}");
+}
+
+#[test]
+fn the_page_of_reasons_names_the_defaults_and_ranges_that_are_declared() {
+    let page = include_str!("../../../../docs/defaults.md");
+    let filled_in = Config::reference().fill_in(page).expect("every row names a key");
+    assert!(filled_in == page, "docs/defaults.md {REMEDY}");
+}
+
+#[test]
+fn the_page_of_reasons_names_the_limits_and_costs_of_passwords() {
+    let page = include_str!("../../../../docs/defaults.md");
+    let PasswordLimits { per_user_and_address, per_address, per_user } = PasswordLimits::default();
+    for (row, limit) in [
+        ("| for one name from one address |", per_user_and_address),
+        ("| from one address (IPv6: a /64) over all names |", per_address),
+        ("| for one name over all addresses |", per_user),
+    ] {
+        let period = Duration::from_micros(u64::from(limit.burst()) * limit.interval_micros());
+        let row = format!("{row} {} in {} minutes |", limit.burst(), period.as_secs() / 60);
+        assert!(page.contains(&row), "{row}");
+    }
+    let documented = HashParameters::new(19 * 1024, 2, 1).expect("valid costs");
+    assert_eq!(HashParameters::default(), documented);
+    assert!(page.contains("Argon2id with 19 MiB, 2 passes and 1 lane:"));
+}
+
+#[test]
+fn what_a_terminal_shows() {
+    let reference = Config::reference();
+    insta::assert_snapshot!("explain", reference.overview());
+    assert_eq!(
+        reference.explain("sessions.idle_timeout").expect("a key"),
+        "sessions.idle_timeout\n  \
+           A session ends after this long without a request.\n  \
+           Default: \"1h\"\n  \
+           Allowed: \"1m\" to \"1h\" (NIST SP 800-63B-4, 2.2.3: at most 1 hour)\n"
+    );
+    let secret = reference.explain("gateway.secret").expect("a key");
+    assert_eq!(reference.explain("gateway.secret_file"), Ok(secret));
+    let section = reference.explain("limits").expect("a section");
+    assert!(
+        section.starts_with("[limits]\n") && section.contains("\nlimits.sends_per_day_total\n")
+    );
+    let unknown = reference.explain("sessions.idle").expect_err("an old name");
+    assert_eq!(
+        unknown.to_string(),
+        "unknown key \"sessions.idle\"; did you mean sessions.idle_timeout?"
+    );
+    let unknown = reference.explain("otp.locks").expect_err("an old name");
+    assert_eq!(unknown.nearest.as_deref(), Some("otp.lockout_durations"));
+    let unknown = reference.explain("zzz").expect_err("no name");
+    assert!(unknown.to_string().contains("run `mfa-gateway check-config --explain`"), "{unknown}");
 }

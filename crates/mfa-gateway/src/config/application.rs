@@ -1,0 +1,46 @@
+//! `[application]`: the web application behind the gateway.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::{
+    document::{Reported, Section},
+    duration::minutes,
+    text,
+};
+
+const BYTES_PER_MIB: u64 = 1024 * 1024;
+
+/// `[application]`
+#[derive(Debug, Clone)]
+pub struct Application {
+    /// The origin of the application.
+    pub url: Url,
+    /// The size of the largest request body, in bytes.
+    pub max_body_bytes: u64,
+    /// The longest time until the application begins its response.
+    pub timeout: Duration,
+}
+
+pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
+    let url = section
+        .key("url", "The origin of the application behind the gateway.")
+        .allowed("an http:// or https:// origin")
+        .required(
+            "http://127.0.0.1:3000",
+            "write where the application listens: \"http://127.0.0.1:3000\"",
+            |text| text::origin(text, true),
+        );
+    let max_body_mib = section
+        .key("max_body_mib", "The size of the largest request body that is passed on, in MiB.")
+        .number(10_u32, 1..=4096);
+    let timeout = section
+        .key("timeout", "The longest time until the application begins its response.")
+        .duration(minutes(1), Duration::from_secs(1)..=minutes(60));
+    Ok(Application {
+        url: url?,
+        max_body_bytes: u64::from(max_body_mib?) * BYTES_PER_MIB,
+        timeout: timeout?,
+    })
+}

@@ -1,0 +1,22 @@
+//! The cells that two Markdown pages have in common.
+
+use crate::config::declaration::{Absence, KeyDeclaration};
+
+/// Returns the default of a key, or what holds without one.
+pub(super) fn default(key: &KeyDeclaration) -> String {
+    match &key.absence {
+        Absence::Default(value) => format!("`{value}`"),
+        Absence::Required { example } => format!("required, such as `{example}`"),
+        Absence::Otherwise { instead, .. } => (*instead).to_owned(),
+    }
+}
+
+/// Returns the accepted values of a key.
+pub(super) fn allowed(key: &KeyDeclaration) -> String {
+    key.allowed_with_source().map_or_else(|| "–".to_owned(), |allowed| escaped(&allowed))
+}
+
+/// Escapes what Markdown or a table would read as markup.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;")
+}

@@ -1,0 +1,66 @@
+//! The reference as a sample file in TOML.
+
+use std::fmt::Write as _;
+
+use super::wrap::wrap;
+use crate::config::declaration::{Absence, Form, KeyDeclaration, SectionDeclaration};
+
+const WIDTH: usize = 98;
+
+const HEAD: &str = "\
+# The configuration of mfa-gateway. A key that is commented out shows its default.
+#
+# Check a file:   mfa-gateway check-config --config FILE
+# Explain a key:  mfa-gateway check-config --explain otp.lifetime
+#
+# Durations are written \"90s\", \"10m\", \"12h\" or \"7d\". Paths are relative to this file.
+# Each secret is given as `x_file`, the name of a file that only the gateway may read, or as `x`.
+#
+# `cargo xtask settings` writes this file from the declarations in the gateway's source.
+";
+
+pub(super) fn write(sections: &[SectionDeclaration]) -> String {
+    let mut text = HEAD.to_owned();
+    for section in sections {
+        text.push('\n');
+        // In a section that is commented out as a whole, its comments are so twice.
+        let prefix = if section.form == Form::Alternative { "# " } else { "" };
+        comment(&mut text, "", section.about);
+        line(&mut text, prefix, &section.header());
+        for key in section.in_order() {
+            comment(&mut text, prefix, key.about);
+            comment(&mut text, prefix, &values(key));
+            let is_set = key.is_shown || matches!(key.absence, Absence::Required { .. });
+            let mark = if is_set { "" } else { "# " };
+            line(&mut text, prefix, &format!("{mark}{} = {}", key.name, key.absence.value()));
+        }
+        if let Form::Array { more } = section.form
+            && !more.is_empty()
+        {
+            let _ = write!(text, "\n{more}");
+        }
+    }
+    text
+}
+
+/// Returns the accepted values, and what holds without the key if the line of the key cannot show it.
+fn values(key: &KeyDeclaration) -> String {
+    let allowed = key.allowed_with_source().map(|allowed| format!("Allowed: {allowed}."));
+    let default = match key.absence {
+        Absence::Otherwise { instead, .. } => Some(format!("Default: {instead}.")),
+        Absence::Default(_) | Absence::Required { .. } => None,
+    };
+    [allowed, default].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn comment(text: &mut String, prefix: &str, sentence: &str) {
+    for words in wrap(sentence, WIDTH) {
+        line(text, prefix, &format!("# {words}"));
+    }
+}
+
+fn line(text: &mut String, prefix: &str, content: &str) {
+    text.push_str(prefix);
+    text.push_str(content);
+    text.push('\n');
+}

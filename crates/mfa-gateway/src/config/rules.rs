@@ -1,0 +1,263 @@
+//! `[[rule]]`: which factors a path needs.
+
+use std::time::Duration;
+
+use auth_module::{
+    Access, FactorChoice, InvalidRequirement, PathPrefix, Policy, Requirement, Rule,
+    UnreachableRule,
+};
+use mfa_plugin_api::FactorId;
+use mfa_proxy::NormalPath;
+use serde::Deserialize as _;
+use sms_otp_plugin::SMS_OTP;
+use toml::{
+    Spanned, Value,
+    de::{DeValue, ValueDeserializer},
+};
+
+use super::{
+    document::{Reported, Section},
+    problem::Refusal,
+};
+
+/// The factors of a rule that names none, and of a path without a rule.
+const DEFAULT_FACTORS: [FactorId; 2] = [FactorId::PASSWORD, SMS_OTP];
+
+const MORE_RULES: &str = "\
+[[rule]]
+path = \"/public/\"
+access = \"public\"
+
+[[rule]]
+path = \"/\"
+";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Login,
+    Public,
+}
+
+/// Reads all rules into one policy.
+pub(super) fn read(root: &Section<'_>) -> Result<Policy, Reported> {
+    let read = root.array(
+        "rule",
+        "What a path needs. The first rule that matches decides, so narrower prefixes come first. \
+         Without a rule for \"/\", every other path needs the default factors.",
+        MORE_RULES,
+        read_rule,
+    );
+    let mut reported = None;
+    let (mut positions, mut rules) = (Vec::new(), Vec::new());
+    for (position, rule) in read.into_iter().enumerate() {
+        match rule {
+            Ok(rule) => {
+                positions.push(position);
+                rules.push(rule);
+            }
+            Err(problem) => reported = Some(problem),
+        }
+    }
+    let default = whole_site(&rules);
+    let unreachable = match Policy::new(default, rules) {
+        Ok(policy) => return reported.map_or(Ok(policy), Err),
+        Err(unreachable) => unreachable,
+    };
+    let report = |found: UnreachableRule| {
+        // Rules that could not be read have no place in the policy, but one in the file.
+        let position = positions.get(found.position).copied().unwrap_or_default();
+        let remedy = "move this rule above the other one, or remove it";
+        let refusal = Refusal::new(found.to_string(), remedy);
+        root.element_problem("rule", position, "path", refusal)
+    };
+    let reported = unreachable.into_iter().fold(reported, |_, found| Some(report(found)));
+    Err(reported.expect("a refused policy has an unreachable rule"))
+}
+
+/// Returns the requirement of the whole site. A login needs at least that, even on the way to another
+/// path.
+fn whole_site(rules: &[Rule]) -> Requirement {
+    match rules.iter().find(|rule| rule.prefix().is_root()).map(Rule::access) {
+        Some(Access::Protected(requirement)) => requirement.clone(),
+        Some(Access::Public) | None => {
+            Requirement::new(DEFAULT_FACTORS).expect("the default factors are two different ones")
+        }
+    }
+}
+
+fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
+    let path = section
+        .key("path", "The prefix of the path.")
+        .allowed("letters, digits and - . _ ~ between slashes, with a slash at both ends")
+        .required("/admin/", "write a prefix such as \"/admin/\"", path_prefix);
+    let gate = section
+        .key("access", "\"public\" needs no login and allows none of the keys below.")
+        .word(&[("login", Gate::Login), ("public", Gate::Public)], Gate::Login);
+    let factors = section
+        .key(
+            "factors",
+            "The factors, in the order in which they are asked for. One of several is written \
+             { any = [\"passkey\", \"sms-otp\"] }, the preferred one first.",
+        )
+        .allowed("a list that starts with \"password\"")
+        .with_default(DEFAULT_FACTORS.map(FactorChoice::from).to_vec(), default_factors(), factors);
+    let groups = section
+        .key("groups", "The user must be in at least one of these groups. Empty: every user.")
+        .list(&[], |texts| Ok(texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>()));
+    let max_age = section
+        .key("max_age", "The last factor must not be older than this.")
+        .shown()
+        .optional_duration("10m", "any age", Requirement::STEP_UP_AGES);
+    if gate? == Gate::Public {
+        let details = ["factors", "groups", "max_age"].into_iter().filter(|key| section.has(key));
+        let reported = details.fold(None, |_, key| {
+            let remedy = "remove it, or remove access = \"public\"";
+            let refusal = Refusal::new("means nothing where access is public", remedy);
+            Some(section.problem(key, refusal))
+        });
+        return reported.map_or_else(|| path.map(Rule::public), Err);
+    }
+    let requirement = requirement(factors?, max_age?).map_err(|error| {
+        section.problem("factors", Refusal::new(error.to_string(), "name each factor once"))
+    })?;
+    Ok(Rule::protected(path?, groups?.into_iter().fold(requirement, Requirement::with_group)))
+}
+
+/// Requires `factors`, and evidence of the last of them that is not older than `max_age`.
+fn requirement(
+    factors: Vec<FactorChoice>,
+    max_age: Option<Duration>,
+) -> Result<Requirement, InvalidRequirement> {
+    let last = factors.last().cloned();
+    let requirement = Requirement::new(factors)?;
+    match max_age {
+        Some(within) => requirement.with_step_up(last, within),
+        None => Ok(requirement),
+    }
+}
+
+fn default_factors() -> Value {
+    Value::Array(DEFAULT_FACTORS.iter().map(|factor| factor.as_str().into()).collect())
+}
+
+fn factors(value: &DeValue<'_>) -> Result<Vec<FactorChoice>, Refusal> {
+    let remedy = "write factors such as \"sms-otp\" or { any = [\"passkey\", \"sms-otp\"] }";
+    let items = value.as_array().ok_or_else(|| Refusal::new("is not a list", remedy))?;
+    let choice = |item: &Spanned<DeValue<'_>>| {
+        FactorChoice::deserialize(ValueDeserializer::from(item.clone()))
+            .map_err(|error| Refusal::new(error.message().to_owned(), remedy))
+    };
+    let factors: Vec<FactorChoice> = items.iter().map(choice).collect::<Result<_, _>>()?;
+    if factors.first().map(FactorChoice::first) != Some(&FactorId::PASSWORD) {
+        let what = "does not start with \"password\"";
+        return Err(Refusal::new(what, "write [\"password\", \"sms-otp\"]"));
+    }
+    Ok(factors)
+}
+
+/// Accepts only characters that have one spelling each (RFC 3986, section 2.3), so that no escape can
+/// avoid the rule.
+fn path_prefix(text: &str) -> Result<PathPrefix, Refusal> {
+    let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
+    let is_normal = NormalPath::parse(text).is_ok_and(|path| path.as_str() == text);
+    let is_plain = is_normal && text.ends_with('/') && text.bytes().all(is_unreserved);
+    PathPrefix::parse(text).ok().filter(|_| is_plain).ok_or_else(|| {
+        let remedy = "start and end it with a slash, with letters, digits and - . _ ~ between";
+        Refusal::new(format!("{text:?} is not a path prefix"), remedy)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::document::{problems_in, read_from};
+
+    fn requirement_of(text: &str, prefix: &str) -> Requirement {
+        let policy = read_from(text, read).expect("a policy");
+        let rule = policy.rules().iter().find(|rule| rule.name() == prefix).expect("a rule");
+        match rule.access() {
+            Access::Protected(requirement) => requirement.clone(),
+            Access::Public => panic!("{prefix} is public"),
+        }
+    }
+
+    #[test]
+    fn without_a_rule_everything_needs_the_default_factors() {
+        let policy = read_from("", read).expect("a policy");
+        let named: Vec<&str> = policy.factors().map(|(_, factor)| factor.as_str()).collect();
+        assert_eq!(named, ["password", "sms-otp"]);
+        let expected = Requirement::new(DEFAULT_FACTORS).expect("two factors");
+        assert_eq!(requirement_of("[[rule]]\npath = \"/\"\n", "/"), expected);
+    }
+
+    #[test]
+    fn a_rule_becomes_a_requirement() {
+        let text = "[[rule]]\npath = \"/admin/\"\ngroups = [\"admin\"]\nmax_age = \"5m\"\n\
+                    factors = [\"password\", { any = [\"passkey\", \"sms-otp\"] }]\n";
+        let passkey = FactorId::new("passkey").expect("a name");
+        let either = FactorChoice::any([passkey, SMS_OTP]).expect("two factors");
+        let expected = Requirement::new([FactorId::PASSWORD.into(), either.clone()])
+            .and_then(|requirement| requirement.with_step_up([either], Duration::from_secs(300)))
+            .expect("a requirement")
+            .with_group("admin");
+        assert_eq!(requirement_of(text, "/admin/"), expected);
+    }
+
+    #[test]
+    fn wrong_factors_are_named() {
+        for (given, said) in [
+            (r#"["password", "SMS"]"#, "\"SMS\" is not the name of a factor; "),
+            (r#"["password", { any = [] }]"#, "`any` names no factor; "),
+            (r#"["password", { all = ["sms-otp"] }]"#, "expected a factor such as "),
+            (r#"["password", "sms-otp", "sms-otp"]"#, "the factor sms-otp is named twice; "),
+            (r#"["sms-otp"]"#, "does not start with \"password\"; "),
+            (r#""password""#, "is not a list; "),
+        ] {
+            let found = problems_in(&format!("[[rule]]\npath = \"/\"\nfactors = {given}\n"), read);
+            let said = format!("3:11: rule[0].factors: {said}");
+            assert!(found.len() == 1 && found[0].starts_with(&said), "{found:#?}");
+        }
+    }
+
+    #[test]
+    fn a_public_rule_asks_for_nothing_else() {
+        let found = problems_in(
+            "[[rule]]\npath = \"/c/\"\naccess = \"public\"\ngroups = [\"x\"]\nmax_age = \"61m\"\n",
+            read,
+        );
+        let starts = [
+            "4:10: rule[0].groups: means nothing where access is public; ",
+            "5:11: rule[0].max_age: is not between 1m and 1h; ",
+            "5:11: rule[0].max_age: means nothing where access is public; ",
+        ];
+        assert_eq!(found.len(), starts.len(), "{found:#?}");
+        for (line, start) in found.iter().zip(starts) {
+            assert!(line.starts_with(start), "{start} is not {line}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_comes_too_late_is_named_with_its_line_and_the_rule_before_it() {
+        let rules = r#"[[rule]]
+path = "/a/"
+[[rule]]
+path = "b"
+[[rule]]
+path = "/A/b/"
+access = "public"
+[[rule]]
+path = "/"
+[[rule]]
+access = "public"
+path = "/c/"
+"#;
+        assert_eq!(
+            problems_in(rules, read),
+            [
+                "4:8: rule[1].path: \"b\" is not a path prefix; start and end it with a slash, with letters, digits and - . _ ~ between",
+                "6:8: rule[2].path: rule \"/A/b/\" comes too late, because the earlier rule \"/a/\" matches its paths first; move this rule above the other one, or remove it",
+                "12:8: rule[4].path: rule \"/c/\" comes too late, because the earlier rule \"/\" matches its paths first; move this rule above the other one, or remove it",
+            ]
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! `[sessions]`: how long sessions and pending logins last.
+
+use std::time::Duration;
+
+use auth_module::{AuthSettings, InvalidSettings};
+
+use super::{
+    document::{Reported, Section},
+    problem::Refusal,
+};
+
+/// `[sessions]`
+#[derive(Debug, Clone, Copy)]
+pub struct Sessions {
+    /// The longest time from login to the end of a session.
+    pub absolute_timeout: Duration,
+    /// The longest time between two requests of a session.
+    pub idle_timeout: Duration,
+    /// The longest time from the password to the last factor.
+    pub login_timeout: Duration,
+}
+
+impl Sessions {
+    /// Sets these timeouts in the settings of the authentication module.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSettings`] if a timeout is out of range. Reading a file rules this out.
+    pub fn apply_to(self, settings: AuthSettings) -> Result<AuthSettings, InvalidSettings> {
+        settings
+            .with_pending_life(self.login_timeout)?
+            .with_session_life(self.absolute_timeout, self.idle_timeout)
+    }
+}
+
+pub(super) fn read(section: &Section<'_>) -> Result<Sessions, Reported> {
+    let absolute_timeout = section
+        .key("absolute_timeout", "A session ends this long after the login.")
+        .source("NIST SP 800-63B-4, 2.2.3: at most 24 hours")
+        .renamed_from("absolute")
+        .duration(AuthSettings::DEFAULT_SESSION_LIFE, AuthSettings::SESSION_LIFE_RANGE);
+    let idle_timeout = section
+        .key("idle_timeout", "A session ends after this long without a request.")
+        .source("NIST SP 800-63B-4, 2.2.3: at most 1 hour")
+        .renamed_from("idle")
+        .duration(AuthSettings::DEFAULT_SESSION_IDLE, AuthSettings::SESSION_IDLE_RANGE);
+    let login_timeout = section
+        .key("login_timeout", "A login ends this long after the password if a factor is missing.")
+        .renamed_from("pending")
+        .duration(AuthSettings::DEFAULT_PENDING_LIFE, AuthSettings::PENDING_LIFE_RANGE);
+    let (absolute_timeout, idle_timeout) = (absolute_timeout?, idle_timeout?);
+    if idle_timeout > absolute_timeout {
+        let what = "is longer than sessions.absolute_timeout";
+        let refusal = Refusal::new(what, "make it the shorter of the two");
+        return Err(section.problem("idle_timeout", refusal));
+    }
+    Ok(Sessions { absolute_timeout, idle_timeout, login_timeout: login_timeout? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::document::problems_in;
+
+    #[test]
+    fn the_idle_timeout_is_the_shorter_one() {
+        assert_eq!(
+            problems_in("absolute_timeout = \"30m\"\nidle_timeout = \"31m\"\n", read),
+            ["2:16: idle_timeout: is longer than sessions.absolute_timeout; make it the shorter \
+                 of the two"]
+        );
+        assert!(
+            problems_in("absolute_timeout = \"30m\"\nidle_timeout = \"30m\"\n", read).is_empty()
+        );
+    }
+
+    #[test]
+    fn old_names_point_to_the_new_ones() {
+        let found = problems_in("absolute = \"1h\"\nidle = \"1h\"\npending = \"5m\"\n", read);
+        assert_eq!(
+            found,
+            [
+                "1:1: absolute: is now called absolute_timeout; write absolute_timeout instead",
+                "2:1: idle: is now called idle_timeout; write idle_timeout instead",
+                "3:1: pending: is now called login_timeout; write login_timeout instead",
+            ]
+        );
+    }
+}
