@@ -9,6 +9,7 @@ mod bench;
 mod machine;
 mod metadata;
 mod process;
+mod settings;
 mod test;
 mod tidy;
 mod tools;
@@ -32,7 +33,7 @@ enum Chore {
     Test(test::Arguments),
     /// Checks the shape of the tree: arrows between crates, licences, metadata, file sizes, docs.
     Tidy,
-    /// Writes the tables of settings in docs/operating.md anew, from the gateway's sample configuration.
+    /// Writes the sample configuration and the documented settings from the gateway's declarations.
     Settings,
     /// Measures one subject, and prints its figures against their goals.
     Bench(bench::Arguments),
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test(arguments) => test::main(&arguments),
         Chore::Tidy => tidy::main(),
-        Chore::Settings => tidy::settings::write(&machine::workspace_root()),
+        Chore::Settings => settings::main(),
         Chore::Bench(arguments) => bench::main(&arguments),
     };
     match outcome {

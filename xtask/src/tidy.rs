@@ -7,7 +7,6 @@ mod imports;
 mod licences;
 mod light;
 mod published;
-pub(crate) mod settings;
 mod unused;
 
 use std::{collections::BTreeSet, fs, path::Path};
@@ -70,7 +69,6 @@ fn examine(root: &Path) -> Result<Vec<String>> {
     findings.extend(files::check(root, &tracked, &exceptions.long_files)?);
     findings.extend(imports::check(root, &tracked, &folders, &exceptions.circles)?);
     findings.extend(unused::check(&manifest, &metadata));
-    findings.extend(settings::check(root)?);
     Ok(findings)
 }
 
