@@ -6,8 +6,9 @@
 //! under [`content_security_policy`].
 //!
 //! - [`negotiate`] chooses the [`Language`]. [`Site`] and [`Frame`] carry what all pages share.
-//! - [`render_login`], [`render_prompt`], [`render_message`], [`render_account`], [`render_logout`]
-//!   render the pages. [`live_status`] returns the data of a prompt's server-sent events.
+//! - [`render_login`], [`render_prompt`], [`render_message`], [`render_account`], [`render_logout`],
+//!   [`render_step_up`] render the pages. [`live_status`] returns the data of a prompt's server-sent
+//!   events.
 //! - [`asset`] returns the style sheet, the script and the pictures.
 //!
 //! ```
@@ -32,6 +33,7 @@ mod message;
 mod prompt;
 mod render;
 mod site;
+mod step_up;
 mod texts;
 
 pub use account::{
@@ -43,7 +45,8 @@ pub use content_security::content_security_policy;
 pub use csrf::CsrfToken;
 pub use language::{Language, LanguageWishes, negotiate};
 pub use login::{LoginNotice, LoginPage, LoginProblem, render_login};
-pub use message::{Link, MessageKind, MessagePage, render_message};
+pub use message::{MessageKind, MessagePage, render_message};
 pub use prompt::{PromptPage, live_status, render_prompt};
 pub use site::{Frame, Site, field, path};
+pub use step_up::{StepUpPage, render_step_up};
 pub use texts::{InvalidCatalogue, Texts};

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use askama::Template;
-use mfa_plugin_api::{Arg, Message};
+use mfa_plugin_api::{Arg, FactorId, Message};
 
 use crate::{
     csrf::CsrfToken,
@@ -30,8 +30,6 @@ pub enum MessageKind {
     Internal,
     /// A factor is locked until a stated time.
     Locked,
-    /// Logged out.
-    LoggedOut,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// No such page.
@@ -40,8 +38,6 @@ pub enum MessageKind {
     SessionLost,
     /// The body exceeds the limit.
     TooLarge,
-    /// A rate limit.
-    TooMany,
     /// A factor cannot be used now.
     Unavailable,
     /// The protected app cannot be reached.
@@ -52,7 +48,7 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 15] = [
         Self::BadRequest,
         Self::Blocked,
         Self::Busy,
@@ -61,12 +57,10 @@ impl MessageKind {
         Self::Forbidden,
         Self::Internal,
         Self::Locked,
-        Self::LoggedOut,
         Self::MethodNotAllowed,
         Self::NotFound,
         Self::SessionLost,
         Self::TooLarge,
-        Self::TooMany,
         Self::Unavailable,
         Self::UpstreamDown,
         Self::UpstreamSlow,
@@ -75,14 +69,13 @@ impl MessageKind {
     /// Returns the HTTP status (RFC 9110, section 15; 429 is RFC 6585, section 4).
     pub const fn status(self) -> u16 {
         match self {
-            Self::LoggedOut => 200,
             Self::BadRequest => 400,
             Self::Blocked | Self::Csrf | Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Expired | Self::SessionLost => 401,
             Self::TooLarge => 413,
-            Self::Locked | Self::TooMany => 429,
+            Self::Locked => 429,
             Self::Internal => 500,
             Self::UpstreamDown => 502,
             Self::Busy | Self::Unavailable => 503,
@@ -100,12 +93,10 @@ impl MessageKind {
             Self::Forbidden => ("message-forbidden-title", "message-forbidden-body"),
             Self::Internal => ("message-internal-title", "message-internal-body"),
             Self::Locked => ("message-locked-title", "message-locked-body"),
-            Self::LoggedOut => ("message-logged-out-title", "message-logged-out-body"),
             Self::MethodNotAllowed => ("message-method-title", "message-method-body"),
             Self::NotFound => ("message-not-found-title", "message-not-found-body"),
             Self::SessionLost => ("message-session-lost-title", "message-session-lost-body"),
             Self::TooLarge => ("message-too-large-title", "message-too-large-body"),
-            Self::TooMany => ("message-too-many-title", "message-too-many-body"),
             Self::Unavailable => ("message-unavailable-title", "message-unavailable-body"),
             Self::UpstreamDown => ("message-upstream-title", "message-upstream-body"),
             Self::UpstreamSlow => ("message-upstream-slow-title", "message-upstream-slow-body"),
@@ -114,13 +105,11 @@ impl MessageKind {
 
     const fn tone(self) -> Tone {
         match self {
-            Self::LoggedOut => Tone::Good,
             Self::Busy
             | Self::Csrf
             | Self::Expired
             | Self::Locked
             | Self::SessionLost
-            | Self::TooMany
             | Self::Unavailable => Tone::Wait,
             Self::BadRequest
             | Self::Blocked
@@ -134,28 +123,20 @@ impl MessageKind {
         }
     }
 
-    /// Returns the default link of the page.
-    fn link(self, frame: &Frame<'_>) -> Option<Link> {
+    /// Returns the label and the target of the page's link.
+    fn link(self, frame: &Frame<'_>) -> Option<(String, String)> {
         match self {
-            Self::Blocked
-            | Self::Csrf
-            | Self::Expired
-            | Self::Locked
-            | Self::LoggedOut
-            | Self::SessionLost => {
-                Some(Link::new(Message::new("message-login-again"), frame.url(path::LOGIN)))
+            Self::Blocked | Self::Csrf | Self::Expired | Self::Locked | Self::SessionLost => {
+                Some((frame.t("message-login-again"), frame.url(path::LOGIN)))
             }
-            Self::Unavailable => {
-                Some(Link::new(Message::new("message-back-to-factor"), frame.url(path::FACTOR)))
-            }
+            Self::Unavailable => Some((frame.t("message-back-to-factor"), frame.url(path::FACTOR))),
             Self::Forbidden | Self::MethodNotAllowed | Self::NotFound => {
-                Some(Link::new(Message::new("message-home"), "/"))
+                Some((frame.t("message-home"), "/".to_owned()))
             }
             Self::BadRequest
             | Self::Busy
             | Self::Internal
             | Self::TooLarge
-            | Self::TooMany
             | Self::UpstreamDown
             | Self::UpstreamSlow => None,
         }
@@ -164,30 +145,8 @@ impl MessageKind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tone {
-    Good,
     Problem,
     Wait,
-}
-
-/// A link below a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
-    /// The words.
-    pub label: Message,
-    /// The target, a path on this host.
-    pub href: String,
-}
-
-impl Link {
-    /// Makes a link with these words.
-    pub fn new(label: Message, href: impl Into<String>) -> Self {
-        Self { label, href: href.into() }
-    }
-
-    /// Makes a link that reloads the page at `href`.
-    pub fn reload(href: impl Into<String>) -> Self {
-        Self::new(Message::new("message-reload"), href)
-    }
 }
 
 /// The data of a message page.
@@ -202,27 +161,17 @@ pub struct MessagePage<'a> {
     pub body: Option<&'a Message>,
     /// The earliest time of another attempt.
     pub retry_at: Option<SystemTime>,
-    /// The number of this request in the log.
-    pub reference: Option<&'a str>,
     /// The token of a button that tries the factor again (`action=retry` to
     /// [`path::ACTION`](crate::path::ACTION)), next to one that cancels. Then no link is added.
     pub retry: Option<CsrfToken<'a>>,
-    /// Links in place of the kind's own. The first one is emphasised.
-    pub links: Vec<Link>,
+    /// The factor that the button tries again.
+    pub factor: Option<&'a FactorId>,
 }
 
 impl<'a> MessagePage<'a> {
     /// Makes a page with the text and the link of its kind.
     pub fn new(frame: Frame<'a>, kind: MessageKind) -> Self {
-        Self {
-            frame,
-            kind,
-            body: None,
-            retry_at: None,
-            reference: None,
-            retry: None,
-            links: Vec::new(),
-        }
+        Self { frame, kind, body: None, retry_at: None, retry: None, factor: None }
     }
 
     /// Sets the text of a plugin.
@@ -239,24 +188,11 @@ impl<'a> MessagePage<'a> {
         self
     }
 
-    /// Sets the number for the support.
+    /// Adds a button that tries `factor` again, and one that cancels the login.
     #[must_use]
-    pub fn with_reference(mut self, reference: &'a str) -> Self {
-        self.reference = Some(reference);
-        self
-    }
-
-    /// Adds a button that tries the factor again, and one that cancels the login.
-    #[must_use]
-    pub fn with_retry(mut self, csrf: CsrfToken<'a>) -> Self {
+    pub fn with_retry(mut self, csrf: CsrfToken<'a>, factor: &'a FactorId) -> Self {
         self.retry = Some(csrf);
-        self
-    }
-
-    /// Adds a link, in place of the kind's own.
-    #[must_use]
-    pub fn with_link(mut self, link: Link) -> Self {
-        self.links.push(link);
+        self.factor = Some(factor);
         self
     }
 }
@@ -272,7 +208,7 @@ struct MessageTemplate<'a> {
     retry_words: Option<String>,
     tone: Tone,
     /// Label and address.
-    links: Vec<(String, String)>,
+    link: Option<(String, String)>,
 }
 
 /// Renders a message page.
@@ -280,8 +216,6 @@ pub fn render_message(page: &MessagePage<'_>) -> String {
     let frame = page.frame;
     let (title, body) = page.kind.keys();
     let title = frame.t(title);
-    let has_way = page.retry.is_some() || !page.links.is_empty();
-    let own = if has_way { None } else { page.kind.link(&frame) };
     finish(&MessageTemplate {
         frame,
         tab_title: frame.tab_title(&title, page.kind.tone() == Tone::Problem),
@@ -292,9 +226,7 @@ pub fn render_message(page: &MessagePage<'_>) -> String {
             .filter(|_| !page.body.is_some_and(tells_when))
             .map(|until| frame.m(&Message::new("message-retry-at").with("until", until))),
         tone: page.kind.tone(),
-        links: (page.links.iter().chain(own.as_ref()))
-            .map(|link| (frame.m(&link.label), link.href.clone()))
-            .collect(),
+        link: if page.retry.is_some() { None } else { page.kind.link(&frame) },
     })
 }
 

@@ -1,7 +1,9 @@
 //! The page of a factor: a [`Prompt`] as HTML, and its live status as data.
 
 use askama::Template;
-use mfa_plugin_api::{Action, Field, FieldKind, Message, Prompt, Rejection, RejectionKind};
+use mfa_plugin_api::{
+    Action, FactorId, Field, FieldKind, Message, Prompt, Rejection, RejectionKind,
+};
 use serde::Serialize;
 
 use crate::{
@@ -19,6 +21,9 @@ pub struct PromptPage<'a> {
     pub frame: Frame<'a>,
     /// The token of all forms on the page.
     pub csrf: CsrfToken<'a>,
+    /// The factor that asks. The forms post it back, so that an answer meant for another factor is not
+    /// submitted to this one.
+    pub factor: &'a FactorId,
     /// The prompt of the plugin.
     pub prompt: &'a Prompt,
     /// Whether the page subscribes to [`path::EVENTS`](crate::path::EVENTS).
@@ -29,8 +34,13 @@ pub struct PromptPage<'a> {
 
 impl<'a> PromptPage<'a> {
     /// Makes a page without live status.
-    pub fn new(frame: Frame<'a>, csrf: CsrfToken<'a>, prompt: &'a Prompt) -> Self {
-        Self { frame, csrf, prompt, has_live_status: false, client_address: None }
+    pub fn new(
+        frame: Frame<'a>,
+        csrf: CsrfToken<'a>,
+        factor: &'a FactorId,
+        prompt: &'a Prompt,
+    ) -> Self {
+        Self { frame, csrf, factor, prompt, has_live_status: false, client_address: None }
     }
 
     /// Subscribes the page to the live status of its prompt.

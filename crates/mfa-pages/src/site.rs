@@ -25,6 +25,8 @@ pub mod path {
     pub const LOGIN: &str = "login";
     /// The logout page, and the target of its form.
     pub const LOGOUT: &str = "logout";
+    /// The question before a step-up, and where its answer is posted.
+    pub const STEP_UP: &str = "step-up";
 }
 
 /// Names of the form fields that the pages themselves add.
@@ -33,6 +35,8 @@ pub mod field {
     pub const ACTION: &str = "action";
     /// The token against forged requests.
     pub const CSRF: &str = "csrf";
+    /// The factor that a form belongs to.
+    pub const FACTOR: &str = "factor";
     /// The query parameter of the language switch.
     pub const LANGUAGE: &str = "lang";
     /// The password.

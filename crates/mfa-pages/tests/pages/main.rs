@@ -95,7 +95,7 @@ fn the_form_goes_below_the_prefix_of_the_deployment() {
     site.prefix = "/auth/".to_owned();
     let frame = Frame::new(&site, Language::En, showcase::now());
     let prompt = showcase::sms_prompt();
-    let page = PromptPage::new(frame, CsrfToken::new(showcase::CSRF), &prompt);
+    let page = PromptPage::new(frame, CsrfToken::new(showcase::CSRF), &showcase::FACTOR, &prompt);
     let html = render_prompt(&page.with_live_status());
     assert!(html.contains(r#"action="/auth/factor""#));
     assert!(html.contains(r#"action="/auth/factor/action""#));

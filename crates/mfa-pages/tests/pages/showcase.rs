@@ -4,12 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use mfa_pages::{
     AccountPage, CsrfToken, Frame, Language, LoginNotice, LoginPage, LoginProblem, LogoutPage,
-    MessageKind, MessagePage, PromptPage, SessionFacts, Site, render_account, render_login,
-    render_logout, render_message, render_prompt,
+    MessageKind, MessagePage, PromptPage, SessionFacts, Site, StepUpPage, render_account,
+    render_login, render_logout, render_message, render_prompt, render_step_up,
 };
 use mfa_plugin_api::{
-    Action, ActionId, AuthenticationMethod, Field, FieldKind, Message, Notice, Prompt, Rejection,
-    RejectionKind,
+    Action, ActionId, AuthenticationMethod, FactorId, Field, FieldKind, Message, Notice, Prompt,
+    Rejection, RejectionKind,
 };
 
 /// 2026-11-22 14:32:10 in Japan.
@@ -20,6 +20,8 @@ pub(crate) fn now() -> SystemTime {
 pub(crate) fn later(seconds: u64) -> SystemTime {
     now() + Duration::from_secs(seconds)
 }
+
+pub(crate) static FACTOR: FactorId = FactorId::from_static("sms-otp");
 
 pub(crate) const CSRF: &str = "csrf-token-of-the-showcase";
 
@@ -97,7 +99,7 @@ fn logins(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
 
 fn prompts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
     let mut add = |name: &str, prompt: &Prompt| {
-        let page = PromptPage::new(*frame, CsrfToken::new(CSRF), prompt)
+        let page = PromptPage::new(*frame, CsrfToken::new(CSRF), &FACTOR, prompt)
             .with_client_address("203.0.113.7");
         pages.push((name.to_owned(), render_prompt(&page)));
     };
@@ -122,12 +124,12 @@ fn prompts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
 fn messages(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
     let body = Message::new("otp-unavailable");
     for kind in MessageKind::ALL {
-        let mut page = MessagePage::new(*frame, kind).with_reference("01jd-7m3k");
-        if matches!(kind, MessageKind::Locked | MessageKind::TooMany | MessageKind::Busy) {
+        let mut page = MessagePage::new(*frame, kind);
+        if matches!(kind, MessageKind::Locked | MessageKind::Busy) {
             page = page.with_retry_at(Some(later(900)));
         }
         if kind == MessageKind::Unavailable {
-            page = page.with_body(&body).with_retry(CsrfToken::new(CSRF));
+            page = page.with_body(&body).with_retry(CsrfToken::new(CSRF), &FACTOR);
         }
         let name = format!("{kind:?}").chars().fold(String::from("message"), |name, c| {
             if c.is_uppercase() {
@@ -156,4 +158,6 @@ fn accounts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
     pages.push(("account".to_owned(), render_account(&account)));
     let logout = LogoutPage::new(frame.at("/_mfa/logout"), CsrfToken::new(CSRF));
     pages.push(("logout".to_owned(), render_logout(&logout)));
+    let step_up = StepUpPage::new(frame.at("/_mfa/step-up"), CsrfToken::new(CSRF), "/admin/");
+    pages.push(("step-up".to_owned(), render_step_up(&step_up)));
 }

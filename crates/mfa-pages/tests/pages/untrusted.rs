@@ -2,8 +2,8 @@
 
 use mfa_pages::{
     AccountPage, CsrfToken, Frame, Language, LoginPage, LogoutPage, MessageKind, MessagePage,
-    PromptPage, SessionFacts, Site, render_account, render_login, render_logout, render_message,
-    render_prompt,
+    PromptPage, SessionFacts, Site, StepUpPage, render_account, render_login, render_logout,
+    render_message, render_prompt, render_step_up,
 };
 use mfa_plugin_api::{
     Action, ActionId, AuthenticationMethod, Field, FieldKind, Message, Notice, Prompt, Rejection,
@@ -36,8 +36,7 @@ fn markup_from_outside_is_only_text() {
         let body = Message::new("otp-sent").with("to", HOSTILE).with("digits", 6_u64);
         let message = MessagePage::new(frame, MessageKind::Unavailable)
             .with_body(&body)
-            .with_reference(HOSTILE)
-            .with_retry(csrf);
+            .with_retry(csrf, &showcase::FACTOR);
         check("message", &render_message(&message));
         let methods = [AuthenticationMethod::new(HOSTILE)];
         let session = SessionFacts {
@@ -51,6 +50,7 @@ fn markup_from_outside_is_only_text() {
             .with_phone(Some(HOSTILE));
         check("account", &render_account(&account));
         check("logout", &render_logout(&LogoutPage::new(frame, csrf)));
+        check("step-up", &render_step_up(&StepUpPage::new(frame, csrf, HOSTILE)));
     }
 }
 
@@ -71,7 +71,9 @@ fn hostile_prompt_page<'a>(
     csrf: CsrfToken<'a>,
     prompt: &'a Prompt,
 ) -> PromptPage<'a> {
-    PromptPage::new(frame, csrf, prompt).with_client_address(HOSTILE).with_live_status()
+    PromptPage::new(frame, csrf, &showcase::FACTOR, prompt)
+        .with_client_address(HOSTILE)
+        .with_live_status()
 }
 
 #[test]
