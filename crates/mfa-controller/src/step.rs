@@ -9,7 +9,6 @@ use mfa_plugin_api::{FactorId, Message, Prompt};
 ///
 /// [`LoginStep::class`] returns the class from which a status code follows.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum LoginStep {
     /// Show this prompt.
     Prompt(PromptStep),

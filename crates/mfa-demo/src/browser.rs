@@ -35,11 +35,13 @@ impl Seen {
     ///
     /// When the page has no form of the gateway.
     pub fn form_token(&self) -> anyhow::Result<&str> {
-        let (_, rest) = self
-            .body
-            .split_once("name=\"csrf\" value=\"")
-            .context("the page has no form of the gateway")?;
-        rest.split('"').next().context("the form's token does not end")
+        self.hidden("csrf").context("the page has no form of the gateway")
+    }
+
+    /// Returns the value of the page's hidden field `name`.
+    fn hidden(&self, name: &str) -> Option<&str> {
+        let (_, rest) = self.body.split_once(&format!("name=\"{name}\" value=\""))?;
+        rest.split('"').next()
     }
 
     /// Returns the header `name`; empty if there is none, or if it is not ASCII.
@@ -137,6 +139,25 @@ impl Browser {
         self.post_from(&origin, page, path, fields).await
     }
 
+    /// Posts the form of `page` to `path`, and returns the page that the redirect leads to. Without a
+    /// redirect it is the response itself.
+    ///
+    /// # Errors
+    ///
+    /// When the page has no form, or when no complete response arrives.
+    pub async fn post_and_follow(
+        &mut self,
+        page: &Seen,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> anyhow::Result<Seen> {
+        let posted = self.post(page, path, fields).await?;
+        match (posted.status, &posted.location) {
+            (StatusCode::SEE_OTHER, Some(location)) => self.get(location).await,
+            _ => Ok(posted),
+        }
+    }
+
     /// Posts the form of `page` to `path`, as a page of `origin` would.
     ///
     /// # Errors
@@ -150,6 +171,7 @@ impl Browser {
         fields: &[(&str, &str)],
     ) -> anyhow::Result<Seen> {
         let mut form = vec![("csrf", page.form_token()?)];
+        form.extend(page.hidden("factor").map(|factor| ("factor", factor)));
         form.extend_from_slice(fields);
         let request = self
             .client

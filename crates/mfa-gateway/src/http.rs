@@ -2,4 +2,5 @@
 
 pub(crate) mod cookies;
 pub(crate) mod csrf;
+pub(crate) mod flash;
 pub(crate) mod form;

@@ -9,7 +9,7 @@ use std::{
 use auth_module::{Decision, Session};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCEPT, ACCEPT_LANGUAGE, HOST, USER_AGENT, WWW_AUTHENTICATE},
+    header::{ACCEPT, ACCEPT_LANGUAGE, HOST, USER_AGENT},
     uri::{Authority, PathAndQuery},
 };
 use hyper::body::Incoming;
@@ -18,10 +18,9 @@ use mfa_plugin_api::ClientFacts;
 use mfa_proxy::{Body, NormalPath, Origin, ProxyError, client_address};
 
 use crate::{
-    destination::to_relative_url,
     http::cookies,
     identity,
-    routes::{self, responses},
+    routes::{self, refusal::Refusal, responses},
     state::{App, Context, ProtectedApp, Runtime, Settings, parameter},
 };
 
@@ -37,19 +36,26 @@ enum RejectedRequest {
 const MAX_USER_AGENT_CHARS: usize = 256;
 const MAX_TARGET_BYTES: usize = 8 * 1024;
 
+/// The running gateway: its state, and the router of its own pages.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    app: Arc<App>,
+    own: axum::Router,
+}
+
 /// Responds to one request. Never fails: every error becomes a response that grants no access.
 pub(crate) async fn answer(
-    app: Arc<App>,
+    gateway: Arc<Gateway>,
     request: Request<Incoming>,
     peer: SocketAddr,
 ) -> Response<Body> {
     let started = tokio::time::Instant::now();
-    let (runtime, settings) = (&app.runtime, app.settings());
+    let (runtime, settings) = (&gateway.app.runtime, gateway.app.settings());
     let now = runtime.clock.now();
     let client = client_address(peer, request.headers(), &settings.trusted_proxies);
     let method = request.method().clone();
     let (route, response) = match context(&settings, &request, client, now) {
-        Ok(context) => dispatch(runtime, request, &context).await,
+        Ok(context) => gateway.dispatch(request, context).await,
         Err(rejected) => ("rejected", reject(&settings, rejected, request.headers(), client, now)),
     };
     let status = response.status().as_u16();
@@ -62,14 +68,22 @@ pub(crate) async fn answer(
     response
 }
 
-async fn dispatch(
-    runtime: &Arc<Runtime>,
-    request: Request<Incoming>,
-    context: &Context,
-) -> (&'static str, Response<Body>) {
-    match context.path.as_str().strip_prefix(context.settings.site.prefix.as_str()) {
-        Some(own) => routes::answer(runtime, own, request, context).await,
-        None => ("application", application(runtime, request, context).await),
+impl Gateway {
+    pub(crate) fn new(app: Arc<App>) -> Self {
+        Self { app, own: routes::router() }
+    }
+
+    async fn dispatch(
+        &self,
+        request: Request<Incoming>,
+        context: Context,
+    ) -> (&'static str, Response<Body>) {
+        let runtime = &self.app.runtime;
+        let prefix = context.settings.site.prefix.as_str();
+        match context.path.as_str().strip_prefix(prefix).map(str::to_owned) {
+            Some(own) => routes::respond(&self.own, runtime, &own, request, context).await,
+            None => ("application", application(runtime, request, &context).await),
+        }
     }
 }
 
@@ -170,47 +184,31 @@ async fn application(
 ) -> Response<Body> {
     let session = match runtime.session(context).await {
         Ok(session) => session,
-        Err(error) => return responses::failed(context, "session.load", &error),
+        Err(error) => return Refusal::failed("session.load", &error).respond(context),
     };
     let facts = context.facts(request.method().as_str(), context.path.as_str(), session.as_ref());
     match runtime.auth.decide(&facts) {
         Decision::Allowed | Decision::Public => forward(request, context, session.as_ref()).await,
         Decision::Forbidden => responses::message_in_app(context, MessageKind::Forbidden),
-        Decision::LoginRequired | Decision::StepUpRequired(_) => {
-            ask_for_login(context, request.method())
-        }
+        Decision::LoginRequired => ask_for(page::LOGIN, context, request.method()),
+        Decision::StepUpRequired(_) => ask_for(page::STEP_UP, context, request.method()),
     }
 }
 
-fn ask_for_login(context: &Context, method: &Method) -> Response<Body> {
-    let login = login_url(context, method);
-    if is_navigation(&context.headers) {
-        return responses::see_other(&login);
-    }
-    let mut response = responses::json(
-        StatusCode::UNAUTHORIZED,
-        &serde_json::json!({
-            "error": "login_required",
-            "login": login,
-        }),
-    );
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("FormBased"));
-    response
-}
-
-fn login_url(context: &Context, method: &Method) -> String {
-    let login = context.settings.site.url(page::LOGIN);
+/// Sends a person to one of our pages, and tells a program where that page is.
+fn ask_for(ours: &'static str, context: &Context, method: &Method) -> Response<Body> {
+    // After the login the browser sends a `GET`: only what is safe to repeat is worth returning to.
     let is_repeatable = matches!(*method, Method::GET | Method::HEAD);
     let destination = context.destination(&context.here).filter(|_| is_repeatable);
-    match destination.filter(|destination| *destination != context.start_page()) {
-        Some(destination) => {
-            let query = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair(field::RETURN_TO, &to_relative_url(&destination))
-                .finish();
-            format!("{login}?{query}")
-        }
-        None => login,
+    let url = responses::url_to(context, ours, destination.as_ref());
+    if is_navigation(&context.headers) {
+        return responses::see_other(&url);
     }
+    let error = if ours == page::STEP_UP { "step_up_required" } else { "login_required" };
+    let body = serde_json::json!({ "error": error, "login": url });
+    let mut response = responses::json(StatusCode::UNAUTHORIZED, &body);
+    responses::set_challenge(response.headers_mut());
+    response
 }
 
 async fn forward(

@@ -1,93 +1,93 @@
-//! The routes below the gateway's own prefix, in one table.
+//! Everything under the gateway's own prefix: one table of routes over axum's router.
+//!
+//! A `POST` ends in a redirect (303), so that a reload posts nothing again: no attempt is counted twice and no
+//! message is sent twice. Only a request that could not be processed is answered with its page at once.
 
 mod account;
+mod assets;
 mod events;
 mod factor;
 mod form_post;
 mod login;
+mod own;
+pub(crate) mod refusal;
 pub(crate) mod responses;
+mod step_up;
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::{
+    Router,
+    middleware::map_response,
+    routing::{MethodRouter, get},
+};
+use http::{Request, Response, Uri};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use mfa_pages::{MessageKind, path as page};
-use mfa_proxy::{Body, empty, full};
+use mfa_proxy::Body;
+use tower::ServiceExt as _;
 
+use self::{own::Own, refusal::Refusal};
 use crate::state::{Context, Runtime};
 
-/// Responds to a request for `own`, the path after the prefix. Also returns the route's name, for metrics.
-pub(crate) async fn answer(
+/// The name of the route that a response comes from, for metrics and logs.
+#[derive(Debug, Clone, Copy)]
+struct RouteName(&'static str);
+
+/// The routes: path below the prefix, name for metrics, and a handler for each method.
+fn table() -> [(&'static str, &'static str, MethodRouter); 9] {
+    [
+        (page::LOGIN, "login", get(login::show).post(login::submit)),
+        (page::FACTOR, "factor", get(factor::show).post(factor::submit)),
+        (page::ACTION, "factor-action", get(factor::show_instead).post(factor::action)),
+        (page::CANCEL, "factor-cancel", get(factor::show_instead).post(factor::cancel)),
+        (page::EVENTS, "factor-events", get(event_stream)),
+        (page::STEP_UP, "step-up", get(step_up::ask).post(step_up::start)),
+        (page::ACCOUNT, "account", get(account::show)),
+        (page::LOGOUT, "logout", get(account::ask_logout).post(account::logout)),
+        (assets::PATH, "asset", get(assets::show)),
+    ]
+}
+
+/// Builds the router from the table.
+pub(crate) fn router() -> Router {
+    let router = Router::new().fallback(async || Refusal::Message(MessageKind::NotFound));
+    table().into_iter().fold(router, |router, (path, name, methods)| {
+        let named = map_response(move |mut response: axum::response::Response| async move {
+            response.extensions_mut().insert(RouteName(name));
+            response
+        });
+        let methods = methods.fallback(async || Refusal::Message(MessageKind::MethodNotAllowed));
+        router.route(&format!("/{path}"), methods.layer(named))
+    })
+}
+
+/// Responds to a request for `path` below the prefix, and names the route.
+pub(crate) async fn respond(
+    router: &Router,
     runtime: &Arc<Runtime>,
-    own: &str,
+    path: &str,
     request: Request<Incoming>,
-    context: &Context,
+    context: Context,
 ) -> (&'static str, Response<Body>) {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let is_post = *request.method() == Method::POST;
-    match own {
-        page::LOGIN if is_read => ("login", login::show(runtime, context).await),
-        page::LOGIN if is_post => ("login", login::submit(runtime, request, context).await),
-        page::FACTOR if is_read => ("factor", factor::show(runtime, context).await),
-        page::FACTOR if is_post => ("factor", factor::submit(runtime, request, context).await),
-        page::ACTION if is_post => {
-            ("factor-action", factor::action(runtime, request, context).await)
-        }
-        page::CANCEL if is_post => {
-            ("factor-cancel", factor::cancel(runtime, request, context).await)
-        }
-        // A reload or a step back in the browser requests these paths with `GET`.
-        page::ACTION | page::CANCEL if is_read => {
-            ("factor", responses::see_other(&context.settings.site.url(page::FACTOR)))
-        }
-        page::EVENTS if is_read => ("factor-events", events::stream(runtime, context)),
-        page::ACCOUNT if is_read => ("account", account::show(runtime, context).await),
-        page::LOGOUT if is_read => ("logout", account::ask_logout(runtime, context).await),
-        page::LOGOUT if is_post => ("logout", account::logout(runtime, request, context).await),
-        _ => match own.strip_prefix(page::ASSETS).and_then(mfa_pages::asset) {
-            Some(asset) if is_read => ("asset", asset_response(context, &asset)),
-            Some(_) => ("asset", method_not_allowed(context, "GET, HEAD")),
-            None => other(own, context),
-        },
-    }
-}
-
-/// Returns 404 for an unknown page, 405 for a known page with another method.
-fn other(own: &str, context: &Context) -> (&'static str, Response<Body>) {
-    let allowed = match own {
-        page::LOGIN | page::FACTOR | page::ACTION | page::CANCEL | page::LOGOUT => {
-            "GET, HEAD, POST"
-        }
-        page::EVENTS | page::ACCOUNT => "GET, HEAD",
-        _ => return ("unknown", responses::message(context, MessageKind::NotFound)),
+    let own = Own { runtime: Arc::clone(runtime), context: Arc::new(context) };
+    let mut request = request.map(axum::body::Body::new);
+    // The router knows the paths below the prefix. The query is in the context already.
+    *request.uri_mut() = Uri::try_from(format!("/{path}")).unwrap_or_default();
+    request.extensions_mut().insert(own.clone());
+    let Ok(mut response) = router.clone().oneshot(request).await;
+    let name = response.extensions_mut().remove::<RouteName>().map_or("unknown", |name| name.0);
+    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
+        return (name, response.map(|body| body.map_err(Into::into).boxed_unsync()));
     };
-    ("unknown", method_not_allowed(context, allowed))
-}
-
-fn method_not_allowed(context: &Context, allowed: &'static str) -> Response<Body> {
-    let mut response = responses::message(context, MessageKind::MethodNotAllowed);
-    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
-    response
-}
-
-fn asset_response(context: &Context, asset: &mfa_pages::Asset) -> Response<Body> {
-    let is_known = context
-        .headers
-        .get(header::IF_NONE_MATCH)
-        .is_some_and(|tag| tag.as_bytes() == asset.etag.as_bytes());
-    let mut response = if is_known {
-        let mut response = Response::new(empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        response
-    } else {
-        Response::new(full(asset.bytes))
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
-        headers.insert(header::ETAG, etag);
+    let mut page = refusal.respond(&own.context);
+    if let Some(allow) = response.headers_mut().remove(http::header::ALLOW) {
+        page.headers_mut().insert(http::header::ALLOW, allow);
     }
-    response
+    (name, page)
+}
+
+async fn event_stream(own: Own) -> Response<Body> {
+    events::stream(&own.runtime, &own.context)
 }

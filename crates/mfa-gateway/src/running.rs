@@ -17,7 +17,7 @@ use crate::{
     assemble::{Assembled, assemble},
     config::Config,
     ops::{self, Readiness},
-    pipeline,
+    pipeline::{self, Gateway},
     time::SharedClock,
 };
 
@@ -64,9 +64,9 @@ pub async fn start(
     let (stop, stop_ops) = (assembled.app.runtime.stop.clone(), CancellationToken::new());
     let (tasks, ops_tasks) = (TaskTracker::new(), TaskTracker::new());
     let readiness = Readiness::default();
-    let app = Arc::clone(&assembled.app);
+    let gateway = Arc::new(Gateway::new(Arc::clone(&assembled.app)));
     tasks.spawn(serve(listener, stop.clone(), move |request, peer| {
-        pipeline::answer(Arc::clone(&app), request, peer)
+        pipeline::answer(Arc::clone(&gateway), request, peer)
     }));
     let (metrics, ready, ops_clock) =
         (assembled.app.runtime.metrics.clone(), readiness.clone(), Arc::clone(&clock));

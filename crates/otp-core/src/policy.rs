@@ -327,7 +327,7 @@ fn clamp<T: Ord + Copy>(value: T, range: &RangeInclusive<T>) -> T {
 
 fn count(setting: PolicySetting, value: u8, range: RangeInclusive<u8>) -> Option<PolicyProblem> {
     let is_allowed = range.contains(&value);
-    (!is_allowed).then(|| PolicyProblem { setting, allowed: AllowedValues::Count(range) })
+    (!is_allowed).then_some(PolicyProblem { setting, allowed: AllowedValues::Count(range) })
 }
 
 fn duration(
@@ -336,7 +336,7 @@ fn duration(
     range: RangeInclusive<Duration>,
 ) -> Option<PolicyProblem> {
     let is_allowed = range.contains(&value);
-    (!is_allowed).then(|| PolicyProblem { setting, allowed: AllowedValues::Duration(range) })
+    (!is_allowed).then_some(PolicyProblem { setting, allowed: AllowedValues::Duration(range) })
 }
 
 fn steps(
@@ -348,7 +348,7 @@ fn steps(
     let is_allowed = len.contains(&values.len())
         && values.is_sorted()
         && values.iter().all(|value| each.contains(value));
-    (!is_allowed).then(|| PolicyProblem { setting, allowed: AllowedValues::Steps { len, each } })
+    (!is_allowed).then_some(PolicyProblem { setting, allowed: AllowedValues::Steps { len, each } })
 }
 
 fn nth_or_last(spans: &[Duration], n: u8) -> Duration {

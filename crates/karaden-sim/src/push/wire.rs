@@ -17,14 +17,14 @@ pub(super) enum Number {
     /// An empty string: there is none.
     Empty,
     /// A JSON number, by the quirk `push_numbers`.
-    Number(u64),
+    Json(u64),
     /// A string of digits.
     Text(u64),
 }
 
 impl Number {
     pub(super) fn new(value: u64, quirks: &Quirks) -> Self {
-        if quirks.push_numbers { Self::Number(value) } else { Self::Text(value) }
+        if quirks.push_numbers { Self::Json(value) } else { Self::Text(value) }
     }
 
     pub(super) fn status(status: Status, quirks: &Quirks) -> Self {
@@ -40,7 +40,7 @@ impl Serialize for Number {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Empty => to.serialize_str(""),
-            Self::Number(value) => to.serialize_u64(*value),
+            Self::Json(value) => to.serialize_u64(*value),
             Self::Text(value) => to.collect_str(value),
         }
     }

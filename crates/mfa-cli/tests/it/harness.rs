@@ -9,6 +9,7 @@ use std::{
 };
 
 use mfa_demo::{Browser, Seen};
+use mfa_gateway::assemble::open_database;
 use serde_json::{Value, json};
 
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_mfa-gateway");
@@ -130,6 +131,13 @@ impl Demo {
         self.fault(json!({ "mode": mode, "count": 1 })).await;
     }
 
+    /// Returns how often `event` is in the audit trail.
+    pub(crate) async fn audited(&self, event: &str) -> usize {
+        let database = open_database(Path::new(&self.data_dir)).await.expect("the database");
+        let records = database.audit_trail().read(None, 0, 10_000).await.expect("the trail");
+        records.iter().filter(|record| record.event == event).count()
+    }
+
     pub(crate) async fn ops(&self, path: &str) -> (u16, String) {
         let answer =
             self.client.get(format!("{}{path}", self.ops)).send().await.expect("it answers");
@@ -166,6 +174,13 @@ pub(crate) async fn reach_code(browser: &mut Browser, user: (&str, &str, &str)) 
 
 pub(crate) async fn type_code(browser: &mut Browser, page: &Seen, code: &str) -> Seen {
     browser.post(page, FACTOR, &[("code", code)]).await.expect("an answer")
+}
+
+/// Types a code that is refused, and returns the page that says so.
+pub(crate) async fn type_refused_code(browser: &mut Browser, page: &Seen, code: &str) -> Seen {
+    let posted = type_code(browser, page, code).await;
+    assert_eq!((posted.status.as_u16(), posted.location.as_deref()), (303, Some(FACTOR)));
+    browser.get(FACTOR).await.expect("a page")
 }
 
 /// Logs in all the way.

@@ -4,7 +4,17 @@ use mfa_demo::Seen;
 
 use crate::harness::{
     ACTION, ALICE, BOB, Demo, FACTOR, LOGIN, another, log_in, reach_code, send_password, type_code,
+    type_refused_code,
 };
+
+/// What the page of the code says after a wrong one.
+fn attempts_left(count: usize) -> String {
+    if count == 1 {
+        "You can try once more".to_owned()
+    } else {
+        format!("You can try {count} more")
+    }
+}
 
 fn header_names(seen: &Seen) -> Vec<String> {
     seen.headers.keys().map(|name| name.as_str().to_owned()).collect()
@@ -48,15 +58,20 @@ async fn a_stranger_learns_nothing_from_a_failed_login() {
         ("Ａlice\u{200b}", "also-wrong"),
     ] {
         let mut browser = demo.browser();
-        let seen = send_password(&mut browser, name, password).await;
-        assert_eq!(seen.status, 401);
+        let sent = send_password(&mut browser, name, password).await;
+        assert_eq!((sent.status.as_u16(), sent.location.as_deref()), (303, Some(LOGIN)));
+        let seen = browser.get(LOGIN).await.expect("a page");
+        assert_eq!(seen.status, 200);
         assert!(!seen.has_form() && seen.body.contains("user name or password is not correct"));
         assert!(!seen.body.contains(password), "the password is shown again");
         let page = without_form_values(&seen, name);
-        answers.push((page, header_names(&seen)));
+        answers.push((page, header_names(&seen), header_names(&sent), sent.cookie_names()));
+        // The page is shown once: a reload has nothing left to tell, and no password to post.
+        let reloaded = browser.get(LOGIN).await.expect("a page");
+        assert!(!reloaded.body.contains("is not correct") && !reloaded.body.contains(name));
     }
     assert_eq!(answers[0], answers[1]);
-    assert_eq!(answers[0].1, answers[2].1);
+    assert_eq!((&answers[0].1, &answers[0].2), (&answers[2].1, &answers[2].2));
     assert!(demo.inbox(ALICE.2).await.is_empty());
 }
 
@@ -67,8 +82,9 @@ async fn empty_fields_are_named_and_cost_nothing() {
     let page = browser.get(LOGIN).await.expect("a page");
     for fields in [[("username", ""), ("password", "")], [("username", "alice"), ("password", "")]]
     {
-        let seen = browser.post(&page, LOGIN, &fields).await.expect("an answer");
-        assert_eq!(seen.status, 422, "{}", seen.body);
+        let seen = browser.post_and_follow(&page, LOGIN, &fields).await.expect("a page");
+        assert!(seen.body.contains("Enter your password"), "{}", seen.body);
+        assert!(seen.body.contains(&format!("value=\"{}\"", fields[0].1)), "the name is gone");
     }
 }
 
@@ -79,16 +95,14 @@ async fn malformed_codes_cost_no_attempt_and_wrong_ones_do() {
     let mut page = reach_code(&mut browser, ALICE).await;
     let code = demo.newest_code(ALICE.2).await;
     for typed in ["", "12345", "1234567", "abcdef", "１２３４５", "12 34 5x", "<script>"] {
-        let seen = type_code(&mut browser, &page, typed).await;
-        assert_eq!(seen.status, 422, "{typed}");
+        let seen = type_refused_code(&mut browser, &page, typed).await;
+        assert!(seen.body.contains("aria-invalid=\"true\""), "{typed}");
         assert!(seen.has_form() && !seen.body.contains("<script>"), "{typed}");
         page = seen;
     }
     for left in (1..=4).rev() {
-        let seen = type_code(&mut browser, &page, &another(&code)).await;
-        assert_eq!(seen.status, 422);
-        assert!(seen.body.contains(&left.to_string()), "{left} attempts left are not shown");
-        page = seen;
+        page = type_refused_code(&mut browser, &page, &another(&code)).await;
+        assert!(page.body.contains(&attempts_left(left)), "{left} attempts left are not shown");
     }
     let wide: String =
         code.chars().map(|c| char::from_u32(c as u32 + 0xfee0).expect("a digit")).collect();
@@ -144,12 +158,14 @@ async fn a_code_belongs_to_the_login_it_was_made_for() {
     let bobs_page = reach_code(&mut bob, BOB).await;
     let alices_code = demo.newest_code(ALICE.2).await;
     if alices_code != demo.newest_code(BOB.2).await {
-        assert_eq!(type_code(&mut bob, &bobs_page, &alices_code).await.status, 422);
+        let seen = type_refused_code(&mut bob, &bobs_page, &alices_code).await;
+        assert!(seen.body.contains(&attempts_left(4)), "{}", seen.body);
     }
     // A new login replaces the older challenge; its code opens nothing any more.
     let page = reach_code(&mut alice, ALICE).await;
     if alices_code != demo.newest_code(ALICE.2).await {
-        assert_eq!(type_code(&mut alice, &page, &alices_code).await.status, 422);
+        let seen = type_refused_code(&mut alice, &page, &alices_code).await;
+        assert!(seen.body.contains(&attempts_left(4)), "{}", seen.body);
     }
 }
 
@@ -213,14 +229,47 @@ async fn a_resend_waits_for_its_time_and_gives_no_attempts_back() {
     let mut browser = demo.browser();
     let page = reach_code(&mut browser, ALICE).await;
     let code = demo.newest_code(ALICE.2).await;
-    let page = type_code(&mut browser, &page, &another(&code)).await;
-    let seen = browser.post(&page, ACTION, &[("action", "resend")]).await.expect("an answer");
-    assert_eq!(seen.status, 429);
-    let wait: u64 = seen.header("retry-after").parse().expect("seconds");
-    assert!((1..=60).contains(&wait), "{wait}");
+    let page = type_refused_code(&mut browser, &page, &another(&code)).await;
+    let resend = [("action", "resend")];
+    let seen = browser.post_and_follow(&page, ACTION, &resend).await.expect("a page");
+    assert!(seen.body.contains("You can send it again in"), "{}", seen.body);
     assert_eq!(demo.inbox(ALICE.2).await.len(), 1);
-    let seen = type_code(&mut browser, &seen, &another(&code)).await;
-    assert!(seen.body.contains('3') && seen.status == 422);
+    let seen = type_refused_code(&mut browser, &seen, &another(&code)).await;
+    assert!(seen.body.contains(&attempts_left(3)), "{}", seen.body);
+}
+
+/// The rejection stays for a reload, which posts nothing: neither an attempt nor a message.
+#[tokio::test]
+async fn a_reload_after_a_wrong_code_spends_no_attempt() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    let mut page = type_refused_code(&mut browser, &page, &another(&code)).await;
+    for _ in 0..10 {
+        assert!(page.body.contains(&attempts_left(4)), "{}", page.body);
+        page = browser.get(FACTOR).await.expect("a page");
+        assert_eq!(page.status, 200);
+    }
+    assert_eq!(demo.inbox(ALICE.2).await.len(), 1);
+    assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+    assert_eq!(browser.get("/").await.expect("a page").status, 200);
+}
+
+/// An answer is meant for the factor of its page, whichever one is due by now.
+#[tokio::test]
+async fn a_code_posted_for_another_factor_is_not_an_attempt() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let mut page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    page.body = page.body.replace("value=\"sms-otp\"", "value=\"totp\"");
+    for _ in 0..6 {
+        type_refused_code(&mut browser, &page, &another(&code)).await;
+    }
+    let page = browser.get(FACTOR).await.expect("a page");
+    let page = type_refused_code(&mut browser, &page, &another(&code)).await;
+    assert!(page.body.contains(&attempts_left(4)), "{}", page.body);
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ pub(crate) struct OwnCookie(&'static str);
 
 /// Binds forms to a browser before anyone has logged in.
 pub(crate) const BROWSER: OwnCookie = OwnCookie("__Host-mfa_browser");
+/// What a redirect tells the page that follows it.
+pub(crate) const FLASH: OwnCookie = OwnCookie("__Host-mfa_flash");
 /// The language chosen on a page.
 pub(crate) const LANGUAGE: OwnCookie = OwnCookie("__Host-mfa_language");
 /// A pending login: the password was right, further factors are missing.

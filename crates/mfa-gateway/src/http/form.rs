@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use mfa_proxy::BoxError;
 use zeroize::Zeroizing;
 
@@ -34,7 +33,10 @@ pub(crate) enum FormError {
 
 impl Form {
     /// Reads the body of a form post.
-    pub(crate) async fn read(headers: &HeaderMap, body: Incoming) -> Result<Self, FormError> {
+    pub(crate) async fn read(
+        headers: &HeaderMap,
+        body: axum::body::Body,
+    ) -> Result<Self, FormError> {
         let content_type =
             headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let essence = content_type.split(';').next().unwrap_or_default().trim();

@@ -1,22 +1,24 @@
 //! The account page and the logout.
 
 use auth_module::{Session, SessionToken};
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use axum::extract::Request;
+use http::{Response, StatusCode};
 use mfa_pages::{
     AccountPage, CsrfToken, LogoutPage, SessionFacts, path as page, render_account, render_logout,
 };
 use mfa_proxy::Body;
 
-use super::{form_post::own_form, responses};
-use crate::{
-    http::cookies,
-    state::{Context, Runtime},
+use super::{
+    form_post::own_form,
+    own::{Own, Page},
+    refusal::Refusal,
+    responses,
 };
+use crate::{http::cookies, state::Context};
 
-/// Responds to `GET account`.
-pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
-    with_session(runtime, context, |session, csrf| {
+/// `GET account`
+pub(crate) async fn show(own: Own) -> Page {
+    with_session(&own, |session, csrf| {
         let user = session.user();
         let methods = session.amr();
         let facts = SessionFacts {
@@ -27,7 +29,7 @@ pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body>
         };
         let phone = user.phone_number.as_ref().map(otp_core::PhoneNumber::masked);
         let shown =
-            AccountPage::new(responses::frame(context), csrf, user.login_name.as_str(), facts)
+            AccountPage::new(responses::frame(&own.context), csrf, user.login_name.as_str(), facts)
                 .with_display_name(Some(&user.display_name))
                 .with_phone(phone.as_deref());
         render_account(&shown)
@@ -35,47 +37,38 @@ pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body>
     .await
 }
 
-/// Responds to `GET logout`. A logout takes a `POST`, so this page asks first.
-pub(crate) async fn ask_logout(runtime: &Runtime, context: &Context) -> Response<Body> {
-    with_session(runtime, context, |_, csrf| {
-        render_logout(&LogoutPage::new(responses::frame(context), csrf))
+/// `GET logout`: signing out takes a `POST`, so a link asks first.
+pub(crate) async fn ask_logout(own: Own) -> Page {
+    with_session(&own, |_, csrf| {
+        render_logout(&LogoutPage::new(responses::frame(&own.context), csrf))
     })
     .await
 }
 
-async fn with_session(
-    runtime: &Runtime,
-    context: &Context,
-    render: impl FnOnce(&Session, CsrfToken<'_>) -> String,
-) -> Response<Body> {
-    match (runtime.session(context).await, cookies::SESSION.value(&context.headers)) {
-        (Ok(Some(session)), Some(cookie)) => {
-            let token = runtime.form_tokens.issue(cookie);
-            responses::page(context, StatusCode::OK, render(&session, CsrfToken::new(&token)))
-        }
-        (Ok(_), _) => responses::see_other(&context.settings.site.url(page::LOGIN)),
-        (Err(error), _) => responses::failed(context, "session.load", &error),
-    }
+/// Renders a page for the browser's session. Without one it leads to the login page.
+async fn with_session(own: &Own, render: impl FnOnce(&Session, CsrfToken<'_>) -> String) -> Page {
+    let (runtime, context) = (&own.runtime, &own.context);
+    let session = runtime.session(context).await;
+    let session = session.map_err(|error| Refusal::failed("session.load", &error))?;
+    let (Some(session), Some(cookie)) = (session, cookies::SESSION.value(&context.headers)) else {
+        return Ok(responses::see_other(&context.settings.site.url(page::LOGIN)));
+    };
+    let token = runtime.form_tokens.issue(cookie);
+    Ok(responses::page(context, StatusCode::OK, render(&session, CsrfToken::new(&token))))
 }
 
-/// Responds to `POST logout`.
-pub(crate) async fn logout(
-    runtime: &Runtime,
-    request: Request<Incoming>,
-    context: &Context,
-) -> Response<Body> {
+/// `POST logout`
+pub(crate) async fn logout(own: Own, request: Request) -> Page {
+    let (runtime, context) = (&own.runtime, &own.context);
     let Some(cookie) = cookies::SESSION.value(&context.headers) else {
-        return signed_out(context);
+        return Ok(signed_out(context));
     };
-    if let Err(response) = own_form(runtime, request, context, Some(cookie)).await {
-        return response;
+    own_form(&own, request, Some(cookie)).await?;
+    if let Some(token) = SessionToken::parse(cookie) {
+        let ended = runtime.auth.logout(&token, &context.client, context.now).await;
+        ended.map_err(|error| Refusal::failed("session.end", &error))?;
     }
-    if let Some(token) = SessionToken::parse(cookie)
-        && let Err(error) = runtime.auth.logout(&token, &context.client, context.now).await
-    {
-        return responses::failed(context, "session.end", &error);
-    }
-    signed_out(context)
+    Ok(signed_out(context))
 }
 
 fn signed_out(context: &Context) -> Response<Body> {

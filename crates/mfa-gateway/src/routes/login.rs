@@ -1,132 +1,122 @@
 //! Steps 1 and 2: the login page.
 
 use auth_module::{Decision, Destination};
-use http::{Request, Response, StatusCode};
-use hyper::body::Incoming;
+use axum::extract::Request;
+use http::{Response, StatusCode};
 use mfa_controller::{LoginRequest, LoginStep, RejectedReason};
-use mfa_pages::{CsrfToken, LoginNotice, LoginPage, LoginProblem, field, render_login};
+use mfa_pages::{
+    CsrfToken, LoginNotice, LoginPage, LoginProblem, field, path as page, render_login,
+};
 use mfa_proxy::Body;
 use secrecy::SecretString;
 
-use super::{factor, form_post::own_form, responses};
+use super::{
+    factor,
+    form_post::own_form,
+    own::{Own, Page},
+    refusal::Refusal,
+    responses,
+};
 use crate::{
     destination::to_relative_url,
-    http::cookies,
-    state::{Context, Runtime},
+    http::{cookies, flash::RefusedLogin},
+    state::Context,
 };
 
-/// Responds to `GET login`.
-pub(crate) async fn show(runtime: &Runtime, context: &Context) -> Response<Body> {
+/// `GET login`
+pub(crate) async fn show(own: Own) -> Page {
+    let (runtime, context) = (&own.runtime, &own.context);
     let asked = context.parameter(field::RETURN_TO).and_then(|url| context.destination(url));
     let destination = asked.clone().unwrap_or_else(|| context.start_page());
-    match runtime.session(context).await {
-        Ok(Some(session)) => {
-            let facts = context.facts("GET", destination.path(), Some(&session));
-            if runtime.auth.decide(&facts) == Decision::Allowed {
-                return responses::see_other(&to_relative_url(&destination));
-            }
+    let session = runtime.session(context).await;
+    let session = session.map_err(|error| Refusal::failed("session.load", &error))?;
+    if let Some(session) = &session {
+        let facts = context.facts("GET", destination.path(), Some(session));
+        if runtime.auth.decide(&facts) == Decision::Allowed {
+            return Ok(responses::see_other(&to_relative_url(&destination)));
         }
-        Ok(None) => {}
-        Err(error) => return responses::failed(context, "session.load", &error),
     }
-    let notice = match context.parameter("why") {
+    // Without a cookie of the browser there is nothing to bind the form to, so a new one comes along.
+    let known = cookies::BROWSER.value(&context.headers).map(str::to_owned);
+    let is_new = known.is_none();
+    let browser = match known {
+        Some(browser) => browser,
+        None => runtime.random_secret().map_err(|error| Refusal::failed("login.cookie", &error))?,
+    };
+    let token = runtime.form_tokens.issue(&browser);
+    let return_to = asked.as_ref().map(to_relative_url);
+    let mut shown = LoginPage::new(responses::frame(context), CsrfToken::new(&token));
+    shown.return_to = return_to.as_deref();
+    let refused = RefusedLogin::from_cookie(&context.headers);
+    match &refused {
+        Some(refused) => {
+            shown = shown.with_username(&refused.username);
+            shown.problem = Some(refused.problem);
+        }
+        None => shown.notice = notice(context, asked.is_some()),
+    }
+    let mut response = responses::page(context, StatusCode::OK, render_login(&shown));
+    let headers = response.headers_mut();
+    if is_new {
+        responses::add_cookie(headers, cookies::BROWSER.set(&browser));
+    }
+    if refused.is_some() {
+        responses::add_cookie(headers, cookies::FLASH.clear());
+    }
+    Ok(response)
+}
+
+fn notice(context: &Context, is_on_the_way: bool) -> Option<LoginNotice> {
+    match context.parameter("why") {
         Some("cancelled") => Some(LoginNotice::Cancelled),
         Some("expired") => Some(LoginNotice::Expired),
         Some("signed-out") => Some(LoginNotice::SignedOut),
-        _ => asked.as_ref().map(|_| LoginNotice::LoginNeeded),
-    };
-    render(runtime, context, StatusCode::OK, "", asked.as_ref(), &Outcome::Fresh(notice))
+        _ => is_on_the_way.then_some(LoginNotice::LoginNeeded),
+    }
 }
 
-enum Outcome {
-    Fresh(Option<LoginNotice>),
-    Refused(LoginProblem),
-}
-
-/// Renders the login page for the browser's cookie. If there is none, the response sets a new one.
-fn render(
-    runtime: &Runtime,
-    context: &Context,
-    status: StatusCode,
-    username: &str,
-    asked: Option<&Destination>,
-    outcome: &Outcome,
-) -> Response<Body> {
-    let known = cookies::BROWSER.value(&context.headers).map(str::to_owned);
-    let (browser, is_new) = match known {
-        Some(browser) => (browser, false),
-        None => match runtime.random_secret() {
-            Ok(fresh) => (fresh, true),
-            Err(error) => return responses::failed(context, "login.cookie", &error),
-        },
-    };
-    let token = runtime.form_tokens.issue(&browser);
-    let return_to = asked.map(to_relative_url);
-    let mut shown =
-        LoginPage::new(responses::frame(context), CsrfToken::new(&token)).with_username(username);
-    shown.return_to = return_to.as_deref();
-    match outcome {
-        Outcome::Fresh(notice) => shown.notice = *notice,
-        Outcome::Refused(problem) => shown.problem = Some(*problem),
-    }
-    let mut response = responses::page(context, status, render_login(&shown));
-    if is_new {
-        responses::add_cookie(response.headers_mut(), cookies::BROWSER.set(&browser));
-    }
-    if let Some(LoginProblem::Throttled { until }) = shown.problem {
-        responses::set_retry_after(response.headers_mut(), Some(until), context.now);
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        responses::set_challenge(response.headers_mut());
-    }
-    response
-}
-
-/// Responds to `POST login`.
-pub(crate) async fn submit(
-    runtime: &Runtime,
-    request: Request<Incoming>,
-    context: &Context,
-) -> Response<Body> {
-    let browser = cookies::BROWSER.value(&context.headers);
-    let form = match own_form(runtime, request, context, browser).await {
-        Ok(form) => form,
-        Err(response) => return response,
-    };
-    let asked = context.destination(form.field(field::RETURN_TO));
+/// `POST login`
+pub(crate) async fn submit(own: Own, request: Request) -> Page {
+    let (runtime, context) = (&own.runtime, &own.context);
+    let form = own_form(&own, request, cookies::BROWSER.value(&context.headers)).await?;
+    let destination = context.destination(form.field(field::RETURN_TO));
     let username = form.field(field::USERNAME);
     let password = form.field(field::PASSWORD);
-    let missing = match (username.trim().is_empty(), password.is_empty()) {
-        (true, true) => Some(LoginProblem::BothMissing),
-        (true, false) => Some(LoginProblem::UsernameMissing),
-        (false, true) => Some(LoginProblem::PasswordMissing),
-        (false, false) => None,
-    };
-    let refuse = |status, problem| {
-        render(runtime, context, status, username, asked.as_ref(), &Outcome::Refused(problem))
-    };
-    if let Some(problem) = missing {
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, problem);
+    let refuse = |problem| Ok(refuse(context, username, destination.as_ref(), problem));
+    match (username.trim().is_empty(), password.is_empty()) {
+        (true, true) => return refuse(LoginProblem::BothMissing),
+        (true, false) => return refuse(LoginProblem::UsernameMissing),
+        (false, true) => return refuse(LoginProblem::PasswordMissing),
+        (false, false) => {}
     }
     let password = SecretString::from(password.to_owned());
     let login = LoginRequest {
         username,
         password: &password,
         client: &context.client,
-        destination: asked.clone().unwrap_or_else(|| context.start_page()),
+        destination: destination.clone().unwrap_or_else(|| context.start_page()),
     };
     let step = runtime.controller.login(login, context.now).await;
     runtime.metrics.login(&step);
     match step {
-        LoginStep::Rejected(RejectedReason::Credentials) => {
-            refuse(StatusCode::UNAUTHORIZED, LoginProblem::Rejected)
-        }
-        LoginStep::Rejected(RejectedReason::Busy) => {
-            refuse(StatusCode::SERVICE_UNAVAILABLE, LoginProblem::Busy)
-        }
+        LoginStep::Rejected(RejectedReason::Credentials) => refuse(LoginProblem::Rejected),
+        LoginStep::Rejected(RejectedReason::Busy) => refuse(LoginProblem::Busy),
         LoginStep::Rejected(RejectedReason::Throttled { until }) => {
-            refuse(StatusCode::TOO_MANY_REQUESTS, LoginProblem::Throttled { until })
+            refuse(LoginProblem::Throttled { until })
         }
-        step => factor::respond(runtime, context, step, factor::RequestKind::Login).await,
+        step => factor::redirect(&own, step).await,
     }
+}
+
+/// Back to the login page, which says what was wrong.
+fn refuse(
+    context: &Context,
+    username: &str,
+    destination: Option<&Destination>,
+    problem: LoginProblem,
+) -> Response<Body> {
+    let refused = RefusedLogin { username: username.to_owned(), problem };
+    let mut response = responses::see_other(&responses::url_to(context, page::LOGIN, destination));
+    responses::add_cookie(response.headers_mut(), refused.to_cookie());
+    response
 }

@@ -2,13 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
+use auth_module::Destination;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use mfa_pages::{
-    Frame, Language, MessageKind, MessagePage, content_security_policy, render_message,
+    Frame, Language, MessageKind, MessagePage, content_security_policy, field, render_message,
 };
 use mfa_proxy::{Body, empty, full};
+use url::form_urlencoded;
 
 use crate::{
+    destination::to_relative_url,
     http::cookies,
     state::{Context, Settings},
 };
@@ -101,16 +104,6 @@ fn status_of(kind: MessageKind) -> StatusCode {
     StatusCode::from_u16(kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Responds to an internal error. The log gets the cause, the user a general page.
-pub(crate) fn failed(
-    context: &Context,
-    doing: &'static str,
-    error: &dyn std::error::Error,
-) -> Response<Body> {
-    tracing::error!(event = "internal_error", doing, error = %error, source = ?error.source().map(ToString::to_string), "a request failed");
-    message(context, MessageKind::Busy)
-}
-
 /// Redirects with `303 See Other`, so that a reload does not post again.
 pub(crate) fn see_other(location: &str) -> Response<Body> {
     let mut response = Response::new(empty());
@@ -124,6 +117,20 @@ pub(crate) fn see_other(location: &str) -> Response<Body> {
         Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
     }
     response
+}
+
+/// Returns the URL of one of our pages, with `destination` as its parameter. The start page needs none.
+pub(crate) fn url_to(context: &Context, page: &str, destination: Option<&Destination>) -> String {
+    let url = context.settings.site.url(page);
+    match destination.filter(|destination| **destination != context.start_page()) {
+        Some(destination) => {
+            let query = form_urlencoded::Serializer::new(String::new())
+                .append_pair(field::RETURN_TO, &to_relative_url(destination))
+                .finish();
+            format!("{url}?{query}")
+        }
+        None => url,
+    }
 }
 
 /// Makes a JSON response for programs.

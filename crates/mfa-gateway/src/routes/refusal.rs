@@ -1,0 +1,56 @@
+//! Why a handler returns no page of its own.
+
+use axum::response::IntoResponse;
+use http::{Response, StatusCode};
+use mfa_pages::MessageKind;
+use mfa_proxy::Body;
+
+use super::responses;
+use crate::state::Context;
+
+/// What a handler returns in place of its page.
+///
+/// The response needs the language and the site of the request. So the refusal travels through the router as an
+/// extension of an empty response, and [`respond`](Self::respond) makes the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// A fault on our side. It is logged already, and the user gets a general page.
+    Failed,
+    /// A form did not arrive in time.
+    FormTimeout,
+    /// A page with this message.
+    Message(MessageKind),
+    /// The browser has a session, so there is nothing to do here: continue at the start page.
+    SignedIn,
+}
+
+impl Refusal {
+    /// Logs a fault with its cause. The user does not get to see the cause.
+    pub(crate) fn failed(doing: &'static str, error: &dyn std::error::Error) -> Self {
+        let source = error.source().map(ToString::to_string);
+        tracing::error!(event = "internal_error", doing, error = %error, source, "a request failed");
+        Self::Failed
+    }
+
+    /// Makes the response for the request of `context`.
+    pub(crate) fn respond(self, context: &Context) -> Response<Body> {
+        match self {
+            Self::Failed => responses::message(context, MessageKind::Busy),
+            Self::FormTimeout => {
+                let mut response = responses::message(context, MessageKind::BadRequest);
+                *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+                response
+            }
+            Self::Message(kind) => responses::message(context, kind),
+            Self::SignedIn => responses::see_other("/"),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> axum::response::Response {
+        let mut response = axum::response::Response::default();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
