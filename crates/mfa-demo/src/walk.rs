@@ -174,6 +174,8 @@ impl<'d> Walk<'d> {
         )?;
         heading("A resend")?;
         self.resend(page, &code).await?;
+        heading("A step-up")?;
+        self.step_up().await?;
         heading("A logout")?;
         self.log_out().await?;
         heading("A lock-out")?;
@@ -199,6 +201,39 @@ impl<'d> Walk<'d> {
         let done = self.browser.post(&again, FACTOR, &[("code", code)]).await?;
         expect(&done, StatusCode::SEE_OTHER)?;
         result(&format!("POST {FACTOR} with that code  ->  303, logged in"), done.took)
+    }
+
+    /// Visits a page whose rule has a `max_age`, long after the login. Only the code is asked again.
+    async fn step_up(&mut self) -> anyhow::Result<()> {
+        let path = "/_mfa/step-up";
+        self.demo.clock.advance(Duration::from_secs(11 * 60));
+        let mut copy = self.browser.clone();
+        let asked = self.browser.get("/admin/").await?;
+        ensure!(
+            asked.location.as_deref() == Some("/_mfa/step-up?return_to=%2Fadmin%2F"),
+            "/admin/ does not lead to the step-up but to {:?}",
+            asked.location
+        );
+        let messages = self.inbox().len();
+        let page = self.browser.get("/_mfa/step-up?return_to=%2Fadmin%2F").await?;
+        expect(&page, StatusCode::OK)?;
+        ensure!(self.inbox().len() == messages, "a GET sent a message");
+        result("11 minutes later: GET /admin/  ->  303 to a page that asks first", page.took)?;
+        let sent = self.browser.post(&page, path, &[("return_to", "/admin/")]).await?;
+        ensure!(
+            sent.location.as_deref() == Some(FACTOR),
+            "the step-up leads to {:?}",
+            sent.location
+        );
+        let page = self.browser.get(FACTOR).await?;
+        let code = code_in(&self.new_message(messages)?)?;
+        expect(&self.browser.get("/").await?, StatusCode::OK)?;
+        result(&format!("POST {path}  ->  303, a code is sent; the session goes on"), sent.took)?;
+        let done = self.browser.post_and_follow(&page, FACTOR, &[("code", &code)]).await?;
+        expect(&done, StatusCode::OK)?;
+        ensure!(done.body.contains(self.user.username), "the step-up does not end at /admin/");
+        expect(&copy.get("/").await?, StatusCode::SEE_OTHER)?;
+        result("the code  ->  /admin/, with a new cookie; the old one has ended", done.took)
     }
 
     /// Logs out. The session ends at once, for copies of its cookie too.
