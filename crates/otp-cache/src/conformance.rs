@@ -40,6 +40,7 @@
 //!
 //! Not covered by semver: a patch release may add a clause.
 
+mod amounts;
 pub mod challenge_store;
 mod clause;
 mod dice;

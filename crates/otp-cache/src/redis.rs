@@ -62,6 +62,7 @@
 
 mod cluster;
 mod config;
+mod direct;
 mod link;
 mod prelude;
 mod scripts;

@@ -7,8 +7,6 @@ mod life;
 mod limits;
 mod rules;
 
-use std::time::Duration;
-
 pub use failing::{clause_9_failed_means_refused, clause_11_dropped_means_once_or_not_at_all};
 pub use histories::histories_are_linearizable;
 pub use keeping::{clause_7_acknowledged_means_kept, clause_8_full_means_refuse};
@@ -19,12 +17,8 @@ pub use life::{
 pub use limits::{clause_1_counted_first, clause_2_one_winner, clause_3_nothing_forgets};
 pub use rules::decides_as_the_pure_rules;
 
-use super::{Clause, clause::clauses};
+use super::clause::{Clause, clauses};
 use crate::ChallengeStore;
-
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// The clauses that need nothing but a handle, in order.
 ///

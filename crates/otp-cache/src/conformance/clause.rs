@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
-use super::Kit;
+use super::kit::Kit;
 
 type Checking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -41,7 +41,7 @@ impl<S> fmt::Debug for Clause<S> {
 /// The functions of these names as [`Clause`]s.
 macro_rules! clauses {
     ($($clause:ident),+ $(,)?) => {
-        vec![$($crate::conformance::Clause::new(stringify!($clause), |kit| {
+        vec![$($crate::conformance::clause::Clause::new(stringify!($clause), |kit| {
             Box::pin(async move { $clause(&kit).await })
         })),+]
     };

@@ -11,7 +11,7 @@ use otp_core::{
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
-use super::Outage;
+use super::outage::Outage;
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, StoreErrorKind, SubjectStatus,
 };

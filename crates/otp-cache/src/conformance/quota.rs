@@ -4,10 +4,6 @@ mod charging;
 mod failing;
 mod keeping;
 
-use std::time::Duration;
-
-use otp_core::gcra::Rate;
-
 pub use charging::{
     clause_1_never_more, clause_2_all_or_none, clause_4_the_callers_clock_decides,
     clause_5_a_refund_gives_back_what_was_charged, decides_as_the_pure_rule,
@@ -15,14 +11,8 @@ pub use charging::{
 pub use failing::clause_3_fails_closed;
 pub use keeping::{clause_6_full_means_refuse, clause_7_acknowledged_means_kept};
 
-use super::{Clause, clause::clauses};
+use super::clause::{Clause, clauses};
 use crate::Quota;
-
-const HOUR: Duration = Duration::from_secs(3600);
-
-fn rate(burst: u32) -> Rate {
-    Rate::new(burst, HOUR).expect("a valid rate")
-}
 
 /// The clauses that need nothing but a handle, in order.
 ///

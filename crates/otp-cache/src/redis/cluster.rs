@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
     config::RedisConfig,
-    link::{Direct, client_of},
+    direct::{Direct, client_of},
 };
 
 /// How long to wait before each further try. The first follows at once: a node that has moved a slot
@@ -221,7 +221,7 @@ fn client(config: &RedisConfig, nodes: &[String]) -> RedisResult<ClusterClient> 
         builder = builder.password(password);
     }
     #[cfg(feature = "redis-rustls")]
-    if let Some(certificates) = super::link::certificates(config) {
+    if let Some(certificates) = super::direct::certificates(config) {
         builder = builder.certs(certificates);
     }
     builder.build()

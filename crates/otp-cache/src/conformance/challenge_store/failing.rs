@@ -7,10 +7,10 @@ use otp_core::{
     Verified,
 };
 
-use super::MINUTE;
 use crate::{
     ChallengeStore, StoreError,
     conformance::{
+        amounts::MINUTE,
         kit::{CALLERS, Kit, Person, dropped_after, granted, ok},
         outage::{Outage, over},
     },

@@ -4,10 +4,12 @@ use otp_core::{
     AttemptRefused, ChallengeId, ConsumeRefused, LockoutState, Purpose, ResendRefused, Verified,
 };
 
-use super::MINUTE;
 use crate::{
     ChallengeStore, StoreErrorKind,
-    conformance::kit::{Kit, Person, granted, ok},
+    conformance::{
+        amounts::MINUTE,
+        kit::{Kit, Person, granted, ok},
+    },
 };
 
 /// Calls until a full store that has dead records to drop has made room for one.

@@ -5,10 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use otp_core::{AttemptRefused, Challenge, ConsumeRefused, Delivery, Purpose, ResendRefused};
 
-use super::{MINUTE, SECOND};
 use crate::{
     ChallengeStore,
-    conformance::kit::{CALLERS, Kit, granted, ok},
+    conformance::{
+        amounts::{MINUTE, SECOND},
+        kit::{CALLERS, Kit, granted, ok},
+    },
 };
 
 /// Clause 4, **the caller's clock decides**: in any year, up to the last millisecond and no longer, and

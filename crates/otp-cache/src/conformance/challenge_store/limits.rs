@@ -7,10 +7,12 @@ use otp_core::{
     Purpose, ResendRefused, SubjectRecord,
 };
 
-use super::{DAY, MINUTE, SECOND};
 use crate::{
     ChallengeStore,
-    conformance::kit::{CALLERS, Kit, granted, ok},
+    conformance::{
+        amounts::{DAY, MINUTE, SECOND},
+        kit::{CALLERS, Kit, granted, ok},
+    },
 };
 
 const EIGHT_PURPOSES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];

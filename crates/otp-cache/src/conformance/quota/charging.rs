@@ -4,10 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use otp_core::gcra::{self, Rate, Tat};
 
-use super::{HOUR, rate};
 use crate::{
     Charge, Quota, QuotaRefused,
     conformance::{
+        amounts::{HOUR, hourly},
         dice::Dice,
         kit::{CALLERS, Kit, dropped_after, granted, ok},
     },
@@ -31,7 +31,7 @@ pub async fn clause_1_never_more<S: Quota>(kit: &Kit<S>) {
 
 async fn not_before_one_is_refilled<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
-    let charge = Charge::new(kit.quota_key(), rate(5));
+    let charge = Charge::new(kit.quota_key(), hourly(5));
     for left in (0..5).rev() {
         let charged = granted(kit.node().charge(&[charge], now).await);
         assert_eq!(charged.left(), left, "quota clause 1");
@@ -47,7 +47,7 @@ async fn not_before_one_is_refilled<S: Quota>(kit: &Kit<S>) {
 }
 
 async fn never_more_than_ever_allowed<S: Quota>(kit: &Kit<S>) {
-    let charge = Charge::new(kit.quota_key(), rate(3)).with_events(4);
+    let charge = Charge::new(kit.quota_key(), hourly(3)).with_events(4);
     let refused = ok(kit.node().charge(&[charge], kit.start()).await).err();
     let never = QuotaRefused { which: 0, until: None };
     assert_eq!(refused, Some(never), "quota clause 1: more at once than the rate has");
@@ -57,7 +57,7 @@ async fn never_more_than_ever_allowed<S: Quota>(kit: &Kit<S>) {
 async fn not_for_free_the_second_time<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
     let (twice, once) =
-        (Charge::new(kit.quota_key(), rate(5)), Charge::new(kit.quota_key(), rate(5)));
+        (Charge::new(kit.quota_key(), hourly(5)), Charge::new(kit.quota_key(), hourly(5)));
     let charged = granted(store.charge(&[twice, once, twice], now).await);
     assert_eq!(charged.left(), 3, "quota clause 1: a key that was named twice");
     assert_eq!(left(kit, twice).await, 3, "quota clause 1: a key that was named twice");
@@ -80,7 +80,7 @@ async fn left<S: Quota>(kit: &Kit<S>, charge: Charge) -> u32 {
 }
 
 async fn never_more_under_load<S: Quota>(kit: &Kit<S>) {
-    let (charge, now) = (Charge::new(kit.quota_key(), rate(20)), kit.start());
+    let (charge, now) = (Charge::new(kit.quota_key(), hourly(20)), kit.start());
     let answers = kit
         .at_once(CALLERS, |_, store| async move { ok(store.charge(&[charge], now).await).is_ok() })
         .await;
@@ -90,7 +90,7 @@ async fn never_more_under_load<S: Quota>(kit: &Kit<S>) {
 
 /// A call that is dropped stays charged or not: the others get what is left, and no more.
 async fn never_more_beside_calls_that_were_dropped<S: Quota>(kit: &Kit<S>, polls: u32) {
-    let (charge, now) = (Charge::new(kit.quota_key(), rate(20)), kit.start());
+    let (charge, now) = (Charge::new(kit.quota_key(), hourly(20)), kit.start());
     let answers = kit
         .at_once(CALLERS, |number, store| async move {
             let polls = if number % 2 == 0 { polls } else { u32::MAX };
@@ -118,9 +118,9 @@ pub async fn clause_2_all_or_none<S: Quota>(kit: &Kit<S>) {
 
 async fn a_refused_charge_stays_on_no_key<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
-    let wide = Charge::new(kit.quota_key(), rate(100));
-    let narrow = Charge::new(kit.quota_key(), rate(1));
-    let never = Charge::new(kit.quota_key(), rate(1)).with_events(2);
+    let wide = Charge::new(kit.quota_key(), hourly(100));
+    let narrow = Charge::new(kit.quota_key(), hourly(1));
+    let never = Charge::new(kit.quota_key(), hourly(1)).with_events(2);
     assert_eq!(granted(store.charge(&[], now).await).charges().len(), 0, "no charge is granted");
     let _ = granted(store.charge(&[wide, narrow], now).await);
     let refused = ok(store.charge(&[wide, narrow], now).await).err();
@@ -139,22 +139,22 @@ async fn every_key_is_charged_every_time<S: Quota>(kit: &Kit<S>) {
     let answers = kit
         .at_once(CALLERS, |number, store| {
             let mut charges: Vec<_> =
-                keys.iter().map(|key| Charge::new(*key, rate(1_000))).collect();
+                keys.iter().map(|key| Charge::new(*key, hourly(1_000))).collect();
             charges.rotate_left(number % 4);
             async move { ok(store.charge(&charges, now).await).is_ok() }
         })
         .await;
     assert!(answers.into_iter().all(|is_ok| is_ok), "quota clause 2: all within the rate");
     for key in keys {
-        let charged = granted(kit.node().charge(&[Charge::new(key, rate(1_000))], now).await);
+        let charged = granted(kit.node().charge(&[Charge::new(key, hourly(1_000))], now).await);
         assert_eq!(charged.left(), 1_000 - 201, "quota clause 2: every key charged every time");
     }
 }
 
 async fn refusals_in_a_race_leave_nothing<S: Quota>(kit: &Kit<S>) {
     let now = kit.start();
-    let wide = Charge::new(kit.quota_key(), rate(1_000));
-    let narrow = Charge::new(kit.quota_key(), rate(20));
+    let wide = Charge::new(kit.quota_key(), hourly(1_000));
+    let narrow = Charge::new(kit.quota_key(), hourly(20));
     let answers = kit
         .at_once(CALLERS, |number, store| {
             let mut charges = [wide, narrow];
@@ -176,7 +176,7 @@ async fn refusals_in_a_race_leave_nothing<S: Quota>(kit: &Kit<S>) {
 pub async fn clause_4_the_callers_clock_decides<S: Quota>(kit: &Kit<S>) {
     for year in [1, 40, 200] {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(year * 31_536_000);
-        let charge = Charge::new(kit.quota_key(), rate(1));
+        let charge = Charge::new(kit.quota_key(), hourly(1));
         let _ = granted(kit.node().charge(&[charge], now).await);
         let almost = now + HOUR - Duration::from_millis(1);
         assert!(ok(kit.node().charge(&[charge], almost).await).is_err(), "quota clause 4");
@@ -191,8 +191,8 @@ pub async fn clause_4_the_callers_clock_decides<S: Quota>(kit: &Kit<S>) {
 /// When the clause is broken, or the store fails.
 pub async fn clause_5_a_refund_gives_back_what_was_charged<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
-    let yen = Charge::new(kit.quota_key(), rate(100)).with_events(40);
-    let one = Charge::new(kit.quota_key(), rate(5));
+    let yen = Charge::new(kit.quota_key(), hourly(100)).with_events(40);
+    let one = Charge::new(kit.quota_key(), hourly(5));
     let charged = granted(store.charge(&[yen, one], now).await);
     let _ = granted(store.charge(&[yen, one], now).await);
     assert!(ok(store.charge(&[yen, one], now).await).is_err(), "quota clause 5: 20 left");
@@ -207,7 +207,7 @@ pub async fn clause_5_a_refund_gives_back_what_was_charged<S: Quota>(kit: &Kit<S
 async fn nothing_comes_back_twice<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
     for minutes in [0, 6, 12, 60] {
-        let one = Charge::new(kit.quota_key(), rate(5));
+        let one = Charge::new(kit.quota_key(), hourly(5));
         let charged = granted(store.charge(&[one], now).await);
         let later = now + Duration::from_secs(60 * minutes);
         let _ = granted(store.charge(&[one.with_events(4)], later).await);

@@ -1,9 +1,9 @@
 //! Clause 3: calls that fail.
 
-use super::rate;
 use crate::{
     Charge, Quota,
     conformance::{
+        amounts::hourly,
         kit::{Kit, granted, ok},
         outage::{Outage, over},
     },
@@ -17,9 +17,9 @@ use crate::{
 /// When the clause is broken, or the store does not recover within ten seconds.
 pub async fn clause_3_fails_closed<S: Quota>(kit: &Kit<S>, outage: &dyn Outage) {
     let (store, now) = (kit.node(), kit.start());
-    let spent = Charge::new(kit.quota_key(), rate(5));
-    let paid = Charge::new(kit.quota_key(), rate(5));
-    let fresh = Charge::new(kit.quota_key(), rate(5));
+    let spent = Charge::new(kit.quota_key(), hourly(5));
+    let paid = Charge::new(kit.quota_key(), hourly(5));
+    let fresh = Charge::new(kit.quota_key(), hourly(5));
     let _ = granted(store.charge(&[spent.with_events(3)], now).await);
     let receipt = granted(store.charge(&[paid.with_events(5)], now).await);
 
@@ -30,7 +30,7 @@ pub async fn clause_3_fails_closed<S: Quota>(kit: &Kit<S>, outage: &dyn Outage) 
     assert!(charged.is_err(), "quota clause 3: charged while the backend was out: {charged:?}");
     assert!(refunded.is_err(), "quota clause 3: refunded while the backend was out");
     outage.end().await;
-    let asks = [Charge::new(kit.quota_key(), rate(5)).with_events(0)];
+    let asks = [Charge::new(kit.quota_key(), hourly(5)).with_events(0)];
     over(async || kit.node().charge(&asks, now).await.is_ok()).await;
 
     // What failed may stay charged, and may have been given back: once, and to its own key.

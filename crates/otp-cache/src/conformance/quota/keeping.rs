@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::{HOUR, rate};
 use crate::{
     Charge, Quota, StoreErrorKind,
-    conformance::kit::{Kit, granted, ok},
+    conformance::{
+        amounts::{HOUR, hourly},
+        kit::{Kit, granted, ok},
+    },
 };
 
 /// Calls until a full store that has dead marks to drop has made room for one.
@@ -22,7 +24,7 @@ pub async fn clause_6_full_means_refuse<S: Quota>(kit: &Kit<S>, at_most: u32) {
     let (store, now) = (kit.node(), kit.start());
     let mut kept = Vec::new();
     let error = loop {
-        let charge = Charge::new(kit.quota_key(), rate(1));
+        let charge = Charge::new(kit.quota_key(), hourly(1));
         match store.charge(&[charge], now).await {
             Ok(charged) => {
                 let _ = charged.expect("the rule grants");
@@ -44,7 +46,7 @@ pub async fn clause_6_full_means_refuse<S: Quota>(kit: &Kit<S>, at_most: u32) {
 
 async fn charges_in_time<S: Quota>(kit: &Kit<S>) {
     for _ in 0..PATIENCE {
-        let charge = Charge::new(kit.quota_key(), rate(1));
+        let charge = Charge::new(kit.quota_key(), hourly(1));
         match kit.node().charge(&[charge], kit.start() + HOUR).await {
             Ok(charged) => {
                 let _ = charged.expect("the rule grants");
@@ -69,8 +71,8 @@ where
 {
     let kit = Kit::new(open().await);
     let (store, now) = (kit.node(), kit.start());
-    let spent = Charge::new(kit.quota_key(), rate(5));
-    let refunded = Charge::new(kit.quota_key(), rate(5));
+    let spent = Charge::new(kit.quota_key(), hourly(5));
+    let refunded = Charge::new(kit.quota_key(), hourly(5));
     let _ = granted(store.charge(&[spent.with_events(5)], now).await);
     let receipt = granted(store.charge(&[refunded.with_events(3)], now).await);
     let _ = granted(store.charge(&[refunded], now).await);
