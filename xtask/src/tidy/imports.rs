@@ -305,6 +305,10 @@ impl<'ast> Visit<'ast> for Reader {
         self.here.pop();
     }
 
+    fn visit_visibility(&mut self, _: &'ast Visibility) {
+        // `pub(in crate::a)` names a module and imports nothing.
+    }
+
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         self.import(&item.tree, &mut Vec::new());
     }
@@ -430,6 +434,12 @@ mod tests {
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "use b::B; pub struct A; #[cfg(test)] mod tests { use crate::b::B; }"),
             ("b.rs", "use crate::a::A; pub struct B;"),
+        ];
+        assert_eq!(circles(&files), NONE);
+        let files = [
+            ("lib.rs", "mod a;"),
+            ("a.rs", "mod child; use self::child::f;"),
+            ("a/child.rs", "pub(in crate::a) fn f() {}"),
         ];
         assert_eq!(circles(&files), NONE);
         let files =
