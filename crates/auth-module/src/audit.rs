@@ -1,9 +1,9 @@
-//! The audit trail: what happened, to whom, from where, kept for good.
+//! The port that takes audit records: what happened, to whom and from where.
 
 use std::{
     fmt::{Debug, Write as _},
     net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::SystemTime,
 };
 
@@ -20,7 +20,7 @@ use crate::{error::AuthError, user::UserId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditRecord {
-    /// When.
+    /// When it happened.
     pub at: SystemTime,
     /// A stable name such as `session.opened`.
     pub event: &'static str,
@@ -37,40 +37,40 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
-    /// `event` at `at`, with nothing else known.
+    /// Makes a record of `event` at `at`, with nothing else known.
     pub fn new(event: &'static str, at: SystemTime) -> Self {
         Self { at, event, user_id: None, actor: None, client: None, flow: None, fields: Vec::new() }
     }
 
-    /// The same, about `user`.
+    /// Sets the user it happened to.
     #[must_use]
     pub fn about(mut self, user: &UserId) -> Self {
         self.user_id = Some(user.clone());
         self
     }
 
-    /// The same, done by `actor`.
+    /// Sets who did it.
     #[must_use]
     pub fn by(mut self, actor: &str) -> Self {
         self.actor = Some(actor.to_owned());
         self
     }
 
-    /// The same, from the browser at `client`.
+    /// Sets the address of the browser.
     #[must_use]
     pub fn from(mut self, client: IpAddr) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// The same, in the login `flow`.
+    /// Sets the login it belongs to.
     #[must_use]
     pub fn in_flow(mut self, flow: &str) -> Self {
         self.flow = Some(flow.to_owned());
         self
     }
 
-    /// The same, with one more detail.
+    /// Adds one detail.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.fields.push((name, value.into()));
@@ -78,53 +78,30 @@ impl AuditRecord {
     }
 }
 
-/// Where audit records are kept.
+/// Takes audit records. [`AuditReader`](crate::AuditReader) reads them.
 ///
 /// # Contract
 ///
-/// 1. Records are only ever added, in the order of the calls.
-/// 2. After [`flush`](Self::flush) succeeded, every record taken before it survives a crash. The
-///    module flushes before it acknowledges a login, a logout or an administrator's change.
-/// 3. A record that could not be kept makes the next `flush` fail: nobody logs in without a trail.
+/// 1. **Append only.** Records are added in the order of the calls, and never changed or removed.
+/// 2. **Flushed means kept.** After [`flush`](Self::flush) succeeded, every record taken before it
+///    survives a crash. The module flushes before it acknowledges a login, a logout or an
+///    administrator's change.
+/// 3. **A lost record is reported.** If a record could not be kept, the next `flush` fails: no login
+///    succeeds without its record.
+///
+/// `conformance::audit` tests each clause.
 #[async_trait]
 pub trait AuditTrail: Debug + Send + Sync + 'static {
-    /// Takes one record; does not block.
+    /// Takes one record. Does not block.
     fn record(&self, record: AuditRecord);
 
-    /// Waits until everything taken so far is kept.
+    /// Waits until every record taken so far is kept.
     async fn flush(&self) -> Result<(), AuthError>;
 }
 
 const _: fn(&dyn AuditTrail) = |_| {};
 
-/// Keeps records in memory: for tests and demonstrations.
-#[derive(Debug, Clone, Default)]
-pub struct MemoryAuditTrail(Arc<Mutex<Vec<AuditRecord>>>);
-
-impl MemoryAuditTrail {
-    /// An empty trail.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Every record so far, oldest first.
-    pub fn records(&self) -> Vec<AuditRecord> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-#[async_trait]
-impl AuditTrail for MemoryAuditTrail {
-    fn record(&self, record: AuditRecord) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(record);
-    }
-
-    async fn flush(&self) -> Result<(), AuthError> {
-        Ok(())
-    }
-}
-
-/// The audit sink of one call of a plugin: adds who, when, from where and in which login.
+/// The audit sink of one call of a plugin. It adds the user, the time, the address and the login.
 #[derive(Debug)]
 pub struct FlowAudit {
     pub(crate) trail: Arc<dyn AuditTrail>,
@@ -138,22 +115,18 @@ impl AuditSink for FlowAudit {
     }
 }
 
-/// Names phone numbers in logs and in the audit trail: the same number has the same name, and the
-/// name does not tell the number to anybody without the key.
+/// The key that makes tags of phone numbers, for logs and the audit trail. The same number has the same
+/// tag. Without the key, the tag does not reveal the number.
 #[derive(ZeroizeOnDrop)]
 pub struct PhoneTagKey([u8; 32]);
 
 impl PhoneTagKey {
-    /// A key of 32 bytes that nobody can predict.
+    /// Makes a key of 32 unpredictable bytes.
     pub const fn from_bytes(key: [u8; 32]) -> Self {
         Self(key)
     }
 
-    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// 16 hexadecimal digits of HMAC-SHA-256 over the number, and its last four digits:
+    /// Returns 16 hexadecimal digits of HMAC-SHA-256 over the number, and its last four digits:
     /// `a1b2c3d4e5f60718…5678`.
     pub fn tag(&self, number: &PhoneNumber) -> String {
         let Ok(mac) = Hmac::<Sha256>::new_from_slice(&self.0) else { return String::new() };

@@ -1,4 +1,4 @@
-//! The one error of this crate: opaque, with questions on it.
+//! The error type of this crate.
 
 use std::{error::Error, fmt};
 
@@ -6,19 +6,19 @@ use std::{error::Error, fmt};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
-    /// What is stored cannot be read as the layout of this version. Nothing was changed; an
-    /// operator has to look.
+    /// Stored data cannot be read as the layout of this version. Nothing was changed. An operator has
+    /// to look.
     Corrupt,
     /// The system's random generator failed: no token can be made.
     Randomness,
-    /// The directory cannot be written to through this program.
+    /// Users cannot be changed through this program: they come from a directory that it only reads.
     ReadOnly,
-    /// A database, directory or store did not do what it was asked. Trying later may help.
+    /// A database, directory or store failed. Trying later may help.
     Unavailable,
 }
 
 impl AuthErrorKind {
-    /// The kind as one stable lower-case word, for logs and metric labels.
+    /// Returns the kind as one stable lower-case word, for logs and metric labels.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Corrupt => "corrupt",
@@ -29,9 +29,9 @@ impl AuthErrorKind {
     }
 }
 
-/// The authentication module could not answer. Nobody may be let in because of it.
+/// A failure of the authentication module. Do not let the user in.
 ///
-/// Carries no password, token, code or phone number, neither itself nor in its sources.
+/// Neither it nor its sources contain a password, token, code or phone number.
 pub struct AuthError {
     kind: AuthErrorKind,
     what: &'static str,
@@ -39,12 +39,12 @@ pub struct AuthError {
 }
 
 impl AuthError {
-    /// An error of this kind. `what` is one lower-case phrase that says what was wrong.
+    /// Makes an error of this kind. `what` is one lower-case phrase that says what failed.
     pub const fn new(kind: AuthErrorKind, what: &'static str) -> Self {
         Self { kind, what, source: None }
     }
 
-    /// The same error with the cause that lies below it.
+    /// Sets the cause.
     ///
     /// The cause is shown to operators: it must not hold secrets or personal data.
     #[must_use]
@@ -53,12 +53,12 @@ impl AuthError {
         self
     }
 
-    /// What a caller can do about it.
+    /// Returns what a caller can do about it.
     pub const fn kind(&self) -> AuthErrorKind {
         self.kind
     }
 
-    /// Whether the same call may succeed a moment later without anybody's help.
+    /// Whether the same call may succeed a moment later.
     pub const fn is_retryable(&self) -> bool {
         matches!(self.kind, AuthErrorKind::Unavailable)
     }

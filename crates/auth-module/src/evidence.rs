@@ -21,14 +21,14 @@ pub struct FactorEvidence {
 }
 
 impl FactorEvidence {
-    /// `evidence` of `factor`.
+    /// Makes the stored form of `evidence` of `factor`.
     pub fn new(factor: FactorId, evidence: &Evidence) -> Self {
         let methods = evidence.methods.iter().map(|m| m.as_str().to_owned()).collect();
         Self { factor, methods, verified_at: whole_millis(evidence.verified_at) }
     }
 }
 
-/// The `amr` claim (RFC 8176) of `evidence`: each method once, in the order of proof.
+/// Returns the `amr` claim (RFC 8176) of `evidence`: each method once, in the order of proof.
 pub(crate) fn amr(evidence: &[FactorEvidence]) -> Vec<AuthenticationMethod> {
     let mut methods: Vec<AuthenticationMethod> = Vec::new();
     for name in evidence.iter().flat_map(|e| &e.methods) {
@@ -39,7 +39,7 @@ pub(crate) fn amr(evidence: &[FactorEvidence]) -> Vec<AuthenticationMethod> {
     methods
 }
 
-/// Adds `new`; evidence of the same factor is replaced and moves to the end.
+/// Adds `new` at the end, and removes older evidence of the same factor.
 pub(crate) fn add(evidence: &mut Vec<FactorEvidence>, new: FactorEvidence) {
     evidence.retain(|old| old.factor != new.factor);
     evidence.push(new);

@@ -1,8 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod audit_reader;
 mod destination;
-mod directory;
 mod error;
 mod evidence;
 mod factor_snapshot;
@@ -11,38 +11,47 @@ mod login;
 mod memory;
 mod module;
 mod name;
+mod new_user;
 mod password;
 mod policy;
+mod session_cache;
+mod session_record;
 mod session_store;
 pub mod time;
 mod token;
 mod user;
+mod users;
 
 pub use crate::{
-    audit::{AuditRecord, AuditTrail, FlowAudit, MemoryAuditTrail, PhoneTagKey},
+    audit::{AuditRecord, AuditTrail, FlowAudit, PhoneTagKey},
+    audit_reader::{AuditId, AuditQuery, AuditReader, StoredAuditRecord},
     destination::{AppName, Destination, InvalidAppName, InvalidDestination},
-    directory::{Change, UserDirectory},
     error::{AuthError, AuthErrorKind},
     evidence::FactorEvidence,
     factor_snapshot::{FactorSnapshot, FactorStatus},
     import::{ImportFormat, ImportProblem, ImportRule},
     login::{Completed, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved, Session},
-    memory::MemorySessionStore,
+    memory::{MemoryAuditTrail, MemorySessions, MemoryUsers},
     module::{
-        AuthModule, AuthParts, AuthSettings, Disabled, InvalidSettings, NewPassword, NewUser,
-        PasswordLimits, UnfitPassword, UserAdded, UserChanged,
+        Administration, AuthModule, AuthParts, AuthSettings, Disabled, InvalidSettings,
+        PasswordLimits, UserAdded, UserChanged,
     },
     name::{InvalidLoginName, LoginName},
+    new_user::{NewPassword, NewUser, UnfitPassword},
     password::{
-        Busy, Expected, HashParameters, HasherLimits, InvalidPasswordHash, PasswordHash,
-        PasswordHasher,
+        Busy, Expected, HashCost, HashParameters, HashSource, HashedPasswords, HasherLimits,
+        InvalidPasswordHash, PasswordAttempt, PasswordCheck, PasswordHash, PasswordHasher,
+        PasswordVerdict,
     },
     policy::{
         Access, CLOCK_SKEW, Decision, FactorChoice, InvalidPathPrefix, InvalidRequirement,
         PathPrefix, Policy, Reason, RequestFacts, Requirement, Rule, StepUp, UnreachableRule,
         UserFacts, Verdict, unreachable_rules,
     },
-    session_store::{EndAll, PendingRecord, SessionRecord, SessionStore, Swapped, Version},
+    session_cache::CachedSessions,
+    session_record::{SessionClient, SessionId, SessionRecord, StoredSession, UserSnapshot},
+    session_store::{EndAll, PendingRecord, Sessions, UpdateOutcome, Version},
     token::{Full, Pending, PendingToken, SessionToken, Token, TokenDigest, TokenKind},
     user::{Account, User, UserId},
+    users::{AccountsAdded, Change, UserAdministration, Users},
 };

@@ -1,4 +1,4 @@
-//! A login on its way, and a session.
+//! Pending logins, sessions, and what became of calls on them.
 
 use std::time::SystemTime;
 
@@ -9,24 +9,25 @@ use crate::{
     evidence::{self, FactorEvidence},
     factor_snapshot::FactorSnapshot,
     policy::{FactorChoice, UserFacts},
-    session_store::{PendingRecord, SessionRecord, Version},
+    session_record::{SessionClient, SessionId, SessionRecord, UserSnapshot},
+    session_store::{PendingRecord, Version},
     token::TokenDigest,
     user::User,
 };
 
-/// What came of a name and a password.
+/// What became of a name and a password.
 #[derive(Debug)]
 pub enum PasswordOutcome {
-    /// Too many passwords are waiting to be verified: answer 503 and ask to try again.
+    /// Too many passwords are waiting to be verified: respond with 503 and ask to try again.
     Busy,
-    /// Wrong name, wrong password, disabled account: nobody is told which.
+    /// Wrong name, wrong password or disabled account. Do not tell the user which.
     Rejected,
-    /// Too many failures; not before `until`. Nothing was verified.
+    /// Too many failures. Nothing was verified.
     Throttled {
-        /// When the next try is looked at.
+        /// When the next attempt is allowed.
         until: SystemTime,
     },
-    /// Right.
+    /// The password is right.
     Verified(PasswordVerified),
 }
 
@@ -39,15 +40,15 @@ pub struct PasswordVerified {
 }
 
 impl PasswordVerified {
-    /// Whose password it was.
+    /// Returns the user whose password it was.
     pub fn user(&self) -> &User {
         &self.user
     }
 }
 
-/// A login that lacks factors: opens nothing, and is over after some minutes.
+/// A login that lacks factors. It opens nothing, and expires after some minutes.
 ///
-/// A snapshot: [`save_factor`](crate::AuthModule::save_factor) returns [`Saved::Conflict`] if another
+/// It is a snapshot: [`save_factor`](crate::AuthModule::save_factor) returns [`Saved::Conflict`] if another
 /// request has changed the login since it was loaded.
 #[derive(Debug, Clone)]
 pub struct PendingLogin {
@@ -55,15 +56,17 @@ pub struct PendingLogin {
     pub(crate) version: Version,
     pub(crate) record: PendingRecord,
     pub(crate) user: User,
+    /// When the user was read.
+    pub(crate) checked_at: SystemTime,
 }
 
 impl PendingLogin {
-    /// The name of this login for plugins and the audit trail.
+    /// Returns the name of this login for plugins and the audit trail.
     pub fn flow(&self) -> FlowId {
         FlowId::new(self.record.flow.clone())
     }
 
-    /// The user, as the directory knows them now.
+    /// Returns the user, as read when this login was loaded.
     pub fn user(&self) -> &User {
         &self.user
     }
@@ -73,7 +76,7 @@ impl PendingLogin {
         &self.record.destination
     }
 
-    /// What was proved so far, in the order of proof.
+    /// Returns what was proved so far, in the order of proof.
     pub fn evidence(&self) -> &[FactorEvidence] {
         &self.record.evidence
     }
@@ -83,17 +86,17 @@ impl PendingLogin {
         self.record.factors.get(factor)
     }
 
-    /// Whether this login raises a session that is already open.
+    /// Whether this login steps up a session that is already open.
     pub fn is_step_up(&self) -> bool {
-        self.record.raises.is_some()
+        self.record.step_up_session.is_some()
     }
 
-    /// When it was opened.
+    /// Returns when it was opened.
     pub fn opened_at(&self) -> SystemTime {
         self.record.opened_at
     }
 
-    /// From when on it is gone.
+    /// Returns when it expires.
     pub fn expires_at(&self) -> SystemTime {
         self.record.expires_at
     }
@@ -103,11 +106,11 @@ impl PendingLogin {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the snapshot is the usual answer and is moved once")]
 pub enum Saved {
-    /// Another tab changed the login first; nothing was written. Load it again.
+    /// Another request changed the login first. Nothing was written. Load it again.
     Conflict,
     /// Done: the login as it is now.
     Done(PendingLogin),
-    /// The login is over.
+    /// The login has ended.
     Gone,
 }
 
@@ -122,7 +125,7 @@ pub enum Recorded {
         /// What is still missing; empty means [`complete`](crate::AuthModule::complete) is next.
         missing: Vec<FactorChoice>,
     },
-    /// The login is over: the evidence is lost with it.
+    /// The login has ended: the evidence is lost with it.
     Gone,
 }
 
@@ -130,11 +133,11 @@ pub enum Recorded {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "the session is the usual answer and is moved once")]
 pub enum Completed {
-    /// Another request completed it first, or it is over.
+    /// Another request completed it first, or it has ended.
     Gone,
     /// Factors are missing; the login stays as it is.
     Missing(Vec<FactorChoice>),
-    /// Done: the pending login is over and a session is open.
+    /// Done: the pending login has ended and a session is open.
     Opened {
         /// For the session cookie.
         token: crate::SessionToken,
@@ -145,61 +148,70 @@ pub enum Completed {
     },
 }
 
-/// A session of a user who has proved some factors. Whether they are enough for a path is
-/// [`decide`](crate::AuthModule::decide)'s answer.
+/// A session of a user who has proved some factors. [`decide`](crate::AuthModule::decide) says whether
+/// they are enough for a request.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(crate) token: TokenDigest,
     pub(crate) record: SessionRecord,
-    pub(crate) user: User,
-    pub(crate) idle_at: SystemTime,
+    pub(crate) idle_expires_at: SystemTime,
 }
 
 impl Session {
-    /// The user, as the directory knows them now.
-    pub fn user(&self) -> &User {
-        &self.user
+    /// Returns the public id, for lists of sessions.
+    pub fn id(&self) -> &SessionId {
+        &self.record.id
     }
 
-    /// What was proved, in the order of proof.
+    /// Returns the user, as read at [`UserSnapshot::checked_at`].
+    pub fn user(&self) -> &UserSnapshot {
+        &self.record.user
+    }
+
+    /// Returns the browser that opened it.
+    pub fn client(&self) -> &SessionClient {
+        &self.record.client
+    }
+
+    /// Returns what was proved, in the order of proof.
     pub fn evidence(&self) -> &[FactorEvidence] {
         &self.record.evidence
     }
 
     /// Returns what a policy may know of the user.
     pub fn user_facts(&self) -> UserFacts<'_> {
-        let User { id, login_name, groups, .. } = &self.user;
+        let UserSnapshot { id, login_name, groups, .. } = &self.record.user;
         UserFacts::new(id, login_name, groups, &self.record.evidence)
     }
 
-    /// The `amr` claim (RFC 8176): each method once, in the order of proof.
+    /// Returns the `amr` claim (RFC 8176): each method once, in the order of proof.
     pub fn amr(&self) -> Vec<AuthenticationMethod> {
         evidence::amr(&self.record.evidence)
     }
 
-    /// The `auth_time` claim: when the last factor was satisfied.
+    /// Returns the `auth_time` claim: when the last factor was satisfied.
     pub fn auth_time(&self) -> SystemTime {
         let last = self.record.evidence.iter().map(|e| e.verified_at).max();
         last.unwrap_or(self.record.opened_at)
     }
 
-    /// The name of the login that opened it, as it stands in the audit trail; not secret.
+    /// Returns the name of the login that opened it, as in the audit trail. Not secret.
     pub fn flow(&self) -> &str {
         &self.record.flow
     }
 
-    /// When it was opened.
+    /// Returns when it was opened.
     pub fn opened_at(&self) -> SystemTime {
         self.record.opened_at
     }
 
-    /// From when on it is gone, however busy it is.
+    /// Returns when it expires, even if it is in use.
     pub fn expires_at(&self) -> SystemTime {
         self.record.expires_at
     }
 
-    /// From when on it is gone if it is not used before.
-    pub fn idle_at(&self) -> SystemTime {
-        self.idle_at
+    /// Returns when it expires if it is not used before.
+    pub fn idle_expires_at(&self) -> SystemTime {
+        self.idle_expires_at
     }
 }

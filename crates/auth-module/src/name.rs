@@ -5,10 +5,9 @@ use std::fmt;
 /// A login name in canonical form: 1 to 64 of `a-z`, `0-9` and `. _ - @ +`, starting with a letter
 /// or a digit.
 ///
-/// What is typed is folded before it is compared: white space around it is dropped, full-width
-/// forms (U+FF01 to U+FF5E, as a Japanese keyboard types them) and capital letters become the plain
-/// ones. Anything else is no login name at all, so two accounts can never look alike or differ in a
-/// way that only some database sees.
+/// What was typed is folded first: white space around it is removed, and full-width forms (U+FF01 to
+/// U+FF5E, as a Japanese keyboard types them) and capital letters become plain ones. Anything else is
+/// not a login name, so no two accounts look alike or differ only for some databases.
 ///
 /// ```
 /// use auth_module::LoginName;
@@ -24,7 +23,7 @@ impl LoginName {
     /// The most characters a login name has.
     pub const MAX_CHARS: usize = 64;
 
-    /// The canonical form of what was typed.
+    /// Returns the canonical form of what was typed.
     ///
     /// # Errors
     ///
@@ -40,7 +39,7 @@ impl LoginName {
         if starts_well && is_clean { Ok(Self(name)) } else { Err(InvalidLoginName) }
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -70,13 +69,28 @@ fn fold(typed: &str) -> Result<String, InvalidLoginName> {
     Ok(name)
 }
 
-/// The plain form of a full-width one.
+/// Returns the plain form of a full-width character.
 fn to_ascii(c: char) -> char {
     match c {
         '\u{ff01}'..='\u{ff5e}' => {
             char::from_u32(u32::from(c) - 0xff01 + u32::from('!')).unwrap_or(c)
         }
         other => other,
+    }
+}
+
+/// For `#[serde(with = "crate::name::as_text")]`.
+pub(crate) mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    use super::LoginName;
+
+    pub(crate) fn serialize<S: Serializer>(name: &LoginName, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(name.as_str())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<LoginName, D::Error> {
+        LoginName::parse(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where pending logins and sessions are kept between two requests.
+//! The port that keeps pending logins and sessions between two requests.
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +15,10 @@ use crate::{
     error::AuthError,
     evidence::FactorEvidence,
     factor_snapshot::{self, FactorSnapshot},
+    session_record::{SessionId, SessionRecord, StoredSession, UserSnapshot},
     time::{millis, whole_millis},
     token::TokenDigest,
-    user::UserId,
+    user::{User, UserId},
 };
 
 /// A login that lacks factors, as it is stored.
@@ -29,8 +30,11 @@ pub struct PendingRecord {
     /// The name of this login in the audit trail and for plugins; not secret.
     pub flow: String,
     /// Whose login it is.
-    #[serde(with = "user_id")]
+    #[serde(with = "crate::user::as_text")]
     pub user_id: UserId,
+    /// The generation of the user whose password was verified, see
+    /// [`User::generation`](crate::User::generation). If it changes, the login ends.
+    pub generation: u64,
     /// Where the user wanted to go.
     pub destination: Destination,
     /// What was proved so far, in the order of proof.
@@ -39,32 +43,13 @@ pub struct PendingRecord {
     /// begins again.
     #[serde(default, deserialize_with = "factor_snapshot::readable")]
     pub factors: BTreeMap<FactorId, FactorSnapshot>,
-    /// The session that this login raises, if there is one; it ends when the login completes.
+    /// The session that this login steps up, if there is one. It ends when the login completes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raises: Option<TokenDigest>,
+    pub step_up_session: Option<TokenDigest>,
     /// When the password was verified.
     #[serde(with = "millis")]
     pub opened_at: SystemTime,
-    /// From when on it is gone.
-    #[serde(with = "millis")]
-    pub expires_at: SystemTime,
-}
-
-/// A session, as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct SessionRecord {
-    /// The name of the login that opened it.
-    pub flow: String,
-    /// Whose session it is.
-    #[serde(with = "user_id")]
-    pub user_id: UserId,
-    /// What was proved, in the order of proof.
-    pub evidence: Vec<FactorEvidence>,
-    /// When it was opened.
-    #[serde(with = "millis")]
-    pub opened_at: SystemTime,
-    /// From when on it is gone, however busy it is.
+    /// When it expires.
     #[serde(with = "millis")]
     pub expires_at: SystemTime,
 }
@@ -72,18 +57,19 @@ pub struct SessionRecord {
 impl PendingRecord {
     pub(crate) fn new(
         flow: String,
-        user_id: UserId,
+        user: &User,
         destination: Destination,
         opened_at: SystemTime,
         expires_at: SystemTime,
     ) -> Self {
         Self {
             flow,
-            user_id,
+            user_id: user.id.clone(),
+            generation: user.generation,
             destination,
             evidence: Vec::new(),
             factors: BTreeMap::new(),
-            raises: None,
+            step_up_session: None,
             opened_at: whole_millis(opened_at),
             expires_at: whole_millis(expires_at),
         }
@@ -95,38 +81,26 @@ impl fmt::Debug for PendingRecord {
         f.debug_struct("PendingRecord")
             .field("flow", &self.flow)
             .field("user_id", &self.user_id)
+            .field("generation", &self.generation)
             .field("destination", &self.destination)
             .field("evidence", &self.evidence)
             .field("factors", &self.factors.keys())
-            .field("raises", &self.raises)
+            .field("step_up_session", &self.step_up_session)
             .field("opened_at", &self.opened_at)
             .field("expires_at", &self.expires_at)
             .finish()
     }
 }
 
-impl SessionRecord {
-    pub(crate) fn new(
-        flow: String,
-        user_id: UserId,
-        evidence: Vec<FactorEvidence>,
-        opened_at: SystemTime,
-        expires_at: SystemTime,
-    ) -> Self {
-        let (opened_at, expires_at) = (whole_millis(opened_at), whole_millis(expires_at));
-        Self { flow, user_id, evidence, opened_at, expires_at }
-    }
-}
-
-/// Counts the changes of a pending login; see [`SessionStore::save_pending`].
+/// Counts the changes of a pending login; see [`Sessions::save_pending`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u64);
 
 impl Version {
-    /// Of a login just opened.
+    /// The version of a login that was just opened.
     pub const FIRST: Self = Self(0);
 
-    /// Of the same login after one more change.
+    /// Returns the version after one more change.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)
@@ -135,35 +109,47 @@ impl Version {
 
 /// What became of a conditional change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Swapped {
-    /// Somebody else changed it first; nothing was written.
+pub enum UpdateOutcome {
+    /// Another request changed it first; nothing was written.
     Conflict,
     /// Done.
     Done,
-    /// There is no such login any more.
+    /// The login, or the session that it steps up, has ended. Nothing was written.
     Gone,
 }
 
-/// Keeps pending logins and sessions by the digests of their tokens.
+/// Keeps pending logins and sessions under the digests of their tokens.
 ///
 /// # Contract
 ///
-/// 1. **One step.** Each call is atomic. [`complete`](Self::complete) ends the pending login and
+/// 1. **One winner.** Each call is atomic. [`complete`](Self::complete) ends the pending login and
 ///    opens the session together: of any number of callers one succeeds, ever.
-/// 2. **No lost update.** [`save_pending`](Self::save_pending) writes only over the version the
-///    caller has read.
-/// 3. **Gone is gone.** After [`end_session`](Self::end_session), [`end_all`](Self::end_all) or
-///    `complete` was acknowledged, no later load on any node finds what ended.
-/// 4. **Acknowledged means kept.** A durable store answers when it is on disk.
-/// 5. **The caller's clock decides.** At `expires_at` itself, and at the end of the idle time, a
-///    login is gone; [`sweep`](Self::sweep) only makes room.
+/// 2. **No lost update.** [`save_pending`](Self::save_pending) and `complete` write only over the
+///    version that the caller has read.
+/// 3. **Ended is ended.** After a call that ends something was acknowledged, no later load finds it:
+///    at once through the same handle, and within one second on any other node.
+/// 4. **The caller's clock decides.** At `expires_at` itself, a login or session is gone. The
+///    backend's clock only sweeps.
+/// 5. **A session is replaced or nothing happens.** If the session that a login steps up has ended,
+///    `complete` returns [`Gone`](UpdateOutcome::Gone): a logout cannot be undone.
+/// 6. **A use moves forward and revives nothing.** [`touch_session`](Self::touch_session) and
+///    [`refresh_user`](Self::refresh_user) never replace a later instant by an earlier one, and do
+///    nothing to a session that has ended. They do not wait for the store.
+/// 7. **Lists are of one user.** [`sessions_of`](Self::sessions_of) returns the newest first, and
+///    [`end_session_by_id`](Self::end_session_by_id) ends no session of another user.
+/// 8. **Kept as it was.** What was stored is read back the same, to the millisecond.
+/// 9. **A sweep removes only what is expired or idle.**
+/// 10. **Acknowledged means kept.** A durable store acknowledges when the write is on disk.
+/// 11. **Full means refused.** A store with a bound refuses what is new. It never drops a live login.
+///
+/// `conformance::sessions` has one test for each clause.
 #[async_trait]
-pub trait SessionStore: Debug + Send + Sync + 'static {
-    /// Keeps a new pending login as [`Version::FIRST`].
+pub trait Sessions: Debug + Send + Sync + 'static {
+    /// Stores a new pending login as [`Version::FIRST`].
     async fn open_pending(&self, token: TokenDigest, login: PendingRecord)
     -> Result<(), AuthError>;
 
-    /// The pending login of this token at `now`, and its version.
+    /// Returns the pending login of this token at `now`, and its version.
     async fn load_pending(
         &self,
         token: TokenDigest,
@@ -176,14 +162,14 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
         token: TokenDigest,
         login: PendingRecord,
         read: Version,
-    ) -> Result<Swapped, AuthError>;
+    ) -> Result<UpdateOutcome, AuthError>;
 
-    /// Ends the pending login without success. `false` if there was none.
+    /// Ends the pending login without success. Returns `false` if there was none.
     async fn end_pending(&self, token: TokenDigest) -> Result<bool, AuthError>;
 
     /// Ends the pending login, ends the session `replaces`, and opens `session`, if the pending
-    /// login still has the version `read`. A `replaces` that is gone makes it
-    /// [`Gone`](Swapped::Gone): a session that was logged out cannot be raised.
+    /// login still has the version `read` and the session `replaces` is open. The session was last
+    /// used when it was opened.
     async fn complete(
         &self,
         pending: TokenDigest,
@@ -191,51 +177,58 @@ pub trait SessionStore: Debug + Send + Sync + 'static {
         token: TokenDigest,
         session: SessionRecord,
         replaces: Option<TokenDigest>,
-    ) -> Result<Swapped, AuthError>;
+    ) -> Result<UpdateOutcome, AuthError>;
 
-    /// The session of this token, and when it was last seen. Looks at no clock.
+    /// Returns the session of this token at `now`. Idle sessions are the caller's business.
     async fn load_session(
         &self,
         token: TokenDigest,
-    ) -> Result<Option<(SessionRecord, SystemTime)>, AuthError>;
+        now: SystemTime,
+    ) -> Result<Option<StoredSession>, AuthError>;
 
-    /// Notes that the session was used; never moves backward. Does nothing if it is gone. What a
-    /// crash loses of it ends a session earlier, never later.
-    async fn touch_session(&self, token: TokenDigest, seen_at: SystemTime)
-    -> Result<(), AuthError>;
+    /// Notes that the session was used. Does not wait for the store, and is not acknowledged. If the
+    /// note is lost, the session ends earlier.
+    fn touch_session(&self, token: TokenDigest, seen_at: SystemTime);
 
-    /// Ends the session. Answers what it was, or `None` if there was none.
+    /// Replaces the snapshot of the user by a later one. Does not wait for the store, and is not
+    /// acknowledged. If it is lost, the user is read again earlier.
+    fn refresh_user(&self, token: TokenDigest, user: UserSnapshot);
+
+    /// Returns at most `limit` sessions of `user` that are not expired at `now`, the newest first.
+    async fn sessions_of(
+        &self,
+        user: &UserId,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, AuthError>;
+
+    /// Ends the session. Returns what it was, or `None` if there was none.
     async fn end_session(&self, token: TokenDigest) -> Result<Option<SessionRecord>, AuthError>;
 
-    /// Ends all pending logins and, if `what` says so, all sessions of `user`. Answers how many of
-    /// both.
+    /// Ends the session of `user` with this id. Returns what it was, or `None` if the user has no
+    /// such session.
+    async fn end_session_by_id(
+        &self,
+        user: &UserId,
+        id: &SessionId,
+    ) -> Result<Option<SessionRecord>, AuthError>;
+
+    /// Ends all pending logins and, if `what` says so, all sessions of `user`. Returns how many of
+    /// both there were.
     async fn end_all(&self, user: &UserId, what: EndAll) -> Result<usize, AuthError>;
 
-    /// Drops what is over at `now`, and sessions last seen at or before `idle_since`.
+    /// Deletes what is expired at `now`, and sessions that were last used at or before `idle_since`.
+    /// Returns how many there were.
     async fn sweep(&self, now: SystemTime, idle_since: SystemTime) -> Result<usize, AuthError>;
 }
 
-const _: fn(&dyn SessionStore) = |_| {};
+const _: fn(&dyn Sessions) = |_| {};
 
-/// What [`SessionStore::end_all`] ends.
+/// What [`Sessions::end_all`] ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndAll {
     /// Logins that lack factors.
     PendingLogins,
-    /// Those, and sessions.
+    /// Logins that lack factors, and sessions.
     PendingLoginsAndSessions,
-}
-
-mod user_id {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
-
-    use crate::user::UserId;
-
-    pub(super) fn serialize<S: Serializer>(id: &UserId, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(id.as_str())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<UserId, D::Error> {
-        UserId::parse(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("no user id"))
-    }
 }

@@ -13,7 +13,7 @@ pub fn from_millis(millis: i64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
-/// The instant without what is finer than a millisecond, as it will be read back.
+/// Returns the instant cut to whole milliseconds, as it will be read back.
 pub(crate) fn whole_millis(at: SystemTime) -> SystemTime {
     from_millis(to_millis(at))
 }

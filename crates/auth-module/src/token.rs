@@ -15,8 +15,8 @@ pub type SessionToken = Token<Full>;
 
 /// A 256-bit secret that names a login of the kind `K`.
 ///
-/// `Debug` is redacted, the bytes are wiped on drop, and a token of one kind is never one of the
-/// other: the kind goes into the digest.
+/// `Debug` is redacted, and the bytes are wiped on drop. A token of one kind is never accepted as the
+/// other: the kind is part of the digest.
 ///
 /// ```compile_fail
 /// fn needs_session(_: &auth_module::SessionToken) {}
@@ -56,23 +56,23 @@ mod sealed {
 }
 
 impl<K: TokenKind> Token<K> {
-    /// The token of 32 bytes that nobody can predict.
+    /// Makes the token of 32 unpredictable bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self { bytes, kind: PhantomData }
     }
 
-    /// A new token.
+    /// Generates a token.
     ///
     /// # Errors
     ///
-    /// [`RandomnessUnavailable`] as the generator answered.
+    /// [`RandomnessUnavailable`] if the generator failed.
     pub fn generate(randomness: &dyn Randomness) -> Result<Self, RandomnessUnavailable> {
         let mut token = Self::from_bytes([0; 32]);
         randomness.fill(&mut token.bytes)?;
         Ok(token)
     }
 
-    /// The token in a cookie's value: 43 characters of Base64 for URLs without padding. `None` for
+    /// Reads a cookie's value: 43 characters of Base64 for URLs without padding. Returns `None` for
     /// anything else.
     pub fn parse(value: &str) -> Option<Self> {
         if value.len() != 43 {
@@ -82,12 +82,12 @@ impl<K: TokenKind> Token<K> {
         Some(Self::from_bytes(decoded.as_slice().try_into().ok()?))
     }
 
-    /// The cookie's value. Goes into `Set-Cookie` and nowhere else.
+    /// Returns the cookie's value. Put it into `Set-Cookie` and nowhere else.
     pub fn expose_secret(&self) -> String {
         BASE64_URL_SAFE_NO_PAD.encode(self.bytes)
     }
 
-    /// What is stored instead of the token.
+    /// Returns what is stored instead of the token.
     pub fn digest(&self) -> TokenDigest {
         let digest = Sha256::new().chain_update(K::DOMAIN).chain_update(self.bytes).finalize();
         TokenDigest(digest.into())
@@ -106,18 +106,18 @@ impl<K> fmt::Debug for Token<K> {
     }
 }
 
-/// SHA-256 over the kind and the bytes of a token: names a login in a store and in the audit trail,
-/// and opens nothing.
+/// SHA-256 over the kind and the bytes of a token. It is the key of a login or session in a store, and
+/// opens nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    /// The digest that was stored as `bytes`.
+    /// Makes the digest that was stored as `bytes`.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes to store.
+    /// Returns the bytes to store.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

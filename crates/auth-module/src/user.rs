@@ -1,4 +1,4 @@
-//! Users as the directory knows them.
+//! Users, as the ports hand them out.
 
 use std::{collections::BTreeSet, fmt, time::SystemTime};
 
@@ -8,7 +8,7 @@ use crate::{name::LoginName, password::PasswordHash};
 
 /// The one canonical id of a user: never reused, never changed, not secret.
 ///
-/// Every counter hangs on it, whatever spelling of the name was typed.
+/// Counters are kept under it, so another spelling of the login name does not start a new counter.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
@@ -16,19 +16,20 @@ impl UserId {
     /// The most bytes an id has; directories bring their own kinds of ids.
     pub const MAX_BYTES: usize = 128;
 
-    /// A new id of 128 random bits, as 32 hexadecimal digits.
+    /// Makes a new id of 128 random bits, as 32 hexadecimal digits.
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(format!("{:032x}", u128::from_be_bytes(bytes)))
     }
 
-    /// An id that a directory gave out: 1 to 128 visible ASCII characters. `None` for anything else.
+    /// Reads an id that a directory gave out: 1 to 128 visible ASCII characters. Returns `None` for
+    /// anything else.
     pub fn parse(id: &str) -> Option<Self> {
         let is_id =
             (1..=Self::MAX_BYTES).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
         is_id.then(|| Self(id.to_owned()))
     }
 
-    /// The id.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -56,16 +57,19 @@ pub struct User {
     pub phone_number: Option<PhoneNumber>,
     /// When the number was last set or removed, for risk decisions.
     pub phone_number_changed_at: Option<SystemTime>,
-    /// Whether an administrator shut the account.
+    /// Whether an administrator has disabled the account.
     pub is_disabled: bool,
     /// When the account was made.
     pub created_at: SystemTime,
     /// When the last login was completed.
     pub last_login_at: Option<SystemTime>,
+    /// Changes when every session of the user has to end: with a new password, and when the account
+    /// is disabled. A directory that cannot tell always says 0.
+    pub generation: u64,
 }
 
 impl User {
-    /// An enabled user with nothing but names.
+    /// Makes an enabled user who has names and nothing else.
     pub fn new(
         id: UserId,
         login_name: LoginName,
@@ -82,11 +86,13 @@ impl User {
             is_disabled: false,
             created_at,
             last_login_at: None,
+            generation: 0,
         }
     }
 }
 
-/// A user and how the password is verified.
+/// A user and the hash of the password, as [`HashSource`](crate::HashSource) and
+/// [`UserAdministration`](crate::UserAdministration) handle them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Account {
@@ -97,8 +103,23 @@ pub struct Account {
 }
 
 impl Account {
-    /// A user whose password has the hash `password_hash`.
+    /// Joins a user and the hash of the password.
     pub fn new(user: User, password_hash: Option<PasswordHash>) -> Self {
         Self { user, password_hash }
+    }
+}
+
+/// For `#[serde(with = "crate::user::as_text")]`.
+pub(crate) mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    use super::UserId;
+
+    pub(crate) fn serialize<S: Serializer>(id: &UserId, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(id.as_str())
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<UserId, D::Error> {
+        UserId::parse(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("no user id"))
     }
 }

@@ -1,80 +1,33 @@
 //! The audit trail in SQLite.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::SystemTime,
 };
 
 use async_trait::async_trait;
 use auth_module::{
-    AuditRecord, AuditTrail, AuthError, AuthErrorKind, UserId,
+    AuditId, AuditQuery, AuditReader, AuditRecord, AuditTrail, AuthError, AuthErrorKind,
+    StoredAuditRecord, UserId,
     time::{from_millis, to_millis},
 };
-use rusqlite::{Connection, Row, params};
-use serde_json::{Map, Value};
+use rusqlite::{Connection, Row, named_params, params, types::Type};
 
 use crate::database::Database;
 
-/// The audit trail of a [`Database`]: rows that its triggers forbid to change or delete.
+/// The audit trail of a [`Database`]. Triggers forbid to change or delete its rows.
 #[derive(Debug, Clone)]
 pub struct SqliteAuditTrail {
     database: Database,
     lost: Arc<AtomicU64>,
 }
 
-/// A record as it was read back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StoredAuditRecord {
-    /// Counts up without reuse; a gap means that somebody went round the triggers.
-    pub id: i64,
-    /// When.
-    pub at: SystemTime,
-    /// The stable name.
-    pub event: String,
-    /// The user it happened to.
-    pub user_id: Option<String>,
-    /// Who did it.
-    pub actor: Option<String>,
-    /// The address of the browser.
-    pub client: Option<String>,
-    /// The login it belongs to.
-    pub flow: Option<String>,
-    /// The details, as a JSON object.
-    pub fields: String,
-}
-
 impl SqliteAuditTrail {
     pub(crate) fn new(database: Database) -> Self {
         Self { database, lost: Arc::default() }
-    }
-
-    /// At most `limit` records, the oldest first, from the one after the id `after`; about `user`
-    /// only, if one is named.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be read.
-    pub async fn read(
-        &self,
-        user: Option<&UserId>,
-        after: i64,
-        limit: usize,
-    ) -> Result<Vec<StoredAuditRecord>, AuthError> {
-        let user = user.map(|user| user.as_str().to_owned());
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        self.database
-            .read(move |connection| {
-                let mut statement = connection.prepare_cached(
-                    "SELECT id, at, event, user_id, actor, client, flow, fields FROM audit_trail
-                     WHERE id > ?1 AND (?2 IS NULL OR user_id = ?2) ORDER BY id LIMIT ?3",
-                )?;
-                statement.query_map(params![after, user, limit], stored)?.collect()
-            })
-            .await
     }
 }
 
@@ -97,7 +50,7 @@ impl AuditTrail for SqliteAuditTrail {
     }
 
     async fn flush(&self) -> Result<(), AuthError> {
-        // One queue, in order: when this is through, so is everything before it.
+        // One queue, in order: when this write is done, so is every write before it.
         self.database.write(|_| Ok(())).await?;
         let lost = self.lost.swap(0, Ordering::SeqCst);
         if lost == 0 {
@@ -108,12 +61,71 @@ impl AuditTrail for SqliteAuditTrail {
     }
 }
 
+#[async_trait]
+impl AuditReader for SqliteAuditTrail {
+    async fn search(&self, query: &AuditQuery) -> Result<Vec<StoredAuditRecord>, AuthError> {
+        let query = query.clone();
+        self.database.read(move |connection| search(connection, &query)).await
+    }
+}
+
+fn search(connection: &Connection, query: &AuditQuery) -> rusqlite::Result<Vec<StoredAuditRecord>> {
+    let to_sql = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    // A family is the range from `session.` to before `session/`, the next character after the dot.
+    let mut statement = connection.prepare_cached(
+        "SELECT id, at, event, user_id, actor, client, flow, fields FROM audit_trail
+         WHERE (:before IS NULL OR id < :before)
+             AND (:user IS NULL OR user_id = :user)
+             AND (:event IS NULL OR event = :event
+                 OR (event >= :event || '.' AND event < :event || '/'))
+             AND (:from IS NULL OR at >= :from)
+             AND (:until IS NULL OR at < :until)
+         ORDER BY id DESC LIMIT :limit",
+    )?;
+    let found = statement.query_map(
+        named_params! {
+            ":before": query.before.map(|id| to_sql(id.0)),
+            ":user": query.user_id.as_ref().map(UserId::as_str),
+            ":event": query.event,
+            ":from": query.from.map(to_millis),
+            ":until": query.until.map(to_millis),
+            ":limit": i64::try_from(query.limit).unwrap_or(i64::MAX),
+        },
+        stored,
+    )?;
+    found.collect()
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredAuditRecord> {
+    let user: Option<String> = row.get(3)?;
+    let client: Option<String> = row.get(5)?;
+    let mut record = StoredAuditRecord::new(
+        AuditId(row.get::<_, i64>(0)?.unsigned_abs()),
+        from_millis(row.get(1)?),
+        row.get::<_, String>(2)?,
+    );
+    record.user_id =
+        user.map(|id| UserId::parse(&id).ok_or_else(|| unreadable(3, "no user id"))).transpose()?;
+    record.actor = row.get(4)?;
+    record.client = client.map(|c| c.parse()).transpose().map_err(|e| unreadable(5, e))?;
+    record.flow = row.get(6)?;
+    record.fields =
+        serde_json::from_str(&row.get::<_, String>(7)?).map_err(|e| unreadable(7, e))?;
+    Ok(record)
+}
+
+fn unreadable(
+    column: usize,
+    why: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, why.into())
+}
+
 fn insert(connection: &Connection, record: &AuditRecord) -> rusqlite::Result<()> {
-    let fields: Map<String, Value> = record
-        .fields
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), Value::String(value.clone())))
-        .collect();
+    let fields: BTreeMap<&str, &str> =
+        record.fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let fields = serde_json::to_string(&fields)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let mut statement = connection.prepare_cached(
         "INSERT INTO audit_trail (at, event, user_id, actor, client, flow, fields)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -125,20 +137,7 @@ fn insert(connection: &Connection, record: &AuditRecord) -> rusqlite::Result<()>
         record.actor,
         record.client.map(|client| client.to_string()),
         record.flow,
-        Value::Object(fields).to_string(),
+        fields,
     ])?;
     Ok(())
-}
-
-fn stored(row: &Row<'_>) -> rusqlite::Result<StoredAuditRecord> {
-    Ok(StoredAuditRecord {
-        id: row.get(0)?,
-        at: from_millis(row.get(1)?),
-        event: row.get(2)?,
-        user_id: row.get(3)?,
-        actor: row.get(4)?,
-        client: row.get(5)?,
-        flow: row.get(6)?,
-        fields: row.get(7)?,
-    })
 }

@@ -7,8 +7,7 @@ use rusqlite::Connection;
 use sqlite_group_commit::{Capacity, ErrorKind, FileSettings};
 
 use crate::{
-    audit::SqliteAuditTrail, directory::SqliteDirectory, migrations::LAYOUT,
-    sessions::SqliteSessionStore,
+    audit::SqliteAuditTrail, migrations::LAYOUT, sessions::SqliteSessions, users::SqliteUsers,
 };
 
 /// How long another process may hold the file. An import by the command line holds it for one
@@ -47,17 +46,17 @@ impl Database {
         database.map(|database| Self(Arc::new(database))).map_err(to_auth_error)
     }
 
-    /// The users in this file.
-    pub fn directory(&self) -> SqliteDirectory {
-        SqliteDirectory::new(self.clone())
+    /// Returns the users in this file and the hashes of their passwords.
+    pub fn users(&self) -> SqliteUsers {
+        SqliteUsers::new(self.clone())
     }
 
-    /// The pending logins and sessions in this file.
-    pub fn sessions(&self) -> SqliteSessionStore {
-        SqliteSessionStore::new(self.clone())
+    /// Returns the pending logins and sessions in this file.
+    pub fn sessions(&self) -> SqliteSessions {
+        SqliteSessions::new(self.clone())
     }
 
-    /// The audit trail in this file.
+    /// Returns the audit trail in this file.
     pub fn audit_trail(&self) -> SqliteAuditTrail {
         SqliteAuditTrail::new(self.clone())
     }

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use auth_module::{
-    AuthError, EndAll, PendingRecord, SessionRecord, SessionStore, Swapped, TokenDigest, UserId,
-    Version,
+    AuthError, EndAll, PendingRecord, SessionId, SessionRecord, Sessions, StoredSession,
+    TokenDigest, UpdateOutcome, UserId, UserSnapshot, Version,
     time::{from_millis, to_millis},
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
@@ -13,18 +13,30 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::database::Database;
 
-/// The pending logins and sessions of a [`Database`]. They survive a restart.
+/// The pending logins and sessions of a [`Database`].
 #[derive(Debug, Clone)]
-pub struct SqliteSessionStore(Database);
+pub struct SqliteSessions(Database);
 
-impl SqliteSessionStore {
+impl SqliteSessions {
     pub(crate) fn new(database: Database) -> Self {
         Self(database)
+    }
+
+    /// Queues a write that nothing waits for. If it is lost, a warning says so.
+    fn note(
+        &self,
+        lost: &'static str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) {
+        let on_failure = move |error| tracing::warn!(%error, "{lost}");
+        if let Err(error) = self.0.write_later(work, on_failure) {
+            on_failure(error);
+        }
     }
 }
 
 #[async_trait]
-impl SessionStore for SqliteSessionStore {
+impl Sessions for SqliteSessions {
     async fn open_pending(
         &self,
         token: TokenDigest,
@@ -70,7 +82,7 @@ impl SessionStore for SqliteSessionStore {
         token: TokenDigest,
         login: PendingRecord,
         read: Version,
-    ) -> Result<Swapped, AuthError> {
+    ) -> Result<UpdateOutcome, AuthError> {
         self.0
             .write(move |connection| {
                 let mut statement = connection.prepare_cached(
@@ -83,7 +95,7 @@ impl SessionStore for SqliteSessionStore {
                     to_json(&login)?,
                     to_sql(read.next()),
                 ])?;
-                if changed == 1 { Ok(Swapped::Done) } else { refused(connection, token) }
+                if changed == 1 { Ok(UpdateOutcome::Done) } else { refused(connection, token) }
             })
             .await
     }
@@ -105,25 +117,25 @@ impl SessionStore for SqliteSessionStore {
         token: TokenDigest,
         session: SessionRecord,
         replaces: Option<TokenDigest>,
-    ) -> Result<Swapped, AuthError> {
+    ) -> Result<UpdateOutcome, AuthError> {
         self.0
             .write(move |connection| {
                 let known = pending_version(connection, pending)?;
                 match known {
-                    None => return Ok(Swapped::Gone),
-                    Some(version) if version != read => return Ok(Swapped::Conflict),
+                    None => return Ok(UpdateOutcome::Gone),
+                    Some(version) if version != read => return Ok(UpdateOutcome::Conflict),
                     Some(_) => {}
                 }
                 if let Some(old) = replaces
                     && delete_session(connection, old)?.is_none()
                 {
-                    return Ok(Swapped::Gone);
+                    return Ok(UpdateOutcome::Gone);
                 }
                 connection
                     .prepare_cached("DELETE FROM pending_logins WHERE token_digest = ?1")?
                     .execute([pending.as_bytes()])?;
                 insert_session(connection, token, &session)?;
-                Ok(Swapped::Done)
+                Ok(UpdateOutcome::Done)
             })
             .await
     }
@@ -131,37 +143,76 @@ impl SessionStore for SqliteSessionStore {
     async fn load_session(
         &self,
         token: TokenDigest,
-    ) -> Result<Option<(SessionRecord, SystemTime)>, AuthError> {
+        now: SystemTime,
+    ) -> Result<Option<StoredSession>, AuthError> {
         self.0
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(
-                    "SELECT record, seen_at FROM sessions WHERE token_digest = ?1",
+                    "SELECT record, seen_at FROM sessions
+                     WHERE token_digest = ?1 AND expires_at > ?2",
                 )?;
-                let found = |row: &Row<'_>| Ok((from_json(row)?, from_millis(row.get(1)?)));
-                statement.query_row([token.as_bytes()], found).optional()
+                statement.query_row(params![token.as_bytes(), to_millis(now)], stored).optional()
             })
             .await
     }
 
-    /// Queued, not waited for.
-    async fn touch_session(
-        &self,
-        token: TokenDigest,
-        seen_at: SystemTime,
-    ) -> Result<(), AuthError> {
-        let work = move |connection: &Connection| {
+    fn touch_session(&self, token: TokenDigest, seen_at: SystemTime) {
+        self.note("a session's use was not noted", move |connection| {
             let mut statement = connection.prepare_cached(
                 "UPDATE sessions SET seen_at = ?2 WHERE token_digest = ?1 AND seen_at < ?2",
             )?;
             statement.execute(params![token.as_bytes(), to_millis(seen_at)]).map(drop)
-        };
-        self.0.write_later(work, |error| {
-            tracing::warn!(%error, "a session's use was not noted");
-        })
+        });
+    }
+
+    fn refresh_user(&self, token: TokenDigest, user: UserSnapshot) {
+        self.note("the user of a session was not refreshed", move |connection| {
+            let mut statement = connection.prepare_cached(
+                "UPDATE sessions SET record = json_set(record, '$.user', json(?2))
+                 WHERE token_digest = ?1 AND record ->> '$.user.checked_at' < ?3",
+            )?;
+            let checked_at = to_millis(user.checked_at);
+            statement.execute(params![token.as_bytes(), to_json(&user)?, checked_at]).map(drop)
+        });
+    }
+
+    async fn sessions_of(
+        &self,
+        user: &UserId,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, AuthError> {
+        let (user, now) = (user.as_str().to_owned(), to_millis(now));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.0
+            .read(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "SELECT record, seen_at FROM sessions
+                     WHERE user_id = ?1 AND expires_at > ?2 ORDER BY opened_at DESC LIMIT ?3",
+                )?;
+                statement.query_map(params![user, now, limit], stored)?.collect()
+            })
+            .await
     }
 
     async fn end_session(&self, token: TokenDigest) -> Result<Option<SessionRecord>, AuthError> {
         self.0.write(move |connection| delete_session(connection, token)).await
+    }
+
+    async fn end_session_by_id(
+        &self,
+        user: &UserId,
+        id: &SessionId,
+    ) -> Result<Option<SessionRecord>, AuthError> {
+        let (user, id) = (user.as_str().to_owned(), id.as_str().to_owned());
+        self.0
+            .write(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "DELETE FROM sessions WHERE session_id = ?1 AND user_id = ?2 RETURNING record",
+                )?;
+                statement.query_row([id, user], from_json).optional()
+            })
+            .await
     }
 
     async fn end_all(&self, user: &UserId, what: EndAll) -> Result<usize, AuthError> {
@@ -201,17 +252,23 @@ fn insert_session(
     session: &SessionRecord,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO sessions (token_digest, user_id, expires_at, seen_at, record)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO sessions
+             (token_digest, session_id, user_id, opened_at, expires_at, seen_at, record)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?4, ?6)",
     )?;
     statement.execute(params![
         token.as_bytes(),
-        session.user_id.as_str(),
-        to_millis(session.expires_at),
+        session.id.as_str(),
+        session.user.id.as_str(),
         to_millis(session.opened_at),
+        to_millis(session.expires_at),
         to_json(session)?,
     ])?;
     Ok(())
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<StoredSession> {
+    Ok(StoredSession { record: from_json(row)?, seen_at: from_millis(row.get(1)?) })
 }
 
 fn delete_session(
@@ -224,9 +281,9 @@ fn delete_session(
         .optional()
 }
 
-fn refused(connection: &Connection, token: TokenDigest) -> rusqlite::Result<Swapped> {
+fn refused(connection: &Connection, token: TokenDigest) -> rusqlite::Result<UpdateOutcome> {
     let is_there = pending_version(connection, token)?.is_some();
-    Ok(if is_there { Swapped::Conflict } else { Swapped::Gone })
+    Ok(if is_there { UpdateOutcome::Conflict } else { UpdateOutcome::Gone })
 }
 
 fn pending_version(

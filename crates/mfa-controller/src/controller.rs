@@ -162,9 +162,10 @@ impl Controller {
                 .open_step_up(&session, destination, &client, &*shared.randomness, now)
                 .await;
             match opened {
-                Ok((token, login)) => {
+                Ok(Some((token, login))) => {
                     LoginDriver::new(&shared, &client, now).start(token, login).await
                 }
+                Ok(None) => LoginStep::Restart(RestartReason::Ended),
                 Err(error) => LoginStep::Failed(auth_failed(&error)),
             }
         })

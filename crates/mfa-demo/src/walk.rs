@@ -3,8 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use anyhow::{Context as _, ensure};
-use auth_module::LoginName;
-use auth_store_sqlite::StoredAuditRecord;
+use auth_module::{AuditId, AuditQuery, AuditReader as _, LoginName, StoredAuditRecord};
 use http::StatusCode;
 use karaden_sim::{Api, InboxMessage};
 
@@ -47,12 +46,13 @@ struct Walk<'d> {
     timings: &'d Timings,
     user: DemoUser,
     browser: Browser,
-    last_audit: i64,
+    last_audit: AuditId,
 }
 
 impl<'d> Walk<'d> {
     fn new(demo: &'d Demo, timings: &'d Timings, user: DemoUser) -> anyhow::Result<Self> {
-        Ok(Self { demo, timings, user, browser: Browser::new(&demo.gateway_url)?, last_audit: 0 })
+        let browser = Browser::new(&demo.gateway_url)?;
+        Ok(Self { demo, timings, user, browser, last_audit: AuditId(0) })
     }
 
     async fn eleven_steps(&mut self) -> anyhow::Result<()> {
@@ -323,9 +323,12 @@ impl<'d> Walk<'d> {
         let gateway = &self.demo.gateway;
         let name = LoginName::parse(self.user.username)?;
         let user = gateway.auth().find_user(&name).await?.context("the demo's user is gone")?;
-        let records =
-            gateway.database().audit_trail().read(Some(&user.id), self.last_audit, 1000).await?;
-        self.last_audit = records.last().map_or(self.last_audit, |record| record.id);
+        let mut query = AuditQuery::new(1000);
+        query.user_id = Some(user.id);
+        let mut records = gateway.database().audit_trail().search(&query).await?;
+        records.retain(|record| record.id > self.last_audit);
+        self.last_audit = records.first().map_or(self.last_audit, |record| record.id);
+        records.reverse();
         Ok(records)
     }
 }
@@ -363,7 +366,8 @@ fn milliseconds(took: Duration) -> String {
 fn events(trail: &[StoredAuditRecord], areas: &[&str]) -> anyhow::Result<()> {
     for record in trail {
         if areas.iter().any(|area| record.event.starts_with(area)) {
-            line(&format!("audit: {} {}", record.event, record.fields))?;
+            let fields = serde_json::to_string(&record.fields)?;
+            line(&format!("audit: {} {fields}", record.event))?;
         }
     }
     Ok(())

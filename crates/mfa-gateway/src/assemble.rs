@@ -9,8 +9,8 @@ use std::{
 
 use anyhow::Context as _;
 use auth_module::{
-    AppName, AuthModule, AuthParts, AuthSettings, HashParameters, HasherLimits, PasswordHasher,
-    PhoneTagKey, Policy as AccessPolicy, Rule,
+    Administration, AppName, AuthModule, AuthParts, AuthSettings, HashParameters, HashedPasswords,
+    HasherLimits, PasswordHasher, PhoneTagKey, Policy as AccessPolicy, Rule,
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -88,11 +88,19 @@ pub async fn open_auth(
     let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
         .with_allowed_prefixes(config.sms.allowed_prefixes);
     let settings = config.sessions.apply_to(settings)?;
+    let users = Arc::new(database.users());
+    let hasher = PasswordHasher::new(HashParameters::default(), HasherLimits::default());
+    let passwords = HashedPasswords::new(
+        Arc::clone(&users) as _,
+        hasher.clone(),
+        derive(master, "dummy-hash-cost"),
+    );
     let parts = AuthParts {
-        directory: Arc::new(database.directory()),
+        users: Arc::clone(&users) as _,
+        passwords: Arc::new(passwords),
+        administration: Some(Administration { users, hasher }),
         sessions: Arc::new(database.sessions()),
         audit: Arc::new(database.audit_trail()),
-        hasher: PasswordHasher::new(HashParameters::default(), HasherLimits::default()),
         policy: config.policy.clone(),
         challenges: Arc::clone(&challenges),
         quota,

@@ -7,10 +7,10 @@ use otp_core::{AllowedPrefixes, PhoneNumber};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::{ImportProblem, ImportRule};
+use super::problem::{ImportProblem, ImportRule};
 use crate::{
-    module::{NewPassword, NewUser, check_password},
     name::LoginName,
+    new_user::{NewPassword, NewUser, check_password},
     password::PasswordHash,
 };
 

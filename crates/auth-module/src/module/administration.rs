@@ -1,73 +1,25 @@
 //! What administrators do to users.
 
-use std::{collections::BTreeSet, time::SystemTime};
+use std::time::SystemTime;
 
 use mfa_plugin_api::Randomness;
 use otp_core::{PhoneNumber, SubjectKey};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
-use super::{AuthModule, limits::failed, passwords::MAX_PASSWORD_BYTES};
+use super::{
+    core::{Administration, AuthModule},
+    limits::quota_unavailable,
+};
 use crate::{
     audit::AuditRecord,
-    directory::Change,
     error::{AuthError, AuthErrorKind},
     name::LoginName,
+    new_user::{NewPassword, NewUser, UnfitPassword, check_password, new_user_id},
     password::PasswordHash,
-    session_store::EndAll,
-    time::whole_millis,
+    session_store::{EndAll, Sessions as _},
     user::{Account, User, UserId},
+    users::{AccountsAdded, Change},
 };
-
-/// The fewest characters of a password that is set here: 8, as NIST SP 800-63B allows where the
-/// password is one factor of two.
-pub(crate) const MIN_PASSWORD_CHARS: usize = 8;
-
-/// A user to be added.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct NewUser {
-    /// The name to log in with.
-    pub login_name: LoginName,
-    /// The name shown on pages.
-    pub display_name: String,
-    /// The groups that path rules ask for.
-    pub groups: BTreeSet<String>,
-    /// Where SMS codes go.
-    pub phone_number: Option<PhoneNumber>,
-    /// The password; `None` for a user who cannot log in yet.
-    pub password: Option<NewPassword>,
-}
-
-/// A password, or the hash of one that was set elsewhere.
-#[derive(Debug, Clone)]
-pub enum NewPassword {
-    /// A hash made elsewhere.
-    Hash(PasswordHash),
-    /// The password itself, to be hashed here.
-    Plain(SecretString),
-}
-
-impl NewUser {
-    /// A user who is shown by the login name and has neither password nor phone number.
-    pub fn new(login_name: LoginName) -> Self {
-        let display_name = login_name.as_str().to_owned();
-        Self {
-            login_name,
-            display_name,
-            groups: BTreeSet::new(),
-            phone_number: None,
-            password: None,
-        }
-    }
-
-    pub(crate) fn into_user(self, id: UserId, now: SystemTime) -> User {
-        let mut user = User::new(id, self.login_name, self.display_name, whole_millis(now));
-        user.groups = self.groups;
-        user.phone_number_changed_at = self.phone_number.as_ref().map(|_| whole_millis(now));
-        user.phone_number = self.phone_number;
-        user
-    }
-}
 
 /// What became of adding a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,23 +43,13 @@ pub enum UserChanged {
     UnfitPassword(UnfitPassword),
 }
 
-/// Why a password cannot be set. It repeats nothing of the password.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UnfitPassword {
-    /// More than 1024 bytes.
-    #[error("a password has at most 1024 bytes")]
-    TooLong,
-    /// Fewer than 8 characters.
-    #[error("a password has at least 8 characters")]
-    TooShort,
-}
-
 impl AuthModule {
     /// Adds a user. `actor` names the administrator in the audit trail.
     ///
     /// # Errors
     ///
-    /// When the directory, the hashing, the audit trail or the random generator failed.
+    /// [`AuthErrorKind::ReadOnly`] if users cannot be changed here. Otherwise when the store, the
+    /// hashing, the audit trail or the random generator failed.
     pub async fn add_user(
         &self,
         new: NewUser,
@@ -115,6 +57,7 @@ impl AuthModule {
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<UserAdded, AuthError> {
+        let administration = self.administration()?;
         let password_hash = match &new.password {
             None => None,
             Some(NewPassword::Hash(hash)) => Some(hash.clone()),
@@ -122,49 +65,74 @@ impl AuthModule {
                 if let Err(unfit) = check_password(password) {
                     return Ok(UserAdded::UnfitPassword(unfit));
                 }
-                Some(self.hash(password, randomness).await?)
+                Some(hash(administration, password, randomness).await?)
             }
         };
         let account = Account::new(new.into_user(new_user_id(randomness)?, now), password_hash);
         let (id, added) =
             (account.user.id.clone(), self.user_record("user.added", &account.user, now));
-        if !self.parts.directory.add(vec![account]).await?.is_empty() {
+        if administration.users.add(vec![account]).await? != AccountsAdded::Done {
             return Ok(UserAdded::NameTaken);
         }
-        self.forget_costs();
+        self.parts.passwords.users_changed();
         self.record(added.by(actor));
         self.flush().await?;
         Ok(UserAdded::Done(id))
     }
 
-    /// The user with this login name, in any spelling that folds to it.
+    /// Returns the user with this login name, in any spelling that folds to it.
     ///
     /// # Errors
     ///
-    /// When the directory failed.
+    /// When the users could not be read.
     pub async fn find_user(&self, login_name: &LoginName) -> Result<Option<User>, AuthError> {
-        Ok(self.parts.directory.find_by_name(login_name).await?.map(|account| account.user))
+        self.parts.users.find_by_name(login_name).await
     }
 
-    /// At most `limit` users in the order of their login names, from the one after `after`.
+    /// Returns the user with this id, such as the user of a session.
     ///
     /// # Errors
     ///
-    /// When the directory failed.
+    /// When the users could not be read.
+    pub async fn find_user_by_id(&self, id: &UserId) -> Result<Option<User>, AuthError> {
+        self.parts.users.find_by_id(id).await
+    }
+
+    /// Returns at most `limit` users in the order of their login names, from the one after `after`.
+    ///
+    /// # Errors
+    ///
+    /// When the users could not be read.
     pub async fn list_users(
         &self,
         after: Option<&LoginName>,
         limit: usize,
     ) -> Result<Vec<User>, AuthError> {
-        self.parts.directory.list(after, limit).await
+        self.parts.users.list(after, limit).await
     }
 
-    /// Sets or removes a phone number, and ends the user's pending logins: a code on its way to the
-    /// old number opens nothing any more.
+    /// Returns at most `limit` users whose login name or display name contains `text`, in the order
+    /// of their login names, from the one after `after`.
     ///
     /// # Errors
     ///
-    /// When the directory, the session store or the audit trail failed.
+    /// When the users could not be read.
+    pub async fn search_users(
+        &self,
+        text: &str,
+        after: Option<&LoginName>,
+        limit: usize,
+    ) -> Result<Vec<User>, AuthError> {
+        self.parts.users.search(text, after, limit).await
+    }
+
+    /// Sets or removes a phone number, and ends the user's pending logins, so that a code on its way to
+    /// the old number is useless.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::ReadOnly`] if users cannot be changed here. Otherwise when a store or the
+    /// audit trail failed.
     pub async fn set_phone_number(
         &self,
         login_name: &LoginName,
@@ -183,8 +151,8 @@ impl AuthModule {
     ///
     /// # Errors
     ///
-    /// When the directory, the hashing, the session store, the audit trail or the random generator
-    /// failed.
+    /// [`AuthErrorKind::ReadOnly`] if users cannot be changed here. Otherwise when a store, the
+    /// hashing, the audit trail or the random generator failed.
     pub async fn set_password(
         &self,
         login_name: &LoginName,
@@ -196,16 +164,18 @@ impl AuthModule {
         if let Err(unfit) = check_password(password) {
             return Ok(UserChanged::UnfitPassword(unfit));
         }
-        let change = Change::Password(self.hash(password, randomness).await?);
+        let hash = hash(self.administration()?, password, randomness).await?;
+        let change = Change::Password(hash);
         let record = AuditRecord::new("user.password_set", now).by(actor);
         self.apply(login_name, change, EndAll::PendingLoginsAndSessions, record).await
     }
 
-    /// Shuts or opens an account. Shutting ends every session and pending login of the user.
+    /// Disables or enables an account. Both end every session and pending login of the user.
     ///
     /// # Errors
     ///
-    /// When the directory, the session store or the audit trail failed.
+    /// [`AuthErrorKind::ReadOnly`] if users cannot be changed here. Otherwise when a store or the
+    /// audit trail failed.
     pub async fn set_disabled(
         &self,
         login_name: &LoginName,
@@ -229,13 +199,14 @@ impl AuthModule {
         ends: EndAll,
         record: AuditRecord,
     ) -> Result<UserChanged, AuthError> {
+        let administration = self.administration()?;
         let Some(user) = self.find_user(login_name).await? else {
             return Ok(UserChanged::NotFound);
         };
-        if !self.parts.directory.change(&user.id, change, record.at).await? {
+        if !administration.users.change(&user.id, change, record.at).await? {
             return Ok(UserChanged::NotFound);
         }
-        let ended = self.parts.sessions.end_all(&user.id, ends).await?;
+        let ended = self.sessions.end_all(&user.id, ends).await?;
         self.record(record.about(&user.id).with("logins_ended", ended.to_string()));
         self.flush().await?;
         Ok(UserChanged::Done)
@@ -245,7 +216,7 @@ impl AuthModule {
     ///
     /// # Errors
     ///
-    /// When the directory, the OTP cache or the audit trail failed.
+    /// When the users, the OTP cache or the audit trail failed.
     pub async fn unlock(
         &self,
         login_name: &LoginName,
@@ -256,23 +227,10 @@ impl AuthModule {
             return Ok(UserChanged::NotFound);
         };
         let subject = SubjectKey::derive(self.parts.settings.tenant(), user.id.as_str());
-        self.parts.challenges.unlock(subject).await.map_err(failed)?;
+        self.parts.challenges.unlock(subject).await.map_err(quota_unavailable)?;
         self.record(AuditRecord::new("user.unlocked", now).about(&user.id).by(actor));
         self.flush().await?;
         Ok(UserChanged::Done)
-    }
-
-    async fn hash(
-        &self,
-        password: &SecretString,
-        randomness: &dyn Randomness,
-    ) -> Result<PasswordHash, AuthError> {
-        let mut salt = [0; 16];
-        randomness.fill(&mut salt)?;
-        self.parts.hasher.hash(password, salt).await?.map_err(|busy| {
-            AuthError::new(AuthErrorKind::Unavailable, "cannot hash a password now")
-                .with_source(busy)
-        })
     }
 
     pub(super) fn user_record(
@@ -291,27 +249,23 @@ impl AuthModule {
     }
 }
 
-/// Whether an account is shut.
+/// Whether an account is disabled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disabled {
-    /// Open.
+    /// The user can log in.
     No,
-    /// Shut.
+    /// The user cannot log in.
     Yes,
 }
 
-pub(crate) fn new_user_id(randomness: &dyn Randomness) -> Result<UserId, AuthError> {
-    let mut bytes = [0; 16];
-    randomness.fill(&mut bytes)?;
-    Ok(UserId::from_random(bytes))
-}
-
-/// Whether a password may be set: 8 characters to 1024 bytes, no rule on which characters (NIST
-/// SP 800-63B, 3.1.1.2).
-pub(crate) fn check_password(password: &SecretString) -> Result<(), UnfitPassword> {
-    let password = password.expose_secret();
-    if password.chars().take(MIN_PASSWORD_CHARS).count() < MIN_PASSWORD_CHARS {
-        return Err(UnfitPassword::TooShort);
-    }
-    if password.len() > MAX_PASSWORD_BYTES { Err(UnfitPassword::TooLong) } else { Ok(()) }
+async fn hash(
+    administration: &Administration,
+    password: &SecretString,
+    randomness: &dyn Randomness,
+) -> Result<PasswordHash, AuthError> {
+    let mut salt = [0; 16];
+    randomness.fill(&mut salt)?;
+    administration.hasher.hash(password, salt).await?.map_err(|busy| {
+        AuthError::new(AuthErrorKind::Unavailable, "cannot hash a password now").with_source(busy)
+    })
 }

@@ -1,4 +1,4 @@
-//! How fast passwords may be guessed: failures slow down, and lock nobody out for good.
+//! Rate limits on passwords: wrong passwords slow further attempts down, and lock no account.
 
 use std::{
     net::IpAddr,
@@ -9,104 +9,93 @@ use mfa_plugin_api::ClientFacts;
 use otp_cache::{Charge, Charged, QuotaKey, StoreError};
 use otp_core::gcra::Rate;
 
-use super::AuthModule;
+use super::{core::AuthModule, password_limits::rate};
 use crate::{
     error::{AuthError, AuthErrorKind},
     user::UserId,
 };
 
-/// How long to wait when a limit cannot say it.
+/// How long to wait when a limit cannot tell.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(60);
 
-/// How often a password may be wrong. Each try is charged before it is looked at, so tries in
-/// parallel gain nothing, and a right password gets its charge back.
-///
-/// The limit per user protects one account from many addresses. It would let a stranger keep the
-/// owner out, so it does not hold for an address from which this user has completed a login within
-/// the last 30 days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PasswordLimits {
-    /// For one name from one address; 10 in 10 minutes by default.
-    pub per_user_and_address: Rate,
-    /// For one address (IPv6: its /64) over all names; 120 in 10 minutes
-    /// by default, because an office may log in from one address at nine o'clock.
-    pub per_address: Rate,
-    /// For one name over all addresses that this user has not logged in from; 100 in an hour by
-    /// default.
-    pub per_user: Rate,
-}
-
-impl Default for PasswordLimits {
-    fn default() -> Self {
-        Self {
-            per_user_and_address: rate(10, 10),
-            per_address: rate(120, 10),
-            per_user: rate(100, 60),
-        }
-    }
-}
-
-/// Whom a try is counted against: the one id of a known user, or what was typed.
-pub(super) enum Guessed<'a> {
+/// What an attempt is counted under: the id of a known user, or what was typed.
+pub(super) enum RateLimitKey<'a> {
     Known(&'a UserId),
     Unknown(&'a str),
 }
 
+/// What became of charging one attempt.
+pub(super) enum AttemptCharge {
+    /// The attempt may go on; a right password gives this back.
+    Charged(Charged),
+    /// A limit is reached until this instant.
+    Refused { until: SystemTime },
+}
+
 impl AuthModule {
-    /// Charges one try, or says until when there is none.
-    pub(super) async fn charge_guess(
+    /// Charges one attempt. If a limit is reached, returns when the next attempt is allowed.
+    pub(super) async fn charge_attempt(
         &self,
-        guessed: &Guessed<'_>,
+        key: &RateLimitKey<'_>,
         client: &ClientFacts,
         now: SystemTime,
-    ) -> Result<Result<Charged, SystemTime>, AuthError> {
+    ) -> Result<AttemptCharge, AuthError> {
         let limits = self.parts.settings.password_limits;
-        let (name, address) = (guessed.name(), network(client.address));
+        let (name, address) = (key.name(), network(client.address));
         let mut charges = vec![
             Charge::new(self.key("user+address", &[&name, &address]), limits.per_user_and_address),
             Charge::new(self.key("address", &[&address]), limits.per_address),
         ];
+        // Asked before the charge, in a step of its own: a race can only add or drop the limit per
+        // user once. The other two limits always apply.
         if !self.is_familiar(&name, &address, now).await? {
             charges.push(Charge::new(self.key("user", &[&name]), limits.per_user));
         }
-        let charged = self.parts.quota.charge(&charges, now).await.map_err(failed)?;
-        Ok(charged.map_err(|refused| refused.until.unwrap_or(now + UNKNOWN_WAIT)))
+        let charged = self.parts.quota.charge(&charges, now).await.map_err(quota_unavailable)?;
+        Ok(match charged {
+            Ok(charged) => AttemptCharge::Charged(charged),
+            Err(refused) => {
+                AttemptCharge::Refused { until: refused.until.unwrap_or(now + UNKNOWN_WAIT) }
+            }
+        })
     }
 
-    pub(super) async fn refund_guess(
+    pub(super) async fn refund_attempt(
         &self,
         charged: &Charged,
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        self.parts.quota.refund(charged, now).await.map_err(failed)
+        self.parts.quota.refund(charged, now).await.map_err(quota_unavailable)
     }
 
-    /// Remembers that `user` completed a login from here.
+    /// Remembers that `user` completed a login from this address.
     pub(super) async fn remember_address(
         &self,
         user: &UserId,
         client: &ClientFacts,
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        let (name, address) = (Guessed::Known(user).name(), network(client.address));
+        let (name, address) = (RateLimitKey::Known(user).name(), network(client.address));
         let mark = Charge::new(self.familiar(&name, &address), familiar_rate());
         // Refused means that two recent logins are remembered already.
-        self.parts.quota.charge(&[mark], now).await.map(drop).map_err(failed)
+        self.parts.quota.charge(&[mark], now).await.map(drop).map_err(quota_unavailable)
     }
 
-    /// Whether one more refusal of this address belongs in the audit trail: 5 in 10 minutes do.
-    pub(super) async fn is_worth_noting(
+    /// Whether to record one more refusal of this address in the audit trail: 5 in 10 minutes.
+    pub(super) async fn should_audit_throttle(
         &self,
         client: &ClientFacts,
         now: SystemTime,
     ) -> Result<bool, AuthError> {
         let key = self.key("noted", &[&network(client.address)]);
         let charged = self.parts.quota.charge(&[Charge::new(key, noted_rate())], now).await;
-        Ok(charged.map_err(failed)?.is_ok())
+        Ok(charged.map_err(quota_unavailable)?.is_ok())
     }
 
-    /// The mark is an ordinary rate limit that nobody minds reaching: two events of 30 days each.
-    /// As long as any of them is not refilled, there was a login.
+    /// Whether this user has logged in from this address lately.
+    ///
+    /// The mark is an ordinary rate limit of two events that refill in 30 days each. While one of them
+    /// is not refilled, there was a login. Zero events are charged, which only reads.
     async fn is_familiar(
         &self,
         name: &str,
@@ -114,7 +103,7 @@ impl AuthModule {
         now: SystemTime,
     ) -> Result<bool, AuthError> {
         let asked = Charge::new(self.familiar(name, address), familiar_rate()).with_events(0);
-        let asked = self.parts.quota.charge(&[asked], now).await.map_err(failed)?;
+        let asked = self.parts.quota.charge(&[asked], now).await.map_err(quota_unavailable)?;
         Ok(asked.is_ok_and(|asked| asked.left() < familiar_rate().burst()))
     }
 
@@ -124,13 +113,14 @@ impl AuthModule {
 
     fn key(&self, scope: &str, values: &[&str]) -> QuotaKey {
         let scope = format!("auth/password/{scope}/{}", self.parts.settings.tenant());
+        // Unambiguous: an address comes last and contains no NUL.
         QuotaKey::derive(&scope, &values.join("\0"))
     }
 }
 
-impl Guessed<'_> {
-    /// The one name of the counter.
-    pub(super) fn name(&self) -> String {
+impl RateLimitKey<'_> {
+    /// Returns the one name of the counter.
+    fn name(&self) -> String {
         match self {
             Self::Known(id) => format!("id\0{id}"),
             Self::Unknown(typed) => format!("name\0{typed}"),
@@ -147,12 +137,7 @@ fn noted_rate() -> Rate {
     rate(5, 10)
 }
 
-/// `burst` events in so many minutes; only for the constants above.
-fn rate(burst: u32, minutes: u64) -> Rate {
-    Rate::new(burst, Duration::from_secs(60 * minutes)).expect("constants are within the bounds")
-}
-
-/// What one customer of a provider is given: an IPv4 address, or the /64 of an IPv6 one.
+/// Returns what a provider gives to one customer: an IPv4 address, or the /64 of an IPv6 address.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
@@ -160,7 +145,7 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-pub(super) fn failed(source: StoreError) -> AuthError {
+pub(super) fn quota_unavailable(source: StoreError) -> AuthError {
     AuthError::new(AuthErrorKind::Unavailable, "cannot reach the OTP cache").with_source(source)
 }
 

@@ -4,23 +4,24 @@ use std::time::SystemTime;
 
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId, Randomness};
 
-use super::AuthModule;
+use super::core::AuthModule;
 use crate::{
     audit::AuditRecord,
     destination::Destination,
-    directory::Change,
     error::{AuthError, AuthErrorKind},
     evidence::{self, FactorEvidence},
     factor_snapshot::FactorSnapshot,
     login::{Completed, PasswordVerified, PendingLogin, Recorded, Saved, Session},
     policy::{CLOCK_SKEW, FactorChoice},
-    session_store::{PendingRecord, SessionRecord, Swapped, Version},
+    session_record::{SessionClient, SessionId, SessionRecord, UserSnapshot},
+    session_store::{PendingRecord, Sessions as _, UpdateOutcome, Version},
     token::{PendingToken, SessionToken, TokenDigest},
     user::{User, UserId},
+    users::Change,
 };
 
-/// How often evidence is merged into a login that other tabs keep changing before giving up.
-const MERGE_TRIES: usize = 32;
+/// How often to merge evidence into a login that other tabs keep changing, before giving up.
+const MERGE_ATTEMPTS: usize = 32;
 
 impl AuthModule {
     /// Opens a pending login for a user who gave the right password, on the way to `destination`.
@@ -40,18 +41,18 @@ impl AuthModule {
         let PasswordVerified { user, evidence } = verified;
         let expires_at = now + self.parts.settings.pending_life;
         let flow = new_flow(randomness)?;
-        let mut record = PendingRecord::new(flow, user.id.clone(), destination, now, expires_at);
+        let mut record = PendingRecord::new(flow, &user, destination, now, expires_at);
         record.evidence.push(FactorEvidence::new(FactorId::PASSWORD, &evidence));
         let opened = AuditRecord::new("login.opened", now);
-        self.keep_pending(record, user, opened.from(client.address), randomness).await
+        self.store_pending(record, user, opened.from(client.address), randomness).await
     }
 
-    /// Opens a pending login that raises `session`: it starts with the session's evidence, and ends
-    /// the session when it completes.
+    /// Opens a pending login that steps up `session`: it starts with the session's evidence, and ends
+    /// the session when it completes. `None` if the user is gone, disabled, or has a new password.
     ///
     /// # Errors
     ///
-    /// As [`open_pending`](Self::open_pending).
+    /// When the store, the users or the random generator failed.
     pub async fn open_step_up(
         &self,
         session: &Session,
@@ -59,18 +60,22 @@ impl AuthModule {
         client: &ClientFacts,
         randomness: &dyn Randomness,
         now: SystemTime,
-    ) -> Result<(PendingToken, PendingLogin), AuthError> {
-        let user = session.user.clone();
+    ) -> Result<Option<(PendingToken, PendingLogin)>, AuthError> {
+        // Plugins need more of the user than the session's snapshot has.
+        let user = self.parts.users.find_by_id(&session.user().id).await?;
+        let is_same =
+            |user: &User| !user.is_disabled && user.generation == session.user().generation;
+        let Some(user) = user.filter(is_same) else { return Ok(None) };
         let expires_at = (now + self.parts.settings.pending_life).min(session.expires_at());
         let flow = new_flow(randomness)?;
-        let mut record = PendingRecord::new(flow, user.id.clone(), destination, now, expires_at);
+        let mut record = PendingRecord::new(flow, &user, destination, now, expires_at);
         record.evidence.clone_from(&session.record.evidence);
-        record.raises = Some(session.token);
-        let opened = AuditRecord::new("login.step_up_opened", now);
-        self.keep_pending(record, user, opened.from(client.address), randomness).await
+        record.step_up_session = Some(session.token);
+        let opened = AuditRecord::new("login.step_up_opened", now).from(client.address);
+        self.store_pending(record, user, opened, randomness).await.map(Some)
     }
 
-    async fn keep_pending(
+    async fn store_pending(
         &self,
         record: PendingRecord,
         user: User,
@@ -79,17 +84,20 @@ impl AuthModule {
     ) -> Result<(PendingToken, PendingLogin), AuthError> {
         let token = PendingToken::generate(randomness)?;
         self.record(opened.about(&user.id).in_flow(&record.flow));
-        self.parts.sessions.open_pending(token.digest(), record.clone()).await?;
-        let login = PendingLogin { token: token.digest(), version: Version::FIRST, record, user };
+        self.sessions.open_pending(token.digest(), record.clone()).await?;
+        let digest = token.digest();
+        let checked_at = record.opened_at;
+        let login =
+            PendingLogin { token: digest, version: Version::FIRST, record, user, checked_at };
         Ok((token, login))
     }
 
-    /// The pending login of this token; `None` if it is unknown, over, or its user is gone or
-    /// disabled.
+    /// Returns the pending login of this token. `None` if it is unknown or expired, or if its user is
+    /// gone, disabled, or has a new password.
     ///
     /// # Errors
     ///
-    /// When the store or the directory failed.
+    /// When the store or the users failed.
     pub async fn load_pending(
         &self,
         token: &PendingToken,
@@ -117,12 +125,12 @@ impl AuthModule {
         token: TokenDigest,
         now: SystemTime,
     ) -> Result<Option<PendingLogin>, AuthError> {
-        let Some((record, version)) = self.parts.sessions.load_pending(token, now).await? else {
+        let Some((record, version)) = self.sessions.load_pending(token, now).await? else {
             return Ok(None);
         };
-        let user = self.parts.directory.find_by_id(&record.user_id).await?;
-        let user = user.filter(|user| !user.is_disabled);
-        Ok(user.map(|user| PendingLogin { token, version, record, user }))
+        let user = self.parts.users.find_by_id(&record.user_id).await?;
+        let user = user.filter(|user| !user.is_disabled && user.generation == record.generation);
+        Ok(user.map(|user| PendingLogin { token, version, record, user, checked_at: now }))
     }
 
     /// Returns the factors that `login` still has to satisfy for its destination, in the order of
@@ -148,19 +156,19 @@ impl AuthModule {
         if changed.record == login.record {
             return Ok(Saved::Done(changed));
         }
-        let store = &self.parts.sessions;
+        let store = &self.sessions;
         Ok(match store.save_pending(login.token, changed.record.clone(), login.version).await? {
-            Swapped::Conflict => Saved::Conflict,
-            Swapped::Gone => Saved::Gone,
-            Swapped::Done => {
+            UpdateOutcome::Conflict => Saved::Conflict,
+            UpdateOutcome::Gone => Saved::Gone,
+            UpdateOutcome::Done => {
                 changed.version = login.version.next();
                 Saved::Done(changed)
             }
         })
     }
 
-    /// Records that `factor` was satisfied. What other tabs changed meanwhile is kept: evidence is
-    /// merged, never lost to a race.
+    /// Records that `factor` was satisfied. Merges the evidence into what other tabs have changed
+    /// meanwhile, so it is never lost to a race.
     ///
     /// # Errors
     ///
@@ -178,18 +186,18 @@ impl AuthModule {
             return Err(AuthError::new(AuthErrorKind::Corrupt, "evidence from the future"));
         }
         let mut login = login.clone();
-        for _ in 0..MERGE_TRIES {
+        for _ in 0..MERGE_ATTEMPTS {
             evidence::add(&mut login.record.evidence, new.clone());
             let (token, read) = (login.token, login.version);
-            match self.parts.sessions.save_pending(token, login.record.clone(), read).await? {
-                Swapped::Done => {
+            match self.sessions.save_pending(token, login.record.clone(), read).await? {
+                UpdateOutcome::Done => {
                     login.version = read.next();
                     self.record_satisfied(&login, &new, now);
                     let missing = self.missing_factors(&login, now);
                     return Ok(Recorded::Done { login, missing });
                 }
-                Swapped::Gone => return Ok(Recorded::Gone),
-                Swapped::Conflict => match self.load_pending_by(token, now).await? {
+                UpdateOutcome::Gone => return Ok(Recorded::Gone),
+                UpdateOutcome::Conflict => match self.load_pending_by(token, now).await? {
                     Some(current) => login = current,
                     None => return Ok(Recorded::Gone),
                 },
@@ -208,17 +216,17 @@ impl AuthModule {
         );
     }
 
-    /// Opens the session, if every required factor has evidence: ends the pending login, and the
-    /// session that it raises, in the same step. Of any number of requests exactly one is answered
-    /// with [`Completed::Opened`].
+    /// Opens the session, if every required factor has evidence. The same step ends the pending login,
+    /// and the session that it steps up. Of any number of requests, exactly one gets
+    /// [`Completed::Opened`].
     ///
-    /// A raised session keeps the end of the one it replaces: only a new login with a password lives
-    /// anew.
+    /// A session that was stepped up keeps the expiry of the one it replaces. Only a login with a
+    /// password gets a new lifetime.
     ///
     /// # Errors
     ///
-    /// When the store, the directory, the audit trail or the random generator failed: then there is
-    /// no token, so nobody holds a session.
+    /// When a store, the audit trail or the random generator failed. Then no token leaves this call,
+    /// so no session can be used.
     #[tracing::instrument(skip_all)]
     pub async fn complete(
         &self,
@@ -228,60 +236,52 @@ impl AuthModule {
         now: SystemTime,
     ) -> Result<Completed, AuthError> {
         let token = SessionToken::generate(randomness)?;
+        let id = SessionId::generate(randomness)?;
+        // Not read again: it was written or read one call before. If it was changed since, the store
+        // finds another version.
         let mut current = login.clone();
-        for _ in 0..MERGE_TRIES {
-            // Always from the store: a snapshot does not know that its login is over.
-            let Some(latest) = self.load_pending_by(current.token, now).await? else {
+        for _ in 0..MERGE_ATTEMPTS {
+            // The store compares the version, but not the time.
+            if now >= current.record.expires_at {
                 return Ok(Completed::Gone);
-            };
-            current = latest;
+            }
             let missing = self.missing_factors(&current, now);
             if !missing.is_empty() {
                 return Ok(Completed::Missing(missing));
             }
-            let Some(record) = self.session_of(&current, now).await? else {
-                return Ok(Completed::Gone);
+            let expires_at = match current.record.step_up_session {
+                None => now + self.parts.settings.session_life,
+                Some(replaced) => match self.sessions.load_session(replaced, now).await? {
+                    Some(session) => session.record.expires_at,
+                    None => return Ok(Completed::Gone),
+                },
             };
-            let (pending, replaces) = (current.token, current.record.raises);
-            let store = &self.parts.sessions;
-            let digest = token.digest();
+            let record = session_of(&current, id.clone(), client, now, expires_at);
+            let (pending, replaces) = (current.token, current.record.step_up_session);
+            let (store, digest) = (&self.sessions, token.digest());
             match store.complete(pending, current.version, digest, record.clone(), replaces).await?
             {
-                Swapped::Conflict => {}
-                Swapped::Gone => return Ok(Completed::Gone),
-                Swapped::Done => return self.opened(current, token, record, client, now).await,
+                UpdateOutcome::Conflict => match self.load_pending_by(pending, now).await? {
+                    Some(latest) => current = latest,
+                    None => return Ok(Completed::Gone),
+                },
+                UpdateOutcome::Gone => return Ok(Completed::Gone),
+                UpdateOutcome::Done => {
+                    return self.opened(current, token, record, client, now).await;
+                }
             }
         }
         Err(AuthError::new(AuthErrorKind::Unavailable, "a login is changed all the time"))
     }
 
-    async fn session_of(
-        &self,
-        login: &PendingLogin,
-        now: SystemTime,
-    ) -> Result<Option<SessionRecord>, AuthError> {
-        let mut expires_at = now + self.parts.settings.session_life;
-        if let Some(raised) = login.record.raises {
-            let Some((old, _)) = self.parts.sessions.load_session(raised).await? else {
-                return Ok(None);
-            };
-            expires_at = old.expires_at;
-        }
-        let PendingRecord { flow, user_id, evidence, .. } = login.record.clone();
-        Ok(Some(SessionRecord::new(flow, user_id, evidence, now, expires_at)))
-    }
-
-    /// Things worth knowing at the next login. The session is open by now, so what fails here is
-    /// logged and does no harm.
+    /// Notes what the next login uses. The session is open already, so a failure is only logged.
     async fn note_login(&self, user: &UserId, client: &ClientFacts, now: SystemTime) {
         if let Err(error) = self.remember_address(user, client, now).await {
             tracing::warn!(%error, "the address of a login was not remembered");
         }
-        match self.parts.directory.change(user, Change::LoggedIn, now).await {
-            Err(error) if error.kind() != AuthErrorKind::ReadOnly => {
-                tracing::warn!(%error, "the time of a login was not noted");
-            }
-            _ => {}
+        let Some(administration) = &self.parts.administration else { return };
+        if let Err(error) = administration.users.change(user, Change::LoggedIn, now).await {
+            tracing::warn!(%error, "the time of a login was not noted");
         }
     }
 
@@ -302,24 +302,26 @@ impl AuthModule {
                 .in_flow(&record.flow)
                 .with("amr", amr.join(" ")),
         );
-        if let Err(untraceable) = self.flush().await {
-            self.parts.sessions.end_session(token.digest()).await?;
-            return Err(untraceable);
+        // No session without an audit record. The token has not left this function, so the session
+        // cannot have been used.
+        if let Err(unrecorded) = self.flush().await {
+            self.sessions.end_session(token.digest()).await?;
+            return Err(unrecorded);
         }
         self.note_login(&login.user.id, client, now).await;
-        let idle_at = now + self.parts.settings.session_idle;
-        let session = Session { token: token.digest(), record, user: login.user, idle_at };
+        let idle_expires_at = now + self.parts.settings.session_idle;
+        let session = Session { token: token.digest(), record, idle_expires_at };
         Ok(Completed::Opened { token, session, destination: login.record.destination })
     }
 
-    /// Ends the pending login without success, as when the user cancels. Nothing happens if it is
-    /// over.
+    /// Ends the pending login without success, as when the user cancels. Does nothing if it has
+    /// ended.
     ///
     /// # Errors
     ///
     /// When the store failed.
     pub async fn end_pending(&self, token: &PendingToken) -> Result<(), AuthError> {
-        self.parts.sessions.end_pending(token.digest()).await.map(drop)
+        self.sessions.end_pending(token.digest()).await.map(drop)
     }
 
     /// Like [`end_pending`](Self::end_pending), for a login that was loaded.
@@ -328,8 +330,22 @@ impl AuthModule {
     ///
     /// When the store failed.
     pub async fn end_loaded_pending(&self, login: &PendingLogin) -> Result<(), AuthError> {
-        self.parts.sessions.end_pending(login.token).await.map(drop)
+        self.sessions.end_pending(login.token).await.map(drop)
     }
+}
+
+fn session_of(
+    login: &PendingLogin,
+    id: SessionId,
+    client: &ClientFacts,
+    now: SystemTime,
+    expires_at: SystemTime,
+) -> SessionRecord {
+    let user = UserSnapshot::new(&login.user, login.checked_at);
+    let (flow, client) = (login.record.flow.clone(), SessionClient::new(client));
+    let mut session = SessionRecord::new(id, flow, user, client, now, expires_at);
+    session.evidence.clone_from(&login.record.evidence);
+    session
 }
 
 fn new_flow(randomness: &dyn Randomness) -> Result<String, AuthError> {

@@ -1,51 +1,90 @@
-//! Step 11 and after: what a session may do, and its end.
+//! Step 11 and after: what a session may do, and how it ends.
 
 use std::time::{Duration, SystemTime};
 
 use mfa_plugin_api::ClientFacts;
 
-use super::AuthModule;
+use super::core::AuthModule;
 use crate::{
     audit::AuditRecord,
     error::AuthError,
     login::Session,
     policy::{Decision, RequestFacts},
-    token::SessionToken,
+    session_record::{SessionId, SessionRecord, StoredSession, UserSnapshot},
+    session_store::{EndAll, Sessions as _},
+    token::{SessionToken, TokenDigest},
+    user::UserId,
 };
 
-/// A session that was seen this lately is not noted as seen again: one write a minute.
+/// A use is noted again after this long, so a session in use costs one write a minute.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
 impl AuthModule {
-    /// The session of this token; `None` if it is unknown, logged out, at the end of its life or
-    /// idle time, or its user is gone or disabled.
+    /// Returns the session of this token. `None` if it is unknown, logged out, expired or idle, or if
+    /// its user is gone, disabled, or has a new password.
     ///
-    /// Uses of a session are noted to the minute: it may end up to one minute before its idle time is
+    /// A session that was loaded within the last second is read from memory. The user is read again
+    /// when the session's snapshot is older than the setting `user_refresh`. A disabled user or a new
+    /// password ends sessions at once if the change was made through this module, and within
+    /// `user_refresh` otherwise.
+    ///
+    /// Uses of a session are noted to the minute. It may end up to one minute before its idle time is
     /// over, never after.
     ///
     /// # Errors
     ///
-    /// When the store or the directory failed.
+    /// When the store failed, or the users when they had to be asked.
     pub async fn load_session(
         &self,
         token: &SessionToken,
         now: SystemTime,
     ) -> Result<Option<Session>, AuthError> {
         let token = token.digest();
-        let Some((record, seen_at)) = self.parts.sessions.load_session(token).await? else {
+        let Some(stored) = self.sessions.load_session(token, now).await? else {
             return Ok(None);
         };
-        let mut idle_at = seen_at + self.parts.settings.session_idle;
-        if now >= record.expires_at || now >= idle_at {
+        let mut idle_expires_at = stored.seen_at + self.parts.settings.session_idle;
+        if now >= idle_expires_at {
             return Ok(None);
         }
-        let user = self.parts.directory.find_by_id(&record.user_id).await?;
-        let Some(user) = user.filter(|user| !user.is_disabled) else { return Ok(None) };
-        if now >= seen_at + TOUCH_AFTER {
-            self.parts.sessions.touch_session(token, now).await?;
-            idle_at = now + self.parts.settings.session_idle;
+        let mut record = stored.record;
+        if !self.is_current(&record.user, now) {
+            match self.current_user(&record, now).await? {
+                Some(user) => record.user = user,
+                None => return self.end_without_user(token, now).await.map(|()| None),
+            }
+            self.sessions.refresh_user(token, record.user.clone());
         }
-        Ok(Some(Session { token, record, user, idle_at }))
+        if now >= stored.seen_at + TOUCH_AFTER {
+            self.sessions.touch_session(token, now);
+            idle_expires_at = now + self.parts.settings.session_idle;
+        }
+        Ok(Some(Session { token, record, idle_expires_at }))
+    }
+
+    /// Whether the snapshot is recent enough to decide by.
+    fn is_current(&self, user: &UserSnapshot, now: SystemTime) -> bool {
+        // A snapshot from the future comes from a clock that was set back.
+        user.checked_at <= now && now < user.checked_at + self.parts.settings.user_refresh
+    }
+
+    /// Reads the user of a session again. `None` if the session has to end.
+    async fn current_user(
+        &self,
+        record: &SessionRecord,
+        now: SystemTime,
+    ) -> Result<Option<UserSnapshot>, AuthError> {
+        let user = self.parts.users.find_by_id(&record.user.id).await?;
+        let may_stay =
+            user.filter(|user| !user.is_disabled && user.generation == record.user.generation);
+        Ok(may_stay.map(|user| UserSnapshot::new(&user, now)))
+    }
+
+    async fn end_without_user(&self, token: TokenDigest, now: SystemTime) -> Result<(), AuthError> {
+        if let Some(ended) = self.sessions.end_session(token).await? {
+            self.record(ended_record(&ended, "user", now));
+        }
+        Ok(())
     }
 
     /// Decides about one request by the policy.
@@ -53,7 +92,25 @@ impl AuthModule {
         self.parts.policy.evaluate(facts).into_decision()
     }
 
-    /// Ends the session: final at once, on every node of the store. Nothing happens if it is over.
+    /// Returns at most `limit` open sessions of a user, the newest first.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed.
+    pub async fn sessions_of(
+        &self,
+        user: &UserId,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, AuthError> {
+        let mut sessions = self.sessions.sessions_of(user, now, limit).await?;
+        sessions.retain(|session| now < session.seen_at + self.parts.settings.session_idle);
+        Ok(sessions)
+    }
+
+    /// Ends the session. Does nothing if it has ended.
+    ///
+    /// It is over at once here, and within a second on every other node.
     ///
     /// # Errors
     ///
@@ -64,25 +121,74 @@ impl AuthModule {
         client: &ClientFacts,
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        if let Some(ended) = self.parts.sessions.end_session(token.digest()).await? {
-            self.record(
-                AuditRecord::new("session.ended", now)
-                    .about(&ended.user_id)
-                    .from(client.address)
-                    .in_flow(&ended.flow)
-                    .with("why", "logout"),
-            );
+        if let Some(ended) = self.sessions.end_session(token.digest()).await? {
+            self.record(ended_record(&ended, "logout", now).from(client.address));
         }
         self.flush().await
     }
 
-    /// Makes room: drops what is over. Call it every few minutes. Answers how many were dropped.
+    /// Ends one session of a user, named by its public id. Returns `false` if the user has no such
+    /// session. `actor` names the administrator in the audit trail; `None` for the user.
+    ///
+    /// # Errors
+    ///
+    /// When the store or the audit trail failed: the session may still be open.
+    pub async fn end_session_by_id(
+        &self,
+        user: &UserId,
+        id: &SessionId,
+        actor: Option<&str>,
+        now: SystemTime,
+    ) -> Result<bool, AuthError> {
+        let ended = self.sessions.end_session_by_id(user, id).await?;
+        if let Some(ended) = &ended {
+            let record = ended_record(ended, "revoked", now);
+            self.record(match actor {
+                Some(actor) => record.by(actor),
+                None => record,
+            });
+        }
+        self.flush().await?;
+        Ok(ended.is_some())
+    }
+
+    /// Ends all sessions and pending logins of a user. Returns how many of both there were. `actor`
+    /// names the administrator in the audit trail; `None` for the user.
+    ///
+    /// # Errors
+    ///
+    /// When the store or the audit trail failed: some sessions may still be open.
+    pub async fn end_all_sessions(
+        &self,
+        user: &UserId,
+        actor: Option<&str>,
+        now: SystemTime,
+    ) -> Result<usize, AuthError> {
+        let ended = self.sessions.end_all(user, EndAll::PendingLoginsAndSessions).await?;
+        let record = AuditRecord::new("user.sessions_ended", now).about(user);
+        let record = record.with("logins_ended", ended.to_string());
+        self.record(match actor {
+            Some(actor) => record.by(actor),
+            None => record,
+        });
+        self.flush().await?;
+        Ok(ended)
+    }
+
+    /// Deletes expired sessions and pending logins and returns how many. Call it every few minutes.
     ///
     /// # Errors
     ///
     /// When the store failed.
     pub async fn sweep(&self, now: SystemTime) -> Result<usize, AuthError> {
         let idle_since = now.checked_sub(self.parts.settings.session_idle);
-        self.parts.sessions.sweep(now, idle_since.unwrap_or(SystemTime::UNIX_EPOCH)).await
+        self.sessions.sweep(now, idle_since.unwrap_or(SystemTime::UNIX_EPOCH)).await
     }
+}
+
+fn ended_record(ended: &SessionRecord, why: &'static str, now: SystemTime) -> AuditRecord {
+    AuditRecord::new("session.ended", now)
+        .about(&ended.user.id)
+        .in_flow(&ended.flow)
+        .with("why", why)
 }

@@ -1,11 +1,14 @@
-//! Lives, limits and keys.
+//! Lifetimes, limits and keys.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use otp_core::AllowedPrefixes;
 
-use super::PasswordLimits;
+use super::password_limits::PasswordLimits;
 use crate::audit::PhoneTagKey;
+
+/// Sessions in memory. Each takes about one KiB.
+const CACHED_SESSIONS: u64 = 50_000;
 
 /// The settings of the authentication module, each with its allowed range.
 #[derive(Debug)]
@@ -15,6 +18,9 @@ pub struct AuthSettings {
     pub(super) pending_life: Duration,
     pub(super) session_life: Duration,
     pub(super) session_idle: Duration,
+    pub(super) user_refresh: Duration,
+    pub(super) session_cache_age: Duration,
+    pub(super) cached_sessions: u64,
     pub(super) allowed_prefixes: AllowedPrefixes,
     pub(super) password_limits: PasswordLimits,
 }
@@ -38,11 +44,26 @@ impl AuthSettings {
     /// Allowed idle times of a session. NIST SP 800-63B-4, section 2.2.3, sets the end.
     pub const SESSION_IDLE_RANGE: RangeInclusive<Duration> = minutes(1)..=minutes(60);
 
-    /// The defaults, for the users of `tenant`: pending logins of 10 minutes, sessions of 12 hours
-    /// and of 1 hour without use, numbers that start with 070, 080 or 090.
+    /// Default of [`with_user_refresh`](Self::with_user_refresh).
+    pub const DEFAULT_USER_REFRESH: Duration = minutes(1);
+
+    /// Allowed values of [`with_user_refresh`](Self::with_user_refresh).
+    pub const USER_REFRESH_RANGE: RangeInclusive<Duration> = Duration::ZERO..=minutes(10);
+
+    /// Default of [`with_session_cache_age`](Self::with_session_cache_age).
+    pub const DEFAULT_SESSION_CACHE_AGE: Duration = Duration::from_secs(1);
+
+    /// Allowed values of [`with_session_cache_age`](Self::with_session_cache_age). The system promises
+    /// that a session which another node has ended is over within the longest.
+    pub const SESSION_CACHE_AGE_RANGE: RangeInclusive<Duration> =
+        Duration::ZERO..=Duration::from_secs(1);
+
+    /// Returns the defaults, for the users of `tenant`: pending logins of 10 minutes; sessions of 12
+    /// hours and of 1 hour without use, whose users are read again every minute; numbers that start
+    /// with 070, 080 or 090.
     ///
-    /// The tenant goes into every counter and code: changing it forgets the counters and ends every
-    /// open challenge. The key names phone numbers in the audit trail.
+    /// The tenant is part of every counter and code: changing it resets the counters and ends every
+    /// open challenge. The key makes tags of phone numbers in the audit trail.
     pub fn new(tenant: impl Into<String>, phone_tag_key: PhoneTagKey) -> Self {
         Self {
             tenant: tenant.into(),
@@ -50,12 +71,15 @@ impl AuthSettings {
             pending_life: Self::DEFAULT_PENDING_LIFE,
             session_life: Self::DEFAULT_SESSION_LIFE,
             session_idle: Self::DEFAULT_SESSION_IDLE,
+            user_refresh: Self::DEFAULT_USER_REFRESH,
+            session_cache_age: Self::DEFAULT_SESSION_CACHE_AGE,
+            cached_sessions: CACHED_SESSIONS,
             allowed_prefixes: AllowedPrefixes::default(),
             password_limits: PasswordLimits::default(),
         }
     }
 
-    /// Pending logins that live 5 to 15 minutes.
+    /// Sets the lifetime of a pending login: 5 to 15 minutes.
     ///
     /// # Errors
     ///
@@ -66,8 +90,8 @@ impl AuthSettings {
         Ok(self)
     }
 
-    /// Sessions that live 5 minutes to 24 hours (NIST SP 800-63B, section 2.2.3), and not longer
-    /// than 1 minute to 1 hour without being used.
+    /// Sets the lifetime of a session, 5 minutes to 24 hours (NIST SP 800-63B, section 2.2.3), and the
+    /// time without use after which it ends, 1 minute to 1 hour.
     ///
     /// # Errors
     ///
@@ -84,26 +108,55 @@ impl AuthSettings {
         Ok(self)
     }
 
-    /// Phone numbers with these prefixes.
+    /// Sets how old the snapshot of a session's user may be before the user is read again: 0 to 10
+    /// minutes. 0 reads the user on each request.
+    ///
+    /// It bounds how long a change in a directory that other programs write to, such as a removed
+    /// group or a disabled account, has no effect on open sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSettings::UserRefresh`] outside this range.
+    pub fn with_user_refresh(mut self, refresh: Duration) -> Result<Self, InvalidSettings> {
+        self.user_refresh =
+            within(refresh, &Self::USER_REFRESH_RANGE).ok_or(InvalidSettings::UserRefresh)?;
+        Ok(self)
+    }
+
+    /// Sets how long a session is read from memory before the store is asked again: 0 to 1 second. 0
+    /// asks the store on each request.
+    ///
+    /// It bounds how long a session that another node has ended can still be used here.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSettings::SessionCacheAge`] outside this range.
+    pub fn with_session_cache_age(mut self, age: Duration) -> Result<Self, InvalidSettings> {
+        self.session_cache_age =
+            within(age, &Self::SESSION_CACHE_AGE_RANGE).ok_or(InvalidSettings::SessionCacheAge)?;
+        Ok(self)
+    }
+
+    /// Sets which prefixes phone numbers may have.
     #[must_use]
     pub fn with_allowed_prefixes(mut self, prefixes: AllowedPrefixes) -> Self {
         self.allowed_prefixes = prefixes;
         self
     }
 
-    /// Wrong passwords as often as `limits` allow.
+    /// Sets how often a password may be wrong.
     #[must_use]
     pub fn with_password_limits(mut self, limits: PasswordLimits) -> Self {
         self.password_limits = limits;
         self
     }
 
-    /// The tenant.
+    /// Returns the tenant.
     pub fn tenant(&self) -> &str {
         &self.tenant
     }
 
-    /// The key that names phone numbers in the audit trail.
+    /// Returns the key that makes tags of phone numbers in the audit trail.
     pub fn phone_tag_key(&self) -> &PhoneTagKey {
         &self.phone_tag_key
     }
@@ -112,15 +165,21 @@ impl AuthSettings {
 /// Why settings are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
-    /// The life of a pending login.
-    #[error("a pending login lives {}", shown(&AuthSettings::PENDING_LIFE_RANGE))]
+    /// The lifetime of a pending login.
+    #[error("a pending login lasts {}", shown(&AuthSettings::PENDING_LIFE_RANGE))]
     PendingLife,
     /// The idle time of a session.
     #[error("a session may be idle for {}", shown(&AuthSettings::SESSION_IDLE_RANGE))]
     SessionIdle,
-    /// The life of a session.
-    #[error("a session lives {}", shown(&AuthSettings::SESSION_LIFE_RANGE))]
+    /// The lifetime of a session.
+    #[error("a session lasts {}", shown(&AuthSettings::SESSION_LIFE_RANGE))]
     SessionLife,
+    /// How long a session is read from memory.
+    #[error("a session is read from memory for 0 to 1 second")]
+    SessionCacheAge,
+    /// How old the snapshot of a user may be.
+    #[error("the user of a session is read again after {}", shown(&AuthSettings::USER_REFRESH_RANGE))]
+    UserRefresh,
 }
 
 fn shown(range: &RangeInclusive<Duration>) -> String {

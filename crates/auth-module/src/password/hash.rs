@@ -134,7 +134,7 @@ impl PasswordHash {
         })
     }
 
-    /// The PHC string to store.
+    /// Returns the PHC string to store.
     pub fn to_phc(&self) -> String {
         let HashParameters { memory_kib, passes, lanes } = self.parameters;
         format!(
@@ -144,17 +144,17 @@ impl PasswordHash {
         )
     }
 
-    /// What verifying it costs.
+    /// Returns the parameters.
     pub const fn parameters(&self) -> HashParameters {
         self.parameters
     }
 
-    /// A hash of the usual lengths that no password has: for names that no user has.
+    /// Makes a hash of the usual lengths for names that no user has. The hasher never accepts it.
     pub(super) fn unmatched(parameters: HashParameters) -> Self {
         Self { parameters, salt: vec![0; 16], output: vec![0; 32] }
     }
 
-    /// The hash of `password`, computed in `memory`, which grows as needed.
+    /// Computes the hash of `password` in `memory`, which grows as needed.
     pub(super) fn compute(
         password: &[u8],
         salt: &[u8],

@@ -1,4 +1,4 @@
-//! Hashing off the async threads, never more than so many at once.
+//! The bounded pool that computes password hashes.
 
 use std::{
     fmt,
@@ -16,15 +16,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::hash::{HashParameters, PasswordHash};
 use crate::error::{AuthError, AuthErrorKind};
 
-/// How much hashing is done at once, and how much may wait.
+/// How many hashes are computed at the same time, and how many may wait.
 ///
-/// The default is twice the number of cores at once and 64 waiting. Each hash at work takes the
+/// The default is twice the number of cores, and 64 waiting. Each hash that is computed takes the
 /// memory of its parameters, 19 MiB by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HasherLimits {
     /// Hashes computed at the same time, at least 1.
     pub at_once: usize,
-    /// Hashes that may wait for their turn; the next one is refused as [`Busy`].
+    /// Hashes that may wait; the next one is refused as [`Busy`].
     pub waiting: usize,
 }
 
@@ -35,7 +35,7 @@ impl Default for HasherLimits {
     }
 }
 
-/// More passwords are waiting to be hashed than the limit allows: try again in a moment.
+/// More passwords are waiting to be hashed than the limit allows. Try again in a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being verified")]
 pub struct Busy;
@@ -58,17 +58,17 @@ struct Pool {
     work_kib: AtomicU64,
 }
 
-/// What a password is held against.
+/// What a password is checked against.
 #[derive(Debug, Clone, Copy)]
 pub enum Expected<'a> {
     /// The hash of a user.
     Hash(&'a PasswordHash),
-    /// Nothing: no password is right, after the work of a hash of this cost.
-    Nothing(HashParameters),
+    /// Nothing: each password is wrong, after the work of a hash with these parameters.
+    Dummy(HashParameters),
 }
 
 impl PasswordHasher {
-    /// A pool that makes hashes of `parameters`, within `limits`.
+    /// Makes a pool that computes hashes of `parameters`, within `limits`.
     pub fn new(parameters: HashParameters, limits: HasherLimits) -> Self {
         let at_once = limits.at_once.max(1);
         Self(Arc::new(Pool {
@@ -81,17 +81,17 @@ impl PasswordHasher {
         }))
     }
 
-    /// What a new hash costs.
+    /// Returns the parameters of a new hash.
     pub fn parameters(&self) -> HashParameters {
         self.0.parameters
     }
 
-    /// How many hashes were computed so far, for metrics.
+    /// Returns how many hashes were computed so far, for metrics.
     pub fn computed(&self) -> u64 {
         self.0.computed.load(Ordering::Relaxed)
     }
 
-    /// How much memory the hashes so far have filled, in KiB: what their time goes by.
+    /// Returns how much memory the hashes so far have filled, in KiB. Their time is proportional to it.
     pub fn work_kib(&self) -> u64 {
         self.0.work_kib.load(Ordering::Relaxed)
     }
@@ -108,7 +108,7 @@ impl PasswordHasher {
     ) -> Result<Result<bool, Busy>, AuthError> {
         let (hash, is_known) = match expected {
             Expected::Hash(hash) => (hash.clone(), true),
-            Expected::Nothing(cost) => (PasswordHash::unmatched(cost), false),
+            Expected::Dummy(cost) => (PasswordHash::unmatched(cost), false),
         };
         let (password, cost) = (password.clone(), hash.parameters());
         self.run(cost, move |memory| {
@@ -118,7 +118,7 @@ impl PasswordHasher {
         .await
     }
 
-    /// The hash of `password` with the pool's parameters and this salt.
+    /// Returns the hash of `password` with the pool's parameters and this salt.
     ///
     /// # Errors
     ///
@@ -135,7 +135,8 @@ impl PasswordHasher {
         .await
     }
 
-    /// The hashes of many passwords on all cores; for imports, outside the limits of the pool.
+    /// Returns the hashes of many passwords, computed on all cores. For imports: outside the limits of
+    /// the pool.
     ///
     /// Blocks the calling thread.
     pub(crate) fn hash_all(
@@ -186,7 +187,7 @@ impl PasswordHasher {
             return Ok(Err(Busy));
         };
         let pool = Arc::clone(&self.0);
-        // The permits move along: a caller that goes away does not make room before the work ends.
+        // The permits move along: if the caller stops waiting, the work still occupies its place.
         let done = tokio::task::spawn_blocking(move || {
             let _permits: [OwnedSemaphorePermit; 2] = [place, turn];
             pool.count(1, cost);

@@ -1,4 +1,4 @@
-//! A module over a fresh SQLite file (or memory), with alice and bob in it.
+//! A module over stores in memory, with the users alice and bob.
 
 use std::{
     net::{IpAddr, Ipv4Addr},
@@ -7,13 +7,12 @@ use std::{
 };
 
 use auth_module::{
-    AppName, AuditTrail as _, AuthModule, AuthParts, AuthSettings, Completed, Decision,
-    Destination, HashParameters, HasherLimits, LoginName, MemoryAuditTrail, NewPassword, NewUser,
-    PasswordHasher, PasswordOutcome, PasswordVerified, PathPrefix, PendingLogin, PendingToken,
-    PhoneTagKey, Policy, Recorded, RequestFacts, Requirement, Rule, Session, SessionStore,
-    SessionToken, User, UserAdded, UserDirectory,
+    Account, Administration, AppName, AuthModule, AuthParts, AuthSettings, Completed, Decision,
+    Destination, HashParameters, HashSource as _, HashedPasswords, HasherLimits, LoginName,
+    MemoryAuditTrail, MemorySessions, MemoryUsers, NewPassword, NewUser, PasswordHasher,
+    PasswordOutcome, PasswordVerified, PathPrefix, PendingLogin, PendingToken, PhoneTagKey, Policy,
+    Recorded, RequestFacts, Requirement, Rule, Session, SessionToken, Sessions, User, UserAdded,
 };
-use auth_store_sqlite::Database;
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
 use otp_cache::memory::MemoryStore;
 use otp_core::PhoneNumber;
@@ -32,10 +31,8 @@ pub(crate) struct World {
     pub(crate) otp_cache: Arc<MemoryStore>,
     pub(crate) audit: MemoryAuditTrail,
     pub(crate) hasher: PasswordHasher,
-    pub(crate) directory: Arc<dyn UserDirectory>,
-    pub(crate) sessions: Arc<dyn SessionStore>,
-    pub(crate) database: Database,
-    pub(crate) folder: tempfile::TempDir,
+    pub(crate) users: MemoryUsers,
+    pub(crate) sessions: Arc<dyn Sessions>,
 }
 
 /// The cheapest hash that is allowed: the tests look at what is done, not at what it costs.
@@ -74,66 +71,87 @@ pub(crate) fn destination(url: &str) -> Destination {
     Destination::new(app(), path, query).unwrap()
 }
 
-fn settings() -> AuthSettings {
+pub(crate) fn settings() -> AuthSettings {
     AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32]))
+}
+
+fn parts(
+    users: &MemoryUsers,
+    sessions: &Arc<dyn Sessions>,
+    otp_cache: &Arc<MemoryStore>,
+    audit: &MemoryAuditTrail,
+    hasher: &PasswordHasher,
+) -> AuthParts {
+    AuthParts {
+        users: Arc::new(users.clone()),
+        passwords: hashed(users, hasher),
+        administration: Some(Administration {
+            users: Arc::new(users.clone()),
+            hasher: hasher.clone(),
+        }),
+        sessions: Arc::clone(sessions),
+        challenges: Arc::clone(otp_cache) as _,
+        quota: Arc::clone(otp_cache) as _,
+        audit: Arc::new(audit.clone()),
+        policy: policy(),
+        settings: settings(),
+    }
+}
+
+/// Checks passwords against the hashes of `users`.
+pub(crate) fn hashed(users: &MemoryUsers, hasher: &PasswordHasher) -> Arc<HashedPasswords> {
+    Arc::new(HashedPasswords::new(Arc::new(users.clone()), hasher.clone(), [8; 32]))
+}
+
+/// The parts that hash with `hasher`, both to check and to set a password.
+pub(crate) fn with_hasher(
+    users: &MemoryUsers,
+    hasher: &PasswordHasher,
+    parts: AuthParts,
+) -> AuthParts {
+    let administration = Administration { users: Arc::new(users.clone()), hasher: hasher.clone() };
+    AuthParts { passwords: hashed(users, hasher), administration: Some(administration), ..parts }
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(folder.path().join("auth.db")).await.unwrap();
-        let sessions = Arc::new(database.sessions());
-        Self::with_sessions(folder, database, sessions).await
+        Self::with_sessions(Arc::new(MemorySessions::new(1000))).await
     }
 
-    pub(crate) async fn with_sessions(
-        folder: tempfile::TempDir,
-        database: Database,
-        sessions: Arc<dyn SessionStore>,
-    ) -> Self {
-        let directory: Arc<dyn UserDirectory> = Arc::new(database.directory());
-        let audit = MemoryAuditTrail::new();
-        let hasher = PasswordHasher::new(cheap(), HasherLimits::default());
-        let otp_cache = Arc::new(MemoryStore::new());
-        let parts = AuthParts {
-            directory: Arc::clone(&directory),
-            sessions: Arc::clone(&sessions),
-            challenges: Arc::clone(&otp_cache) as _,
-            quota: Arc::clone(&otp_cache) as _,
-            audit: Arc::new(audit.clone()),
-            hasher: hasher.clone(),
-            policy: policy(),
-            settings: settings(),
-        };
-        let world = Self {
-            auth: Arc::new(AuthModule::new(parts)),
-            clock: ManualClock::new(),
-            randomness: SeededRandomness::new(1),
-            otp_cache,
-            audit,
-            hasher,
-            directory,
-            sessions,
-            database,
-            folder,
-        };
+    pub(crate) async fn with_sessions(sessions: Arc<dyn Sessions>) -> Self {
+        let world = Self::empty(sessions);
         world.add("alice", Some(ALICE_PASSWORD), Some(ALICE_PHONE), &["admins"]).await;
         world.add("bob", Some("bob's own password"), None, &[]).await;
         world
     }
 
+    fn empty(sessions: Arc<dyn Sessions>) -> Self {
+        let users = MemoryUsers::new();
+        let audit = MemoryAuditTrail::new();
+        let hasher = PasswordHasher::new(cheap(), HasherLimits::default());
+        let otp_cache = Arc::new(MemoryStore::new());
+        let auth = Arc::new(AuthModule::new(parts(&users, &sessions, &otp_cache, &audit, &hasher)));
+        Self {
+            auth,
+            clock: ManualClock::new(),
+            randomness: SeededRandomness::new(1),
+            otp_cache,
+            audit,
+            hasher,
+            users,
+            sessions,
+        }
+    }
+
     /// A second module over the same stores, with some parts replaced.
     pub(crate) fn module_with(&self, change: impl FnOnce(AuthParts) -> AuthParts) -> AuthModule {
-        AuthModule::new(change(AuthParts {
-            directory: Arc::clone(&self.directory),
-            sessions: Arc::clone(&self.sessions),
-            challenges: Arc::clone(&self.otp_cache) as _,
-            quota: Arc::clone(&self.otp_cache) as _,
-            audit: Arc::new(self.audit.clone()),
-            hasher: self.hasher.clone(),
-            policy: policy(),
-            settings: settings(),
-        }))
+        let Self { users, sessions, otp_cache, audit, hasher, .. } = self;
+        AuthModule::new(change(parts(users, sessions, otp_cache, audit, hasher)))
+    }
+
+    /// The user and the hash of the password.
+    pub(crate) async fn account(&self, name: &str) -> Account {
+        self.users.account(&LoginName::parse(name).unwrap()).await.unwrap().unwrap()
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -231,16 +249,26 @@ impl World {
 
     pub(crate) async fn session(&self, name: &str, password: &str) -> (SessionToken, Session) {
         let (_, login) = self.pending(name, password, "/").await;
-        let login = self.record_sms(&login).await;
-        match self.complete(&login).await {
+        self.finish(&login, &client()).await
+    }
+
+    /// A session of alice's that is opened from `client`.
+    pub(crate) async fn session_from(
+        &self,
+        name: &str,
+        client: ClientFacts,
+    ) -> (SessionToken, Session) {
+        let (_, login) = self.pending(name, ALICE_PASSWORD, "/").await;
+        self.finish(&login, &client).await
+    }
+
+    async fn finish(&self, login: &PendingLogin, client: &ClientFacts) -> (SessionToken, Session) {
+        let login = self.record_sms(login).await;
+        let completed = self.auth.complete(&login, client, &self.randomness, self.now()).await;
+        match completed.unwrap() {
             Completed::Opened { token, session, .. } => (token, session),
             other => panic!("not opened: {other:?}"),
         }
-    }
-
-    /// Waits until everything that was queued for the file is written.
-    pub(crate) async fn settle(&self) {
-        self.database.audit_trail().flush().await.unwrap();
     }
 
     pub(crate) fn events(&self) -> Vec<&'static str> {

@@ -1,6 +1,6 @@
 //! Users from files: all or none, every bad row named, no value repeated.
 
-use auth_module::{ImportFormat, LoginName, PasswordHash, PasswordOutcome};
+use auth_module::{ImportFormat, LoginName, PasswordHash, PasswordOutcome, Users as _};
 use testkit::LeakScanner;
 
 use crate::common::World;
@@ -29,7 +29,7 @@ impl World {
     }
 
     async fn count(&self) -> usize {
-        self.directory.list(None, usize::MAX).await.unwrap().len()
+        self.users.list(None, usize::MAX).await.unwrap().len()
     }
 }
 
@@ -154,7 +154,7 @@ async fn thousands_with_ready_hashes() {
     assert_eq!(world.hasher.computed(), before);
     assert_eq!(world.count().await, 5002);
     let after = LoginName::parse("user4997").unwrap();
-    let last = world.directory.list(Some(&after), 10).await.unwrap();
+    let last = world.users.list(Some(&after), 10).await.unwrap();
     let names: Vec<_> = last.iter().map(|user| user.login_name.as_str()).collect();
     assert_eq!(names, ["user4998", "user4999"]);
     // A second time every name is taken, and every one is said.
@@ -169,8 +169,7 @@ async fn plain_passwords_are_hashed_each_with_its_own_salt() {
     assert_eq!(world.import(ImportFormat::Csv, &file).await, Ok(50));
     let mut hashes = std::collections::HashSet::new();
     for n in 0..50 {
-        let name = LoginName::parse(&format!("user{n}")).unwrap();
-        let account = world.directory.find_by_name(&name).await.unwrap().unwrap();
+        let account = world.account(&format!("user{n}")).await;
         let phc = account.password_hash.as_ref().map(PasswordHash::to_phc).unwrap();
         assert!(hashes.insert(phc));
     }

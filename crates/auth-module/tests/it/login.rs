@@ -32,7 +32,7 @@ async fn a_login_from_the_password_to_the_session() {
     assert_eq!(world.decide("/anything", Some(&session), world.now()), Decision::Allowed);
     assert_eq!(world.decide("/anything", None, world.now()), Decision::LoginRequired);
     assert_eq!(world.decide("/public/a", None, world.now()), Decision::Public);
-    assert_eq!(session.user().last_login_at, Some(world.now()));
+    assert_eq!(world.user("alice").await.last_login_at, Some(world.now()));
 }
 
 #[tokio::test]

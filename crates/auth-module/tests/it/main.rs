@@ -1,4 +1,4 @@
-//! What the authentication module promises, through its public door.
+//! What the authentication module promises, tested through its public interface.
 #![expect(
     clippy::unwrap_used,
     clippy::unchecked_time_subtraction,
@@ -7,7 +7,6 @@
 
 mod audit;
 mod common;
-mod crash;
 mod destination;
 mod imports;
 mod leaks;
@@ -15,5 +14,7 @@ mod login;
 mod passwords;
 mod policy;
 mod properties;
+mod races;
+mod read_only;
+mod session_cache;
 mod sessions;
-mod stores;

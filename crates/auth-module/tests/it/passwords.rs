@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use auth_module::{
-    AuthParts, Change, Disabled, HashParameters, HasherLimits, LoginName, NewPassword,
-    PasswordHash, PasswordHasher, PasswordOutcome,
+    AuthError, AuthParts, Disabled, HashParameters, HasherLimits, LoginName, MemoryUsers,
+    NewPassword, PasswordAttempt, PasswordCheck, PasswordHash, PasswordHasher, PasswordOutcome,
+    PasswordVerdict, User, UserId, Users,
 };
 use secrecy::SecretString;
 
-use crate::common::{ALICE_PASSWORD, MINUTE, World, cheap, client_at};
+use crate::common::{ALICE_PASSWORD, MINUTE, World, cheap, client_at, with_hasher};
 
 fn is_rejected(outcome: &PasswordOutcome) -> bool {
     matches!(outcome, PasswordOutcome::Rejected)
@@ -209,15 +211,9 @@ async fn refusals_do_not_fill_the_audit_trail() {
 async fn a_cheaper_hash_is_replaced_once_the_password_is_at_hand() {
     let world = World::new().await;
     let dearer = HashParameters::new(8192, 2, 1).unwrap();
-    let auth = world.module_with(|parts| AuthParts {
-        hasher: PasswordHasher::new(dearer, HasherLimits::default()),
-        ..parts
-    });
-    let stored = async || {
-        let name = LoginName::parse("alice").unwrap();
-        let account = world.directory.find_by_name(&name).await.unwrap().unwrap();
-        account.password_hash.unwrap()
-    };
+    let hasher = PasswordHasher::new(dearer, HasherLimits::default());
+    let auth = world.module_with(|parts| with_hasher(&world.users, &hasher, parts));
+    let stored = async || world.account("alice").await.password_hash.unwrap();
     let verify = async |password: &str| {
         let password = SecretString::from(password);
         let client = crate::common::client();
@@ -284,7 +280,8 @@ async fn unknown_names_cost_what_users_cost() {
 async fn too_many_at_once_are_told_to_come_back_and_are_not_counted() {
     let world = World::new().await;
     let hasher = PasswordHasher::new(cheap(), HasherLimits { at_once: 1, waiting: 2 });
-    let auth = Arc::new(world.module_with(|parts| AuthParts { hasher: hasher.clone(), ..parts }));
+    let auth = world.module_with(|parts| with_hasher(&world.users, &hasher, parts));
+    let auth = Arc::new(auth);
     let now = world.now();
     let client = client_at([203, 0, 113, 1]);
     let tasks: Vec<_> = (0..20)
@@ -317,19 +314,73 @@ async fn too_many_at_once_are_told_to_come_back_and_are_not_counted() {
     assert_eq!(left, 120 - rejected);
 }
 
+/// The name is free when the limit is charged, and has a user when the password is checked.
+#[derive(Debug)]
+struct AddedMeanwhile(MemoryUsers);
+
+#[async_trait]
+impl Users for AddedMeanwhile {
+    async fn find_by_name(&self, _name: &LoginName) -> Result<Option<User>, AuthError> {
+        Ok(None)
+    }
+
+    async fn find_by_id(&self, id: &UserId) -> Result<Option<User>, AuthError> {
+        self.0.find_by_id(id).await
+    }
+
+    async fn list(&self, after: Option<&LoginName>, limit: usize) -> Result<Vec<User>, AuthError> {
+        self.0.list(after, limit).await
+    }
+
+    async fn search(
+        &self,
+        text: &str,
+        after: Option<&LoginName>,
+        limit: usize,
+    ) -> Result<Vec<User>, AuthError> {
+        self.0.search(text, after, limit).await
+    }
+}
+
 #[tokio::test]
-async fn a_dearer_hash_does_not_bring_back_a_password_that_was_changed_meanwhile() {
+async fn a_user_whose_limit_was_not_charged_is_not_verified() {
     let world = World::new().await;
-    let name = LoginName::parse("alice").unwrap();
-    let account = world.directory.find_by_name(&name).await.unwrap().unwrap();
-    let verified = account.password_hash.unwrap();
-    let to = world.hasher.hash(&SecretString::from(ALICE_PASSWORD), [3; 16]).await;
-    let to = to.unwrap().unwrap();
-    let (auth, now) = (&world.auth, world.now());
-    let password = SecretString::from("changed meanwhile");
-    auth.set_password(&name, &password, "admin", &world.randomness, now).await.unwrap();
-    let rehash = Change::Rehash { from: verified, to };
-    assert!(!world.directory.change(&account.user.id, rehash, now).await.unwrap());
-    assert!(is_verified(&world.try_password("alice", "changed meanwhile").await));
-    assert!(is_rejected(&world.try_password("alice", ALICE_PASSWORD).await));
+    let users = Arc::new(AddedMeanwhile(world.users.clone()));
+    let auth = world.module_with(|parts| AuthParts { users, ..parts });
+    let (password, client) = (SecretString::from(ALICE_PASSWORD), crate::common::client());
+    let outcome = auth
+        .verify_password("alice", &password, &client, &world.randomness, world.now())
+        .await
+        .unwrap();
+    assert!(is_rejected(&outcome));
+    let record = world.audit.records().pop().unwrap();
+    assert_eq!(record.fields, [("why", "changed".to_owned())]);
+}
+
+/// A directory that wants a new password before it lets anybody in.
+#[derive(Debug)]
+struct Outdated(UserId);
+
+#[async_trait]
+impl PasswordCheck for Outdated {
+    async fn check(&self, _attempt: &PasswordAttempt<'_>) -> Result<PasswordVerdict, AuthError> {
+        Ok(PasswordVerdict::MustChange(self.0.clone()))
+    }
+
+    fn users_changed(&self) {}
+}
+
+#[tokio::test]
+async fn a_password_that_has_to_be_changed_opens_nothing_and_is_recorded() {
+    let world = World::new().await;
+    let passwords = Arc::new(Outdated(world.user("alice").await.id));
+    let auth = world.module_with(|parts| AuthParts { passwords, ..parts });
+    let (password, client) = (SecretString::from(ALICE_PASSWORD), crate::common::client());
+    let outcome = auth
+        .verify_password("alice", &password, &client, &world.randomness, world.now())
+        .await
+        .unwrap();
+    assert!(is_rejected(&outcome));
+    let record = world.audit.records().pop().unwrap();
+    assert_eq!(record.fields, [("why", "must_change".to_owned())]);
 }

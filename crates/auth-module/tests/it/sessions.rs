@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use auth_module::{
-    Change, Completed, Decision, Disabled, FactorChoice, LoginName, PendingLogin, PendingToken,
-    Session, SessionToken, UserChanged,
+    Change, Completed, Decision, Disabled, FactorChoice, LoginName, PasswordHash, PendingLogin,
+    PendingToken, Session, SessionClient, SessionId, SessionToken, UserAdministration as _,
+    UserChanged,
 };
 use secrecy::SecretString;
 
-use crate::common::{MINUTE, SMS_OTP, World, client, destination};
+use crate::common::{MINUTE, SMS_OTP, World, client, client_at, destination};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -22,7 +23,7 @@ impl World {
         let (client, now) = (client(), self.now());
         let to = destination(url);
         let opened = self.auth.open_step_up(session, to, &client, &self.randomness, now);
-        opened.await.unwrap().1
+        opened.await.unwrap().unwrap().1
     }
 
     async fn is_open(&self, token: &SessionToken) -> bool {
@@ -37,7 +38,6 @@ async fn a_session_ends_after_twelve_hours_however_busy_it_is() {
     assert_eq!(session.expires_at(), world.now() + 12 * HOUR);
     while world.clock.advance(30 * MINUTE) < session.expires_at() {
         assert!(world.is_open(&token).await);
-        world.settle().await;
     }
     assert_eq!(world.now(), session.expires_at());
     assert!(!world.is_open(&token).await, "at its end it is gone");
@@ -52,10 +52,8 @@ async fn a_session_ends_after_an_hour_without_use() {
     world.clock.advance(HOUR - SECOND);
     assert!(world.is_open(&token).await);
     // That was a use: the hour begins again.
-    world.settle().await;
     world.clock.advance(HOUR - SECOND);
     assert!(world.is_open(&token).await);
-    world.settle().await;
     world.clock.advance(HOUR);
     assert!(!world.is_open(&token).await, "at the end of the hour it is gone");
 }
@@ -73,7 +71,7 @@ async fn logout_is_final_at_once() {
 }
 
 #[tokio::test]
-async fn shutting_an_account_ends_all_its_logins_for_good() {
+async fn disabling_an_account_ends_all_its_logins_for_good() {
     let world = World::new().await;
     let (token, _) = world.alice_session().await;
     let (pending, login) = world.alice_pending("/").await;
@@ -85,17 +83,133 @@ async fn shutting_an_account_ends_all_its_logins_for_good() {
     assert!(matches!(world.complete(&login).await, Completed::Gone));
 
     world.auth.set_disabled(&alice(), Disabled::No, "admin", world.now()).await.unwrap();
-    assert!(!world.is_open(&token).await, "opening the account opens no old session");
+    assert!(!world.is_open(&token).await, "enabling the account opens no old session");
     assert!(matches!(world.complete(&login).await, Completed::Gone));
 }
 
+/// Another program may write to the directory.
 #[tokio::test]
-async fn an_account_shut_behind_our_back_has_no_session_either() {
+async fn an_account_disabled_elsewhere_ends_its_session_within_a_minute() {
+    for change in [Change::Disabled(true), Change::Password(world_hash().await)] {
+        let world = World::new().await;
+        let (token, session) = world.alice_session().await;
+        let (pending, _) = world.alice_pending("/").await;
+        world.users.change(&session.user().id, change, world.now()).await.unwrap();
+        let login = world.auth.load_pending(&pending, world.now()).await.unwrap();
+        assert!(login.is_none(), "a pending login asks each time");
+        world.clock.advance(MINUTE - Duration::from_millis(1));
+        assert!(world.is_open(&token).await, "the snapshot is recent");
+        world.clock.advance(Duration::from_millis(1));
+        assert!(!world.is_open(&token).await);
+        let ended = world.audit.records().pop().unwrap();
+        assert_eq!(
+            (ended.event, &*ended.fields),
+            ("session.ended", &[("why", "user".to_owned())][..])
+        );
+        // It has ended: the account can be enabled again and the session stays over.
+        world.users.change(&session.user().id, Change::Disabled(false), world.now()).await.unwrap();
+        assert!(!world.is_open(&token).await);
+    }
+}
+
+async fn world_hash() -> PasswordHash {
+    let hasher = World::new().await.hasher;
+    hasher.hash(&SecretString::from("another password"), [4; 16]).await.unwrap().unwrap()
+}
+
+/// Between the password and the last factor, the password is changed and the account is otherwise fine.
+#[tokio::test]
+async fn a_password_that_was_changed_meanwhile_completes_no_login() {
+    let world = World::new().await;
+    let verified = world.verified("alice", crate::common::ALICE_PASSWORD).await;
+    let id = verified.user().id.clone();
+    world.users.change(&id, Change::Password(world_hash().await), world.now()).await.unwrap();
+    let (auth, now) = (&world.auth, world.now());
+    let (token, _) = auth
+        .open_pending(verified, destination("/"), &client(), &world.randomness, now)
+        .await
+        .unwrap();
+    assert!(auth.load_pending(&token, now).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_step_up_of_a_user_with_a_new_password_is_refused() {
+    let world = World::new().await;
+    let (_, session) = world.alice_session().await;
+    let change = Change::Password(world_hash().await);
+    world.users.change(&session.user().id, change, world.now()).await.unwrap();
+    let (client, now) = (client(), world.now());
+    let opened =
+        world.auth.open_step_up(&session, destination("/"), &client, &world.randomness, now).await;
+    assert!(opened.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_refreshed_user_is_kept_with_the_session() {
     let world = World::new().await;
     let (token, session) = world.alice_session().await;
-    let change = Change::Disabled(true);
-    world.directory.change(&session.user().id, change, world.now()).await.unwrap();
-    assert!(!world.is_open(&token).await);
+    assert_eq!(session.user().checked_at, world.now());
+    world.clock.advance(MINUTE);
+    let refreshed = world.auth.load_session(&token, world.now()).await.unwrap().unwrap();
+    assert_eq!(refreshed.user().checked_at, world.now());
+    let stored = world.sessions.sessions_of(&session.user().id, world.now(), 9).await.unwrap();
+    assert_eq!(&stored[0].record.user, refreshed.user());
+}
+
+#[tokio::test]
+async fn a_list_names_each_session_and_each_can_be_ended() {
+    let world = World::new().await;
+    let facts = |address| client_at(address).with_user_agent(format!("Browser/{}", address[3]));
+    let mut opened = Vec::new();
+    for n in [1, 2, 3] {
+        opened.push(world.session_from("alice", facts([192, 0, 2, n])).await);
+        world.clock.advance(SECOND);
+    }
+    let (bob, bobs) = world.session("bob", "bob's own password").await;
+    let alice = &opened[0].1.user().id;
+    let list = async || world.auth.sessions_of(alice, world.now(), 10).await.unwrap();
+    let listed = list().await;
+    assert_eq!(listed.len(), 3);
+    for (n, (listed, (_, session))) in listed.iter().zip(opened.iter().rev()).enumerate() {
+        assert_eq!(&listed.record.id, session.id());
+        let address = 3 - u8::try_from(n).unwrap();
+        assert_eq!(listed.record.client, SessionClient::new(&facts([192, 0, 2, address])));
+        assert_eq!(listed.seen_at, session.opened_at());
+        assert_eq!(listed.record.expires_at, session.expires_at());
+    }
+
+    let end = async |id: &SessionId| {
+        world.auth.end_session_by_id(alice, id, Some("admin"), world.now()).await.unwrap()
+    };
+    assert!(!end(bobs.id()).await, "another user's session");
+    assert!(world.is_open(&bob).await);
+    assert!(world.is_open(&opened[1].0).await);
+    assert!(end(opened[1].1.id()).await);
+    assert!(!world.is_open(&opened[1].0).await, "at once");
+    assert!(!end(opened[1].1.id()).await, "once");
+    let records = world.audit.records();
+    let ended: Vec<_> = records.iter().filter(|r| r.event == "session.ended").collect();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(ended[0].actor.as_deref(), Some("admin"));
+    assert_eq!(ended[0].flow.as_deref(), Some(opened[1].1.flow()));
+
+    let ended = world.auth.end_all_sessions(alice, None, world.now()).await.unwrap();
+    assert_eq!(ended, 2);
+    assert!(!world.is_open(&opened[0].0).await && !world.is_open(&opened[2].0).await);
+    assert!(world.is_open(&bob).await);
+    assert_eq!(list().await, []);
+    assert_eq!(world.events().last(), Some(&"user.sessions_ended"));
+}
+
+#[tokio::test]
+async fn an_idle_session_is_not_listed() {
+    let world = World::new().await;
+    let (_, session) = world.alice_session().await;
+    let list = async || world.auth.sessions_of(&session.user().id, world.now(), 10).await.unwrap();
+    world.clock.advance(HOUR - Duration::from_millis(1));
+    assert_eq!(list().await.len(), 1);
+    world.clock.advance(Duration::from_millis(1));
+    assert_eq!(list().await.len(), 0);
 }
 
 #[tokio::test]
@@ -173,18 +287,18 @@ async fn a_step_up_replaces_the_session_and_keeps_its_end() {
     assert!(world.is_open(&old).await, "until it is done, the old session stands");
 
     let login = world.record_sms(&login).await;
-    let Completed::Opened { token, session: raised, .. } = world.complete(&login).await else {
+    let Completed::Opened { token, session: stepped_up, .. } = world.complete(&login).await else {
         panic!("not opened")
     };
     assert!(!world.is_open(&old).await, "the id is rotated");
     assert!(world.is_open(&token).await);
-    assert_eq!(admin(&raised), Decision::Allowed);
-    assert_eq!(raised.expires_at(), session.expires_at());
-    assert_eq!(raised.auth_time(), world.now());
+    assert_eq!(admin(&stepped_up), Decision::Allowed);
+    assert_eq!(stepped_up.expires_at(), session.expires_at());
+    assert_eq!(stepped_up.auth_time(), world.now());
 }
 
 #[tokio::test]
-async fn a_session_that_was_logged_out_cannot_be_raised() {
+async fn a_session_that_was_logged_out_cannot_be_stepped_up() {
     let world = World::new().await;
     let (token, session) = world.alice_session().await;
     let login = world.step_up(&session, "/").await;

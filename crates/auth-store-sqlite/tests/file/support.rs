@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_module::{AuditRecord, AuditTrail as _, AuthError};
+use auth_module::{AuditQuery, AuditReader as _, AuditRecord, AuditTrail as _, AuthError};
 use auth_store_sqlite::Database;
 use tempfile::TempDir;
 
@@ -34,7 +34,7 @@ pub(crate) async fn record(database: &Database, n: usize) -> Result<(), AuthErro
 
 /// Returns how many records the file has.
 pub(crate) async fn records(database: &Database) -> Result<usize, AuthError> {
-    Ok(database.audit_trail().read(None, 0, usize::MAX).await?.len())
+    Ok(database.audit_trail().search(&AuditQuery::new(usize::MAX)).await?.len())
 }
 
 /// Moves a database with its log and its index.

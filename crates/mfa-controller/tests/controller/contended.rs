@@ -7,20 +7,20 @@ use std::{
 
 use async_trait::async_trait;
 use auth_module::{
-    AuthError, EndAll, MemorySessionStore, PendingRecord, SessionRecord, SessionStore, Swapped,
-    TokenDigest, UserId, Version,
+    AuthError, EndAll, MemorySessions, PendingRecord, SessionId, SessionRecord, Sessions,
+    StoredSession, TokenDigest, UpdateOutcome, UserId, UserSnapshot, Version,
 };
 
-/// Behaves like its [`MemorySessionStore`] until [`contend`](Self::contend) is called.
+/// Behaves like its [`MemorySessions`] until [`contend`](Self::contend) is called.
 #[derive(Debug)]
 pub(crate) struct ContendedStore {
-    store: MemorySessionStore,
+    store: MemorySessions,
     is_contended: AtomicBool,
 }
 
 impl ContendedStore {
     pub(crate) fn new() -> Self {
-        Self { store: MemorySessionStore::new(10_000), is_contended: AtomicBool::new(false) }
+        Self { store: MemorySessions::new(10_000), is_contended: AtomicBool::new(false) }
     }
 
     /// Sets whether each save is too late.
@@ -30,7 +30,7 @@ impl ContendedStore {
 }
 
 #[async_trait]
-impl SessionStore for ContendedStore {
+impl Sessions for ContendedStore {
     async fn open_pending(
         &self,
         token: TokenDigest,
@@ -52,9 +52,9 @@ impl SessionStore for ContendedStore {
         token: TokenDigest,
         login: PendingRecord,
         read: Version,
-    ) -> Result<Swapped, AuthError> {
+    ) -> Result<UpdateOutcome, AuthError> {
         if self.is_contended.load(SeqCst) {
-            return Ok(Swapped::Conflict);
+            return Ok(UpdateOutcome::Conflict);
         }
         self.store.save_pending(token, login, read).await
     }
@@ -70,27 +70,45 @@ impl SessionStore for ContendedStore {
         token: TokenDigest,
         session: SessionRecord,
         replaces: Option<TokenDigest>,
-    ) -> Result<Swapped, AuthError> {
+    ) -> Result<UpdateOutcome, AuthError> {
         self.store.complete(pending, read, token, session, replaces).await
     }
 
     async fn load_session(
         &self,
         token: TokenDigest,
-    ) -> Result<Option<(SessionRecord, SystemTime)>, AuthError> {
-        self.store.load_session(token).await
+        now: SystemTime,
+    ) -> Result<Option<StoredSession>, AuthError> {
+        self.store.load_session(token, now).await
     }
 
-    async fn touch_session(
+    fn touch_session(&self, token: TokenDigest, seen_at: SystemTime) {
+        self.store.touch_session(token, seen_at);
+    }
+
+    fn refresh_user(&self, token: TokenDigest, user: UserSnapshot) {
+        self.store.refresh_user(token, user);
+    }
+
+    async fn sessions_of(
         &self,
-        token: TokenDigest,
-        seen_at: SystemTime,
-    ) -> Result<(), AuthError> {
-        self.store.touch_session(token, seen_at).await
+        user: &UserId,
+        now: SystemTime,
+        limit: usize,
+    ) -> Result<Vec<StoredSession>, AuthError> {
+        self.store.sessions_of(user, now, limit).await
     }
 
     async fn end_session(&self, token: TokenDigest) -> Result<Option<SessionRecord>, AuthError> {
         self.store.end_session(token).await
+    }
+
+    async fn end_session_by_id(
+        &self,
+        user: &UserId,
+        id: &SessionId,
+    ) -> Result<Option<SessionRecord>, AuthError> {
+        self.store.end_session_by_id(user, id).await
     }
 
     async fn end_all(&self, user: &UserId, what: EndAll) -> Result<usize, AuthError> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use auth_module::Disabled;
 use mfa_controller::{Failure, LoginStep, RestartReason, StepClass};
 use mfa_plugin_api::AuthenticationMethod;
 
@@ -116,6 +117,19 @@ async fn step_up_of_a_session_that_was_logged_out_ends() {
     world.auth.logout(&low, &World::client(), now).await.unwrap();
     let step = world.submit(&token, "pear").await;
     assert!(matches!(step, LoginStep::Restart(RestartReason::Ended)), "{step:?}");
+}
+
+#[tokio::test]
+async fn step_up_of_a_disabled_user_ends() {
+    let world = World::new().await;
+    let token = world.logged_in().await;
+    let session = world.session(&token).await.expect("a session");
+    let (name, now) = (session.user().login_name.clone(), world.clock.now());
+    world.auth.set_disabled(&name, Disabled::Yes, "test", now).await.unwrap();
+    let to = destination("/both/");
+    let step = world.controller.step_up(&session, &World::client(), to, now).await;
+    assert!(matches!(step, LoginStep::Restart(RestartReason::Ended)), "{step:?}");
+    assert_eq!(world.second.calls(), [""; 0], "no factor begins");
 }
 
 #[track_caller]

@@ -1,14 +1,13 @@
-//! An authentication module over memory and one SQLite file, two test factors, and browsers.
+//! An authentication module over stores in memory, two test factors, and browsers.
 
 use std::{sync::Arc, time::Duration};
 
 use auth_module::{
-    AppName, AuthModule, AuthParts, AuthSettings, Destination, FactorChoice, HashParameters,
-    HasherLimits, LoginName, MemoryAuditTrail, MemorySessionStore, NewPassword, NewUser,
-    PasswordHasher, PathPrefix, PendingToken, PhoneTagKey, Policy, Requirement, Rule, Session,
-    SessionStore, SessionToken, UserAdded,
+    Administration, AppName, AuthModule, AuthParts, AuthSettings, Destination, FactorChoice,
+    HashParameters, HashedPasswords, HasherLimits, LoginName, MemoryAuditTrail, MemorySessions,
+    MemoryUsers, NewPassword, NewUser, PasswordHasher, PathPrefix, PendingToken, PhoneTagKey,
+    Policy, Requirement, Rule, Session, SessionToken, Sessions, UserAdded,
 };
-use auth_store_sqlite::Database;
 use mfa_controller::{Controller, LoginRequest, LoginStep, Pending, PromptStep};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Submission};
 use otp_cache::memory::MemoryStore;
@@ -27,11 +26,10 @@ pub(crate) struct World {
     pub(crate) clock: ManualClock,
     pub(crate) auth: Arc<AuthModule>,
     pub(crate) audit: MemoryAuditTrail,
-    pub(crate) sessions: Arc<dyn SessionStore>,
+    pub(crate) sessions: Arc<dyn Sessions>,
     pub(crate) controller: Controller,
     pub(crate) first: Arc<Dummy>,
     pub(crate) second: Arc<Dummy>,
-    _folder: tempfile::TempDir,
 }
 
 pub(crate) fn factor(name: &'static str) -> FactorId {
@@ -73,33 +71,33 @@ pub(crate) fn either(alternatives: &[&'static str]) -> Policy {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::build(policy(), Arc::new(MemorySessionStore::new(10_000))).await
+        Self::build(policy(), Arc::new(MemorySessions::new(10_000))).await
     }
 
     pub(crate) async fn with_policy(policy: Policy) -> Self {
-        Self::build(policy, Arc::new(MemorySessionStore::new(10_000))).await
+        Self::build(policy, Arc::new(MemorySessions::new(10_000))).await
     }
 
-    pub(crate) async fn with_sessions(sessions: Arc<dyn SessionStore>) -> Self {
+    pub(crate) async fn with_sessions(sessions: Arc<dyn Sessions>) -> Self {
         Self::build(policy(), sessions).await
     }
 
-    async fn build(policy: Policy, sessions: Arc<dyn SessionStore>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(folder.path().join("auth.db")).await.unwrap();
+    async fn build(policy: Policy, sessions: Arc<dyn Sessions>) -> Self {
+        let users = Arc::new(MemoryUsers::new());
+        // The cheapest allowed hash: no test here measures its cost.
+        let hasher =
+            PasswordHasher::new(HashParameters::new(4096, 1, 1).unwrap(), HasherLimits::default());
+        let passwords = HashedPasswords::new(users.clone(), hasher.clone(), [8; 32]);
         let audit = MemoryAuditTrail::new();
         let cache = Arc::new(MemoryStore::new());
         let auth = Arc::new(AuthModule::new(AuthParts {
-            directory: Arc::new(database.directory()),
+            users: users.clone(),
+            passwords: Arc::new(passwords),
+            administration: Some(Administration { users, hasher }),
             sessions: Arc::clone(&sessions),
             challenges: cache.clone(),
             quota: cache,
             audit: Arc::new(audit.clone()),
-            // The cheapest allowed hash: no test here measures its cost.
-            hasher: PasswordHasher::new(
-                HashParameters::new(4096, 1, 1).unwrap(),
-                HasherLimits::default(),
-            ),
             policy,
             settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),
         }));
@@ -114,7 +112,7 @@ impl World {
         let (first, second) = (Dummy::new("first", "plum"), Dummy::new("second", "pear"));
         let plugins: Vec<Arc<dyn MfaPlugin>> = vec![first.clone(), second.clone()];
         let controller = Controller::new(Arc::clone(&auth), plugins, randomness).unwrap();
-        Self { clock, auth, audit, sessions, controller, first, second, _folder: folder }
+        Self { clock, auth, audit, sessions, controller, first, second }
     }
 
     pub(crate) fn client() -> ClientFacts {

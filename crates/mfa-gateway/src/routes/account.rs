@@ -18,43 +18,46 @@ use crate::{http::cookies, state::Context};
 
 /// `GET account`
 pub(crate) async fn show(own: Own) -> Page {
-    with_session(&own, |session, csrf| {
-        let user = session.user();
-        let methods = session.amr();
-        let facts = SessionFacts {
-            signed_in_at: session.auth_time(),
-            expires_at: session.expires_at(),
-            methods: &methods,
-            address: None,
-        };
-        let phone = user.phone_number.as_ref().map(otp_core::PhoneNumber::masked);
-        let shown =
-            AccountPage::new(responses::frame(&own.context), csrf, user.login_name.as_str(), facts)
-                .with_display_name(Some(&user.display_name))
-                .with_phone(phone.as_deref());
-        render_account(&shown)
-    })
-    .await
+    let (runtime, context) = (&own.runtime, &own.context);
+    let Some((session, token)) = session(&own).await? else { return Ok(to_login(context)) };
+    // The session's snapshot of the user has no phone number.
+    let user = runtime.auth.find_user_by_id(&session.user().id).await;
+    let user = user.map_err(|error| Refusal::failed("user.load", &error))?;
+    let phone = user.and_then(|user| user.phone_number).map(|number| number.masked());
+    let methods = session.amr();
+    let facts = SessionFacts {
+        signed_in_at: session.auth_time(),
+        expires_at: session.expires_at(),
+        methods: &methods,
+        address: None,
+    };
+    let (frame, csrf) = (responses::frame(context), CsrfToken::new(&token));
+    let user = session.user();
+    let shown = AccountPage::new(frame, csrf, user.login_name.as_str(), facts)
+        .with_display_name(Some(&user.display_name))
+        .with_phone(phone.as_deref());
+    Ok(responses::page(context, StatusCode::OK, render_account(&shown)))
 }
 
 /// `GET logout`: signing out takes a `POST`, so a link asks first.
 pub(crate) async fn ask_logout(own: Own) -> Page {
-    with_session(&own, |_, csrf| {
-        render_logout(&LogoutPage::new(responses::frame(&own.context), csrf))
-    })
-    .await
+    let context = &own.context;
+    let Some((_, token)) = session(&own).await? else { return Ok(to_login(context)) };
+    let shown = LogoutPage::new(responses::frame(context), CsrfToken::new(&token));
+    Ok(responses::page(context, StatusCode::OK, render_logout(&shown)))
 }
 
-/// Renders a page for the browser's session. Without one it leads to the login page.
-async fn with_session(own: &Own, render: impl FnOnce(&Session, CsrfToken<'_>) -> String) -> Page {
+/// Returns the browser's session, and the token of a form for it.
+async fn session(own: &Own) -> Result<Option<(Session, String)>, Refusal> {
     let (runtime, context) = (&own.runtime, &own.context);
     let session = runtime.session(context).await;
     let session = session.map_err(|error| Refusal::failed("session.load", &error))?;
-    let (Some(session), Some(cookie)) = (session, cookies::SESSION.value(&context.headers)) else {
-        return Ok(responses::see_other(&context.settings.site.url(page::LOGIN)));
-    };
-    let token = runtime.form_tokens.issue(cookie);
-    Ok(responses::page(context, StatusCode::OK, render(&session, CsrfToken::new(&token))))
+    let cookie = cookies::SESSION.value(&context.headers);
+    Ok(session.zip(cookie).map(|(session, cookie)| (session, runtime.form_tokens.issue(cookie))))
+}
+
+fn to_login(context: &Context) -> Response<Body> {
+    responses::see_other(&context.settings.site.url(page::LOGIN))
 }
 
 /// `POST logout`

@@ -1,11 +1,11 @@
-//! Users in SQLite.
+//! Users, and the hashes of their passwords, in SQLite.
 
-use std::time::SystemTime;
+use std::{collections::HashSet, time::SystemTime};
 
 use async_trait::async_trait;
 use auth_module::{
-    Account, AuthError, Change, HashParameters, LoginName, PasswordHash, User, UserDirectory,
-    UserId,
+    Account, AccountsAdded, AuthError, Change, HashCost, HashParameters, HashSource, LoginName,
+    PasswordHash, User, UserAdministration, UserId, Users,
     time::{from_millis, to_millis},
 };
 use otp_core::{AllowedPrefixes, PhoneNumber};
@@ -13,70 +13,82 @@ use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params, ty
 
 use crate::database::Database;
 
-const COLUMNS: &str = "id, login_name, display_name, groups, phone_number, \
-     phone_number_changed_at, is_disabled, created_at, last_login_at, password_hash";
+/// The columns that [`user`] reads, in its order.
+const USER_COLUMNS: &str = "id, login_name, display_name, groups, phone_number, \
+     phone_number_changed_at, is_disabled, created_at, last_login_at, generation";
 
-/// The users of a [`Database`].
+/// The users of a [`Database`], and the hashes of their passwords.
 #[derive(Debug, Clone)]
-pub struct SqliteDirectory(Database);
+pub struct SqliteUsers(Database);
 
-impl SqliteDirectory {
+impl SqliteUsers {
     pub(crate) fn new(database: Database) -> Self {
         Self(database)
     }
 
-    async fn find(
-        &self,
-        column: &'static str,
-        value: String,
-    ) -> Result<Option<Account>, AuthError> {
-        let query = format!("SELECT {COLUMNS} FROM users WHERE {column} = ?1");
+    async fn find(&self, column: &'static str, value: String) -> Result<Option<User>, AuthError> {
+        let query = format!("SELECT {USER_COLUMNS} FROM users WHERE {column} = ?1");
         self.0
             .read(move |connection| {
-                connection.prepare_cached(&query)?.query_row([value], account).optional()
+                connection.prepare_cached(&query)?.query_row([value], user).optional()
             })
             .await
     }
 }
 
 #[async_trait]
-impl UserDirectory for SqliteDirectory {
-    async fn find_by_name(&self, name: &LoginName) -> Result<Option<Account>, AuthError> {
+impl Users for SqliteUsers {
+    async fn find_by_name(&self, name: &LoginName) -> Result<Option<User>, AuthError> {
         self.find("login_name", name.as_str().to_owned()).await
     }
 
     async fn find_by_id(&self, id: &UserId) -> Result<Option<User>, AuthError> {
-        Ok(self.find("id", id.as_str().to_owned()).await?.map(|account| account.user))
+        self.find("id", id.as_str().to_owned()).await
     }
 
     async fn list(&self, after: Option<&LoginName>, limit: usize) -> Result<Vec<User>, AuthError> {
+        self.search("", after, limit).await
+    }
+
+    async fn search(
+        &self,
+        text: &str,
+        after: Option<&LoginName>,
+        limit: usize,
+    ) -> Result<Vec<User>, AuthError> {
+        let text = text.to_ascii_lowercase();
         let after = after.map_or_else(String::new, |name| name.as_str().to_owned());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        // `instr` knows no wildcards, and `lower` folds ASCII letters only. A login name is lower case.
         let query = format!(
-            "SELECT {COLUMNS} FROM users WHERE login_name > ?1 ORDER BY login_name LIMIT ?2"
+            "SELECT {USER_COLUMNS} FROM users
+             WHERE login_name > ?1
+                 AND (?2 = '' OR instr(login_name, ?2) OR instr(lower(display_name), ?2))
+             ORDER BY login_name LIMIT ?3"
         );
         self.0
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(&query)?;
-                let accounts = statement.query_map(params![after, limit], account)?;
-                accounts.map(|account| account.map(|account| account.user)).collect()
+                statement.query_map(params![after, text, limit], user)?.collect()
             })
             .await
     }
+}
 
-    async fn add(&self, accounts: Vec<Account>) -> Result<Vec<usize>, AuthError> {
+#[async_trait]
+impl HashSource for SqliteUsers {
+    async fn account(&self, name: &LoginName) -> Result<Option<Account>, AuthError> {
+        let name = name.as_str().to_owned();
+        let query =
+            format!("SELECT {USER_COLUMNS}, password_hash FROM users WHERE login_name = ?1");
         self.0
-            .write(move |connection| {
-                let taken = taken(connection, &accounts)?;
-                if taken.is_empty() {
-                    accounts.iter().try_for_each(|account| insert(connection, account))?;
-                }
-                Ok(taken)
+            .read(move |connection| {
+                connection.prepare_cached(&query)?.query_row([name], account).optional()
             })
             .await
     }
 
-    async fn hash_costs(&self) -> Result<Vec<(HashParameters, u64)>, AuthError> {
+    async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError> {
         let query = "SELECT substr(rest, 1, instr(rest, '$') - 1) AS cost, count(*) FROM (
                  SELECT substr(password_hash, length('$argon2id$v=19$') + 1) AS rest FROM users
                  WHERE password_hash IS NOT NULL
@@ -85,10 +97,46 @@ impl UserDirectory for SqliteDirectory {
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(query)?;
                 let costs = statement.query_map([], |row| {
-                    let cost = HashParameters::parse(&row.get::<_, String>(0)?);
-                    Ok((cost.map_err(|e| unreadable(0, e))?, row.get::<_, i64>(1)?.unsigned_abs()))
+                    let parameters = HashParameters::parse(&row.get::<_, String>(0)?);
+                    Ok(HashCost {
+                        parameters: parameters.map_err(|e| unreadable(0, e))?,
+                        users: row.get::<_, i64>(1)?.unsigned_abs(),
+                    })
                 })?;
                 costs.collect()
+            })
+            .await
+    }
+
+    async fn rehash(
+        &self,
+        id: &UserId,
+        from: &PasswordHash,
+        to: PasswordHash,
+    ) -> Result<bool, AuthError> {
+        let (id, from, to) = (id.as_str().to_owned(), from.to_phc(), to.to_phc());
+        self.0
+            .write(move |connection| {
+                let mut statement = connection.prepare_cached(
+                    "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
+                )?;
+                Ok(statement.execute([id, from, to])? == 1)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl UserAdministration for SqliteUsers {
+    async fn add(&self, accounts: Vec<Account>) -> Result<AccountsAdded, AuthError> {
+        self.0
+            .write(move |connection| {
+                let taken = taken(connection, &accounts)?;
+                if !taken.is_empty() {
+                    return Ok(AccountsAdded::NamesTaken(taken));
+                }
+                accounts.iter().try_for_each(|account| insert(connection, account))?;
+                Ok(AccountsAdded::Done)
             })
             .await
     }
@@ -104,15 +152,15 @@ impl UserDirectory for SqliteDirectory {
     }
 }
 
-/// The places in `accounts` whose name is in the file already, or earlier in `accounts`.
+/// Returns the positions in `accounts` whose name is in the file, or earlier in `accounts`.
 fn taken(connection: &Connection, accounts: &[Account]) -> rusqlite::Result<Vec<usize>> {
     let mut exists = connection.prepare_cached("SELECT 1 FROM users WHERE login_name = ?1")?;
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let mut taken = Vec::new();
-    for (place, account) in accounts.iter().enumerate() {
+    for (position, account) in accounts.iter().enumerate() {
         let name = account.user.login_name.as_str();
         if !seen.insert(name) || exists.exists([name])? {
-            taken.push(place);
+            taken.push(position);
         }
     }
     Ok(taken)
@@ -122,9 +170,11 @@ fn insert(connection: &Connection, account: &Account) -> rusqlite::Result<()> {
     let user = &account.user;
     let mut statement = connection.prepare_cached(
         "INSERT INTO users (id, login_name, display_name, groups, phone_number,
-             phone_number_changed_at, is_disabled, created_at, last_login_at, password_hash)
+             phone_number_changed_at, is_disabled, created_at, last_login_at, generation,
+             password_hash)
          VALUES (:id, :login_name, :display_name, :groups, :phone_number,
-             :phone_number_changed_at, :is_disabled, :created_at, :last_login_at, :password_hash)",
+             :phone_number_changed_at, :is_disabled, :created_at, :last_login_at, :generation,
+             :password_hash)",
     )?;
     statement.execute(named_params! {
         ":id": user.id.as_str(),
@@ -136,6 +186,7 @@ fn insert(connection: &Connection, account: &Account) -> rusqlite::Result<()> {
         ":is_disabled": user.is_disabled,
         ":created_at": to_millis(user.created_at),
         ":last_login_at": user.last_login_at.map(to_millis),
+        ":generation": i64::try_from(user.generation).unwrap_or(i64::MAX),
         ":password_hash": account.password_hash.as_ref().map(PasswordHash::to_phc),
     })?;
     Ok(())
@@ -149,29 +200,27 @@ fn update(
 ) -> rusqlite::Result<bool> {
     let now = to_millis(now);
     let changed = match change {
-        Change::Disabled(is_disabled) => connection
-            .execute("UPDATE users SET is_disabled = ?2 WHERE id = ?1", params![id, is_disabled]),
+        Change::Disabled(is_disabled) => connection.execute(
+            "UPDATE users SET is_disabled = ?2, generation = generation + ?2 WHERE id = ?1",
+            params![id, is_disabled],
+        ),
         Change::LoggedIn => connection
             .execute("UPDATE users SET last_login_at = ?2 WHERE id = ?1", params![id, now]),
         Change::Password(hash) => connection.execute(
-            "UPDATE users SET password_hash = ?2 WHERE id = ?1",
+            "UPDATE users SET password_hash = ?2, generation = generation + 1 WHERE id = ?1",
             params![id, hash.to_phc()],
         ),
         Change::PhoneNumber(number) => connection.execute(
             "UPDATE users SET phone_number = ?2, phone_number_changed_at = ?3 WHERE id = ?1",
             params![id, number.as_ref().map(PhoneNumber::as_e164), now],
         ),
-        Change::Rehash { from, to } => connection.execute(
-            "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
-            params![id, from.to_phc(), to.to_phc()],
-        ),
     }?;
     Ok(changed == 1)
 }
 
-fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+/// Reads [`USER_COLUMNS`].
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     let number: Option<String> = row.get(4)?;
-    let hash: Option<String> = row.get(9)?;
     let id = UserId::parse(&row.get::<_, String>(0)?).ok_or_else(|| unreadable(0, "no user id"))?;
     let name = LoginName::parse(&row.get::<_, String>(1)?).map_err(|e| unreadable(1, e))?;
     let mut user = User::new(id, name, row.get::<_, String>(2)?, from_millis(row.get(7)?));
@@ -180,12 +229,19 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     user.phone_number_changed_at = row.get::<_, Option<i64>>(5)?.map(from_millis);
     user.is_disabled = row.get(6)?;
     user.last_login_at = row.get::<_, Option<i64>>(8)?.map(from_millis);
-    let hash =
-        hash.as_deref().map(PasswordHash::parse).transpose().map_err(|e| unreadable(9, e))?;
-    Ok(Account::new(user, hash))
+    user.generation = row.get::<_, i64>(9)?.unsigned_abs();
+    Ok(user)
 }
 
-/// A number that is in the file was accepted once, whatever the configuration says today.
+/// Reads [`USER_COLUMNS`] and the hash.
+fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
+    let hash: Option<String> = row.get(10)?;
+    let hash =
+        hash.as_deref().map(PasswordHash::parse).transpose().map_err(|e| unreadable(10, e))?;
+    Ok(Account::new(user(row)?, hash))
+}
+
+/// Reads a stored number. It was accepted once, so the prefixes allowed today do not matter.
 fn stored_number(number: &str) -> rusqlite::Result<PhoneNumber> {
     PhoneNumber::from_japanese_with(number, AllowedPrefixes::WITH_060).map_err(|e| unreadable(4, e))
 }

@@ -4,21 +4,20 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Command, Stdio},
-    sync::Arc,
 };
 
 use auth_module::{
-    AuditRecord, AuditTrail as _, AuthParts, LoginName, PendingToken, SessionStore as _,
-    SessionToken, TokenDigest, UserDirectory as _,
+    AuditId, AuditQuery, AuditReader as _, AuditRecord, AuditTrail as _, LoginName, PendingToken,
+    SessionToken, Sessions as _, TokenDigest, Users as _,
 };
 use auth_store_sqlite::Database;
 
 use crate::common::{World, client};
 
 const THIS: &str = "crash::what_was_acknowledged_survives_kill_9";
-const FILE: &str = "AUTH_MODULE_CRASH_TEST_FILE";
+const FILE: &str = "AUTH_STORE_CRASH_TEST_FILE";
 
-/// The test is its own victim: with the variable set it works until it is killed.
+/// The test starts itself again with the variable set. The child works until it is killed.
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9() {
     #[expect(clippy::disallowed_methods, reason = "how the test tells its child from itself")]
@@ -35,22 +34,18 @@ async fn what_was_acknowledged_survives_kill_9() {
     }
 }
 
-/// Says on the standard output what was acknowledged, after it was.
+/// Writes to the standard output what was acknowledged, after it was.
 async fn work_until_killed(path: &Path) -> ! {
     let database = Database::open(path).await.unwrap();
-    let sessions = Arc::new(database.sessions());
     let trail = database.audit_trail();
-    let world = World::with_sessions(tempfile::tempdir().unwrap(), database, sessions).await;
-    let audit = Arc::new(trail.clone());
-    let auth = Arc::new(world.module_with(|parts| AuthParts { audit, ..parts }));
-    let world = World { auth, ..world };
+    let world = World::with_alice(&database).await;
     let mut before: Option<SessionToken> = None;
     for n in 0_u64.. {
-        let (pending, _) = world.alice_pending("/").await;
+        let (pending, _) = world.pending("/", None).await;
         acknowledge("pending", &pending.expose_secret());
-        let (token, _) = world.alice_session().await;
+        let token = world.session().await;
         acknowledge("session", &token.expose_secret());
-        world.add(&format!("user{n}"), None, None, &[]).await;
+        world.add(&format!("user{n}"), None).await;
         acknowledge("user", &format!("user{n}"));
         trail.record(AuditRecord::new("test.event", world.now()).with("n", n.to_string()));
         trail.flush().await.unwrap();
@@ -79,7 +74,7 @@ fn run_and_kill(path: &Path, lines: usize) -> Vec<String> {
     let reader = BufReader::new(child.stdout.take().unwrap());
     let mut acknowledged = Vec::new();
     for line in reader.lines() {
-        // The harness writes its own words in front of the first line.
+        // The harness writes text of its own in front of the first line.
         let Some((_, ack)) = line.as_deref().unwrap().split_once("ack ") else { continue };
         acknowledged.push(ack.to_owned());
         if acknowledged.len() == lines {
@@ -92,10 +87,11 @@ fn run_and_kill(path: &Path, lines: usize) -> Vec<String> {
 
 async fn check(path: &Path, acknowledged: &[String]) {
     let database = Database::open(path).await.unwrap();
-    let (sessions, directory) = (database.sessions(), database.directory());
-    let trail = database.audit_trail().read(None, 0, usize::MAX).await.unwrap();
+    let (sessions, users) = (database.sessions(), database.users());
+    let trail = database.audit_trail().search(&AuditQuery::new(usize::MAX)).await.unwrap();
     let now = testkit::ManualClock::new().now();
-    let is_open = async |token: TokenDigest| sessions.load_session(token).await.unwrap().is_some();
+    let is_open =
+        async |token: TokenDigest| sessions.load_session(token, now).await.unwrap().is_some();
     let last_session = acknowledged.iter().rposition(|ack| ack.starts_with("session "));
     for (place, ack) in acknowledged.iter().enumerate() {
         let (what, value) = ack.split_once(' ').unwrap();
@@ -104,19 +100,21 @@ async fn check(path: &Path, acknowledged: &[String]) {
                 let token = PendingToken::parse(value).unwrap().digest();
                 sessions.load_pending(token, now).await.unwrap().is_some()
             }
-            // An earlier one may have been ended without that being said any more.
+            // An earlier session may have ended before its end was written out.
             "session" if Some(place) != last_session => true,
             "session" => is_open(SessionToken::parse(value).unwrap().digest()).await,
             "ended" => !is_open(SessionToken::parse(value).unwrap().digest()).await,
             "user" => {
                 let name = LoginName::parse(value).unwrap();
-                directory.find_by_name(&name).await.unwrap().is_some()
+                users.find_by_name(&name).await.unwrap().is_some()
             }
-            "audit" => trail.iter().any(|record| record.fields == format!(r#"{{"n":"{value}"}}"#)),
+            "audit" => {
+                trail.iter().any(|record| record.fields.get("n").is_some_and(|n| n == value))
+            }
             other => panic!("{other}"),
         };
         assert!(survived, "lost after {place} lines: {what}");
     }
-    let ids: Vec<_> = trail.iter().map(|record| record.id).collect();
-    assert_eq!(ids, (1..=i64::try_from(ids.len()).unwrap()).collect::<Vec<_>>(), "no gap");
+    let ids: Vec<_> = trail.iter().rev().map(|record| record.id).collect();
+    assert_eq!(ids, (1..).map(AuditId).take(ids.len()).collect::<Vec<_>>(), "no gap");
 }

@@ -1,0 +1,165 @@
+//! Users and password hashes in memory.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    ops::Bound,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    error::AuthError,
+    name::LoginName,
+    password::{HashCost, HashSource, PasswordHash},
+    time::whole_millis,
+    user::{Account, User, UserId},
+    users::{AccountsAdded, Change, UserAdministration, Users},
+};
+
+/// Keeps users and the hashes of their passwords in memory. Clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryUsers(Arc<Mutex<BTreeMap<LoginName, Account>>>);
+
+impl MemoryUsers {
+    /// Makes a directory without users.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn accounts(&self) -> MutexGuard<'_, BTreeMap<LoginName, Account>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn page(
+        &self,
+        after: Option<&LoginName>,
+        limit: usize,
+        is_wanted: impl Fn(&User) -> bool,
+    ) -> Vec<User> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let accounts = self.accounts();
+        let users = accounts.range((from, Bound::Unbounded)).map(|(_, account)| &account.user);
+        users.filter(|user| is_wanted(user)).take(limit).cloned().collect()
+    }
+}
+
+#[async_trait]
+impl Users for MemoryUsers {
+    async fn find_by_name(&self, name: &LoginName) -> Result<Option<User>, AuthError> {
+        Ok(self.accounts().get(name).map(|account| account.user.clone()))
+    }
+
+    async fn find_by_id(&self, id: &UserId) -> Result<Option<User>, AuthError> {
+        let accounts = self.accounts();
+        let found = accounts.values().find(|account| account.user.id == *id);
+        Ok(found.map(|account| account.user.clone()))
+    }
+
+    async fn list(&self, after: Option<&LoginName>, limit: usize) -> Result<Vec<User>, AuthError> {
+        Ok(self.page(after, limit, |_| true))
+    }
+
+    async fn search(
+        &self,
+        text: &str,
+        after: Option<&LoginName>,
+        limit: usize,
+    ) -> Result<Vec<User>, AuthError> {
+        let text = text.to_ascii_lowercase();
+        Ok(self.page(after, limit, |user| {
+            user.login_name.as_str().contains(&text)
+                || user.display_name.to_ascii_lowercase().contains(&text)
+        }))
+    }
+}
+
+#[async_trait]
+impl HashSource for MemoryUsers {
+    async fn account(&self, name: &LoginName) -> Result<Option<Account>, AuthError> {
+        Ok(self.accounts().get(name).cloned())
+    }
+
+    async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError> {
+        let mut costs: Vec<HashCost> = Vec::new();
+        for hash in self.accounts().values().filter_map(|account| account.password_hash.as_ref()) {
+            let parameters = hash.parameters();
+            match costs.iter_mut().find(|cost| cost.parameters == parameters) {
+                Some(cost) => cost.users += 1,
+                None => costs.push(HashCost { parameters, users: 1 }),
+            }
+        }
+        Ok(costs)
+    }
+
+    async fn rehash(
+        &self,
+        id: &UserId,
+        from: &PasswordHash,
+        to: PasswordHash,
+    ) -> Result<bool, AuthError> {
+        let mut accounts = self.accounts();
+        let Some(account) = accounts.values_mut().find(|account| account.user.id == *id) else {
+            return Ok(false);
+        };
+        let is_unchanged =
+            account.password_hash.as_ref().is_some_and(|hash| hash.to_phc() == from.to_phc());
+        if is_unchanged {
+            account.password_hash = Some(to);
+        }
+        Ok(is_unchanged)
+    }
+}
+
+#[async_trait]
+impl UserAdministration for MemoryUsers {
+    async fn add(&self, accounts: Vec<Account>) -> Result<AccountsAdded, AuthError> {
+        let mut kept = self.accounts();
+        let mut names = HashSet::new();
+        let is_taken = |account: &Account| {
+            let name = &account.user.login_name;
+            !names.insert(name.clone()) || kept.contains_key(name)
+        };
+        let taken: Vec<usize> = positions(&accounts, is_taken);
+        if !taken.is_empty() {
+            return Ok(AccountsAdded::NamesTaken(taken));
+        }
+        kept.extend(accounts.into_iter().map(|a| (a.user.login_name.clone(), a)));
+        Ok(AccountsAdded::Done)
+    }
+
+    async fn change(
+        &self,
+        id: &UserId,
+        change: Change,
+        now: SystemTime,
+    ) -> Result<bool, AuthError> {
+        let mut accounts = self.accounts();
+        let Some(account) = accounts.values_mut().find(|account| account.user.id == *id) else {
+            return Ok(false);
+        };
+        let user = &mut account.user;
+        match change {
+            Change::Disabled(is_disabled) => {
+                user.is_disabled = is_disabled;
+                user.generation += u64::from(is_disabled);
+            }
+            Change::LoggedIn => user.last_login_at = Some(whole_millis(now)),
+            Change::Password(hash) => {
+                account.password_hash = Some(hash);
+                user.generation += 1;
+            }
+            Change::PhoneNumber(number) => {
+                user.phone_number = number;
+                user.phone_number_changed_at = Some(whole_millis(now));
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn positions(accounts: &[Account], mut is_wanted: impl FnMut(&Account) -> bool) -> Vec<usize> {
+    let wanted = accounts.iter().enumerate().filter(|(_, account)| is_wanted(account));
+    wanted.map(|(position, _)| position).collect()
+}

@@ -1,0 +1,155 @@
+//! The type whose methods are the module, and what it is made of.
+
+use std::{fmt, sync::Arc, time::SystemTime};
+
+use mfa_plugin_api::{ClientFacts, Services, Subject};
+use otp_cache::{ChallengeStore, Quota};
+
+use super::settings::AuthSettings;
+use crate::{
+    audit::{AuditRecord, AuditTrail, FlowAudit},
+    error::{AuthError, AuthErrorKind},
+    login::PendingLogin,
+    password::{PasswordCheck, PasswordHasher},
+    policy::Policy,
+    session_cache::CachedSessions,
+    session_store::Sessions,
+    user::User,
+    users::{UserAdministration, Users},
+};
+
+/// What an [`AuthModule`] is made of.
+#[derive(Debug)]
+pub struct AuthParts {
+    /// The users.
+    pub users: Arc<dyn Users>,
+    /// Checks passwords.
+    pub passwords: Arc<dyn PasswordCheck>,
+    /// Adds and changes users. `None` for a directory that this program may only read.
+    pub administration: Option<Administration>,
+    /// Pending logins and sessions. The module caches sessions in memory in front of it.
+    pub sessions: Arc<dyn Sessions>,
+    /// The OTP cache: open challenges and the counters against guessing.
+    pub challenges: Arc<dyn ChallengeStore>,
+    /// The rate limits, of passwords here and of messages in plugins.
+    pub quota: Arc<dyn Quota>,
+    /// The audit trail.
+    pub audit: Arc<dyn AuditTrail>,
+    /// Which request needs which factors.
+    pub policy: Policy,
+    /// Lifetimes, limits and keys.
+    pub settings: AuthSettings,
+}
+
+/// What it takes to add and change users.
+#[derive(Debug, Clone)]
+pub struct Administration {
+    /// The store of the users.
+    pub users: Arc<dyn UserAdministration>,
+    /// Hashes the passwords that are set.
+    pub hasher: PasswordHasher,
+}
+
+/// The authentication module of the eleven steps: verifies passwords, says which factors are still
+/// required, records their evidence, opens and ends sessions, and owns the OTP cache that it hands
+/// to plugins.
+///
+/// Reads no clock and no random generator: both come with each call.
+pub struct AuthModule {
+    pub(super) parts: AuthParts,
+    pub(super) sessions: CachedSessions,
+    services: Services,
+}
+
+impl AuthModule {
+    /// Makes a module of these parts.
+    pub fn new(parts: AuthParts) -> Self {
+        let services = Services::new()
+            .with::<Arc<dyn ChallengeStore>>(Arc::clone(&parts.challenges))
+            .with::<Arc<dyn Quota>>(Arc::clone(&parts.quota));
+        let settings = &parts.settings;
+        let sessions = CachedSessions::new(
+            Arc::clone(&parts.sessions),
+            settings.cached_sessions,
+            settings.session_cache_age,
+        );
+        Self { parts, sessions, services }
+    }
+
+    /// Returns what plugins are handed: the OTP cache as `Arc<dyn ChallengeStore>` and
+    /// `Arc<dyn Quota>`.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// Returns the policy.
+    pub fn policy(&self) -> &Policy {
+        &self.parts.policy
+    }
+
+    /// Whether users can be added and changed through this module.
+    pub fn can_administer(&self) -> bool {
+        self.parts.administration.is_some()
+    }
+
+    /// Returns the user as a plugin sees them.
+    pub fn subject(&self, user: &User) -> Subject {
+        let subject = Subject::new(self.parts.settings.tenant(), user.id.as_str());
+        match &user.phone_number {
+            Some(number) => subject.with_attribute(Subject::PHONE_NUMBER, number.as_e164()),
+            None => subject,
+        }
+    }
+
+    /// Returns the audit sink for one call of a plugin in `login`.
+    pub fn flow_audit(
+        &self,
+        login: &PendingLogin,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) -> FlowAudit {
+        let template = AuditRecord::new("", now)
+            .about(&login.user.id)
+            .from(client.address)
+            .in_flow(&login.record.flow);
+        FlowAudit { trail: Arc::clone(&self.parts.audit), template }
+    }
+
+    /// Checks that the users can be read and the audit trail written, for a readiness check.
+    ///
+    /// # Errors
+    ///
+    /// When one of them failed.
+    pub async fn probe(&self) -> Result<(), AuthError> {
+        self.parts.users.list(None, 1).await?;
+        self.flush().await
+    }
+
+    /// Returns the administration of users.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::ReadOnly`] if there is none.
+    pub(super) fn administration(&self) -> Result<&Administration, AuthError> {
+        self.parts.administration.as_ref().ok_or_else(|| {
+            AuthError::new(
+                AuthErrorKind::ReadOnly,
+                "users cannot be changed here; change them in the directory they come from",
+            )
+        })
+    }
+
+    pub(super) fn record(&self, record: AuditRecord) {
+        self.parts.audit.record(record);
+    }
+
+    pub(super) async fn flush(&self) -> Result<(), AuthError> {
+        self.parts.audit.flush().await
+    }
+}
+
+impl fmt::Debug for AuthModule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.fmt(f)
+    }
+}

@@ -1,0 +1,85 @@
+//! The port that checks passwords.
+
+use std::{
+    fmt::{self, Debug},
+    time::SystemTime,
+};
+
+use async_trait::async_trait;
+use mfa_plugin_api::Randomness;
+use secrecy::SecretString;
+
+use crate::{
+    error::AuthError,
+    user::{User, UserId},
+};
+
+/// Checks a name and a password: against hashes ([`HashedPasswords`](crate::HashedPasswords)), or by
+/// logging in to a directory with them.
+///
+/// How often a password may be wrong is not its business: [`AuthModule`](crate::AuthModule) counts
+/// before it asks.
+///
+/// # Contract
+///
+/// 1. **The right password verifies.** It returns the user whom [`Users`](crate::Users) finds under
+///    the same name, in any spelling that [`LoginName`](crate::LoginName) folds to it.
+/// 2. **Anything else is wrong.** The password is compared byte by byte and whole. An empty password,
+///    an unknown name, a text that is no login name and a user without a password are
+///    [`Wrong`](PasswordVerdict::Wrong).
+/// 3. **A disabled account is not verified**, even with the right password.
+/// 4. **A change holds at once.** After a password was set, the old one is wrong.
+/// 5. **A wrong name costs what a wrong password costs**, so that the time does not tell whether a
+///    user exists.
+///
+/// `conformance::password_check` has one test for each clause.
+#[async_trait]
+pub trait PasswordCheck: Debug + Send + Sync + 'static {
+    /// Checks one attempt.
+    ///
+    /// # Errors
+    ///
+    /// When the password could not be checked. Do not let the user in.
+    async fn check(&self, attempt: &PasswordAttempt<'_>) -> Result<PasswordVerdict, AuthError>;
+
+    /// Tells the check that this program has added users, so that what it remembers about all users
+    /// is out of date.
+    fn users_changed(&self);
+}
+
+const _: fn(&dyn PasswordCheck) = |_| {};
+
+/// A name and a password, as they were typed. `Debug` shows neither.
+pub struct PasswordAttempt<'a> {
+    /// What was typed as the name.
+    pub name: &'a str,
+    /// What was typed as the password: at most 1024 bytes.
+    pub password: &'a SecretString,
+    /// Random bytes, for the salt of a new hash.
+    pub randomness: &'a dyn Randomness,
+    /// The time.
+    pub now: SystemTime,
+}
+
+// People type passwords into the name field, so the name is as secret as the password.
+impl Debug for PasswordAttempt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordAttempt").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// What [`PasswordCheck::check`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PasswordVerdict {
+    /// Nothing was checked: too many passwords are waiting. The attempt does not count.
+    Busy,
+    /// The password is right, but the account is disabled or locked in the directory.
+    Locked(UserId),
+    /// The password is right, but has to be changed first. The module has no page for that: the user
+    /// cannot log in until it was changed in the directory.
+    MustChange(UserId),
+    /// The password is right.
+    Verified(User),
+    /// The name or the password is wrong.
+    Wrong,
+}

@@ -1,0 +1,98 @@
+//! The ports to the users: looking them up, and changing them.
+
+use std::{fmt::Debug, time::SystemTime};
+
+use async_trait::async_trait;
+use otp_core::PhoneNumber;
+
+use crate::{
+    error::AuthError,
+    name::LoginName,
+    password::PasswordHash,
+    user::{Account, User, UserId},
+};
+
+/// Finds users: in an SQLite file, a database server, a company's directory. Never hands out a
+/// password hash.
+///
+/// # Contract
+///
+/// 1. **One name, one user.** A login name belongs to at most one user, and a user's id never
+///    changes. Both look-ups return the same user.
+/// 2. **Pages in order.** [`list`](Self::list) returns users in the order of their login names. A
+///    page begins with the first name after `after`, so pages neither skip nor repeat a user.
+/// 3. **A search is literal.** [`search`](Self::search) finds each user whose login name or display
+///    name contains the text. It ignores the case of ASCII letters, knows no wildcard, and returns
+///    pages as `list` does.
+///
+/// `conformance::users` has one test for each clause.
+#[async_trait]
+pub trait Users: Debug + Send + Sync + 'static {
+    /// Returns the user who logs in as `name`.
+    async fn find_by_name(&self, name: &LoginName) -> Result<Option<User>, AuthError>;
+
+    /// Returns the user with this id.
+    async fn find_by_id(&self, id: &UserId) -> Result<Option<User>, AuthError>;
+
+    /// Returns at most `limit` users in the order of their login names, from the one after `after`.
+    async fn list(&self, after: Option<&LoginName>, limit: usize) -> Result<Vec<User>, AuthError>;
+
+    /// Returns at most `limit` users whose login name or display name contains `text`, in the order
+    /// of their login names, from the one after `after`. An empty text finds every user.
+    async fn search(
+        &self,
+        text: &str,
+        after: Option<&LoginName>,
+        limit: usize,
+    ) -> Result<Vec<User>, AuthError>;
+}
+
+const _: fn(&dyn Users) = |_| {};
+
+/// Adds and changes users. A directory that this program may only read has none.
+///
+/// # Contract
+///
+/// 1. **All or none.** [`add`](Self::add) adds every account of the call or none of them.
+/// 2. **One winner.** Of any number of calls that add one login name, one succeeds.
+/// 3. **One thing at a time.** [`change`](Self::change) changes what it names and nothing else, and
+///    the next read sees it. For an unknown user it changes nothing and returns `false`.
+/// 4. **The generation rises** with a new password and when an account is disabled, and with
+///    nothing else. See [`User::generation`].
+/// 5. **Acknowledged means kept.** What a durable store has acknowledged survives a crash.
+///
+/// `conformance::user_administration` has one test for each clause.
+#[async_trait]
+pub trait UserAdministration: Debug + Send + Sync + 'static {
+    /// Adds all of `accounts` or none.
+    async fn add(&self, accounts: Vec<Account>) -> Result<AccountsAdded, AuthError>;
+
+    /// Changes one thing about a user. Returns `false` if there is no such user.
+    async fn change(&self, id: &UserId, change: Change, now: SystemTime)
+    -> Result<bool, AuthError>;
+}
+
+const _: fn(&dyn UserAdministration) = |_| {};
+
+/// What became of [`UserAdministration::add`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountsAdded {
+    /// Every account was added.
+    Done,
+    /// No account was added. These positions in the list have a login name that is taken, by a user
+    /// or by an earlier account of the list.
+    NamesTaken(Vec<usize>),
+}
+
+/// One change to a user. Exhaustive: a store has to handle each.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// Disables or enables the account.
+    Disabled(bool),
+    /// Notes a completed login.
+    LoggedIn,
+    /// Sets the password.
+    Password(PasswordHash),
+    /// Sets the phone number, or removes it.
+    PhoneNumber(Option<PhoneNumber>),
+}

@@ -1,0 +1,79 @@
+//! The file itself: who may read it, what is in it, and who else may use it.
+
+use std::collections::BTreeSet;
+
+use auth_module::{AuditTrail as _, AuthErrorKind, LoginName, PasswordOutcome};
+use auth_store_sqlite::Database;
+use secrecy::SecretString;
+use testkit::LeakScanner;
+
+use crate::common::{File, PASSWORD, PHONE, World};
+
+#[tokio::test]
+async fn a_file_of_a_newer_version_or_of_something_else_is_left_alone() {
+    let file = File::new();
+    drop(file.open().await);
+    let newer = rusqlite::Connection::open(file.path()).unwrap();
+    newer.pragma_update(None, "user_version", 99).unwrap();
+    drop(newer);
+    assert_eq!(Database::open(file.path()).await.unwrap_err().kind(), AuthErrorKind::Corrupt);
+
+    let other = file.folder().join("other.db");
+    let text = "this is no database, and longer than a header of one hundred bytes".repeat(3);
+    std::fs::write(&other, text).unwrap();
+    let before = std::fs::read(&other).unwrap();
+    assert!(Database::open(&other).await.is_err());
+    assert_eq!(std::fs::read(&other).unwrap(), before);
+}
+
+/// What the command line does while the gateway runs.
+#[tokio::test]
+async fn two_processes_may_share_the_file() {
+    let file = File::new();
+    let world = World::with_alice(&file.open().await).await;
+    let token = world.session().await;
+    let other = World::over(&file.open().await);
+    let (alice, password) = (LoginName::parse("alice").unwrap(), SecretString::from("a new one!"));
+    let now = world.now();
+    other.auth.set_password(&alice, &password, "cli", &other.randomness, now).await.unwrap();
+    assert!(world.auth.load_session(&token, now).await.unwrap().is_none());
+    assert!(matches!(world.try_password(PASSWORD).await, PasswordOutcome::Rejected));
+    assert!(matches!(world.try_password("a new one!").await, PasswordOutcome::Verified(_)));
+}
+
+#[tokio::test]
+async fn the_file_holds_what_it_is_for_and_no_other_secret() {
+    let file = File::new();
+    let database = file.open().await;
+    let world = World::with_alice(&database).await;
+    world.try_password("tr0ub4dor&3 typed").await;
+    let (pending, _) = world.pending("/x", Some("secret=an-app%27s-own")).await;
+    let session = world.session().await;
+    database.audit_trail().flush().await.unwrap();
+    let found = LeakScanner::new()
+        .with_secret("password", PASSWORD)
+        .with_secret("wrong password", "tr0ub4dor&3 typed")
+        .with_secret("pending token", &pending.expose_secret())
+        .with_secret("session token", &session.expose_secret())
+        .with_secret("where to", "an-app%27s-own")
+        .with_phone_number("phone", PHONE)
+        .scan_folder(file.folder())
+        .unwrap();
+    let names: BTreeSet<String> = found.into_iter().map(|leak| leak.name).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["phone", "where to"]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = File::new();
+    let _open = World::with_alice(&file.open().await).await;
+    let mut files = 0;
+    for entry in std::fs::read_dir(file.folder()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        files += 1;
+    }
+    assert!(files >= 2, "the file and its log");
+}
