@@ -2,6 +2,8 @@
 
 mod audit;
 mod audit_reader;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod destination;
 mod error;
 mod evidence;

@@ -3,6 +3,7 @@
 
 mod audit;
 mod common;
+mod conformance;
 mod crash;
 mod file;
 mod migrations;

@@ -1,0 +1,208 @@
+//! The clauses of [`AuditTrail`](crate::AuditTrail) and [`AuditReader`](crate::AuditReader).
+//!
+//! A trail can only be judged by what is read back, so the functions `clause_…` are the clauses of the
+//! trail, and `reader_clause_…` those of the reader.
+
+use std::time::SystemTime;
+
+use super::{
+    AuditKit, Clause,
+    clause::clauses,
+    kit::{SECOND, ok, start, user},
+};
+use crate::{
+    audit::AuditRecord,
+    audit_reader::{AuditQuery, StoredAuditRecord},
+    user::UserId,
+};
+
+/// The clauses that need nothing but the trail, in order.
+pub fn clauses() -> Vec<Clause<AuditKit>> {
+    clauses![
+        clause_1_append_only,
+        reader_clause_1_complete_and_unchanged,
+        reader_clause_2_newest_first,
+        reader_clause_3_all_conditions_hold,
+    ]
+}
+
+async fn search(kit: &AuditKit, query: &AuditQuery) -> Vec<StoredAuditRecord> {
+    ok(kit.reader.search(query).await)
+}
+
+async fn about(kit: &AuditKit, user: &UserId) -> Vec<StoredAuditRecord> {
+    let query = AuditQuery { user_id: Some(user.clone()), ..AuditQuery::new(10_000) };
+    search(kit, &query).await
+}
+
+fn numbers(records: &[StoredAuditRecord]) -> Vec<String> {
+    records.iter().map(|record| record.fields["n"].clone()).collect()
+}
+
+async fn numbered(kit: &AuditKit, user: &UserId, count: usize) {
+    for n in 0..count {
+        let record = AuditRecord::new("test.event", start()).about(user);
+        kit.trail.record(record.with("n", n.to_string()));
+    }
+    ok(kit.trail.flush().await);
+}
+
+/// Clause 1, **append only**: records stand in the order of the calls, and a later one changes no
+/// earlier one.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn clause_1_append_only(kit: &AuditKit) {
+    let user = user().id;
+    numbered(kit, &user, 20).await;
+    let first = about(kit, &user).await;
+    numbered(kit, &user, 20).await;
+    let both = about(kit, &user).await;
+    assert_eq!(both.len(), 40, "clause 1: nothing is removed");
+    assert_eq!(both[20..], first, "clause 1: nothing is changed");
+    let expected: Vec<String> = (0..20).rev().map(|n| n.to_string()).collect();
+    assert_eq!(numbers(&both[..20]), expected, "clause 1: in the order of the calls");
+}
+
+/// Clause 2, **flushed means kept**. `open` is called twice and has to return the same data again.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn clause_2_flushed_means_kept<F>(open: impl Fn() -> F)
+where
+    F: Future<Output = AuditKit>,
+{
+    let user = user().id;
+    let before = {
+        let kit = open().await;
+        numbered(&kit, &user, 300).await;
+        about(&kit, &user).await
+    };
+    assert_eq!(before.len(), 300, "clause 2: flushed");
+    assert_eq!(about(&open().await, &user).await, before, "clause 2: kept");
+}
+
+/// Clause 3, **a lost record is reported**: `lose` makes the trail lose what it takes from then on.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn clause_3_a_lost_record_is_reported(kit: &AuditKit, lose: impl AsyncFnOnce()) {
+    ok(kit.trail.flush().await);
+    lose().await;
+    kit.trail.record(AuditRecord::new("test.event", start()));
+    assert!(kit.trail.flush().await.is_err(), "clause 3: the record was lost");
+}
+
+/// Clause 1 of the reader, **complete and unchanged**: each part of a record is read back.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn reader_clause_1_complete_and_unchanged(kit: &AuditKit) {
+    let user = user().id;
+    let at = start() + SECOND / 1000;
+    let full = AuditRecord::new("test.full", at)
+        .about(&user)
+        .by("An Administrator")
+        .from([192, 0, 2, 7].into())
+        .in_flow("flow")
+        .with("z", "\"quoted\" 山田\n")
+        .with("a", "");
+    let bare = AuditRecord::new("test.bare", start()).about(&user);
+    let v6 = AuditRecord::new("test.v6", start()).about(&user);
+    let v6 = v6.from("2001:db8::1".parse().expect("an address"));
+    let records = [full, bare, v6];
+    for record in &records {
+        kit.trail.record(record.clone());
+    }
+    ok(kit.trail.flush().await);
+    let found = about(kit, &user).await;
+    assert_eq!(found.len(), records.len(), "reader, clause 1: every record");
+    for (found, record) in found.iter().rev().zip(&records) {
+        assert_eq!(*found, StoredAuditRecord::of(found.id, record), "reader, clause 1");
+    }
+}
+
+/// Clause 2 of the reader, **newest first**: by pages without a gap or a repeat, also while records are
+/// added.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn reader_clause_2_newest_first(kit: &AuditKit) {
+    let user = user().id;
+    numbered(kit, &user, 10).await;
+    let expected: Vec<String> = (0..10).rev().map(|n| n.to_string()).collect();
+    for limit in [1, 3, 10] {
+        let mut query = AuditQuery { user_id: Some(user.clone()), ..AuditQuery::new(limit) };
+        let mut found: Vec<StoredAuditRecord> = Vec::new();
+        loop {
+            let page = search(kit, &query).await;
+            assert!(page.len() <= limit, "reader, clause 2: no more than the limit");
+            let Some(last) = page.last() else { break };
+            query.before = Some(last.id);
+            found.extend(page);
+            assert!(found.len() <= 10, "reader, clause 2: no record twice");
+            let unrelated = AuditRecord::new("test.unrelated", start());
+            kit.trail.record(unrelated);
+            ok(kit.trail.flush().await);
+        }
+        assert_eq!(numbers(&found), expected, "reader, clause 2: by pages of {limit}");
+        let fall = found.windows(2).all(|pair| pair[0].id > pair[1].id);
+        assert!(fall, "reader, clause 2: ids rise in the order of the calls");
+    }
+}
+
+/// Clause 3 of the reader, **all conditions hold**: user, event or family, and time.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn reader_clause_3_all_conditions_hold(kit: &AuditKit) {
+    let (one, other) = (user().id, user().id);
+    let rows = [
+        (Some(&one), "test.a", 0),
+        (Some(&one), "test.a_b", 1),
+        (Some(&other), "test.a", 2),
+        (None, "test.a", 3),
+        (Some(&one), "test.a.deep", 4),
+        (Some(&one), "tests.a", 5),
+    ];
+    for (number, (user, event, seconds)) in rows.iter().enumerate() {
+        let record = AuditRecord::new(event, start() + *seconds * SECOND);
+        let record = user.map_or(record.clone(), |user| record.about(user));
+        kit.trail.record(record.with("n", number.to_string()));
+    }
+    ok(kit.trail.flush().await);
+    let expect = async |user: Option<&UserId>,
+                        event: Option<&str>,
+                        times: [Option<SystemTime>; 2],
+                        expected: &[&str]| {
+        let [from, until] = times;
+        let query = AuditQuery {
+            user_id: user.cloned(),
+            event: event.map(str::to_owned),
+            from,
+            until,
+            ..AuditQuery::new(6)
+        };
+        let found = numbers(&search(kit, &query).await);
+        assert_eq!(found, expected, "reader, clause 3: {event:?} {times:?}");
+    };
+    let (at, all) = (|seconds: u32| Some(start() + seconds * SECOND), [None, None]);
+    expect(Some(&one), None, all, &["5", "4", "1", "0"]).await;
+    expect(Some(&other), None, all, &["2"]).await;
+    expect(Some(&one), Some("test"), all, &["4", "1", "0"]).await;
+    expect(Some(&one), Some("test.a"), all, &["4", "0"]).await;
+    expect(Some(&one), Some("test."), all, &[]).await;
+    expect(Some(&one), Some("Test.a"), all, &[]).await;
+    expect(Some(&one), None, [at(1), None], &["5", "4", "1"]).await;
+    expect(Some(&one), None, [None, at(4)], &["1", "0"]).await;
+    expect(Some(&one), None, [at(1), at(5)], &["4", "1"]).await;
+    expect(Some(&one), Some("test.a"), [at(1), at(5)], &["4"]).await;
+    expect(Some(&other), Some("test.a_b"), all, &[]).await;
+    expect(Some(&user().id), None, all, &[]).await;
+}
