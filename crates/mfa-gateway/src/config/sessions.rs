@@ -18,6 +18,8 @@ pub struct Sessions {
     pub idle_timeout: Duration,
     /// The longest time from the password to the last factor.
     pub login_timeout: Duration,
+    /// How old the snapshot of a session's user may be.
+    pub user_refresh: Duration,
 }
 
 impl Sessions {
@@ -29,7 +31,8 @@ impl Sessions {
     pub fn apply_to(self, settings: AuthSettings) -> Result<AuthSettings, InvalidSettings> {
         settings
             .with_pending_life(self.login_timeout)?
-            .with_session_life(self.absolute_timeout, self.idle_timeout)
+            .with_session_life(self.absolute_timeout, self.idle_timeout)?
+            .with_user_refresh(self.user_refresh)
     }
 }
 
@@ -48,13 +51,20 @@ pub(super) fn read(section: &Section<'_>) -> Result<Sessions, Reported> {
         .key("login_timeout", "A login ends this long after the password if a factor is missing.")
         .renamed_from("pending")
         .duration(AuthSettings::DEFAULT_PENDING_LIFE, AuthSettings::PENDING_LIFE_RANGE);
+    let user_refresh = section
+        .key(
+            "user_refresh",
+            "The user of a session is read again after this long. \"0s\": for each request.",
+        )
+        .duration(AuthSettings::DEFAULT_USER_REFRESH, AuthSettings::USER_REFRESH_RANGE);
     let (absolute_timeout, idle_timeout) = (absolute_timeout?, idle_timeout?);
     if idle_timeout > absolute_timeout {
         let what = "is longer than sessions.absolute_timeout";
         let refusal = Refusal::new(what, "make it the shorter of the two");
         return Err(section.problem("idle_timeout", refusal));
     }
-    Ok(Sessions { absolute_timeout, idle_timeout, login_timeout: login_timeout? })
+    let (login_timeout, user_refresh) = (login_timeout?, user_refresh?);
+    Ok(Sessions { absolute_timeout, idle_timeout, login_timeout, user_refresh })
 }
 
 #[cfg(test)]
