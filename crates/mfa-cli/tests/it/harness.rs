@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use auth_module::{AuditQuery, AuditReader as _};
 use mfa_demo::{Browser, Seen};
 use mfa_gateway::assemble::open_database;
 use serde_json::{Value, json};
@@ -134,8 +135,9 @@ impl Demo {
     /// Returns how often `event` is in the audit trail.
     pub(crate) async fn audited(&self, event: &str) -> usize {
         let database = open_database(Path::new(&self.data_dir)).await.expect("the database");
-        let records = database.audit_trail().read(None, 0, 10_000).await.expect("the trail");
-        records.iter().filter(|record| record.event == event).count()
+        let mut query = AuditQuery::new(10_000);
+        query.event = Some(event.to_owned());
+        database.audit_trail().search(&query).await.expect("the trail").len()
     }
 
     pub(crate) async fn ops(&self, path: &str) -> (u16, String) {
