@@ -16,18 +16,18 @@ use auth_module::{
 };
 use rusqlite::{Connection, Row, named_params, params, types::Type};
 
-use crate::database::Database;
+use crate::file::File;
 
-/// The audit trail of a [`Database`]. Triggers forbid to change or delete its rows.
+/// The audit trail of a [`Database`](crate::Database). Triggers forbid to change or delete its rows.
 #[derive(Debug, Clone)]
 pub struct SqliteAuditTrail {
-    database: Database,
+    file: File,
     lost: Arc<AtomicU64>,
 }
 
 impl SqliteAuditTrail {
-    pub(crate) fn new(database: Database) -> Self {
-        Self { database, lost: Arc::default() }
+    pub(crate) fn new(file: File) -> Self {
+        Self { file, lost: Arc::default() }
     }
 }
 
@@ -35,7 +35,7 @@ impl SqliteAuditTrail {
 impl AuditTrail for SqliteAuditTrail {
     fn record(&self, record: AuditRecord) {
         let lost = Arc::clone(&self.lost);
-        let queued = self.database.write_later(
+        let queued = self.file.write_later(
             move |connection| insert(connection, &record),
             move |error| {
                 // One line per flush: a full disk loses every record, each for the same reason.
@@ -51,7 +51,7 @@ impl AuditTrail for SqliteAuditTrail {
 
     async fn flush(&self) -> Result<(), AuthError> {
         // One queue, in order: when this write is done, so is every write before it.
-        self.database.write(|_| Ok(())).await?;
+        self.file.write(|_| Ok(())).await?;
         let lost = self.lost.swap(0, Ordering::SeqCst);
         if lost == 0 {
             return Ok(());
@@ -65,7 +65,7 @@ impl AuditTrail for SqliteAuditTrail {
 impl AuditReader for SqliteAuditTrail {
     async fn search(&self, query: &AuditQuery) -> Result<Vec<StoredAuditRecord>, AuthError> {
         let query = query.clone();
-        self.database.read(move |connection| search(connection, &query)).await
+        self.file.read(move |connection| search(connection, &query)).await
     }
 }
 

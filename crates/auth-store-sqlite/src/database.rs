@@ -1,34 +1,17 @@
-//! The file: one writer thread, and readers that do not wait for it.
+//! The handle that gives the ports.
 
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::path::Path;
 
-use auth_module::{AuthError, AuthErrorKind};
-use rusqlite::Connection;
-use sqlite_group_commit::{Capacity, ErrorKind, FileSettings};
+use auth_module::AuthError;
 
-use crate::{
-    audit::SqliteAuditTrail, migrations::LAYOUT, sessions::SqliteSessions, users::SqliteUsers,
-};
-
-/// How long another process may hold the file. An import by the command line holds it for one
-/// transaction, however many users it adds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Writes that may wait. More than the default, because audit records queue without waiting.
-const QUEUE_LENGTH: usize = 8192;
-
-/// Every write may add a row, as far as the writer is concerned.
-///
-/// The file has no size limit, so nothing is gained by telling the others apart. And writes of one
-/// capacity keep their order: flushing the audit trail relies on that.
-const CAPACITY: Capacity = Capacity::MayGrow;
+use crate::{audit::SqliteAuditTrail, file::File, sessions::SqliteSessions, users::SqliteUsers};
 
 /// An open SQLite file with users, sessions and the audit trail.
 ///
 /// Clones share it. It is closed when the last clone and everything made from them is dropped, after
 /// the queued writes are committed.
-#[derive(Clone)]
-pub struct Database(Arc<sqlite_group_commit::Database>);
+#[derive(Clone, Debug)]
+pub struct Database(File);
 
 impl Database {
     /// Opens the file, creates it if it is missing (readable by its owner only), and migrates it to
@@ -36,77 +19,24 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::Corrupt`] if the file is damaged, of another program or of a newer version;
-    /// otherwise [`AuthErrorKind::Unavailable`].
+    /// [`Corrupt`](auth_module::AuthErrorKind::Corrupt) if the file is damaged, of another program or of
+    /// a newer version; otherwise [`Unavailable`](auth_module::AuthErrorKind::Unavailable).
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, AuthError> {
-        let settings = FileSettings::new(path, LAYOUT)
-            .with_busy_timeout(BUSY_TIMEOUT)
-            .with_queue_length(QUEUE_LENGTH);
-        let database = sqlite_group_commit::Database::open(settings).await;
-        database.map(|database| Self(Arc::new(database))).map_err(to_auth_error)
+        File::open(path).await.map(Self)
     }
 
     /// Returns the users in this file and the hashes of their passwords.
     pub fn users(&self) -> SqliteUsers {
-        SqliteUsers::new(self.clone())
+        SqliteUsers::new(self.0.clone())
     }
 
     /// Returns the pending logins and sessions in this file.
     pub fn sessions(&self) -> SqliteSessions {
-        SqliteSessions::new(self.clone())
+        SqliteSessions::new(self.0.clone())
     }
 
     /// Returns the audit trail in this file.
     pub fn audit_trail(&self) -> SqliteAuditTrail {
-        SqliteAuditTrail::new(self.clone())
-    }
-
-    /// Runs `work` in the next transaction and returns once that is on the disk. An error undoes
-    /// `work` as a whole.
-    pub(crate) async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, AuthError> {
-        self.0.write(CAPACITY, work).await.map_err(to_auth_error)
-    }
-
-    /// Queues `work` without waiting. `on_failure` is called if it is not committed.
-    pub(crate) fn write_later(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
-        on_failure: impl FnOnce(AuthError) + Send + 'static,
-    ) -> Result<(), AuthError> {
-        self.0
-            .write_later(CAPACITY, work, |error| on_failure(to_auth_error(error)))
-            .map_err(to_auth_error)
-    }
-
-    /// Runs `work` on a connection that cannot write, without waiting for the writer.
-    pub(crate) async fn read<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, AuthError> {
-        self.0.read(work).await.map_err(to_auth_error)
-    }
-}
-
-impl fmt::Debug for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-fn to_auth_error(error: sqlite_group_commit::Error) -> AuthError {
-    let kind = match error.kind() {
-        ErrorKind::Corrupt
-        | ErrorKind::ForeignFile
-        | ErrorKind::Truncated
-        | ErrorKind::UnknownLayout => AuthErrorKind::Corrupt,
-        _ => AuthErrorKind::Unavailable,
-    };
-    let converted = AuthError::new(kind, error.message());
-    match error.into_source() {
-        Some(source) => converted.with_source(source),
-        None => converted,
+        SqliteAuditTrail::new(self.0.clone())
     }
 }

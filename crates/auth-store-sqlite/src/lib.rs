@@ -2,6 +2,7 @@
 
 mod audit;
 mod database;
+mod file;
 mod migrations;
 mod sessions;
 mod users;

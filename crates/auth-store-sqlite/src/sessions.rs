@@ -11,15 +11,15 @@ use auth_module::{
 use rusqlite::{Connection, OptionalExtension as _, Row, params, types::Type};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::database::Database;
+use crate::file::File;
 
-/// The pending logins and sessions of a [`Database`].
+/// The pending logins and sessions of a [`Database`](crate::Database).
 #[derive(Debug, Clone)]
-pub struct SqliteSessions(Database);
+pub struct SqliteSessions(File);
 
 impl SqliteSessions {
-    pub(crate) fn new(database: Database) -> Self {
-        Self(database)
+    pub(crate) fn new(file: File) -> Self {
+        Self(file)
     }
 
     /// Queues a write that nothing waits for. If it is lost, a warning says so.

@@ -11,19 +11,19 @@ use auth_module::{
 use otp_core::{AllowedPrefixes, PhoneNumber};
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params, types::Type};
 
-use crate::database::Database;
+use crate::file::File;
 
 /// The columns that [`user`] reads, in its order.
 const USER_COLUMNS: &str = "id, login_name, display_name, groups, phone_number, \
      phone_number_changed_at, is_disabled, created_at, last_login_at, generation";
 
-/// The users of a [`Database`], and the hashes of their passwords.
+/// The users of a [`Database`](crate::Database), and the hashes of their passwords.
 #[derive(Debug, Clone)]
-pub struct SqliteUsers(Database);
+pub struct SqliteUsers(File);
 
 impl SqliteUsers {
-    pub(crate) fn new(database: Database) -> Self {
-        Self(database)
+    pub(crate) fn new(file: File) -> Self {
+        Self(file)
     }
 
     async fn find(&self, column: &'static str, value: String) -> Result<Option<User>, AuthError> {
