@@ -1,4 +1,4 @@
-//! Where open challenges and the counters of their subjects live.
+//! The contract of a store for open challenges and the counters of their subjects.
 
 use std::{fmt::Debug, time::SystemTime};
 
@@ -12,59 +12,57 @@ use crate::{StoreError, SubjectStatus};
 
 /// Keeps the challenges of every subject and the counters that limit guessing.
 ///
-/// The rules themselves are [`otp_core::SubjectRecord`]; a store makes each of them **one atomic
-/// step** over what is stored, and nothing else. All state of one subject is one unit.
+/// The rules are those of [`otp_core::SubjectRecord`]. A store applies each of them in **one atomic step** to
+/// what is stored. All state of one subject is one unit.
 ///
 /// # Contract
 ///
-/// Every number has its function in [`conformance::challenge_store`](crate::conformance::challenge_store)
-/// (feature `conformance`), which a store of your own can run too.
+/// Each number has a function in [`conformance::challenge_store`](crate::conformance::challenge_store) (feature
+/// `conformance`). Your own store can run it too.
 ///
-/// 1. **Counted first.** [`begin_attempt`](Self::begin_attempt) counts on the challenge and on its
-///    subject before it hands out the [`Attempt`]. However many calls run in parallel, over any
-///    number of challenges, tasks, processes or nodes, no more attempts are handed out than the
-///    [`Policy`] allows.
+/// 1. **Counted first.** [`begin_attempt`](Self::begin_attempt) counts on the challenge and on its subject before
+///    it returns the [`Attempt`]. However many calls run in parallel, over any number of challenges, tasks,
+///    processes or nodes, they return no more attempts than the [`Policy`] allows.
 /// 2. **One winner.** [`consume`](Self::consume) succeeds at most once for a challenge, ever.
-/// 3. **Nothing forgets.** Only success or [`unlock`](Self::unlock) lowers a counter or lifts a
-///    lock: not a resend, not a new challenge, not expiry, not sweeping, not a restart of a durable
-///    backend. What a failover to an asynchronous replica can lose is stated by the backend.
-/// 4. **The caller's clock decides.** `expires_at` against the `now` of the call; a backend's own
-///    expiry only sweeps. At `expires_at` itself the challenge is gone, and so it is for a clock that
-///    is behind the one that opened it by more than [`Challenge::CLOCK_TOLERANCE`].
-/// 5. **A resend is the same challenge.** [`grant_resend`](Self::grant_resend) enforces cooldown and
-///    count in one step, and keeps id, nonce, end and counters.
-/// 6. **The newest replaces.** [`open`](Self::open) revokes the subject's older challenge of the same
-///    purpose in the same step.
-/// 7. **Acknowledged means kept.** A durable backend answers a call that counted, opened, consumed
-///    or revoked only when that is on disk.
-/// 8. **Full means refuse.** A bounded backend answers
-///    [`Capacity`](crate::StoreErrorKind::Capacity) and never drops a live challenge or a counter
-///    to make room.
-/// 9. **Failed means refused.** Every error leaves the caller with nothing it could use: after
-///    [`Unavailable`](crate::StoreErrorKind::Unavailable) an attempt may be counted that nobody
-///    evaluated, never the reverse.
-/// 10. **Subjects are apart.** A call changes nothing of any other subject.
-/// 11. **Dropped means once or not at all.** A call that is dropped before it answers has happened
-///     wholly, or not at all, or still will; what it counted stays counted.
+/// 3. **Nothing forgets.** Only a success or [`unlock`](Self::unlock) lowers a counter or lifts a lock. A resend, a
+///    new challenge, expiry, sweeping or a restart of a durable backend does not. Each backend states what a
+///    failover to an asynchronous replica can lose.
+/// 4. **The caller's clock decides.** `expires_at` is compared with the `now` of the call. A backend's own expiry
+///    only sweeps. At `expires_at` the challenge has expired. It also counts as expired for a clock that is
+///    behind the one that opened it by more than [`Challenge::CLOCK_TOLERANCE`].
+/// 5. **A resend is the same challenge.** [`grant_resend`](Self::grant_resend) enforces cooldown and count in one
+///    step. Id, nonce, expiry and attempt counters stay.
+/// 6. **The newest replaces.** [`open`](Self::open) revokes the subject's older challenge for the same purpose in
+///    the same step.
+/// 7. **Acknowledged means kept.** A durable backend returns from a call that counted, opened, consumed or
+///    revoked only when the change is on disk.
+/// 8. **Full means refuse.** A full backend returns [`Capacity`](crate::StoreErrorKind::Capacity). It never drops a
+///    live challenge or a counter to make room.
+/// 9. **Failed means refused.** After an error the caller has nothing that it could use. After
+///    [`Unavailable`](crate::StoreErrorKind::Unavailable) an attempt may be counted without being returned,
+///    never the reverse.
+/// 10. **Subjects are apart.** A call changes nothing of another subject.
+/// 11. **Dropped means once or not at all.** A call that is dropped before it returns has happened completely, or
+///     not at all, or still will. What it counted stays counted.
 ///
 /// # Time
 ///
-/// Instants are kept in whole milliseconds since 1970; a finer part of `now` or of an `expires_at`
-/// is cut off, so nothing lives longer than it says.
+/// Instants are stored in whole milliseconds since 1970. A finer part of `now` or `expires_at` is cut off, so
+/// nothing lives longer than stated.
 ///
 /// # Cancel safety
 ///
-/// Number 11: whoever drops a call cannot know whether it happened, as after
+/// See number 11. After a dropped call the outcome is unknown, as after
 /// [`Unavailable`](crate::StoreErrorKind::Unavailable).
 #[async_trait]
 pub trait ChallengeStore: Debug + Send + Sync + 'static {
-    /// Opens `new` for `subject`; an older one of the same purpose is revoked in the same step.
+    /// Opens `new` for `subject`. Revokes an older challenge for the same purpose in the same step.
     ///
     /// # Errors
     ///
-    /// The inner error says that the rules refuse: the subject is locked until an instant, or
-    /// blocked until an administrator helps. The outer one that the store could not do it;
-    /// [`Capacity`](crate::StoreErrorKind::Capacity) when a bounded store is full.
+    /// The inner [`OpenRefused`] is for the user: the subject is locked until an instant, or blocked until an
+    /// administrator unlocks it. On the outer [`StoreError`], send no message. It is
+    /// [`Capacity`](crate::StoreErrorKind::Capacity) if the store is full.
     async fn open(
         &self,
         subject: SubjectKey,
@@ -73,14 +71,14 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
         now: SystemTime,
     ) -> Result<Result<Challenge, OpenRefused>, StoreError>;
 
-    /// The open challenge of this id; `None` if there is none, or none any more at `now`.
+    /// Returns the open challenge with this id; `None` if there is none at `now`.
     ///
-    /// Counts nothing, so what it answers must never decide whether a code is right: that is what
-    /// [`begin_attempt`](Self::begin_attempt) is for.
+    /// It counts nothing, so never use its result to decide whether a code is right. Use
+    /// [`begin_attempt`](Self::begin_attempt) for that.
     ///
     /// # Errors
     ///
-    /// When the store could not look.
+    /// [`StoreError`] if the store could not read.
     async fn load(
         &self,
         subject: SubjectKey,
@@ -88,12 +86,13 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
         now: SystemTime,
     ) -> Result<Option<Challenge>, StoreError>;
 
-    /// Counts one attempt and then hands it out, to be verified by [`Attempt::verify`].
+    /// Counts one attempt at a challenge and returns it for [`Attempt::verify`].
+    ///
+    /// The counters are stored first: a crash can cost an attempt but never adds one.
     ///
     /// # Errors
     ///
-    /// The inner error says why the rules give no attempt; the outer that the store could not
-    /// count, in which case nothing may be compared.
+    /// The inner [`AttemptRefused`] is for the user. On the outer [`StoreError`], do not compare the code.
     async fn begin_attempt(
         &self,
         subject: SubjectKey,
@@ -102,23 +101,24 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
         now: SystemTime,
     ) -> Result<Result<Attempt, AttemptRefused>, StoreError>;
 
-    /// Ends the challenge with success: for one caller only, who clears the subject's counters.
+    /// Ends the challenge with success, for one caller only. Clears the subject's counters.
     ///
     /// # Errors
     ///
-    /// The inner error: somebody else was first, or the challenge ended meanwhile. The outer:
-    /// nobody may be let in by this call; a second call with a fresh attempt may tell more.
+    /// The inner [`ConsumeRefused`]: another caller was first, or the challenge has ended. On either error, do
+    /// not let the user in. After the outer [`StoreError`] the challenge may have been consumed.
     async fn consume(
         &self,
         verified: Verified,
         now: SystemTime,
     ) -> Result<Result<Consumed, ConsumeRefused>, StoreError>;
 
-    /// Grants one more message with the same code, if cooldown and count allow it.
+    /// Counts a resend and permits one more message with the same code.
     ///
     /// # Errors
     ///
-    /// The inner error says why not, and from when if it is only too early.
+    /// The inner [`ResendRefused`] is for the user. If it is only too early, it says from when a resend is
+    /// allowed. On the outer [`StoreError`], send no message.
     async fn grant_resend(
         &self,
         subject: SubjectKey,
@@ -127,13 +127,13 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
         now: SystemTime,
     ) -> Result<Result<ResendPermit, ResendRefused>, StoreError>;
 
-    /// Notes what is known about the delivery; a failed one shortens the resend cooldown.
+    /// Records the delivery of the last message. A failed delivery shortens the resend cooldown.
     ///
-    /// Does nothing for a challenge that is gone.
+    /// Does nothing for a challenge that is not open.
     ///
     /// # Errors
     ///
-    /// When the store could not write it.
+    /// [`StoreError`] if the store could not write.
     async fn record_delivery(
         &self,
         subject: SubjectKey,
@@ -143,18 +143,18 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
         now: SystemTime,
     ) -> Result<(), StoreError>;
 
-    /// Ends the challenge without success. Counters stay. Does nothing if it is gone already.
+    /// Ends the challenge without success. Counters stay. Does nothing if the challenge is not there.
     ///
     /// # Errors
     ///
-    /// When the store could not do it: the challenge may still be open.
+    /// [`StoreError`] if the store could not write. The challenge may still be open.
     async fn revoke(&self, subject: SubjectKey, id: ChallengeId) -> Result<(), StoreError>;
 
-    /// The subject's counters, lock and block as of `now`.
+    /// Returns the subject's counters, lock and block at `now`.
     ///
     /// # Errors
     ///
-    /// When the store could not look.
+    /// [`StoreError`] if the store could not read.
     async fn subject_status(
         &self,
         subject: SubjectKey,
@@ -162,11 +162,11 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
         now: SystemTime,
     ) -> Result<SubjectStatus, StoreError>;
 
-    /// Administrator: clears the subject's counters, lock and block.
+    /// Clears the subject's counters, lock and block. For administrators.
     ///
     /// # Errors
     ///
-    /// When the store could not do it.
+    /// [`StoreError`] if the store could not write.
     async fn unlock(&self, subject: SubjectKey) -> Result<(), StoreError>;
 }
 

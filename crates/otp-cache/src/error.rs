@@ -1,4 +1,4 @@
-//! The one error of every backend: opaque, with questions on it.
+//! The error type of every backend.
 
 use std::{error::Error, fmt};
 
@@ -6,24 +6,24 @@ use std::{error::Error, fmt};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The backend did not answer in time, cannot be reached or refused the connection. The
-    /// operation may or may not have happened. Fail closed; the same call may work later.
+    /// The backend did not respond in time, cannot be reached, or refused the connection. The operation may
+    /// have happened. Fail closed. The same call may work later.
     Unavailable,
-    /// Another writer, or another version of this program, was in the way and the operation did
-    /// not happen. Trying again is safe.
+    /// Another writer, or another version of this program, blocked the operation. It did not happen. A retry
+    /// is safe.
     Conflict,
-    /// What is stored cannot be read as the layout of this version. Nothing was changed. Fail
-    /// closed and call an operator: the backend never replaces what it cannot read.
+    /// The stored data is not in the layout of this version. Nothing was changed. Fail closed and alert an
+    /// operator: the backend never replaces data that it cannot read.
     Corrupt,
-    /// The backend is full: nothing new is taken, and nothing live was dropped to make room.
+    /// The backend is full. It accepts nothing new, and has dropped nothing live to make room.
     Capacity,
-    /// The backend does not let us in or do this, or is set up so that it would forget counters. The
-    /// operation did not happen, and the same call fails until somebody changes the set-up.
+    /// The backend refuses the login or the operation, or its settings would lose counters. The operation did
+    /// not happen. The same call fails until an operator changes the settings.
     Misconfigured,
 }
 
 impl StoreErrorKind {
-    /// The kind as one stable lower-case word, for logs and metric labels.
+    /// Returns the kind as one stable lower-case word, for logs and metric labels.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unavailable => "unavailable",
@@ -35,18 +35,18 @@ impl StoreErrorKind {
     }
 }
 
-/// A store could not do what it was asked.
+/// The error of a store.
 ///
-/// Every error means *refuse*: no attempt was granted, no code was consumed, no message may be
-/// sent. It never carries a code, a password, a phone number or a subject's name.
+/// Every error means *refuse*: verify no code, let no user in, send no message. It never contains a code, a
+/// password, a phone number or a subject's name.
 ///
 /// | kind | the host should |
 /// |---|---|
-/// | [`Unavailable`](StoreErrorKind::Unavailable) | answer "try again shortly", alarm if it lasts |
-/// | [`Conflict`](StoreErrorKind::Conflict) | try again a few times, then as above |
-/// | [`Corrupt`](StoreErrorKind::Corrupt) | refuse this subject, alarm at once |
-/// | [`Capacity`](StoreErrorKind::Capacity) | refuse new challenges, alarm: somebody may be flooding |
-/// | [`Misconfigured`](StoreErrorKind::Misconfigured) | refuse, alarm at once |
+/// | [`Unavailable`](StoreErrorKind::Unavailable) | respond "try again shortly", alert if it lasts |
+/// | [`Conflict`](StoreErrorKind::Conflict) | retry a few times, then as above |
+/// | [`Corrupt`](StoreErrorKind::Corrupt) | refuse this subject, alert at once |
+/// | [`Capacity`](StoreErrorKind::Capacity) | refuse new challenges, alert: it may be a flood |
+/// | [`Misconfigured`](StoreErrorKind::Misconfigured) | refuse, alert at once |
 pub struct StoreError {
     kind: StoreErrorKind,
     what: &'static str,
@@ -54,26 +54,26 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// An error of this kind. `what` is one lower-case phrase that says what was wrong.
+    /// Creates an error of this kind. `what` is one lower-case phrase that says what was wrong.
     pub const fn new(kind: StoreErrorKind, what: &'static str) -> Self {
         Self { kind, what, source: None }
     }
 
-    /// The same error with the cause that lies below it.
+    /// Adds the cause.
     ///
-    /// The cause is shown to operators: it must not hold secrets or personal data.
+    /// Operators see the cause, so it must not contain secrets or personal data.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// What a caller can do about it.
+    /// Returns what a caller can do about it.
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
     }
 
-    /// Whether the same call may succeed a moment later without anybody's help.
+    /// Whether the same call may succeed later without an operator.
     pub const fn is_retryable(&self) -> bool {
         matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Conflict)
     }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_may_pass_by_itself_is_retryable() {
+    fn only_temporary_kinds_are_retryable() {
         let kinds = [
             (StoreErrorKind::Unavailable, true, true),
             (StoreErrorKind::Conflict, true, false),

@@ -1,4 +1,4 @@
-//! Both contracts for `Arc<T>` and `Box<T>`, so that a host can share a store it knows by trait only.
+//! Both contracts for `Arc<T>` and `Box<T>`, so that a host can share a store behind a trait.
 
 use std::{sync::Arc, time::SystemTime};
 

@@ -1,4 +1,4 @@
-//! How often something may happen: messages per number, per user, per address, yen per day.
+//! The contract of rate limits: messages per number, per user, per address, yen per day.
 
 use std::{
     error::Error,
@@ -14,15 +14,15 @@ use otp_core::{
 
 use crate::StoreError;
 
-/// What a limit counts by: sixteen bytes, so that a store or its backup names nobody.
+/// The key of a limit: sixteen bytes of a digest, so that a store or its backup names no person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuotaKey([u8; 16]);
 
 impl QuotaKey {
-    /// The key of `value` within `scope`: the first 16 bytes of a SHA-256 over both.
+    /// Derives the key of `value` within `scope`: the first 16 bytes of SHA-256 over both.
     ///
-    /// Two limits on the same value, such as per hour and per day, need two scopes. A digest of a
-    /// phone number can be searched for: whoever minds gives a keyed hash of it as `value`.
+    /// Two limits on the same value, such as per hour and per day, need two scopes. The digest of a phone
+    /// number can be found by trying all numbers. To prevent that, use a keyed hash of it as `value`.
     ///
     /// ```
     /// use otp_cache::QuotaKey;
@@ -31,17 +31,16 @@ impl QuotaKey {
     /// assert_ne!(hourly, QuotaKey::derive("sms/user/day", "alice"));
     /// ```
     pub fn derive(scope: &str, value: &str) -> Self {
-        // Tenants and subjects are hashed with lengths and a domain of their own; quotas are kept
-        // under other names than subjects, so sharing the derivation mixes nothing up.
+        // Stores keep quotas under other names than subjects, so both can share the derivation.
         Self(*SubjectKey::derive(scope, value).as_bytes())
     }
 
-    /// A key made elsewhere, such as the head of a keyed hash.
+    /// Creates a key from other bytes, such as the start of a keyed hash.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// The sixteen bytes.
+    /// Returns the sixteen bytes.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
@@ -60,24 +59,24 @@ impl Debug for QuotaKey {
     }
 }
 
-/// So many events against the rate of one key.
+/// A number of events that is charged to the rate of one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Charge {
-    /// What the rate counts by.
+    /// The key.
     pub key: QuotaKey,
-    /// How much the key allows.
+    /// The rate that the key allows.
     pub rate: Rate,
-    /// How many events at once; 0 asks without charging.
+    /// How many events are charged at once. 0 checks without charging.
     pub events: u32,
 }
 
 impl Charge {
-    /// One event.
+    /// Creates a charge of one event.
     pub const fn new(key: QuotaKey, rate: Rate) -> Self {
         Self { key, rate, events: 1 }
     }
 
-    /// The same with this many events at once, such as the yen of one message.
+    /// Sets how many events are charged at once, such as the yen of one message.
     #[must_use]
     pub const fn with_events(mut self, events: u32) -> Self {
         self.events = events;
@@ -85,48 +84,48 @@ impl Charge {
     }
 }
 
-/// Receipt for charges that were granted, all of them: what [`Quota::refund`] gives back.
+/// The receipt of a granted call. [`Quota::refund`] takes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "keep it for the case that what was charged for does not happen"]
+#[must_use = "keep it for a refund if the charged event does not happen"]
 pub struct Charged {
     granted: Vec<(Charge, Tat)>,
     left: u32,
 }
 
 impl Charged {
-    /// A receipt, for those who write a [`Quota`]: each charge with the mark that it gave, and the least
-    /// that any key has left.
+    /// Creates a receipt, for implementations of [`Quota`]: each charge with the value that it returned, and
+    /// the smallest number of events that any key has left.
     pub const fn new(granted: Vec<(Charge, Tat)>, left: u32) -> Self {
         Self { granted, left }
     }
 
-    /// What was charged.
+    /// Returns the charges.
     pub fn charges(&self) -> impl ExactSizeIterator<Item = &Charge> {
         self.granted.iter().map(|(charge, _)| charge)
     }
 
-    /// What a refund at `now` gives back, for those who write a [`Quota`]: the keys, and by how much the
-    /// mark of each goes back ([`gcra::refund`]). What has refilled by itself is left out.
+    /// Returns what a refund at `now` gives back, for implementations of [`Quota`]: each key with the duration
+    /// for [`gcra::refund`]. What has refilled since the charge is left out.
     pub fn refunds(&self, now: SystemTime) -> impl Iterator<Item = (QuotaKey, Duration)> {
-        self.granted.iter().filter_map(move |(charge, mark)| {
-            let span = gcra::refundable(*mark, &charge.rate, charge.events, now);
+        self.granted.iter().filter_map(move |(charge, tat)| {
+            let span = gcra::refundable(*tat, &charge.rate, charge.events, now);
             (!span.is_zero()).then_some((charge.key, span))
         })
     }
 
-    /// How many more single events would be granted at the same instant.
+    /// Returns how many more single events would be granted at the same instant.
     pub const fn left(&self) -> u32 {
         self.left
     }
 }
 
-/// A charge was over its limit. Nothing was charged, to no key.
+/// A charge exceeded its limit. Nothing was charged to any key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuotaRefused {
-    /// Which of the charges, by its place in the slice; of several the one that has to wait longest.
+    /// The index of the refused charge. If several were refused, the one with the longest wait.
     pub which: usize,
-    /// The first instant at which it would be granted if nobody else comes first; `None` if never,
-    /// because it is more at once than the rate has.
+    /// The first instant at which it would be granted, unless its key is charged again before. `None` if it is
+    /// never granted, because it exceeds the burst.
     pub until: Option<SystemTime>,
 }
 
@@ -141,50 +140,50 @@ impl fmt::Display for QuotaRefused {
 
 impl Error for QuotaRefused {}
 
-/// Keeps the marks of rate limits.
+/// Keeps the state of rate limits.
 ///
-/// The rule is [`otp_core::gcra`]; the store makes each charge an atomic step on its key.
+/// The rule is [`otp_core::gcra`]. The store applies each charge in one atomic step to its key.
 ///
 /// # Contract
 ///
-/// Every number has its function in [`conformance::quota`](crate::conformance::quota) (feature
-/// `conformance`), which a store of your own can run too.
+/// Each number has a function in [`conformance::quota`](crate::conformance::quota) (feature `conformance`). Your
+/// own store can run it too.
 ///
-/// 1. **Never more.** However many calls run in parallel, on any number of nodes, no key is granted
-///    more than its rate: a burst, and what refills ([`Rate`] says what one period can hold).
-/// 2. **All or none.** If one charge is refused, none stays charged. A backend that spreads keys over
-///    servers may hold them charged for a moment meanwhile, so that somebody else is refused; if it
-///    dies in that moment they stay charged: too strict, never too lax.
-/// 3. **Fails closed.** An error means refuse, and that something may stay charged. So does a call that
-///    is dropped before it answers.
-/// 4. **The caller's clock decides**, and a mark is forgotten only once it says nothing.
-/// 5. **A refund gives back what was charged**, to the same keys, and no more: what has refilled by
-///    itself by then does not come back once more ([`Charged::refunds`]).
+/// 1. **Never more.** However many calls run in parallel, on any number of nodes, no key is granted more than its
+///    rate: a burst, and what refills ([`Rate`] says how much one period can hold).
+/// 2. **All or none.** If one charge is refused, none stays charged. A backend that spreads keys over servers may
+///    hold charges for a moment, so that another call is refused. If it dies in that moment, they stay charged:
+///    too strict, never too lax.
+/// 3. **Fails closed.** An error means refuse, and something may stay charged. The same holds for a call that is
+///    dropped before it returns.
+/// 4. **The caller's clock decides.** A key is dropped only after its full burst has refilled.
+/// 5. **A refund gives back what was charged**, to the same keys, and no more. What has refilled since the charge
+///    is not given back ([`Charged::refunds`]).
 /// 6. **Full means refuse**, as for [`ChallengeStore`](crate::ChallengeStore).
 /// 7. **Acknowledged means kept**, as for [`ChallengeStore`](crate::ChallengeStore).
 #[async_trait]
 pub trait Quota: Debug + Send + Sync + 'static {
-    /// Charges all of `charges`, or none. None at all is granted.
+    /// Charges all of `charges`, or none. An empty slice is always granted.
     ///
     /// A key that occurs twice is charged twice, as if one charge came after the other (clause 1).
     ///
     /// # Errors
     ///
-    /// The inner error says which limit is reached and until when; the outer that the store could
-    /// not tell, in which case what is to be limited must not happen.
+    /// The inner [`QuotaRefused`] says which limit is reached and until when. On the outer [`StoreError`], the
+    /// limited event must not happen.
     async fn charge(
         &self,
         charges: &[Charge],
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError>;
 
-    /// Gives back what was charged and not used, say because the message was refused.
+    /// Gives back charges that were not used, for example because the message was refused.
     ///
-    /// Call it once for a receipt.
+    /// Call it once per receipt.
     ///
     /// # Errors
     ///
-    /// When the store could not do it: what was charged stays charged, in part or whole.
+    /// [`StoreError`] if the store could not write. Some or all charges stay.
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError>;
 }
 

@@ -1,13 +1,13 @@
-//! Redis or Valkey, for several machines: standalone, behind Sentinel, or a cluster.
+//! The backend for several machines: Redis or Valkey, standalone, behind Sentinel, or a cluster.
 //!
-//! Every method is one Lua script over one key, called by its digest and sent again if the server
-//! has forgotten it. The script decides and writes; it answers with its decision and the record as it
-//! was, on which the pure rules of [`otp_core`] then run once more here. If the two ever disagree, the
-//! call fails as [`Corrupt`](StoreErrorKind::Corrupt).
+//! Every method is one Lua script over one key. It is called by its digest, and sent as a whole if the server
+//! does not know it. The script decides and writes. It returns its decision and the record as it was before.
+//! The pure rules of [`otp_core`] then decide again on that record. If the decisions differ, the call fails as
+//! [`Corrupt`](StoreErrorKind::Corrupt).
 //!
-//! Calls share one connection and are pipelined on it. A broken or silent connection is thrown away
-//! and made anew by the next call; every wait has an end (see [`RedisConfig::with_timeout`]). A script
-//! whose answer was lost is never sent again.
+//! Calls share one connection and are pipelined on it. A broken or silent connection is discarded, and the
+//! next call makes a new one. Every wait has a timeout (see [`RedisConfig::with_timeout`]). A script whose
+//! reply was lost is never sent again.
 //!
 //! # Layout, version 1
 //!
@@ -16,49 +16,47 @@
 //! | `otp:{`32 hex digits of the [`SubjectKey`]`}:s` | the bytes of [`SubjectRecord::to_bytes`], which carry a version |
 //! | `otp:{`32 hex digits of the [`QuotaKey`]`}:q` | the microseconds of its [`Tat`], decimal |
 //!
-//! The braces make one hash slot per subject. A key without a counter to remember has a time to live
-//! that ends an hour or more after its last challenge; one with failures in it has none, because
-//! failures are remembered until a success. A record that the rules could not read is refused before
-//! anything in it is changed. Nothing stored is a code, a name or a phone number.
+//! The braces give each subject one hash slot. A key without failures expires an hour or more after its last
+//! challenge. A key with failures does not expire, because failures count until a success. A record that the
+//! rules cannot read is refused before anything in it is changed. The store keeps no code, name or phone
+//! number.
 //!
-//! # How the servers have to be set up
+//! # Server settings
 //!
-//! `maxmemory-policy noeviction` and `appendonly yes`. [`connect`](RedisStore::connect) asks every
-//! primary and refuses one that would forget: an evicted key is a forgotten counter, and so is one that
-//! a restart loses. Replicas are not asked; set them up alike, for each may become the primary.
+//! Set `maxmemory-policy noeviction` and `appendonly yes`. [`connect`](RedisStore::connect) checks every primary
+//! and refuses one that would lose counters, by eviction or at a restart. Replicas are not checked. Give them
+//! the same settings, because each may become the primary.
 //!
-//! The user needs `+get +set +del +eval +evalsha +wait +info +hello +ping` on `~otp:*`, and in a
-//! cluster `+cluster|slots +asking` too; a user of the Sentinels needs `+hello +role +sentinel|masters`.
+//! The user needs `+get +set +del +eval +evalsha +wait +info +hello +ping` on `~otp:*`, and in a cluster also
+//! `+cluster|slots +asking`. The user of the Sentinels needs `+hello +role +sentinel|masters`.
 //!
 //! # What a restart can lose
 //!
-//! With `appendfsync everysec`, the default of Redis, a server that is killed and started again has
-//! lost nothing, unless its disk was so slow that it held writes back, for two seconds at most; a power
-//! cut loses what was written in those two seconds. With `always` neither loses anything.
+//! With `appendfsync everysec`, the default of Redis, a killed and restarted server has usually lost nothing.
+//! If its disk was slow, it has lost up to two seconds of writes. A power cut loses up to two seconds of
+//! writes. With `always`, neither loses anything.
 //!
-//! A primary with replicas is no exception. If it is back before it is missed (Sentinel's
-//! `down-after-milliseconds`, a cluster's `cluster-node-timeout`), it stays the primary, and its
-//! replicas copy what it still knows, whatever they had acknowledged.
+//! This also holds for a primary with replicas. If it restarts before a failover begins (Sentinel's
+//! `down-after-milliseconds`, a cluster's `cluster-node-timeout`), it stays the primary. Its replicas then copy
+//! its data, whatever they had acknowledged.
 //!
 //! # What a failover can lose
 //!
-//! Redis replicates after it has answered. With [replica acknowledgements](RedisConfig::with_replica_acks)
-//! of one or more, the default for Sentinel and Cluster, a call answers only when as many replicas
-//! hold its write: if one of those is promoted, nothing acknowledged is lost. The servers choose which
-//! one is: Sentinel by `replica-priority` first and by lag only then, a cluster mostly by lag. With as
-//! many acknowledgements as replicas every choice is good.
+//! Redis replicates after it has replied. With [replica acknowledgements](RedisConfig::with_replica_acks) of
+//! one or more, the default for Sentinel and Cluster, a call returns only after that many replicas hold its
+//! write. If one of those is promoted, nothing acknowledged is lost. The servers choose which replica is
+//! promoted: Sentinel by `replica-priority` first and then by lag, a cluster mostly by lag. With as many
+//! acknowledgements as replicas, every choice is safe.
 //!
-//! With `0`, or if a replica is promoted that lags behind the one that acknowledged, the writes that it
-//! has not heard of are lost, whatever they are: attempts, wrong codes in a row, locks, blocks, resends,
-//! revocations, successes, quota marks. Since the old and the new primary each enforce the limits, a
-//! failover grants at most once more what they allow: by default 5 attempts at a challenge and 10 of
-//! a subject, the burst of a quota, and a second success with a code that was consumed, within its life.
-//! The hard stop comes later by as many wrong codes as were forgotten.
+//! With `0`, or if a replica is promoted that lags behind the one that acknowledged, the writes that it has
+//! not received are lost: attempts, failures, locks, blocks, resends, revocations, successes, quota charges.
+//! The old and the new primary each enforce the limits. So a failover grants them at most once more: by default
+//! 5 attempts at a challenge and 10 of a subject, the burst of a quota, and within the code's lifetime a
+//! second success with a consumed code. The block comes later by the number of lost failures.
 //!
-//! With acknowledgements a primary is of no use without replicas: every call fails closed as
-//! [`Unavailable`](StoreErrorKind::Unavailable). A primary with one replica is such a one after a
-//! failover, until the old primary is back as its replica; then the store goes on by itself. With two
-//! replicas for each primary it goes on at once.
+//! With acknowledgements, a primary without replicas is unusable: every call fails as
+//! [`Unavailable`](StoreErrorKind::Unavailable). After a failover, a primary that had one replica has none
+//! until the old primary returns as its replica. With two replicas per primary there is no such pause.
 
 mod cluster;
 mod config;
@@ -87,7 +85,7 @@ pub use self::config::RedisConfig;
 use self::{
     link::Link,
     prelude::status,
-    scripts::{Acks, Scripts, run, to_store_error, unexpected_answer},
+    scripts::{Acks, Scripts, run, to_store_error, unexpected_reply},
 };
 use crate::{
     ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
@@ -95,7 +93,7 @@ use crate::{
     charging::{granted, longest_wait},
 };
 
-/// Challenges, counters and quotas in Redis or Valkey.
+/// Keeps challenges, counters and quotas in Redis or Valkey.
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), otp_cache::StoreError> {
@@ -114,14 +112,13 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// Connects, and looks whether the server keeps what it is given.
+    /// Connects, and checks that the servers do not lose data by their settings.
     ///
     /// # Errors
     ///
-    /// [`Misconfigured`](StoreErrorKind::Misconfigured) if an address cannot be read, a server does
-    /// not let us in, may evict keys or keeps no append-only file;
-    /// [`Unavailable`](StoreErrorKind::Unavailable) if none can be reached. Of a cluster, every primary
-    /// has to answer.
+    /// [`Misconfigured`](StoreErrorKind::Misconfigured) if an address is invalid, or a server refuses the login,
+    /// may evict keys or keeps no append-only file. [`Unavailable`](StoreErrorKind::Unavailable) if no server
+    /// can be reached. In a cluster, every primary must reply.
     pub async fn connect(config: RedisConfig) -> Result<Self, StoreError> {
         let link = Link::new(&config).map_err(to_store_error)?;
         let acks =
@@ -153,13 +150,13 @@ impl RedisStore {
     ) -> Result<T, StoreError> {
         let key = self.subject_key(subject);
         let reply = run(&self.link, script, &key, args, self.acks).await?;
-        let (returned, stored) = reply.split_first().ok_or_else(unexpected_answer)?;
+        let (returned, stored) = reply.split_first().ok_or_else(unexpected_reply)?;
         let mut record = read_record(stored)?;
         let outcome = rule(&mut record);
-        if status_of(&outcome) == *returned { Ok(outcome) } else { Err(unexpected_answer()) }
+        if status_of(&outcome) == *returned { Ok(outcome) } else { Err(unexpected_reply()) }
     }
 
-    /// The subject's record as it is. A read, so it waits for no replica.
+    /// Returns the subject's record. A read waits for no replica.
     async fn fetch(&self, subject: SubjectKey) -> Result<SubjectRecord, StoreError> {
         let key = self.subject_key(subject);
         match scripts::get(&self.link, &key).await? {
@@ -183,7 +180,7 @@ impl RedisStore {
         let args = args.each_ref().map(String::as_bytes);
         let key = self.quota_key(charge.key);
         let reply = run(&self.link, &self.scripts.charge, &key, &args, self.acks).await?;
-        let (returned, stored) = reply.split_first().ok_or_else(unexpected_answer)?;
+        let (returned, stored) = reply.split_first().ok_or_else(unexpected_reply)?;
         if *returned == status::CORRUPT {
             return Err(unreadable_tat());
         }
@@ -193,7 +190,7 @@ impl RedisStore {
             Err(QuotaRefused { until: Some(_), .. }) => status::RATE_EXCEEDED,
             Err(QuotaRefused { until: None, .. }) => status::TOO_LARGE,
         };
-        if expected == *returned { Ok(outcome) } else { Err(unexpected_answer()) }
+        if expected == *returned { Ok(outcome) } else { Err(unexpected_reply()) }
     }
 
     async fn refund_one(
@@ -208,7 +205,7 @@ impl RedisStore {
         match run(&self.link, &self.scripts.refund, &key, &args, self.acks).await?.first() {
             Some(&(status::OK | status::UNCHANGED)) => Ok(()),
             Some(&status::CORRUPT) => Err(unreadable_tat()),
-            _ => Err(unexpected_answer()),
+            _ => Err(unexpected_reply()),
         }
     }
 }
@@ -245,7 +242,7 @@ fn since_epoch(at: SystemTime) -> Duration {
     at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The instant as the rules count it: whole milliseconds, up to the end of the year 9999.
+/// Returns the instant as the rules count it: whole milliseconds, up to the end of the year 9999.
 fn millis(at: SystemTime) -> String {
     since_epoch(at).as_millis().min(layout::LAST_MILLIS.into()).to_string()
 }
@@ -453,10 +450,10 @@ impl Quota for RedisStore {
         charges: &[Charge],
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
-        let asked = charges.iter().enumerate().map(|(n, charge)| self.charge_one(n, charge, now));
+        let calls = charges.iter().enumerate().map(|(n, charge)| self.charge_one(n, charge, now));
         let (mut taken, mut refusals, mut failure, mut left) =
             (Vec::new(), Vec::new(), None, u32::MAX);
-        for (charge, answer) in charges.iter().zip(join_all(asked).await) {
+        for (charge, answer) in charges.iter().zip(join_all(calls).await) {
             match answer {
                 Ok(Ok(granted)) => {
                     left = left.min(granted.left);
@@ -470,11 +467,12 @@ impl Quota for RedisStore {
         if failure.is_none() && refusals.is_empty() {
             return Ok(Ok(taken));
         }
-        // If this fails too, something stays charged: too strict, and over with time.
+        // One script per key: in a cluster the keys are in different slots. So a refusal is undone here instead
+        // of being atomic. If the refund fails too, something stays charged until it has refilled.
         let _ = self.refund(&taken, now).await;
         match (failure, longest_wait(refusals)) {
             (None, Some(refused)) => Ok(Err(refused)),
-            (failure, _) => Err(failure.unwrap_or_else(unexpected_answer)),
+            (failure, _) => Err(failure.unwrap_or_else(unexpected_reply)),
         }
     }
 

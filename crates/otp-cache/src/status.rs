@@ -1,16 +1,16 @@
-//! What an administrator or a page wants to know about a subject.
+//! The state of a subject, for an administrator or a page.
 
 use std::time::SystemTime;
 
 use otp_core::{LockoutState, Policy, SubjectRecord};
 
-/// A subject's counters as of an instant.
+/// A subject's counters at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SubjectStatus {
-    /// Whether the subject may use the factor, or from when.
+    /// Whether and from when the subject may use the factor.
     pub lockout_state: LockoutState,
-    /// Attempts since the last success or unlock, each wrong, in flight or given up.
+    /// Attempts since the last success or unlock. Each was wrong, is in flight or was given up.
     pub consecutive_failures: u8,
     /// Attempts that count towards the next lock.
     pub attempts_in_window: u8,
@@ -21,7 +21,7 @@ pub struct SubjectStatus {
 }
 
 impl SubjectStatus {
-    /// What the record says at `now`.
+    /// Returns the status of a record at `now`.
     pub fn of(record: &SubjectRecord, policy: &Policy, now: SystemTime) -> Self {
         let open = record.challenges().iter().filter(|challenge| !challenge.is_expired(now));
         Self {

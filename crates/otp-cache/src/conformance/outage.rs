@@ -1,4 +1,4 @@
-//! Backends that fail on purpose.
+//! Making a backend fail on purpose.
 
 use std::time::Duration;
 

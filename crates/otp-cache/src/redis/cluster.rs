@@ -1,9 +1,8 @@
-//! The way to a cluster: the client's map of the slots, and retries that never run a script twice.
+//! The connection to a cluster, with retries that never run a script twice.
 //!
-//! The client's own retries are off. It would send a command again whose connection broke, when nobody
-//! knows whether it ran: a refund would be given twice, and the one who consumed a code be told that
-//! there is none. Here a command is sent again only after an answer by which a node says that it did
-//! not run.
+//! If a connection breaks, the command may have run. A retry could then refund twice, or tell the caller who
+//! consumed a code that there is no such challenge. So the client's own retries are off. A command is sent
+//! again only after a reply that says that it did not run.
 
 use std::{
     collections::HashMap,
@@ -27,20 +26,20 @@ use super::{
     direct::{Direct, client_of},
 };
 
-/// How long to wait before each further try. The first follows at once: a node that has moved a slot
-/// away makes the client look at the map anew before it sends.
+/// Waits before the further attempts, in milliseconds. The first one is 0: after a node has moved a slot
+/// away, the client reloads the slot map before it sends.
 const PAUSES_MS: [u64; 8] = [0, 20, 40, 80, 160, 200, 200, 200];
 
-/// Host and port of a node.
+/// The host and port of a node.
 type Node = (String, u16);
 
-/// A cluster's client looks after its connections by itself once it has found a first node.
+/// The client of a cluster. Once it has found a first node, it manages its connections itself.
 pub(super) struct ClusterLink {
     client: ClusterClient,
     connection: tokio::sync::OnceCell<ClusterConnection>,
     config: RedisConfig,
-    /// How to any node, but for its address.
-    like: ConnectionInfo,
+    /// The settings for a connection to any node; only the address differs.
+    node_template: ConnectionInfo,
     /// Connections to nodes that are taking over a slot.
     importing: Mutex<HashMap<Node, Arc<Direct>>>,
 }
@@ -49,7 +48,7 @@ impl ClusterLink {
     pub(super) fn new(config: &RedisConfig, nodes: &[String]) -> RedisResult<Self> {
         let first = nodes.first().map_or("", String::as_str);
         Ok(Self {
-            like: first.into_connection_info()?,
+            node_template: first.into_connection_info()?,
             client: client(config, nodes)?,
             connection: tokio::sync::OnceCell::new(),
             config: config.clone(),
@@ -57,9 +56,9 @@ impl ClusterLink {
         })
     }
 
-    /// The client's connections, made by the first call: one to a node of the list, which has the map,
-    /// and then those to the nodes of the map.
+    /// Returns the client's connections. The first call makes them.
     pub(super) async fn get(&self) -> RedisResult<ClusterConnection> {
+        // Twice: first to a listed node, then to the nodes of the slot map.
         let limit = 2 * (self.config.connect_timeout + self.config.timeout);
         let made = self.connection.get_or_try_init(|| self.client.get_async_connection());
         match timeout(limit, made).await {
@@ -68,25 +67,24 @@ impl ClusterLink {
         }
     }
 
-    /// Asks every primary the same; an error if one of them cannot be reached.
+    /// Sends one command to every primary. Fails if one of them cannot be reached.
     pub(super) async fn send_to_primaries(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
         let mut connection = self.get().await?;
         let everywhere = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-        let answers = match connection.route_command(command.clone(), everywhere).await? {
-            Value::Map(answers) => answers.into_iter().map(|(_, answer)| answer).collect(),
+        let replies = match connection.route_command(command.clone(), everywhere).await? {
+            Value::Map(replies) => replies.into_iter().map(|(_, reply)| reply).collect(),
             other => vec![other],
         };
-        // The client asks those only that it has a connection to.
+        // The client sends only to the nodes to which it has a connection.
         let anywhere = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
         let slots = redis::cmd("CLUSTER").arg("SLOTS").to_owned();
-        if answers.len() < primaries(&connection.route_command(slots, anywhere).await?) {
+        if replies.len() < primaries(&connection.route_command(slots, anywhere).await?) {
             return Err(std::io::Error::from(std::io::ErrorKind::NotConnected).into());
         }
-        Ok(answers)
+        Ok(replies)
     }
 
-    /// Sends commands about `key`, the first of which decides whether they run, to the node that has
-    /// the key.
+    /// Sends commands about `key` to the node that has the key. If the first one does not run, none does.
     pub(super) async fn send_all(
         &self,
         commands: &Pipeline,
@@ -94,13 +92,15 @@ impl ClusterLink {
     ) -> RedisResult<Vec<Value>> {
         let connection = self.get().await?;
         let deadline = Instant::now() + self.config.timeout;
-        match timeout_at(deadline, self.follow(connection, commands, key, deadline)).await {
-            Ok(answer) => answer,
+        match timeout_at(deadline, self.send_with_redirects(connection, commands, key, deadline))
+            .await
+        {
+            Ok(reply) => reply,
             Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         }
     }
 
-    async fn follow(
+    async fn send_with_redirects(
         &self,
         mut connection: ClusterConnection,
         commands: &Pipeline,
@@ -111,13 +111,13 @@ impl ClusterLink {
         let mut pauses = PAUSES_MS.into_iter().map(Duration::from_millis);
         let mut importer = None;
         loop {
-            let answer = if let Some(node) = importer.take() {
+            let reply = if let Some(node) = importer.take() {
                 self.ask(node, commands).await
             } else {
                 let count = commands.len();
                 connection.route_pipeline(commands.clone(), 0, count, primary.clone()).await
             };
-            let Some(refusal) = refusal(&answer) else { return answer };
+            let Some(refusal) = refusal(&reply) else { return reply };
             let pause = pauses.next().filter(|pause| Instant::now() + *pause < deadline);
             let Some(pause) = pause else { return Err(refusal) };
             importer = asked(&refusal);
@@ -127,17 +127,19 @@ impl ClusterLink {
         }
     }
 
-    /// Sends the commands to the node that is taking over the slot, over a connection of our own: the
-    /// client knows no node that has no slot yet, and the leave to ask holds for one command only,
-    /// which must be ours.
+    /// Sends the commands to the node that is taking over the slot, over a connection of this store.
+    ///
+    /// The client does not know a node without slots. `ASKING` applies to the next command of a connection
+    /// only, so that connection must not be shared with the client.
     async fn ask(&self, node: Node, commands: &Pipeline) -> RedisResult<Vec<Value>> {
         let mut asking = Pipeline::with_capacity(commands.len() + 1);
         asking.cmd("ASKING");
         for command in commands.cmd_iter() {
             asking.add_command(command.clone());
         }
-        let answers = self.direct(node)?.send_all(&asking, asking.len()).await?;
-        Ok(answers.into_iter().skip(1).collect())
+        let replies = self.direct(node)?.send_all(&asking, asking.len()).await?;
+        // The first reply belongs to `ASKING`.
+        Ok(replies.into_iter().skip(1).collect())
     }
 
     fn direct(&self, node: Node) -> RedisResult<Arc<Direct>> {
@@ -145,25 +147,25 @@ impl ClusterLink {
         if let Some(direct) = importing.get(&node) {
             return Ok(Arc::clone(direct));
         }
-        let mut address = self.like.addr().clone();
+        let mut address = self.node_template.addr().clone();
         if let ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } =
             &mut address
         {
             (*host, *port) = node.clone();
         }
-        let client = client_of(&self.config, self.like.clone().set_addr(address))?;
+        let client = client_of(&self.config, self.node_template.clone().set_addr(address))?;
         let direct = Arc::new(Direct::standalone(client, &self.config));
         importing.insert(node, Arc::clone(&direct));
         Ok(direct)
     }
 }
 
-/// How many nodes own a slot, by what `CLUSTER SLOTS` answers.
+/// Counts the nodes that own a slot in the reply to `CLUSTER SLOTS`.
 fn primaries(slots: &Value) -> usize {
     let mut owners: Vec<&[Value]> = Vec::new();
     if let Value::Array(ranges) = slots {
         for range in ranges {
-            // First slot, last slot, the owner, its replicas; of each its host, its port and more.
+            // First slot, last slot, owner, replicas. A node is its host, its port and more.
             if let Value::Array(range) = range
                 && let Some(Value::Array(owner)) = range.get(2)
                 && let Some(address) = owner.get(..2)
@@ -176,34 +178,34 @@ fn primaries(slots: &Value) -> usize {
     owners.len()
 }
 
-/// The error, if it proves that nothing ran and another try may go better.
-fn refusal(answer: &RedisResult<Vec<Value>>) -> Option<RedisError> {
-    let error = match answer {
+/// Returns the error if it proves that nothing ran, so that another attempt may succeed.
+fn refusal(reply: &RedisResult<Vec<Value>>) -> Option<RedisError> {
+    let error = match reply {
         Err(error) => error.clone(),
-        Ok(answers) => match answers.first() {
+        Ok(replies) => match replies.first() {
             Some(Value::ServerError(error)) => error.clone().into(),
             _ => return None,
         },
     };
-    did_not_run(&error).then_some(error)
+    was_not_executed(&error).then_some(error)
 }
 
-/// Whether only the script itself can have been answered so, and then did not run.
+/// Whether this error proves that the script did not run.
 ///
-/// When the client cannot renew its map, it gives the reason as the answer to all that is on its way:
-/// that no node can be reached, or that one is loading or has lost its primary. None of these is proof.
-pub(super) fn did_not_run(error: &RedisError) -> bool {
+/// If the client cannot reload its slot map, it returns the reason as the reply to every pending command: no
+/// node can be reached, or one is loading or has lost its primary. Those errors are no proof.
+pub(super) fn was_not_executed(error: &RedisError) -> bool {
     use ServerErrorKind::{Ask, ClusterDown, Moved, ReadOnly, TryAgain};
     matches!(error.kind(), ErrorKind::Server(Ask | ClusterDown | Moved | ReadOnly | TryAgain))
 }
 
-/// The node that takes over the slot, if the answer says to ask there.
+/// Returns the node that takes over the slot, if the reply names it.
 fn asked(refusal: &RedisError) -> Option<Node> {
     if refusal.kind() != ErrorKind::Server(ServerErrorKind::Ask) {
         return None;
     }
     let (host, port) = refusal.redirect_node()?.0.rsplit_once(':')?;
-    // A cluster that does not know its hosts by name or number names none.
+    // A cluster that does not know its own host names sends none.
     if host.is_empty() { None } else { Some((host.to_owned(), port.parse().ok()?)) }
 }
 
@@ -232,8 +234,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_client_may_say_of_a_command_that_ran_is_no_refusal() {
-        let says = |kind: ErrorKind| refusal(&Err((kind, "an answer").into())).is_some();
+    fn an_error_that_a_command_that_ran_can_get_is_no_refusal() {
+        let says = |kind: ErrorKind| refusal(&Err((kind, "a reply").into())).is_some();
         for kind in [ServerErrorKind::Moved, ServerErrorKind::Ask, ServerErrorKind::ClusterDown] {
             assert!(says(kind.into()), "{kind:?}");
         }

@@ -1,4 +1,4 @@
-//! Where the servers are and how to talk to them.
+//! The settings of a connection to Redis or Valkey.
 
 use std::{fmt, time::Duration};
 
@@ -15,10 +15,10 @@ pub(super) enum Topology {
 /// How to reach Redis or Valkey. Build one with [`standalone`](Self::standalone),
 /// [`sentinel`](Self::sentinel) or [`cluster`](Self::cluster), then refine it.
 ///
-/// Addresses are URLs: `redis://host:port`, or `rediss://host:port` for TLS, with `/number` for a
-/// database of a standalone server. TLS needs the feature `redis-rustls`, which brings aws-lc-rs; a
-/// process that has another `rustls` provider in it too must install one as its default. Give name
-/// and password with [`with_credentials`](Self::with_credentials), not in the address.
+/// Addresses are URLs: `redis://host:port`, or `rediss://host:port` for TLS, with `/number` for a database
+/// of a standalone server. TLS needs the feature `redis-rustls`, which uses aws-lc-rs. If the process also
+/// has another `rustls` provider, it must install one as its default. Set name and password with
+/// [`with_credentials`](Self::with_credentials), not in the address.
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,12 +66,12 @@ impl RedisConfig {
         }
     }
 
-    /// One server at this address. Waits for no replica.
+    /// Creates the settings for one server at this address. It waits for no replica.
     pub fn standalone(url: impl Into<String>) -> Self {
         Self::new(Topology::Standalone(url.into()), 0)
     }
 
-    /// The primary that these Sentinels know under the name `service`.
+    /// Creates the settings for the primary that these Sentinels know as `service`.
     ///
     /// Waits for one replica by default, see [`with_replica_acks`](Self::with_replica_acks).
     pub fn sentinel<U: Into<String>>(
@@ -82,14 +82,14 @@ impl RedisConfig {
         Self::new(Topology::Sentinel { sentinels, service: service.into() }, 1)
     }
 
-    /// A cluster; these are some of its nodes.
+    /// Creates the settings for a cluster. `nodes` are some of its nodes.
     ///
     /// Waits for one replica by default, see [`with_replica_acks`](Self::with_replica_acks).
     pub fn cluster<U: Into<String>>(nodes: impl IntoIterator<Item = U>) -> Self {
         Self::new(Topology::Cluster(nodes.into_iter().map(Into::into).collect()), 1)
     }
 
-    /// The user of the server's access list and its password. Default: none.
+    /// Sets the user of the server's access list and its password. Default: none.
     #[must_use]
     pub fn with_credentials(mut self, username: &str, password: SecretString) -> Self {
         self.username = (!username.is_empty()).then(|| username.to_owned());
@@ -97,7 +97,7 @@ impl RedisConfig {
         self
     }
 
-    /// User and password for the Sentinels themselves. Default: none.
+    /// Sets user and password for the Sentinels. Default: none.
     #[must_use]
     pub fn with_sentinel_credentials(mut self, username: &str, password: SecretString) -> Self {
         self.sentinel_username = (!username.is_empty()).then(|| username.to_owned());
@@ -105,14 +105,14 @@ impl RedisConfig {
         self
     }
 
-    /// The certificate (PEM) that signed the servers' ones. Default: those the system trusts.
+    /// Sets the certificate (PEM) that signed those of the servers. Default: the system's trusted ones.
     #[must_use]
     pub fn with_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificate = Some(pem.into());
         self
     }
 
-    /// Our own certificate and key (PEM), for servers that ask for one. Default: none.
+    /// Sets the client certificate and its key (PEM), for servers that require one. Default: none.
     #[must_use]
     pub fn with_client_certificate(
         mut self,
@@ -123,37 +123,37 @@ impl RedisConfig {
         self
     }
 
-    /// The longest that one answer may take. Default 1 s, at least 10 ms.
+    /// Sets the timeout of one reply. Default: 1 s. Minimum: 10 ms.
     ///
-    /// A call takes at most this and the [connect timeout](Self::with_connect_timeout), each twice:
-    /// once, and once more if the first server says that it did nothing.
+    /// A call takes at most twice this plus twice the [connect timeout](Self::with_connect_timeout). The
+    /// second attempt is made only if the first server says that the call did not run.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.max(Duration::from_millis(10));
         self
     }
 
-    /// The longest that one connection may take to be made. Default 1 s, at least 10 ms.
+    /// Sets the timeout for making one connection. Default: 1 s. Minimum: 10 ms.
     #[must_use]
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.max(Duration::from_millis(10));
         self
     }
 
-    /// How many replicas must hold a write before a call answers (`WAIT`). Default 0 for a
-    /// standalone server and 1 for Sentinel and Cluster.
+    /// Sets how many replicas must acknowledge a write before a call returns (`WAIT`). Default: 0 for a
+    /// standalone server, 1 for Sentinel and Cluster.
     ///
-    /// See the [module's documentation](crate::redis) for what a failover can lose, and why two replicas for
-    /// each primary are needed to go on without a pause. If fewer replicas answer within half the
-    /// [timeout](Self::with_timeout), the call fails closed as
-    /// [`Unavailable`](crate::StoreErrorKind::Unavailable); meanwhile it holds up the calls behind it.
+    /// The [module's documentation](crate::redis) says what a failover can lose, and why each primary needs two
+    /// replicas to continue without a pause. If fewer replicas acknowledge within half the
+    /// [timeout](Self::with_timeout), the call fails as [`Unavailable`](crate::StoreErrorKind::Unavailable).
+    /// Until then it delays the calls behind it.
     #[must_use]
     pub fn with_replica_acks(mut self, replicas: u8) -> Self {
         self.replica_acks = replicas;
         self
     }
 
-    /// The first part of every key, so that installations can share a server. Default `otp`.
+    /// Sets the prefix of every key, so that installations can share a server. Default: `otp`.
     ///
     /// Characters other than ASCII letters, digits, `-`, `_` and `.` are dropped.
     #[must_use]
@@ -165,8 +165,7 @@ impl RedisConfig {
 
     /// Connects even if the server may evict keys when its memory is full.
     ///
-    /// An evicted key is a forgotten counter: whoever can fill the server's memory can then guess
-    /// without limit.
+    /// An evicted key is a lost counter: someone who can fill the server's memory can then guess without limit.
     #[must_use]
     pub fn dangerous_allow_eviction(mut self) -> Self {
         self.eviction_allowed = true;
@@ -175,9 +174,9 @@ impl RedisConfig {
 
     /// Connects even if a server keeps no append-only file.
     ///
-    /// Such a server forgets at a restart what it has counted since its last snapshot, or everything:
-    /// whoever can make it restart can then guess without limit. Replicas do not help: if a primary is
-    /// back before it is missed, they copy its empty memory.
+    /// At a restart such a server loses what it has counted since its last snapshot, or everything. Someone who
+    /// can restart it can then guess without limit. Replicas do not help: if a primary restarts before a
+    /// failover begins, they copy its empty memory.
     #[must_use]
     pub fn dangerous_allow_volatile(mut self) -> Self {
         self.volatile_allowed = true;
@@ -194,7 +193,7 @@ impl RedisConfig {
 }
 
 impl fmt::Debug for RedisConfig {
-    /// Shows no address either: somebody may have put a password into it.
+    /// Shows no address either, because it may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let topology = match &self.topology {
             Topology::Standalone(_) => "standalone",

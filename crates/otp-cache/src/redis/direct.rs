@@ -21,7 +21,7 @@ const CONNECT_PAUSE: Duration = Duration::from_millis(100);
 
 enum Source {
     Standalone(Box<Client>),
-    /// One client each: together, one that is silent would keep those waiting that come after it.
+    /// One client per Sentinel. With one client for all, a silent Sentinel would delay those after it.
     Sentinels(Vec<tokio::sync::Mutex<SentinelClient>>),
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Direct {
 #[derive(Default)]
 struct State {
     connection: Option<MultiplexedConnection>,
-    /// Counts connections, so that only the broken one is thrown away.
+    /// Counts connections, so that a late error of an old connection does not discard the new one.
     generation: u64,
     last_failure: Option<(Instant, RedisError)>,
 }
@@ -74,8 +74,8 @@ impl Direct {
 
     pub(super) async fn send(&self, command: &Cmd) -> RedisResult<Value> {
         let (mut connection, generation) = self.connection().await?;
-        let answer = connection.send_packed_command(command).await;
-        self.note(generation, answer)
+        let reply = connection.send_packed_command(command).await;
+        self.note(generation, reply)
     }
 
     pub(super) async fn send_all(
@@ -84,18 +84,18 @@ impl Direct {
         count: usize,
     ) -> RedisResult<Vec<Value>> {
         let (mut connection, generation) = self.connection().await?;
-        let answer = connection.send_packed_commands(commands, 0, count).await;
-        self.note(generation, answer)
+        let reply = connection.send_packed_commands(commands, 0, count).await;
+        self.note(generation, reply)
     }
 
-    /// Throws the connection away if this answer says that it is of no more use.
-    fn note<T>(&self, generation: u64, answer: RedisResult<T>) -> RedisResult<T> {
-        if let Err(error) = &answer
+    /// Discards the connection if this reply shows that it is unusable.
+    fn note<T>(&self, generation: u64, reply: RedisResult<T>) -> RedisResult<T> {
+        if let Err(error) = &reply
             && is_fatal(error)
         {
             self.discard(generation);
         }
-        answer
+        reply
     }
 
     fn discard(&self, generation: u64) {
@@ -121,6 +121,7 @@ impl Direct {
             return current;
         }
         let _one_at_a_time = self.connecting.lock().await;
+        // Another caller may have connected while this one waited for the lock.
         if let Some(current) = self.current() {
             return current;
         }
@@ -160,8 +161,8 @@ impl Direct {
     }
 }
 
-/// Whether a connection is of no use after this error: broken, silent, or to a server that lost its
-/// role. A silent one may be cut off without a word, and only a new one can tell.
+/// Whether a connection is unusable after this error: broken, silent, or to a server that is no longer a
+/// primary. A silent connection may be cut; only a new one can find out.
 fn is_fatal(error: &RedisError) -> bool {
     use redis::ServerErrorKind;
     error.is_unrecoverable_error()
@@ -172,7 +173,7 @@ fn is_fatal(error: &RedisError) -> bool {
         )
 }
 
-/// A client of the one server that `info` names, with the name, password and certificates of `config`.
+/// Returns a client of the server in `info`, with the name, password and certificates of `config`.
 pub(super) fn client_of(config: &RedisConfig, info: ConnectionInfo) -> RedisResult<Client> {
     let mut settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     if let Some(username) = &config.username {

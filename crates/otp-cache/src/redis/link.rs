@@ -1,4 +1,4 @@
-//! The way to the servers: one pipelined connection that is made anew when it breaks.
+//! The connection of a store to its servers.
 
 use redis::{Cmd, IntoConnectionInfo, Pipeline, RedisError, RedisResult, Value};
 
@@ -8,7 +8,7 @@ use super::{
     direct::{Direct, client_of},
 };
 
-/// How to the servers.
+/// The connection: one server (or the primary behind Sentinel), or a cluster.
 pub(super) enum Link {
     Direct(Box<Direct>),
     Cluster(Box<ClusterLink>),
@@ -31,7 +31,7 @@ impl Link {
         }
     }
 
-    /// Makes the first connection. From then on every call has an end that its timeouts set.
+    /// Makes the first connection. After that, the timeouts bound every call.
     pub(super) async fn reach(&self) -> RedisResult<()> {
         match self {
             Self::Direct(direct) => direct.connection().await.map(drop),
@@ -46,13 +46,13 @@ impl Link {
             Self::Cluster(cluster) => {
                 let mut commands = Pipeline::with_capacity(1);
                 commands.add_command(command.clone());
-                let answers = cluster.send_all(&commands, key).await?;
-                Ok(answers.into_iter().next().unwrap_or(Value::Nil))
+                let replies = cluster.send_all(&commands, key).await?;
+                Ok(replies.into_iter().next().unwrap_or(Value::Nil))
             }
         }
     }
 
-    /// Sends commands about `key` in one go over one connection.
+    /// Sends commands about `key` as one pipeline over one connection.
     pub(super) async fn send_all(&self, commands: Pipeline, key: &[u8]) -> RedisResult<Vec<Value>> {
         match self {
             Self::Direct(direct) => direct.send_all(&commands, commands.len()).await,
@@ -60,8 +60,8 @@ impl Link {
         }
     }
 
-    /// Whether the server says by this error that the script did not run.
-    pub(super) fn did_nothing(&self, error: &RedisError) -> bool {
+    /// Whether this error proves that the script did not run.
+    pub(super) fn was_not_executed(&self, error: &RedisError) -> bool {
         use redis::{
             ErrorKind::Server,
             ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, NoScript, ReadOnly, TryAgain},
@@ -72,11 +72,11 @@ impl Link {
                 error.kind(),
                 Server(BusyLoading | ClusterDown | MasterDown | ReadOnly | TryAgain)
             ),
-            Self::Cluster(_) => cluster::did_not_run(error),
+            Self::Cluster(_) => cluster::was_not_executed(error),
         }
     }
 
-    /// Sends one command to every server that takes writes.
+    /// Sends one command to every primary.
     pub(super) async fn send_to_primaries(&self, command: &Cmd) -> RedisResult<Vec<Value>> {
         match self {
             Self::Direct(direct) => Ok(vec![direct.send(command).await?]),

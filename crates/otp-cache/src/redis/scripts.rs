@@ -1,4 +1,4 @@
-//! The scripts, and running one of them: by its digest, loaded when the server does not know it.
+//! The scripts, and running one of them.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use redis::{Cmd, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 use super::{link::Link, prelude};
 use crate::{StoreError, StoreErrorKind};
 
-/// One Lua program and the digest that the server knows it by.
+/// One Lua script and its SHA-1 digest, by which the server knows it.
 pub(super) struct Script {
     code: String,
     digest: String,
 }
 
 impl Script {
-    /// The program made of these parts.
+    /// Creates the script from its parts.
     pub(super) fn new(parts: &[&str]) -> Self {
         let code = parts.concat();
         let digest = redis::Script::new(&code).get_hash().to_owned();
         Self { code, digest }
     }
 
-    fn command(&self, how: How, key: &[u8], args: &[&[u8]]) -> Cmd {
-        let mut command = match how {
-            How::ByDigest => redis::cmd("EVALSHA").arg(&self.digest).to_owned(),
-            How::ByCode => redis::cmd("EVAL").arg(&self.code).to_owned(),
+    fn command(&self, invocation: Invocation, key: &[u8], args: &[&[u8]]) -> Cmd {
+        let mut command = match invocation {
+            Invocation::EvalSha => redis::cmd("EVALSHA").arg(&self.digest).to_owned(),
+            Invocation::Eval => redis::cmd("EVAL").arg(&self.code).to_owned(),
         };
         command.arg(1).arg(key);
         for arg in args {
@@ -34,10 +34,13 @@ impl Script {
     }
 }
 
+/// How a script is sent to the server.
 #[derive(Clone, Copy)]
-enum How {
-    ByDigest,
-    ByCode,
+enum Invocation {
+    /// By its digest.
+    EvalSha,
+    /// As a whole, which also loads it.
+    Eval,
 }
 
 /// All scripts of the store.
@@ -72,7 +75,7 @@ impl Scripts {
     }
 }
 
-/// How many replicas have to hold the write, and how long the server waits for them.
+/// How many replicas must acknowledge a write, and how long the server waits for them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Acks {
     pub(super) replicas: u8,
@@ -80,49 +83,51 @@ pub(super) struct Acks {
 }
 
 impl Acks {
-    /// So many replicas; the server gives up waiting before the caller does.
+    /// Asks for `replicas` acknowledgements. The server stops waiting before the caller's timeout does.
     pub(super) fn within(replicas: u8, timeout: Duration) -> Self {
         let timeout_ms = u64::try_from((timeout / 2).as_millis()).unwrap_or(u64::MAX);
-        // 0 would mean for ever.
+        // For `WAIT`, 0 means without a timeout.
         Self { replicas, timeout_ms: timeout_ms.max(1) }
     }
 }
 
-/// The value of `key`.
+/// Returns the value of `key`.
 pub(super) async fn get(link: &Link, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
     let mut command = redis::cmd("GET");
     command.arg(key);
     match ask(link, &command, key).await? {
         Value::BulkString(bytes) => Ok(Some(bytes)),
         Value::Nil => Ok(None),
-        _ => Err(unexpected_answer()),
+        _ => Err(unexpected_reply()),
     }
 }
 
-/// What each server that takes writes says about itself.
+/// Returns a section of `INFO` from each primary.
 pub(super) async fn infos(link: &Link, section: &str) -> Result<Vec<String>, StoreError> {
     let mut command = redis::cmd("INFO");
     command.arg(section);
-    let answers = link.send_to_primaries(&command).await.map_err(to_store_error)?;
-    let read = |answer| match checked(answer).map_err(to_store_error)? {
+    let replies = link.send_to_primaries(&command).await.map_err(to_store_error)?;
+    let read = |reply| match checked(reply).map_err(to_store_error)? {
         Value::BulkString(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Value::VerbatimString { text, .. } | Value::SimpleString(text) => Ok(text),
-        _ => Err(unexpected_answer()),
+        _ => Err(unexpected_reply()),
     };
-    answers.into_iter().map(read).collect()
+    replies.into_iter().map(read).collect()
 }
 
-/// A command that may be sent twice.
+/// Sends a command that may run twice.
 async fn ask(link: &Link, command: &Cmd, key: &[u8]) -> Result<Value, StoreError> {
     let first = link.send(command, key).await.and_then(checked);
-    let answer = match first {
-        Err(error) if link.did_nothing(&error) => link.send(command, key).await.and_then(checked),
+    let reply = match first {
+        Err(error) if link.was_not_executed(&error) => {
+            link.send(command, key).await.and_then(checked)
+        }
         first => first,
     };
-    answer.map_err(to_store_error)
+    reply.map_err(to_store_error)
 }
 
-/// Runs `script` on `key` and returns the bytes it answers.
+/// Runs `script` on `key` and returns its reply.
 pub(super) async fn run(
     link: &Link,
     script: &Script,
@@ -130,34 +135,36 @@ pub(super) async fn run(
     args: &[&[u8]],
     acks: Option<Acks>,
 ) -> Result<Vec<u8>, StoreError> {
-    let mut how = How::ByDigest;
-    // One more try after an error by which the server says that it did nothing.
-    let mut tries = 2_u8;
+    let mut invocation = Invocation::EvalSha;
+    // A second attempt is made only after an error that says that the script did not run.
+    let mut attempts_left = 2_u8;
     loop {
-        tries -= 1;
-        match run_once(link, &script.command(how, key, args), key, acks).await {
+        attempts_left -= 1;
+        match run_once(link, &script.command(invocation, key, args), key, acks).await {
             Ok(Value::BulkString(bytes)) => return Ok(bytes),
-            Ok(_) => return Err(unexpected_answer()),
-            Err(Trouble::TooFewReplicas) => return Err(too_few_replicas()),
-            Err(Trouble::Redis(error)) if tries > 0 && link.did_nothing(&error) => {
+            Ok(_) => return Err(unexpected_reply()),
+            Err(RunError::TooFewReplicas) => return Err(too_few_replicas()),
+            Err(RunError::Redis(error)) if attempts_left > 0 && link.was_not_executed(&error) => {
                 if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) {
-                    how = How::ByCode;
+                    invocation = Invocation::Eval;
                 }
             }
-            Err(Trouble::Redis(error)) => return Err(to_store_error(error)),
-            Err(Trouble::AfterTheScript(error)) => return Err(not_waited(error)),
+            Err(RunError::Redis(error)) => return Err(to_store_error(error)),
+            Err(RunError::AfterExecution(error)) => return Err(not_waited(error)),
         }
     }
 }
 
-enum Trouble {
+enum RunError {
+    /// The script may have run or not.
     Redis(RedisError),
-    /// The script ran, so that nothing may be sent again.
-    AfterTheScript(RedisError),
+    /// The script ran, so it must not be sent again.
+    AfterExecution(RedisError),
+    /// The script ran, but too few replicas acknowledged the write.
     TooFewReplicas,
 }
 
-impl From<RedisError> for Trouble {
+impl From<RedisError> for RunError {
     fn from(error: RedisError) -> Self {
         Self::Redis(error)
     }
@@ -168,7 +175,7 @@ async fn run_once(
     command: &Cmd,
     key: &[u8],
     acks: Option<Acks>,
-) -> Result<Value, Trouble> {
+) -> Result<Value, RunError> {
     let Some(acks) = acks else {
         return Ok(checked(link.send(command, key).await?)?);
     };
@@ -176,19 +183,21 @@ async fn run_once(
     wait.arg(acks.replicas).arg(acks.timeout_ms);
     let mut commands = redis::Pipeline::with_capacity(2);
     commands.add_command(command.clone()).add_command(wait);
-    let mut answers = link.send_all(commands, key).await?.into_iter();
-    let (Some(answer), Some(waited)) = (answers.next(), answers.next()) else {
+    let mut replies = link.send_all(commands, key).await?.into_iter();
+    let (Some(reply), Some(waited)) = (replies.next(), replies.next()) else {
+        // Fewer replies than commands. `run` turns this into `unexpected_reply`.
         return Ok(Value::Nil);
     };
-    let answer = checked(answer)?;
+    let reply = checked(reply)?;
+    // `WAIT` does not fail on a timeout. It returns how many replicas acknowledged.
     match checked(waited) {
-        Ok(Value::Int(held)) if held >= i64::from(acks.replicas) => Ok(answer),
-        Ok(_) => Err(Trouble::TooFewReplicas),
-        Err(error) => Err(Trouble::AfterTheScript(error)),
+        Ok(Value::Int(held)) if held >= i64::from(acks.replicas) => Ok(reply),
+        Ok(_) => Err(RunError::TooFewReplicas),
+        Err(error) => Err(RunError::AfterExecution(error)),
     }
 }
 
-/// Turns an error that came as a value into an error.
+/// Turns a server error that came as a value into an `Err`.
 fn checked(value: Value) -> RedisResult<Value> {
     match value {
         Value::ServerError(error) => Err(error.into()),
@@ -196,11 +205,14 @@ fn checked(value: Value) -> RedisResult<Value> {
     }
 }
 
-pub(super) fn unexpected_answer() -> StoreError {
-    StoreError::new(StoreErrorKind::Corrupt, "redis answered what no script of this version does")
+pub(super) fn unexpected_reply() -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Corrupt,
+        "redis sent a reply that no script of this version sends",
+    )
 }
 
-/// The script ran, whatever came after it: the outcome is unknown.
+/// The script ran, but it is unknown whether the replicas hold its write.
 fn not_waited(error: RedisError) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "redis did not wait for its replicas")
         .with_source(error)
@@ -210,41 +222,43 @@ fn too_few_replicas() -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, "too few redis replicas hold the write")
 }
 
-/// Whether a command within a script was refused for want of rights, as Redis and as Valkey says it.
+/// Whether a command within a script was refused for missing rights, in the words of Redis or of Valkey.
 fn is_about_rights(why: &str) -> bool {
     why.contains("can't run this command") || why.contains("ACL failure in script")
 }
 
-/// What an error of the client means to a caller of the store.
+/// Maps an error of the client to one of the store.
 pub(super) fn to_store_error(error: RedisError) -> StoreError {
     use StoreErrorKind::{Capacity, Corrupt, Misconfigured, Unavailable};
     let (kind, what) = match error.code() {
         Some("OOM") => (Capacity, "redis has no memory left"),
-        Some("WRONGTYPE") => (Corrupt, "a redis key of ours holds something else"),
-        Some("NOAUTH" | "WRONGPASS") => (Misconfigured, "redis refuses our name or password"),
-        Some("NOPERM") => (Misconfigured, "redis does not let our user do this"),
-        // A command within the script; what comes before it only reads.
-        Some("ERR") if error.detail().is_some_and(is_about_rights) => {
-            (Misconfigured, "redis does not let our user do this")
+        Some("WRONGTYPE") => (Corrupt, "a redis key of this store has another type"),
+        Some("NOAUTH" | "WRONGPASS") => {
+            (Misconfigured, "redis refuses the configured name or password")
         }
-        Some("NOREPLICAS") => (Unavailable, "redis has too few replicas to take a write"),
+        Some("NOPERM") => (Misconfigured, "the redis user lacks a right"),
+        // From a command within the script. Those before it only read, so nothing was changed.
+        Some("ERR") if error.detail().is_some_and(is_about_rights) => {
+            (Misconfigured, "the redis user lacks a right")
+        }
+        Some("NOREPLICAS") => (Unavailable, "redis has too few replicas to accept a write"),
         Some("MISCONF") => (Unavailable, "redis cannot write to its disk"),
         Some("READONLY") => (Unavailable, "the redis server is a replica"),
         Some("LOADING") => (Unavailable, "redis is still loading its data"),
         Some("BUSY") => (Unavailable, "redis is busy with a script"),
         Some("CLUSTERDOWN") => (Unavailable, "the redis cluster is down"),
-        Some(_) => (Unavailable, "redis refused"),
+        Some(_) => (Unavailable, "redis refused the command"),
         None if error.kind() == ErrorKind::AuthenticationFailed => {
-            (Misconfigured, "redis refuses our name or password")
+            (Misconfigured, "redis refuses the configured name or password")
         }
         None if matches!(
             error.kind(),
             ErrorKind::InvalidClientConfig | ErrorKind::EmptySentinelList
         ) =>
         {
-            (Misconfigured, "the way to redis is not set up right")
+            (Misconfigured, "the redis connection is misconfigured")
         }
-        None if error.is_timeout() => (Unavailable, "redis did not answer in time"),
+        None if error.is_timeout() => (Unavailable, "redis did not reply in time"),
         None if error.is_connection_refusal() => (Unavailable, "redis cannot be reached"),
         None => (Unavailable, "the connection to redis failed"),
     };

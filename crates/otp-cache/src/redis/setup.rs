@@ -1,4 +1,4 @@
-//! Whether the servers are set up to keep what they are given.
+//! Checks that the servers do not lose data by their configuration.
 
 use super::{
     config::RedisConfig,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{StoreError, StoreErrorKind};
 
-/// Connects, and asks every server that takes writes; one that does not keep everything is enough to refuse.
+/// Connects and checks every primary. One that may lose data is enough to refuse.
 pub(super) async fn check(link: &Link, config: &RedisConfig) -> Result<(), StoreError> {
     link.reach().await.map_err(to_store_error)?;
     if !config.eviction_allowed && !infos(link, "memory").await?.iter().all(|i| never_evicts(i)) {
@@ -16,22 +16,24 @@ pub(super) async fn check(link: &Link, config: &RedisConfig) -> Result<(), Store
             "redis may evict keys: set maxmemory-policy to noeviction",
         ));
     }
-    if !config.volatile_allowed && !infos(link, "persistence").await?.iter().all(|i| has_file(i)) {
+    if !config.volatile_allowed
+        && !infos(link, "persistence").await?.iter().all(|i| has_append_only_file(i))
+    {
         return Err(StoreError::new(
             StoreErrorKind::Misconfigured,
-            "redis would forget at a restart: set appendonly to yes",
+            "redis would lose data at a restart: set appendonly to yes",
         ));
     }
     Ok(())
 }
 
-/// Whether the server says so. One that says nothing about it may be set up either way.
+/// Whether the server reports that it evicts no keys. A server that does not report it may evict.
 fn never_evicts(info: &str) -> bool {
     value(info, "maxmemory_policy") == Some("noeviction")
 }
 
-/// Whether the server says that it keeps an append-only file.
-fn has_file(info: &str) -> bool {
+/// Whether the server reports an append-only file.
+fn has_append_only_file(info: &str) -> bool {
     value(info, "aof_enabled") == Some("1")
 }
 
@@ -55,9 +57,11 @@ mod tests {
 
     #[test]
     fn a_server_that_does_not_say_that_it_keeps_a_file_may_forget() {
-        assert!(has_file("# Persistence\r\nloading:0\r\naof_enabled:1\r\naof_rewrites:0\r\n"));
+        assert!(has_append_only_file(
+            "# Persistence\r\nloading:0\r\naof_enabled:1\r\naof_rewrites:0\r\n"
+        ));
         for info in ["", "# Persistence\r\n", "aof_enabled:0\r\n", "aof_enabled_not:1\r\n"] {
-            assert!(!has_file(info), "{info:?}");
+            assert!(!has_append_only_file(info), "{info:?}");
         }
     }
 }

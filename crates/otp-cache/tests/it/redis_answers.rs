@@ -125,23 +125,28 @@ async fn every_error_is_told_apart_and_retried_only_if_nothing_ran() {
     let cases: [(&str, StoreErrorKind, &str, u32); 14] = [
         ("BUSY Redis is busy running a script", Unavailable, "redis is busy with a script", 1),
         ("CLUSTERDOWN The cluster is down", Unavailable, "the redis cluster is down", 2),
-        ("ERR max number of clients reached", Unavailable, "redis refused", 1),
+        ("ERR max number of clients reached", Unavailable, "redis refused the command", 1),
         ("LOADING Redis is loading", Unavailable, "redis is still loading its data", 2),
-        ("MASTERDOWN Link with MASTER is down", Unavailable, "redis refused", 2),
+        ("MASTERDOWN Link with MASTER is down", Unavailable, "redis refused the command", 2),
         (
             "MISCONF Errors writing to the AOF file",
             Unavailable,
             "redis cannot write to its disk",
             1,
         ),
-        ("NOAUTH Authentication required.", Misconfigured, "redis refuses our name or password", 1),
-        ("NOPERM No permissions", Misconfigured, "redis does not let our user do this", 1),
-        ("NOREPLICAS Not enough", Unavailable, "redis has too few replicas to take a write", 1),
-        ("NOSCRIPT No matching script.", Unavailable, "redis refused", 2),
+        (
+            "NOAUTH Authentication required.",
+            Misconfigured,
+            "redis refuses the configured name or password",
+            1,
+        ),
+        ("NOPERM No permissions", Misconfigured, "the redis user lacks a right", 1),
+        ("NOREPLICAS Not enough", Unavailable, "redis has too few replicas to accept a write", 1),
+        ("NOSCRIPT No matching script.", Unavailable, "redis refused the command", 2),
         ("OOM command not allowed", Capacity, "redis has no memory left", 1),
         ("READONLY You can't write", Unavailable, "the redis server is a replica", 2),
-        ("TRYAGAIN Multiple keys request", Unavailable, "redis refused", 2),
-        ("WRONGTYPE Operation against", Corrupt, "a redis key of ours holds something else", 1),
+        ("TRYAGAIN Multiple keys request", Unavailable, "redis refused the command", 2),
+        ("WRONGTYPE Operation against", Corrupt, "a redis key of this store has another type", 1),
     ];
     for (says, kind, what, times) in cases {
         liar.tell(format!("-{says}\r\n").as_bytes());
@@ -224,7 +229,7 @@ async fn a_real_server_that_refuses_is_understood_and_found_well_again() {
     open(1).await.expect("works");
 
     server.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]).expect("a plain command");
-    refused(2, "redis has too few replicas to take a write").await;
+    refused(2, "redis has too few replicas to accept a write").await;
     server.command(&["CONFIG", "SET", "min-replicas-to-write", "0"]).expect("a plain command");
     open(2).await.expect("works");
 
@@ -241,7 +246,7 @@ async fn a_real_server_that_refuses_is_understood_and_found_well_again() {
     open(3).await.expect("works");
 
     server.command(&["ACL", "SETUSER", "default", "-set"]).expect("an administrator's connection");
-    refused(4, "redis does not let our user do this").await;
+    refused(4, "the redis user lacks a right").await;
     server.command(&["ACL", "SETUSER", "default", "+set"]).expect("an administrator's connection");
     open(4).await.expect("works");
 }
