@@ -1,7 +1,7 @@
-//! What every backend has to pass: one function per clause of the contracts, races included.
+//! The suite that every backend must pass: one function per clause of the contracts, including races.
 //!
-//! Whoever writes a [`ChallengeStore`], a [`Quota`] or a wrapper of one runs the same functions as the
-//! backends of this crate. [`run`] runs all clauses that need nothing but a handle:
+//! If you write a [`ChallengeStore`], a [`Quota`] or a wrapper of one, run the same functions as the backends of
+//! this crate. [`run`] runs all clauses that need only a handle:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -13,7 +13,7 @@
 //! tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
 //!     conformance::run(|| async { MemoryStore::new() }).await;
 //!
-//!     // A store of which only one trait is known, and one clause alone.
+//!     // A store behind one trait only, and a single clause.
 //!     let store: Arc<dyn ChallengeStore> = Arc::new(MemoryStore::new());
 //!     conformance::run_challenge_store(|| async { Arc::clone(&store) }).await;
 //!     let kit = conformance::Kit::new(store);
@@ -23,20 +23,20 @@
 //! # }
 //! ```
 //!
-//! The factory is called once per clause; it may give a new and empty store each time, or the same one
-//! again, filled or not, for every call of the suite names its subjects anew.
+//! The factory is called once per clause. It may return a new store each time, or the same one again, because
+//! the suite uses new subjects in every call.
 //!
-//! Some clauses need a hand from the backend, so they are functions of their own:
+//! Some clauses need help from the backend, so they are separate functions:
 //!
-//! | the backend | runs too |
+//! | a backend that | also runs |
 //! |---|---|
 //! | is shared by processes or nodes | [`run_shared`], with one handle per node |
 //! | is durable | [`survives_reopening`] |
 //! | has a bound | [`full_means_refuse`] |
 //! | can fail: a file, a server, a network | [`failed_means_refused`], with an [`Outage`] |
 //!
-//! Each function panics with the number of the clause that is broken. It needs a Tokio runtime with all
-//! drivers; with several threads the races are fiercer. [`Faulty`] is the wrapper to test a host with.
+//! Each function panics with the number of the broken clause. It needs a Tokio runtime with all drivers. More
+//! threads make the races harder. To test a host, use the wrapper [`Faulty`].
 //!
 //! Not covered by semver: a patch release may add a clause.
 
@@ -59,11 +59,11 @@ pub use outage::Outage;
 
 use crate::{ChallengeStore, Quota};
 
-/// Runs all clauses of both contracts that need nothing but a handle.
+/// Runs all clauses of both contracts that need only a handle.
 ///
 /// # Panics
 ///
-/// When a clause is broken, or the store fails.
+/// If a clause is broken or the store fails.
 pub async fn run<S, F>(factory: impl Fn() -> F)
 where
     S: ChallengeStore + Quota,
@@ -77,7 +77,7 @@ where
 ///
 /// # Panics
 ///
-/// When a clause is broken, or the store fails.
+/// If a clause is broken or the store fails.
 pub async fn run_challenge_store<S, F>(factory: impl Fn() -> F)
 where
     S: ChallengeStore,
@@ -92,7 +92,7 @@ where
 ///
 /// # Panics
 ///
-/// When a clause is broken, or the store fails.
+/// If a clause is broken or the store fails.
 pub async fn run_quota<S, F>(factory: impl Fn() -> F)
 where
     S: Quota,
@@ -103,12 +103,12 @@ where
     }
 }
 
-/// As [`run`] with the calls spread over several handles on the same data: what processes or nodes
-/// that share a backend do to each other.
+/// Like [`run`], with the calls spread over several handles on the same data, as from processes or nodes that
+/// share a backend.
 ///
 /// # Panics
 ///
-/// When a clause is broken, a store fails, or the factory gives no handle.
+/// If a clause is broken, a store fails, or the factory returns no handle.
 pub async fn run_shared<S, F>(factory: impl Fn() -> F)
 where
     S: ChallengeStore + Quota,
@@ -122,12 +122,12 @@ where
     }
 }
 
-/// Acknowledged means kept: clause 7 of both contracts. `open` is called twice for each and must give
+/// Runs clause 7 of both contracts, *acknowledged means kept*. `open` is called twice for each and must return
 /// the same data again.
 ///
 /// # Panics
 ///
-/// When something was forgotten, or a store fails.
+/// If something was lost or a store fails.
 pub async fn survives_reopening<S, F>(open: impl Fn() -> F)
 where
     S: ChallengeStore + Quota,
@@ -137,12 +137,12 @@ where
     quota::clause_7_acknowledged_means_kept(&open).await;
 }
 
-/// Full means refuse: clause 8 of [`ChallengeStore`] and 6 of [`Quota`]. `fresh` gives an empty store
-/// that has no room for more than `at_most` subjects or as many quota keys.
+/// Runs clause 8 of [`ChallengeStore`] and 6 of [`Quota`], *full means refuse*. `fresh` returns an empty store
+/// with room for at most `at_most` subjects and `at_most` quota keys.
 ///
 /// # Panics
 ///
-/// When the store takes more, drops something live, or never takes anything again.
+/// If the store accepts more, drops something live, or never accepts anything again.
 pub async fn full_means_refuse<S, F>(fresh: impl Fn() -> F, at_most: u32)
 where
     S: ChallengeStore + Quota,
@@ -152,11 +152,11 @@ where
     quota::clause_6_full_means_refuse(&Kit::new(fresh().await), at_most).await;
 }
 
-/// Failed means refused: clause 9 of [`ChallengeStore`] and 3 of [`Quota`], over one outage each.
+/// Runs clause 9 of [`ChallengeStore`], *failed means refused*, and 3 of [`Quota`], over one outage each.
 ///
 /// # Panics
 ///
-/// When a clause is broken, or the store does not recover within ten seconds.
+/// If a clause is broken, or the store does not recover within ten seconds.
 pub async fn failed_means_refused<S>(store: S, outage: &dyn Outage)
 where
     S: ChallengeStore + Quota,

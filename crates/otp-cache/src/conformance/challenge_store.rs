@@ -20,10 +20,10 @@ pub use rules::decides_as_the_pure_rules;
 use super::clause::{Clause, clauses};
 use crate::ChallengeStore;
 
-/// The clauses that need nothing but a handle, in order.
+/// Returns the clauses that need only a handle, in order.
 ///
-/// The three others need a hand from the backend: [`clause_7_acknowledged_means_kept`] opens it
-/// twice, [`clause_8_full_means_refuse`] wants it small, [`clause_9_failed_means_refused`] breaks it.
+/// The three others need help from the backend: [`clause_7_acknowledged_means_kept`] opens it twice,
+/// [`clause_8_full_means_refuse`] needs a small one, and [`clause_9_failed_means_refused`] makes it fail.
 pub fn clauses<S: ChallengeStore>() -> Vec<Clause<S>> {
     clauses![
         clause_1_counted_first,

@@ -1,4 +1,4 @@
-//! A clause as a value.
+//! A clause of a contract as a value.
 
 use std::{fmt, future::Future, pin::Pin};
 
@@ -6,7 +6,7 @@ use super::kit::Kit;
 
 type Checking = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One clause of a contract, for harnesses that run and name each on its own.
+/// One clause of a contract, for harnesses that run and report each one separately.
 pub struct Clause<S> {
     name: &'static str,
     check: fn(Kit<S>) -> Checking,
@@ -17,16 +17,16 @@ impl<S> Clause<S> {
         Self { name, check }
     }
 
-    /// The name of its function.
+    /// Returns the name of its function.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Runs it.
+    /// Runs the clause.
     ///
     /// # Panics
     ///
-    /// When the clause is broken, or the store fails.
+    /// If the clause is broken or the store fails.
     pub async fn check(&self, kit: Kit<S>) {
         (self.check)(kit).await;
     }
@@ -38,7 +38,7 @@ impl<S> fmt::Debug for Clause<S> {
     }
 }
 
-/// The functions of these names as [`Clause`]s.
+/// Turns the functions with these names into [`Clause`]s.
 macro_rules! clauses {
     ($($clause:ident),+ $(,)?) => {
         vec![$($crate::conformance::clause::Clause::new(stringify!($clause), |kit| {

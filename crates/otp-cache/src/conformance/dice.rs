@@ -1,6 +1,6 @@
-//! Choices that look like chance and can be repeated.
+//! Pseudo-random choices that can be repeated.
 
-/// A small generator of repeatable choices (SplitMix64).
+/// A small pseudo-random generator (SplitMix64).
 #[derive(Debug)]
 pub(super) struct Dice(u64);
 
@@ -9,7 +9,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// A number below `bound`.
+    /// Returns a number below `bound`.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

@@ -1,4 +1,4 @@
-//! A store that fails when it is told to.
+//! A store that fails on command.
 
 use std::{
     sync::atomic::{AtomicU8, Ordering},
@@ -22,15 +22,15 @@ use crate::{
 pub enum Fault {
     /// The call does not reach the store.
     NotDone,
-    /// The store does what it is asked, and the answer is lost.
+    /// The store executes the call, and its result is lost.
     Done,
 }
 
-/// Another store with faults that are switched on and off: what a host does when its store fails can be
-/// tested with it, without a server to stop.
+/// A wrapper of a store with faults that can be switched on and off. It tests what a host does when its store
+/// fails, without a server to stop.
 ///
-/// Every call that meets a fault answers [`Unavailable`](StoreErrorKind::Unavailable), so the caller
-/// cannot tell one fault from the other.
+/// A call that meets a fault returns [`Unavailable`](StoreErrorKind::Unavailable), so the caller cannot tell one
+/// fault from the other.
 ///
 /// ```
 /// use otp_cache::conformance::{Fault, Faulty};
@@ -58,19 +58,19 @@ const NOT_DONE: u8 = 1;
 const DONE: u8 = 2;
 
 impl<S> Faulty<S> {
-    /// The store, without a fault so far.
+    /// Wraps the store, without a fault.
     pub const fn new(store: S) -> Self {
         Self { store, fault: AtomicU8::new(SOUND), in_outage: Fault::NotDone }
     }
 
-    /// The same, which as an [`Outage`] fails in this way.
+    /// Sets how it fails when it is used as an [`Outage`].
     #[must_use]
     pub const fn with_outage(mut self, fault: Fault) -> Self {
         self.in_outage = fault;
         self
     }
 
-    /// From now on every call fails in this way.
+    /// Makes every call fail in this way.
     pub fn fail(&self, fault: Fault) {
         let fault = match fault {
             Fault::NotDone => NOT_DONE,
@@ -79,12 +79,12 @@ impl<S> Faulty<S> {
         self.fault.store(fault, Ordering::SeqCst);
     }
 
-    /// From now on no call fails by itself.
+    /// Ends the fault.
     pub fn heal(&self) {
         self.fault.store(SOUND, Ordering::SeqCst);
     }
 
-    /// The store below.
+    /// Returns the wrapped store.
     pub const fn inner(&self) -> &S {
         &self.store
     }

@@ -1,5 +1,4 @@
-//! What the clauses share: handles, names that nobody used before, an instant, and shorthands that
-//! panic when the store fails.
+//! What the clauses share: handles, new names, an instant, and shorthands that panic if the store fails.
 
 use std::{
     fmt::Debug,
@@ -20,32 +19,31 @@ use otp_core::{
 
 use crate::{ChallengeStore, QuotaKey, StoreError, SubjectStatus};
 
-/// How many callers at once a race has.
+/// How many callers a race has.
 pub const CALLERS: usize = 200;
 
-/// How many tasks of the runtime they share.
+/// How many tasks of the runtime the callers share.
 const GROUPS: usize = 8;
 
-/// Numbers given out by all kits of this process.
+/// The next number for all kits of this process.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Tells this run from every other on the same data, also where process ids repeat.
+/// Distinguishes this run from every other on the same data, even if process ids repeat.
 static RUN: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("conformance"));
 
-/// A clause's surroundings: handles on one and the same data, and what a test needs besides.
+/// The environment of a clause: handles on the same data, and what else a test needs.
 ///
-/// Every call gives names that nobody used before, so many clauses can share a store, and a store can
-/// keep what an earlier run left in it.
+/// Every call returns new names, so many clauses can share a store, and a store may hold data of earlier runs.
 #[derive(Debug)]
 pub struct Kit<S> {
     nodes: Vec<Arc<S>>,
     next_node: AtomicUsize,
     codes: Arc<Codes>,
-    /// The limits that the clauses work with: the defaults.
+    /// The limits that the clauses use: the defaults.
     pub policy: Policy,
 }
 
-/// A subject with its name, which a binding needs.
+/// A subject with the name that a binding needs.
 #[derive(Clone, Debug)]
 pub struct Person {
     name: String,
@@ -53,13 +51,13 @@ pub struct Person {
 }
 
 impl Person {
-    /// What the store knows of the person.
+    /// Returns the key under which the store keeps the person.
     pub const fn key(&self) -> SubjectKey {
         self.key
     }
 }
 
-/// What makes the right codes.
+/// Derives the right codes.
 #[derive(Debug)]
 pub(super) struct Codes {
     keys: KeyRing,
@@ -77,7 +75,7 @@ impl Codes {
         }
     }
 
-    /// The proof that a right code makes out of an attempt.
+    /// Verifies an attempt with the right code.
     #[track_caller]
     pub(super) fn verified(&self, who: &Person, attempt: Attempt, now: SystemTime) -> Verified {
         let binding = Binding {
@@ -97,7 +95,7 @@ impl Codes {
     }
 }
 
-/// Takes the value out of what a store answered.
+/// Returns the value of a store's result.
 ///
 /// # Panics
 ///
@@ -110,7 +108,7 @@ pub(super) fn ok<T>(answer: Result<T, StoreError>) -> T {
     }
 }
 
-/// Takes the value out of what a store granted.
+/// Returns the value that a store granted.
 #[track_caller]
 pub(super) fn granted<T, R: Debug>(answer: Result<Result<T, R>, StoreError>) -> T {
     match ok(answer) {
@@ -119,7 +117,7 @@ pub(super) fn granted<T, R: Debug>(answer: Result<Result<T, R>, StoreError>) -> 
     }
 }
 
-/// Polls `call` at most so many times and then drops it, as a caller does that gives up.
+/// Polls `call` at most `polls` times and then drops it, like a caller that gives up.
 pub(super) async fn dropped_after<T>(polls: u32, call: impl Future<Output = T>) -> Option<T> {
     let (mut call, mut polled) = (pin!(call), 0);
     std::future::poll_fn(|context| {
@@ -137,12 +135,12 @@ pub(super) async fn dropped_after<T>(polls: u32, call: impl Future<Output = T>) 
 }
 
 impl<S> Kit<S> {
-    /// Surroundings over one handle.
+    /// Creates the environment over one handle.
     pub fn new(store: S) -> Self {
         Self::over([store])
     }
 
-    /// Surroundings over several handles on the same data, one a node or process: the calls of a
+    /// Creates the environment over several handles on the same data, one per node or process. The calls of a
     /// clause are spread over them.
     ///
     /// # Panics
@@ -159,36 +157,36 @@ impl<S> Kit<S> {
         }
     }
 
-    /// The handles in turn.
+    /// Returns the next handle in turn.
     pub fn node(&self) -> Arc<S> {
         let next = self.next_node.fetch_add(1, Ordering::Relaxed);
         Arc::clone(&self.nodes[next % self.nodes.len()])
     }
 
-    /// Sixteen bytes that no other call and no other run gets.
+    /// Returns sixteen bytes that no other call and no other run gets.
     pub fn bytes(&self) -> [u8; 16] {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}/{:x}/{number}", std::process::id(), *RUN);
         *SubjectKey::derive("conformance", &name).as_bytes()
     }
 
-    /// A quota key that nobody used before.
+    /// Returns a new quota key.
     pub fn quota_key(&self) -> QuotaKey {
         QuotaKey::from_bytes(self.bytes())
     }
 
-    /// A subject that nobody used before.
+    /// Returns a new subject.
     pub fn person(&self) -> Person {
         let name = SubjectKey::from_bytes(self.bytes()).to_string();
         Person { key: SubjectKey::derive("conformance", &name), name }
     }
 
-    /// The instant at which a clause begins.
+    /// Returns the instant at which a clause begins.
     pub fn start(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
     }
 
-    /// A challenge to be opened at `now` for five minutes, with an id that nobody used before.
+    /// Returns a challenge with a new id, to be opened at `now` for five minutes.
     pub fn new_challenge(&self, purpose: Purpose, now: SystemTime) -> NewChallenge {
         NewChallenge {
             id: ChallengeId::from_bytes(self.bytes()),
@@ -199,27 +197,27 @@ impl<S> Kit<S> {
         }
     }
 
-    /// The proof that the right code makes out of an attempt.
+    /// Verifies an attempt with the right code.
     ///
     /// # Panics
     ///
-    /// If the challenge is not as it was opened, or over at `now`.
+    /// If the challenge is not as it was opened, or has expired at `now`.
     #[track_caller]
     pub fn verified(&self, who: &Person, attempt: Attempt, now: SystemTime) -> Verified {
         self.codes.verified(who, attempt, now)
     }
 
-    /// What makes the right codes, for tasks of their own.
+    /// Returns what derives the right codes, for other tasks.
     pub(super) fn codes(&self) -> Arc<Codes> {
         Arc::clone(&self.codes)
     }
 }
 
 impl<S: Send + Sync + 'static> Kit<S> {
-    /// Runs `task` so many times at once, each on the next handle, and gives the answers in no order.
+    /// Runs `task` `times` times at once, each on the next handle. Returns the results in no particular order.
     ///
-    /// On eight tasks of the runtime, each of which goes on with all its calls in turn: whatever a
-    /// store does between two `await`s, other calls come in between.
+    /// Eight tasks of the runtime poll their calls in turn. So between any two `await`s of a store, other calls
+    /// run.
     ///
     /// # Panics
     ///
@@ -248,7 +246,7 @@ impl<S: Send + Sync + 'static> Kit<S> {
         for task in tasks {
             match task.await {
                 Ok(some) => answers.extend(some),
-                // With its own words.
+                // With its own message.
                 Err(error) => std::panic::resume_unwind(error.into_panic()),
             }
         }
@@ -256,7 +254,7 @@ impl<S: Send + Sync + 'static> Kit<S> {
     }
 }
 
-/// Polls all calls in turn until each has answered.
+/// Polls all calls in turn until each has returned.
 async fn in_turn<F: Future>(mut calls: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
     let mut answers = Vec::with_capacity(calls.len());
     std::future::poll_fn(|context| {
@@ -274,7 +272,7 @@ async fn in_turn<F: Future>(mut calls: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
 }
 
 impl<S: ChallengeStore> Kit<S> {
-    /// Opens a challenge of the purpose "login".
+    /// Opens a challenge for the purpose "login".
     ///
     /// # Panics
     ///
@@ -283,7 +281,7 @@ impl<S: ChallengeStore> Kit<S> {
         self.opened_for(who, Purpose::LOGIN, now).await
     }
 
-    /// Opens a challenge of this purpose.
+    /// Opens a challenge for this purpose.
     ///
     /// # Panics
     ///
@@ -293,11 +291,11 @@ impl<S: ChallengeStore> Kit<S> {
         granted(self.node().open(who.key, new, &self.policy, now).await)
     }
 
-    /// Asks for an attempt.
+    /// Begins an attempt.
     ///
     /// # Errors
     ///
-    /// What the rules refuse.
+    /// The refusal by the rules.
     ///
     /// # Panics
     ///
@@ -311,11 +309,11 @@ impl<S: ChallengeStore> Kit<S> {
         ok(self.node().begin_attempt(who.key, id, &self.policy, now).await)
     }
 
-    /// Asks for attempts until one is refused, and says how many there were.
+    /// Begins attempts until one is refused. Returns how many were granted.
     ///
     /// # Panics
     ///
-    /// If the store fails, or goes on and on.
+    /// If the store fails, or never refuses.
     pub async fn attempts_until_refused(
         &self,
         who: &Person,
@@ -330,7 +328,7 @@ impl<S: ChallengeStore> Kit<S> {
         count
     }
 
-    /// Makes two attempts at a new challenge, both with the right code.
+    /// Verifies two attempts at a new challenge, both with the right code.
     pub(super) async fn two_proofs(
         &self,
         who: &Person,
@@ -354,7 +352,7 @@ impl<S: ChallengeStore> Kit<S> {
         }
     }
 
-    /// The challenge as the store has it.
+    /// Returns the challenge as the store has it.
     ///
     /// # Panics
     ///
@@ -363,7 +361,7 @@ impl<S: ChallengeStore> Kit<S> {
         ok(self.node().load(who.key, id, now).await)
     }
 
-    /// The subject's status.
+    /// Returns the subject's status.
     ///
     /// # Panics
     ///

@@ -1,34 +1,33 @@
-//! A small linearizability checker after Wing and Gong, with Lowe's memory of what was tried:
-//! is there an order of the recorded calls, true to real time, in which one record alone would
-//! have given the same answers?
+//! A small linearizability checker after Wing and Gong, with Lowe's memory of tried states. It searches for an
+//! order of the recorded calls, consistent with real time, in which a single record gives the same results.
 
 use std::{collections::HashSet, fmt::Debug, hash::Hash};
 
-/// The sequential thing that a history is compared with.
+/// The sequential model that a history is compared with.
 pub trait Model: Clone + Eq + Hash {
     /// A call.
     type Call: Debug;
-    /// What the call answers.
+    /// The result of a call.
     type Answer: Debug + PartialEq;
 
-    /// Does the call and answers.
+    /// Executes the call and returns its result.
     fn step(&mut self, call: &Self::Call) -> Self::Answer;
 }
 
 /// One call of a recorded history. Instants are ticks of a counter shared by all callers.
 #[derive(Clone, Debug)]
 pub struct Event<C, A> {
-    /// The tick before the call was made.
+    /// The tick before the call began.
     pub called_at: u64,
-    /// The tick after the answer came.
+    /// The tick after the call returned.
     pub answered_at: u64,
     /// The call.
     pub call: C,
-    /// The answer; `None` if the caller cannot know whether the call happened.
+    /// The result; `None` if the caller cannot know whether the call happened.
     pub answer: Option<A>,
 }
 
-/// Whether the history can be explained by `model` doing one call after the other.
+/// Whether `model` can explain the history by executing one call after the other.
 ///
 /// # Panics
 ///
@@ -58,7 +57,7 @@ fn search<M: Model>(
     if !tried.insert((done, model.clone())) {
         return false;
     }
-    // No call may come before one that had been answered before it was made.
+    // A call must not be ordered before one that had returned before it began.
     let horizon = open(history, done)
         .filter(|(_, event)| event.answer.is_some())
         .map(|(_, event)| event.answered_at)
@@ -135,7 +134,7 @@ mod tests {
     fn an_unknown_call_may_have_happened_or_not() {
         check(2, &[event(1, 2, None), event(3, 4, Some(Some(1)))], true);
         check(2, &[event(1, 2, None), event(3, 4, Some(Some(0)))], true);
-        // Even late: nobody knows when a lost call arrives.
+        // Even late: a lost call can arrive at any time.
         check(2, &[event(1, 2, None), event(3, 4, Some(Some(1))), event(5, 6, Some(None))], true);
         check(2, &[event(3, 4, Some(Some(0))), event(5, 6, None)], false);
     }

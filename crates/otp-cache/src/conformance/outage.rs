@@ -4,22 +4,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-/// Makes the backend of a store fail, for the clauses on failing: a server that is stopped, a file
-/// that is held, a network that is cut.
+/// Makes the backend of a store fail, for the clauses about failures: a stopped server, a locked file, a cut
+/// network.
 #[async_trait]
 pub trait Outage: Send + Sync {
-    /// From now on no call that changes something can succeed.
+    /// Makes every call that changes something fail.
     async fn begin(&self);
 
-    /// From now on nothing stands in the way.
+    /// Ends the outage.
     async fn end(&self);
 }
 
-/// Waits until the store works again: a foreign process has no other way to tell.
+/// Waits until the store works again. It polls, because another process cannot notify the test.
 ///
 /// # Panics
 ///
-/// When it does not within ten seconds.
+/// If it does not recover within ten seconds.
 pub(super) async fn over(works: impl AsyncFn() -> bool) {
     for _ in 0..200 {
         if works().await {
@@ -27,5 +27,5 @@ pub(super) async fn over(works: impl AsyncFn() -> bool) {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("the store does not recover by itself");
+    panic!("the store does not recover automatically");
 }

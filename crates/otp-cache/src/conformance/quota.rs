@@ -14,10 +14,10 @@ pub use keeping::{clause_6_full_means_refuse, clause_7_acknowledged_means_kept};
 use super::clause::{Clause, clauses};
 use crate::Quota;
 
-/// The clauses that need nothing but a handle, in order.
+/// Returns the clauses that need only a handle, in order.
 ///
-/// The three others need a hand from the backend: [`clause_3_fails_closed`] breaks it,
-/// [`clause_6_full_means_refuse`] wants it small, [`clause_7_acknowledged_means_kept`] opens it twice.
+/// The three others need help from the backend: [`clause_3_fails_closed`] makes it fail,
+/// [`clause_6_full_means_refuse`] needs a small one, and [`clause_7_acknowledged_means_kept`] opens it twice.
 pub fn clauses<S: Quota>() -> Vec<Clause<S>> {
     clauses![
         clause_1_never_more,

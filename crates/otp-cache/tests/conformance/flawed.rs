@@ -64,7 +64,7 @@ pub(crate) enum Flaw {
     OpensInTwoSteps,
     /// Takes the challenge away first, and clears the counters after a while.
     ConsumesInTwoSteps,
-    /// Reads the marks, and writes them back when others have been there.
+    /// Reads the stored values, and writes them back after others have changed them.
     ChargesOnACopy,
     /// Charges a key that is named twice in one call only once.
     ChargesAKeyOnce,
@@ -84,7 +84,7 @@ pub(crate) enum Flaw {
 struct State {
     subjects: HashMap<SubjectKey, SubjectRecord>,
     older: HashMap<ChallengeId, Challenge>,
-    marks: HashMap<QuotaKey, Tat>,
+    tats: HashMap<QuotaKey, Tat>,
 }
 
 /// What a durable store leaves behind.
@@ -204,18 +204,18 @@ impl Flawed {
         state.subjects.len() < self.capacity
     }
 
-    fn room_for_mark(&self, state: &mut State, key: QuotaKey, now: SystemTime) -> bool {
-        if state.marks.contains_key(&key) || self.has(Flaw::NeverFull) {
+    fn room_for_tat(&self, state: &mut State, key: QuotaKey, now: SystemTime) -> bool {
+        if state.tats.contains_key(&key) || self.has(Flaw::NeverFull) {
             return true;
         }
-        if state.marks.len() >= self.capacity {
-            state.marks.retain(|_, mark| !mark.is_past(now));
+        if state.tats.len() >= self.capacity {
+            state.tats.retain(|_, tat| !tat.is_past(now));
         }
-        if state.marks.len() >= self.capacity && self.has(Flaw::Evicts) {
-            let victim = *state.marks.keys().next().expect("it is full");
-            state.marks.remove(&victim);
+        if state.tats.len() >= self.capacity && self.has(Flaw::Evicts) {
+            let victim = *state.tats.keys().next().expect("it is full");
+            state.tats.remove(&victim);
         }
-        state.marks.len() < self.capacity
+        state.tats.len() < self.capacity
     }
 }
 
@@ -392,10 +392,10 @@ impl ChallengeStore for Flawed {
 }
 
 impl Flawed {
-    fn mark(&self, state: &State, key: QuotaKey) -> Tat {
-        let mark = state.marks.get(&key).copied().unwrap_or_default();
-        let is_swept = self.has(Flaw::HasItsOwnClock) && mark.is_past(own_clock());
-        if is_swept { Tat::default() } else { mark }
+    fn tat(&self, state: &State, key: QuotaKey) -> Tat {
+        let tat = state.tats.get(&key).copied().unwrap_or_default();
+        let is_swept = self.has(Flaw::HasItsOwnClock) && tat.is_past(own_clock());
+        if is_swept { Tat::default() } else { tat }
     }
 
     /// Charges all, or says which is refused; with [`Flaw::ChargesOneByOne`] up to that one.
@@ -413,9 +413,9 @@ impl Flawed {
             let before = |(before, _): &&(Charge, Tat)| {
                 before.key == charge.key && !self.has(Flaw::ChargesAKeyOnce)
             };
-            let so_far = granted.iter().rev().find(before).map(|(_, mark)| *mark);
-            let mark = so_far.unwrap_or_else(|| self.mark(state, charge.key));
-            let until = match gcra::charge(mark, &charge.rate, charge.events, now) {
+            let so_far = granted.iter().rev().find(before).map(|(_, tat)| *tat);
+            let tat = so_far.unwrap_or_else(|| self.tat(state, charge.key));
+            let until = match gcra::charge(tat, &charge.rate, charge.events, now) {
                 gcra::Charge::Granted(yes) => {
                     left = left.min(yes.left);
                     granted.push((*charge, yes.tat));
@@ -428,11 +428,11 @@ impl Flawed {
         }
         let refused = refusals.into_iter().max_by_key(|no| (no.until.is_none(), no.until));
         if refused.is_none() || self.has(Flaw::ChargesOneByOne) {
-            for (charge, mark) in &granted {
-                if !self.room_for_mark(state, charge.key, now) {
+            for (charge, tat) in &granted {
+                if !self.room_for_tat(state, charge.key, now) {
                     return Err(FULL);
                 }
-                state.marks.insert(charge.key, *mark);
+                state.tats.insert(charge.key, *tat);
             }
         }
         Ok(refused.map_or_else(|| Ok(Charged::new(granted, left)), Err))
@@ -456,7 +456,7 @@ impl Quota for Flawed {
             let charged = self.charge_at_once(&mut copy, charges, now)?;
             self.step(|state| {
                 for charge in charges {
-                    state.marks.insert(charge.key, self.mark(&copy, charge.key));
+                    state.tats.insert(charge.key, self.tat(&copy, charge.key));
                 }
                 Ok(())
             })?;
@@ -471,9 +471,9 @@ impl Quota for Flawed {
         let now = if self.has(Flaw::RefundsTwice) { SystemTime::UNIX_EPOCH } else { now };
         self.step(|state| {
             for (key, span) in charged.refunds(now) {
-                let back = gcra::refund(self.mark(state, key), span);
+                let back = gcra::refund(self.tat(state, key), span);
                 let back = if self.has(Flaw::RefundsAll) { Tat::default() } else { back };
-                state.marks.insert(key, back);
+                state.tats.insert(key, back);
             }
             Ok(())
         })

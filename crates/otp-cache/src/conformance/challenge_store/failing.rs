@@ -1,4 +1,4 @@
-//! Clauses 9 and 11: calls that fail, and calls that nobody waits for.
+//! Clauses 9 and 11: calls that fail, and calls that are dropped.
 
 use std::fmt::Debug;
 
@@ -16,13 +16,12 @@ use crate::{
     },
 };
 
-/// Clause 9, **failed means refused**: while `outage` lasts every call that changes something fails;
-/// once it is over the store works again by itself, what was counted before is counted still, and
-/// nothing of what failed is worth more than once.
+/// Clause 9, **failed means refused**. While `outage` lasts, every call that changes something fails. After it,
+/// the store recovers automatically, earlier counts are still there, and no failed call counts more than once.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store does not recover within ten seconds.
+/// If the clause is broken, or the store does not recover within ten seconds.
 pub async fn clause_9_failed_means_refused<S: ChallengeStore>(kit: &Kit<S>, outage: &dyn Outage) {
     let (cast, first, second) = Cast::prepare(kit).await;
     outage.begin().await;
@@ -34,12 +33,12 @@ pub async fn clause_9_failed_means_refused<S: ChallengeStore>(kit: &Kit<S>, outa
     what_failed_is_worth_nothing_more(kit, &cast, second).await;
 }
 
-/// Whom an outage meets at what, each with the challenge in question.
+/// The subjects that an outage meets, each with its challenge.
 struct Cast {
     opening: Person,
-    /// Three of five attempts made.
+    /// Has used three of five attempts.
     guessing: (Person, ChallengeId),
-    /// With two proofs.
+    /// Has two proofs.
     winning: (Person, ChallengeId),
     waiting: (Person, ChallengeId),
     leaving: (Person, ChallengeId),
@@ -75,7 +74,7 @@ async fn every_call_fails<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast, proof: V
     let (store, policy, now) = (kit.node(), &kit.policy, kit.start());
     let new = kit.new_challenge(Purpose::LOGIN, now);
     let (guessing, waiting, leaving) = (&cast.guessing, &cast.waiting, &cast.leaving);
-    // At once, since each may take as long as the store waits for its backend.
+    // At once, because each may take as long as the store waits for its backend.
     let (opened, attempted, consumed, resent, reported, revoked, unlocked, loaded) = tokio::join!(
         store.open(cast.opening.key(), new, policy, now),
         store.begin_attempt(guessing.0.key(), guessing.1, policy, now),
@@ -120,7 +119,7 @@ async fn what_was_counted_still_is<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast)
     );
 }
 
-/// What failed may have happened, unheard: then it is not to be had again.
+/// A failed call may have happened. Then it must not be granted again.
 async fn what_failed_is_worth_nothing_more<S: ChallengeStore>(
     kit: &Kit<S>,
     cast: &Cast,
@@ -151,12 +150,12 @@ fn fails<T: Debug>(what: &str, answer: &Result<T, StoreError>) {
     }
 }
 
-/// Clause 11, **dropped means once or not at all**: a call that is dropped before it answers, at
-/// whatever point, has happened wholly or not, and gives nobody more than the limits.
+/// Clause 11, **dropped means once or not at all**. A call that is dropped at any point before it returns has
+/// happened completely or not at all. No caller gets more than the limits.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_11_dropped_means_once_or_not_at_all<S: ChallengeStore>(kit: &Kit<S>) {
     for polls in 0..4 {
         dropped_attempts_are_counted_wholly_or_not(kit, polls).await;

@@ -34,7 +34,7 @@ enum Answer {
     Consume(Result<(), ConsumeRefused>),
 }
 
-/// One subject's record, doing one call after the other.
+/// One subject's record that executes one call after the other.
 #[derive(Clone)]
 struct Sequential {
     record: SubjectRecord,
@@ -67,8 +67,8 @@ impl Model for Sequential {
                 let attempt = self.record.begin_attempt(self.subject, *id, &self.policy, self.now);
                 Answer::Attempt(attempt.map(|attempt| attempt.attempts_left()))
             }
-            // A proof cannot be forged, and need not be: success ends the challenge and clears the
-            // counters, which is what revoking and unlocking do.
+            // The model has no proof to consume. A success ends the challenge and clears the counters, which is
+            // what revoking and unlocking do.
             Call::Consume(id) => {
                 let is_there = self.record.challenge(*id, self.now).is_some();
                 if is_there {
@@ -81,12 +81,12 @@ impl Model for Sequential {
     }
 }
 
-/// Eight callers make attempts at two challenges of one subject and consume some of them; the
-/// answers must be those of some order that real time allows. An error counts as "perhaps".
+/// Eight callers make attempts at two challenges of one subject and consume some of them. The results must be
+/// those of some order that real time allows. A call with an error may have happened or not.
 ///
 /// # Panics
 ///
-/// When no order explains the answers.
+/// If no order explains the results.
 pub async fn histories_are_linearizable<S: ChallengeStore>(kit: &Kit<S>) {
     for round in 0..12 {
         let (who, now) = (kit.person(), kit.start());
@@ -102,7 +102,7 @@ pub async fn histories_are_linearizable<S: ChallengeStore>(kit: &Kit<S>) {
     }
 }
 
-/// The record that the store must have: both challenges open, nothing counted.
+/// Returns the record that the store must have: both challenges open, nothing counted.
 async fn read_back<S: ChallengeStore>(
     kit: &Kit<S>,
     who: &Person,
@@ -185,7 +185,7 @@ async fn record_history<S: ChallengeStore>(
                 let answered_at = ticks.fetch_add(1, Ordering::SeqCst);
                 let answer = answer.ok().map(|answer| Answer::Consume(answer.map(drop)));
                 let consumed = Event { called_at, answered_at, call: Call::Consume(id), answer };
-                // And at once another attempt, which races the other consumers.
+                // Another attempt follows at once, in a race with the other consumers.
                 let called_at = ticks.fetch_add(1, Ordering::SeqCst);
                 let answer = store.begin_attempt(key, id, &policy, now).await;
                 let answered_at = ticks.fetch_add(1, Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! Clauses 7 and 8: what has to be there after a restart, and when there is no more room.
+//! Clauses 7 and 8: what must be there after a restart, and what happens when the store is full.
 
 use otp_core::{
     AttemptRefused, ChallengeId, ConsumeRefused, LockoutState, Purpose, ResendRefused, Verified,
@@ -12,18 +12,17 @@ use crate::{
     },
 };
 
-/// Calls until a full store that has dead records to drop has made room for one.
+/// How many calls a full store with forgettable records may take to make room for one more.
 const PATIENCE: u32 = 10;
 
-/// Clause 7, **acknowledged means kept**: `open` is called twice and must give the same data again;
-/// everything that was acknowledged through the first handle is there through the second.
+/// Clause 7, **acknowledged means kept**. `open` is called twice and must return the same data again. Everything
+/// that was acknowledged through the first handle is there through the second.
 ///
-/// The first handle is dropped before. What a killed process leaves behind only a test with processes
-/// of its own can tell.
+/// The first handle is dropped before that. What a killed process leaves behind needs a test with processes.
 ///
 /// # Panics
 ///
-/// When something was forgotten, or a store fails.
+/// If something was lost or a store fails.
 pub async fn clause_7_acknowledged_means_kept<S, F>(open: impl Fn() -> F)
 where
     S: ChallengeStore,
@@ -82,13 +81,13 @@ async fn is_still_there<S: ChallengeStore>(kit: &Kit<S>, before: Before) {
     }
 }
 
-/// Clause 8, **full means refuse**: a store that has room for `at_most` subjects refuses the next as
-/// [`Capacity`](StoreErrorKind::Capacity), keeps and serves those it has, and takes new ones again
-/// once theirs have expired; one with failures never goes.
+/// Clause 8, **full means refuse**. A store with room for `at_most` subjects refuses the next one as
+/// [`Capacity`](StoreErrorKind::Capacity). It keeps and serves those that it has, and accepts new ones after their
+/// challenges have expired. A subject with failures is never dropped.
 ///
 /// # Panics
 ///
-/// When the store takes more, drops something live, or never takes anything again.
+/// If the store accepts more, drops something live, or never accepts anything again.
 pub async fn clause_8_full_means_refuse<S: ChallengeStore>(kit: &Kit<S>, at_most: u32) {
     let now = kit.start();
     let guesser = kit.person();
@@ -108,9 +107,9 @@ pub async fn clause_8_full_means_refuse<S: ChallengeStore>(kit: &Kit<S>, at_most
     for (who, id) in &open {
         assert!(kit.load(who, *id, now).await.is_some(), "clause 8: live ones stay");
     }
-    // Who has a place already goes on.
+    // Subjects that the store holds are still served.
     let _ = kit.attempt(&guesser, kept.id(), now).await.expect("clause 8: counting goes on");
-    // Once challenges have expired there is room again, but not for the one with failures.
+    // After challenges have expired there is room again, except that of the subject with failures.
     let later = now + 6 * MINUTE;
     for _ in 0..open.len() / 2 {
         opens_in_time(kit, later).await;

@@ -1,5 +1,4 @@
-//! Clauses 4 to 6 and 10: how long a challenge lives, what a resend changes, what replaces it, and
-//! whom it concerns.
+//! Clauses 4 to 6 and 10: the lifetime of a challenge, resends, replacement, and separate subjects.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,14 +12,14 @@ use crate::{
     },
 };
 
-/// Clause 4, **the caller's clock decides**: in any year, up to the last millisecond and no longer, and
-/// no longer either for a clock that is set back.
+/// Clause 4, **the caller's clock decides**. In any year, a challenge lives up to its last millisecond. A clock that
+/// is set back does not extend its lifetime.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_4_the_callers_clock_decides<S: ChallengeStore>(kit: &Kit<S>) {
-    // Years before and after any backend's own clock.
+    // Years before and after the clock of any backend.
     for year in [1, 40, 200] {
         it_ends_at_its_end(kit, SystemTime::UNIX_EPOCH + Duration::from_secs(year * 31_536_000))
             .await;
@@ -75,12 +74,12 @@ async fn a_clock_that_is_set_back_prolongs_nothing<S: ChallengeStore>(kit: &Kit<
     assert!(kit.load(&who, id, now).await.is_some(), "clause 4: until it has caught up");
 }
 
-/// Clause 5, **a resend is the same challenge**: after the cooldown, so many and no more, of 200
-/// callers at once for one; id, code, end and counters stay.
+/// Clause 5, **a resend is the same challenge**. It is granted after the cooldown, up to its limit, and to one of
+/// 200 callers at once. Id, code, expiry and counters stay.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_5_a_resend_is_the_same_challenge<S: ChallengeStore>(kit: &Kit<S>) {
     a_resend_changes_nothing_but_its_count(kit).await;
     a_failed_delivery_shortens_the_wait(kit).await;
@@ -152,11 +151,11 @@ async fn one_resend_a_cooldown<S: ChallengeStore>(kit: &Kit<S>) {
     assert_eq!(granted, 1, "clause 5: one resend per cooldown");
 }
 
-/// Clause 6, **the newest replaces**: one open challenge a purpose, also when 200 callers open one.
+/// Clause 6, **the newest replaces**. There is one open challenge per purpose, even if 200 callers open one at once.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_6_the_newest_replaces<S: ChallengeStore>(kit: &Kit<S>) {
     the_older_one_is_gone(kit).await;
     one_of_many_stays(kit).await;
@@ -192,12 +191,12 @@ async fn one_of_many_stays<S: ChallengeStore>(kit: &Kit<S>) {
     assert_eq!(open, 1, "clause 6: one open challenge per purpose");
 }
 
-/// Clause 10, **subjects are apart**: what is done to one changes nothing of another, not even by its
-/// challenge's id.
+/// Clause 10, **subjects are apart**. A call on one subject changes nothing of another, even with the id of the
+/// other's challenge.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_10_subjects_are_apart<S: ChallengeStore>(kit: &Kit<S>) {
     let (one, other, now) = (kit.person(), kit.person(), kit.start());
     let id = kit.opened(&other, now).await.id();

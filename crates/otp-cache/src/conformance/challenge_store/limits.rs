@@ -1,4 +1,4 @@
-//! Clauses 1 to 3: what is counted, who wins, what is remembered.
+//! Clauses 1 to 3: counting, one winner, and what is never forgotten.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ use crate::{
 
 const EIGHT_PURPOSES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-/// Clause 1, **counted first**: five attempts a challenge and ten a subject, one after the other and
-/// with 200 callers at once, over one challenge and over eight.
+/// Clause 1, **counted first**. A challenge has five attempts and a subject ten, one after the other and with 200
+/// callers at once, over one challenge and over eight.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_1_counted_first<S: ChallengeStore>(kit: &Kit<S>) {
     each_attempt_is_counted_before_it_is_handed_out(kit).await;
     limits_hold_over_many_challenges(kit).await;
@@ -34,7 +34,7 @@ async fn each_attempt_is_counted_before_it_is_handed_out<S: ChallengeStore>(kit:
     let (who, now) = (kit.person(), kit.start());
     let challenge = kit.opened(&who, now).await;
     for count in 1..=5 {
-        // Dropping the attempt changes nothing: it has been counted.
+        // Dropping the attempt changes nothing, because it has been counted.
         let attempt = kit.attempt(&who, challenge.id(), now).await.expect("clause 1: within limit");
         assert_eq!(attempt.challenge().attempts(), count, "clause 1: counted before handed out");
         assert_eq!(attempt.attempts_left(), 5 - count, "clause 1");
@@ -105,12 +105,12 @@ async fn limits_hold_over_many_challenges_under_load<S: ChallengeStore>(kit: &Ki
     assert_eq!(kit.status(&who, now).await.consecutive_failures, 10, "clause 1: all counted");
 }
 
-/// Clause 2, **one winner**: of any right codes at once one succeeds, and what is gone, consumed or
-/// revoked, stays gone.
+/// Clause 2, **one winner**. Of several right codes at once, one succeeds. A consumed or revoked challenge does not
+/// come back.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_2_one_winner<S: ChallengeStore>(kit: &Kit<S>) {
     a_challenge_is_consumed_once(kit).await;
     what_is_gone_stays_gone(kit).await;
@@ -187,7 +187,7 @@ async fn one_proof_of_many_wins<S: ChallengeStore>(kit: &Kit<S>) {
     assert_eq!(winners, 1, "clause 2: {CALLERS} proofs at once, one winner");
 }
 
-/// Attempt, comparison and consumption by all callers at once, as browsers would do it.
+/// All callers at once begin an attempt, compare and consume, as browsers do.
 async fn one_login_of_many_wins<S: ChallengeStore>(kit: &Kit<S>) {
     let (who, now) = (kit.person(), kit.start());
     let id = kit.opened(&who, now).await.id();
@@ -205,13 +205,12 @@ async fn one_login_of_many_wins<S: ChallengeStore>(kit: &Kit<S>) {
     assert_eq!(winners, 1, "clause 2: {CALLERS} right codes at once, one success");
 }
 
-/// Clause 3, **nothing forgets**: neither a resend nor a new challenge, time, sweeping or a race of
-/// all of them lowers a count or lifts a lock; success and an administrator do, and after a hundred
-/// wrong codes in a row only these.
+/// Clause 3, **nothing forgets**. No resend, new challenge, time, sweep, or race of them lowers a count or lifts a
+/// lock. A success or an administrator does, also after a hundred consecutive failures.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_3_nothing_forgets<S: ChallengeStore>(kit: &Kit<S>) {
     neither_resend_nor_new_challenge_nor_time_forgets(kit).await;
     success_forgets(kit).await;
@@ -232,7 +231,7 @@ async fn neither_resend_nor_new_challenge_nor_time_forgets<S: ChallengeStore>(ki
     assert_eq!(resent.challenge.attempts(), 2, "clause 3: a resend resets nothing");
     let third = kit.attempt(&who, first.id(), at).await.expect("clause 3");
     assert_eq!(third.attempts_left(), 2, "clause 3: a resend resets nothing");
-    // A new challenge, a revocation and expiry keep the subject's.
+    // A new challenge, a revocation and expiry keep the subject's count.
     let second = kit.opened(&who, at).await;
     assert_eq!(kit.status(&who, at).await.consecutive_failures, 3, "clause 3: new one");
     let _ = kit.attempt(&who, second.id(), at).await.expect("clause 3");
@@ -241,7 +240,7 @@ async fn neither_resend_nor_new_challenge_nor_time_forgets<S: ChallengeStore>(ki
     let status = kit.status(&who, later).await;
     assert_eq!(status.consecutive_failures, 4, "clause 3: time and revocation forget no failure");
     assert_eq!(status.attempts_in_window, 0, "clause 3: a quiet window is over");
-    // Additions make a backend sweep: what is remembered of this subject stays.
+    // Additions make a backend sweep. The counts of this subject stay.
     for _ in 0..20 {
         kit.opened(&kit.person(), later).await;
     }
@@ -290,10 +289,10 @@ async fn the_hard_stop_needs_an_administrator<S: ChallengeStore>(kit: &Kit<S>) {
     );
     let new = kit.new_challenge(Purpose::LOGIN, now);
     let refused = ok(kit.node().open(who.key(), new, &kit.policy, now).await).err();
-    assert_eq!(refused, Some(OpenRefused::Blocked), "clause 3: hard stop");
+    assert_eq!(refused, Some(OpenRefused::Blocked), "clause 3: blocked");
     let later = now + 365 * DAY;
     let lockout_state = kit.status(&who, later).await.lockout_state;
-    assert_eq!(lockout_state, LockoutState::Blocked, "clause 3: the hard stop stays");
+    assert_eq!(lockout_state, LockoutState::Blocked, "clause 3: the block stays");
     ok(kit.node().unlock(who.key()).await);
     kit.opened(&who, later).await;
 }

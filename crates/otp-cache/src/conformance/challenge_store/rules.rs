@@ -1,4 +1,4 @@
-//! The store beside the pure rules: the same calls in the same order must have the same answers.
+//! Comparison with the pure rules: the same calls in the same order must have the same results.
 
 use std::{
     fmt::Debug,
@@ -15,12 +15,12 @@ use crate::{
     },
 };
 
-/// The rules of [`SubjectRecord`] and nothing else: the same calls in the same order have the same
-/// answers, on walks over calls, instants and purposes that end on both sides of every boundary.
+/// Compares the store with the rules of [`SubjectRecord`]. The same calls in the same order must have the same
+/// results, on random walks over calls, instants and purposes that reach both sides of every boundary.
 ///
 /// # Panics
 ///
-/// When the store and the rules differ, or the store fails.
+/// If the store and the rules differ, or the store fails.
 pub async fn decides_as_the_pure_rules<S: ChallengeStore>(kit: &Kit<S>) {
     let strict = PolicySettings {
         attempts_per_challenge: 3,
@@ -49,7 +49,7 @@ struct Walk<'a, S> {
     dice: Dice,
 }
 
-/// Where the pure rules and the store differ.
+/// Panics if the pure rules and the store differ.
 #[track_caller]
 fn same<T: PartialEq + Debug>(what: &str, expected: &T, answered: &T) {
     assert_eq!(answered, expected, "{what}: the store (left) and the pure rules (right) differ");
@@ -85,8 +85,8 @@ impl<'a, S: ChallengeStore> Walk<'a, S> {
         self.look().await;
     }
 
-    /// Mostly nothing; else up to, or just before, an instant at which some rule changes its mind; and
-    /// now and then back, as a clock that is set anew.
+    /// Moves the clock: mostly not; otherwise to, or just before, an instant at which some rule changes its
+    /// decision; sometimes back, like a clock that is set.
     fn pass_time(&mut self) {
         if self.dice.below(24) == 0 {
             self.now -= Duration::from_millis(self.dice.pick(&[59_999, 60_000, 60_001, 3_600_000]));

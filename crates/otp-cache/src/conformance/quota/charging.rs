@@ -1,4 +1,4 @@
-//! What is charged and given back: clauses 1, 2, 4 and 5, and the rule itself.
+//! Clauses 1, 2, 4 and 5: charges and refunds, and the rule itself.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,12 +13,12 @@ use crate::{
     },
 };
 
-/// Clause 1, **never more**: one call after the other, 200 at once, and with every other caller gone
-/// before the answer.
+/// Clause 1, **never more**. Calls one after the other, 200 at once, and with every other caller dropped before
+/// its call returns.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_1_never_more<S: Quota>(kit: &Kit<S>) {
     not_before_one_is_refilled(kit).await;
     never_more_than_ever_allowed(kit).await;
@@ -74,7 +74,7 @@ async fn not_for_free_the_second_time<S: Quota>(kit: &Kit<S>) {
     assert_eq!(left(kit, twice).await, 5, "quota clause 2: a key that was named twice");
 }
 
-/// How many more single events the key would be granted.
+/// Returns how many more single events the key would be granted.
 async fn left<S: Quota>(kit: &Kit<S>, charge: Charge) -> u32 {
     granted(kit.node().charge(&[charge.with_events(0)], kit.start()).await).left()
 }
@@ -88,7 +88,7 @@ async fn never_more_under_load<S: Quota>(kit: &Kit<S>) {
     assert_eq!(charged, 20, "quota clause 1: under {CALLERS} callers at once");
 }
 
-/// A call that is dropped stays charged or not: the others get what is left, and no more.
+/// A dropped call stays charged or not. The others get no more than what is left.
 async fn never_more_beside_calls_that_were_dropped<S: Quota>(kit: &Kit<S>, polls: u32) {
     let (charge, now) = (Charge::new(kit.quota_key(), hourly(20)), kit.start());
     let answers = kit
@@ -104,12 +104,12 @@ async fn never_more_beside_calls_that_were_dropped<S: Quota>(kit: &Kit<S>, polls
     assert!(more.is_err(), "quota clause 1: {CALLERS} asked for 20, and one is left: {more:?}");
 }
 
-/// Clause 2, **all or none**: a refusal says which limit and until when, and leaves nothing charged,
-/// also after 200 callers at once of whom most were refused.
+/// Clause 2, **all or none**. A refusal says which limit is reached and until when. It leaves nothing charged, also
+/// after 200 callers at once of which most were refused.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_2_all_or_none<S: Quota>(kit: &Kit<S>) {
     a_refused_charge_stays_on_no_key(kit).await;
     every_key_is_charged_every_time(kit).await;
@@ -128,13 +128,13 @@ async fn a_refused_charge_stays_on_no_key<S: Quota>(kit: &Kit<S>) {
     assert_eq!(refused, Some(expected), "quota clause 2: says which and until when");
     let refused = ok(store.charge(&[never, wide, narrow], now).await).err();
     let expected = QuotaRefused { which: 0, until: None };
-    assert_eq!(refused, Some(expected), "quota clause 2: the hardest refusal counts");
+    assert_eq!(refused, Some(expected), "quota clause 2: the refusal with the longest wait");
     let charged = granted(store.charge(&[wide], now).await);
     assert_eq!(charged.left(), 98, "quota clause 2: a refused charge stays on no key");
 }
 
 async fn every_key_is_charged_every_time<S: Quota>(kit: &Kit<S>) {
-    // Overlapping sets in different orders, so that locks taken in the order of the call would meet.
+    // Overlapping sets in different orders, so that locks taken in the order of the call would deadlock.
     let (keys, now): (Vec<_>, _) = ((0..4).map(|_| kit.quota_key()).collect(), kit.start());
     let answers = kit
         .at_once(CALLERS, |number, store| {
@@ -168,11 +168,11 @@ async fn refusals_in_a_race_leave_nothing<S: Quota>(kit: &Kit<S>) {
     assert_eq!(next.left(), 1_000 - 21, "quota clause 2: the wide one holds twenty, no refusal");
 }
 
-/// Clause 4, **the caller's clock decides**: in any year a mark counts up to its last millisecond.
+/// Clause 4, **the caller's clock decides**. In any year, a charge counts up to its last millisecond.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_4_the_callers_clock_decides<S: Quota>(kit: &Kit<S>) {
     for year in [1, 40, 200] {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(year * 31_536_000);
@@ -184,11 +184,11 @@ pub async fn clause_4_the_callers_clock_decides<S: Quota>(kit: &Kit<S>) {
     }
 }
 
-/// Clause 5, **a refund gives back what was charged**: to the same keys, so many events, and no more.
+/// Clause 5, **a refund gives back what was charged**, to the same keys and no more.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store fails.
+/// If the clause is broken or the store fails.
 pub async fn clause_5_a_refund_gives_back_what_was_charged<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
     let yen = Charge::new(kit.quota_key(), hourly(100)).with_events(40);
@@ -203,7 +203,7 @@ pub async fn clause_5_a_refund_gives_back_what_was_charged<S: Quota>(kit: &Kit<S
     nothing_comes_back_twice(kit).await;
 }
 
-/// One of five an hour, beside which four more are charged; it refills by itself in twelve minutes.
+/// One of five events per hour, with four more charged after it. It refills in twelve minutes.
 async fn nothing_comes_back_twice<S: Quota>(kit: &Kit<S>) {
     let (store, now) = (kit.node(), kit.start());
     for minutes in [0, 6, 12, 60] {
@@ -217,11 +217,11 @@ async fn nothing_comes_back_twice<S: Quota>(kit: &Kit<S>) {
     }
 }
 
-/// The rule of [`gcra`] and nothing else, on a walk over instants and amounts.
+/// Compares the store with the rule of [`gcra`] on a random walk over instants and amounts.
 ///
 /// # Panics
 ///
-/// When the store and the rule differ, or the store fails.
+/// If the store and the rule differ, or the store fails.
 pub async fn decides_as_the_pure_rule<S: Quota>(kit: &Kit<S>) {
     let rates = [
         Rate::new(5, HOUR).expect("valid"),
@@ -231,15 +231,15 @@ pub async fn decides_as_the_pure_rule<S: Quota>(kit: &Kit<S>) {
     ];
     let mut dice = Dice::new(11);
     for rate in rates {
-        let (key, mut mark, mut now) = (kit.quota_key(), Tat::default(), kit.start());
+        let (key, mut tat, mut now) = (kit.quota_key(), Tat::default(), kit.start());
         for step in 0..60 {
             now += Duration::from_micros(rate.interval_micros() * dice.below(5) / 3);
             let charge = Charge::new(key, rate).with_events(dice.small(rate.burst().min(4) + 2));
-            let expected = gcra::charge(mark, &rate, charge.events, now);
+            let expected = gcra::charge(tat, &rate, charge.events, now);
             let answer = ok(kit.node().charge(&[charge], now).await);
             match (expected, answer) {
                 (gcra::Charge::Granted(granted), Ok(charged)) => {
-                    mark = granted.tat;
+                    tat = granted.tat;
                     assert_eq!(charged.left(), granted.left, "step {step} of {rate:?}");
                 }
                 (gcra::Charge::Refused { until }, Err(refused)) => {

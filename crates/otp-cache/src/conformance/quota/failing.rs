@@ -9,12 +9,12 @@ use crate::{
     },
 };
 
-/// Clause 3, **fails closed**: while `outage` lasts nothing is granted and nothing given back; once it
-/// is over the store works again by itself, and what was charged before is charged still.
+/// Clause 3, **fails closed**. While `outage` lasts, nothing is granted and nothing is refunded. After it, the store
+/// recovers automatically, and earlier charges are still there.
 ///
 /// # Panics
 ///
-/// When the clause is broken, or the store does not recover within ten seconds.
+/// If the clause is broken, or the store does not recover within ten seconds.
 pub async fn clause_3_fails_closed<S: Quota>(kit: &Kit<S>, outage: &dyn Outage) {
     let (store, now) = (kit.node(), kit.start());
     let spent = Charge::new(kit.quota_key(), hourly(5));
@@ -33,7 +33,7 @@ pub async fn clause_3_fails_closed<S: Quota>(kit: &Kit<S>, outage: &dyn Outage) 
     let asks = [Charge::new(kit.quota_key(), hourly(5)).with_events(0)];
     over(async || kit.node().charge(&asks, now).await.is_ok()).await;
 
-    // What failed may stay charged, and may have been given back: once, and to its own key.
+    // A failed charge may stay charged. A failed refund may have been given back: once, and to its own key.
     for (charge, least, most) in [(spent, 1, 2), (fresh, 4, 5), (paid, 0, 5)] {
         let mut granted = 0;
         while ok(kit.node().charge(&[charge], now).await).is_ok() {

@@ -1,4 +1,4 @@
-//! Clauses 6 and 7: what happens when there is no more room, and after a restart.
+//! Clauses 6 and 7: what happens when the store is full, and after a restart.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use crate::{
     },
 };
 
-/// Calls until a full store that has dead marks to drop has made room for one.
+/// How many calls a full store with refilled keys may take to make room for one more.
 const PATIENCE: u32 = 10;
 
-/// Clause 6, **full means refuse**: a store that has room for `at_most` keys refuses the next as
-/// [`Capacity`](StoreErrorKind::Capacity), keeps the marks it has, and takes new ones again once they
-/// say nothing.
+/// Clause 6, **full means refuse**. A store with room for `at_most` keys refuses the next one as
+/// [`Capacity`](StoreErrorKind::Capacity). It keeps those that it has, and accepts new ones after they have
+/// refilled.
 ///
 /// # Panics
 ///
-/// When the store takes more, drops a mark, or never takes anything again.
+/// If the store accepts more, drops a key that has not refilled, or never accepts anything again.
 pub async fn clause_6_full_means_refuse<S: Quota>(kit: &Kit<S>, at_most: u32) {
     let (store, now) = (kit.node(), kit.start());
     let mut kept = Vec::new();
@@ -37,7 +37,7 @@ pub async fn clause_6_full_means_refuse<S: Quota>(kit: &Kit<S>, at_most: u32) {
     };
     assert_eq!(error.kind(), StoreErrorKind::Capacity, "quota clause 6: {error:?}");
     for charge in &kept {
-        assert!(ok(store.charge(&[*charge], now).await).is_err(), "quota clause 6: marks stay");
+        assert!(ok(store.charge(&[*charge], now).await).is_err(), "quota clause 6: charges stay");
     }
     for _ in 0..kept.len() / 2 {
         charges_in_time(kit).await;
@@ -55,15 +55,15 @@ async fn charges_in_time<S: Quota>(kit: &Kit<S>) {
             Err(error) => assert_eq!(error.kind(), StoreErrorKind::Capacity, "{error:?}"),
         }
     }
-    panic!("quota clause 6: marks that say nothing make no room");
+    panic!("quota clause 6: refilled keys make no room");
 }
 
-/// Clause 7, **acknowledged means kept**: `open` is called twice and must give the same data again;
-/// what was charged and given back through the first handle is so through the second.
+/// Clause 7, **acknowledged means kept**. `open` is called twice and must return the same data again. Charges and
+/// refunds through the first handle are there through the second.
 ///
 /// # Panics
 ///
-/// When something was forgotten, or a store fails.
+/// If something was lost or a store fails.
 pub async fn clause_7_acknowledged_means_kept<S, F>(open: impl Fn() -> F)
 where
     S: Quota,
