@@ -24,7 +24,7 @@ const MIN_CAPACITY: usize = 64;
 #[derive(Debug)]
 pub(super) struct Shard<V> {
     table: HashTable<(Key, V)>,
-    /// The bucket at which the next sweep begins.
+    /// The bucket at which the next sweep for an added entry begins.
     clock_hand: usize,
 }
 
@@ -35,7 +35,9 @@ pub(super) struct Swept {
     pub(super) buckets: usize,
     /// Entries that it dropped.
     pub(super) dropped: usize,
-    /// Whether it reached the last bucket of the table.
+    /// The bucket after the last one that it looked at.
+    pub(super) stop: usize,
+    /// Whether that is the end of the table.
     pub(super) is_at_end: bool,
 }
 
@@ -73,16 +75,28 @@ impl<V: Entry> Shard<V> {
 
     /// Sweeps the buckets that an added entry pays for, and returns how many entries it dropped.
     pub(super) fn sweep_step(&mut self, now: SystemTime, seed: &Seed) -> usize {
-        let Swept { buckets, dropped, .. } = self.sweep(SWEPT_PER_INSERT, now, seed);
-        dropped + self.sweep(SWEPT_PER_INSERT - buckets, now, seed).dropped
+        // The table may have shrunk since the last step.
+        let start = if self.clock_hand < self.table.num_buckets() { self.clock_hand } else { 0 };
+        let to_end = self.sweep(start, SWEPT_PER_INSERT, now, seed);
+        self.clock_hand = to_end.stop;
+        if !to_end.is_at_end {
+            return to_end.dropped;
+        }
+        let rest = self.sweep(0, SWEPT_PER_INSERT - to_end.buckets, now, seed);
+        self.clock_hand = rest.stop;
+        to_end.dropped + rest.dropped
     }
 
-    /// Sweeps up to `max_buckets` buckets from the clock hand on, at most to the end of the table. The next
-    /// sweep goes on from there.
-    pub(super) fn sweep(&mut self, max_buckets: usize, now: SystemTime, seed: &Seed) -> Swept {
+    /// Sweeps up to `max_buckets` buckets from `start` on, at most to the end of the table.
+    pub(super) fn sweep(
+        &mut self,
+        start: usize,
+        max_buckets: usize,
+        now: SystemTime,
+        seed: &Seed,
+    ) -> Swept {
         let end = self.table.num_buckets();
-        // The table may have shrunk since the last sweep.
-        let start = if self.clock_hand < end { self.clock_hand } else { 0 };
+        let start = start.min(end);
         let stop = start.saturating_add(max_buckets).min(end);
         let mut dropped = 0;
         for bucket in start..stop {
@@ -93,11 +107,10 @@ impl<V: Entry> Shard<V> {
                 dropped += 1;
             }
         }
-        self.clock_hand = stop;
         if dropped > 0 {
             self.shrink(seed);
         }
-        Swept { buckets: stop - start, dropped, is_at_end: stop == end }
+        Swept { buckets: stop - start, dropped, stop, is_at_end: stop == end }
     }
 
     /// Gives memory back once three quarters of it are unused.
@@ -171,11 +184,12 @@ mod tests {
             let seed = Seed::default();
             let mut shard = filled(&seed, 1_000);
             shard.get_mut(key(&seed, 17)).unwrap().0 = true;
-            let (mut passed, mut dropped) = (0, 0);
+            let (mut passed, mut dropped, mut start) = (0, 0, 0);
             loop {
-                let swept = shard.sweep(max_buckets, NOW, &seed);
+                let swept = shard.sweep(start, max_buckets, NOW, &seed);
                 passed += swept.buckets;
                 dropped += swept.dropped;
+                start = swept.stop;
                 if swept.is_at_end {
                     break;
                 }
@@ -194,7 +208,7 @@ mod tests {
         let steps = shard.table.num_buckets().div_ceil(SWEPT_PER_INSERT);
         for number in 0..3 {
             shard.get_mut(key(&seed, number)).unwrap().0 = true;
-            assert_eq!((0..=steps).map(|_| shard.sweep_step(NOW, &seed)).sum::<usize>(), 1);
+            assert_eq!((0..steps).map(|_| shard.sweep_step(NOW, &seed)).sum::<usize>(), 1);
         }
     }
 }
