@@ -290,8 +290,9 @@ fn edges(bounds: &Bounds) -> (Vec<Value>, Vec<Value>) {
         }
         Bounds::Duration(range) => {
             let (least, most) = (*range.start(), *range.end());
-            let outside = [least.saturating_sub(second), most + second];
-            ([least, most].map(written).to_vec(), outside.map(written).to_vec())
+            // Nothing is shorter than zero.
+            let outside = least.checked_sub(second).into_iter().chain([most + second]);
+            ([least, most].map(written).to_vec(), outside.map(written).collect())
         }
         Bounds::Durations { count, each } => {
             let list = |length: Duration, count: usize| Value::Array(vec![written(length); count]);
