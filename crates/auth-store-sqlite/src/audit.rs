@@ -2,16 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use auth_module::{
-    AuditId, AuditQuery, AuditReader, AuditRecord, AuditTrail, AuthError, AuthErrorKind,
-    StoredAuditRecord, UserId,
+    AuditId, AuditQuery, AuditReader, AuditRecord, AuditTrail, AuthError, StoredAuditRecord,
+    UserId,
     time::{from_millis, to_millis},
 };
 use rusqlite::{Connection, Row, named_params, params, types::Type};
@@ -22,7 +20,15 @@ use crate::file::File;
 #[derive(Debug, Clone)]
 pub struct SqliteAuditTrail {
     file: File,
-    lost: Arc<AtomicU64>,
+    lost: Arc<Mutex<Lost>>,
+}
+
+/// The records that were lost since the last flush.
+#[derive(Debug, Default)]
+struct Lost {
+    count: u64,
+    /// Why the first of them was lost.
+    cause: Option<AuthError>,
 }
 
 impl SqliteAuditTrail {
@@ -37,28 +43,37 @@ impl AuditTrail for SqliteAuditTrail {
         let lost = Arc::clone(&self.lost);
         let queued = self.file.write_later(
             move |connection| insert(connection, &record),
-            move |error| {
-                // One line per flush: a full disk loses every record, each for the same reason.
-                if lost.fetch_add(1, Ordering::SeqCst) == 0 {
-                    tracing::error!(%error, "an audit record could not be kept");
-                }
-            },
+            move |error| note_loss(&lost, error),
         );
-        if queued.is_err() {
-            self.lost.fetch_add(1, Ordering::SeqCst);
+        if let Err(error) = queued {
+            note_loss(&self.lost, error);
         }
     }
 
     async fn flush(&self) -> Result<(), AuthError> {
         // One queue, in order: when this write is done, so is every write before it.
-        self.file.write(|_| Ok(())).await?;
-        let lost = self.lost.swap(0, Ordering::SeqCst);
-        if lost == 0 {
-            return Ok(());
-        }
-        tracing::error!(lost, "audit records could not be kept");
-        Err(AuthError::new(AuthErrorKind::Unavailable, "audit records could not be kept"))
+        let written = self.file.write(|_| Ok(())).await;
+        let lost = mem::take(&mut *locked(&self.lost));
+        // The cause of a loss comes first: whether this write fails too depends on whether it shares a
+        // commit with the record.
+        let Some(cause) = lost.cause else { return written };
+        tracing::error!(lost = lost.count, "audit records could not be kept");
+        Err(cause)
     }
+}
+
+fn note_loss(lost: &Mutex<Lost>, error: AuthError) {
+    let mut lost = locked(lost);
+    lost.count += 1;
+    // One line for each flush: a full disk loses every record, each for the same reason.
+    if lost.cause.is_none() {
+        tracing::error!(%error, "an audit record could not be kept");
+        lost.cause = Some(error);
+    }
+}
+
+fn locked(lost: &Mutex<Lost>) -> MutexGuard<'_, Lost> {
+    lost.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
