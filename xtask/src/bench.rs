@@ -1,10 +1,9 @@
-//! `cargo xtask bench NAME`: runs the measurements of one subject and prints them as one table.
+//! `cargo xtask bench NAME`: measures one subject and prints the results as one table.
 //!
-//! A subject's measurements are all bench targets of the workspace that carry its name. Each of them prints, on
-//! standard output and among whatever else it says, one JSON object a row when it is given `--json`:
-//! `{"name", "value", "unit", "goal", "met"}`, where `goal` and `met` are null for a row that is there to compare
-//! with, and, where the value is a median over rounds, `"spread"`, between what the middle half of the
-//! rounds lies.
+//! A subject's measurements are all bench targets of the workspace with its name. With `--json` each of them prints
+//! one JSON object per row on standard output, among other lines: `{"name", "value", "unit", "goal", "met"}`. `goal`
+//! and `met` are null for a row without a goal. If the value is a median over rounds, `"spread"` is the
+//! interquartile range.
 
 use std::{
     collections::BTreeSet, fmt::Write as _, fs, path::Path, process::Command, time::Duration,
@@ -22,18 +21,18 @@ use crate::{
     vendor::Vendor,
 };
 
-/// What to measure.
+/// The arguments of `cargo xtask bench`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
-    /// The subject, such as `otp`; without one the subjects are listed.
+    /// The subject, such as `otp`; without it the subjects are listed
     name: Option<String>,
-    /// Prints one JSON object a row, and nothing else on standard output.
+    /// Print one JSON object per row, and nothing else on standard output
     #[arg(long)]
     json: bool,
-    /// Writes the table into the subject's section of docs/benchmarks.md too.
+    /// Also write the table into docs/benchmarks.md
     #[arg(long)]
     publish: bool,
-    /// Handed on to the bench programs, such as `-- --quick`.
+    /// Arguments for the bench programs, such as `-- --quick`
     #[arg(last = true)]
     more: Vec<String>,
 }
@@ -52,7 +51,7 @@ struct Row {
 
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// What a subject needs beside the Rust toolchain, and the programs whose versions its figures depend on.
+/// For each subject: its tools in addition to the Rust toolchain, and the programs whose versions matter.
 const NEEDS: [(&str, &[Tool], &[&str]); 2] = [
     ("karaden", &[Tool::Node, Tool::Python], &["node", "python3"]),
     ("otp", &[Tool::Redis], &["redis-server"]),
@@ -68,7 +67,7 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
         return Ok(());
     };
     if !subjects.contains(name.as_str()) {
-        bail!("there is no subject `{name}`; there are: {listing}");
+        bail!("unknown subject `{name}`; choose from: {listing}");
     }
     let needs = NEEDS.iter().find(|(subject, ..)| subject == name);
     let (needed, programs) = needs.map_or((&[][..], &[][..]), |(_, tools, asked)| (*tools, *asked));
@@ -94,7 +93,7 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     if missed.is_empty() { Ok(()) } else { bail!("goals missed: {}", missed.join("; ")) }
 }
 
-/// The bench targets of the workspace, as package and target.
+/// Returns the bench targets of the workspace, as package and target.
 fn targets(metadata: &Metadata) -> Vec<(&Package, &str)> {
     let of = |package| {
         metadata::targets(package, TargetKind::Bench).map(move |target| (package, target))
@@ -102,7 +101,7 @@ fn targets(metadata: &Metadata) -> Vec<(&Package, &str)> {
     metadata.workspace_packages().into_iter().flat_map(of).collect()
 }
 
-/// Builds and runs one bench program; whatever it says beside its rows goes to standard error.
+/// Builds and runs one bench program. Its output is printed on standard error, so that `--json` prints rows only.
 fn measure(
     package: &Package,
     target: &str,
@@ -126,7 +125,7 @@ fn measure(
         }
     })?;
     if let Some(error) = broken {
-        return Err(error).with_context(|| format!("a row of {name}'s bench {target}"));
+        return Err(error).with_context(|| format!("invalid row of {name}'s bench {target}"));
     }
     if rows.is_empty() {
         bail!("{name}'s bench {target} printed no row");
@@ -134,11 +133,11 @@ fn measure(
     Ok(rows)
 }
 
-/// Puts the report between the two comments that mark the subject's place in the page.
+/// Replaces the text between the two comments that mark the subject's place in the page.
 fn publish(page: &Path, subject: &str, report: &str) -> Result<()> {
     let text = fs::read_to_string(page).with_context(|| page.display().to_string())?;
     let text = with_report(&text, subject, report)
-        .with_context(|| format!("{} has no place for `{subject}`", page.display()))?;
+        .with_context(|| format!("{} has no comment `<!-- bench {subject} -->`", page.display()))?;
     fs::write(page, text)?;
     Ok(())
 }
@@ -150,7 +149,7 @@ fn with_report(text: &str, subject: &str, report: &str) -> Option<String> {
     Some(format!("{head}{begin}\n{}\n\n{end}{tail}", report.trim_end()))
 }
 
-/// The rows for people, as a Markdown table.
+/// Returns the rows as a Markdown table.
 fn table(rows: &[Row]) -> String {
     let mut text = String::from(
         "| measured | median | middle half | unit | goal | met |\n|---|---:|---:|---|---|---|\n",
@@ -180,7 +179,7 @@ fn table(rows: &[Row]) -> String {
     text
 }
 
-/// Three significant digits for what is small, whole numbers in groups of three for what is big.
+/// Formats a value below 1,000 with three significant digits, a larger one as a whole number in groups of three.
 fn number(value: f64) -> String {
     if value.abs() < 1000.0 {
         // Up to three digits after the point, one less for each one before it.
@@ -198,7 +197,7 @@ fn number(value: f64) -> String {
     format!("{sign}{}", groups.join(","))
 }
 
-/// What the figures depend on.
+/// Returns date, machine, versions and revision, on which the figures depend.
 fn circumstances(programs: &[&str]) -> String {
     let ask = |program: &str, argument: &str| {
         process::output(Command::new(program).arg(argument))
@@ -229,7 +228,7 @@ fn circumstances(programs: &[&str]) -> String {
     )
 }
 
-/// The value of the first line `name : value` of a file.
+/// Returns the value of the first line `name : value` of a file.
 fn field(file: &str, name: &str) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
@@ -244,7 +243,7 @@ mod tests {
     use crate::metadata::made_up::{graph, target};
 
     #[test]
-    fn rows_become_a_table() {
+    fn table_formats_rows_with_and_without_goal() {
         let lines = [
             r#"{"name": "derive", "value": 0.31, "spread": [0.3, 12], "unit": "us", "goal": "<= 0.6", "met": true}"#,
             r#"{"name": "cycles", "value": 1234567.8, "unit": "1/s", "goal": 2000000, "met": false}"#,
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_takes_the_place_of_the_last_one_and_of_nothing_else() {
+    fn with_report_replaces_only_the_last_report() {
         let page =
             "a\n<!-- bench otp -->\nold\n<!-- end -->\nb\n<!-- bench sim -->\n<!-- end -->\n";
         assert_eq!(
@@ -272,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_readable() {
+    fn number_has_three_digits_or_groups() {
         for (value, text) in [
             (0.0, "0.000"),
             (9.994, "9.99"),
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn subjects_are_the_bench_targets_of_the_workspace() {
+    fn targets_are_the_bench_targets_of_members() {
         let metadata = graph(&[
             json!({"name": "a", "targets": [target("a", "lib"), target("otp", "bench")]}),
             json!({"name": "b", "targets": [target("foreign", "bench")], "source": "registry+x"}),

@@ -1,8 +1,8 @@
-//! The project's chores. `cargo xtask test` runs every check, `cargo xtask tidy` only the ones on the
-//! shape of the tree, and `cargo xtask bench NAME` the measurements of one subject.
+//! The project's commands. `cargo xtask test` runs every check, `cargo xtask tidy` only the rules on the source
+//! tree, `cargo xtask settings` writes the generated documents, and `cargo xtask bench NAME` measures.
 #![expect(
     clippy::print_stdout,
-    reason = "a command-line tool speaks to its user on standard output"
+    reason = "a command-line tool prints its results on standard output"
 )]
 
 mod bench;
@@ -19,32 +19,32 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// The project's chores.
+/// The project's checks, generators and benchmarks.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
     #[command(subcommand)]
-    chore: Chore,
+    command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Chore {
-    /// Runs every check: formatting, lints, tidy, docs, unit, integration, doc and browser tests.
+enum Command {
+    /// Run every check: formatting, lints, tidy, docs, unit, integration, doc and browser tests
     Test(test::Arguments),
-    /// Checks the shape of the tree: arrows between crates, licences, metadata, file sizes, docs.
+    /// Check dependencies between crates, licences, metadata, imports and file sizes
     Tidy,
-    /// Writes the sample configuration and the documented settings from the gateway's declarations.
+    /// Write the sample configuration and the documents of the settings
     Settings,
-    /// Measures one subject, and prints its figures against their goals.
+    /// Measure one subject and prints its figures and goals
     Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().chore {
-        Chore::Test(arguments) => test::main(&arguments),
-        Chore::Tidy => tidy::main(),
-        Chore::Settings => settings::main(),
-        Chore::Bench(arguments) => bench::main(&arguments),
+    let outcome = match Arguments::parse().command {
+        Command::Test(arguments) => test::main(&arguments),
+        Command::Tidy => tidy::main(),
+        Command::Settings => settings::main(),
+        Command::Bench(arguments) => bench::main(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

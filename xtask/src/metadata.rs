@@ -1,4 +1,4 @@
-//! What the chores ask `cargo metadata`.
+//! What `cargo metadata` reports about the workspace.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ pub(crate) use cargo_metadata::{Metadata, Package, TargetKind};
 
 use crate::machine;
 
-/// Features that are left out where all features are built together, each with its reason. The step
-/// `features` still builds every one of them alone.
+/// Features that are left out of builds with all features, each with its reason. The step `features` still builds
+/// each of them alone.
 const NOT_TOGETHER: [(&str, &str, &str); 2] = [
-    ("karaden-client", "native-tls", "links OpenSSL, which nothing else here may reach"),
+    ("karaden-client", "native-tls", "links OpenSSL, which no other crate here may use"),
     (
         "karaden-sim",
         "vendor-sdk-tests",
@@ -19,11 +19,11 @@ const NOT_TOGETHER: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Asks cargo about the workspace and everything that it depends on. The lock file has to be up to date.
+/// Asks cargo about the workspace and all its dependencies. The lock file has to be up to date.
 ///
 /// # Errors
 ///
-/// When cargo fails.
+/// If cargo fails.
 pub(crate) fn load() -> Result<Metadata> {
     let options = ["--locked", "--quiet", "--filter-platform", "x86_64-unknown-linux-gnu"];
     let metadata = MetadataCommand::new()
@@ -35,18 +35,18 @@ pub(crate) fn load() -> Result<Metadata> {
     Ok(metadata)
 }
 
-/// Makes a folder next to the builds for what the chores themselves make.
+/// Makes a scratch folder next to the builds and returns its path.
 ///
 /// # Errors
 ///
-/// When it cannot be made.
+/// If it cannot be made.
 pub(crate) fn scratch(metadata: &Metadata) -> Result<PathBuf> {
     let folder = metadata.target_directory.join("xtask").into_std_path_buf();
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
 }
 
-/// Every feature of these packages as `crate/feature`, without those that do not go together with others.
+/// Returns every feature of these packages as `crate/feature`, except those that cannot be combined with others.
 pub(crate) fn features_together<'a>(packages: impl IntoIterator<Item = &'a Package>) -> String {
     let mut features = Vec::new();
     for package in packages {
@@ -60,37 +60,37 @@ pub(crate) fn features_together<'a>(packages: impl IntoIterator<Item = &'a Packa
     features.join(",")
 }
 
-/// The packages of the workspace that are published, each of them for use without the rest.
+/// Returns the published packages of the workspace.
 pub(crate) fn published(metadata: &Metadata) -> impl Iterator<Item = &Package> {
     metadata.workspace_packages().into_iter().filter(|package| is_published(package))
 }
 
-/// Whether the package may be published somewhere: no list means anywhere, an empty one nowhere.
+/// Whether the package may be published. No list of registries means all, an empty list means none.
 pub(crate) fn is_published(package: &Package) -> bool {
     package.publish.as_ref().is_none_or(|registries| !registries.is_empty())
 }
 
-/// The names of the package's targets of one kind.
+/// Returns the names of the package's targets of one kind.
 pub(crate) fn targets(package: &Package, kind: TargetKind) -> impl Iterator<Item = &str> {
     let of_kind = package.targets.iter().filter(move |target| target.kind.contains(&kind));
     of_kind.map(|target| target.name.as_str())
 }
 
-/// The package's folder, relative to `root` where it lies under it.
+/// Returns the package's folder, relative to `root` if it is inside it.
 pub(crate) fn folder<'a>(package: &'a Package, root: &Path) -> &'a Path {
     let folder =
         package.manifest_path.parent().map_or(Path::new(""), |folder| folder.as_std_path());
     folder.strip_prefix(root).unwrap_or(folder)
 }
 
-/// Workspaces for the tests of the chores.
+/// Made-up workspaces for tests.
 #[cfg(test)]
 pub(crate) mod made_up {
     use serde_json::{Value, json};
 
     use super::Metadata;
 
-    /// A graph of `packages`, each with at least a `name`. Those without a `source` are members.
+    /// Returns a graph of `packages`, each with at least a `name`. Those without a `source` are members.
     pub(crate) fn graph(packages: &[Value]) -> Metadata {
         let whole: Vec<Value> = packages.iter().map(package).collect();
         let members = whole.iter().filter(|package| package["source"].is_null());
@@ -112,7 +112,7 @@ pub(crate) mod made_up {
         whole
     }
 
-    /// A line of a dependency table: `kind` is `null` for a normal one, else `dev` or `build`.
+    /// Returns a line of a dependency table. `kind` is `null` for a normal dependency, else `dev` or `build`.
     pub(crate) fn dependency(name: &str, kind: &Value, req: &str) -> Value {
         json!({
             "name": name, "kind": kind, "req": req, "source": null, "optional": false,
@@ -120,7 +120,7 @@ pub(crate) mod made_up {
         })
     }
 
-    /// Something that cargo builds.
+    /// Returns a build target of `kind`, such as `lib` or `bench`.
     pub(crate) fn target(name: &str, kind: &str) -> Value {
         json!({
             "name": name, "kind": [kind], "crate_types": ["bin"], "src_path": "/x/main.rs",

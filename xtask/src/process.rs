@@ -1,5 +1,5 @@
-//! Running other programs: nothing on standard input, every line shown as it comes and handed to a
-//! listener, and in unattended runs an end after a time limit.
+//! Runs other programs: with an empty standard input, each line of output printed at once and passed to a
+//! listener, and in unattended runs a time limit.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -15,12 +15,12 @@ use anyhow::{Context, Result, bail};
 
 use crate::machine::{self, Stopwatch};
 
-/// Runs `command` to its end, shows what it says, and calls `listener` with each line.
+/// Runs `command` to its end, prints its output, and calls `listener` with each line.
 ///
 /// # Errors
 ///
-/// When the program cannot be started, ends with anything but success, or (unattended runs only) is
-/// still running after `limit`; it is then killed with all its children.
+/// If the program cannot be started or does not succeed. In unattended runs also if it is still running after
+/// `limit`; it is then killed with all its children.
 pub(crate) fn run(
     command: &mut Command,
     limit: Duration,
@@ -32,11 +32,11 @@ pub(crate) fn run(
     })
 }
 
-/// As [`run`], but shows what the program says on standard error.
+/// Like [`run`], but prints the output on standard error.
 ///
 /// # Errors
 ///
-/// The same.
+/// Like [`run`].
 pub(crate) fn run_aside(
     command: &mut Command,
     limit: Duration,
@@ -62,7 +62,7 @@ fn finish(command: &mut Command, limit: Duration, listener: &mut dyn FnMut(&str)
 ///
 /// # Errors
 ///
-/// When the program cannot be started, fails, or says something that is not UTF-8.
+/// If the program cannot be started or fails, or if its output is not UTF-8.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let name = describe(command);
     let output = command
@@ -96,13 +96,13 @@ fn watch(
     }
     drop(sender);
     loop {
-        match lines.recv_timeout(PATIENCE) {
+        match lines.recv_timeout(LINE_TIMEOUT) {
             Ok(line) => listener(&line),
             Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?),
-            // Both ends of the pipes are still open although the program is gone and nothing comes any more.
+            // The program has ended, but a child of its own still holds the pipes open.
             Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_some() => {
                 kill(&mut child, limit);
-                bail!("it ended but left a program behind that holds its output");
+                bail!("it ended, but a program that it started still holds its output");
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -113,8 +113,8 @@ fn watch(
     }
 }
 
-/// How long to wait for the next line before looking whether the program still runs.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait for the next line before checking whether the program still runs.
+const LINE_TIMEOUT: Duration = Duration::from_secs(3);
 
 fn erase(pipe: impl Read + Send + 'static) -> Box<dyn Read + Send> {
     Box::new(pipe)
@@ -132,18 +132,17 @@ fn read_lines(pipe: Box<dyn Read + Send>, sender: &Sender<String>) {
     }
 }
 
-/// Ends the program, and with a limit its whole process group, so that a hanging test does not outlive its
-/// runner.
+/// Kills the program, and with a limit its whole process group. So a hanging test does not outlive its runner.
 fn kill(child: &mut Child, limit: Option<Duration>) {
     if limit.is_some() {
         let group = format!("-{}", child.id());
-        let _gone = Command::new("kill").args(["-KILL", "--", &group]).status();
+        let _signalled = Command::new("kill").args(["-KILL", "--", &group]).status();
     }
     let _killed = child.kill();
     let _reaped = child.wait();
 }
 
-/// The command line, for messages; the program without its folder.
+/// Returns the command line for messages, the program without its folder.
 fn describe(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(command.get_program());
@@ -158,7 +157,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn every_line_of_both_streams_reaches_the_listener() {
+    fn run_passes_each_line_of_both_streams_to_the_listener() {
         let mut seen = Vec::new();
         let mut command = Command::new("sh");
         command.args(["-c", "echo one; echo two >&2; printf three"]);
@@ -168,21 +167,21 @@ mod tests {
     }
 
     #[test]
-    fn a_failing_program_is_named_with_its_status() {
+    fn run_of_a_failing_program_names_it_with_its_status() {
         let error =
             run(Command::new("sh").args(["-c", "exit 3"]), MINUTE, &mut |_| {}).unwrap_err();
         assert_eq!(format!("{error:#}"), "`sh -c exit 3` ended with exit status: 3");
     }
 
     #[test]
-    fn a_missing_program_is_an_error() {
+    fn run_of_a_missing_program_fails() {
         let error =
             run(&mut Command::new("no-such-program-here"), MINUTE, &mut |_| {}).unwrap_err();
         assert!(format!("{error:#}").starts_with("no-such-program-here: "), "{error:#}");
     }
 
     #[test]
-    fn a_program_past_its_limit_is_killed_with_its_children() {
+    fn watch_kills_a_program_past_its_limit_with_its_children() {
         let mut command = Command::new("sh");
         command.args(["-c", "echo started; sleep 600 & echo $!; wait"]);
         let mut lines = Vec::new();
@@ -193,10 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_leaves_another_behind_is_found() {
+    fn watch_finds_a_program_that_leaves_another_running() {
         let mut command = Command::new("sh");
         command.args(["-c", "sleep 600 & echo done"]);
         let error = watch(&mut command, Some(MINUTE), &mut |_| {}).unwrap_err();
-        assert_eq!(format!("{error}"), "it ended but left a program behind that holds its output");
+        assert_eq!(
+            format!("{error}"),
+            "it ended, but a program that it started still holds its output"
+        );
     }
 }

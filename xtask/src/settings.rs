@@ -1,4 +1,4 @@
-//! `cargo xtask settings`: the files that are made from the gateway's declarations of its settings.
+//! `cargo xtask settings`: writes the files that are generated from the gateway's declarations of its settings.
 
 use std::{process::Command, time::Duration};
 
@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 ///
 /// # Errors
 ///
-/// When the gateway does not compile, or docs/defaults.md names an unknown key.
+/// If the gateway does not compile, or if docs/defaults.md names an unknown key.
 pub(crate) fn main() -> Result<()> {
     let mut command = Command::new(machine::cargo());
     command

@@ -1,8 +1,8 @@
 //! `cargo xtask test`: every check of the project in one command.
 //!
-//! The steps run in order, each is timed, and a failing one does not stop the others (except those that
-//! need what it builds). Nothing is skipped in silence: a missing tool fails the run, an ignored test fails
-//! its step, and what could not be held against something that is not ours to ship is named at the end.
+//! The steps run in order, and each is timed. If a step fails, the others run, except those that depend on it.
+//! Nothing is skipped silently: a missing tool fails the run, an ignored test fails its step, and checks that
+//! need a file we may not distribute are listed at the end.
 
 mod steps;
 mod tally;
@@ -17,21 +17,21 @@ use self::{
 };
 use crate::{machine::Stopwatch, tools};
 
-/// What to run.
+/// The arguments of `cargo xtask test`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Arguments {
-    /// Runs only this step (and gets what it needs); may be given several times.
+    /// Run only this step; can be repeated
     #[arg(long, value_name = "STEP")]
     only: Vec<String>,
-    /// Lists the steps, and runs none.
+    /// List the steps and run none
     #[arg(long)]
     list: bool,
 }
 
-/// How one step went.
+/// The result of one step.
 struct Report {
     name: &'static str,
-    took: Duration,
+    elapsed: Duration,
     problem: Option<String>,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
             None => (step.run)(&mut session, tally),
         }));
     }
-    conclude(&reports, &session.unchecked, &total, stopwatch.elapsed())
+    summarise(&reports, &session.unchecked, &total, stopwatch.elapsed())
 }
 
 fn choose(only: &[String]) -> Result<Vec<&'static Step>> {
@@ -67,7 +67,7 @@ fn choose(only: &[String]) -> Result<Vec<&'static Step>> {
         only.iter().find(|name| !steps::ALL.iter().any(|step| step.name == name.as_str()))
     {
         let known: Vec<_> = steps::ALL.iter().map(|step| step.name).collect();
-        bail!("there is no step `{unknown}`; there are: {}", known.join(", "));
+        bail!("unknown step `{unknown}`; choose from: {}", known.join(", "));
     }
     let wanted = |step: &&Step| only.is_empty() || only.iter().any(|name| name == step.name);
     Ok(steps::ALL.iter().filter(wanted).collect())
@@ -97,8 +97,8 @@ fn perform(
     } else if tally.is_empty() {
         total.passed += 1;
     }
-    total.absorb(tally);
-    Report { name, took: stopwatch.elapsed(), problem }
+    total.add(tally);
+    Report { name, elapsed: stopwatch.elapsed(), problem }
 }
 
 fn verdict(outcome: Result<()>, tally: &Tally) -> Option<String> {
@@ -106,19 +106,24 @@ fn verdict(outcome: Result<()>, tally: &Tally) -> Option<String> {
         Err(error) => Some(format!("{error:#}")),
         Ok(()) if tally.failed > 0 => Some(format!("{} tests failed", tally.failed)),
         Ok(()) if tally.skipped > 0 => {
-            Some(format!("{} tests were skipped; nothing may be", tally.skipped))
+            Some(format!("{} tests were skipped, which fails the step", tally.skipped))
         }
         Ok(()) => None,
     }
 }
 
-fn conclude(reports: &[Report], unchecked: &[String], total: &Tally, took: Duration) -> Result<()> {
+fn summarise(
+    reports: &[Report],
+    unchecked: &[String],
+    total: &Tally,
+    elapsed: Duration,
+) -> Result<()> {
     println!("\n{:<10} {:>7}  result", "step", "seconds");
     for report in reports {
         let result = report.problem.as_deref().unwrap_or("ok");
-        println!("{:<10} {:>7.1}  {result}", report.name, report.took.as_secs_f64());
+        println!("{:<10} {:>7.1}  {result}", report.name, report.elapsed.as_secs_f64());
     }
-    println!("{:<10} {:>7.1}", "in all", took.as_secs_f64());
+    println!("{:<10} {:>7.1}", "total", elapsed.as_secs_f64());
     for what in unchecked {
         println!("not checked: {what}");
     }
@@ -140,10 +145,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_step_is_refused_by_name() {
+    fn choose_of_an_unknown_step_names_the_known_ones() {
         let error = choose(&["lint".to_owned()]).unwrap_err();
         assert!(
-            format!("{error}").starts_with("there is no step `lint`; there are: fmt, "),
+            format!("{error}").starts_with("unknown step `lint`; choose from: fmt, "),
             "{error}"
         );
     }
@@ -157,18 +162,18 @@ mod tests {
     }
 
     #[test]
-    fn failed_or_skipped_tests_fail_the_step_even_if_the_runner_says_success() {
+    fn failed_or_skipped_tests_fail_the_step_although_the_runner_succeeded() {
         let mut total = Tally::default();
         for (line, problem) in [
             ("test result: ok. 2 passed; 0 failed; 0 ignored", None),
             ("test result: FAILED. 2 passed; 1 failed; 0 ignored", Some("1 tests failed")),
             (
                 "test result: ok. 2 passed; 0 failed; 3 ignored",
-                Some("3 tests were skipped; nothing may be"),
+                Some("3 tests were skipped, which fails the step"),
             ),
         ] {
             let report = perform("test", &mut total, |tally| {
-                tally.hear(line);
+                tally.add_line(line);
                 Ok(())
             });
             assert_eq!(report.problem.as_deref(), problem, "{line}");
@@ -177,10 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_fails_without_a_failed_test_still_counts_as_a_failure() {
+    fn a_failed_step_without_a_failed_test_counts_as_one_failure() {
         let mut total = Tally::default();
         perform("test", &mut total, |tally| {
-            tally.hear("test result: ok. 2 passed; 0 failed; 0 ignored");
+            tally.add_line("test result: ok. 2 passed; 0 failed; 0 ignored");
             bail!("the second crate did not compile")
         });
         assert_eq!((total.passed, total.failed), (2, 1));

@@ -1,4 +1,4 @@
-//! `cargo xtask tidy`: rules on the shape of the tree that no compiler checks.
+//! `cargo xtask tidy`: rules on the source tree that no compiler checks.
 
 mod arrows;
 mod codemap;
@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use crate::{machine, metadata};
 
-/// xtask/tidy.toml: what may break a rule, and why.
+/// The exceptions in xtask/tidy.toml, each with its reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Exceptions {
@@ -30,7 +30,7 @@ struct Exceptions {
 ///
 /// # Errors
 ///
-/// When there is a finding, or the tree cannot be read.
+/// If there is a finding, or if the tree cannot be read.
 pub(crate) fn main() -> Result<()> {
     let root = machine::workspace_root();
     let findings = examine(&root)?;
@@ -38,10 +38,10 @@ pub(crate) fn main() -> Result<()> {
         println!("tidy: {finding}");
     }
     if findings.is_empty() {
-        println!("tidy: the tree is in order");
+        println!("tidy: no findings");
         return Ok(());
     }
-    bail!("tidy found {} things", findings.len())
+    bail!("tidy has {} findings", findings.len())
 }
 
 fn examine(root: &Path) -> Result<Vec<String>> {

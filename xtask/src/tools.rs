@@ -1,5 +1,5 @@
-//! What the chores need on the machine, and getting it: from Debian's apt when this run is root,
-//! otherwise by naming every missing package at once. No system service is started or enabled.
+//! The tools that the commands need on the machine. As root they are installed from Debian's apt; otherwise the
+//! error lists every missing package. No system service is started or enabled.
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
@@ -7,14 +7,14 @@ use anyhow::{Context, Result, bail};
 
 use crate::{machine, process};
 
-/// Something outside of the Rust toolchain that a chore needs.
+/// A tool outside of the Rust toolchain that a command needs.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Tool {
     /// A browser for the browser tests.
     Chromium,
     /// A C++ compiler, for libFuzzer.
     CxxCompiler,
-    /// Glyphs for Japanese pages, without which screenshots show boxes.
+    /// Glyphs for Japanese pages. Without them screenshots show boxes.
     JapaneseFont,
     /// The vendor's Node SDK, Prism and the browser tests.
     Node,
@@ -22,12 +22,12 @@ pub(crate) enum Tool {
     OpenSslHeaders,
     /// The vendor's Python SDK.
     Python,
-    /// A real Redis for the store's Redis backend; the tests start it themselves.
+    /// A Redis server for the store's Redis backend. The tests start it themselves.
     Redis,
 }
 
 impl Tool {
-    /// Whether it is there.
+    /// Whether the tool is installed.
     fn is_present(self) -> bool {
         match self {
             Self::Chromium => {
@@ -51,7 +51,7 @@ impl Tool {
         }
     }
 
-    /// Its packages in Debian.
+    /// The Debian packages that contain the tool.
     fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Chromium => &["chromium"],
@@ -65,23 +65,23 @@ impl Tool {
     }
 }
 
-/// Sees to it that every one of `tools` is there.
+/// Installs those of `tools` that are missing.
 ///
 /// # Errors
 ///
-/// When something is missing and cannot be installed; the error names all of it.
+/// If a tool is missing and cannot be installed. The error names all of them.
 pub(crate) fn provide(tools: &[Tool]) -> Result<()> {
     let missing = missing(tools);
     if missing.is_empty() {
-        eprintln!("nothing is missing");
+        eprintln!("all tools are installed");
         return Ok(());
     }
     let packages: Vec<&str> = missing.iter().flat_map(|tool| tool.packages()).copied().collect();
     let by_hand = format!("apt-get install --no-install-recommends {}", packages.join(" "));
     if machine::program(&["apt-get"]).is_none() || !is_root()? {
-        bail!("missing: {missing:?}; as root on Debian: {by_hand}");
+        bail!("missing tools: {missing:?}; run as root on Debian: {by_hand}");
     }
-    install(&packages).with_context(|| format!("installing what is missing: {missing:?}"))?;
+    install(&packages).with_context(|| format!("cannot install the missing tools {missing:?}"))?;
     let still = self::missing(tools);
     if still.is_empty() { Ok(()) } else { bail!("still missing after `{by_hand}`: {still:?}") }
 }
@@ -92,7 +92,7 @@ fn missing(tools: &[Tool]) -> Vec<Tool> {
 
 fn install(packages: &[&str]) -> Result<()> {
     let limit = Duration::from_secs(600);
-    let held_back = hold_services_back();
+    let forbidden = forbid_service_starts();
     let mut update = Command::new("apt-get");
     update.args(["update", "-qq"]);
     let mut install = Command::new("apt-get");
@@ -100,17 +100,18 @@ fn install(packages: &[&str]) -> Result<()> {
     install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(packages);
     let outcome = process::run_aside(&mut update, limit, &mut |_| {})
         .and_then(|()| process::run_aside(&mut install, limit, &mut |_| {}));
-    if held_back {
-        let _gone = fs::remove_file(POLICY);
+    if forbidden {
+        // The result of the installation counts, not that of the clean-up.
+        let _removed = fs::remove_file(POLICY);
     }
     outcome
 }
 
-/// Debian asks this program before a package's service is started.
+/// Debian runs this program before it starts a package's service. Exit code 101 forbids the start.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Tells Debian's packages not to start their services; true if that has to be undone.
-fn hold_services_back() -> bool {
+/// Forbids Debian's packages to start their services. Returns whether that has to be undone.
+fn forbid_service_starts() -> bool {
     use std::os::unix::fs::PermissionsExt;
     if Path::new(POLICY).exists() || fs::write(POLICY, "#!/bin/sh\nexit 101\n").is_err() {
         return false;
@@ -122,7 +123,7 @@ fn is_root() -> Result<bool> {
     Ok(process::output(Command::new("id").arg("-u"))?.trim() == "0")
 }
 
-/// Python can be there without the module that makes virtual environments with pip in them.
+/// Python can be installed without the modules that make a virtual environment with pip.
 fn has_python_venv() -> bool {
     let mut command = Command::new("python3");
     command.args(["-c", "import ensurepip, venv"]).stderr(std::process::Stdio::null());
@@ -143,12 +144,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_asked_for_is_nothing_missing() {
+    fn provide_without_tools_succeeds() {
         assert!(provide(&[]).is_ok());
     }
 
     #[test]
-    fn every_tool_names_its_packages() {
+    fn every_tool_has_packages() {
         let all = [
             Tool::Chromium,
             Tool::CxxCompiler,

@@ -1,4 +1,4 @@
-//! The vendor's own software that ours is held against: both SDKs, and Prism, which reads their OpenAPI file.
+//! Software that ours is tested against: the vendor's two SDKs, and Prism, which reads the OpenAPI files.
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
@@ -14,7 +14,7 @@ const NODE_PACKAGES: [&str; 2] = ["karaden-prg-node@1.2.1", "@stoplight/prism-cl
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// Where everything lies.
+/// The folders of that software.
 #[derive(Debug)]
 pub(crate) struct Vendor {
     python: PathBuf,
@@ -22,11 +22,11 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
-    /// Installs what is not there yet, in the folder that the chores keep beside the builds.
+    /// Installs what is missing into the scratch folder next to the builds.
     ///
     /// # Errors
     ///
-    /// When pip or npm fails.
+    /// If pip or npm fails.
     pub(crate) fn provide(metadata: &Metadata) -> Result<Self> {
         let folder = metadata::scratch(metadata)?;
         let (venv, node) = (folder.join("python"), folder.join("node"));
@@ -36,7 +36,7 @@ impl Vendor {
             LIMIT,
             &mut |_| {},
         )?;
-        // Not `bin/pip`: that script carries the path that the folder had when it was made.
+        // Not `bin/pip`: that script contains the path that the folder had when it was made.
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_SDK];
         process::run_aside(Command::new(&python).args(pip), LIMIT, &mut |_| {})?;
         let mut npm = Command::new("npm");
@@ -52,7 +52,7 @@ impl Vendor {
         Ok(Self { python, node_modules: node.join("node_modules") })
     }
 
-    /// The environment by which tests and benches find it.
+    /// Returns the environment variables by which tests and benchmarks find it.
     pub(crate) fn variables(&self) -> [(&'static str, &PathBuf); 2] {
         [("KARADEN_SDK_PYTHON", &self.python), ("KARADEN_SDK_NODE_MODULES", &self.node_modules)]
     }

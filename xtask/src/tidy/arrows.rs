@@ -1,4 +1,4 @@
-//! The arrows between the crates of the workspace, against the code map.
+//! Compares the dependencies between the crates of the workspace with the code map.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -7,10 +7,10 @@ use cargo_metadata::{Dependency, DependencyKind};
 use super::codemap::Rules;
 use crate::metadata::{Metadata, Package, folder, is_published};
 
-/// Crates that any other one may use in its tests.
+/// Crates that the tests of any other crate may use.
 const FOR_TESTS: [&str; 2] = ["karaden-sim", "testkit"];
 
-/// Finds every arrow that the map does not have.
+/// Finds every dependency that the map does not allow.
 pub(crate) fn check(rules: &Rules, metadata: &Metadata, root: &Path) -> Vec<String> {
     let members: BTreeSet<&str> =
         metadata.workspace_packages().iter().map(|package| package.name.as_str()).collect();
@@ -37,22 +37,20 @@ pub(crate) fn check(rules: &Rules, metadata: &Metadata, root: &Path) -> Vec<Stri
 fn arrow(rules: &Rules, package: &Package, dependency: &Dependency, root: &Path) -> Option<String> {
     let (from, to) = (package.name.as_str(), dependency.name.as_str());
     let for_tests = dependency.kind == DependencyKind::Development;
-    // A crate of which the map says nothing is a finding of the map's own check.
+    // A crate without a row is a finding of `codemap::check`.
     let folder = folder(package, root).to_str()?;
     let allowed = rules.of(folder)?;
-    // In its tests a crate may also name what lies behind the crates it uses: it builds on that anyway.
+    // Tests may also name the dependencies of what the crate uses: those are in its graph anyway.
     let is_test_tool = || FOR_TESTS.contains(&to) || from == to || rules.reaches(folder, to);
     if allowed.has(to) || (for_tests && is_test_tool()) {
         return None;
     }
     let kind = dependency.kind;
-    Some(format!(
-        "{from} has a {kind} dependency on {to}, an arrow that ARCHITECTURE.md does not allow"
-    ))
+    Some(format!("{from} has a {kind} dependency on {to}, which ARCHITECTURE.md does not allow"))
 }
 
-/// A published crate can be packaged only if what it uses is published too. Cargo drops a dependency for
-/// tests on the way, but only one that states no version.
+/// Finds an unpublished dependency of a published crate, which cannot be packaged then. Cargo drops a dependency
+/// of tests, but only one without a version.
 fn unpublishable(
     package: &Package,
     dependency: &Dependency,
@@ -88,7 +86,7 @@ mod tests {
 | `crates/mfa-gateway` | the binary | all |
 ";
 
-    /// A workspace of the crates of the map, in which `from` depends on `to`.
+    /// Returns a workspace of the crates of the map in which `from` depends on `to`.
     fn workspace(from: &str, to: &str, kind: &Value, req: &str) -> Metadata {
         let packages = ["otp-core", "otp-cache", "auth", "testkit", "mfa-gateway"].map(|name| {
             let is_private = matches!(name, "testkit" | "mfa-gateway");
@@ -112,43 +110,39 @@ mod tests {
     const NONE: [&str; 0] = [];
 
     #[test]
-    fn arrows_of_the_map_pass() {
+    fn dependency_in_the_map_passes() {
         assert_eq!(findings("otp-cache", "otp-core", None, "^0.1"), NONE);
         assert_eq!(findings("mfa-gateway", "otp-core", None, "^0.1"), NONE);
     }
 
     #[test]
-    fn an_arrow_that_the_map_does_not_have_is_found() {
+    fn dependency_outside_the_map_is_found() {
         assert_eq!(
             findings("otp-core", "otp-cache", None, "^0.1"),
-            [
-                "otp-core has a normal dependency on otp-cache, an arrow that ARCHITECTURE.md does not allow"
-            ]
+            ["otp-core has a normal dependency on otp-cache, which ARCHITECTURE.md does not allow"]
         );
         assert_eq!(
             findings("otp-core", "otp-cache", Some("build"), "^0.1"),
-            [
-                "otp-core has a build dependency on otp-cache, an arrow that ARCHITECTURE.md does not allow"
-            ]
+            ["otp-core has a build dependency on otp-cache, which ARCHITECTURE.md does not allow"]
         );
     }
 
     #[test]
-    fn tests_may_use_the_test_tools_but_nothing_else() {
+    fn dev_dependency_on_a_test_tool_passes() {
         assert_eq!(findings("otp-core", "testkit", Some("dev"), "*"), NONE);
         assert_eq!(findings("otp-core", "otp-cache", Some("dev"), "*").len(), 1);
         assert_eq!(findings("otp-core", "testkit", None, "*").len(), 2);
     }
 
     #[test]
-    fn tests_may_name_what_lies_behind_the_crates_that_are_used() {
+    fn dev_dependency_on_an_indirect_dependency_passes() {
         assert_eq!(findings("auth", "otp-core", Some("dev"), "^0.1"), NONE);
         assert_eq!(findings("auth", "otp-core", None, "^0.1").len(), 1);
         assert_eq!(findings("otp-core", "auth", Some("dev"), "^0.1").len(), 1);
     }
 
     #[test]
-    fn a_published_crate_may_not_need_an_unpublished_one() {
+    fn published_crate_with_an_unpublished_dependency_is_found() {
         assert_eq!(
             findings("otp-core", "testkit", Some("dev"), "^0.1"),
             ["otp-core is published, but needs testkit ^0.1, which is not"]

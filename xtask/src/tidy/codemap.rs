@@ -1,5 +1,5 @@
-//! The code map in ARCHITECTURE.md: which crates there are and what each may use. The table that people
-//! read is the rule that [`super::arrows`] enforces, so the two cannot drift apart.
+//! The code map in ARCHITECTURE.md: the crates, and what each may use. [`super::arrows`] enforces the table that
+//! people read, so that documentation and rule cannot differ.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, bail};
 
-/// What each crate may use inside the workspace, by its folder; `examples/*` stands for all folders in it.
+/// What each crate may use inside the workspace, by its folder. `examples/*` means all folders in `examples`.
 #[derive(Debug)]
 pub(crate) struct Rules {
     rows: BTreeMap<String, Allowed>,
@@ -31,14 +31,14 @@ impl Allowed {
 }
 
 impl Rules {
-    /// What the crate in `folder` may use; `None` if the map does not have it.
+    /// Returns what the crate in `folder` may use, or `None` if the map does not have it.
     pub(crate) fn of(&self, folder: &str) -> Option<&Allowed> {
         self.rows
             .get(folder)
             .or_else(|| self.rows.get(&format!("{}/*", folder.rsplit_once('/')?.0)))
     }
 
-    /// Whether the crate in `folder` may use the crate `to`, or may use a crate that does, and so on.
+    /// Whether the crate in `folder` may use the crate `to`, directly or through other crates.
     pub(crate) fn reaches(&self, folder: &str, to: &str) -> bool {
         let mut seen = BTreeSet::new();
         let mut next = vec![self.of(folder)];
@@ -54,14 +54,14 @@ impl Rules {
         false
     }
 
-    /// What the crate `name` may use.
+    /// Returns what the crate `name` may use.
     fn named(&self, name: &str) -> Option<&Allowed> {
         let mut rows = self.rows.iter();
         rows.find(|(folder, _)| folder.rsplit('/').next() == Some(name)).map(|(_, allowed)| allowed)
     }
 
-    /// Whether the row `folder` speaks of one of `members`.
-    fn is_alive(folder: &str, members: &BTreeSet<String>) -> bool {
+    /// Whether the row `folder` matches one of `members`.
+    fn matches_a_member(folder: &str, members: &BTreeSet<String>) -> bool {
         match folder.strip_suffix('*') {
             Some(start) => members.iter().any(|member| member.starts_with(start)),
             None => members.contains(folder),
@@ -75,7 +75,7 @@ const HEADER: [&str; 3] = ["folder", "is", "may use"];
 ///
 /// # Errors
 ///
-/// When there is no such table, or a row of it cannot be read.
+/// If there is no such table, or if a row of it cannot be read.
 pub(crate) fn parse(document: &str) -> Result<Rules> {
     let mut lines = document.lines().skip_while(|line| cells(line) != HEADER);
     if lines.next().is_none() {
@@ -105,8 +105,7 @@ fn allowed(cell: &str) -> Allowed {
     Allowed::These(names.collect())
 }
 
-/// Holds the map against the tree: each workspace member has its row, and each folder that the document
-/// names exists.
+/// Compares the map with the tree: each workspace member has a row, and each path in the document exists.
 pub(crate) fn check(
     rules: &Rules,
     document: &str,
@@ -114,13 +113,13 @@ pub(crate) fn check(
     root: &Path,
 ) -> Vec<String> {
     let unmapped = members.iter().filter(|folder| rules.of(folder).is_none());
-    let gone = rules.rows.keys().filter(|folder| !Rules::is_alive(folder, members));
+    let stale = rules.rows.keys().filter(|folder| !Rules::matches_a_member(folder, members));
     let mut findings: Vec<String> = unmapped
-        .map(|folder| format!("{folder} is a workspace member that ARCHITECTURE.md does not have"))
+        .map(|folder| format!("{folder} is a workspace member without a row in ARCHITECTURE.md"))
         .collect();
-    findings.extend(
-        gone.map(|folder| format!("ARCHITECTURE.md has {folder}, which is no workspace member")),
-    );
+    findings.extend(stale.map(|folder| {
+        format!("ARCHITECTURE.md has a row for {folder}, which is no workspace member")
+    }));
     findings.extend(
         named_paths(document)
             .into_iter()
@@ -130,7 +129,7 @@ pub(crate) fn check(
     findings
 }
 
-/// Every `path/in/backticks` that looks like one of ours.
+/// Returns every `path/in/backticks` that starts with a folder of this repository.
 fn named_paths(document: &str) -> BTreeSet<&str> {
     let ours = ["crates/", "docs/", "examples/", "xtask/", "tests/", "fuzz/"];
     let quoted = document.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
@@ -166,7 +165,7 @@ Text that names `crates/otp-core/src/lib.rs`.
     }
 
     #[test]
-    fn the_table_is_read() {
+    fn parse_reads_the_table() {
         let rules = parse(MAP).unwrap();
         assert_eq!(rules.of("crates/otp-core"), Some(&Allowed::These(BTreeSet::new())));
         assert!(
@@ -179,7 +178,7 @@ Text that names `crates/otp-core/src/lib.rs`.
     }
 
     #[test]
-    fn a_document_without_the_table_is_refused() {
+    fn parse_without_a_valid_table_fails() {
         assert!(parse("# Map\n\n| crate | is |\n|---|---|\n").is_err());
         assert!(parse("| folder | is | may use |\n|---|---|---|\n| `a` | b |\n").is_err());
         assert!(
@@ -191,21 +190,21 @@ Text that names `crates/otp-core/src/lib.rs`.
     }
 
     #[test]
-    fn missing_and_vanished_members_are_found() {
+    fn check_finds_members_and_rows_without_each_other() {
         let rules = parse(MAP).unwrap();
         let folders = members(&["crates/otp-core", "crates/otp-cache", "crates/new"]);
         let findings = check(&rules, "", &folders, nowhere());
         assert_eq!(
             findings,
             [
-                "crates/new is a workspace member that ARCHITECTURE.md does not have",
-                "ARCHITECTURE.md has crates/mfa-gateway, which is no workspace member",
+                "crates/new is a workspace member without a row in ARCHITECTURE.md",
+                "ARCHITECTURE.md has a row for crates/mfa-gateway, which is no workspace member",
             ]
         );
     }
 
     #[test]
-    fn a_star_stands_for_every_folder_in_one() {
+    fn row_with_a_star_matches_each_folder_directly_inside() {
         let map = "| folder | is | may use |\n|---|---|---|\n| `examples/*` | programs | all |\n";
         let rules = parse(map).unwrap();
         assert_eq!(rules.of("examples/totp"), Some(&Allowed::All));
@@ -215,7 +214,7 @@ Text that names `crates/otp-core/src/lib.rs`.
     }
 
     #[test]
-    fn a_path_that_does_not_exist_is_found() {
+    fn check_finds_a_path_that_does_not_exist() {
         let rules = parse(MAP).unwrap();
         let folders = members(&["crates/otp-core", "crates/otp-cache", "crates/mfa-gateway"]);
         let findings = check(

@@ -1,4 +1,4 @@
-//! Rules on single files: how long, nothing unfinished, nothing of the machine they were written on.
+//! Rules for single files: their length, no unfinished work, no path of the machine they were written on.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -7,21 +7,21 @@ use serde::Deserialize;
 
 use crate::{machine, process};
 
-/// The most lines of code a file may have, its tests not counted.
-const LONGEST: usize = 600;
+/// The maximum of lines of code in a file, tests not counted.
+const MAX_LINES: usize = 600;
 
-/// The same for a file of nothing but tests, which reads as a list.
-const LONGEST_TESTS: usize = 1000;
+/// The maximum for a file of tests only. It is higher, because each test can be read alone.
+const MAX_TEST_LINES: usize = 1000;
 
-/// xtask/tidy.toml: files that may be long, each with the reason.
+/// The table `long_files` of xtask/tidy.toml: files that may be longer, each with its reason.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct LongFiles(BTreeMap<String, String>);
 
-/// The files that git knows of.
+/// Returns the files that git tracks, and new ones that it does not ignore.
 ///
 /// # Errors
 ///
-/// When the tree is no git checkout.
+/// If the tree is not a git checkout.
 pub(crate) fn tracked(root: &Path) -> Result<Vec<String>> {
     let mut command = Command::new("git");
     command.arg("-C").arg(root).args([
@@ -39,7 +39,7 @@ pub(crate) fn tracked(root: &Path) -> Result<Vec<String>> {
 ///
 /// # Errors
 ///
-/// When a file cannot be read.
+/// If a file cannot be read.
 pub(crate) fn check(
     root: &Path,
     tracked: &[String],
@@ -49,7 +49,7 @@ pub(crate) fn check(
     let machine_paths = machine_paths(root);
     for path in tracked {
         let full = root.join(path);
-        // A deleted file is still known until the commit; a picture is not text.
+        // git still lists a deleted file until the commit. A picture is not text.
         if !full.is_file() {
             continue;
         }
@@ -61,22 +61,20 @@ pub(crate) fn check(
             findings.extend(unfinished(path, text));
         }
     }
-    let gone = exceptions.0.keys().filter(|path| !tracked.contains(path));
+    let stale = exceptions.0.keys().filter(|path| !tracked.contains(path));
     findings
-        .extend(gone.map(|path| format!("xtask/tidy.toml excuses {path}, which does not exist")));
+        .extend(stale.map(|path| format!("xtask/tidy.toml excuses {path}, which does not exist")));
     Ok(findings)
 }
 
 fn length(path: &str, text: &str, exceptions: &LongFiles) -> Option<String> {
     let lines = code_lines(text);
-    let longest = if is_all_tests(path) { LONGEST_TESTS } else { LONGEST };
-    match (lines > longest, exceptions.0.contains_key(path)) {
+    let max = if is_all_tests(path) { MAX_TEST_LINES } else { MAX_LINES };
+    match (lines > max, exceptions.0.contains_key(path)) {
         (true, false) => {
-            Some(format!("{path} has {lines} lines of code; past {longest} it wants splitting"))
+            Some(format!("{path} has {lines} lines of code; split it into files of at most {max}"))
         }
-        (false, true) => {
-            Some(format!("xtask/tidy.toml excuses {path}, which is short enough without"))
-        }
+        (false, true) => Some(format!("xtask/tidy.toml excuses {path}, which is short enough")),
         _ => None,
     }
 }
@@ -85,7 +83,7 @@ fn is_all_tests(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
-/// Lines that are neither blank nor only comment, up to the file's tests.
+/// Counts the lines that are neither blank nor only a comment, up to the file's tests.
 fn code_lines(text: &str) -> usize {
     let mut lines = text.lines().peekable();
     let mut count = 0;
@@ -103,7 +101,7 @@ fn code_lines(text: &str) -> usize {
     count
 }
 
-/// Marks of unfinished work. Put together here so that this file does not carry them itself.
+/// Marks of unfinished work. They are concatenated here, so that this file does not contain them.
 const UNFINISHED: [&str; 6] = [
     concat!("to", "do!("),
     concat!("unimpl", "emented!("),
@@ -123,7 +121,7 @@ fn unfinished(path: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether `mark` stands in `line`, not as the middle of a longer word.
+/// Whether `line` contains `mark`, and not as part of a longer word.
 fn contains_word(line: &str, mark: &str) -> bool {
     line.match_indices(mark).any(|(at, _)| {
         let joins = |neighbour: Option<char>| {
@@ -136,7 +134,7 @@ fn contains_word(line: &str, mark: &str) -> bool {
     })
 }
 
-/// Beginnings of paths that mean something on one machine only: this checkout and the home folder.
+/// Returns the beginnings of paths that exist on this machine only: this checkout and the home folder.
 fn machine_paths(root: &Path) -> Vec<String> {
     let checkout = (root.components().count() > 2).then(|| format!("{}/", root.display()));
     let home = machine::home().map(|home| format!("{}/", home.trim_end_matches('/')));
@@ -148,7 +146,7 @@ fn foreign_paths(path: &str, text: &str, machine_paths: &[String]) -> Vec<String
     let found = |line: &str| machine_paths.iter().any(|start| line.contains(start.as_str()));
     numbered
         .filter(|(_, line)| found(line))
-        .map(|(index, _)| format!("{path}:{}: a path of this one machine", index + 1))
+        .map(|(index, _)| format!("{path}:{}: a path of one machine", index + 1))
         .collect()
 }
 
@@ -157,24 +155,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn comments_blank_lines_and_tests_do_not_count() {
+    fn code_lines_skips_comments_blank_lines_and_tests() {
         let text = "//! Docs.\n\n/// Docs.\nfn a() {\n    // why\n    b();\n}\n\n#[cfg(test)]\nmod tests {\n    fn c() {}\n}\n";
         assert_eq!(code_lines(text), 3);
     }
 
     #[test]
-    fn a_test_module_in_a_file_of_its_own_does_not_end_the_count() {
+    fn code_lines_goes_on_after_a_declared_test_module() {
         assert_eq!(code_lines("#[cfg(test)]\nmod tests;\nfn a() {}\n"), 3);
     }
 
     #[test]
-    fn a_long_file_is_found_unless_excused_and_an_idle_excuse_too() {
-        let long = "x();\n".repeat(LONGEST + 1);
+    fn length_finds_long_files_and_needless_exceptions() {
+        let long = "x();\n".repeat(MAX_LINES + 1);
         let none = LongFiles::default();
         assert!(length("a.rs", &long, &none).is_some_and(|finding| finding.contains("601 lines")));
-        assert_eq!(length("a.rs", &"x();\n".repeat(LONGEST), &none), None);
+        assert_eq!(length("a.rs", &"x();\n".repeat(MAX_LINES), &none), None);
         assert_eq!(length("src/a/tests.rs", &long, &none), None);
-        assert!(length("tests/a.rs", &"x();\n".repeat(LONGEST_TESTS + 1), &none).is_some());
+        assert!(length("tests/a.rs", &"x();\n".repeat(MAX_TEST_LINES + 1), &none).is_some());
         let excused: LongFiles = toml::from_str("\"a.rs\" = \"a table\"\n").unwrap();
         assert_eq!(length("a.rs", &long, &excused), None);
         assert!(
@@ -184,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn unfinished_work_is_found_with_its_line() {
+    fn unfinished_names_the_line() {
         let text =
             format!("fn a() {{\n    {}\"later\");\n}}\n// {} b\n", UNFINISHED[0], UNFINISHED[3]);
         let findings = unfinished("a.rs", &text);
@@ -194,10 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_the_machine_is_found() {
+    fn foreign_paths_finds_a_path_of_the_machine() {
         let machine = ["/somewhere/checkout/".to_owned()];
         let text = "one\nsee /somewhere/checkout/src\n";
-        assert_eq!(foreign_paths("a.md", text, &machine), ["a.md:2: a path of this one machine"]);
+        assert_eq!(foreign_paths("a.md", text, &machine), ["a.md:2: a path of one machine"]);
         assert!(foreign_paths("a.md", "one\n", &machine).is_empty());
     }
 }

@@ -1,7 +1,7 @@
-//! How files import each other: one `use` per crate, and no circles between the files of a crate.
+//! Rules for imports: one `use` per crate in a module, and no circles between the files of a crate.
 //!
-//! A path counts as an import of the file that defines the item: re-exports are followed. A `mod` line is not an
-//! import, and tests do not count for circles.
+//! A path is an import of the file that defines the item, so re-exports are followed. A `mod` line is not an
+//! import. Tests do not count for circles.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -15,7 +15,7 @@ use syn::{
     Attribute, Block, File, Item, ItemMod, ItemUse, Stmt, UseTree, Visibility, visit::Visit,
 };
 
-/// xtask/tidy.toml: folders whose files may import each other, each with the reason.
+/// The table `circles` of xtask/tidy.toml: folders whose files may import each other, each with its reason.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Circles(BTreeMap<String, String>);
 
@@ -23,7 +23,7 @@ pub(crate) struct Circles(BTreeMap<String, String>);
 ///
 /// # Errors
 ///
-/// When a file cannot be read or parsed.
+/// If a file cannot be read or parsed.
 pub(crate) fn check(
     root: &Path,
     tracked: &[String],
@@ -34,7 +34,7 @@ pub(crate) fn check(
     let mut graphs: BTreeMap<&str, Crate> = BTreeMap::new();
     let is_rust = |path: &&String| Path::new(path).extension().is_some_and(|ext| ext == "rs");
     for path in tracked.iter().filter(is_rust) {
-        // A deleted file is still known to git until the commit.
+        // git still lists a deleted file until the commit.
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
         let file = syn::parse_file(&text).with_context(|| path.clone())?;
         findings.extend(repeated(path, &file));
@@ -45,21 +45,21 @@ pub(crate) fn check(
         }
     }
     for graph in graphs.values() {
-        findings.extend(graph.circles(|file| circles.excuses(file)));
+        findings.extend(graph.circles(|file| circles.has(file)));
     }
     Ok(findings)
 }
 
 impl Circles {
-    fn excuses(&self, file: &str) -> bool {
+    fn has(&self, file: &str) -> bool {
         self.0.keys().any(|folder| file.starts_with(folder.as_str()))
     }
 }
 
-/// The roots that one module of `path` imports from more than once.
+/// Finds roots from which one module of `path` imports more than once.
 fn repeated(path: &str, file: &File) -> Vec<String> {
     let mut scopes = Scopes { path, findings: Vec::new() };
-    scopes.look_at(file.items.iter());
+    scopes.check_items(file.items.iter());
     scopes.visit_file(file);
     scopes.findings
 }
@@ -70,7 +70,7 @@ struct Scopes<'a> {
 }
 
 impl Scopes<'_> {
-    fn look_at<'a>(&mut self, items: impl Iterator<Item = &'a Item>) {
+    fn check_items<'a>(&mut self, items: impl Iterator<Item = &'a Item>) {
         let mut seen: Vec<(&Visibility, &[Attribute], String)> = Vec::new();
         for item in items {
             let Item::Use(ItemUse { vis, attrs, tree: UseTree::Path(tree), .. }) = item else {
@@ -89,13 +89,13 @@ impl Scopes<'_> {
 impl<'ast> Visit<'ast> for Scopes<'_> {
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
         if let Some((_, items)) = &module.content {
-            self.look_at(items.iter());
+            self.check_items(items.iter());
         }
         syn::visit::visit_item_mod(self, module);
     }
 
     fn visit_block(&mut self, block: &'ast Block) {
-        self.look_at(block.stmts.iter().filter_map(|statement| match statement {
+        self.check_items(block.stmts.iter().filter_map(|statement| match statement {
             Stmt::Item(item) => Some(item),
             _ => None,
         }));
@@ -106,7 +106,7 @@ impl<'ast> Visit<'ast> for Scopes<'_> {
 /// A path as its segments, from the crate's root.
 type Segments = Vec<String>;
 
-/// The modules of one crate, each in a file of its own, by their paths.
+/// The modules of one crate that have a file of their own, by their paths.
 #[derive(Default)]
 struct Crate {
     modules: BTreeMap<Segments, Module>,
@@ -116,13 +116,13 @@ struct Crate {
 #[derive(Default)]
 struct Module {
     file: String,
-    /// What its `use` lines bring in, by the name that it has here.
+    /// The items that its `use` lines import, by their names in this file.
     names: BTreeMap<String, Segments>,
-    /// Modules of which it takes every name.
+    /// The modules that it imports with `*`.
     globs: Vec<Segments>,
-    /// The names of the items that it defines.
+    /// The names of its own items.
     items: BTreeSet<String>,
-    /// Every path that its code names.
+    /// Every path in its code, from the crate's root.
     paths: BTreeSet<Segments>,
 }
 
@@ -135,7 +135,7 @@ impl Crate {
         };
         let is_tests =
             path.last().is_some_and(|name| name == "tests") || inside.contains("/tests/");
-        // A program beside a library only uses the library.
+        // `main.rs` next to `lib.rs` is a crate of its own, which only uses the library.
         if is_tests || (stem == "main" && self.modules.contains_key(&path)) {
             return;
         }
@@ -144,9 +144,10 @@ impl Crate {
         self.modules.insert(path, Module { file: file.to_owned(), ..reader.module });
     }
 
-    /// The file that defines what `path` names; `None` outside the crate.
+    /// Returns the file that defines the item of `path`, or `None` if it is outside the crate.
     fn resolve(&self, path: &[String], depth: usize) -> Option<&Module> {
-        const DEEPEST: usize = 8;
+        // Re-exports can form a loop.
+        const MAX_DEPTH: usize = 8;
         let mut at: &[String] = &[];
         for (index, name) in path.iter().enumerate() {
             if self.modules.contains_key(&path[..=index]) {
@@ -154,7 +155,7 @@ impl Crate {
                 continue;
             }
             let module = self.modules.get(at)?;
-            if module.items.contains(name) || depth == DEEPEST {
+            if module.items.contains(name) || depth == MAX_DEPTH {
                 return Some(module);
             }
             let onward = |target: &Segments| {
@@ -180,14 +181,14 @@ impl Crate {
         self.modules.values().map(|module| (module.file.as_str(), of(module))).collect()
     }
 
-    /// A shortest circle through each file that is in one; each circle once.
-    fn circles(&self, is_excused: impl Fn(&str) -> bool) -> Vec<String> {
+    /// Finds a shortest circle through each file that is in one. Each circle is reported once.
+    fn circles(&self, is_exception: impl Fn(&str) -> bool) -> Vec<String> {
         let arrows = self.arrows();
         let mut found = BTreeSet::new();
         let mut findings = Vec::new();
         for start in arrows.keys() {
             let Some(circle) = shortest_circle(&arrows, start) else { continue };
-            if circle.iter().all(|file| is_excused(file)) {
+            if circle.iter().all(|file| is_exception(file)) {
                 continue;
             }
             let files: BTreeSet<&str> = circle.iter().copied().collect();
@@ -220,13 +221,13 @@ fn shortest_circle<'a>(
 
 /// Reads one file: its imports, its items and the paths that its code names.
 struct Reader {
-    /// The module that is read: the file's, or one inside it.
+    /// The path of the current module: that of the file, or of a module inside it.
     here: Segments,
     module: Module,
 }
 
 impl Reader {
-    /// `path` from the crate's root; `None` for a path into another crate.
+    /// Returns `path` from the crate's root, or `None` for a path into another crate.
     fn absolute(&self, path: &[String]) -> Option<Segments> {
         let mut base = self.here.clone();
         let mut rest = path;
@@ -267,12 +268,12 @@ impl Reader {
                     self.module.paths.insert(path);
                 }
             }
-            UseTree::Name(name) => self.bring_in(before, &name.ident, &name.ident),
-            UseTree::Rename(name) => self.bring_in(before, &name.ident, &name.rename),
+            UseTree::Name(name) => self.record_import(before, &name.ident, &name.ident),
+            UseTree::Rename(name) => self.record_import(before, &name.ident, &name.rename),
         }
     }
 
-    fn bring_in(&mut self, before: &[String], name: &syn::Ident, as_name: &syn::Ident) {
+    fn record_import(&mut self, before: &[String], name: &syn::Ident, as_name: &syn::Ident) {
         let mut path = before.to_vec();
         if name != "self" {
             path.push(name.to_string());
@@ -288,7 +289,7 @@ impl Reader {
 
 impl<'ast> Visit<'ast> for Reader {
     fn visit_file(&mut self, file: &'ast File) {
-        // Names first: a path may begin with a module that is declared further down.
+        // Names first: a path may begin with a module that is declared later.
         self.module.items = file.items.iter().filter_map(name_of).collect();
         syn::visit::visit_file(self, file);
     }
@@ -306,7 +307,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_visibility(&mut self, _: &'ast Visibility) {
-        // `pub(in crate::a)` names a module and imports nothing.
+        // `pub(in crate::a)` has a path but imports nothing.
     }
 
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
@@ -376,7 +377,7 @@ mod tests {
     const NONE: [&str; 0] = [];
 
     #[test]
-    fn two_files_that_import_each_other_are_found() {
+    fn circle_of_two_files_is_found() {
         let files = [
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "use crate::b::B; pub struct A;"),
@@ -386,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_circle_is_found_once() {
+    fn circle_of_three_files_is_reported_once() {
         let files = [
             ("lib.rs", "mod a; mod b; mod c;"),
             ("a.rs", "use crate::b::B; pub struct A;"),
@@ -397,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_uses_its_parent_back_is_found() {
+    fn circle_of_parent_and_child_is_found() {
         let files = [
             ("lib.rs", "mod a;"),
             ("a.rs", "mod child; use self::child::B; pub struct A;"),
@@ -413,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reexport_is_the_file_behind_it() {
+    fn reexport_counts_as_the_file_that_defines_the_item() {
         let files = [
             ("lib.rs", "mod a; mod b; pub use crate::{a::A, b::*};"),
             ("a.rs", "pub struct A;"),
@@ -429,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_other_crates_and_excused_folders_do_not_count() {
+    fn tests_other_crates_and_exceptions_do_not_count() {
         let files = [
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "use b::B; pub struct A; #[cfg(test)] mod tests { use crate::b::B; }"),
@@ -454,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_import_from_the_same_crate_is_found_in_each_scope() {
+    fn second_import_from_one_crate_is_found_in_each_scope() {
         let found = |text: &str| repeated("a.rs", &syn::parse_str(text).unwrap());
         assert_eq!(
             found("use std::fmt; use std::io;"),

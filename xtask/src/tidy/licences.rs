@@ -1,4 +1,4 @@
-//! Licences, bans and sources of everything in the lock file's graph, by the lists in deny.toml.
+//! Checks licences, bans and sources of all dependencies against the lists in deny.toml.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use spdx::{Expression, ParseMode};
 
 use crate::metadata::{Metadata, Package};
 
-/// The part of deny.toml that is enforced here.
+/// The part of deny.toml that tidy enforces.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Policy {
     licenses: Licenses,
@@ -29,12 +29,12 @@ struct Bans {
 struct Ban {
     #[serde(rename = "crate")]
     name: String,
-    /// Crates that may use it nevertheless.
+    /// The crates that may use it.
     #[serde(default)]
     wrappers: Vec<String>,
 }
 
-/// Finds what may not be in the graph.
+/// Finds what deny.toml does not allow.
 pub(crate) fn check(policy: &Policy, metadata: &Metadata) -> Vec<String> {
     let foreign = metadata.packages.iter().filter(|package| package.source.is_some());
     let mut findings: Vec<String> =
@@ -56,9 +56,9 @@ fn licence(policy: &Policy, package: &Package) -> Option<String> {
     })
 }
 
-/// Whether the SPDX expression can be met with licences of the list alone.
+/// Whether the licences of the list satisfy the SPDX expression.
 fn is_allowed(expression: &str, allowed: &BTreeSet<String>) -> bool {
-    // Lax: old crates separate alternatives by a slash.
+    // Lax: old crates separate alternatives with a slash.
     Expression::parse_mode(expression, ParseMode::LAX)
         .is_ok_and(|parsed| parsed.evaluate(|licence| allowed.contains(&licence.to_string())))
 }
@@ -69,11 +69,11 @@ fn source(package: &Package) -> Option<String> {
         .then(|| format!("{} comes from {source}, not from the registry", package.name))
 }
 
-/// Bans by direct use: what `package` of ours names without being a wrapper.
+/// Finds banned crates that `package`, one of ours, depends on directly without being a wrapper.
 fn bans(policy: &Policy, package: &Package, metadata: &Metadata) -> Vec<String> {
     let ours = package.source.is_none();
     let banned = policy.bans.deny.iter().filter(|ban| {
-        // An optional dependency of a foreign crate that is not turned on is not in the graph at all.
+        // An optional dependency that no feature turns on is not in the graph.
         let present = metadata.packages.iter().any(|other| other.name == ban.name);
         let used = package.dependencies.iter().any(|dependency| {
             dependency.name == ban.name && dependency.kind == DependencyKind::Normal
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_is_allowed_if_the_list_meets_it() {
+    fn is_allowed_if_the_list_satisfies_the_expression() {
         for (expression, expected) in [
             ("MIT", true),
             ("GPL-3.0-only", false),
@@ -126,7 +126,7 @@ mod tests {
     const REGISTRY: &str = "registry+index";
 
     #[test]
-    fn a_licence_outside_the_list_or_none_is_found() {
+    fn licence_outside_the_list_or_missing_is_found() {
         let packages = [
             foreign("good", &json!("MIT"), REGISTRY),
             foreign("bad", &json!("AGPL-3.0-only"), REGISTRY),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_not_the_registry_is_found() {
+    fn source_other_than_the_registry_is_found() {
         let forked = foreign("forked", &json!("MIT"), "git+somewhere");
         assert_eq!(
             check(&policy(), &graph(&[forked])),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_banned_crate_is_found_where_we_use_it() {
+    fn banned_crate_is_found_in_our_dependencies() {
         let ours = json!({"name": "ours", "dependencies": [dependency("ring", &Value::Null, "*")]});
         let packages = [ours, foreign("ring", &json!("ISC"), REGISTRY)];
         assert_eq!(check(&policy(), &graph(&packages)), ["ours uses ring, which deny.toml bans"]);

@@ -1,4 +1,4 @@
-//! Builds that have to stay light: what must not be in their dependency graph.
+//! Builds that have to stay light: crates that must not be in their dependency graph.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
@@ -6,10 +6,10 @@ use anyhow::Result;
 
 use crate::{machine, process};
 
-/// One build of one crate, and the crates that would make it heavy.
+/// One build of one crate, and the crates that it must not contain.
 struct Light {
     package: &'static str,
-    /// Features and the like, as for `cargo tree`.
+    /// The feature arguments for `cargo tree`.
     arguments: &'static [&'static str],
     forbidden: &'static [&'static str],
 }
@@ -36,7 +36,7 @@ const LIGHT: [Light; 6] = [
         arguments: &[],
         forbidden: &["redis", "rusqlite", "libsqlite3-sys", "hyper", "reqwest", "rustls"],
     },
-    // A trait crate: every plugin author pays for what it pulls.
+    // A trait crate: every plugin compiles its dependencies.
     Light { package: "mfa-plugin-api", arguments: &["--all-features"], forbidden: RUNTIME },
     // Without its transport the client is data and rules.
     Light {
@@ -58,7 +58,7 @@ const LIGHT: [Light; 6] = [
     },
 ];
 
-/// A dependency that one build may have by way of one crate alone.
+/// A dependency that one build may have through one crate only.
 struct Only {
     package: &'static str,
     arguments: &'static [&'static str],
@@ -66,7 +66,7 @@ struct Only {
     through: &'static str,
 }
 
-/// The packaged program has no HTTP client but the one that sends messages.
+/// The only HTTP client of the packaged program is the one that sends messages.
 const ONLY: [Only; 1] = [Only {
     package: "mfa-cli",
     arguments: &["--no-default-features"],
@@ -74,11 +74,11 @@ const ONLY: [Only; 1] = [Only {
     through: "karaden-client",
 }];
 
-/// Asks cargo for the graph of each light build.
+/// Asks cargo for the graph of each build and finds forbidden crates.
 ///
 /// # Errors
 ///
-/// When cargo fails.
+/// If cargo fails.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     for light in &LIGHT {
@@ -93,7 +93,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// The graph of one build: a crate's name at the start of each line.
+/// Returns the command that prints the graph of one build, with a crate's name at the start of each line.
 fn tree(root: &Path, package: &str) -> Command {
     let mut command = Command::new(machine::cargo());
     command.current_dir(root).args(["tree", "--quiet", "--locked", "--edges", "normal,build"]);
@@ -101,7 +101,7 @@ fn tree(root: &Path, package: &str) -> Command {
     command
 }
 
-/// The crates in `listing`, the direct users of a dependency after itself, that may not use it.
+/// Finds direct users of a dependency that may not use it. `listing` has the dependency first, then its users.
 fn other_ways(only: &Only, listing: &str) -> Vec<String> {
     let users = listing.lines().skip(1).filter_map(|line| line.split_whitespace().next());
     users
@@ -118,7 +118,7 @@ fn other_ways(only: &Only, listing: &str) -> Vec<String> {
         .collect()
 }
 
-/// The forbidden crates in `listing`, where each line starts with a crate's name.
+/// Finds the forbidden crates in `listing`, where each line starts with a crate's name.
 fn heavy(light: &Light, listing: &str) -> Vec<String> {
     let names: BTreeSet<&str> =
         listing.lines().filter_map(|line| line.split_whitespace().next()).collect();
@@ -126,7 +126,7 @@ fn heavy(light: &Light, listing: &str) -> Vec<String> {
     found
         .map(|name| {
             format!(
-                "{} ({}) pulls {name}",
+                "{} ({}) depends on {name}",
                 light.package,
                 light.arguments.first().unwrap_or(&"default features")
             )
@@ -139,20 +139,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_heavy_crate_in_a_light_build_is_found() {
+    fn forbidden_crate_in_a_light_build_is_found() {
         let listing =
             "otp-core v0.1.0 (/x/otp-core)\nsha2 v0.11.1\ntokio v1.54.0\ntokio-util v0.7.0 (*)\n";
-        assert_eq!(heavy(&LIGHT[0], listing), ["otp-core (--all-features) pulls tokio"]);
+        assert_eq!(heavy(&LIGHT[0], listing), ["otp-core (--all-features) depends on tokio"]);
     }
 
     #[test]
-    fn a_light_build_passes() {
+    fn light_build_passes() {
         let listing = "otp-cache v0.1.0 (/x)\notp-core v0.1.0 (/y)\nredis-like v0.1.0\n\n";
         assert!(heavy(&LIGHT[1], listing).is_empty());
     }
 
     #[test]
-    fn another_way_to_a_dependency_is_found() {
+    fn dependency_through_another_crate_is_found() {
         let good = "reqwest v0.13.5\nkaraden-client v0.1.0 (/x)\n";
         assert!(other_ways(&ONLY[0], good).is_empty());
         let bad = format!("{good}mfa-gateway v0.1.0 (/y)\n");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_light_build_forbids_something() {
+    fn every_light_build_forbids_a_crate() {
         assert!(LIGHT.iter().all(|light| !light.forbidden.is_empty()));
     }
 }

@@ -1,10 +1,10 @@
-//! What a published crate has to bring along.
+//! What a published crate must have: metadata, licences, README, changelog.
 
 use std::{fs, path::Path};
 
 use crate::metadata::{self, Metadata, Package};
 
-/// Finds what the published crates lack.
+/// Finds what is missing in the published crates.
 pub(crate) fn check(metadata: &Metadata, root: &Path) -> Vec<String> {
     let of = |package: &Package| {
         let mut findings = manifest(package);
@@ -17,39 +17,42 @@ pub(crate) fn check(metadata: &Metadata, root: &Path) -> Vec<String> {
     metadata::published(metadata).flat_map(of).collect()
 }
 
-/// The fields of its manifest.
+/// Checks the fields of the manifest.
 fn manifest(package: &Package) -> Vec<String> {
     let mut findings = Vec::new();
-    let mut demand = |holds: bool, what: &str| {
+    let mut require = |holds: bool, what: &str| {
         if !holds {
             findings.push(what.to_owned());
         }
     };
     let description = package.description.as_deref().unwrap_or_default();
-    demand(!description.is_empty(), "no description");
-    demand(!description.to_lowercase().contains("a library"), "the description says `a library`");
-    demand(package.repository.is_some(), "no repository");
-    demand(
+    require(!description.is_empty(), "no description");
+    require(
+        !description.to_lowercase().contains("a library"),
+        "the description contains `a library`",
+    );
+    require(package.repository.is_some(), "no repository");
+    require(
         package.readme.as_ref().is_some_and(|readme| readme == "README.md"),
         "readme is not README.md",
     );
-    demand(package.rust_version.is_some(), "no rust-version");
-    demand(
+    require(package.rust_version.is_some(), "no rust-version");
+    require(
         package.license.as_deref() == Some("MIT OR Apache-2.0"),
         "the licence is not MIT OR Apache-2.0",
     );
-    demand((1..=5).contains(&package.keywords.len()), "not one to five keywords");
-    demand((1..=5).contains(&package.categories.len()), "not one to five categories");
+    require((1..=5).contains(&package.keywords.len()), "not one to five keywords");
+    require((1..=5).contains(&package.categories.len()), "not one to five categories");
     let hosted = &package.metadata["docs"]["rs"];
-    demand(hosted["all-features"] == true, "the docs host is not told to build all features");
-    demand(
+    require(hosted["all-features"] == true, "docs.rs is not told to build all features");
+    require(
         hosted["rustdoc-args"] == serde_json::json!(["--cfg", "docsrs"]),
-        "the docs host is not told --cfg docsrs",
+        "docs.rs is not told --cfg docsrs",
     );
     findings
 }
 
-/// The files in its folder.
+/// Checks the files in the crate's folder.
 fn files(package: &Package, root: &Path) -> Vec<String> {
     let folder = root.join(metadata::folder(package, root));
     let mut findings = Vec::new();
@@ -72,7 +75,7 @@ fn changelog(text: &str) -> Option<String> {
     (!has_section).then(|| "CHANGELOG.md has no section".to_owned())
 }
 
-/// The README is the crate's front page: an example, and every feature by name.
+/// Checks the README, which is the crate's front page: an example, and every feature by name.
 fn readme(text: &str, package: &Package) -> Vec<String> {
     let mut findings = Vec::new();
     if !text.contains("```rust") && !text.contains("```\n") {
@@ -111,7 +114,7 @@ mod tests {
         graph(&[fields]).packages.remove(0)
     }
 
-    fn whole() -> Value {
+    fn complete() -> Value {
         json!({
             "description": "Codes", "repository": "r", "readme": "README.md", "rust_version": "1.90.0",
             "license": "MIT OR Apache-2.0", "keywords": ["a"], "categories": ["b"],
@@ -121,12 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_manifest_passes() {
-        assert!(manifest(&package(&whole())).is_empty());
+    fn complete_manifest_passes() {
+        assert!(manifest(&package(&complete())).is_empty());
     }
 
     #[test]
-    fn an_empty_manifest_lacks_everything() {
+    fn empty_manifest_has_every_finding() {
         assert_eq!(
             manifest(&package(&json!({}))),
             [
@@ -137,15 +140,15 @@ mod tests {
                 "the licence is not MIT OR Apache-2.0",
                 "not one to five keywords",
                 "not one to five categories",
-                "the docs host is not told to build all features",
-                "the docs host is not told --cfg docsrs",
+                "docs.rs is not told to build all features",
+                "docs.rs is not told --cfg docsrs",
             ]
         );
     }
 
     #[test]
-    fn a_readme_without_an_example_or_a_feature_is_found() {
-        let package = package(&whole());
+    fn readme_without_example_or_feature_is_found() {
+        let package = package(&complete());
         assert_eq!(
             readme("# x", &package),
             ["README.md has no example", "README.md does not name the feature `sqlite`"]
@@ -156,15 +159,15 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_changelog_or_a_library_without_its_front_page_is_found() {
+    fn empty_changelog_and_missing_front_page_are_found() {
         assert!(changelog("# Changelog\n").is_some());
         assert!(changelog("# Changelog\n\n## Unreleased\n").is_none());
         assert_eq!(library("//! Docs.\n").len(), 2);
     }
 
     #[test]
-    fn missing_files_are_found() {
-        let mut fields = whole();
+    fn missing_file_is_found() {
+        let mut fields = complete();
         fields["name"] = json!("x");
         let findings = check(&graph(&[fields]), Path::new("/nonexistent"));
         for expected in

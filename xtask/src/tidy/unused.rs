@@ -1,4 +1,4 @@
-//! Shared dependencies of the root manifest that no crate uses any more.
+//! Finds shared dependencies of the root manifest that no crate uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::metadata::Metadata;
 
-/// The root manifest, as far as it is looked at here.
+/// The part of the root manifest that this check reads.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Manifest {
     workspace: Workspace,
@@ -17,8 +17,8 @@ struct Workspace {
     dependencies: BTreeMap<String, toml::Value>,
 }
 
-/// Finds the lines of `[workspace.dependencies]` that nothing refers to; the workspace's own crates may stand there
-/// before somebody needs them.
+/// Finds the lines of `[workspace.dependencies]` that no crate refers to. The workspace's own crates may be listed
+/// before another crate uses them.
 pub(crate) fn check(manifest: &Manifest, metadata: &Metadata) -> Vec<String> {
     let members = metadata.workspace_packages();
     let dependencies = members.iter().flat_map(|package| &package.dependencies);
@@ -41,7 +41,7 @@ mod tests {
     use crate::metadata::made_up::{dependency, graph};
 
     #[test]
-    fn a_shared_dependency_without_a_user_is_found() {
+    fn shared_dependency_without_a_user_is_found() {
         let manifest = toml::from_str(
             "[workspace.dependencies]\nours = { path = \"ours\" }\nserde = \"1\"\nforgotten = \"2\"\n",
         )
