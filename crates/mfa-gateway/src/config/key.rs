@@ -389,7 +389,7 @@ fn read_secret_file(path: &Path) -> Result<String, Refusal> {
     let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o007 != 0 {
         let what = format!("names {}, which everyone may read", path.display());
-        return Err(Refusal::new(what, "run: chmod 640 on it"));
+        return Err(Refusal::new(what, format!("run: chmod 640 {}", path.display())));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     // Editors and `openssl rand` end the file with a newline, which is no part of the secret.

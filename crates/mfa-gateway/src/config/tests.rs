@@ -116,7 +116,8 @@ fn a_secret_is_given_once_and_kept_from_others() {
     fs::set_permissions(&key, Permissions::from_mode(0o644)).expect("permissions");
     let shown =
         Config::parse(&in_folder(&folder), SAMPLE).expect_err("a shared secret").to_string();
-    assert!(shown.contains("which everyone may read; run: chmod 640 on it"), "{shown}");
+    let remedy = format!("which everyone may read; run: chmod 640 {}", key.display());
+    assert!(shown.contains(&remedy), "{shown}");
     fs::remove_file(&key).expect("the file is there");
     let shown =
         Config::parse(&in_folder(&folder), SAMPLE).expect_err("a missing secret").to_string();
