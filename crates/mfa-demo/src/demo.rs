@@ -143,7 +143,7 @@ impl Demo {
             Sender::Push => "空電プッシュ v2",
         };
         let mut words = format!(
-            "\nThe whole system is running on this machine. No text message really leaves it.\n\n\
+            "\nThe whole system is running on this machine. No SMS is sent.\n\n\
              \x20 Protected application  {}/          (behind the gateway)\n\
              \x20 Phone inbox            {}/          (simulated {api})\n\
              \x20 Health and metrics     {}/readyz, {}/metrics\n\n\
@@ -160,15 +160,15 @@ impl Demo {
             "\nTry it:\n\
              \x20 1. Open {} and log in as alice.\n\
              \x20 2. Open {} in another tab and read the code there.\n\
-             \x20 3. Type the code; you are in. {}/public/ needs no login, {}/admin/ one of the last ten minutes.\n\n\
-             Everything is kept in {}{}.\n\
+             \x20 3. Type the code. {}/public/ needs no login, {}/admin/ asks again after ten minutes.\n\n\
+             Databases and keys are in {}{}.\n\
              Stop with Ctrl-C.\n",
             self.gateway_url,
             self.simulator_url,
             self.gateway_url,
             self.gateway_url,
             self.data_dir.display(),
-            if self.temporary.is_some() { " until then" } else { "" },
+            if self.temporary.is_some() { ", until you stop it" } else { "" },
         );
         words
     }

@@ -31,11 +31,11 @@ pub(crate) async fn walk(demo: &Demo, timings: &Timings) -> anyhow::Result<bool>
     };
     match done.await {
         Ok(()) => {
-            print("\nEverything went as it should.\n")?;
+            print("\nEvery step succeeded.\n")?;
             Ok(true)
         }
         Err(error) => {
-            print(&format!("\nNOT as it should: {error:#}\n"))?;
+            print(&format!("\nFAILED: {error:#}\n"))?;
             Ok(false)
         }
     }
@@ -178,7 +178,7 @@ impl<'d> Walk<'d> {
         self.step_up().await?;
         heading("A logout")?;
         self.log_out().await?;
-        heading("A lock-out")?;
+        heading("A lockout")?;
         self.lock_out().await
     }
 
@@ -264,7 +264,7 @@ impl<'d> Walk<'d> {
                 }
                 page = seen;
             }
-            ensure!(tries <= 10, "{tries} wrong codes and no lock-out");
+            ensure!(tries <= 10, "{tries} wrong codes and no lockout");
             if tries == 10 {
                 break (page, code, seen);
             }
@@ -274,11 +274,11 @@ impl<'d> Walk<'d> {
             seen.took,
         )?;
         let right = self.browser.post_and_follow(&page, FACTOR, &[("code", &code)]).await?;
-        ensure!(right.location.is_none(), "the right code opened in spite of the lock-out");
+        ensure!(right.location.is_none(), "the right code was accepted during the lockout");
         let is_refused = right.status.is_client_error();
         ensure!(
             is_refused,
-            "the right code during the lock-out was answered with {}",
+            "the response to the right code during the lockout was {}",
             right.status
         );
         result(&format!("the right code now  ->  {}, refused", right.status.as_u16()), right.took)
