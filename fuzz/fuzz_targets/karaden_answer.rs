@@ -1,8 +1,7 @@
-//! Whatever a server answers to either Karaden API: no panic, nothing secret shown, and "accepted" only
-//! with an id.
+//! Any response to either Karaden API: no panic, no secret in `Debug`, and *accepted* only with an id.
 //!
-//! An input is one answer or several, as text: a line with the status, a line for each header, an empty
-//! line, the body; a line `---` between answers, which are given in turn.
+//! An input is one or more responses as text: a line with the status, a line for each header, an empty line, the
+//! body. A line `---` separates responses. The script returns them in turn.
 #![no_main]
 
 use std::{
@@ -21,20 +20,20 @@ static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_current_thread().enable_time().build().unwrap());
 
 const NUMBER: &str = "09087654321";
-/// Ours, and not to be shown. What the server itself says is not ours.
+/// Our secrets, which must not be shown. A server may send the same text, which may be shown.
 const SECRETS: [&str; 4] = [NUMBER, "token-8f2c", "code-77d1", "本文"];
 /// The headers that the client reads.
 const HEADERS: [&str; 6] =
     ["content-disposition", "content-encoding", "content-type", "date", "location", "retry-after"];
 
-/// One answer of the script.
-struct Answer<'a> {
+/// One response of the script.
+struct ScriptedResponse<'a> {
     status: u16,
     headers: Vec<(&'static str, &'a str)>,
     body: &'a [u8],
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ScriptedResponse<'a> {
     fn read(text: &'a [u8]) -> Option<Self> {
         let (head, body) = split(text, b"\n\n").unwrap_or((text, b""));
         let mut lines = std::str::from_utf8(head).ok()?.lines();
@@ -60,19 +59,19 @@ fn split<'a>(text: &'a [u8], at: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     Some((&text[..found], &text[found + at.len()..]))
 }
 
-fn answers(mut text: &[u8]) -> Option<Vec<Answer<'_>>> {
-    let mut answers = Vec::new();
-    while let Some((answer, rest)) = split(text, b"\n---\n") {
-        answers.push(Answer::read(answer)?);
+fn responses(mut text: &[u8]) -> Option<Vec<ScriptedResponse<'_>>> {
+    let mut responses = Vec::new();
+    while let Some((response, rest)) = split(text, b"\n---\n") {
+        responses.push(ScriptedResponse::read(response)?);
         text = rest;
     }
-    answers.push(Answer::read(text)?);
-    Some(answers)
+    responses.push(ScriptedResponse::read(text)?);
+    Some(responses)
 }
 
-/// A client whose every call meets the script from its start.
-fn script(answers: &[Answer<'_>]) -> ScriptedTransport {
-    ScriptedTransport::new(answers.iter().cycle().take(8).map(Answer::exchange))
+/// Returns a transport that repeats the script. Each client gets its own, so each call meets the first response.
+fn script(responses: &[ScriptedResponse<'_>]) -> ScriptedTransport {
+    ScriptedTransport::new(responses.iter().cycle().take(8).map(ScriptedResponse::exchange))
 }
 
 fn options() -> Options {
@@ -83,26 +82,26 @@ fn number() -> PhoneNumber {
     PhoneNumber::new(NUMBER).unwrap()
 }
 
-/// One look, and no wait.
-fn one_look() -> PollPolicy {
+/// One look-up without a wait.
+fn poll_once() -> PollPolicy {
     let hour = Duration::from_secs(3600);
     PollPolicy::default().with_initial_delay(Duration::ZERO).with_intervals(hour, hour)
 }
 
 fuzz_target!(|input: &[u8]| {
-    let Some(answers) = answers(input) else { return };
+    let Some(responses) = responses(input) else { return };
     RUNTIME.block_on(async {
-        of_sms(&answers, input).await;
-        of_push(&answers, input).await;
+        check_sms(&responses, input).await;
+        check_push(&responses, input).await;
     });
 });
 
-async fn of_sms(answers: &[Answer<'_>], input: &[u8]) {
+async fn check_sms(responses: &[ScriptedResponse<'_>], input: &[u8]) {
     let service = sms::ServiceId::new(1).unwrap();
     let client = || {
         sms::Client::builder("tenant", SECRETS[1], service)
             .with_options(options())
-            .with_transport(script(answers))
+            .with_transport(script(responses))
             .build()
             .unwrap()
     };
@@ -110,44 +109,45 @@ async fn of_sms(answers: &[Answer<'_>], input: &[u8]) {
     let message = sms::NewMessage::new(number(), SECRETS[3], tag.clone()).unwrap();
     let sent = client().send(message).await;
     if let Ok(SendOutcome::Accepted(message)) = &sent {
-        assert!(answers[0].status == 200 && !message.id.as_str().is_empty());
+        assert!(responses[0].status == 200 && !message.id.as_str().is_empty());
     }
-    clean(&sent, input);
-    clean(&client().find_by_tag(&tag).await, input);
+    assert_clean(&sent, input);
+    assert_clean(&client().find_by_tag(&tag).await, input);
     let id = sms::MessageId::new("m").unwrap();
-    clean(&client().cancel(&id).await, input);
-    clean(&client().create_bulk_file().await, input);
+    assert_clean(&client().cancel(&id).await, input);
+    assert_clean(&client().create_bulk_file().await, input);
     let id = sms::BulkId::new("b").unwrap();
-    clean(&client().get_bulk(&id).await, input);
-    let result = client().download_bulk(&id, &one_look()).await;
-    clean(&result, input);
+    assert_clean(&client().get_bulk(&id).await, input);
+    let result = client().download_bulk(&id, &poll_once()).await;
+    assert_clean(&result, input);
     if let Ok(result) = result {
-        clean(&result.rows(), input);
+        assert_clean(&result.rows(), input);
     }
 }
 
-async fn of_push(answers: &[Answer<'_>], input: &[u8]) {
+async fn check_push(responses: &[ScriptedResponse<'_>], input: &[u8]) {
     let client = || {
         push::Client::builder("https://karaden.example/v2", SECRETS[1], SECRETS[2])
             .with_options(options())
-            .with_transport(script(answers))
+            .with_transport(script(responses))
             .build()
             .unwrap()
     };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let sent = client().send(push::NewMessage::new(number(), SECRETS[3]).unwrap()).await;
     if let Ok(SendOutcome::Accepted(accepted)) = &sent {
-        assert!(answers[0].status == 200 && !accepted.message_id.as_str().is_empty());
+        assert!(responses[0].status == 200 && !accepted.message_id.as_str().is_empty());
     }
-    clean(&sent, input);
+    assert_clean(&sent, input);
     let id = push::MessageId::new("m").unwrap();
-    clean(&client().inquire(&id).await, input);
+    assert_clean(&client().inquire(&id).await, input);
     let code = push::TrackingCode::unique("1").unwrap();
-    clean(&client().find_by_tracking_code(&code, now, now).await, input);
-    clean(&client().add_to_send_list(&[number()]).await, input);
+    assert_clean(&client().find_by_tracking_code(&code, now, now).await, input);
+    assert_clean(&client().add_to_send_list(&[number()]).await, input);
 }
 
-fn clean(result: &impl std::fmt::Debug, input: &[u8]) {
+/// Fails if `result` shows a secret that the input does not contain.
+fn assert_clean(result: &impl std::fmt::Debug, input: &[u8]) {
     let shown = format!("{result:?}");
     for secret in SECRETS {
         let quoted = input.windows(secret.len()).any(|window| window == secret.as_bytes());

@@ -1,5 +1,5 @@
-//! Whatever is posted to the callback's path, and whatever a user calls a number: no panic, and only a
-//! plain id or eleven digits come out.
+//! Any request to the callback's path, and any text as a phone number: no panic, and the result is a plain id or
+//! eleven digits.
 #![no_main]
 
 use karaden_client::{
@@ -21,7 +21,7 @@ fuzz_target!(|body: &[u8]| {
         assert_eq!(number.expose_digits().len(), 11);
         assert_eq!(PhoneNumber::new(number.expose_digits()).as_ref(), Ok(&number));
     }
-    // A path with anything before the secret is judged the same, anything else is not found.
+    // Only the last segment of the path counts. With another one the response is 404.
     assert_eq!(receive("POST", text, b"", &secret).status() == 404, !ends_in_secret(text));
 });
 

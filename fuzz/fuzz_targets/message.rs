@@ -1,5 +1,5 @@
-//! Whatever is configured as a template or arrives as a message: no panic, a template that was accepted
-//! fits its limit, and a line that was read is written as it is read.
+//! Any text as a template or as a message: no panic, an accepted template fits its limit, and a parsed origin-bound
+//! line is written as it was read.
 //!
 //! An input is a line with the number of a limit, a line with the service's name, and the words.
 #![no_main]

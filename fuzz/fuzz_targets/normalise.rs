@@ -1,4 +1,4 @@
-//! Whatever a person pastes: no panic, and what was read once is read the same again.
+//! Any text as a typed code: no panic, and normalising the result again changes nothing.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

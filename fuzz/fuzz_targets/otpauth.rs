@@ -1,4 +1,4 @@
-//! Whatever a QR code holds: no panic, and a URI that was read is written as it is read.
+//! Any text as an otpauth URI or a Base32 secret: no panic, and a parsed value is written as it was read.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +12,7 @@ fuzz_target!(|text: &str| {
         assert_eq!(again.label(), read.label());
     }
     if let Ok(secret) = OathSecret::from_base32(text) {
-        let again = OathSecret::from_base32(&secret.expose_base32()).expect("base 32 of ours");
+        let again = OathSecret::from_base32(&secret.expose_base32()).expect("our own Base32");
         assert_eq!(again.expose_secret(), secret.expose_secret());
     }
 });

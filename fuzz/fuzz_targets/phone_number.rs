@@ -1,4 +1,4 @@
-//! Whatever a row of an import calls a number: no panic, and each form of it is read as the same one.
+//! Any text as a phone number of an import: no panic, and each form of a number is read as the same number.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,7 +14,7 @@ fuzz_target!(|text: &str| {
     assert!(!format!("{number:?}").contains(&number.national()[3..7]) || repeats(&number));
 });
 
-/// Whether the hidden digits happen to be the shown ones.
+/// Whether the hidden digits are equal to the shown ones by chance.
 fn repeats(number: &PhoneNumber) -> bool {
     number.national()[3..7] == *number.last_four()
 }

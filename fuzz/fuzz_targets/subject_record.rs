@@ -1,5 +1,4 @@
-//! Whatever lies in a store: no panic, one encoding per record, and every event on any record that
-//! could be read leaves one that can be read.
+//! Any bytes as a stored record: no panic, one encoding per record, and a record is readable after each event.
 //!
 //! An input is an instant in milliseconds (8 bytes, big-endian), the number of an event (1), a record.
 #![no_main]
@@ -42,6 +41,6 @@ fuzz_target!(|input: &[u8]| {
         }
         _ => assert!(record.revoke(id)),
     }
-    assert!(record.consecutive_failures() >= failures, "no event but a success clears a counter");
+    assert!(record.consecutive_failures() >= failures, "only a success clears a counter");
     assert_eq!(SubjectRecord::from_bytes(&record.to_bytes()), Ok(record));
 });
