@@ -69,7 +69,7 @@ fn source(package: &Package) -> Option<String> {
         .then(|| format!("{} comes from {source}, not from the registry", package.name))
 }
 
-/// Finds banned crates that `package`, one of ours, depends on directly without being a wrapper.
+/// Finds banned crates that `package`, a member of the workspace, depends on directly without being a wrapper.
 fn bans(policy: &Policy, package: &Package, metadata: &Metadata) -> Vec<String> {
     let ours = package.source.is_none();
     let banned = policy.bans.deny.iter().filter(|ban| {
