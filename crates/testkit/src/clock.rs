@@ -1,11 +1,11 @@
-//! A clock that stands still until the test moves it.
+//! A clock that changes only when the test changes it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
-/// A clock that a test moves by hand. Clones show the same time.
+/// A clock that a test sets and advances. Clones share their time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,29 +19,29 @@ use std::{
 pub struct ManualClock(Arc<Mutex<SystemTime>>);
 
 impl ManualClock {
-    /// A clock that shows 2026-01-01 00:00:00 UTC.
+    /// Makes a clock at 2026-01-01 00:00:00 UTC.
     pub fn new() -> Self {
         Self::at(SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600))
     }
 
-    /// A clock that shows `now`.
+    /// Makes a clock at `now`.
     pub fn at(now: SystemTime) -> Self {
         Self(Arc::new(Mutex::new(now)))
     }
 
-    /// The time it shows.
+    /// Returns the clock's time.
     pub fn now(&self) -> SystemTime {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves it forward and returns the new time.
+    /// Advances the clock and returns the new time.
     pub fn advance(&self, by: Duration) -> SystemTime {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *now += by;
         *now
     }
 
-    /// Sets it, also backward: real clocks do that too.
+    /// Sets the clock, also backward, as it happens to real clocks.
     pub fn set(&self, now: SystemTime) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }

@@ -1,4 +1,4 @@
-//! Reading the tags of our own pages, strictly: what a template must not write makes the test fail.
+//! Reads the tags of our own pages. It panics on tags that our templates must not contain.
 
 const VOID: [&str; 4] = ["input", "link", "meta", "br"];
 const VOID_IN_SVG: [&str; 3] = ["path", "rect", "circle"];
@@ -8,7 +8,7 @@ const VOID_IN_SVG: [&str; 3] = ["path", "rect", "circle"];
 pub struct Tag<'a> {
     /// The element's name.
     pub name: &'a str,
-    /// Names and values in the order of the page; an attribute without a value has an empty one.
+    /// Names and values in the order of the page. The value is empty if the attribute has none.
     pub attributes: Vec<(&'a str, &'a str)>,
 }
 
@@ -23,7 +23,7 @@ impl<'a> Tag<'a> {
 ///
 /// # Panics
 ///
-/// If a tag is left open or closed twice, or is not written as our templates write tags.
+/// If a tag is not closed, is closed twice, or is not written as our templates write tags.
 pub fn tags(html: &str) -> Vec<Tag<'_>> {
     let mut tags = Vec::new();
     let mut open: Vec<&str> = Vec::new();
@@ -43,7 +43,7 @@ pub fn tags(html: &str) -> Vec<Tag<'_>> {
         tags.push(tag);
         rest = after;
     }
-    assert_eq!(open, Vec::<&str>::new(), "tags left open");
+    assert_eq!(open, Vec::<&str>::new(), "unclosed tags");
     tags
 }
 

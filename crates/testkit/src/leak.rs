@@ -1,4 +1,4 @@
-//! Looking for secrets where none may be.
+//! Finds secrets in logs, errors and files.
 
 use std::{fmt, fs, io, path::Path};
 
@@ -7,8 +7,10 @@ use base64::{
     prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
 };
 
-/// Knows a test's secrets and looks for them, also percent-encoded, as hex, as Base64 of the whole
-/// value, as JSON escapes and, for phone numbers, in the national and the international form.
+/// Searches text and bytes for a test's secrets.
+///
+/// It finds a secret as it is, escaped, percent-encoded or form-encoded, as hex, as Base64 of the whole value, and as
+/// a list of bytes. It finds a phone number in its national and international forms.
 ///
 /// ```
 /// let scanner = testkit::LeakScanner::new().with_secret("password", "correct horse");
@@ -24,32 +26,32 @@ pub struct LeakScanner {
 struct Needle {
     name: String,
     form: &'static str,
-    /// In lower case, since hex, percent and log formats differ in case only.
+    /// In lower case, because hex and percent encoding can have either case.
     bytes: Vec<u8>,
 }
 
-/// One secret found. Neither field holds the secret.
+/// A secret that was found. No field contains the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leak {
-    /// The name the secret was registered under.
+    /// The name under which the secret was registered.
     pub name: String,
-    /// How it was written, such as `plain` or `base64`.
+    /// The form in which it was found, such as `plain` or `base64`.
     pub form: &'static str,
     /// The offset of its first byte.
     pub at: usize,
 }
 
 impl LeakScanner {
-    /// A scanner that knows no secret.
+    /// Makes a scanner without secrets.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same scanner, looking for `value` too.
+    /// Adds the secret `value`. Findings carry `name`.
     ///
     /// # Panics
     ///
-    /// If `value` has fewer than four bytes: it would be found everywhere by chance.
+    /// If `value` has fewer than four bytes, because it would be found by chance.
     #[must_use]
     pub fn with_secret(mut self, name: &str, value: &str) -> Self {
         assert!(value.len() >= 4, "a secret of fewer than 4 bytes is found by chance");
@@ -59,7 +61,7 @@ impl LeakScanner {
         self
     }
 
-    /// The same scanner, looking for a Japanese mobile number too. `national` is its 11-digit form.
+    /// Adds a Japanese mobile number. `national` is its 11-digit form. Findings carry `name`.
     ///
     /// # Panics
     ///
@@ -71,7 +73,7 @@ impl LeakScanner {
             && national.bytes().all(|b| b.is_ascii_digit());
         assert!(is_national, "a national number is 0 and ten more digits");
         let (prefix, middle, last) = (&national[..3], &national[3..7], &national[7..]);
-        // "9012345678" is part of the national and the E.164 form; hyphens and blanks make the rest.
+        // "9012345678" is part of both the national and the E.164 form.
         self.push(name, "national or E.164", &national[1..]);
         for separator in ["-", " ", "%20", "%2d"] {
             let written = format!("{}{separator}{middle}{separator}{last}", &prefix[1..]);
@@ -80,12 +82,12 @@ impl LeakScanner {
         self
     }
 
-    /// Every secret in `text`, in the order they were registered; each form at most once.
+    /// Returns every secret in `text`, in the order of registration, and each form at most once.
     pub fn scan(&self, text: &str) -> Vec<Leak> {
         self.scan_bytes(text.as_bytes())
     }
 
-    /// Every secret in `bytes`, such as a database file; each form at most once.
+    /// Like [`scan`](Self::scan), for bytes, such as a database file.
     pub fn scan_bytes(&self, bytes: &[u8]) -> Vec<Leak> {
         let bytes = bytes.to_ascii_lowercase();
         self.needles
@@ -97,11 +99,11 @@ impl LeakScanner {
             .collect()
     }
 
-    /// Every secret in the files directly inside `folder`.
+    /// Returns every secret in the files directly inside `folder`.
     ///
     /// # Errors
     ///
-    /// What reading the folder or a file failed with.
+    /// If the folder or a file cannot be read.
     pub fn scan_folder(&self, folder: &Path) -> io::Result<Vec<Leak>> {
         let mut leaks = Vec::new();
         for entry in fs::read_dir(folder)? {
@@ -113,11 +115,11 @@ impl LeakScanner {
         Ok(leaks)
     }
 
-    /// Fails the test if `text` holds a secret. `place` names it in the message.
+    /// Fails the test if `text` contains a secret. `place` names the text in the message.
     ///
     /// # Panics
     ///
-    /// If `text` is empty, which proves nothing, or holds a secret.
+    /// If `text` contains a secret, or is empty, which would prove nothing.
     #[track_caller]
     pub fn assert_clean(&self, place: &str, text: &str) {
         assert!(!text.is_empty(), "{place} is empty: nothing was scanned");
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_a_secret_however_it_is_written() {
+    fn scan_finds_a_secret_in_each_form() {
         let scanner = LeakScanner::new().with_secret("password", "hunter two!");
         for written in [
             "hunter two!",
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_a_number_in_every_usual_spelling_but_not_its_last_digits() {
+    fn scan_finds_a_number_in_each_spelling_but_not_its_last_digits() {
         let scanner = LeakScanner::new().with_phone_number("phone", "09012345678");
         for written in
             ["09012345678", "+819012345678", "090-1234-5678", "090 1234 5678", "+81 90-1234-5678"]
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_names_only() {
+    fn debug_shows_names_and_no_secret() {
         let scanner = LeakScanner::new().with_secret("password", "hunter two!");
         scanner.assert_clean("Debug", &format!("{scanner:?}"));
         assert!(format!("{scanner:?}").contains("password"));
@@ -209,12 +211,12 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "nothing was scanned")]
-    fn nothing_to_scan_is_a_failure() {
+    fn assert_clean_of_an_empty_text_panics() {
         LeakScanner::new().with_secret("password", "hunter two!").assert_clean("log", "");
     }
 
     #[test]
-    fn scans_files() -> io::Result<()> {
+    fn scan_folder_finds_a_secret_in_a_file() -> io::Result<()> {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("a.db"), b"\x00\xffhunter two!\x00")?;
         let scanner = LeakScanner::new().with_secret("password", "hunter two!");

@@ -1,8 +1,14 @@
-//! Tools that the tests of every crate share: a clock and randomness that a test steers, recorders
-//! for the audit trail and the log, a scanner that looks for secrets in what they recorded, a strict
-//! reader of HTML, a small file system that can be filled, Prism for holding programs against an OpenAPI file, and the rows of measurements.
+//! Tools that the tests of every crate share.
 //!
-//! A dev-dependency only: no product code names this crate.
+//! - [`ManualClock`], [`SeededRandomness`] and [`FailingRandomness`]: time and randomness under a test's control.
+//! - [`RecordingAudit`] and [`LogCapture`]: recorders for the audit trail and the log.
+//! - [`LeakScanner`]: finds secrets in what was recorded or written.
+//! - [`html`]: a strict reader of our pages.
+//! - [`small_disk`]: a small file system that a test can fill.
+//! - [`Prism`]: checks requests and responses against an OpenAPI file.
+//! - [`measure`]: the result rows of benchmarks.
+//!
+//! A dev-dependency only: no product code uses this crate.
 
 mod clock;
 pub mod html;

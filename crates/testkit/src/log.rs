@@ -1,4 +1,4 @@
-//! Everything that `tracing` would have written, at the most talkative level.
+//! Captures everything that `tracing` writes, at level TRACE.
 
 use std::{
     io,
@@ -12,34 +12,33 @@ use tracing::{
 };
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan};
 
-/// Collects the log, with spans as they open and close.
+/// Captures the log, with spans as they open and close.
 ///
-/// [`start`](Self::start) listens on the calling thread only, which is all of a `#[tokio::test]` on
-/// its default runtime. For work on other threads pass [`dispatch`](Self::dispatch) on, for example
-/// by `tracing::instrument::WithSubscriber`. What other threads do beside it without a subscriber takes
-/// nothing away.
+/// [`start`](Self::start) captures the calling thread only. On the default runtime of `#[tokio::test]` that is the whole
+/// test. For other threads pass on [`dispatch`](Self::dispatch), for example by
+/// `tracing::instrument::WithSubscriber`. Threads without a subscriber do not disturb the capture.
 ///
 /// ```
 /// let log = testkit::LogCapture::new();
-/// let listening = log.start();
+/// let capturing = log.start();
 /// tracing::trace!(answer = 42, "asked");
-/// drop(listening);
-/// tracing::trace!("not heard");
+/// drop(capturing);
+/// tracing::trace!("after the capture");
 /// assert!(log.text().contains("answer=42"));
-/// assert!(!log.text().contains("not heard"));
+/// assert!(!log.text().contains("after the capture"));
 /// ```
 #[derive(Debug, Clone)]
 pub struct LogCapture {
     text: Buffer,
     dispatch: Dispatch,
-    /// Never listens. While a process has a single subscriber, `tracing` asks the thread that comes to
-    /// an event or span first, once and for all threads, whether anybody wants it; a thread without a
-    /// subscriber says no. While there are two, each thread is asked.
+    /// A second subscriber that captures nothing. While a process has one subscriber, `tracing` caches per event and
+    /// span whether it is wanted, by asking the first thread that reaches it. A thread without a subscriber says no,
+    /// for all threads. While there are two subscribers, each thread is asked.
     _second: Dispatch,
 }
 
 impl LogCapture {
-    /// A log that has heard nothing yet.
+    /// Makes an empty capture.
     pub fn new() -> Self {
         let text = Buffer::default();
         let subscriber = tracing_subscriber::fmt()
@@ -52,17 +51,17 @@ impl LogCapture {
         Self { text, dispatch: Dispatch::new(subscriber), _second: second }
     }
 
-    /// Listens on this thread until the guard is dropped.
+    /// Captures this thread until the guard is dropped.
     pub fn start(&self) -> DefaultGuard {
         tracing::dispatcher::set_default(&self.dispatch)
     }
 
-    /// The subscriber, for tasks and threads of the test's own.
+    /// Returns the subscriber, for other threads and tasks of the test.
     pub fn dispatch(&self) -> Dispatch {
         self.dispatch.clone()
     }
 
-    /// What was logged so far.
+    /// Returns the log so far.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.text.0.lock().unwrap_or_else(PoisonError::into_inner))
             .into_owned()

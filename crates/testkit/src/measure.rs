@@ -1,15 +1,15 @@
-//! Rows of a measurement, for the programs that `cargo xtask bench` runs.
+//! Result rows for the benchmark programs that `cargo xtask bench` runs.
 
 use serde_json::json;
 
-/// What a value has to be.
+/// The goal of a measured value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
-    /// This or more.
+    /// The value has to be at least this.
     AtLeast(f64),
-    /// This or less.
+    /// The value has to be at most this.
     AtMost(f64),
-    /// Nothing: a row to compare others with.
+    /// No goal: a row to compare others with.
     None,
 }
 
@@ -31,7 +31,7 @@ impl Goal {
     }
 }
 
-/// A value from every round.
+/// The values of all rounds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Samples(Vec<f64>);
 
@@ -41,19 +41,19 @@ impl Samples {
         self.0.push(sample);
     }
 
-    /// Ours by theirs, round by round: what slowed a whole round slowed both.
+    /// Divides by `theirs`, round by round, so that a slow round slows both sides.
     #[must_use]
     pub fn to(&self, theirs: &Self) -> Self {
         self.0.iter().zip(&theirs.0).map(|(ours, theirs)| ours / theirs).collect()
     }
 
-    /// The same in another unit.
+    /// Multiplies each value by `factor`, to convert it into another unit.
     #[must_use]
     pub fn scaled(&self, factor: f64) -> Self {
         self.0.iter().map(|sample| sample * factor).collect()
     }
 
-    /// The value of the middle round; of an even number, the lower of the two in the middle.
+    /// Returns the median. Of an even number of rounds, that is the lower one of the two in the middle.
     ///
     /// # Panics
     ///
@@ -62,7 +62,7 @@ impl Samples {
         self.quantile(1, 2)
     }
 
-    /// Between what the middle half of the rounds lies.
+    /// Returns the interquartile range.
     fn spread(&self) -> [f64; 2] {
         [self.quantile(1, 4), self.quantile(3, 4)]
     }
@@ -80,23 +80,23 @@ impl FromIterator<f64> for Samples {
     }
 }
 
-/// Prints rows: a table, or one JSON object a row.
+/// Prints rows, as a table or as one JSON object per row.
 #[derive(Clone, Copy, Debug)]
 pub struct Report {
     is_json: bool,
 }
 
-#[expect(clippy::print_stdout, reason = "printing is what it is for")]
+#[expect(clippy::print_stdout, reason = "prints the results of a benchmark program")]
 impl Report {
-    /// A report as JSON if the program was called with `--json`.
+    /// Makes the report of this program: JSON if its arguments contain `--json`.
     pub fn of_this_program() -> Self {
         Self { is_json: std::env::args().any(|argument| argument == "--json") }
     }
 
-    /// A row: its median over the rounds, and between what the middle half of them lies.
+    /// Prints a row: the median over the rounds and the interquartile range.
     ///
-    /// As JSON: `{"name", "value", "unit", "goal", "met", "spread"}`, where `goal` and `met` are null
-    /// without a goal, and `spread` with a single round.
+    /// As JSON: `{"name", "value", "unit", "goal", "met", "spread"}`. `goal` and `met` are null without a goal. `spread`
+    /// is null with a single round.
     ///
     /// # Panics
     ///
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::float_cmp, reason = "small whole numbers and powers of two")]
-    fn the_middle_rounds_count() {
+    fn median_and_spread_are_quantiles_of_the_rounds() {
         let samples: Samples = [9.0, 1.0, 4.0, 2.0, 3.0].into_iter().collect();
         assert_eq!(samples.median(), 3.0);
         assert_eq!(samples.spread(), [2.0, 4.0]);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_says_whether_its_goal_is_met() {
+    fn row_shows_whether_its_goal_is_met() {
         let samples: Samples = [1.0, 2.0, 3.0].into_iter().collect();
         assert_eq!(
             json("a \"b\"", &samples, "µs", Goal::AtMost(2.0)),

@@ -1,4 +1,4 @@
-//! Prism, which speaks for an OpenAPI file: as a mock of it, or between two that must keep to it.
+//! Prism, a tool that checks HTTP against an OpenAPI file, as a mock server or as a proxy.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// A running Prism. Dropping it ends it.
+/// A running Prism. Dropping it stops the process.
 #[derive(Debug)]
 pub struct Prism {
     child: Child,
@@ -14,22 +14,22 @@ pub struct Prism {
 }
 
 impl Prism {
-    /// A mock of what the file describes.
+    /// Starts a mock server of the API in the file.
     ///
-    /// `node_modules` is the folder that `@stoplight/prism-cli` was installed into.
+    /// `node_modules` is the folder into which `@stoplight/prism-cli` was installed.
     ///
     /// # Panics
     ///
-    /// When Node, Prism or the file is not there or not usable.
+    /// If Node, Prism or the file is missing or not usable.
     pub fn mock(node_modules: &Path, openapi: &Path) -> Self {
         Self::start(node_modules, "mock", openapi, None)
     }
 
-    /// A proxy before `upstream`, a URL, that marks what breaks the file in either direction.
+    /// Starts a proxy in front of the URL `upstream`. It marks requests and responses that violate the file.
     ///
     /// # Panics
     ///
-    /// As [`mock`](Self::mock).
+    /// Like [`mock`](Self::mock).
     pub fn proxy(node_modules: &Path, openapi: &Path, upstream: &str) -> Self {
         Self::start(node_modules, "proxy", openapi, Some(upstream))
     }
@@ -47,18 +47,19 @@ impl Prism {
             .spawn()
             .expect("node runs");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
-        let mut said = String::new();
+        let mut output = String::new();
         let address = loop {
-            let before = said.len();
-            if lines.read_line(&mut said).expect("text") == 0 {
+            let before = output.len();
+            if lines.read_line(&mut output).expect("text") == 0 {
                 let _ended = child.kill().and_then(|()| child.wait());
-                panic!("Prism did not start: {said}");
+                panic!("Prism did not start: {output}");
             }
-            if let Some((_, address)) = said[before..].split_once("Prism is listening on http://") {
+            if let Some((_, address)) = output[before..].split_once("Prism is listening on http://")
+            {
                 break address.trim().to_owned();
             }
         };
-        // It says a line or more for each request, and stands still when nobody reads them.
+        // Prism prints lines for each request, and blocks once the pipe is full.
         std::thread::spawn(move || {
             let mut rest = [0; 4096];
             while lines.read(&mut rest).is_ok_and(|read| read > 0) {}
@@ -66,7 +67,7 @@ impl Prism {
         Self { child, address }
     }
 
-    /// Its address, `127.0.0.1:port`.
+    /// Returns its address, `127.0.0.1:port`.
     pub fn address(&self) -> &str {
         &self.address
     }

@@ -1,6 +1,6 @@
 //! A file system of 2 MiB that only one child process sees, for tests of full disks.
 //!
-//! Making one needs root, or the right to make user namespaces. Without either the tests fail.
+//! It needs root or user namespaces. Without either the tests fail.
 
 use std::{
     ffi::OsStr,
@@ -34,12 +34,12 @@ fn namespaces() -> &'static [&'static str] {
         attempt.stderr(Stdio::null()).status().is_ok_and(|status| status.success())
     };
     OPTIONS.iter().find(works).expect(
-        "a file system for this test alone: run it as root (in a container with CAP_SYS_ADMIN), or \
-         where users may make namespaces (`unshare --mount --map-root-user`, package util-linux)",
+        "this test mounts a file system: run it as root (in a container with CAP_SYS_ADMIN), or where \
+         users may make namespaces (`unshare --mount --map-root-user`, package util-linux)",
     )
 }
 
-/// A file that takes all space of its file system until it is dropped.
+/// A file that takes all space of its file system. Dropping it removes the file.
 #[derive(Debug)]
 pub struct Filler(PathBuf);
 
@@ -53,7 +53,7 @@ impl Filler {
         let filler = Self(path.with_file_name("filler"));
         let mut file: File =
             OpenOptions::new().append(true).create(true).open(&filler.0).expect("space");
-        // In smaller and smaller pieces, so that not one byte is left.
+        // In smaller and smaller pieces, so that no byte is left.
         for size in [65_536, 4_096, 1] {
             while file.write_all(&vec![1; size]).is_ok() {}
         }
