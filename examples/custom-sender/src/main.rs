@@ -1,10 +1,10 @@
-//! A sender of your own before Karaden: what it surely could not send goes to Karaden instead.
+//! A custom sender with Karaden as the fallback: a message that the first sender did not send goes to Karaden.
 //!
 //! ```text
 //! cargo run -p custom-sender
 //! ```
 //!
-//! Karaden is played by `karaden-sim`; nothing leaves this machine.
+//! `karaden-sim` takes Karaden's place. No SMS is sent.
 
 use std::{
     error::Error,
@@ -25,7 +25,7 @@ use sms_sender::{
     Reference, SendError, SendOutcome, SmsSender,
 };
 
-/// A modem at the window: a provider with an interface of its own.
+/// A modem with its own interface, as an example of another provider.
 #[derive(Debug, Default)]
 struct Modem {
     has_signal: AtomicBool,
@@ -35,16 +35,16 @@ struct Modem {
 impl SmsSender for Modem {
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         if !self.has_signal.load(SeqCst) {
-            // Nothing left the modem, so another sender may try.
+            // The modem sent nothing, so another sender may send the message.
             return Err(SendError::not_sent("the modem has no signal"));
         }
-        // Here the modem would get `sms.to().as_e164()` and `sms.expose_text()`. If it stopped
-        // answering in the middle, that would be `SendError::unknown`, and nobody would try again.
+        // A real modem gets `sms.to().as_e164()` and `sms.expose_text()` here. If it stops responding
+        // after that, return `SendError::unknown`: then no other sender sends the message again.
         Ok(SendOutcome::Accepted(Accepted::new(format!("modem-{}", sms.reference().as_str()))))
     }
 
     async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
-        // A modem hears of no delivery. "Absent" would claim that it knows.
+        // A modem keeps no record. `LookUp::Absent` would claim that the message was not sent.
         Err(LookUpError::new("the modem keeps no list"))
     }
 }
@@ -57,10 +57,13 @@ fn message(nth: u8, now: SystemTime) -> Result<OutgoingSms, Box<dyn Error>> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-#[expect(clippy::print_stdout, reason = "an example for people")]
-#[expect(clippy::disallowed_methods, reason = "a program of its own has a clock of its own")]
+#[expect(clippy::print_stdout, reason = "an example prints what it does")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program reads the clock; libraries get it as an argument"
+)]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // One crypto provider for the process; a second call of the test finds it installed.
+    // One crypto provider for the process. An error means that it is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let sim = Sim::start(SimConfig::default()).await?;
     let tenant = "159bfd33-b9b7-f424-4755-c119b324591d";
@@ -86,13 +89,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let at_karaden = sim.inbox(None).len();
     println!("{at_karaden} message went through Karaden");
     sim.shutdown().await;
-    if at_karaden == 1 { Ok(()) } else { Err("one message was meant for Karaden".into()) }
+    if at_karaden == 1 { Ok(()) } else { Err("exactly one message should go to Karaden".into()) }
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_example_runs() {
+    fn example_succeeds() {
         super::main().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! `karaden bulk`: upload, start, wait, save the result.
+//! `karaden bulk`: uploads a file, starts it, waits, and saves the result.
 
 use std::{
     io::ErrorKind,
@@ -25,10 +25,10 @@ const STEPS: u64 = 5;
 
 pub(crate) async fn run(client: &Client, file: &Path, out: &Path, show: Show) -> Result<Ending> {
     let csv = tokio::fs::read(file).await.with_context(|| format!("{}", file.display()))?;
-    // Before anything is sent, not after all of it was.
+    // Before anything is sent, because afterwards the result would be lost.
     check_folder(out).await.with_context(|| format!("--out {}", out.display()))?;
     let bar = bar();
-    bar.set_message("asking for an address");
+    bar.set_message("getting an upload address");
     let address = client.create_bulk_file().await?;
     step(&bar, "uploading");
     let uploaded = client.upload_bulk(address, csv).await?;
@@ -53,7 +53,7 @@ async fn finish(
     show: Show,
 ) -> Result<Ending> {
     step(bar, "sending");
-    // 10 to 60 s is what the vendor's SDKs allow.
+    // The vendor's SDKs allow 10 to 60 s.
     let policy =
         PollPolicy::bulk().with_intervals(Duration::from_secs(10), Duration::from_secs(60));
     let Waited::Final(done) = client.wait_for_bulk(id, &policy).await? else {
@@ -85,7 +85,7 @@ fn step(bar: &ProgressBar, what: &'static str) {
     bar.set_message(what);
 }
 
-/// Tries out whether a file can be made in the folder.
+/// Checks that a file can be made in the folder.
 async fn check_folder(folder: &Path) -> Result<()> {
     let probe = folder.join(format!(".karaden-{}.part", std::process::id()));
     new_file(&probe).await?;
@@ -97,7 +97,7 @@ async fn new_file(path: &Path) -> std::io::Result<tokio::fs::File> {
     tokio::fs::OpenOptions::new().write(true).create_new(true).open(path).await
 }
 
-/// A bar on the terminal; hidden when standard error is none.
+/// Makes a progress bar. It is hidden if standard error is not a terminal.
 fn bar() -> ProgressBar {
     let bar = ProgressBar::new(STEPS);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} ({elapsed})") {
@@ -107,7 +107,7 @@ fn bar() -> ProgressBar {
     bar
 }
 
-/// Starts the file once; `None` if it was started but the answer with its id is lost.
+/// Starts the file once. Returns `None` if it was started but the response with its id is lost.
 async fn start(
     client: &Client,
     uploaded: UploadedFile,
@@ -118,7 +118,7 @@ async fn start(
         Ok(BulkSendOutcome::Refused(refusal)) => Err(refusal.into_error().into()),
         Err(error @ SendError::NotSent(_)) => Err(error.into_error().into()),
         Err(SendError::Unknown(unknown)) => {
-            bar.set_message("no clear answer; finding out");
+            bar.set_message("the outcome is unknown; looking it up");
             match unknown.resolve(client).await {
                 BulkResolution::Started(bulk) => Ok(Some(bulk)),
                 BulkResolution::AlreadyStarted => Ok(None),
@@ -131,8 +131,7 @@ async fn start(
     }
 }
 
-/// Saves the result under Karaden's name if that is safe and free, else under the id; never over a
-/// file.
+/// Saves the result under Karaden's name if it is safe and free, else under the id. Never overwrites a file.
 async fn save(result: &BulkResult, id: &str, folder: &Path) -> Result<PathBuf> {
     let given = result.file_name().map(|name| name.as_str().to_owned());
     let own = [String::new()].into_iter().chain((2..100).map(|at| format!("-{at}")));

@@ -1,4 +1,4 @@
-//! The commands but `bulk`.
+//! All commands except `bulk`.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,56 +19,55 @@ use crate::{
     show::Show,
 };
 
-/// What to send.
+/// The arguments of `send`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct SendArguments {
-    /// The mobile number, in any usual spelling.
+    /// The mobile number, in any usual spelling
     number: String,
-    /// The text; `-` reads it from standard input.
+    /// The text; `-` reads it from standard input
     text: String,
-    /// When to send it: an instant, or a span from now.
+    /// When to send it: an instant, or a time from now such as `1h`
     #[arg(long, value_parser = settings::instant)]
     at: Option<SystemTime>,
-    /// The last moment for sending it: an instant, or a span from now.
+    /// The latest time to send it: an instant, or a time from now such as `5m`
     #[arg(long, value_parser = settings::instant)]
     until: Option<SystemTime>,
-    /// A tag or tracking code that no other message carries; drawn at random without it.
+    /// A unique tag or tracking code; random if not given
     #[arg(long)]
     tag: Option<String>,
-    /// Sends without a tracking code, so that a lost answer cannot be resolved (空電プッシュ only).
+    /// Send without a tracking code; a lost response then leaves the outcome unknown (空電プッシュ only)
     #[arg(long, conflicts_with = "tag")]
     no_tag: bool,
-    /// A tag that others may carry too.
+    /// A tag that other messages may have too; can be repeated
     #[arg(long)]
     label: Vec<String>,
-    /// Lets a long text go in parts (空電プッシュ only).
+    /// Allow a long text to be sent in parts (空電プッシュ only)
     #[arg(long)]
     long: bool,
-    /// Waits until the delivery is settled.
+    /// Wait until the delivery status is final
     #[arg(long)]
     wait: bool,
 }
 
-/// Which messages to list.
+/// The arguments of `list`.
 #[derive(clap::Args, Debug)]
 pub(crate) struct ListArguments {
-    /// Only to this number.
+    /// Only messages to this number
     #[arg(long)]
     to: Option<String>,
-    /// Only with this tag.
+    /// Only messages with this tag
     #[arg(long)]
     tag: Option<String>,
-    /// Only in this state.
+    /// Only messages in this state
     #[arg(long, value_parser = ["done", "waiting", "error", "canceled"])]
     status: Option<String>,
-    /// Only accepted since: an instant, or a span back from now such as `1h`.
+    /// Only messages accepted since an instant, or in the last time such as `1h`
     #[arg(long, value_parser = since)]
     since: Option<SystemTime>,
-    /// Goes on with messages as they come, and as their state changes in the ten minutes after,
-    /// until interrupted.
+    /// Show new messages and changed states until interrupted; a message is watched for ten minutes
     #[arg(long)]
     follow: bool,
-    /// How often to look when following.
+    /// The interval between look-ups with --follow
     #[arg(long, value_parser = settings::duration, default_value = "5s")]
     every: Duration,
 }
@@ -94,7 +93,7 @@ pub(crate) async fn send(account: &Account, send: SendArguments, show: Show) -> 
 
 async fn read_stdin() -> Result<String> {
     let mut text = String::new();
-    // One byte more than the longest text could have, so that a longer one is refused, not cut.
+    // More bytes than the longest text can have, so that a longer text is refused, not cut.
     let mut input = tokio::io::stdin().take(8 * 1024);
     input.read_to_string(&mut text).await.context("the text on standard input")?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
@@ -102,7 +101,9 @@ async fn read_stdin() -> Result<String> {
 
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    SysRng.try_fill_bytes(&mut bytes).map_err(|_| anyhow!("the system gives no randomness"))?;
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|_| anyhow!("the system's random generator failed"))?;
     Ok(bytes)
 }
 
@@ -114,10 +115,10 @@ async fn send_sms(
     show: Show,
 ) -> Result<Ending> {
     if send.long {
-        bail!("--long is for KARADEN_API=push; the SMS API takes 660 characters as they are");
+        bail!("--long is for KARADEN_API=push; the SMS API accepts 660 characters anyway");
     }
     if send.no_tag {
-        bail!("--no-tag is for KARADEN_API=push; the SMS API takes every tag");
+        bail!("--no-tag is for KARADEN_API=push; the SMS API accepts every tag");
     }
     let now = settings::now();
     let tag = match &send.tag {
@@ -163,7 +164,7 @@ async fn send_push(
     show: Show,
 ) -> Result<Ending> {
     if send.at.is_some() || send.until.is_some() || !send.label.is_empty() {
-        bail!("空電プッシュ knows no --at, --until or --label");
+        bail!("空電プッシュ has no --at, --until or --label");
     }
     let mut code = match &send.tag {
         Some(code) => Some(push::TrackingCode::unique(code)?),
@@ -181,8 +182,8 @@ async fn send_push(
     let mut sent = client.send(message).await;
     if let Ok(SendOutcome::Refused(refusal)) = sent {
         // Only a generated code is left out. A refused message was not sent.
-        let drawn = code.is_some() && send.tag.is_none();
-        if !drawn || *refusal.reason() != RefusalReason::InvalidTrackingCode {
+        let is_generated = code.is_some() && send.tag.is_none();
+        if !is_generated || *refusal.reason() != RefusalReason::InvalidTrackingCode {
             return Err(refusal.into_error().into());
         }
         eprintln!("karaden: {}; sending without a tracking code", refusal.error());
@@ -230,16 +231,16 @@ pub(crate) async fn status(account: &Account, id: &str, show: Show) -> Result<En
 pub(crate) async fn wait(
     account: &Account,
     id: &str,
-    patience: Duration,
+    timeout: Duration,
     show: Show,
 ) -> Result<Ending> {
-    let policy = PollPolicy::default().with_initial_delay(Duration::ZERO).with_timeout(patience);
+    let policy = PollPolicy::default().with_initial_delay(Duration::ZERO).with_timeout(timeout);
     let waited = match account {
         Account::Sms(client) => wait_sms(client, &sms_id(id)?, &policy, show).await,
         Account::Push(client) => wait_push(client, &push_id(id)?, &policy, show).await,
     };
     match waited {
-        // Nothing was refused but to tell, and who has the id had its message accepted.
+        // Only the look-up failed. A message that has an id was accepted.
         Err(error) if ending::of(&error) == Ending::Failed => ending::after_acceptance(Err(error)),
         known => known,
     }
@@ -253,7 +254,7 @@ async fn wait_sms(
 ) -> Result<Ending> {
     let message = client.wait_for_delivery(id, policy).await?.into_inner();
     show.message(&message);
-    Ok(settlement(message.is_received()))
+    Ok(ending_of_delivery(message.is_received()))
 }
 
 async fn wait_push(
@@ -264,10 +265,10 @@ async fn wait_push(
 ) -> Result<Ending> {
     let delivery = client.wait_for_delivery(id, policy).await?.into_inner();
     show.delivery(id.as_str(), &delivery);
-    Ok(settlement(delivery.is_received()))
+    Ok(ending_of_delivery(delivery.is_received()))
 }
 
-fn settlement(received: bool) -> Ending {
+fn ending_of_delivery(received: bool) -> Ending {
     if received { Ending::Done } else { Ending::Accepted }
 }
 
@@ -307,9 +308,9 @@ pub(crate) async fn cancel(client: &sms::Client, id: &str, show: Show) -> Result
 }
 
 fn sms_id(id: &str) -> Result<sms::MessageId> {
-    sms::MessageId::new(id).ok_or_else(|| anyhow!("this is no message id"))
+    sms::MessageId::new(id).ok_or_else(|| anyhow!("this is not a message id"))
 }
 
 fn push_id(id: &str) -> Result<push::MessageId> {
-    push::MessageId::new(id).ok_or_else(|| anyhow!("this is no message id"))
+    push::MessageId::new(id).ok_or_else(|| anyhow!("this is not a message id"))
 }

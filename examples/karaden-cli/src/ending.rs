@@ -1,8 +1,8 @@
-//! How the program ends, as an exit code that scripts can rely on.
+//! The exit codes of the program.
 
 use std::{fmt, process::ExitCode};
 
-/// The endings of the program.
+/// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Done.
@@ -13,8 +13,8 @@ pub(crate) enum Ending {
     Refused,
     /// It is unknown whether a message was sent.
     Unknown,
-    /// Karaden has it, so that it must not be sent again: it did not arrive, or not all of it, or
-    /// what became of it could not be found out.
+    /// Karaden has the message, so it must not be sent again. It did not arrive, or only in part, or its delivery
+    /// could not be determined.
     Accepted,
 }
 
@@ -22,7 +22,7 @@ impl From<Ending> for ExitCode {
     fn from(ending: Ending) -> Self {
         Self::from(match ending {
             Ending::Done => 0,
-            // 2 is clap's, for wrong use.
+            // clap exits with 2 for wrong arguments.
             Ending::Failed => 1,
             Ending::Refused => 3,
             Ending::Unknown => 4,
@@ -41,12 +41,12 @@ impl fmt::Display for AfterAcceptance {
     }
 }
 
-/// Marks the error, whatever it is, as one that came after the acceptance.
+/// Marks any error as one after the acceptance.
 pub(crate) fn after_acceptance<T>(result: anyhow::Result<T>) -> anyhow::Result<T> {
     result.map_err(|error| error.context(AfterAcceptance))
 }
 
-/// The ending that an error stands for.
+/// Returns the ending for an error.
 pub(crate) fn of(error: &anyhow::Error) -> Ending {
     if error.downcast_ref::<AfterAcceptance>().is_some() {
         return Ending::Accepted;

@@ -1,4 +1,4 @@
-//! `karaden list --follow`: messages as they come, and as their state changes.
+//! `karaden list --follow`: shows new messages, and messages whose state changed.
 
 use std::{
     collections::HashMap,
@@ -11,10 +11,10 @@ use karaden_client::{Error, sms};
 
 use crate::{ending::Ending, show::Show};
 
-/// How long after its acceptance a message is looked at again.
+/// How long after its acceptance a message is watched for changes.
 const WATCHED_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Follows the list from `since` on for ever; what passes by itself does not end it.
+/// Follows the list from `since` on without end. A retryable error does not end it.
 pub(crate) async fn run(
     client: &sms::Client,
     query: &sms::ListQuery,
@@ -25,10 +25,10 @@ pub(crate) async fn run(
     let mut seen = Seen { start_at: since, ..Seen::default() };
     loop {
         let mut pause = every;
-        match look(client, query, &mut seen, show).await {
-            Ok(()) => seen.move_on(),
+        match show_news(client, query, &mut seen, show).await {
+            Ok(()) => seen.advance(),
             Err(error) if error.is_retryable() => {
-                eprintln!("karaden: {error}; going on");
+                eprintln!("karaden: {error}; retrying");
                 pause = pause.max(error.retry_after().unwrap_or_default());
             }
             Err(error) => return Err(error.into()),
@@ -37,8 +37,8 @@ pub(crate) async fn run(
     }
 }
 
-/// Shows what is news in the list, from where it has been read to.
-async fn look(
+/// Shows the messages that are new or changed since the last look.
+async fn show_news(
     client: &sms::Client,
     query: &sms::ListQuery,
     seen: &mut Seen,
@@ -59,10 +59,10 @@ async fn look(
 
 type State = (Option<sms::Status>, Option<sms::SentResult>);
 
-/// What was shown of the last ten minutes, by Karaden's own clock.
+/// What was shown in the last ten minutes by Karaden's clock.
 #[derive(Debug, Default)]
 struct Seen {
-    /// From where the list is to be read; nothing before was told yet.
+    /// Where the next look starts in the list. `None`: at its beginning.
     start_at: Option<SystemTime>,
     newest: Option<SystemTime>,
     shown: HashMap<sms::MessageId, (State, Option<SystemTime>)>,
@@ -77,9 +77,9 @@ impl Seen {
         shown.is_none_or(|(before, _)| before != state)
     }
 
-    /// After a look that read all: the next one need not begin so early. Whole seconds, as on the
-    /// wire, so that nothing of the first second is forgotten.
-    fn move_on(&mut self) {
+    /// Moves the start forward after a complete look. In whole seconds, as on the wire, so that no message of the
+    /// first second is lost.
+    fn advance(&mut self) {
         let since_epoch = self.newest.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
         let Some(watched) = since_epoch.and_then(|since| since.checked_sub(WATCHED_FOR)) else {
             return;
@@ -105,28 +105,28 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_read_from_ever_later_and_what_is_remembered_is_bounded() {
+    fn advance_moves_the_start_and_bounds_what_is_remembered() {
         let mut seen = Seen::default();
         for minute in 0..600 {
             let created_at = at(1_800_000_000 + minute * 60);
             shown(&mut seen, &format!("m-{minute}"), Some(created_at));
-            seen.move_on();
+            seen.advance();
             assert_eq!(seen.start_at, Some(created_at - WATCHED_FOR));
             assert!(seen.shown.len() <= 11, "{}", seen.shown.len());
         }
     }
 
     #[test]
-    fn it_never_goes_back_before_what_was_asked_for() {
+    fn advance_never_starts_before_since() {
         let since = Some(at(1_800_000_000));
         let mut seen = Seen { start_at: since, ..Seen::default() };
-        seen.move_on();
-        assert_eq!(seen.start_at, since, "nothing came yet");
+        seen.advance();
+        assert_eq!(seen.start_at, since, "no message yet");
         shown(&mut seen, "m-1", Some(at(1_800_000_010)));
-        seen.move_on();
+        seen.advance();
         assert_eq!(seen.start_at, since);
         shown(&mut seen, "m-2", None);
-        seen.move_on();
+        seen.advance();
         assert_eq!(seen.shown.len(), 2);
     }
 }

@@ -18,14 +18,14 @@ use crate::{
     show::Show,
 };
 
-/// SMS through Karaden. The account comes from KARADEN_* variables; see the README.
+/// Sends SMS through Karaden. The account comes from the KARADEN_* variables; see the README
 #[derive(Parser, Debug)]
 #[command(name = "karaden", version)]
 struct Arguments {
-    /// Prints one JSON object a line.
+    /// Print one JSON object per line
     #[arg(long, global = true)]
     json: bool,
-    /// Shows whole numbers instead of their last four digits.
+    /// Show whole phone numbers instead of their last four digits
     #[arg(long, global = true)]
     reveal: bool,
     #[command(subcommand)]
@@ -34,33 +34,33 @@ struct Arguments {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    /// Sends or reserves a message.
+    /// Send or reserve a message
     Send(SendArguments),
-    /// Shows a message.
+    /// Show a message
     Status {
-        /// The id that `send` printed.
+        /// The id that `send` printed
         id: String,
     },
-    /// Waits until the delivery of a message is settled.
+    /// Wait until the delivery status of a message is final
     Wait {
-        /// The id that `send` printed.
+        /// The id that `send` printed
         id: String,
-        /// How long to wait, such as `90s` or `5m`.
-        #[arg(long = "for", value_parser = settings::duration, default_value = "5m")]
-        patience: Duration,
+        /// How long to wait, such as `90s` or `5m`
+        #[arg(long = "for", value_name = "DURATION", value_parser = settings::duration, default_value = "5m")]
+        timeout: Duration,
     },
-    /// Lists messages.
+    /// List messages
     List(commands::ListArguments),
-    /// Cancels a reserved message.
+    /// Cancel a reserved message
     Cancel {
-        /// The id that `send` printed.
+        /// The id that `send` printed
         id: String,
     },
-    /// Sends a finished CSV file and saves the result file.
+    /// Send a CSV file and save the result file
     Bulk {
-        /// The CSV file, laid out as your contract says.
+        /// The CSV file, in the layout of your contract
         file: PathBuf,
-        /// The folder for the result file; it must exist.
+        /// The folder for the result file; it must exist
         #[arg(long, default_value = ".")]
         out: PathBuf,
     },
@@ -89,7 +89,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Ending> {
     match arguments.command {
         Command::Send(send) => commands::send(&account, send, show).await,
         Command::Status { id } => commands::status(&account, &id, show).await,
-        Command::Wait { id, patience } => commands::wait(&account, &id, patience, show).await,
+        Command::Wait { id, timeout } => commands::wait(&account, &id, timeout, show).await,
         Command::List(list) => commands::list(account.sms()?, list, show).await,
         Command::Cancel { id } => commands::cancel(account.sms()?, &id, show).await,
         Command::Bulk { file, out } => bulk::run(account.sms()?, &file, &out, show).await,

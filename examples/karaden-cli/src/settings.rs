@@ -1,4 +1,4 @@
-//! The account, from the environment: the one place that reads it.
+//! Reads the account from the environment. No other module reads the environment or the clock.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::{SignedDuration, Timestamp};
 use karaden_client::{Options, SecretString, push, sms};
 
-/// What the environment says.
+/// The values of the KARADEN_* variables.
 #[derive(Debug)]
 pub(crate) struct Settings {
     api: Option<String>,
@@ -58,7 +58,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A secret from the variable `name`, or from the file that `name_FILE` names.
+/// Reads a secret from the variable `name`, or from the file that `name_FILE` names.
 fn secret(name: &str) -> Result<Option<SecretString>> {
     let file_name = format!("{name}_FILE");
     match (variable(name), variable(&file_name)) {
@@ -80,7 +80,7 @@ pub(crate) enum Account {
 }
 
 impl Account {
-    /// The client that the settings ask for.
+    /// Makes the client for the API in the settings.
     pub(crate) fn from_settings(settings: &Settings) -> Result<Self> {
         let need = |value: &Option<String>, name: &str| {
             value.clone().ok_or_else(|| anyhow!("{name} is not set"))
@@ -119,7 +119,7 @@ impl Account {
         }
     }
 
-    /// The client of the SMS API, for commands that only it has.
+    /// Returns the client of the SMS API, for operations that 空電プッシュ does not have.
     pub(crate) fn sms(&self) -> Result<&sms::Client> {
         match self {
             Self::Sms(client) => Ok(client),
@@ -128,7 +128,7 @@ impl Account {
     }
 }
 
-/// `docomo,softbank,au,option,rakuten` or some of them.
+/// Parses a list such as `docomo,softbank,au,option,rakuten`.
 fn carrier_fields(text: &str) -> Result<Vec<push::CarrierField>> {
     let field = |word: &str| match word.trim() {
         "docomo" => Ok(push::CarrierField::Docomo),
@@ -136,7 +136,7 @@ fn carrier_fields(text: &str) -> Result<Vec<push::CarrierField>> {
         "au" => Ok(push::CarrierField::Au),
         "option" => Ok(push::CarrierField::Option),
         "rakuten" => Ok(push::CarrierField::Rakuten),
-        _ => bail!("KARADEN_CARRIER_FIELDS knows docomo, softbank, au, option and rakuten"),
+        _ => bail!("KARADEN_CARRIER_FIELDS may contain docomo, softbank, au, option and rakuten"),
     };
     text.split(',').map(field).collect()
 }
@@ -146,18 +146,19 @@ pub(crate) fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// `90s`, `5m`, `1h30m`.
+/// Parses a length of time such as `90s`, `5m` or `1h30m`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration: SignedDuration = text.parse().map_err(|error| format!("{error}"))?;
     Duration::try_from(duration).map_err(|_| "must not be negative".to_owned())
 }
 
-/// An instant such as `2027-01-15T17:00:00+09:00`, or a span from now such as `5m`.
+/// Parses an instant such as `2027-01-15T17:00:00+09:00`, or a time from now such as `5m`.
 pub(crate) fn instant(text: &str) -> Result<SystemTime, String> {
     if let Ok(instant) = text.parse::<Timestamp>() {
         return Ok(instant.into());
     }
-    let ahead = duration(text)
-        .map_err(|_| "neither an instant like 2027-01-15T17:00:00+09:00 nor a span like 5m")?;
+    let ahead = duration(text).map_err(
+        |_| "neither an instant like 2027-01-15T17:00:00+09:00 nor a time from now like 5m",
+    )?;
     now().checked_add(ahead).ok_or_else(|| "too far ahead".to_owned())
 }

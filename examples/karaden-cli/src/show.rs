@@ -1,4 +1,4 @@
-//! What is printed.
+//! Prints messages, as text or JSON.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use jiff::{Timestamp, tz::Offset};
 use karaden_client::{push, sms};
 use serde_json::{Value, json};
 
-/// How things are shown.
+/// How messages are printed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Show {
     pub(crate) json: bool,
@@ -14,8 +14,8 @@ pub(crate) struct Show {
 }
 
 impl Show {
-    /// One line: JSON, or `human`.
-    #[expect(clippy::print_stdout, reason = "printing is what this program is for")]
+    /// Prints one line: `json` or `human`.
+    #[expect(clippy::print_stdout, reason = "a command-line tool prints its results")]
     pub(crate) fn line(self, json: &Value, human: &str) {
         if self.json {
             println!("{json}");
@@ -24,7 +24,7 @@ impl Show {
         }
     }
 
-    /// A message of the SMS API.
+    /// Prints a message of the SMS API.
     pub(crate) fn message(self, message: &sms::Message) {
         let word = |word: Option<&str>| word.unwrap_or("-").to_owned();
         let status = word(message.status.as_ref().map(sms::Status::as_str));
@@ -41,7 +41,7 @@ impl Show {
         self.line(&json, &format!("{id}  {at}  {to}  {status:<10} {sent:<11} {carrier}"));
     }
 
-    /// The delivery of a message of 空電プッシュ.
+    /// Prints the delivery of a message of 空電プッシュ.
     pub(crate) fn delivery(self, id: &str, delivery: &push::Delivery) {
         let message = delivery.message_status.as_ref().map_or("-".into(), |s| format!("{s:?}"));
         let result = delivery.result_status.as_ref().map_or("-".into(), |s| format!("{s:?}"));
@@ -62,7 +62,7 @@ impl Show {
     }
 }
 
-/// An instant as Japan's clocks show it.
+/// Formats an instant in Japan's time zone.
 fn local(at: SystemTime) -> String {
     Timestamp::try_from(at).map_or_else(
         |_| "-".to_owned(),

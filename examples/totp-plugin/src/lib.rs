@@ -1,6 +1,6 @@
-//! Codes from an authenticator app (RFC 6238) as a factor: all that a plugin has to be.
+//! Codes from an authenticator app (RFC 6238) as a factor: a complete plugin.
 //!
-//! A host needs one line for it, where it lists its plugins, and the factor's name in its policy.
+//! To use it, a host adds one line where it lists its plugins, and the factor's name to its rules.
 
 use std::{
     collections::HashMap,
@@ -15,13 +15,13 @@ use mfa_plugin_api::{
 };
 use otp_core::oath::{self, Drift, Totp};
 
-/// How many wrong codes a user may type before an administrator has to help.
-const MOST_FAILURES: u8 = 10;
+/// After this many wrong codes only an administrator can unblock the user.
+const MAX_FAILURES: u8 = 10;
 
 /// The factor `totp`.
 ///
-/// Users and what they used last live in memory, which keeps the example short. A real one keeps both
-/// in a store, where looking and noting are one atomic step.
+/// Users and their last steps are in memory, which keeps the example short. A real plugin keeps both in a store,
+/// where checking and recording are one atomic method.
 #[derive(Debug)]
 pub struct TotpPlugin {
     descriptor: Descriptor,
@@ -43,23 +43,23 @@ impl Default for TotpPlugin {
 }
 
 impl TotpPlugin {
-    /// Binds an app to the user with this id.
+    /// Enrols an app for the user with this id.
     pub fn enrol(&self, user: impl Into<String>, app: Totp) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         users.insert(user.into(), Enrolled { app, last: None, failures: 0 });
     }
 
-    /// Calls `f` with what is known of the user, or says that the factor cannot be used.
+    /// Calls `f` with the user's enrolment. Returns *denied* for a blocked user, *unavailable* without enrolment.
     fn with_user(&self, context: &FlowContext<'_>, f: impl FnOnce(&mut Enrolled) -> Step) -> Reply {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let step = match users.get_mut(context.subject.id()) {
-            Some(user) if user.failures >= MOST_FAILURES => {
+            Some(user) if user.failures >= MAX_FAILURES => {
                 Step::Denied(Denied::new(Message::new("totp-blocked")))
             }
             Some(user) => f(user),
             None => Step::Unavailable(Unavailable::new(Message::new("totp-not-enrolled"))),
         };
-        // There is nothing to remember but that the factor has begun.
+        // The only state is that the factor has begun.
         Reply::new(step).with_state(PluginState::from_bytes("begun"))
     }
 }
@@ -96,7 +96,7 @@ impl MfaPlugin for TotpPlugin {
             let Ok(typed) = user.app.format().normalise(typed) else {
                 return reject(&user.app, RejectionKind::Malformed, "totp-malformed");
             };
-            // Counted before it is compared, and each code is taken once.
+            // Counted before it is compared, so that parallel attempts gain nothing. `last` refuses a used code.
             user.failures += 1;
             match user.app.verify(&typed, context.now, Drift::default(), user.last) {
                 Ok(step) => {

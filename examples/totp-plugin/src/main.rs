@@ -1,4 +1,4 @@
-//! Logs in with a code from an authenticator app, and holds the plugin against the contract.
+//! Logs in with a code from an authenticator app, and checks the plugin against the contract.
 //!
 //! ```text
 //! cargo run -p totp-plugin
@@ -17,7 +17,7 @@ use otp_core::oath::{Algorithm, OathSecret, Totp};
 use totp_plugin::TotpPlugin;
 
 fn app() -> Result<Totp, Box<dyn Error>> {
-    // The key of RFC 6238, appendix B; a real one is drawn at random and shown as a QR code.
+    // The key of RFC 6238, appendix B. A real key is random and shown as a QR code.
     let secret = OathSecret::from_bytes(b"12345678901234567890")?;
     Ok(Totp::new(secret, Algorithm::Sha1, 6, Duration::from_secs(30))?)
 }
@@ -35,8 +35,8 @@ impl Enrolled {
         Self { plugin, app: app.clone() }
     }
 
-    /// What the app shows at `now`.
-    fn shown(&self, now: SystemTime) -> String {
+    /// Returns the code that the app shows at `now`.
+    fn code_at(&self, now: SystemTime) -> String {
         self.app.code(now).expose_secret().to_owned()
     }
 }
@@ -52,18 +52,18 @@ impl Candidate for Enrolled {
 
     fn right_answer(&self) -> Submission {
         let login = TestLogin::new(&self.plugin, self.subject(), Services::new());
-        Submission::new().with("code", self.shown(login.now()))
+        Submission::new().with("code", self.code_at(login.now()))
     }
 
     fn wrong_answer(&self) -> Submission {
         let login = TestLogin::new(&self.plugin, self.subject(), Services::new());
         let tomorrow = login.now() + Duration::from_secs(24 * 60 * 60);
-        Submission::new().with("code", self.shown(tomorrow))
+        Submission::new().with("code", self.code_at(tomorrow))
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
-#[expect(clippy::print_stdout, reason = "an example for people")]
+#[expect(clippy::print_stdout, reason = "an example prints what it does")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let app = app()?;
     let enrolled = Enrolled::new(&app);
@@ -82,14 +82,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("satisfied: amr {}", evidence.methods[0].as_str());
 
     check_contract(|| Enrolled::new(&app)).await;
-    println!("the plugin keeps the contract");
+    println!("the plugin passes the contract");
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_example_runs() {
+    fn example_succeeds() {
         super::main().unwrap();
     }
 }

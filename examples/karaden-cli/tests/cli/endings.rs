@@ -1,4 +1,4 @@
-//! Exit codes that scripts can rely on: 1 and 3 only where definitely nothing was sent.
+//! Exit codes: 1 and 3 only if definitely nothing was sent.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ fn fault(mode: FaultMode, operation: Operation) -> Vec<Fault> {
     vec![Fault { operation: Some(operation), ..Fault::new(mode) }]
 }
 
-/// A folder with a CSV file of these rows.
+/// Makes a folder with a CSV file of these rows.
 fn folder_with(rows: &[&str]) -> (tempfile::TempDir, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let csv = folder.path().join("in.csv");
@@ -23,13 +23,13 @@ const GOOD: &str = "1,09000000001,確認\r\n";
 const BAD: &str = "1,0312345678,確認\r\n";
 
 #[tokio::test]
-async fn a_sent_message_that_did_not_arrive_is_not_called_unsent() {
+async fn message_that_did_not_arrive_exits_with_5() {
     let sim = sim().await;
     for (number, code) in [("090-0000-0001", 0), ("090-0000-0002", 5), ("090-0000-0003", 5)] {
         let (ended, out, err) = run(command(&sim, &["send", number, TEXT, "--wait"])).await;
         assert_eq!(ended, code, "{number} {out} {err}");
     }
-    // The push API may still deliver what is out of range: time is up, and it was sent.
+    // The push API may still deliver a message that is out of range. The wait ends, and it was sent.
     let (_, out, _) = run(push(&sim, &["--json", "send", "090-0000-0002", TEXT])).await;
     let id = out.split('"').skip_while(|part| *part != "id").nth(2).expect("an id").to_owned();
     let (code, out, err) = run(push(&sim, &["wait", &id, "--for", "1s"])).await;
@@ -37,7 +37,7 @@ async fn a_sent_message_that_did_not_arrive_is_not_called_unsent() {
 }
 
 #[tokio::test]
-async fn an_error_after_the_acceptance_is_told_apart() {
+async fn error_after_the_acceptance_exits_with_5() {
     let sim = sim().await;
     sim.set_faults(fault(FaultMode::Malformed, Operation::Get));
     let (code, out, err) = run(command(&sim, &["--json", "send", NUMBER, TEXT, "--wait"])).await;
@@ -46,14 +46,14 @@ async fn an_error_after_the_acceptance_is_told_apart() {
     assert_eq!(sim.inbox(None).len(), 1);
     let id = out.split('"').skip_while(|part| *part != "id").nth(2).expect("an id").to_owned();
     let (code, ..) = run(command(&sim, &["wait", &id])).await;
-    assert_eq!(code, 5, "who has an id had its message accepted");
+    assert_eq!(code, 5, "a message with an id was accepted");
     sim.set_faults(Vec::new());
     let (code, ..) = run(command(&sim, &["wait", "00000000-0000-4000-8000-000000000000"])).await;
     assert_eq!(code, 3);
 }
 
 #[tokio::test]
-async fn a_bulk_result_that_cannot_be_saved_is_seen_before_anything_is_sent() {
+async fn bulk_with_an_unwritable_folder_sends_nothing() {
     let sim = sim().await;
     let (_folder, csv) = folder_with(&[GOOD]);
     for out in ["/nowhere/at-all", csv.as_str()] {
@@ -64,7 +64,7 @@ async fn a_bulk_result_that_cannot_be_saved_is_seen_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn after_a_bulk_start_no_error_says_unsent() {
+async fn errors_after_a_bulk_start_exit_with_5() {
     for (operation, mode) in [
         (Operation::BulkGet, FaultMode::Malformed),
         (Operation::BulkGet, FaultMode::Status(401)),
@@ -84,7 +84,7 @@ async fn after_a_bulk_start_no_error_says_unsent() {
 }
 
 #[tokio::test]
-async fn a_bulk_start_whose_answer_was_lost_was_a_start() {
+async fn bulk_start_with_a_lost_response_exits_with_5() {
     let sim = sim().await;
     sim.set_faults(vec![
         Fault { operation: Some(Operation::BulkStart), ..Fault::new(FaultMode::AcceptThenDrop) }
@@ -98,7 +98,7 @@ async fn a_bulk_start_whose_answer_was_lost_was_a_start() {
 }
 
 #[tokio::test]
-async fn bad_rows_of_a_bulk_send_are_not_a_refusal_of_all() {
+async fn bulk_with_some_bad_rows_exits_with_5() {
     let sim = sim().await;
     for (rows, code) in [(&[GOOD, BAD, GOOD][..], 5), (&[BAD, BAD], 3), (&[GOOD, GOOD], 0)] {
         let (folder, csv) = folder_with(rows);
@@ -113,13 +113,13 @@ fn saved(folder: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn no_result_file_is_written_over() {
+async fn bulk_never_overwrites_a_result_file() {
     let start = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
     let clock = karaden_sim::ClockMode::Manual(start);
     let sim = Sim::start(SimConfig { clock, ..SimConfig::default() }).await.expect("a simulator");
     let (folder, csv) = folder_with(&[GOOD]);
     let out = folder.path().to_str().expect("UTF-8");
-    // Time stands still, so that both results have the same name.
+    // The clock stands still, so both results have the same name.
     for at in 1..=2 {
         let (code, shown, err) = run(command(&sim, &["bulk", &csv, "--out", out])).await;
         assert_eq!((code, saved(folder.path())), (0, at), "{shown} {err}");
@@ -131,7 +131,7 @@ async fn no_result_file_is_written_over() {
 }
 
 #[tokio::test]
-async fn a_contract_without_tracking_codes_is_served_but_not_against_ones_word() {
+async fn refused_tracking_code_is_left_out_only_if_it_was_generated() {
     let account = PushAccount { tracking: TrackingRule::Refused, ..PushAccount::default() };
     let config = SimConfig { push_accounts: vec![account], ..SimConfig::default() };
     let sim = Sim::start(config).await.expect("a simulator");
@@ -147,7 +147,7 @@ async fn a_contract_without_tracking_codes_is_served_but_not_against_ones_word()
 }
 
 #[tokio::test]
-async fn a_drawn_tracking_code_has_the_known_form_and_a_lost_answer_without_one_is_unknown() {
+async fn generated_tracking_code_has_eight_digits_and_a_lost_response_without_one_is_unknown() {
     let sim = sim().await;
     let (code, ..) = run(push(&sim, &["send", NUMBER, TEXT])).await;
     let tags = sim.inbox(None).remove(0).tags;
@@ -158,7 +158,7 @@ async fn a_drawn_tracking_code_has_the_known_form_and_a_lost_answer_without_one_
 }
 
 #[tokio::test]
-async fn a_contract_that_wants_rakutens_text_gets_it() {
+async fn configured_carrier_fields_are_sent() {
     let account =
         PushAccount { required_texts: vec!["RakutenMessage".to_owned()], ..PushAccount::default() };
     let config = SimConfig { push_accounts: vec![account], ..SimConfig::default() };
@@ -173,7 +173,7 @@ async fn a_contract_that_wants_rakutens_text_gets_it() {
 }
 
 #[tokio::test]
-async fn a_state_that_cannot_be_filtered_by_is_wrong_use() {
+async fn list_with_an_unknown_status_exits_with_2() {
     let sim = sim().await;
     for (status, expected) in [("waiting", 0), ("processing_error", 2)] {
         assert_eq!(run(command(&sim, &["list", "--status", status])).await.0, expected, "{status}");

@@ -1,4 +1,4 @@
-//! The program from the outside, against karaden-sim.
+//! Runs the program against karaden-sim.
 
 mod endings;
 mod network;
@@ -49,14 +49,14 @@ async fn run(mut command: Command) -> (i32, String, String) {
     let (stdout, stderr) = (text(stdout), text(stderr));
     for shown in [&stdout, &stderr] {
         for secret in ["demo-token", "demo-push", "demo-code", "482913", "09000000001"] {
-            assert!(!shown.contains(secret), "{secret} shows in {shown}");
+            assert!(!shown.contains(secret), "{secret} is in {shown}");
         }
     }
     (status.code().expect("an exit code"), stdout, stderr)
 }
 
 #[tokio::test]
-async fn send_status_wait_and_list() {
+async fn send_status_wait_and_list_succeed() {
     let sim = sim().await;
     let (code, out, err) =
         run(command(&sim, &["--json", "send", NUMBER, TEXT, "--tag", "t-1", "--until", "5m"]))
@@ -76,7 +76,7 @@ async fn send_status_wait_and_list() {
 }
 
 #[tokio::test]
-async fn a_reserved_message_is_cancelled() {
+async fn cancel_of_a_reserved_message_prevents_the_send() {
     let sim = sim().await;
     let (_, out, _) = run(command(&sim, &["--json", "send", NUMBER, TEXT, "--at", "1h"])).await;
     let id = out.split('"').skip_while(|part| *part != "id").nth(2).expect("an id").to_owned();
@@ -86,7 +86,7 @@ async fn a_reserved_message_is_cancelled() {
 }
 
 #[tokio::test]
-async fn the_other_api_sends_too() {
+async fn send_over_the_push_api_succeeds() {
     let sim = sim().await;
     let (code, out, err) = run(push(&sim, &["--json", "send", NUMBER, TEXT])).await;
     assert_eq!((code, err.as_str()), (0, ""));
@@ -103,7 +103,7 @@ async fn the_other_api_sends_too() {
 }
 
 #[tokio::test]
-async fn exit_codes_tell_refused_from_failed_and_wrong_use() {
+async fn exit_codes_distinguish_refused_failed_and_wrong_use() {
     let sim = sim().await;
     let (code, _, err) = run(command(&sim, &["send", "090-0000-0010", TEXT])).await;
     assert!(code == 3 && err.contains("refused"), "{code} {err}");
@@ -121,7 +121,7 @@ async fn exit_codes_tell_refused_from_failed_and_wrong_use() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_looked_up_and_the_message_is_on_the_phone_once() {
+async fn lost_response_is_looked_up_and_the_message_arrives_once() {
     let sim = sim().await;
     let fault = Fault { operation: Some(Operation::Send), ..Fault::new(FaultMode::AcceptThenDrop) };
     sim.set_faults(vec![fault.times(1)]);
@@ -131,7 +131,7 @@ async fn a_lost_answer_is_looked_up_and_the_message_is_on_the_phone_once() {
 }
 
 #[tokio::test]
-async fn the_token_may_come_from_a_file() {
+async fn token_from_a_file_is_accepted() {
     let sim = sim().await;
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), "demo-token\n").expect("written");
@@ -141,7 +141,7 @@ async fn the_token_may_come_from_a_file() {
 }
 
 #[tokio::test]
-async fn following_shows_what_comes_later() {
+async fn list_follow_shows_a_later_message() {
     use tokio::io::{AsyncBufReadExt as _, BufReader};
 
     let sim = sim().await;
@@ -157,7 +157,7 @@ async fn following_shows_what_comes_later() {
 }
 
 #[tokio::test]
-async fn a_bulk_file_is_sent_and_its_result_saved_once() {
+async fn bulk_sends_the_file_and_saves_one_result() {
     let sim = sim().await;
     let folder = tempfile::tempdir().expect("a folder");
     let csv = folder.path().join("in.csv");

@@ -1,4 +1,4 @@
-//! The network between: following through faults, Ctrl-C, a proxy, a private certificate authority.
+//! Network conditions: faults while following, Ctrl-C, a proxy, a private certificate authority.
 
 use std::{process::Stdio, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{NUMBER, TEXT, command, command_at, run, sim};
 
 const MESSAGE: &str = r#"{"object":"message","id":"m-1","status":"done"}"#;
 
-/// The head of a request.
+/// Reads the head of a request.
 async fn head_of(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -21,17 +21,17 @@ async fn head_of(stream: &mut (impl AsyncRead + Unpin)) -> String {
     String::from_utf8(head).expect("ASCII")
 }
 
-fn answer() -> String {
+fn response() -> String {
     let length = MESSAGE.len();
     format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{MESSAGE}")
 }
 
 #[tokio::test]
-async fn following_goes_on_after_faults_and_shows_changes() {
+async fn list_follow_goes_on_after_faults_and_shows_changes() {
     let sim = sim().await;
     let list =
         |mode, count| Fault { operation: Some(Operation::List), ..Fault::new(mode) }.times(count);
-    // More faults than one call of the client bears.
+    // More faults than one call of the client retries.
     sim.set_faults(vec![list(FaultMode::Status(503), 4)]);
     let mut follow = command(&sim, &["list", "--follow", "--every", "20ms"])
         .stdout(Stdio::piped())
@@ -41,7 +41,7 @@ async fn following_goes_on_after_faults_and_shows_changes() {
     let mut errors = BufReader::new(follow.stderr.take().expect("a pipe")).lines();
     let mut lines = BufReader::new(follow.stdout.take().expect("a pipe")).lines();
     let error = errors.next_line().await.expect("readable").expect("a line");
-    assert!(error.contains("going on"), "{error}");
+    assert!(error.contains("retrying"), "{error}");
 
     let (_, sent, _) = run(command(&sim, &["--json", "send", NUMBER, TEXT, "--at", "1h"])).await;
     let id = sent.split('"').skip_while(|part| *part != "id").nth(2).expect("an id").to_owned();
@@ -51,7 +51,7 @@ async fn following_goes_on_after_faults_and_shows_changes() {
     let line = lines.next_line().await.expect("readable").expect("a line");
     assert!(line.contains(&id) && line.contains("canceled"), "{line}");
 
-    // What does not pass by itself ends it.
+    // An error that is not retryable ends it.
     sim.set_faults(vec![Fault {
         operation: Some(Operation::List),
         ..Fault::new(FaultMode::Status(401))
@@ -61,13 +61,13 @@ async fn following_goes_on_after_faults_and_shows_changes() {
 }
 
 #[tokio::test]
-async fn ctrl_c_ends_following_even_while_it_reads() {
+async fn list_follow_ends_on_ctrl_c_while_it_reads() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let mut follow = command_at(&url, &["list", "--follow"]).spawn().expect("the program");
     let (mut stream, _) = listener.accept().await.expect("a connection");
     assert!(head_of(&mut stream).await.starts_with("GET /api/"));
-    // It waits for the answer now, which does not come.
+    // It now waits for a response that does not come.
     let id = follow.id().expect("running").to_string();
     let signal = tokio::process::Command::new("kill").args(["-INT", &id]).status().await;
     assert!(signal.expect("kill").success());
@@ -76,16 +76,16 @@ async fn ctrl_c_ends_following_even_while_it_reads() {
 }
 
 #[tokio::test]
-async fn a_proxy_is_used_if_one_is_given() {
+async fn given_proxy_is_used() {
     let proxy = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let at = proxy.local_addr().expect("an address");
     let head = tokio::spawn(async move {
         let (mut stream, _) = proxy.accept().await.expect("a connection");
         let head = head_of(&mut stream).await;
-        stream.write_all(answer().as_bytes()).await.expect("written");
+        stream.write_all(response().as_bytes()).await.expect("written");
         head
     });
-    // Nothing listens there: only through the proxy is there an answer.
+    // No server listens on port 1, so a response can come only through the proxy.
     let mut command = command_at("http://127.0.0.1:1", &["status", "m-1"]);
     command.env("KARADEN_PROXY", format!("http://user:pw@{at}"));
     let (code, out, err) = run(command).await;
@@ -99,7 +99,7 @@ async fn a_proxy_is_used_if_one_is_given() {
 }
 
 #[tokio::test]
-async fn a_private_certificate_authority_is_trusted_if_it_is_given() {
+async fn given_certificate_authority_is_trusted() {
     let certified =
         rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let key = rustls::pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der());
@@ -117,7 +117,7 @@ async fn a_private_certificate_authority_is_trusted_if_it_is_given() {
         while let Ok((stream, _)) = listener.accept().await {
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             head_of(&mut stream).await;
-            stream.write_all(answer().as_bytes()).await.expect("written");
+            stream.write_all(response().as_bytes()).await.expect("written");
             stream.shutdown().await.expect("closed");
         }
     });
