@@ -200,7 +200,7 @@ async fn a_script_that_ran_is_never_sent_again_whatever_wait_answers() {
         ("-NOPERM No permissions\r\n", "redis did not wait for its replicas"),
         ("-READONLY You can't write\r\n", "redis did not wait for its replicas"),
         ("+OK\r\n", "too few redis replicas hold the write"),
-        ("", "redis did not answer in time"),
+        ("", "redis did not reply in time"),
     ] {
         liar.tell(b"$1\r\n-\r\n");
         *liar.told.to_wait.lock().expect("no link panics") = waited.into();

@@ -329,7 +329,7 @@ async fn a_silent_connection_is_given_up_and_made_anew() {
     let id = open(&store, "a").await.expect("works").id();
     silent.notify_one();
     let error = attempt(&store, "a", id).await.expect_err("nothing comes back");
-    assert_eq!(error.to_string(), "redis did not answer in time");
+    assert_eq!(error.to_string(), "redis did not reply in time");
     let left = recovered("after the silence", async || attempt(&store, "a", id).await).await;
     assert!(left <= 4);
 }
