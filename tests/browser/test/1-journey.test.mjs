@@ -44,7 +44,7 @@ async function journey(visitor) {
   await visitor.photograph("1-login");
 
   const wrong = { username: "alice", password: "not this one" };
-  assert.equal(await visitor.sending(() => visitor.signIn(wrong)), 401);
+  assert.equal(await visitor.sending(() => visitor.signIn(wrong)), 303);
   await visitor.expectProblem(words.loginFailed);
   await visitor.inspect("the login page with a problem");
   await visitor.photograph("2-login-failed");
@@ -64,7 +64,10 @@ async function journey(visitor) {
   await phone.close();
 
   const other = code === "000000" ? "000001" : "000000";
-  assert.equal(await visitor.answer(other), 422);
+  assert.equal(await visitor.answer(other), 303);
+  await visitor.expectProblem(words.wrong(4));
+  // A reload posts nothing again, so it spends no attempt, and the page still says what was wrong.
+  await page.reload();
   await visitor.expectProblem(words.wrong(4));
   await visitor.inspect("the page of the code with a problem");
   await visitor.photograph("4-code-wrong");

@@ -28,7 +28,7 @@ describe("the code", () => {
         ["abcdef", words.malformed],
         [`${code.slice(0, 5)}x`, words.malformed],
       ]) {
-        assert.equal(await visitor.answer(typed), 422, typed);
+        assert.equal(await visitor.answer(typed), 303, typed);
         await visitor.expectProblem(complaint);
       }
       await visitor.answer(notThis(code));
@@ -67,7 +67,7 @@ describe("the code", () => {
         await visitor.reachCode(bob);
         // The button only looks as if it were not ready (`aria-disabled`): `force` presses it anyway.
         const press = () => visitor.button(words.resend).click({ force: true });
-        assert.equal(await visitor.sending(press), 429);
+        assert.equal(await visitor.sending(press), 303);
         await visitor.expectProblem(words.tooEarly);
         await visitor.inspect("the page that asks for patience");
         await visitor.photograph("code-too-early");
