@@ -35,7 +35,7 @@ enum Command {
     Tidy,
     /// Write the sample configuration and the documents of the settings
     Settings,
-    /// Measure one subject and prints its figures and goals
+    /// Measure one subject and print its figures and goals
     Bench(bench::Arguments),
 }
 
