@@ -33,7 +33,6 @@ mod error;
 mod fault;
 mod id;
 mod inbox;
-mod json;
 mod operation;
 mod push;
 mod request;

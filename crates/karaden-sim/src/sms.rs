@@ -7,6 +7,7 @@ mod bulk;
 mod callback;
 mod caller;
 mod error;
+mod field;
 mod list;
 mod path;
 mod send;

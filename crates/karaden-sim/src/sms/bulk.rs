@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::{
     caller::Caller,
     error::{ErrorObject, Failure, Problems},
+    field::Field,
     send,
     version::Version,
     wire,
@@ -21,7 +22,6 @@ use crate::{
     body::{Body, Reply, json_of},
     config::Quirks,
     id::Id,
-    json::Field,
     request::{Call, Form},
     shared::Shared,
     signed_url,

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::wire::state_of;
+use super::{field::Field, wire::state_of};
 use crate::{
     config::{Absent, SmsProject},
     id::Id,
-    json::Field,
     operation::Api,
     time::{Instant, Iso},
     world::{Message, Outcome, Owner, Stage},

@@ -1,13 +1,12 @@
 //! Errors as the API words them.
 
 use http::StatusCode;
-
 use serde::{Serialize, Serializer};
 
+use super::field::Field;
 use crate::{
     body::{Reply, json_of},
     config::Quirks,
-    json::Field,
     world::Rejection,
 };
 

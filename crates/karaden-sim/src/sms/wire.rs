@@ -3,12 +3,11 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{caller::Caller, error::ErrorObject, version::Version};
+use super::{caller::Caller, error::ErrorObject, field::Field, version::Version};
 use crate::{
     body::{Reply, json_of},
     config::{Absent, Quirks},
     id::Id,
-    json::Field,
     time::{Instant, Iso},
     world::{Message, Outcome, Refused, Stage},
 };
