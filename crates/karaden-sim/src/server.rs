@@ -11,7 +11,10 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, StatusCode, header::HOST};
 use http_body_util::{BodyExt, Limited};
-use hyper::{body::Incoming, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{
@@ -175,7 +178,7 @@ fn other(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
 }
 
 async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ()> {
-    if http_body::Body::is_end_stream(&body) {
+    if body.is_end_stream() {
         return Ok(Bytes::new());
     }
     // Nearly every request is one frame: no copy then.
@@ -183,7 +186,7 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ()> {
         None => return Ok(Bytes::new()),
         Some(frame) => frame.map_err(drop)?.into_data().unwrap_or_default(),
     };
-    if http_body::Body::is_end_stream(&body) && first.len() <= limit {
+    if body.is_end_stream() && first.len() <= limit {
         return Ok(first);
     }
     let rest = Limited::new(body, limit.saturating_sub(first.len()));

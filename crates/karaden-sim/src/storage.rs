@@ -9,7 +9,7 @@ use http::{
 };
 
 use crate::{
-    body::{Reply, json, reply, text},
+    body::{Reply, json, reply, text, whole},
     id::Id,
     operation::Operation,
     request::Call,
@@ -83,5 +83,5 @@ fn download(shared: &Shared, call: &Call<'_>, id: Id) -> Reply {
 fn refusal(status: StatusCode, code: &str) -> Reply {
     let body =
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code></Error>");
-    reply(status, "application/xml", body)
+    reply(status, "application/xml", whole(body))
 }

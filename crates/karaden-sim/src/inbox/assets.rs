@@ -5,7 +5,7 @@ use http::{
     header::{CACHE_CONTROL, HeaderValue},
 };
 
-use crate::body::{Reply, reply};
+use crate::body::{Reply, reply, whole};
 
 pub(super) fn asset(path: &str) -> Option<Reply> {
     let (content_type, file) = match path {
@@ -16,7 +16,7 @@ pub(super) fn asset(path: &str) -> Option<Reply> {
         "/assets/icon.svg" => ("image/svg+xml", include_str!("../../assets/icon.svg")),
         _ => return None,
     };
-    let mut reply = reply(StatusCode::OK, content_type, file);
+    let mut reply = reply(StatusCode::OK, content_type, whole(file));
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     Some(reply)
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::messages::walk;
 use crate::{
-    body::{Body, Reply, reply, text},
+    body::{Reply, reply, streamed, text},
     shared::Shared,
     time::Instant,
 };
@@ -46,7 +46,7 @@ pub(super) fn events(shared: &Arc<Shared>) -> Reply {
         let seen = shared.clock.now();
         Some((Bytes::from_static(CHANGE), (shared, changes, place, seen)))
     });
-    reply(StatusCode::OK, "text/event-stream", Body::stream(events))
+    reply(StatusCode::OK, "text/event-stream", streamed(events))
 }
 
 /// Waits until time alone changes a message; under a manual clock moves are told as changes.
@@ -71,7 +71,7 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::config::SimConfig;
+    use crate::{body::Body, config::SimConfig};
 
     async fn next(body: &mut Body) -> Bytes {
         body.frame().await.expect("it goes on").expect("no error").into_data().expect("data")

@@ -1,7 +1,5 @@
 //! A small gzip body that unpacks to a lot: 1.7 MB that become 256 MiB of spaces.
 
-use crate::body::Body;
-
 /// How often the repeating part stands in the stream.
 const PERIODS: u32 = 130_100;
 /// A match repeats the last byte this often; eight of them are a period.
@@ -14,7 +12,7 @@ pub(super) const UNPACKED: u32 = 1 + PERIODS * 8 * MATCH;
 ///
 /// The literal ends after 11 bits and eight matches take 104, so from the third byte on the stream
 /// repeats every 13 bytes.
-pub(super) fn gzip() -> Body {
+pub(super) fn gzip() -> Vec<u8> {
     let mut bits = Bits::default();
     bits.low_first(0b1, 1); // last block
     bits.low_first(0b01, 2); // fixed codes
@@ -33,7 +31,7 @@ pub(super) fn gzip() -> Body {
     out.push(0);
     out.extend(checksum_of_spaces(UNPACKED).to_le_bytes());
     out.extend(UNPACKED.to_le_bytes());
-    Body::from(out)
+    out
 }
 
 #[derive(Default)]

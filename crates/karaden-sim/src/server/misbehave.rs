@@ -12,7 +12,7 @@ use http_body_util::BodyExt as _;
 
 use super::{bomb, calls::api, cut::Cut};
 use crate::{
-    body::{Body, Reply, html, json},
+    body::{Body, JSON, Reply, html, json, reply, streamed},
     fault::{Fault, FaultMode, Target},
     operation::{Api, Operation},
     push,
@@ -68,7 +68,7 @@ async fn garble(mode: FaultMode, right: Reply, cut: &Cut) -> Reply {
     match mode {
         FaultMode::Malformed => json(StatusCode::OK, r#"{"object":"message","id":"82bdf9"#),
         FaultMode::Empty => json(StatusCode::OK, ""),
-        FaultMode::Huge => json(StatusCode::OK, huge()),
+        FaultMode::Huge => reply(StatusCode::OK, JSON, huge()),
         FaultMode::GzipBomb => {
             let mut reply = json(StatusCode::OK, bomb::gzip());
             reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -85,7 +85,7 @@ fn huge() -> Body {
     let middle = stream::repeat(chunk).take(16 * 1024);
     let start = stream::once(async { Bytes::from_static(br#"{"object":"message","id":""#) });
     let end = stream::once(async { Bytes::from_static(br#""}"#) });
-    Body::stream(start.chain(middle).chain(end))
+    streamed(start.chain(middle).chain(end))
 }
 
 /// The first half of an answer, then the connection is cut.
@@ -98,7 +98,7 @@ async fn half(right: Reply, cut: Cut) -> Reply {
         cut.once_flushed();
         std::future::pending().await
     });
-    Reply::from_parts(parts, Body::stream(stream::once(async { half }).chain(rest)))
+    Reply::from_parts(parts, streamed(stream::once(async { half }).chain(rest)))
 }
 
 /// An answer to a request that had no effect.

@@ -5,7 +5,7 @@
 //! `scheduled_at` is not used. A file without the first three ends as `error`.
 
 use http::{
-    Response, StatusCode,
+    StatusCode,
     header::{HeaderValue, LOCATION},
 };
 use serde::Serialize;
@@ -19,7 +19,7 @@ use super::{
     wire,
 };
 use crate::{
-    body::{Body, Reply, json_of},
+    body::{Reply, empty, json_of},
     config::Quirks,
     id::Id,
     request::{Call, Form},
@@ -135,15 +135,13 @@ pub(super) fn result(
     permitted(caller)?;
     let world = shared.world();
     let job = find(&world, caller, id)?;
-    let mut reply = Response::new(Body::from(""));
     if job.status(call.now) != "done" || world.quirks.bulk_never_ready {
-        *reply.status_mut() = StatusCode::ACCEPTED;
-        return Ok(reply);
+        return Ok(empty(StatusCode::ACCEPTED));
     }
     let url = signed_url::download_url(shared, call, job.id, call.now.plus(URL_LIFE));
     let location = HeaderValue::try_from(url)
         .map_err(|_| Failure::unknown(StatusCode::INTERNAL_SERVER_ERROR))?;
-    *reply.status_mut() = StatusCode::FOUND;
+    let mut reply = empty(StatusCode::FOUND);
     reply.headers_mut().insert(LOCATION, location);
     Ok(reply)
 }
