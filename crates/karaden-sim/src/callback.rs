@@ -95,9 +95,9 @@ async fn deliver(shared: &Shared, http: &Http, due: Due) {
 fn compose(shared: &Shared, due: Due, now: Instant) -> Option<(u16, Bytes, bool)> {
     let world = shared.world();
     let message = world.history.at(due.sequence)?;
-    let project = shared.config.projects.get(usize::from(message.owner.index))?;
-    let body = sms::callback_body(message, message.owner, project, world.quirks.absent, now)?;
-    Some((message.owner.index, Bytes::from(body), world.quirks.callback_twice))
+    let project = shared.config.projects.get(usize::from(message.request.owner.index))?;
+    let body = sms::callback_body(message, project, world.quirks.absent, now)?;
+    Some((message.request.owner.index, Bytes::from(body), world.quirks.callback_twice))
 }
 
 async fn post(http: &Http, project: &SmsProject, body: Bytes) -> bool {

@@ -14,15 +14,17 @@ use std::{
     time::Duration,
 };
 
-pub(crate) use bulk::{BulkJob, BulkStore, Refused, Rejection, Row, URL_LIFE};
-pub(crate) use history::{Along, History};
-pub(crate) use message::{Draft, Message, Owner, Stage, Texts};
-pub(crate) use number::Number;
-pub(crate) use outcome::{Plan, is_restricted};
-pub(crate) use schedule::{Due, Schedule};
-pub(crate) use text::utf16_units;
-
-pub use outcome::{Carrier, Outcome};
+pub use self::outcome::{Carrier, Outcome};
+pub(crate) use self::{
+    bulk::{BulkJob, BulkStore, Refused, Rejection, Row, URL_LIFE},
+    history::{History, Selection},
+    message::{Message, Owner, SendRequest, Stage, Texts},
+    number::Number,
+    outcome::{Intervention, is_restricted},
+    schedule::Due,
+    text::utf16_units,
+};
+use self::{outcome::Plan, schedule::Schedule, short::ShortKey};
 
 use crate::{
     config::{Delivery, Quirks, SimConfig},
@@ -42,34 +44,10 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     /// The send list of each push account.
     send_lists: Vec<HashSet<u64>>,
-    short_urls: HashMap<[u8; 7], Sequence>,
+    short_urls: HashMap<ShortKey, Sequence>,
     /// Which projects want callbacks.
     calls_back: Vec<bool>,
     seed: u64,
-}
-
-/// What the sender of a message says about it.
-pub(crate) struct NewMessage {
-    pub(crate) owner: Owner,
-    pub(crate) to: Number,
-    pub(crate) texts: Texts,
-    pub(crate) tags: Vec<Box<str>>,
-    pub(crate) service_id: u64,
-    pub(crate) is_shorten: bool,
-    pub(crate) parts: Option<u16>,
-    pub(crate) scheduled_at: Option<Instant>,
-    pub(crate) limited_at: Option<Instant>,
-    pub(crate) checks_history: bool,
-    /// Not to leave before this instant, without being a reservation.
-    pub(crate) not_before: Option<Instant>,
-}
-
-/// What a hand does to one message on the inbox page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Intervention {
-    Deliver,
-    OutOfRange,
-    Fail,
 }
 
 impl World {
@@ -88,34 +66,26 @@ impl World {
         }
     }
 
-    /// Accepts a message and decides its fate.
-    pub(crate) fn accept(&mut self, mut new: NewMessage, now: Instant) -> &mut Message {
+    /// Accepts a message and plans its delivery.
+    pub(crate) fn accept(&mut self, mut request: SendRequest, now: Instant) -> &mut Message {
         self.make_room();
-        let start = [new.scheduled_at, new.not_before].into_iter().flatten().fold(now, Ord::max);
-        let mut plan = Plan::new(new.to, start, new.limited_at, new.checks_history, &self.delivery);
-        self.swap_with_waiting(&mut plan, new.to, now);
+        let mut plan = Plan::new(
+            request.to,
+            request.earliest(now),
+            request.limited_at,
+            request.checks_history,
+            &self.delivery,
+        );
+        self.swap_with_waiting(&mut plan, request.to, now);
         let mut short_keys = Vec::new();
-        if new.is_shorten {
-            let seed = self.seed ^ self.history.next_sequence();
-            new.texts = new.texts.map(|text| short::shorten(text, seed, &mut short_keys));
+        if request.is_shorten {
             let sequence = self.history.next_sequence();
+            let seed = self.seed ^ sequence;
+            request.texts = request.texts.map(|text| short::shorten(text, seed, &mut short_keys));
             self.short_urls.extend(short_keys.iter().map(|key| (*key, sequence)));
         }
-        let calls_back = self.calls_back(new.owner);
-        let message = self.history.push(Draft {
-            owner: new.owner,
-            to: new.to,
-            texts: new.texts,
-            tags: new.tags,
-            service_id: new.service_id,
-            is_shorten: new.is_shorten,
-            short_keys: short_keys.into(),
-            parts: new.parts,
-            scheduled_at: new.scheduled_at,
-            limited_at: new.limited_at,
-            accepted_at: now,
-            plan,
-        });
+        let calls_back = self.calls_back(request.owner);
+        let message = self.history.push(request, short_keys.into(), plan, now);
         if calls_back {
             self.schedule.add_results(message);
         }
@@ -124,7 +94,7 @@ impl World {
 
     /// A message of an owner; another owner's is as good as none.
     pub(crate) fn owned(&self, owner: Owner, id: Id) -> Option<&Message> {
-        self.history.find(id).filter(|message| message.owner == owner)
+        self.history.find(id).filter(|message| message.request.owner == owner)
     }
 
     /// Cancels a message, if it is still waiting at `now`.
@@ -140,7 +110,9 @@ impl World {
 
     /// Changes the fate of a message that is still open; `false` if it is not.
     pub(crate) fn intervene(&mut self, id: Id, what: Intervention, now: Instant) -> bool {
-        let Some(owner) = self.history.find(id).map(|message| message.owner) else { return false };
+        let Some(owner) = self.history.find(id).map(|message| message.request.owner) else {
+            return false;
+        };
         let calls_back = self.calls_back(owner);
         let Some(message) = self.history.find_mut(id) else { return false };
         if !message.is_open(now) {
@@ -164,7 +136,7 @@ impl World {
 
     /// Counts a click on a short URL; `false` if there is none with this key.
     pub(crate) fn click(&mut self, key: &str) -> bool {
-        let Ok(key) = <[u8; 7]>::try_from(key.as_bytes()) else { return false };
+        let Ok(key) = ShortKey::try_from(key.as_bytes()) else { return false };
         let Some(sequence) = self.short_urls.get(&key) else { return false };
         let Some(message) = self.history.at_mut(*sequence) else { return false };
         message.clicks = message.clicks.saturating_add(1);
@@ -197,7 +169,7 @@ impl World {
         if !plan.swaps {
             return;
         }
-        let before = self.history.newest_first(Along::Number(to)).next();
+        let before = self.history.newest_first(Selection::Number(to)).next();
         let waiting = before.filter(|message| message.plan.swaps && message.is_open(now));
         let Some(sequence) = waiting.map(|message| message.sequence) else { return };
         plan.swaps = false;

@@ -6,7 +6,7 @@ use crate::{
     operation::Api,
     shared::Shared,
     time::Instant,
-    world::{Along, Carrier, History, Message, Number, Outcome, Stage},
+    world::{Carrier, History, Message, Number, Outcome, Selection, Stage},
 };
 
 /// Most messages shown at a time.
@@ -69,8 +69,8 @@ pub(super) fn walk<'a>(
     to: Option<&str>,
 ) -> impl Iterator<Item = &'a Message> {
     let along = match to.map(Number::parse) {
-        None => Some(Along::Everything),
-        Some(number) => number.map(Along::Number),
+        None => Some(Selection::All),
+        Some(number) => number.map(Selection::Number),
     };
     along.into_iter().flat_map(|along| history.newest_first(along)).take(MOST_SHOWN)
 }
@@ -78,20 +78,20 @@ pub(super) fn walk<'a>(
 fn describe(message: &Message, now: Instant) -> InboxMessage {
     InboxMessage {
         id: public_id(message),
-        to: message.to.as_str().to_owned(),
+        to: message.request.to.as_str().to_owned(),
         body: message.body().to_owned(),
-        api: message.owner.api,
+        api: message.request.owner.api,
         carrier: message.carrier,
         received_at: message.arrived_at(now).map(|at| at.iso().to_string()),
         accepted_at: message.accepted_at.iso().to_string(),
         state: state_name(message.stage(now)).to_owned(),
-        segments: message.parts,
-        tags: message.tags.iter().map(|tag| tag.text.to_string()).collect(),
+        segments: message.parts(),
+        tags: message.request.tags.iter().map(ToString::to_string).collect(),
     }
 }
 
 pub(super) fn public_id(message: &Message) -> String {
-    match message.owner.api {
+    match message.request.owner.api {
         Api::Sms => message.id.to_string(),
         Api::Push => message.id.push(),
     }

@@ -170,9 +170,9 @@ fn address(number: Option<&Number>, language: Option<Language>) -> String {
 fn tabs(world: &World, selected: Option<Number>, language: Option<Language>) -> Vec<Tab> {
     let mut counts: Vec<(Number, usize)> = Vec::new();
     for message in walk(&world.history, None).take(MOST_SHOWN) {
-        match counts.iter().position(|(number, _)| *number == message.to) {
+        match counts.iter().position(|(number, _)| *number == message.request.to) {
             Some(position) => counts[position].1 += 1,
-            None if counts.len() < MOST_TABS => counts.push((message.to, 1)),
+            None if counts.len() < MOST_TABS => counts.push((message.request.to, 1)),
             None => {}
         }
     }
@@ -204,14 +204,14 @@ impl Shown {
         let body = message.body();
         let (before, code, after) = split_at_code(body);
         let (state, tone) = language.state(message.stage(now));
-        let (api, sender) = match message.owner.api {
+        let (api, sender) = match message.request.owner.api {
             Api::Sms => ("sms", "Karaden SMS API"),
             Api::Push => ("push", "空電プッシュ"),
         };
         Self {
             id: public_id(message),
-            to: message.to.as_str().to_owned(),
-            grouped: message.to.grouped(),
+            to: message.request.to.as_str().to_owned(),
+            grouped: message.request.to.grouped(),
             api,
             sender,
             at: at.iso().to_string(),
@@ -221,7 +221,7 @@ impl Shown {
             after: after.to_owned(),
             state,
             tone,
-            length: language.length(utf16_units(body), message.parts),
+            length: language.length(utf16_units(body), message.parts()),
             carrier: message.carrier.display_name(),
             open: message.is_open(now),
         }

@@ -15,7 +15,7 @@ use crate::{
     request::Form,
     shared::Shared,
     time::{Instant, parse_minute},
-    world::Along,
+    world::Selection,
 };
 
 /// Most records of one answer; the service's own page size is not public.
@@ -69,8 +69,8 @@ pub(super) fn by_tracking(shared: &Shared, form: &Form<'_>, now: Instant) -> Res
     let world = shared.world();
     let mut matching: Vec<_> = world
         .history
-        .newest_first(Along::Tag(code))
-        .filter(|message| message.owner == caller.owner)
+        .newest_first(Selection::Tag(code))
+        .filter(|message| message.request.owner == caller.owner)
         .filter(|message| start.is_none_or(|start| start <= message.accepted_at))
         .filter(|message| end.is_none_or(|end| message.accepted_at <= end))
         .collect();

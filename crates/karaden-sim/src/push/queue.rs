@@ -14,7 +14,7 @@ use crate::{
     request::Form,
     shared::Shared,
     time::{Instant, is_day},
-    world::{NewMessage, Number, Texts, is_restricted, utf16_units},
+    world::{Number, SendRequest, Texts, is_restricted, utf16_units},
 };
 
 /// The text parameters of `karadenqueue`, in the order of [`Texts::PerCarrier`].
@@ -41,12 +41,15 @@ pub(super) fn queue(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Re
     let caller = authenticate(shared, form)?;
     let to = check_number(shared, form, &caller)?;
     let ignores_tracking = shared.world().quirks.push_single_untracked;
-    let tags = if ignores_tracking { Vec::new() } else { tracking(form, &caller)? };
+    let tags = if ignores_tracking { Box::default() } else { tracking(form, &caller)? };
     let texts = carrier_texts(form, &caller)?;
-    let is_shorten = form.get("ShorturlFlg") == Some("1");
-    let checks_history = form.get("PermitDate").is_some_and(is_day);
-    let queued = Queued { to, tags, texts, parts: None, is_shorten, checks_history };
-    Ok(accept(shared, &caller, queued, now))
+    let request = SendRequest {
+        tags,
+        is_shorten: form.get("ShorturlFlg") == Some("1"),
+        checks_history: form.get("PermitDate").is_some_and(is_day),
+        ..SendRequest::new(caller.owner, to, texts)
+    };
+    Ok(accept(shared, request, now))
 }
 
 /// `POST sepakaradenqueue.json`: one text in up to ten parts. `ShorturlFlg` and `PermitDate` are no
@@ -66,18 +69,8 @@ pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Resu
     let count = parts.iter().filter(|part| !part.is_empty()).count();
     let texts = Texts::One(parts.concat().into());
     let parts = u16::try_from(count).ok();
-    let queued = Queued { to, tags, texts, parts, is_shorten: false, checks_history: false };
-    Ok(accept(shared, &caller, queued, now))
-}
-
-/// What a request asks to be sent, all checked.
-struct Queued {
-    to: Number,
-    tags: Vec<Box<str>>,
-    texts: Texts,
-    parts: Option<u16>,
-    is_shorten: bool,
-    checks_history: bool,
+    let request = SendRequest { tags, parts, ..SendRequest::new(caller.owner, to, texts) };
+    Ok(accept(shared, request, now))
 }
 
 #[derive(Serialize)]
@@ -87,22 +80,9 @@ struct MessageQueued {
     status: wire::Number,
 }
 
-fn accept(shared: &Shared, caller: &Caller<'_>, queued: Queued, now: Instant) -> Reply {
-    let new = NewMessage {
-        owner: caller.owner,
-        to: queued.to,
-        texts: queued.texts,
-        tags: queued.tags,
-        service_id: 0,
-        is_shorten: queued.is_shorten,
-        parts: queued.parts,
-        scheduled_at: None,
-        limited_at: None,
-        checks_history: queued.checks_history,
-        not_before: None,
-    };
+fn accept(shared: &Shared, request: SendRequest, now: Instant) -> Reply {
     let mut world = shared.world();
-    let id = world.accept(new, now).id;
+    let id = world.accept(request, now).id;
     let queued = MessageQueued {
         message_id: id.push(),
         status: wire::Number::status(Status::Ok, &world.quirks),
@@ -125,10 +105,10 @@ fn check_number(shared: &Shared, form: &Form<'_>, caller: &Caller<'_>) -> Result
 }
 
 /// The tracking code, as the message's only tag; none if it is missing or empty.
-fn tracking(form: &Form<'_>, caller: &Caller<'_>) -> Result<Vec<Box<str>>, Status> {
-    let Some(code) = form.filled("TrackingCode") else { return Ok(Vec::new()) };
+fn tracking(form: &Form<'_>, caller: &Caller<'_>) -> Result<Box<[Box<str>]>, Status> {
+    let Some(code) = form.filled("TrackingCode") else { return Ok(Box::default()) };
     check_tracking(code, caller.account.tracking)?;
-    Ok(vec![code.into()])
+    Ok(Box::new([code.into()]))
 }
 
 pub(super) fn check_tracking(code: &str, rule: TrackingRule) -> Result<(), Status> {

@@ -101,11 +101,11 @@ impl<'a> State<'a> {
             },
             senddate: sent_at.map(Instant::slashed).unwrap_or_default(),
             carrier: (!quirks.push_no_carrier).then(|| carrier(message, stage, quirks, now)),
-            docomo_message: message.texts.given(Carrier::Docomo),
-            softbank_message: message.texts.given(Carrier::Softbank),
-            au_message: message.texts.given(Carrier::Au),
-            option_message: message.texts.given(Carrier::Option),
-            rakuten_message: message.texts.given(Carrier::Rakuten),
+            docomo_message: message.request.texts.given(Carrier::Docomo),
+            softbank_message: message.request.texts.given(Carrier::Softbank),
+            au_message: message.request.texts.given(Carrier::Au),
+            option_message: message.request.texts.given(Carrier::Option),
+            rakuten_message: message.request.texts.given(Carrier::Rakuten),
             click: Number::new(u64::from(message.clicks), quirks),
         }
     }

@@ -8,7 +8,7 @@ use crate::{
     id::Id,
     operation::Api,
     time::{Instant, Iso},
-    world::{Message, Outcome, Owner, Stage},
+    world::{Message, Outcome, Stage},
 };
 
 #[derive(Serialize)]
@@ -42,14 +42,13 @@ struct Callback<'a> {
 /// What is posted about a message with a result; `None` while there is none.
 pub(crate) fn callback_body(
     message: &Message,
-    owner: Owner,
     project: &SmsProject,
     absent: Absent,
     now: Instant,
 ) -> Option<String> {
     let stage = message.stage(now);
     let is_final = matches!(stage, Stage::Final(outcome) if outcome != Outcome::Silent);
-    if owner.api != Api::Sms || !is_final {
+    if message.request.owner.api != Api::Sms || !is_final {
         return None;
     }
     let state = state_of(stage);
@@ -59,17 +58,17 @@ pub(crate) fn callback_body(
         id: message.id,
         object: "message",
         project_id: project.project_id,
-        service_id: message.service_id,
+        service_id: message.request.service_id,
         billing_address_id: project.billing_address_id,
-        tags: message.tags.iter().map(|tag| &*tag.text).collect(),
-        is_shorten: message.is_shorten,
+        tags: message.request.tags.iter().map(|tag| &**tag).collect(),
+        is_shorten: message.request.is_shorten,
         result: state.result,
         status: state.status,
         sent_result: state.sent_result,
         carrier: if sent_at.is_some() { message.carrier.as_str() } else { "unknown" },
-        charged_count_per_sent: if sent_at.is_some() { message.parts } else { 0 },
-        scheduled_at: date(message.scheduled_at),
-        limited_at: date(message.limited_at),
+        charged_count_per_sent: if sent_at.is_some() { message.parts() } else { 0 },
+        scheduled_at: date(message.request.scheduled_at),
+        limited_at: date(message.request.limited_at),
         sent_at: date(sent_at),
         received_at: date(message.arrived_at(now)),
         charged_at: date(sent_at),

@@ -1,4 +1,4 @@
-//! Values as the two APIs write them, for serde.
+//! Fields of the SMS API that may have no value, for serde.
 
 use serde::{Serialize, Serializer};
 

@@ -12,7 +12,7 @@ use crate::{
     request::{Call, Form},
     shared::Shared,
     time::{Instant, parse_date_time},
-    world::{Along, Message, Number},
+    world::{Message, Number, Selection},
 };
 
 const DEFAULT_PER_PAGE: usize = 20;
@@ -43,15 +43,15 @@ pub(super) fn list(
     let query = Query::read(&form)?;
     let world = shared.world();
     let along = match (query.tag, query.to.map(Number::parse)) {
-        (Some(tag), _) => Along::Tag(tag),
-        (None, Some(Some(number))) => Along::Number(number),
-        _ => Along::Everything,
+        (Some(tag), _) => Selection::Tag(tag),
+        (None, Some(Some(number))) => Selection::Number(number),
+        _ => Selection::All,
     };
     let skip = (query.page - 1).saturating_mul(query.per_page);
     let mut matching = world
         .history
         .newest_first(along)
-        .filter(|message| message.owner == caller.owner && query.fits(message, call.now))
+        .filter(|message| message.request.owner == caller.owner && query.fits(message, call.now))
         .skip(skip)
         .peekable();
     let page: Vec<_> = matching.by_ref().take(query.per_page).collect();
@@ -87,8 +87,8 @@ impl<'a> Query<'a> {
 
     fn fits(&self, message: &Message, now: Instant) -> bool {
         let state = state_of(message.stage(now));
-        self.service_id.is_none_or(|id| id == message.service_id)
-            && self.to.is_none_or(|to| to == message.to.as_str())
+        self.service_id.is_none_or(|id| id == message.request.service_id)
+            && self.to.is_none_or(|to| to == message.request.to.as_str())
             && self.tag.is_none_or(|tag| message.has_tag(tag))
             && self.status.is_none_or(|status| status == state.status)
             && self.result.is_none_or(|result| result == state.result)

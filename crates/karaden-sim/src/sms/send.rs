@@ -13,7 +13,7 @@ use crate::{
     request::{Call, Form},
     shared::Shared,
     time::{Instant, parse_date_time},
-    world::{NewMessage, Number, Texts, is_restricted},
+    world::{Number, SendRequest, Texts, is_restricted},
 };
 
 /// Most characters of a text. In what the service counts them is not public; characters are the most
@@ -46,7 +46,7 @@ pub(super) fn read(
     form: &Form<'_>,
     caller: &Caller<'_>,
     now: Instant,
-) -> Result<NewMessage, Failure> {
+) -> Result<SendRequest, Failure> {
     let mut problems = Problems::default();
     let service_id = match form.filled("service_id").map(str::parse::<u64>) {
         Some(Ok(id)) if id > 0 => {
@@ -78,18 +78,13 @@ pub(super) fn read(
     let tags = form.array("tags").map(Box::from).collect();
     problems.finish()?;
     let (Some(to), Some(body)) = (to, body) else { return Err(Failure::validation(Vec::new())) };
-    Ok(NewMessage {
-        owner: caller.owner,
-        to,
-        texts: Texts::One(body),
+    Ok(SendRequest {
         tags,
         service_id,
         is_shorten: is_shorten.unwrap_or(false),
-        parts: None,
         scheduled_at,
         limited_at,
-        checks_history: false,
-        not_before: None,
+        ..SendRequest::new(caller.owner, to, Texts::One(body))
     })
 }
 
@@ -159,7 +154,7 @@ pub(super) fn cancel(
     let absent = world.quirks.absent;
     let id = Id::parse(id).ok_or_else(Failure::not_found)?;
     let message = world.owned(caller.owner, id).ok_or_else(Failure::not_found)?;
-    if message.scheduled_at.is_none_or(|at| call.now > at.minus(CANCEL_UNTIL)) {
+    if message.request.scheduled_at.is_none_or(|at| call.now > at.minus(CANCEL_UNTIL)) {
         return Err(Failure::can_not_cancel());
     }
     let message = world.cancel(id, call.now).ok_or_else(Failure::can_not_cancel)?;

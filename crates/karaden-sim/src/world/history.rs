@@ -1,8 +1,8 @@
-//! The bounded memory of messages: a ring, and chains through it by number and by tag.
+//! The newest messages: a ring buffer, with linked lists through it by number and by tag.
 //!
-//! Each message names the one before it with the same number and with the same tag, and a table
-//! holds only the newest of each chain. So taking a message in, finding it by id and dropping the
-//! oldest cost the same however many there are, and a look-up walks its own chain alone.
+//! Each entry links to the previous message with the same number and with the same tag; two tables
+//! hold the newest message of each list. So adding a message, finding it by id and removing the
+//! oldest take constant time, and a search by number or tag visits only the messages of its list.
 
 use std::{
     collections::{HashMap, VecDeque, hash_map::RandomState},
@@ -10,15 +10,20 @@ use std::{
 };
 
 use super::{
-    message::{Draft, Message, Tag},
+    message::{Message, SendRequest},
     number::Number,
+    outcome::{Carrier, Plan},
+    short::ShortKey,
 };
-use crate::id::{Id, Ids, Sequence};
+use crate::{
+    id::{Id, Ids, Sequence},
+    time::Instant,
+};
 
 pub(crate) struct History {
     ids: Ids,
     capacity: usize,
-    messages: VecDeque<Message>,
+    entries: VecDeque<Entry>,
     /// The sequence number of the oldest message kept.
     oldest: Sequence,
     newest_by_number: HashMap<u64, Sequence>,
@@ -26,10 +31,24 @@ pub(crate) struct History {
     hasher: RandomState,
 }
 
-/// Which messages to walk along.
+/// A message and its links to older ones.
+struct Entry {
+    message: Message,
+    /// The previous message to the same number.
+    previous_to_number: Option<Sequence>,
+    tag_links: Box<[TagLink]>,
+}
+
+/// A link to the previous message with the same tag.
+struct TagLink {
+    hash: u64,
+    previous: Option<Sequence>,
+}
+
+/// Which messages to list.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Along<'a> {
-    Everything,
+pub(crate) enum Selection<'a> {
+    All,
     Number(Number),
     Tag(&'a str),
 }
@@ -39,7 +58,7 @@ impl History {
         Self {
             ids,
             capacity: capacity.max(1),
-            messages: VecDeque::new(),
+            entries: VecDeque::new(),
             oldest: 0,
             newest_by_number: HashMap::new(),
             newest_by_tag: HashMap::new(),
@@ -47,29 +66,44 @@ impl History {
         }
     }
 
-    /// Whether the oldest message has to go before another one comes.
+    /// Whether the oldest message must be removed before another one is added.
     pub(crate) fn is_full(&self) -> bool {
-        self.messages.len() >= self.capacity
+        self.entries.len() >= self.capacity
     }
 
-    /// Takes a message in.
-    pub(crate) fn push(&mut self, mut draft: Draft) -> &mut Message {
+    /// Adds a message. The history must not be full.
+    pub(crate) fn push(
+        &mut self,
+        request: SendRequest,
+        short_keys: Box<[ShortKey]>,
+        plan: Plan,
+        now: Instant,
+    ) -> &mut Message {
         let sequence = self.next_sequence();
-        let tags = std::mem::take(&mut draft.tags);
-        let tags = tags.into_iter().map(|text| self.link_tag(text, sequence)).collect();
-        let mut message = Message::new(self.ids.id(sequence), sequence, draft, tags);
-        message.before = self.newest_by_number.insert(message.to.key(), sequence);
-        self.messages.push_back(message);
-        let last = self.messages.len() - 1;
-        &mut self.messages[last]
+        let tag_links = request.tags.iter().map(|text| self.link_tag(text, sequence)).collect();
+        let previous_to_number = self.newest_by_number.insert(request.to.key(), sequence);
+        let message = Message {
+            id: self.ids.id(sequence),
+            sequence,
+            carrier: Carrier::of(request.to),
+            request,
+            short_keys,
+            clicks: 0,
+            accepted_at: now,
+            canceled_at: None,
+            plan,
+        };
+        self.entries.push_back(Entry { message, previous_to_number, tag_links });
+        let last = self.entries.len() - 1;
+        &mut self.entries[last].message
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.messages.len()
+        self.entries.len()
     }
 
     pub(crate) fn next_sequence(&self) -> Sequence {
-        self.oldest + self.messages.len() as Sequence
+        self.oldest + self.entries.len() as Sequence
     }
 
     pub(crate) fn find(&self, id: Id) -> Option<&Message> {
@@ -82,66 +116,83 @@ impl History {
     }
 
     pub(crate) fn at(&self, sequence: Sequence) -> Option<&Message> {
-        self.messages.get(usize::try_from(sequence.checked_sub(self.oldest)?).ok()?)
+        self.entry(sequence).map(|entry| &entry.message)
     }
 
     pub(crate) fn at_mut(&mut self, sequence: Sequence) -> Option<&mut Message> {
-        self.messages.get_mut(usize::try_from(sequence.checked_sub(self.oldest)?).ok()?)
+        let index = self.index(sequence)?;
+        self.entries.get_mut(index).map(|entry| &mut entry.message)
     }
 
-    /// Messages from the newest to the oldest.
+    /// Iterates over the selected messages, newest first.
     pub(crate) fn newest_first<'a>(
         &'a self,
-        along: Along<'a>,
+        selection: Selection<'a>,
     ) -> impl Iterator<Item = &'a Message> {
-        let hash = match along {
-            Along::Tag(text) => self.hasher.hash_one(text),
+        let hash = match selection {
+            Selection::Tag(text) => self.hasher.hash_one(text),
             _ => 0,
         };
-        let first = match along {
-            Along::Everything => self.next_sequence().checked_sub(1),
-            Along::Number(number) => self.newest_by_number.get(&number.key()).copied(),
-            Along::Tag(_) => self.newest_by_tag.get(&hash).copied(),
+        let newest = match selection {
+            Selection::All => self.next_sequence().checked_sub(1),
+            Selection::Number(number) => self.newest_by_number.get(&number.key()).copied(),
+            Selection::Tag(_) => self.newest_by_tag.get(&hash).copied(),
         };
-        let before = move |message: &&'a Message| {
-            self.at(match along {
-                Along::Everything => message.sequence.checked_sub(1)?,
-                Along::Number(_) => message.before?,
-                Along::Tag(_) => message.tags.iter().find(|tag| tag.hash == hash)?.before?,
+        let previous = move |entry: &&'a Entry| {
+            self.entry(match selection {
+                Selection::All => entry.message.sequence.checked_sub(1)?,
+                Selection::Number(_) => entry.previous_to_number?,
+                Selection::Tag(_) => {
+                    entry.tag_links.iter().find(|link| link.hash == hash)?.previous?
+                }
             })
         };
-        std::iter::successors(first.and_then(|first| self.at(first)), before)
-            .filter(move |message| !matches!(along, Along::Tag(text) if !message.has_tag(text)))
+        std::iter::successors(newest.and_then(|newest| self.entry(newest)), previous)
+            .map(|entry| &entry.message)
+            // Different tags can have the same hash.
+            .filter(
+                move |message| !matches!(selection, Selection::Tag(tag) if !message.has_tag(tag)),
+            )
     }
 
     pub(crate) fn clear(&mut self) {
         self.oldest = self.next_sequence();
-        self.messages.clear();
+        self.entries.clear();
         self.newest_by_number.clear();
         self.newest_by_tag.clear();
     }
 
-    fn link_tag(&mut self, text: Box<str>, sequence: Sequence) -> Tag {
-        let hash = self.hasher.hash_one(&*text);
-        // A tag given twice must not make a message its own predecessor.
-        let before = self.newest_by_tag.insert(hash, sequence).filter(|before| *before != sequence);
-        Tag { text, hash, before }
-    }
-
-    /// Takes the oldest message out.
+    /// Removes the oldest message and returns it.
     pub(crate) fn drop_oldest(&mut self) -> Option<Message> {
-        let message = self.messages.pop_front()?;
+        let Entry { message, tag_links, .. } = self.entries.pop_front()?;
         self.oldest += 1;
-        let key = message.to.key();
-        if self.newest_by_number.get(&key) == Some(&message.sequence) {
-            self.newest_by_number.remove(&key);
-        }
-        for tag in &message.tags {
-            if self.newest_by_tag.get(&tag.hash) == Some(&message.sequence) {
-                self.newest_by_tag.remove(&tag.hash);
-            }
+        remove_if(&mut self.newest_by_number, message.request.to.key(), message.sequence);
+        for link in tag_links {
+            remove_if(&mut self.newest_by_tag, link.hash, message.sequence);
         }
         Some(message)
+    }
+
+    fn entry(&self, sequence: Sequence) -> Option<&Entry> {
+        self.entries.get(self.index(sequence)?)
+    }
+
+    fn index(&self, sequence: Sequence) -> Option<usize> {
+        usize::try_from(sequence.checked_sub(self.oldest)?).ok()
+    }
+
+    fn link_tag(&mut self, text: &str, sequence: Sequence) -> TagLink {
+        let hash = self.hasher.hash_one(text);
+        let previous = self.newest_by_tag.insert(hash, sequence);
+        // If a message has a tag twice, it must not link to itself: the walk would never end.
+        TagLink { hash, previous: previous.filter(|previous| *previous != sequence) }
+    }
+}
+
+/// Removes the newest message of a list from its table, if it is `sequence`.
+fn remove_if(newest: &mut HashMap<u64, Sequence>, key: u64, sequence: Sequence) {
+    if newest.get(&key) == Some(&sequence) {
+        newest.remove(&key);
     }
 }
 
@@ -153,8 +204,8 @@ mod tests {
 
     use crate::{
         config::Delivery,
-        time::Instant,
-        world::{Api, Owner, Plan, Texts},
+        operation::Api,
+        world::{Owner, Texts},
     };
 
     const NUMBERS: [&str; 3] = ["09011112222", "08011112222", "07011112222"];
@@ -163,29 +214,21 @@ mod tests {
     /// A number and tags, as positions in the lists above.
     type Sample = (usize, Vec<usize>);
 
-    fn draft(number: usize, tags: &[usize]) -> Draft {
-        let at = Instant::from_millis(0);
+    const NOW: Instant = Instant::from_millis(0);
+
+    fn push(history: &mut History, number: usize, tags: &[usize]) {
+        let owner = Owner { api: Api::Sms, index: 0 };
         let to = Number::parse(NUMBERS[number]).unwrap();
-        Draft {
-            owner: Owner { api: Api::Sms, index: 0 },
-            to,
-            texts: Texts::One("x".into()),
-            tags: tags.iter().map(|tag| TAGS[*tag].into()).collect(),
-            service_id: 1,
-            is_shorten: false,
-            short_keys: Box::default(),
-            parts: None,
-            scheduled_at: None,
-            limited_at: None,
-            accepted_at: at,
-            plan: Plan::new(to, at, None, false, &Delivery::default()),
-        }
+        let tags = tags.iter().map(|tag| TAGS[*tag].into()).collect();
+        let request = SendRequest { tags, ..SendRequest::new(owner, to, Texts::One("x".into())) };
+        let plan = Plan::new(to, NOW, None, false, &Delivery::default());
+        history.push(request, Box::default(), plan, NOW);
     }
 
     proptest! {
-        /// Whatever is taken in and dropped, each walk finds what a plain search finds.
+        /// Each selection yields what a search of all messages finds.
         #[test]
-        fn chains_agree_with_a_plain_search(
+        fn selections_agree_with_a_search_of_all_messages(
             capacity in 1_usize..12,
             messages in prop::collection::vec(
                 (0_usize..3, prop::collection::vec(0_usize..4, 0..4)), 0..60),
@@ -195,26 +238,26 @@ mod tests {
                 while history.is_full() {
                     history.drop_oldest();
                 }
-                history.push(draft(*number, tags));
+                push(&mut history, *number, tags);
             }
             let kept: Vec<_> = messages.iter().enumerate().rev().take(capacity).collect();
-            let walked = |along| -> Vec<u64> {
-                history.newest_first(along).map(|message| message.sequence).collect()
+            let listed = |selection| -> Vec<u64> {
+                history.newest_first(selection).map(|message| message.sequence).collect()
             };
             let searched = |fits: &dyn Fn(&Sample) -> bool| -> Vec<u64> {
                 kept.iter().filter(|(_, one)| fits(one)).map(|(at, _)| *at as u64).collect()
             };
-            prop_assert_eq!(walked(Along::Everything), searched(&|_| true));
+            prop_assert_eq!(listed(Selection::All), searched(&|_| true));
             for (index, number) in NUMBERS.iter().enumerate() {
-                let along = Along::Number(Number::parse(number).unwrap());
-                prop_assert_eq!(walked(along), searched(&|one| one.0 == index));
+                let selection = Selection::Number(Number::parse(number).unwrap());
+                prop_assert_eq!(listed(selection), searched(&|one| one.0 == index));
             }
             for (index, tag) in TAGS.iter().enumerate() {
-                prop_assert_eq!(walked(Along::Tag(tag)), searched(&|one| one.1.contains(&index)));
+                prop_assert_eq!(listed(Selection::Tag(tag)), searched(&|one| one.1.contains(&index)));
             }
             prop_assert!(history.newest_by_number.len() <= kept.len());
             prop_assert!(history.newest_by_tag.len() <= 4);
-            for message in history.newest_first(Along::Everything) {
+            for message in history.newest_first(Selection::All) {
                 prop_assert_eq!(history.find(message.id).map(|m| m.sequence), Some(message.sequence));
             }
         }

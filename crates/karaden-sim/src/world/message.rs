@@ -3,6 +3,7 @@
 use super::{
     number::Number,
     outcome::{Carrier, Outcome, Plan},
+    short::ShortKey,
     text::{segments, utf16_units},
 };
 use crate::{
@@ -62,51 +63,64 @@ impl Texts {
     }
 }
 
-/// A tag and the message before this one that bears it.
-pub(crate) struct Tag {
-    pub(crate) text: Box<str>,
-    pub(crate) hash: u64,
-    pub(crate) before: Option<Sequence>,
-}
-
-/// What is known of a message before it is taken into the history.
-pub(crate) struct Draft {
+/// What a sender asks for, after all checks.
+pub(crate) struct SendRequest {
     pub(crate) owner: Owner,
     pub(crate) to: Number,
     pub(crate) texts: Texts,
-    pub(crate) tags: Vec<Box<str>>,
+    /// The tags of the SMS API, or the tracking code of the push API.
+    pub(crate) tags: Box<[Box<str>]>,
+    /// The service setting; 0 in the push API, which has none.
     pub(crate) service_id: u64,
     pub(crate) is_shorten: bool,
-    pub(crate) short_keys: Box<[[u8; 7]]>,
-    /// How many parts the sender cut it into; `None` leaves it to the carrier.
+    /// Whether to send only if the number has not changed hands since consent was given.
+    pub(crate) checks_history: bool,
+    /// How many parts the sender split the text into; `None` if the carrier splits it.
     pub(crate) parts: Option<u16>,
     pub(crate) scheduled_at: Option<Instant>,
     pub(crate) limited_at: Option<Instant>,
-    pub(crate) accepted_at: Instant,
-    pub(crate) plan: Plan,
+    /// When the bulk send of this message is done. The message is not sent earlier, but unlike
+    /// `scheduled_at` this is not a reservation: the API does not show it.
+    pub(crate) not_before: Option<Instant>,
+}
+
+impl SendRequest {
+    /// Asks to send `texts` now, without any option.
+    pub(crate) fn new(owner: Owner, to: Number, texts: Texts) -> Self {
+        Self {
+            owner,
+            to,
+            texts,
+            tags: Box::default(),
+            service_id: 0,
+            is_shorten: false,
+            checks_history: false,
+            parts: None,
+            scheduled_at: None,
+            limited_at: None,
+            not_before: None,
+        }
+    }
+
+    /// Returns the earliest instant of sending.
+    pub(crate) fn earliest(&self, now: Instant) -> Instant {
+        [self.scheduled_at, self.not_before].into_iter().flatten().fold(now, Ord::max)
+    }
 }
 
 /// An accepted message.
 pub(crate) struct Message {
     pub(crate) id: Id,
     pub(crate) sequence: Sequence,
-    pub(crate) owner: Owner,
-    pub(crate) to: Number,
+    /// The request as accepted, with its URLs shortened if it asked for that.
+    pub(crate) request: SendRequest,
     pub(crate) carrier: Carrier,
-    pub(crate) texts: Texts,
-    pub(crate) tags: Box<[Tag]>,
-    pub(crate) service_id: u64,
-    pub(crate) is_shorten: bool,
-    pub(crate) short_keys: Box<[[u8; 7]]>,
-    pub(crate) parts: u16,
+    pub(crate) short_keys: Box<[ShortKey]>,
+    /// Clicks on all its short URLs.
     pub(crate) clicks: u32,
-    pub(crate) scheduled_at: Option<Instant>,
-    pub(crate) limited_at: Option<Instant>,
     pub(crate) accepted_at: Instant,
     pub(crate) canceled_at: Option<Instant>,
     pub(crate) plan: Plan,
-    /// The message before this one to the same number.
-    pub(crate) before: Option<Sequence>,
 }
 
 /// Where a message is on its way.
@@ -129,36 +143,15 @@ pub(crate) enum Stage {
 }
 
 impl Message {
-    pub(crate) fn new(id: Id, sequence: Sequence, draft: Draft, tags: Box<[Tag]>) -> Self {
-        let carrier = Carrier::of(draft.to);
-        let parts = draft.parts.unwrap_or_else(|| {
-            u16::try_from(segments(utf16_units(draft.texts.of(carrier)))).unwrap_or(u16::MAX)
-        });
-        Self {
-            id,
-            sequence,
-            owner: draft.owner,
-            to: draft.to,
-            carrier,
-            texts: draft.texts,
-            tags,
-            service_id: draft.service_id,
-            is_shorten: draft.is_shorten,
-            short_keys: draft.short_keys,
-            parts,
-            clicks: 0,
-            scheduled_at: draft.scheduled_at,
-            limited_at: draft.limited_at,
-            accepted_at: draft.accepted_at,
-            canceled_at: None,
-            plan: draft.plan,
-            before: None,
-        }
-    }
-
     /// The text this number's carrier gets.
     pub(crate) fn body(&self) -> &str {
-        self.texts.of(self.carrier)
+        self.request.texts.of(self.carrier)
+    }
+
+    /// Returns into how many parts the text is split.
+    pub(crate) fn parts(&self) -> u16 {
+        let split = || u16::try_from(segments(utf16_units(self.body()))).unwrap_or(u16::MAX);
+        self.request.parts.unwrap_or_else(split)
     }
 
     pub(crate) fn stage(&self, now: Instant) -> Stage {
@@ -201,7 +194,7 @@ impl Message {
     }
 
     pub(crate) fn has_tag(&self, text: &str) -> bool {
-        self.tags.iter().any(|tag| *tag.text == *text)
+        self.request.tags.iter().any(|tag| **tag == *text)
     }
 
     /// Whether the handset may still get it by a change of plan.

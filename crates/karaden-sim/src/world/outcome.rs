@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Intervention, number::Number};
+use super::number::Number;
 use crate::{
     config::{Delivery, DeliveryMode},
     id::mix,
@@ -140,6 +140,14 @@ impl Carrier {
             Self::Option => "option",
         }
     }
+}
+
+/// What a button of the inbox page does to one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Intervention {
+    Deliver,
+    OutOfRange,
+    Fail,
 }
 
 /// The timeline of one message.

@@ -2,6 +2,9 @@
 
 use crate::id::mix;
 
+/// The end of a short URL: letters and digits.
+pub(crate) type ShortKey = [u8; 7];
+
 /// What a short URL starts with; with the key it has 22 characters.
 pub(crate) const BASE: &str = "https://kps.ms/";
 /// The longest URL that is shortened.
@@ -12,7 +15,7 @@ const FORBIDDEN: &[char] = &['%', '^', '\\', '|', '`', '[', ']', '{', '}', '\u{3
 const ENDS: &[char] = &['(', ')', '<', '>', '"', ' ', '\n', '\r'];
 
 /// Replaces each URL of `text` by one of its own; keys follow from `seed`.
-pub(crate) fn shorten(text: &str, seed: u64, keys: &mut Vec<[u8; 7]>) -> String {
+pub(crate) fn shorten(text: &str, seed: u64, keys: &mut Vec<ShortKey>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = start_of_url(rest) {
@@ -38,7 +41,7 @@ fn start_of_url(text: &str) -> Option<usize> {
     [text.find("https://"), text.find("http://")].into_iter().flatten().min()
 }
 
-fn key(seed: u64, index: u64) -> [u8; 7] {
+fn key(seed: u64, index: u64) -> ShortKey {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut value = mix(seed ^ mix(index));
     std::array::from_fn(|_| {
