@@ -1,7 +1,8 @@
-//! Delivery callbacks: what became of a message, posted to the URL of its project.
+//! Delivery callbacks: the result of each message, posted to the URL of its project.
 //!
-//! Retries are our decision, the service's are unknown: any answer but 2xx and any failure is tried
-//! again after each of the project's waits, then given up. The answer's content is ignored.
+//! The service's own retries are unknown; these are our decision. After any status but 2xx and
+//! after any failure, the callback is posted again after each of the project's waits. Then it is
+//! dropped. The content of the receiver's response is ignored.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,12 +16,14 @@ use hyper_util::{
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::{config::SmsProject, shared::Shared, sms, time::Instant, world::Due};
+use crate::{config::SmsProject, shared::Shared, sms, world::Due};
 
-/// Most callbacks on their way at a time.
-const MOST_AT_ONCE: usize = 32;
-/// How long the receiver may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Maximum count of callbacks that are posted at the same time.
+const MAX_CONCURRENT_CALLBACKS: usize = 32;
+/// How long the receiver may take to respond.
+const RECEIVER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long callbacks in progress may take to finish when the simulator stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Http = Client<HttpConnector, Full<Bytes>>;
 
@@ -30,60 +33,57 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         return;
     }
     let http: Http = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
-    let places = Arc::new(Semaphore::new(MOST_AT_ONCE));
+    let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_CALLBACKS));
     let tasks = TaskTracker::new();
     let (mut changes, mut moves) = (shared.changes(), shared.clock.moves());
     loop {
+        // Before the schedule is read: a change meanwhile then ends the wait below.
         changes.mark_unchanged();
         moves.mark_unchanged();
-        while let Some(due) = take_due(&shared) {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        while let Some(due) = take_due_callback(&shared) {
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
             let (shared, http) = (Arc::clone(&shared), http.clone());
             tasks.spawn(async move {
                 deliver(&shared, &http, due).await;
-                drop(place);
+                drop(permit);
             });
         }
+        let next = shared.world().schedule.next_at();
         tokio::select! {
             () = shared.stop.cancelled() => break,
             _ = changes.changed() => {}
             _ = moves.changed() => {}
-            () = next_due(&shared) => {}
+            () = shared.clock.wait_until(next) => {}
         }
     }
     tasks.close();
-    let _ = tokio::time::timeout(Duration::from_secs(1), tasks.wait()).await;
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, tasks.wait()).await;
 }
 
-fn take_due(shared: &Shared) -> Option<Due> {
+fn take_due_callback(shared: &Shared) -> Option<Due> {
     let now = shared.clock.now();
     shared.world().schedule.take(now)
 }
 
-/// Waits until the next callback falls due; for ever under a manual clock, which tells its moves.
-async fn next_due(shared: &Shared) {
-    let next = shared.world().schedule.next_at();
-    match next {
-        Some(at) if !shared.clock.is_manual() => {
-            tokio::time::sleep(at.since(shared.clock.now()) + Duration::from_millis(1)).await;
-        }
-        _ => std::future::pending().await,
-    }
+/// A callback that is ready to be posted.
+struct Callback<'a> {
+    project: &'a SmsProject,
+    body: Bytes,
+    /// How often to post it: twice with the quirk `callback_twice`.
+    copies: u8,
 }
 
 async fn deliver(shared: &Shared, http: &Http, due: Due) {
-    let now = shared.clock.now();
-    let Some((index, body, twice)) = compose(shared, due, now) else { return };
-    let Some(project) = shared.config.projects.get(usize::from(index)) else { return };
-    let mut delivered = post(http, project, body.clone()).await;
-    if delivered && twice {
-        delivered = post(http, project, body).await;
+    let Some(callback) = prepare(shared, due) else { return };
+    let mut is_delivered = true;
+    for _ in 0..callback.copies {
+        is_delivered = is_delivered && post(http, &callback).await;
     }
-    if delivered {
+    if is_delivered {
         return;
     }
-    let Some(wait) = project.callback_retries.get(usize::from(due.attempt)) else {
-        tracing::warn!(attempts = due.attempt + 1, "a callback was given up");
+    let Some(wait) = callback.project.callback_retries.get(usize::from(due.attempt)) else {
+        tracing::warn!(attempts = due.attempt + 1, "a callback was not delivered and is dropped");
         return;
     };
     let at = shared.clock.now().plus(*wait);
@@ -91,25 +91,28 @@ async fn deliver(shared: &Shared, http: &Http, due: Due) {
     shared.changed();
 }
 
-/// The callback's body, unless the message has no result (any more).
-fn compose(shared: &Shared, due: Due, now: Instant) -> Option<(u16, Bytes, bool)> {
+/// Writes the callback. Returns `None` if the message has no result, or no longer exists.
+fn prepare(shared: &Shared, due: Due) -> Option<Callback<'_>> {
+    let now = shared.clock.now();
     let world = shared.world();
     let message = world.history.at(due.sequence)?;
     let project = shared.config.projects.get(usize::from(message.request.owner.index))?;
     let body = sms::callback_body(message, project, world.quirks.absent, now)?;
-    Some((message.request.owner.index, Bytes::from(body), world.quirks.callback_twice))
+    let copies = if world.quirks.callback_twice { 2 } else { 1 };
+    Some(Callback { project, body: body.into(), copies })
 }
 
-async fn post(http: &Http, project: &SmsProject, body: Bytes) -> bool {
-    let Some(url) = &project.callback_url else { return true };
+/// Posts a callback once and returns whether the receiver took it.
+async fn post(http: &Http, callback: &Callback<'_>) -> bool {
+    let Some(url) = &callback.project.callback_url else { return true };
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)
         .header(CONTENT_TYPE, "application/json")
-        .header("Karaden-Version", &project.callback_version)
-        .body(Full::new(body));
+        .header("Karaden-Version", &callback.project.callback_version)
+        .body(Full::new(callback.body.clone()));
     let Ok(request) = request else { return false };
-    match tokio::time::timeout(PATIENCE, http.request(request)).await {
+    match tokio::time::timeout(RECEIVER_TIMEOUT, http.request(request)).await {
         Ok(Ok(response)) => response.status().is_success(),
         _ => false,
     }

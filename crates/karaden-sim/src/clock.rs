@@ -1,4 +1,4 @@
-//! The simulator's clock: the machine's, or one that stands still until it is told to go on.
+//! The simulator's clock: the system clock, or a manual one that moves only on request.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -9,13 +9,13 @@ use tokio::sync::watch;
 
 use crate::time::Instant;
 
-/// How the simulator's time goes.
+/// Which clock the simulator uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ClockMode {
-    /// As the machine's.
+    /// The system clock.
     #[default]
     Real,
-    /// It stands at this instant and moves only by `POST /clock` or
+    /// A clock that starts at this instant and moves only by `POST /clock` or
     /// [`Running::advance`](crate::Running::advance).
     Manual(SystemTime),
 }
@@ -30,7 +30,7 @@ impl Clock {
     pub(crate) fn new(mode: ClockMode) -> Self {
         let manual = match mode {
             ClockMode::Real => None,
-            ClockMode::Manual(at) => Some(Mutex::new(instant(at))),
+            ClockMode::Manual(at) => Some(Mutex::new(at.into())),
         };
         Self { manual, moved: watch::Sender::new(()) }
     }
@@ -38,7 +38,7 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "the simulator's one place that reads the clock")]
     pub(crate) fn now(&self) -> Instant {
         match &self.manual {
-            None => instant(SystemTime::now()),
+            None => SystemTime::now().into(),
             Some(at) => *at.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
@@ -47,7 +47,7 @@ impl Clock {
         self.manual.is_some()
     }
 
-    /// Moves a manual clock on; `None` if this one is real.
+    /// Moves a manual clock forward and returns its new time; `None` with the system clock.
     pub(crate) fn advance(&self, by: Duration) -> Option<Instant> {
         let mut at = self.manual.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         *at = at.plus(by);
@@ -55,18 +55,22 @@ impl Clock {
         Some(*at)
     }
 
-    /// Tells each time a manual clock was moved.
+    /// Returns a receiver that sees each move of a manual clock.
     pub(crate) fn moves(&self) -> watch::Receiver<()> {
         self.moved.subscribe()
     }
-}
 
-fn instant(at: SystemTime) -> Instant {
-    let millis = match at.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_millis()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
-    };
-    Instant::from_millis(millis)
+    /// Waits until this clock shows `at`. Never returns without an instant or with a manual clock:
+    /// watch [`moves`](Self::moves) too.
+    pub(crate) async fn wait_until(&self, at: Option<Instant>) {
+        match at {
+            Some(at) if !self.is_manual() => {
+                // One more, because `now` drops the fraction of the millisecond.
+                tokio::time::sleep(at.since(self.now()) + Duration::from_millis(1)).await;
+            }
+            _ => std::future::pending().await,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manual_clock_moves_only_when_told() {
+    fn a_manual_clock_moves_only_on_request() {
         let clock = Clock::new(ClockMode::Manual(SystemTime::UNIX_EPOCH));
         assert_eq!(clock.now(), Instant::from_millis(0));
         assert_eq!(clock.advance(Duration::from_secs(2)), Some(Instant::from_millis(2_000)));
@@ -82,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn the_real_clock_cannot_be_moved() {
+    fn the_system_clock_cannot_be_moved() {
         assert_eq!(Clock::new(ClockMode::Real).advance(Duration::from_secs(1)), None);
     }
 }

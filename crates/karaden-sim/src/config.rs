@@ -1,4 +1,4 @@
-//! What a simulator is started with, and the quirks that can be switched while it runs.
+//! The configuration of a simulator, and the settings that can change while it runs.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -7,33 +7,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::{clock::ClockMode, tls::TlsIdentity};
 
-/// Everything a simulator is started with. [`Default`] is a simulator for tests: loopback, a free
-/// port, one project and one push account with the well-known demo credentials, instant delivery.
+/// The configuration of a simulator. [`Default`] is for tests: loopback, a free port, one project and
+/// one push account with the demo credentials, immediate delivery.
 #[derive(Clone, Debug)]
 pub struct SimConfig {
-    /// Where to listen. Anything but loopback is refused unless
+    /// The address to listen on: a loopback address, unless
     /// [`allow_non_loopback`](Self::allow_non_loopback) is set. Default `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// Lets others on the network reach the simulator, its inbox and its switches. Default `false`.
+    /// Allows an address that other machines can reach. They can then read the inbox and use the
+    /// control endpoints. Default `false`.
     pub allow_non_loopback: bool,
-    /// Speaks HTTPS with this certificate, and no HTTP. Default: HTTP.
+    /// Serves HTTPS only, with this certificate. Default `None`: HTTP only.
     pub tls: Option<TlsIdentity>,
-    /// The address others know the simulator by, for upload and download URLs; `None` takes the
+    /// The base of upload and download URLs, such as `http://sim.example:8081`. Default `None`: the
     /// `Host` of the request.
     pub public_url: Option<String>,
-    /// Projects of the SMS API, each with its own token. Default: one.
+    /// The projects of the SMS API, each with its own token. Default: one.
     pub projects: Vec<SmsProject>,
-    /// Accounts of the push API. Default: one.
+    /// The accounts of the push API. Default: one.
     pub push_accounts: Vec<PushAccount>,
-    /// How many messages are kept; the oldest goes first. Default 100,000.
+    /// How many messages are kept, at least 1. The oldest is removed first. Default 100,000.
     pub history: usize,
-    /// How time goes. Default: as the machine's.
+    /// The clock. Default: the system clock.
     pub clock: ClockMode,
-    /// When and how messages arrive. Default: at once.
+    /// When and how messages arrive. Default: immediately.
     pub delivery: Delivery,
-    /// Departures from the usual wire form, also switchable by `PUT /quirks`.
+    /// Deviations from the usual wire format. `PUT /quirks` changes them too.
     pub quirks: Quirks,
-    /// Seed of the ids, so that a run can be repeated; `None` draws one.
+    /// The seed of all ids: equal seeds and equal requests produce equal ids. Default `None`: random.
     pub seed: Option<u64>,
 }
 
@@ -64,25 +65,25 @@ impl SimConfig {
 /// One project of the SMS API.
 #[derive(Clone, Debug)]
 pub struct SmsProject {
-    /// The tenant, a UUID, part of every path. Default `159bfd33-b9b7-f424-4755-c119b324591d`.
+    /// The tenant id, a UUID, which is part of every path. Default `159bfd33-b9b7-f424-4755-c119b324591d`.
     pub tenant_id: String,
     /// The bearer token. Default `demo-token`.
     pub api_token: SecretString,
-    /// The service settings that exist. Default: only 1.
+    /// The ids of the service settings. Default: 1.
     pub service_ids: Vec<u64>,
-    /// The project's number, told in callbacks. Default 1.
+    /// The project id in callbacks. Default 1.
     pub project_id: u64,
-    /// The billing address of every message. Default 1.
+    /// The billing address id of every message. Default 1.
     pub billing_address_id: u64,
-    /// Where delivery results are posted, `http` only. Default: nowhere.
+    /// Where delivery results are posted, `http` only. Default `None`: no callbacks.
     pub callback_url: Option<String>,
-    /// The version callbacks speak, as registered in the service setting. Default `2024-03-01`.
+    /// The `Karaden-Version` of callbacks. Default `2024-03-01`.
     pub callback_version: String,
-    /// The waits before each further try of a callback. Default 1 s, 10 s, 60 s.
+    /// The waits before each further attempt to post a callback. Default 1 s, 10 s, 60 s.
     pub callback_retries: Vec<Duration>,
     /// Whether the plan includes bulk sending. Default `true`.
     pub bulk: bool,
-    /// Whether the service settings shorten URLs where a send does not say. Default `false`.
+    /// Whether URLs are shortened if a send has no `is_shorten`. Default `false`.
     pub is_shorten: bool,
 }
 
@@ -110,17 +111,17 @@ pub struct PushAccount {
     pub token: SecretString,
     /// The security code. Default `demo-code`.
     pub security_code: SecretString,
-    /// Whether the profile may split long texts; if not, 209. Default `true`.
+    /// Whether the profile includes `sepakaradenqueue`; otherwise it returns 209. Default `true`.
     pub long_split: bool,
-    /// Most UTF-16 units of a text of `karadenqueue`; the service's own limit is not public.
-    /// Default 70.
+    /// Maximum length of a text of `karadenqueue` in UTF-16 units. The service's own limit is not
+    /// public. Default 70.
     pub single_limit: usize,
-    /// The text parameters `karadenqueue` insists on, by name; empty: any one will do. Default:
-    /// empty.
+    /// The text parameters that `karadenqueue` requires, by name. Default: none, then any one is
+    /// enough.
     pub required_texts: Vec<String>,
-    /// What the send list means. Default: nothing.
+    /// What the send list does. Default: nothing.
     pub list_rule: ListRule,
-    /// Which tracking codes pass. Default: up to eight digits, the one form seen in use.
+    /// Which tracking codes are valid. Default: up to eight digits, the only format seen in use.
     pub tracking: TrackingRule,
 }
 
@@ -138,42 +139,44 @@ impl Default for PushAccount {
     }
 }
 
-/// What the push API's send list does to a send. The meaning depends on the contract.
+/// What the push API's send list does. This depends on the contract.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ListRule {
-    /// Kept, without effect.
+    /// The list is stored, but has no effect.
     #[default]
     Off,
-    /// Only numbers on it may be sent to; others get 203.
+    /// A send to a number that is not on the list returns 203.
     AllowOnly,
-    /// Numbers on it get 203.
+    /// A send to a number on the list returns 203.
     Block,
 }
 
-/// Which tracking codes the push API takes; others get 205. The service's own rule is not public.
+/// Which tracking codes are valid in the push API; others return 205. The service's own rule is not
+/// public.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum TrackingRule {
-    /// Up to 100 printable ASCII characters.
+    /// Up to 100 printable ASCII characters, no spaces.
     Any,
-    /// Digits only, at most 8: the one form seen in use.
+    /// Up to 8 digits, the only format seen in use.
     #[default]
     EightDigits,
-    /// None at all.
+    /// Every tracking code is invalid.
     Refused,
 }
 
 /// When messages arrive, by the simulator's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// From acceptance (or the reserved time) until the carrier has it. Default 0.
+    /// The time from acceptance, or from the reserved time, until the message is sent to the carrier.
+    /// Default 0.
     pub sent_after: Duration,
-    /// From then until the carrier's answer. Default 0.
+    /// The time from then until the carrier reports the result. Default 0.
     pub result_after: Duration,
-    /// How late a late message is. Default 60 s.
+    /// The additional delay of late messages. Default 60 s.
     pub late_after: Duration,
-    /// How long a bulk send takes: half of it waiting, half processing. Default 0.
+    /// How long a bulk send takes: half of it `waiting`, half `processing`. Default 0.
     pub bulk_after: Duration,
-    /// What happens to messages from the start. Default: nothing special.
+    /// The delivery mode at the start. Default [`DeliveryMode::Normal`].
     pub mode: DeliveryMode,
 }
 
@@ -189,37 +192,38 @@ impl Default for Delivery {
     }
 }
 
-/// What happens to messages from now on, set by the inbox page or `PUT /delivery`.
+/// What happens to messages that are accepted from now on. The inbox page and `PUT /delivery` set
+/// it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryMode {
-    /// Each number's own outcome, at the usual time.
+    /// Each number has its own outcome, at the normal time.
     #[default]
     Normal,
-    /// They arrive late.
+    /// Messages arrive late.
     Late,
-    /// They wait at the carrier until released by hand.
+    /// Messages wait at the carrier until a button of the inbox page releases them.
     Hold,
     /// Every handset is off or out of range.
     OutOfRange,
-    /// Two messages to one number arrive in the opposite order; one alone arrives late.
+    /// Two messages to the same number arrive in the opposite order; a single one arrives late.
     OutOfOrder,
     /// The carriers report delivery errors.
     Error,
 }
 
-/// How a value that does not exist is written in the SMS API.
+/// How the SMS API writes a field without a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Absent {
-    /// As `null`, which is what the support pages say.
+    /// As `null`, according to the support pages.
     #[default]
     Null,
-    /// Not at all, which is what the vendor's OpenAPI file says (it marks nothing as nullable).
+    /// The field is omitted, according to the vendor's OpenAPI file, which marks nothing as nullable.
     Omit,
 }
 
-/// The push API's `resultstatus` for an unknown result: two integrations disagree.
+/// The push API's `resultstatus` for an unknown result. The two integrations seen disagree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UnknownCode {
     /// 4.
@@ -231,37 +235,37 @@ pub enum UnknownCode {
     NinetyNine,
 }
 
-/// Departures from the usual wire form that a client has to bear. All off by default; `PUT /quirks`
-/// changes them while the simulator runs.
+/// Deviations from the usual wire format that a client must handle. All are off by default;
+/// `PUT /quirks` changes them while the simulator runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Quirks {
-    /// How the SMS API writes what does not exist.
+    /// How the SMS API writes a field without a value.
     pub absent: Absent,
-    /// The version of a request without `Karaden-Version`; `None` refuses it. The vendor's sources
+    /// The version of a request without `Karaden-Version`; `None` rejects it. The vendor's sources
     /// disagree.
     pub default_version: Option<String>,
     /// The push API writes its codes as numbers instead of strings.
     pub push_numbers: bool,
-    /// The push API leaves `carrier` out.
+    /// The push API omits `carrier`.
     pub push_no_carrier: bool,
-    /// The push API leaves `carrier` empty while it is being determined, instead of saying 5.
+    /// The push API leaves `carrier` empty, instead of 5, while the carrier is being determined.
     pub push_empty_carrier: bool,
     /// The push API leaves `resultstatus` empty while there is no result.
     pub push_empty_result: bool,
     /// The push API's code of an unknown result.
     pub push_unknown: UnknownCode,
-    /// `karadenqueue` ignores `TrackingCode`, which public code shows with `sepakaradenqueue` only:
-    /// it is neither checked nor found again.
+    /// `karadenqueue` ignores `TrackingCode`: the code is not checked, and an inquiry does not find it.
+    /// Public code shows the parameter with `sepakaradenqueue` only.
     pub push_single_untracked: bool,
-    /// The bulk result file is never ready: 202 for ever.
+    /// The bulk result file is never ready: always 202.
     pub bulk_never_ready: bool,
-    /// The storage refuses every upload as if its URL had expired.
+    /// The storage rejects every upload as if its URL had expired.
     pub upload_expired: bool,
-    /// The bulk result file bears a name that leads out of its directory.
+    /// The name of the bulk result file contains `../`.
     pub hostile_file_name: bool,
-    /// Every callback comes twice.
+    /// Every callback is posted twice.
     pub callback_twice: bool,
-    /// Errors of the SMS API lack their `object`, so that they are JSON but not an error of the API.
+    /// Errors of the SMS API have no `object`, so that a client cannot recognise them by it.
     pub error_without_object: bool,
 }

@@ -1,5 +1,5 @@
-//! The switches: faults, quirks, delivery, clock. For tests and demos, without authentication,
-//! which is why the simulator stays on loopback.
+//! The control endpoints: faults, quirks, delivery mode, clock. They are for tests and demos and have
+//! no authentication; that is why the simulator listens on loopback only.
 
 use std::time::Duration;
 
@@ -8,19 +8,18 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     body::{Reply, json, json_of, text},
-    config::DeliveryMode,
-    config::Quirks,
+    config::{DeliveryMode, Quirks},
     fault::Fault,
     request::Call,
     shared::Shared,
 };
 
-/// Most faults at a time.
-const MOST_FAULTS: usize = 1_000;
+/// Maximum count of active faults.
+const MAX_FAULTS: usize = 1_000;
 
-/// Answers a request to a switch; `None` if the path is none.
+/// Handles a request to a control endpoint; `None` if the path belongs to none.
 pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
-    let answer = match (call.path, call.method) {
+    let result = match (call.path, call.method) {
         ("/faults", &Method::GET) => Ok(json_of(StatusCode::OK, &shared.world().faults)),
         ("/faults", &Method::PUT) => put_faults(shared, call),
         ("/faults", &Method::POST) => add_fault(shared, call),
@@ -41,7 +40,7 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
         }
         _ => return None,
     };
-    Some(answer.unwrap_or_else(|problem| text(StatusCode::BAD_REQUEST, problem)))
+    Some(result.unwrap_or_else(|problem| text(StatusCode::BAD_REQUEST, problem)))
 }
 
 fn put_faults(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
@@ -49,8 +48,8 @@ fn put_faults(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
         Some(b'[') => read::<Vec<Fault>>(call)?,
         _ => vec![read::<Fault>(call)?],
     };
-    if faults.len() > MOST_FAULTS {
-        return Err(format!("at most {MOST_FAULTS} faults"));
+    if faults.len() > MAX_FAULTS {
+        return Err(format!("at most {MAX_FAULTS} faults"));
     }
     Ok(replace_faults(shared, faults))
 }
@@ -58,18 +57,18 @@ fn put_faults(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
 fn replace_faults(shared: &Shared, faults: Vec<Fault>) -> Reply {
     let mut world = shared.world();
     world.faults.replace(faults);
-    shared.note_faults(&world);
+    shared.update_has_faults(&world);
     json_of(StatusCode::OK, &world.faults)
 }
 
 fn add_fault(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let fault = read::<Fault>(call)?;
     let mut world = shared.world();
-    if world.faults.len() == MOST_FAULTS {
-        return Err(format!("at most {MOST_FAULTS} faults"));
+    if world.faults.len() == MAX_FAULTS {
+        return Err(format!("at most {MAX_FAULTS} faults"));
     }
     world.faults.add(fault);
-    shared.note_faults(&world);
+    shared.update_has_faults(&world);
     Ok(json_of(StatusCode::OK, &world.faults))
 }
 
@@ -108,17 +107,17 @@ impl Delivery {
 }
 
 fn put_delivery(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
-    let asked = read::<Delivery>(call)?;
+    let requested = read::<Delivery>(call)?;
     let mut world = shared.world();
     let delivery = &mut world.delivery;
-    delivery.mode = asked.mode;
-    for (setting, asked) in [
-        (&mut delivery.sent_after, asked.sent_after_ms),
-        (&mut delivery.result_after, asked.result_after_ms),
-        (&mut delivery.late_after, asked.late_after_ms),
-        (&mut delivery.bulk_after, asked.bulk_after_ms),
+    delivery.mode = requested.mode;
+    for (setting, requested) in [
+        (&mut delivery.sent_after, requested.sent_after_ms),
+        (&mut delivery.result_after, requested.result_after_ms),
+        (&mut delivery.late_after, requested.late_after_ms),
+        (&mut delivery.bulk_after, requested.bulk_after_ms),
     ] {
-        if let Some(millis) = asked {
+        if let Some(millis) = requested {
             *setting = Duration::from_millis(millis);
         }
     }
@@ -148,9 +147,12 @@ struct Advance {
 }
 
 fn advance(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
-    let asked = read::<Advance>(call)?;
-    if shared.clock.advance(Duration::from_millis(asked.advance_ms)).is_none() {
-        return Ok(text(StatusCode::CONFLICT, "the clock is real: start with --clock manual"));
+    let requested = read::<Advance>(call)?;
+    if shared.clock.advance(Duration::from_millis(requested.advance_ms)).is_none() {
+        return Ok(text(
+            StatusCode::CONFLICT,
+            "the system clock cannot be moved: start with --clock manual",
+        ));
     }
     shared.changed();
     Ok(json_of(StatusCode::OK, &Clock::of(shared)))

@@ -1,4 +1,4 @@
-//! Why a simulator does not start.
+//! The error of [`Sim::start`](crate::Sim::start).
 
 use std::io;
 
@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SimError {
-    /// The certificate and the key for HTTPS cannot be read, or do not belong together.
+    /// The certificate or the key for HTTPS cannot be parsed, or they do not match.
     #[error("the certificate and its key cannot be used")]
     BadIdentity,
     /// The tenant id of a project is not a UUID.
@@ -17,10 +17,10 @@ pub enum SimError {
     /// The address cannot be bound.
     #[error("cannot listen on the address")]
     Bind(#[source] io::Error),
-    /// The address is reachable from outside this machine.
-    #[error("refusing to listen beyond loopback without being told to")]
+    /// Other machines can reach the address, and the configuration does not allow that.
+    #[error("the address is not a loopback address")]
     NotLoopback,
-    /// The system gives no randomness.
-    #[error("no randomness from the system")]
+    /// The system's random number generator failed.
+    #[error("the system's random number generator failed")]
     Randomness,
 }

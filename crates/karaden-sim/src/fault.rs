@@ -1,4 +1,4 @@
-//! Faults on demand: how the simulator misbehaves, for which requests and how often.
+//! Faults: how the simulator fails, for which requests and how often.
 
 use std::{fmt, time::Duration};
 
@@ -6,40 +6,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::operation::{Api, Operation};
 
-/// What a faulty answer looks like. Each mode says whether the request still has its effect.
+/// How the response fails. Each mode says whether the request still takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum FaultMode {
-    /// No fault: `PUT /faults` with it clears all.
+    /// No fault: `PUT /faults` with this mode removes all faults.
     None,
-    /// Never answers; nothing happens.
+    /// No response; the request has no effect.
     Timeout,
-    /// Never answers; the request has its effect.
+    /// No response; the request takes effect.
     AcceptThenTimeout,
-    /// Answers rightly, but late (`delay_ms`, default 5,000, real time).
+    /// The normal response after a delay (`delay_ms`, default 5,000); the request takes effect.
     Slow,
-    /// Cuts the connection; nothing happens.
+    /// Closes the connection; the request has no effect.
     Drop,
-    /// Cuts the connection after the request had its effect.
+    /// Closes the connection; the request takes effect.
     AcceptThenDrop,
-    /// Cuts the connection in the middle of the right answer's body.
+    /// Closes the connection after half of the normal response's body; the request takes effect.
     DropMidBody,
-    /// 200 with broken JSON; the request has its effect.
+    /// 200 with truncated JSON; the request takes effect.
     Malformed,
-    /// 200 with no body; the request has its effect.
+    /// 200 with an empty body; the request takes effect.
     Empty,
-    /// An HTML error page, 503 unless `status` says otherwise; nothing happens.
+    /// An HTML error page with `status` (default 503); the request has no effect.
     Html,
-    /// 200 with a JSON string of 1 GiB, streamed; the request has its effect.
+    /// 200 with a JSON string of 1 GiB, streamed; the request takes effect.
     Huge,
-    /// 200 with a small gzip body that unpacks to 256 MiB; the request has its effect.
+    /// 200 with 1.7 MB of gzip that unpack to 256 MiB; the request takes effect.
     GzipBomb,
-    /// 307 (or `status`) to `location`, default a page of the simulator that counts its visitors;
-    /// nothing happens.
+    /// A redirect with `status` (default 307) to `location` (default: an endpoint of the simulator
+    /// that counts its requests); the request has no effect.
     Redirect,
-    /// An error whose text quotes the request with its secrets; nothing happens.
+    /// An error that quotes the request with its secrets; the request has no effect.
     EchoError,
-    /// This HTTP status with the error body that fits it; nothing happens.
+    /// This HTTP status with the API's error body; the request has no effect.
     Status(u16),
 }
 
@@ -61,7 +61,7 @@ const NAMES: [(&str, FaultMode); 14] = [
 ];
 
 impl FaultMode {
-    /// Whether the request has its effect although the answer is faulty.
+    /// Whether the request takes effect although its response fails.
     #[must_use]
     pub const fn accepts(self) -> bool {
         matches!(
@@ -103,7 +103,7 @@ impl From<FaultMode> for String {
     }
 }
 
-/// A fault and the requests it hits: those that match every filter given.
+/// A fault and the requests that it applies to: those that match all of its filters.
 ///
 /// ```
 /// use karaden_sim::{Fault, FaultMode};
@@ -118,9 +118,9 @@ impl From<FaultMode> for String {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// What happens.
+    /// How the response fails.
     pub mode: FaultMode,
-    /// For how many requests; `None` is for ever.
+    /// For how many requests; `None`: until it is removed.
     #[serde(default)]
     pub count: Option<u64>,
     /// Only this API.
@@ -132,19 +132,19 @@ pub struct Fault {
     /// Only requests about this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// Only requests that bear this tag or tracking code.
+    /// Only requests with this tag or tracking code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
-    /// Seconds for a `Retry-After` header; without it there is none.
+    /// The seconds in the `Retry-After` header; `None`: no such header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// How late a slow answer is, in milliseconds of real time. Default 5,000.
+    /// The delay of a slow response in milliseconds, by the system clock. Default 5,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
-    /// The HTTP status of an HTML page (default 503) or a redirect (default 307).
+    /// The HTTP status of an HTML page (default 503) or of a redirect (default 307).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Where a redirect leads.
+    /// The target of a redirect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
 }
@@ -162,7 +162,7 @@ impl fmt::Debug for Fault {
 }
 
 impl Fault {
-    /// A fault of this mode for every request, for ever.
+    /// Makes a fault that applies to every request until it is removed.
     #[must_use]
     pub const fn new(mode: FaultMode) -> Self {
         Self {
@@ -179,7 +179,7 @@ impl Fault {
         }
     }
 
-    /// Only for the next `count` requests.
+    /// Limits the fault to the next `count` requests.
     #[must_use]
     pub const fn times(mut self, count: u64) -> Self {
         self.count = Some(count);
@@ -190,7 +190,7 @@ impl Fault {
         Duration::from_millis(self.delay_ms.unwrap_or(5_000))
     }
 
-    fn hits(&self, call: &Target<'_>) -> bool {
+    fn matches(&self, call: &RequestSummary<'_>) -> bool {
         self.count != Some(0)
             && self.api.is_none_or(|api| api == call.operation.api())
             && self.operation.is_none_or(|operation| operation == call.operation)
@@ -199,53 +199,53 @@ impl Fault {
     }
 }
 
-/// What a request is about, as far as a fault can ask.
-pub(crate) struct Target<'a> {
+/// The parts of a request that the filters of a fault look at.
+pub(crate) struct RequestSummary<'a> {
     pub(crate) operation: Operation,
     pub(crate) to: Option<&'a str>,
     pub(crate) tags: Vec<&'a str>,
 }
 
-/// The faults in force, first match first.
+/// The active faults. The first that matches a request applies.
 #[derive(Default, Serialize)]
 pub(crate) struct Faults {
     #[serde(rename = "faults")]
-    in_force: Vec<Fault>,
-    /// How many requests were hit so far.
+    active: Vec<Fault>,
+    /// How many requests got a fault.
     hits: u64,
-    /// How many followed a redirect to the simulator's own page.
+    /// How many requests followed a redirect to the simulator's own endpoint.
     redirects_followed: u64,
 }
 
 impl Faults {
-    /// Replaces all faults; used-up ones and those of mode `none` are left out.
+    /// Replaces all faults, without those of mode `none` or count 0.
     pub(crate) fn replace(&mut self, faults: Vec<Fault>) {
-        self.in_force = faults;
-        self.tidy();
+        self.active = faults;
+        self.remove_inactive();
     }
 
     pub(crate) fn add(&mut self, fault: Fault) {
-        self.in_force.push(fault);
-        self.tidy();
+        self.active.push(fault);
+        self.remove_inactive();
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.in_force.len()
+        self.active.len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.in_force.is_empty()
+        self.active.is_empty()
     }
 
-    /// The fault for a request, counted down.
-    pub(crate) fn take(&mut self, call: &Target<'_>) -> Option<Fault> {
-        let fault = self.in_force.iter_mut().find(|fault| fault.hits(call))?;
+    /// Returns the fault for a request and counts it.
+    pub(crate) fn take(&mut self, call: &RequestSummary<'_>) -> Option<Fault> {
+        let fault = self.active.iter_mut().find(|fault| fault.matches(call))?;
         if let Some(count) = &mut fault.count {
             *count -= 1;
         }
         let taken = fault.clone();
         self.hits += 1;
-        self.tidy();
+        self.remove_inactive();
         Some(taken)
     }
 
@@ -253,8 +253,8 @@ impl Faults {
         self.redirects_followed += 1;
     }
 
-    fn tidy(&mut self) {
-        self.in_force.retain(|fault| fault.mode != FaultMode::None && fault.count != Some(0));
+    fn remove_inactive(&mut self) {
+        self.active.retain(|fault| fault.mode != FaultMode::None && fault.count != Some(0));
     }
 }
 
@@ -262,8 +262,8 @@ impl Faults {
 mod tests {
     use super::*;
 
-    fn target<'a>(operation: Operation, to: &'a str, tag: &'a str) -> Target<'a> {
-        Target { operation, to: Some(to), tags: vec![tag] }
+    fn target<'a>(operation: Operation, to: &'a str, tag: &'a str) -> RequestSummary<'a> {
+        RequestSummary { operation, to: Some(to), tags: vec![tag] }
     }
 
     fn faults(json: &str) -> Faults {
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mode_has_a_name_that_reads_back() {
+    fn every_mode_round_trips_through_its_name() {
         for (name, mode) in NAMES {
             assert_eq!(FaultMode::try_from(name.to_owned()), Ok(mode));
             assert_eq!(String::from(mode), name);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_used_up() {
+    fn a_fault_ends_after_its_count() {
         let mut faults = faults(r#"[{"mode":"500","count":2}]"#);
         let call = target(Operation::Send, "09012345678", "a");
         assert!(faults.take(&call).is_some() && faults.take(&call).is_some());
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn each_filter_narrows() {
+    fn each_filter_limits_the_fault() {
         for (filter, hit, miss) in [
             (
                 r#""api":"push""#,

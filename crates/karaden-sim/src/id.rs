@@ -1,7 +1,7 @@
-//! Message ids: opaque to clients, yet the simulator finds a message from its id without a table.
+//! Message ids: opaque to clients, but the simulator finds a message by its id without a table.
 //!
 //! An id is a version 4 UUID. Its last 48 bits are the message's sequence number under a bijection,
-//! the rest a mix of seed and number; a look-up inverts the bijection and compares the whole id.
+//! the rest is a hash of seed and number. A look-up inverts the bijection and compares the whole id.
 
 use std::fmt;
 
@@ -15,22 +15,22 @@ const NODE_MASK: u64 = (1 << NODE_BITS) - 1;
 /// Odd, so multiplication by it is a bijection of 48-bit numbers.
 const FACTOR: u64 = 0x5851_F42D_4C95;
 
-/// The id of one object of the simulator, shown as a lower-case UUID.
+/// The id of a message, a bulk file or a bulk send. Displays as a lower-case UUID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Id(u128);
 
 impl Id {
-    /// Reads a UUID in its canonical form, in either case.
+    /// Parses a UUID in its canonical form, upper or lower case.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         parse_uuid(text).map(Self)
     }
 
-    /// The form of the push API: letters and digits, so that nobody takes it for a number.
+    /// Formats for the push API: with letters, so that a client cannot parse it as a number.
     pub(crate) fn push(self) -> String {
         format!("km{:032x}", self.0)
     }
 
-    /// Reads the form of [`push`](Self::push).
+    /// Parses the format of [`push`](Self::push).
     pub(crate) fn parse_push(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("km").filter(|digits| digits.len() == 32)?;
         u128::from_str_radix(digits, 16).ok().map(Self)
@@ -80,8 +80,7 @@ impl Ids {
         Id(u128::from(high) << 64 | u128::from(low))
     }
 
-    /// The sequence number of an id this value made; any other id yields `None` or, being forged,
-    /// a number whose own id differs.
+    /// Returns the sequence number of an id that [`id`](Self::id) made; `None` for any other id.
     pub(crate) fn sequence(self, id: Id) -> Option<Sequence> {
         #[expect(clippy::cast_possible_truncation, reason = "the last 48 bits are wanted")]
         let node = id.0 as u64 & NODE_MASK;
@@ -90,7 +89,7 @@ impl Ids {
     }
 }
 
-/// Whether `text` is a UUID, whatever its version.
+/// Parses a UUID of any version.
 pub(crate) fn parse_uuid(text: &str) -> Option<u128> {
     let bytes = text.as_bytes();
     if bytes.len() != 36 {
@@ -109,18 +108,19 @@ pub(crate) fn parse_uuid(text: &str) -> Option<u128> {
     Some(value)
 }
 
-/// The number that undoes a multiplication by the odd number `factor`, modulo a power of two.
+/// Returns the multiplicative inverse of the odd number `factor` modulo 2^64, by Newton's method.
 const fn inverse(factor: u64) -> u64 {
     let mut inverse = factor;
+    // Each round doubles the count of correct bits: 3, 6, …, 96.
     let mut round = 0;
-    while round < 6 {
+    while round < 5 {
         inverse = inverse.wrapping_mul(2_u64.wrapping_sub(factor.wrapping_mul(inverse)));
         round += 1;
     }
     inverse
 }
 
-/// A bijective scrambling of 64 bits (the finaliser of SplitMix64).
+/// Mixes 64 bits by a bijection, the finaliser of SplitMix64.
 pub(crate) const fn mix(value: u64) -> u64 {
     let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -136,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_leads_back_to_its_message(seed: u64, sequence in 0_u64..1 << 40) {
+        fn an_id_maps_back_to_its_sequence_number(seed: u64, sequence in 0_u64..1 << 40) {
             let ids = Ids::new(seed);
             let id = ids.id(sequence);
             prop_assert_eq!(ids.sequence(id), Some(sequence));
@@ -148,14 +148,14 @@ mod tests {
         }
 
         #[test]
-        fn an_id_of_another_simulator_leads_nowhere(seed: u64, sequence in 0_u64..1 << 40) {
+        fn an_id_of_another_seed_has_no_sequence_number(seed: u64, sequence in 0_u64..1 << 40) {
             let foreign = Ids::new(seed.wrapping_add(1)).id(sequence);
             prop_assert_eq!(Ids::new(seed).sequence(foreign), None);
         }
     }
 
     #[test]
-    fn only_canonical_uuids_are_read() {
+    fn only_canonical_uuids_are_parsed() {
         assert!(parse_uuid("159bfd33-b9b7-f424-4755-c119b324591d").is_some());
         for text in ["", "159bfd33b9b7f4244755c119b324591d", "159bfd33-b9b7-f424-4755-c119b324591g"]
         {

@@ -1,4 +1,4 @@
-//! The phone: what has arrived, as a page for people and as JSON for programs.
+//! The inbox: the messages that have arrived, as a page for people and as JSON for programs.
 
 mod actions;
 mod assets;
@@ -12,15 +12,15 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 
 pub use self::messages::InboxMessage;
+use self::messages::all_messages;
 pub(crate) use self::messages::arrived;
-use self::messages::everything;
 use crate::{
     body::{Reply, json_of, text},
     request::Call,
     shared::Shared,
 };
 
-/// Answers a request to the inbox; `None` if the path is none of its.
+/// Handles a request to the inbox; `None` if the path does not belong to it.
 pub(crate) fn handle(shared: &Arc<Shared>, call: &Call<'_>) -> Option<Reply> {
     match (call.path, call.method) {
         ("/inbox/events", &Method::GET) => Some(events::events(shared)),
@@ -32,7 +32,7 @@ pub(crate) fn handle(shared: &Arc<Shared>, call: &Call<'_>) -> Option<Reply> {
     }
 }
 
-/// `GET /s/{key}` stands for opening `https://kps.ms/{key}` on the phone.
+/// `GET /s/{key}`: counts as opening `https://kps.ms/{key}` on the phone.
 fn click(shared: &Shared, key: &str) -> Reply {
     let found = shared.world().click(key);
     shared.changed();
@@ -43,7 +43,7 @@ fn inbox_json(shared: &Shared, call: &Call<'_>) -> Reply {
     let query = call.query();
     let to = query.filled("to");
     let messages = if matches!(query.get("all"), Some("1" | "true")) {
-        everything(shared, to, call.now)
+        all_messages(shared, to, call.now)
     } else {
         arrived(shared, to, call.now)
     };

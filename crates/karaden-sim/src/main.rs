@@ -1,4 +1,4 @@
-//! `karaden-sim`: a Karaden on your own machine.
+//! `karaden-sim`: a simulator of the two Karaden APIs.
 
 use std::{
     io::Write as _,
@@ -16,27 +16,27 @@ use karaden_sim::{
 };
 use secrecy::SecretString;
 
-/// A faithful simulator of both Karaden APIs. No SMS is ever sent; open the printed address to see
-/// the phone.
+/// A simulator of the two Karaden APIs. It never sends an SMS: open the printed address to see the
+/// inbox.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Args {
-    /// Where to listen.
+    /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8081", env = "KARADEN_SIM_LISTEN")]
     listen: SocketAddr,
-    /// Listen even where others can reach the inbox and all switches.
+    /// Allow an address that other machines can reach: inbox and control endpoints have no login.
     #[arg(long)]
     allow_non_loopback: bool,
-    /// Speak HTTPS with this certificate: a PEM file, with those that lead to a root after it.
+    /// Serve HTTPS with this certificate: a PEM file, followed by its intermediate certificates.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
-    /// The private key of the certificate: a PEM file.
+    /// Private key of the certificate: a PEM file.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
-    /// The address others know this simulator by, for upload and download URLs.
-    #[arg(long)]
+    /// Base of upload and download URLs [default: the Host of the request].
+    #[arg(long, value_name = "URL")]
     public_url: Option<String>,
-    /// Tenant of the SMS API.
+    /// Tenant id of the SMS API, a UUID.
     #[arg(long, default_value = "159bfd33-b9b7-f424-4755-c119b324591d")]
     tenant_id: String,
     /// Bearer token of the SMS API.
@@ -47,7 +47,7 @@ struct Args {
         hide_env_values = true
     )]
     api_token: SecretString,
-    /// Service settings that exist; repeat for more.
+    /// Id of a service setting; repeat for more.
     #[arg(long = "service-id", default_value = "1")]
     service_ids: Vec<u64>,
     /// Access key of the push API.
@@ -66,70 +66,72 @@ struct Args {
         hide_env_values = true
     )]
     push_security_code: SecretString,
-    /// Service settings shorten URLs where a send does not say.
+    /// Shorten URLs if a send has no is_shorten.
     #[arg(long)]
     shorten: bool,
-    /// The plan of the SMS API does not include bulk sending (403).
+    /// Use a plan without bulk sending (403).
     #[arg(long)]
     no_bulk: bool,
-    /// The push profile may not split long texts (209).
+    /// Use a push profile without sepakaradenqueue (209).
     #[arg(long)]
     push_no_long_split: bool,
-    /// Most UTF-16 units of a text of karadenqueue (301 beyond).
+    /// Maximum length of a text of karadenqueue in UTF-16 units (301 if longer).
     #[arg(long, default_value_t = 70)]
     push_single_limit: usize,
-    /// A text parameter that karadenqueue insists on (301 without), such as DocomoMessage; repeat for
+    /// Text parameter that karadenqueue requires (301 if missing), such as DocomoMessage; repeat for
     /// more.
     #[arg(long = "push-required-text", value_name = "NAME")]
     push_required_texts: Vec<String>,
-    /// What the push API's send list does to a send (203).
+    /// What the push API's send list does (203).
     #[arg(long, value_enum, default_value = "off")]
     push_list_rule: ListRule,
-    /// Which tracking codes the push API takes (205 for others).
+    /// Which tracking codes are valid in the push API (205 for others).
     #[arg(long, value_enum, default_value_t)]
     push_tracking: TrackingRule,
-    /// Where delivery results of the SMS API are posted (http).
-    #[arg(long)]
+    /// URL to which delivery results of the SMS API are posted, http only.
+    #[arg(long, value_name = "URL")]
     callback_url: Option<String>,
-    /// The version that callbacks speak.
+    /// Karaden-Version of callbacks.
     #[arg(long, default_value = "2024-03-01")]
     callback_version: String,
-    /// Milliseconds before each further try of a callback.
+    /// Milliseconds before each further attempt to post a callback.
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,60000")]
     callback_retries_ms: Vec<u64>,
-    /// How time goes; a manual clock moves by POST /clock {"advance_ms":…}.
+    /// Which clock to use; a manual clock moves only by POST /clock {"advance_ms":…}.
     #[arg(long, value_enum, default_value = "real")]
     clock: Clock,
-    /// Where a manual clock starts.
-    #[arg(long, default_value = "2026-01-01T09:00:00+09:00", value_parser = instant)]
+    /// Start of a manual clock, ISO 8601 with an offset.
+    #[arg(long, default_value = "2026-01-01T09:00:00+09:00", value_parser = parse_instant)]
     start_at: SystemTime,
-    /// Seed of the ids: the same seed and the same requests make the same ids. Default: drawn, but 1
-    /// with a manual clock.
+    /// Seed of the ids: equal seeds and equal requests produce equal ids [default: random, or 1 with
+    /// a manual clock].
     #[arg(long)]
     seed: Option<u64>,
-    /// Milliseconds from acceptance until the carrier has a message.
+    /// Milliseconds from acceptance until a message is sent to the carrier.
     #[arg(long, default_value_t = 300)]
     sent_after_ms: u64,
-    /// Milliseconds from then until the handset has it.
+    /// Milliseconds from then until the carrier reports the result.
     #[arg(long, default_value_t = 700)]
     result_after_ms: u64,
-    /// Milliseconds by which a late message is late.
+    /// Additional milliseconds for late messages.
     #[arg(long, default_value_t = 60_000)]
     late_after_ms: u64,
-    /// Milliseconds a bulk send takes.
+    /// Milliseconds that a bulk send takes.
     #[arg(long, default_value_t = 0)]
     bulk_after_ms: u64,
-    /// How many messages are kept.
+    /// How many messages to keep.
     #[arg(long, default_value_t = 100_000)]
     history: usize,
-    /// Threads that answer.
+    /// Worker threads.
     #[arg(long, default_value_t = 1)]
     threads: usize,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Clock {
+    /// The system clock.
     Real,
+    /// A clock that moves only on request.
     Manual,
 }
 
@@ -137,8 +139,8 @@ impl Args {
     fn into_config(self) -> anyhow::Result<SimConfig> {
         let tls = match (&self.tls_cert, &self.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsIdentity {
-                certificates_pem: text(certificate)?,
-                key_pem: SecretString::from(text(key)?),
+                certificates_pem: read_file(certificate)?,
+                key_pem: SecretString::from(read_file(key)?),
             }),
             _ => None,
         };
@@ -153,7 +155,7 @@ impl Args {
                 service_ids: self.service_ids,
                 callback_url: self.callback_url,
                 callback_version: self.callback_version,
-                callback_retries: millis_each(&self.callback_retries_ms),
+                callback_retries: durations(&self.callback_retries_ms),
                 bulk: !self.no_bulk,
                 is_shorten: self.shorten,
                 ..SmsProject::default()
@@ -185,16 +187,16 @@ impl Args {
     }
 }
 
-fn text(file: &Path) -> anyhow::Result<String> {
+fn read_file(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
 }
 
-fn millis_each(millis: &[u64]) -> Vec<Duration> {
+fn durations(millis: &[u64]) -> Vec<Duration> {
     millis.iter().copied().map(Duration::from_millis).collect()
 }
 
-/// A date and time of ISO 8601 with its offset.
-fn instant(text: &str) -> Result<SystemTime, String> {
+/// Parses a date-time of ISO 8601 with an offset.
+fn parse_instant(text: &str) -> Result<SystemTime, String> {
     let at: jiff::Timestamp = text.parse().map_err(|error: jiff::Error| error.to_string())?;
     Ok(at.into())
 }
@@ -205,7 +207,7 @@ fn main() -> ExitCode {
     match serve(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error);
+            print_error(&error);
             ExitCode::FAILURE
         }
     }
@@ -218,23 +220,25 @@ fn serve(args: Args) -> anyhow::Result<()> {
         .build()
         .context("cannot start the runtime")?;
     runtime.block_on(async {
-        let sim = Sim::start(args.into_config()?).await.map_err(explain)?;
-        announce(&sim.url());
+        let sim = Sim::start(args.into_config()?).await.map_err(with_hint)?;
+        print_addresses(&sim.url());
         stop_signal().await.context("cannot wait for signals")?;
         sim.shutdown().await;
         Ok(())
     })
 }
 
-#[expect(clippy::print_stderr, reason = "why the program ends is for whoever started it")]
-fn complain(error: &anyhow::Error) {
+#[expect(clippy::print_stderr, reason = "the error is for the user who started the program")]
+fn print_error(error: &anyhow::Error) {
     eprintln!("error: {error:#}");
 }
 
-/// Says by which flag it can be helped.
-fn explain(error: SimError) -> anyhow::Error {
+/// Adds which flag to change.
+fn with_hint(error: SimError) -> anyhow::Error {
     let hint = match &error {
-        SimError::NotLoopback => "; --allow-non-loopback lets others reach inbox and switches",
+        SimError::NotLoopback => {
+            "; --allow-non-loopback allows it, but then other machines can use the inbox and the control endpoints"
+        }
         SimError::BadIdentity => "; see --tls-cert and --tls-key",
         SimError::BadTenant => "; see --tenant-id",
         SimError::Bind(_) => "; see --listen",
@@ -243,8 +247,8 @@ fn explain(error: SimError) -> anyhow::Error {
     anyhow::Error::new(error).context(format!("cannot start the simulator{hint}"))
 }
 
-/// What the program is started for. Nobody may be listening any more.
-fn announce(url: &str) {
+/// Prints the addresses. If standard output is closed, the simulator runs on.
+fn print_addresses(url: &str) {
     let lines = [
         format!("inbox     {url}/"),
         format!("SMS API   {url}/api"),

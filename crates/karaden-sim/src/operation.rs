@@ -12,7 +12,7 @@ pub enum Api {
     Sms,
 }
 
-/// One call of either API, to narrow a fault to.
+/// One call of either API. A [`Fault`](crate::Fault) can be limited to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -20,7 +20,7 @@ pub enum Operation {
     Send,
     /// SMS API: list messages.
     List,
-    /// SMS API: one message.
+    /// SMS API: get one message.
     Get,
     /// SMS API: cancel a reservation.
     Cancel,
@@ -28,9 +28,9 @@ pub enum Operation {
     BulkFile,
     /// SMS API: start a bulk send.
     BulkStart,
-    /// SMS API: state of a bulk send.
+    /// SMS API: get the state of a bulk send.
     BulkGet,
-    /// SMS API: where the result file is.
+    /// SMS API: get the URL of the result file.
     BulkResult,
     /// Storage: the `PUT` of a file.
     Upload,
@@ -49,7 +49,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The API this is a call of.
+    /// Returns the API of this call.
     #[must_use]
     pub const fn api(self) -> Api {
         match self {

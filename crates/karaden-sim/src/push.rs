@@ -1,7 +1,7 @@
 //! The 空電プッシュ v2 API under `/v2/…`.
 //!
-//! HTTP 200 for every business outcome. Order of checks, our decision: token and security code
-//! (201), profile (209), number (202), send list (203), tracking code (205), text (301).
+//! Every outcome of the API is HTTP 200. Order of checks: token and security code (201), profile (209),
+//! number (202), send list (203), tracking code (205), text (301). The order is our decision.
 
 mod caller;
 mod filter;
@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 
 pub(crate) use self::{
     status::Status,
-    wire::{bare, saying},
+    wire::{status_reply, status_reply_with_text},
 };
 use crate::{
     body::{Reply, text},
@@ -23,7 +23,7 @@ use crate::{
     shared::Shared,
 };
 
-/// Which call a path means, however many slashes it has.
+/// Returns the call of a path. Extra slashes are ignored, as the service does.
 pub(crate) fn operation(path: &str) -> Option<Operation> {
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     if parts.next() != Some("v2") {
@@ -43,7 +43,7 @@ pub(crate) fn operation(path: &str) -> Option<Operation> {
     })
 }
 
-/// Answers a request to `/v2/…`.
+/// Handles a request to `/v2/…`.
 pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
     let Some(operation) = operation(call.path) else {
         return text(StatusCode::NOT_FOUND, "Not Found");
@@ -54,14 +54,14 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
         return text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
     }
     let form = if reads { call.query() } else { call.form() };
-    let answer = match operation {
+    let result = match operation {
         Operation::Queue => queue::queue(shared, &form, call.now),
         Operation::QueueLong => queue::queue_long(shared, &form, call.now),
         Operation::Inquiry => inquiry::by_id(shared, &form, call.now),
         Operation::SetFilter => filter::set(shared, call),
         _ => inquiry::by_tracking(shared, &form, call.now),
     };
-    answer.unwrap_or_else(|status| bare(status, &shared.world().quirks))
+    result.unwrap_or_else(|status| status_reply(status, &shared.world().quirks))
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn extra_slashes_are_borne() {
+    fn extra_slashes_are_ignored() {
         for path in ["/v2/karadenqueue.json", "/v2//karadenqueue.json", "//v2/karadenqueue.json"] {
             assert_eq!(operation(path), Some(Operation::Queue), "{path}");
         }

@@ -1,4 +1,4 @@
-//! A request after its body has been read, and its form fields.
+//! A request with its whole body, and its form fields.
 
 use std::borrow::Cow;
 
@@ -8,12 +8,12 @@ use url::form_urlencoded;
 
 use crate::time::Instant;
 
-/// A request in the shape the handlers want it. No `Debug`: it holds secrets.
+/// A request as the handlers get it. No `Debug`: it holds secrets.
 pub(crate) struct Call<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
-    /// The name the client knows this server by: `Host`, or `:authority` in HTTP/2.
+    /// The server name in the request: `Host`, or `:authority` in HTTP/2.
     pub(crate) host: Option<&'a str>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a Bytes,
@@ -21,18 +21,18 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// A header's value if there is one and it is text.
+    /// Returns the value of a header; `None` if it is missing or not visible ASCII.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The fields of a form that was posted as one; none if the body is of another type.
+    /// Parses the body as a form; no fields if the body has another media type.
     pub(crate) fn form(&self) -> Form<'_> {
         let is_form = self.media_type().eq_ignore_ascii_case("application/x-www-form-urlencoded");
         if is_form { Form::parse(self.body) } else { Form::default() }
     }
 
-    /// What the body is, without parameters such as the charset; empty if that is not said.
+    /// Returns the media type without parameters such as the charset; empty if there is none.
     pub(crate) fn media_type(&self) -> &str {
         self.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim()
     }
@@ -42,7 +42,8 @@ impl Call<'_> {
     }
 }
 
-/// Form fields in the order sent. Raw UTF-8, empty pairs and unknown names all pass.
+/// Form fields in the order sent. Raw UTF-8, empty pairs and unknown names are allowed: the service
+/// accepts them.
 #[derive(Default)]
 pub(crate) struct Form<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
@@ -57,17 +58,18 @@ impl<'a> Form<'a> {
         Self { pairs: pairs.map(|(name, value)| (name.into(), value.into())).collect() }
     }
 
-    /// The first value of a field, if it was sent at all.
+    /// Returns the first value of a field; `None` if it is missing.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
     }
 
-    /// The first value of a field, unless it is missing or empty.
+    /// Returns the first value of a field; `None` if it is missing or empty.
     pub(crate) fn filled(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// The values of an array in both spellings seen: `tags[]=a` and `tags[0]=a`.
+    /// Returns the values of an array in both forms that the vendor's SDKs write: `tags[]=a` and
+    /// `tags[0]=a`.
     pub(crate) fn array(&self, name: &str) -> impl Iterator<Item = &str> {
         self.pairs.iter().filter_map(move |(key, value)| {
             let index = key.strip_prefix(name)?.strip_prefix('[')?.strip_suffix(']')?;
@@ -81,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_of_arrays_are_read_in_order() {
+    fn both_forms_of_arrays_are_parsed_in_order() {
         for form in ["tags[]=a&tags[]=b", "tags[0]=a&tags[1]=b", "tags%5B%5D=a&tags%5B%5D=b"] {
             let form = Form::parse(form.as_bytes());
             assert_eq!(form.array("tags").collect::<Vec<_>>(), ["a", "b"]);
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_text_and_a_trailing_ampersand_are_borne() {
+    fn raw_utf8_and_a_trailing_ampersand_are_accepted() {
         let raw = "message1=認証コード 1&message2=&".as_bytes();
         let form = Form::parse(raw);
         assert_eq!(form.get("message1"), Some("認証コード 1"));

@@ -1,4 +1,4 @@
-//! Starting a simulator and holding one that runs.
+//! Starting a simulator, and the handle of a running one.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,14 +22,17 @@ use crate::{
 pub struct Sim;
 
 impl Sim {
-    /// Binds the address and begins to answer. Needs a Tokio runtime with I/O and time.
+    /// Binds the address and starts to serve. Needs a Tokio runtime with I/O and time.
     ///
     /// # Errors
     ///
-    /// [`SimError::NotLoopback`] for an address others can reach, unless the configuration allows
-    /// it; [`SimError::BadTenant`] if a tenant id is no UUID; [`SimError::BadIdentity`] if the
-    /// certificate or its key cannot be used; [`SimError::Bind`] if the address is
-    /// taken; [`SimError::Randomness`] if a seed is to be drawn and the system has none.
+    /// - [`SimError::NotLoopback`]: other machines can reach the address, and the configuration does
+    ///   not allow that.
+    /// - [`SimError::BadTenant`]: a tenant id is not a UUID.
+    /// - [`SimError::BadIdentity`]: the certificate or its key cannot be used.
+    /// - [`SimError::Bind`]: the address cannot be bound.
+    /// - [`SimError::Randomness`]: there is no seed in the configuration, and the system returns no
+    ///   random one.
     pub async fn start(config: SimConfig) -> Result<Running, SimError> {
         if !config.listen.ip().is_loopback() && !config.allow_non_loopback {
             return Err(SimError::NotLoopback);
@@ -56,7 +59,7 @@ impl Sim {
     }
 }
 
-/// A simulator that answers until it is shut down. Dropping it stops it too, without waiting.
+/// A running simulator. Dropping it stops it too, without waiting for requests in progress.
 pub struct Running {
     addr: SocketAddr,
     shared: Arc<Shared>,
@@ -64,18 +67,19 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where it listens.
+    /// Returns the address it listens on.
     pub const fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Its address as a URL without a path: `http://127.0.0.1:8081`, or `https:` with a certificate.
+    /// Returns its URL without a path: `http://127.0.0.1:8081`, or `https:` with a certificate.
     /// The SMS API is under `/api`, the push API under `/v2`.
     pub fn url(&self) -> String {
         format!("{}://{}", self.shared.config.scheme(), self.addr)
     }
 
-    /// What has arrived on the phones, newest first; of one number if `to` is given.
+    /// Returns the messages that have arrived, newest first, at most 1,000: of all numbers, or of
+    /// the number `to`.
     pub fn inbox(&self, to: Option<&str>) -> Vec<InboxMessage> {
         inbox::arrived(&self.shared, to, self.shared.clock.now())
     }
@@ -84,20 +88,20 @@ impl Running {
     pub fn set_faults(&self, faults: Vec<Fault>) {
         let mut world = self.shared.world();
         world.faults.replace(faults);
-        self.shared.note_faults(&world);
+        self.shared.update_has_faults(&world);
     }
 
-    /// Decides what happens to messages from now on.
+    /// Sets what happens to messages that are accepted from now on.
     pub fn set_delivery_mode(&self, mode: DeliveryMode) {
         self.shared.world().delivery.mode = mode;
     }
 
-    /// Changes the departures from the usual wire form.
+    /// Replaces the quirks.
     pub fn set_quirks(&self, quirks: Quirks) {
         self.shared.world().quirks = quirks;
     }
 
-    /// Moves a manual clock on. A real clock stays as it is, and the answer is `false`.
+    /// Moves a manual clock forward. Returns `false` if the simulator uses the system clock.
     pub fn advance(&self, by: Duration) -> bool {
         let moved = self.shared.clock.advance(by).is_some();
         if moved {
@@ -106,8 +110,8 @@ impl Running {
         moved
     }
 
-    /// Stops listening, lets requests in flight end (those kept waiting by a fault are cut after
-    /// a second), and returns when nothing runs any more.
+    /// Stops listening and waits until all requests in progress have finished. After one second,
+    /// closes the connections that are still open.
     pub async fn shutdown(mut self) {
         self.shared.stop.cancel();
         let _ = (&mut self.server).await;

@@ -1,4 +1,4 @@
-//! The HTTP side: connections, routing, faults, and an orderly end.
+//! The HTTP server: connections, routing, faults, shutdown.
 
 mod bomb;
 mod calls;
@@ -30,7 +30,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    calls::{api, operation},
+    calls::{handle_api, operation},
     cut::{Cut, Cuttable},
 };
 use crate::{
@@ -40,21 +40,22 @@ use crate::{
     request::Call,
     shared::Shared,
     sms,
-    storage::LARGEST_UPLOAD,
+    storage::MAX_UPLOAD_BYTES,
     tls,
 };
 
-/// The largest request body of the APIs.
-const LARGEST_REQUEST: usize = 256 * 1024;
-/// Of a request to send one message: the longest text takes 8 KiB, the rest is for tags. It bounds what
-/// one message of the history takes.
-const LARGEST_SEND: usize = 32 * 1024;
-/// After a failed `accept` (out of descriptors, say), so that the loop does not spin.
+/// Maximum size of a request body.
+const MAX_REQUEST_BYTES: usize = 256 * 1024;
+/// Maximum size of a request that sends one message: the longest text takes 8 KiB, the rest is for
+/// tags. It limits the memory that one message of the history takes.
+const MAX_SEND_BYTES: usize = 32 * 1024;
+/// The pause after a failed `accept`, for example without free descriptors. Without it the loop would
+/// use a whole core.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long requests in flight may take to end once the simulator stops.
-const LAST_REQUESTS: Duration = Duration::from_secs(1);
+/// How long requests in progress may take to finish when the simulator stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Accepts connections until told to stop, then waits for those that are open.
+/// Accepts connections until the simulator stops, then waits for the open ones.
 pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {
     let graceful = GracefulShutdown::new();
     let cut_all = CancellationToken::new();
@@ -70,7 +71,7 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, tls: Option<
         };
         match accepted {
             Ok((stream, _)) => {
-                let talk = Talk {
+                let connection = Connection {
                     shared: Arc::clone(&shared),
                     builder: Arc::clone(&builder),
                     graceful: graceful.watcher(),
@@ -78,8 +79,10 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, tls: Option<
                 };
                 let _ = stream.set_nodelay(true);
                 match &tls {
-                    None => drop(tokio::spawn(talk.over(stream))),
-                    Some(acceptor) => drop(tokio::spawn(talk.over_tls(acceptor.clone(), stream))),
+                    None => drop(tokio::spawn(connection.serve(stream))),
+                    Some(acceptor) => {
+                        drop(tokio::spawn(connection.serve_tls(acceptor.clone(), stream)));
+                    }
                 }
             }
             Err(error) => {
@@ -89,30 +92,30 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, tls: Option<
         }
     }
     drop(listener);
-    let _ = tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await;
+    let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await;
 }
 
-/// One connection and what it needs.
-struct Talk {
+/// One accepted connection.
+struct Connection {
     shared: Arc<Shared>,
     builder: Arc<auto::Builder<TokioExecutor>>,
     graceful: Watcher,
     cut: Cut,
 }
 
-impl Talk {
-    async fn over_tls(self, acceptor: TlsAcceptor, stream: TcpStream) {
+impl Connection {
+    async fn serve_tls(self, acceptor: TlsAcceptor, stream: TcpStream) {
         let accepted = tokio::select! {
             accepted = tls::accept(&acceptor, stream) => accepted,
             () = self.shared.stop.cancelled() => return,
         };
         match accepted {
-            Ok(stream) => self.over(stream).await,
+            Ok(stream) => self.serve(stream).await,
             Err(error) => tracing::debug!(error = %error, "a TLS handshake failed"),
         }
     }
 
-    async fn over(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let Self { shared, builder, graceful, cut } = self;
         let service = {
             let (shared, cut) = (Arc::clone(&shared), cut.clone());
@@ -125,8 +128,8 @@ impl Talk {
         let connection = builder.serve_connection(io, service).into_owned();
         tokio::select! {
             _ = graceful.watch(connection) => {}
-            // Dropping the connection closes its socket, whatever was being answered.
-            () = cut.happened() => {}
+            // Dropping the connection closes its socket, even in the middle of a response.
+            () = cut.cancelled() => {}
         }
     }
 }
@@ -136,11 +139,11 @@ async fn handle(shared: &Arc<Shared>, request: Request<Incoming>, cut: &Cut) -> 
     let path = parts.uri.path();
     let operation = operation(&parts.method, path);
     let limit = match operation {
-        Some(Operation::Upload) => LARGEST_UPLOAD,
-        Some(Operation::Send | Operation::Queue | Operation::QueueLong) => LARGEST_SEND,
-        _ => LARGEST_REQUEST,
+        Some(Operation::Upload) => MAX_UPLOAD_BYTES,
+        Some(Operation::Send | Operation::Queue | Operation::QueueLong) => MAX_SEND_BYTES,
+        _ => MAX_REQUEST_BYTES,
     };
-    let Ok(body) = read(body, limit).await else {
+    let Ok(body) = read_body(body, limit).await else {
         return text(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
     };
     let call = Call {
@@ -158,30 +161,30 @@ async fn handle(shared: &Arc<Shared>, request: Request<Incoming>, cut: &Cut) -> 
     };
     match operation {
         Some(operation) if shared.has_faults() => {
-            misbehave::answer(shared, &call, operation, cut).await
+            misbehave::handle(shared, &call, operation, cut).await
         }
-        Some(operation) => api(shared, &call, operation),
-        None => other(shared, &call),
+        Some(operation) => handle_api(shared, &call, operation),
+        None => handle_other(shared, &call),
     }
 }
 
-/// Everything that is not an API call.
-fn other(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
+/// Handles everything that is not an API call.
+fn handle_other(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
     if call.path.starts_with("/api/") {
         return sms::handle(shared, call);
     }
-    if guard::is_foreign(call) {
-        return text(StatusCode::FORBIDDEN, "another site may not work the switches");
+    if guard::is_cross_site(call) {
+        return text(StatusCode::FORBIDDEN, "cross-site requests are not allowed");
     }
     let reply = inbox::handle(shared, call).or_else(|| control::handle(shared, call));
-    guard::secured(reply.unwrap_or_else(|| text(StatusCode::NOT_FOUND, "Not Found")))
+    guard::with_security_headers(reply.unwrap_or_else(|| text(StatusCode::NOT_FOUND, "Not Found")))
 }
 
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ()> {
+async fn read_body(mut body: Incoming, limit: usize) -> Result<Bytes, ()> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    // Nearly every request is one frame: no copy then.
+    // Nearly every body is one frame, which then needs no copy.
     let first = match body.frame().await {
         None => return Ok(Bytes::new()),
         Some(frame) => frame.map_err(drop)?.into_data().unwrap_or_default(),

@@ -1,12 +1,12 @@
-//! What all connections share.
+//! The state that all connections share.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
-use secrecy::{ExposeSecret, SecretString};
-use subtle::ConstantTimeEq;
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -17,17 +17,17 @@ use crate::{
     world::World,
 };
 
-/// Most pages that watch the inbox live.
-const MOST_WATCHERS: usize = 64;
+/// Maximum count of pages with live updates.
+const MAX_WATCHERS: usize = 64;
 
-/// What all connections share. No `Debug`: it holds every text and the key of the storage.
+/// The state that all connections share. No `Debug`: it holds every text and the storage key.
 pub(crate) struct Shared {
     pub(crate) config: SimConfig,
     pub(crate) clock: Clock,
     pub(crate) stop: CancellationToken,
-    /// Signs the storage's URLs; follows from the seed.
+    /// Signs the storage's URLs. Derived from the seed.
     pub(crate) storage_key: [u8; 32],
-    /// Places for those who watch the inbox live.
+    /// Permits for pages with live updates.
     pub(crate) watchers: Arc<Semaphore>,
     world: Mutex<World>,
     has_faults: AtomicBool,
@@ -43,7 +43,7 @@ impl Shared {
         }
         Self {
             storage_key,
-            watchers: Arc::new(Semaphore::new(MOST_WATCHERS)),
+            watchers: Arc::new(Semaphore::new(MAX_WATCHERS)),
             clock: Clock::new(config.clock),
             stop: CancellationToken::new(),
             world: Mutex::new(world),
@@ -57,22 +57,22 @@ impl Shared {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a request has to look at the faults at all.
+    /// Whether any fault is active. Cheaper than the lock, which most requests then need only once.
     pub(crate) fn has_faults(&self) -> bool {
         self.has_faults.load(Ordering::Acquire)
     }
 
-    pub(crate) fn note_faults(&self, world: &World) {
+    pub(crate) fn update_has_faults(&self, world: &World) {
         self.has_faults.store(!world.faults.is_empty(), Ordering::Release);
     }
 
-    /// To be called, lock in hand, when a message was accepted or changed.
-    pub(crate) fn accepted(&self, world: MutexGuard<'_, World>) {
+    /// Releases the lock, then notifies all that watch for changes. Call it after a message changed.
+    pub(crate) fn release_and_notify(&self, world: MutexGuard<'_, World>) {
         drop(world);
         self.changed();
     }
 
-    /// Tells those who watch the inbox.
+    /// Notifies the live pages and the callbacks that something changed.
     pub(crate) fn changed(&self) {
         self.revision.send_modify(|revision| *revision += 1);
     }
@@ -82,20 +82,23 @@ impl Shared {
     }
 
     pub(crate) fn project_by_token(&self, token: &str) -> Option<(u16, &SmsProject)> {
-        let position =
-            self.config.projects.iter().position(|project| same(&project.api_token, token))?;
+        let position = self
+            .config
+            .projects
+            .iter()
+            .position(|project| matches_secret(&project.api_token, token))?;
         Some((u16::try_from(position).ok()?, &self.config.projects[position]))
     }
 
     pub(crate) fn push_account(&self, token: &str, code: &str) -> Option<(u16, &PushAccount)> {
-        let position =
-            self.config.push_accounts.iter().position(|account| {
-                same(&account.token, token) & same(&account.security_code, code)
-            })?;
+        let position = self.config.push_accounts.iter().position(|account| {
+            // `&`, not `&&`: the time must not tell which of the two is wrong.
+            matches_secret(&account.token, token) & matches_secret(&account.security_code, code)
+        })?;
         Some((u16::try_from(position).ok()?, &self.config.push_accounts[position]))
     }
 }
 
-fn same(secret: &SecretString, text: &str) -> bool {
+fn matches_secret(secret: &SecretString, text: &str) -> bool {
     secret.expose_secret().as_bytes().ct_eq(text.as_bytes()).into()
 }

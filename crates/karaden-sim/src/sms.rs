@@ -1,7 +1,7 @@
 //! The Karaden SMS API under `/api/{tenant_id}/…`.
 //!
-//! Order of checks: version (400), bearer (401), tenant (400), object look-up (404), validation
-//! (422, all wrong fields together). The order is our decision; codes and messages are the API's.
+//! Order of checks: version (400), bearer token (401), tenant (400), object look-up (404), validation
+//! (422, all invalid fields together). The order is our decision; codes and messages are the API's.
 
 mod bulk;
 mod callback;
@@ -21,36 +21,37 @@ pub(crate) use self::{
 };
 use self::{
     caller::{Caller, check},
-    path::{Target, split},
+    path::{Route, split},
 };
 use crate::{body::Reply, id::Id, request::Call, shared::Shared};
 
-/// Answers a request to `/api/…`.
+/// Handles a request to `/api/…`.
 pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
-    answer(shared, call).unwrap_or_else(|failure| {
+    route(shared, call).unwrap_or_else(|failure| {
         let quirks = shared.world().quirks.clone();
         failure.reply(&quirks)
     })
 }
 
-fn answer(shared: &Shared, call: &Call<'_>) -> Result<Reply, Failure> {
-    let (tenant, target) = split(call.path).ok_or_else(Failure::not_found)?;
+fn route(shared: &Shared, call: &Call<'_>) -> Result<Reply, Failure> {
+    let (tenant, route) = split(call.path).ok_or_else(Failure::not_found)?;
     let caller = check(shared, call, tenant)?;
-    match (target, call.method) {
-        (Target::Messages, &Method::POST) => send::send(shared, call, &caller),
-        (Target::Messages, &Method::GET) => list::list(shared, call, &caller),
-        (Target::Message(id), &Method::GET) => one(shared, call, &caller, id),
-        (Target::Cancel(id), &Method::POST) => send::cancel(shared, call, &caller, id),
-        (Target::BulkFiles, &Method::POST) => bulk::file(shared, call, &caller),
-        (Target::Bulks, &Method::POST) => bulk::start(shared, call, &caller),
-        (Target::Bulk(id), &Method::GET) => bulk::state(shared, call, &caller, id),
-        (Target::BulkMessages(id), &Method::GET) => bulk::result(shared, call, &caller, id),
-        (Target::Unknown, _) => Err(Failure::not_found()),
+    match (route, call.method) {
+        (Route::Messages, &Method::POST) => send::send(shared, call, &caller),
+        (Route::Messages, &Method::GET) => list::list(shared, call, &caller),
+        (Route::Message(id), &Method::GET) => get(shared, call, &caller, id),
+        (Route::Cancel(id), &Method::POST) => send::cancel(shared, call, &caller, id),
+        (Route::BulkFiles, &Method::POST) => bulk::create_file(shared, call, &caller),
+        (Route::Bulks, &Method::POST) => bulk::start(shared, call, &caller),
+        (Route::Bulk(id), &Method::GET) => bulk::get(shared, call, &caller, id),
+        (Route::BulkMessages(id), &Method::GET) => bulk::get_result(shared, call, &caller, id),
+        (Route::Unknown, _) => Err(Failure::not_found()),
         _ => Err(Failure::method_not_allowed()),
     }
 }
 
-fn one(shared: &Shared, call: &Call<'_>, caller: &Caller<'_>, id: &str) -> Result<Reply, Failure> {
+/// `GET /messages/{message_id}`.
+fn get(shared: &Shared, call: &Call<'_>, caller: &Caller<'_>, id: &str) -> Result<Reply, Failure> {
     let world = shared.world();
     let message = Id::parse(id).and_then(|id| world.owned(caller.owner, id));
     let message = message.ok_or_else(Failure::not_found)?;

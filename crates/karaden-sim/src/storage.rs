@@ -1,7 +1,7 @@
-//! The storage beside the SMS API: signed URLs for the files of bulk sends.
+//! The storage for the files of bulk sends, reached by signed URLs.
 //!
-//! As with storage services of this kind, the signature is the only credential: a request that also
-//! brings an `Authorization` header is refused, so a client that leaks its token there is found out.
+//! As in S3, the signature is the only credential. A request that also has an `Authorization`
+//! header is rejected: this exposes a client that leaks its token to the storage.
 
 use http::{
     Method, StatusCode,
@@ -18,10 +18,10 @@ use crate::{
     sms,
 };
 
-/// The largest file that may be uploaded.
-pub(crate) const LARGEST_UPLOAD: usize = 16 * 1024 * 1024;
+/// Maximum size of an uploaded file.
+pub(crate) const MAX_UPLOAD_BYTES: usize = 16 * 1024 * 1024;
 
-/// Which call a request is, for faults.
+/// Returns the call of a path, for faults.
 pub(crate) fn operation(path: &str) -> Option<Operation> {
     if path.starts_with(UPLOADS) {
         Some(Operation::Upload)
@@ -32,7 +32,7 @@ pub(crate) fn operation(path: &str) -> Option<Operation> {
     }
 }
 
-/// Answers a request to the storage.
+/// Handles a request to the storage.
 pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
     if call.headers.contains_key(http::header::AUTHORIZATION) {
         return refusal(StatusCode::BAD_REQUEST, "InvalidArgument");

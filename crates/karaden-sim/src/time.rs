@@ -1,6 +1,9 @@
-//! Instants as the simulator keeps them, and the forms in which the two APIs write them.
+//! Instants, and the date formats of the two APIs.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use jiff::{
     civil,
@@ -8,7 +11,7 @@ use jiff::{
 };
 use serde::{Serialize, Serializer};
 
-/// Japan's offset: the only zone the service speaks.
+/// Japan's offset, the only time zone of the service.
 const JST: Offset = Offset::constant(9);
 
 /// An instant as milliseconds of Unix time.
@@ -16,7 +19,7 @@ const JST: Offset = Offset::constant(9);
 pub(crate) struct Instant(i64);
 
 impl Instant {
-    /// Later than anything that happens.
+    /// Later than every event.
     pub(crate) const NEVER: Self = Self(i64::MAX);
 
     pub(crate) const fn from_millis(millis: i64) -> Self {
@@ -35,18 +38,18 @@ impl Instant {
         Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
-    /// The last millisecond of the second this instant starts in: the wire forms have no fraction,
-    /// so an end given as `…:59` means all of that second.
+    /// Returns the last millisecond of this second. The wire formats have no fraction, so a period
+    /// that ends at `…:59` includes all of that second.
     pub(crate) fn end_of_second(self) -> Self {
         Self(self.0.saturating_add(999 - self.0.rem_euclid(1_000)))
     }
 
-    /// The same for a minute: the push API's periods have no seconds.
+    /// Returns the last millisecond of this minute. The push API's periods have no seconds.
     pub(crate) fn end_of_minute(self) -> Self {
         Self(self.0.saturating_add(59_999 - self.0.rem_euclid(60_000)))
     }
 
-    /// How long it takes from `earlier` to this instant; zero if it lies before.
+    /// Returns the time from `earlier` to this instant; zero if this instant is before `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
     }
@@ -56,24 +59,33 @@ impl Instant {
         JST.to_datetime(jiff::Timestamp::from_millisecond(self.0).unwrap_or(end))
     }
 
-    /// `2020-01-31T23:59:59+09:00`, the form of the SMS API.
+    /// Formats for the SMS API: `2020-01-31T23:59:59+09:00`.
     pub(crate) fn iso(self) -> Iso {
         Iso(self.civil())
     }
 
-    /// `2018/03/13 22:04:48` in Japan, without a zone: the form of the push API.
+    /// Formats for the push API, in Japan's time: `2018/03/13 22:04:48`.
     pub(crate) fn slashed(self) -> String {
         self.civil().strftime("%Y/%m/%d %H:%M:%S").to_string()
     }
 
-    /// `YYYYMMDDhhmmss`, as result files are named.
+    /// Formats for the names of result files: `YYYYMMDDhhmmss`.
     pub(crate) fn compact(self) -> String {
         self.civil().strftime("%Y%m%d%H%M%S").to_string()
     }
 
-    /// `22:04`, for the phone.
+    /// Formats for the inbox page: `22:04`.
     pub(crate) fn clock_face(self) -> String {
         self.civil().strftime("%H:%M").to_string()
+    }
+}
+
+impl From<SystemTime> for Instant {
+    /// Drops the fraction of the millisecond. Turns instants outside the calendar into its ends.
+    fn from(at: SystemTime) -> Self {
+        let is_past = at < SystemTime::UNIX_EPOCH;
+        let end = if is_past { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        Self(jiff::Timestamp::try_from(at).unwrap_or(end).as_millisecond())
     }
 }
 
@@ -93,21 +105,21 @@ impl Serialize for Iso {
     }
 }
 
-/// Reads a date-time of the SMS API: ISO 8601 with an offset or `Z`, with or without a fraction.
-/// A space instead of `T` and a missing offset (then Japan's) pass too, because the vendor's
-/// Python SDK writes list filters that way.
+/// Parses a date-time of the SMS API: ISO 8601 with an offset or `Z`, with or without a fraction.
+/// Also takes a space instead of `T`, and a missing offset as Japan's: the vendor's Python SDK
+/// writes list filters that way.
 pub(crate) fn parse_date_time(text: &str) -> Option<Instant> {
     let text = text.trim();
     if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
         return Some(Instant(timestamp.as_millisecond()));
     }
     if !text.contains(':') {
-        return None;
+        return None; // a date alone is not an instant
     }
     in_japan(text.parse::<civil::DateTime>().ok()?)
 }
 
-/// Reads `YYYYMMDDHHMM`, the form of the push API's periods.
+/// Parses `YYYYMMDDHHMM`, the format of the push API's periods.
 pub(crate) fn parse_minute(text: &str) -> Option<Instant> {
     if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -132,7 +144,7 @@ mod tests {
     const NEW_YEAR: i64 = 1_577_804_399_000; // 2019-12-31T14:59:59Z
 
     #[test]
-    fn every_spelling_of_a_date_time_is_the_same_instant() {
+    fn all_date_time_formats_parse_to_the_same_instant() {
         for text in [
             "2019-12-31T23:59:59+09:00",
             "2019-12-31T14:59:59Z",
@@ -149,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn each_api_writes_its_own_form() {
+    fn each_api_has_its_own_format() {
         let at = Instant(NEW_YEAR);
         assert_eq!(at.iso().to_string(), "2019-12-31T23:59:59+09:00");
         assert_eq!(at.slashed(), "2019/12/31 23:59:59");
@@ -158,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_has_twelve_digits_and_is_in_japan() {
+    fn a_period_limit_has_twelve_digits_and_is_japan_time() {
         assert_eq!(parse_minute("201912312359"), Some(Instant(NEW_YEAR - 59_000)));
         for text in ["20191231", "2019123123590", "201913010000", "20191231235x"] {
             assert_eq!(parse_minute(text), None, "{text}");
@@ -168,8 +180,8 @@ mod tests {
 
     #[test]
     fn instants_outside_the_calendar_are_written_as_its_ends() {
-        assert_eq!(Instant::NEVER.iso().to_string(), "9999-12-31T06:59:59+09:00");
-        assert_eq!(Instant(i64::MIN).iso().to_string(), "-009999-01-02T10:59:59+09:00");
+        assert_eq!(Instant::NEVER.iso().to_string(), "9999-12-31T07:00:00+09:00");
+        assert_eq!(Instant(i64::MIN).iso().to_string(), "-9999-01-02T10:59:59+09:00");
     }
 
     #[test]

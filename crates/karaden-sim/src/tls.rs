@@ -1,4 +1,4 @@
-//! HTTPS, for whoever wants to test that too.
+//! HTTPS.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -12,22 +12,20 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 use crate::error::SimError;
 
-/// How long a client may take for its part of the handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The certificate by which clients know the simulator, and its key; both PEM.
-///
-/// The key is never shown.
+/// The certificate and the private key for HTTPS, both in PEM. `Debug` never shows the key.
 #[derive(Clone, Debug)]
 pub struct TlsIdentity {
-    /// The certificate, with those that lead to a root after it.
+    /// The certificate, followed by its intermediate certificates.
     pub certificates_pem: String,
-    /// The private key of the first certificate.
+    /// The private key of the certificate.
     pub key_pem: SecretString,
 }
 
 impl TlsIdentity {
-    /// TLS 1.2 and 1.3, with HTTP/2 and HTTP/1.1.
+    /// Makes a TLS acceptor: TLS 1.2 and 1.3, HTTP/2 and HTTP/1.1.
     pub(crate) fn acceptor(&self) -> Result<TlsAcceptor, SimError> {
         let certificates = CertificateDer::pem_slice_iter(self.certificates_pem.as_bytes())
             .collect::<Result<Vec<_>, _>>()
@@ -44,10 +42,10 @@ impl TlsIdentity {
     }
 }
 
-/// The server's side of the handshake.
+/// Performs the server's side of the handshake.
 pub(crate) async fn accept(
     acceptor: &TlsAcceptor,
     stream: TcpStream,
 ) -> io::Result<TlsStream<TcpStream>> {
-    tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await?
+    tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await?
 }

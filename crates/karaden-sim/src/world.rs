@@ -1,4 +1,4 @@
-//! What the simulator remembers: messages, their fate, and the switches that decide it.
+//! The model: messages, their delivery, and the settings that decide it.
 
 mod bulk;
 mod history;
@@ -16,7 +16,7 @@ use std::{
 
 pub use self::outcome::{Carrier, Outcome};
 pub(crate) use self::{
-    bulk::{BulkJob, BulkStore, Refused, Rejection, Row, URL_LIFE},
+    bulk::{BulkJob, BulkStatus, BulkStore, Refused, Rejection, Row, URL_LIFETIME},
     history::{History, Selection},
     message::{Message, Owner, SendRequest, Stage, Texts},
     number::Number,
@@ -34,7 +34,7 @@ use crate::{
     time::Instant,
 };
 
-/// Everything that changes, behind one lock. Every operation under it is short.
+/// All state that changes. One lock guards it, so every operation is short.
 pub(crate) struct World {
     pub(crate) history: History,
     pub(crate) bulk: BulkStore,
@@ -45,8 +45,8 @@ pub(crate) struct World {
     /// The send list of each push account.
     send_lists: Vec<HashSet<u64>>,
     short_urls: HashMap<ShortKey, Sequence>,
-    /// Which projects want callbacks.
-    calls_back: Vec<bool>,
+    /// For each project, whether it has a callback URL.
+    has_callback_url: Vec<bool>,
     seed: u64,
 }
 
@@ -61,7 +61,11 @@ impl World {
             faults: Faults::default(),
             send_lists: vec![HashSet::new(); config.push_accounts.len()],
             short_urls: HashMap::new(),
-            calls_back: config.projects.iter().map(|one| one.callback_url.is_some()).collect(),
+            has_callback_url: config
+                .projects
+                .iter()
+                .map(|one| one.callback_url.is_some())
+                .collect(),
             seed,
         }
     }
@@ -76,7 +80,7 @@ impl World {
             request.checks_history,
             &self.delivery,
         );
-        self.swap_with_waiting(&mut plan, request.to, now);
+        self.overtake_waiting(&mut plan, request.to, now);
         let mut short_keys = Vec::new();
         if request.is_shorten {
             let sequence = self.history.next_sequence();
@@ -84,43 +88,43 @@ impl World {
             request.texts = request.texts.map(|text| short::shorten(text, seed, &mut short_keys));
             self.short_urls.extend(short_keys.iter().map(|key| (*key, sequence)));
         }
-        let calls_back = self.calls_back(request.owner);
+        let wants_callbacks = self.wants_callbacks(request.owner);
         let message = self.history.push(request, short_keys.into(), plan, now);
-        if calls_back {
+        if wants_callbacks {
             self.schedule.add_results(message);
         }
         message
     }
 
-    /// A message of an owner; another owner's is as good as none.
+    /// Returns a message of `owner`; `None` if it does not exist or belongs to another owner.
     pub(crate) fn owned(&self, owner: Owner, id: Id) -> Option<&Message> {
         self.history.find(id).filter(|message| message.request.owner == owner)
     }
 
-    /// Cancels a message, if it is still waiting at `now`.
+    /// Cancels a message; `None` if it is not waiting at `now`.
     pub(crate) fn cancel(&mut self, id: Id, now: Instant) -> Option<&Message> {
         let message = self.history.find_mut(id)?;
         if message.stage(now) != Stage::Waiting {
             return None;
         }
-        self.schedule.forget(message);
+        self.schedule.remove_results(message);
         message.canceled_at = Some(now);
         Some(message)
     }
 
-    /// Changes the fate of a message that is still open; `false` if it is not.
-    pub(crate) fn intervene(&mut self, id: Id, what: Intervention, now: Instant) -> bool {
+    /// Changes the delivery of a message; `false` if its state is final.
+    pub(crate) fn intervene(&mut self, id: Id, action: Intervention, now: Instant) -> bool {
         let Some(owner) = self.history.find(id).map(|message| message.request.owner) else {
             return false;
         };
-        let calls_back = self.calls_back(owner);
+        let wants_callbacks = self.wants_callbacks(owner);
         let Some(message) = self.history.find_mut(id) else { return false };
         if !message.is_open(now) {
             return false;
         }
-        self.schedule.forget(message);
-        message.plan.change(what, now);
-        if calls_back {
+        self.schedule.remove_results(message);
+        message.plan.intervene(action, now);
+        if wants_callbacks {
             self.schedule.add_results(message);
         }
         true
@@ -134,7 +138,7 @@ impl World {
         &mut self.send_lists[index]
     }
 
-    /// Counts a click on a short URL; `false` if there is none with this key.
+    /// Counts a click on a short URL; `false` if no URL has this key.
     pub(crate) fn click(&mut self, key: &str) -> bool {
         let Ok(key) = ShortKey::try_from(key.as_bytes()) else { return false };
         let Some(sequence) = self.short_urls.get(&key) else { return false };
@@ -143,42 +147,44 @@ impl World {
         true
     }
 
-    /// Forgets every message; switches stay.
-    pub(crate) fn forget_messages(&mut self) {
+    /// Deletes all messages and keeps all settings.
+    pub(crate) fn delete_messages(&mut self) {
         self.history.clear();
         self.schedule.clear();
         self.short_urls.clear();
     }
 
-    fn calls_back(&self, owner: Owner) -> bool {
-        owner.api == Api::Sms && self.calls_back.get(usize::from(owner.index)) == Some(&true)
+    fn wants_callbacks(&self, owner: Owner) -> bool {
+        owner.api == Api::Sms && self.has_callback_url.get(usize::from(owner.index)) == Some(&true)
     }
 
     fn make_room(&mut self) {
         while self.history.is_full() {
             let Some(message) = self.history.drop_oldest() else { return };
-            self.schedule.forget(&message);
+            self.schedule.remove_results(&message);
             for key in &message.short_keys {
                 self.short_urls.remove(key);
             }
         }
     }
 
-    /// Out of order: the message that waited arrives just after the new one.
-    fn swap_with_waiting(&mut self, plan: &mut Plan, to: Number, now: Instant) {
-        if !plan.swaps {
+    /// In the delivery mode "out of order": if the previous message to `to` is waiting, the new one
+    /// arrives now and the previous one a millisecond later.
+    fn overtake_waiting(&mut self, plan: &mut Plan, to: Number, now: Instant) {
+        if !plan.waits_for_next {
             return;
         }
-        let before = self.history.newest_first(Selection::Number(to)).next();
-        let waiting = before.filter(|message| message.plan.swaps && message.is_open(now));
+        let previous = self.history.newest_first(Selection::Number(to)).next();
+        let waiting =
+            previous.filter(|message| message.plan.waits_for_next && message.is_open(now));
         let Some(sequence) = waiting.map(|message| message.sequence) else { return };
-        plan.swaps = false;
+        plan.waits_for_next = false;
         plan.result_at = plan.sent_at;
         let after = plan.result_at.plus(Duration::from_millis(1));
         let Some(message) = self.history.at_mut(sequence) else { return };
         let planned = self.schedule.has_results(message);
-        self.schedule.forget(message);
-        message.plan.swaps = false;
+        self.schedule.remove_results(message);
+        message.plan.waits_for_next = false;
         message.plan.result_at = after.max(message.plan.sent_at);
         if planned {
             self.schedule.add_results(message);

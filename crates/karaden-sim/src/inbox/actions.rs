@@ -1,4 +1,4 @@
-//! What the page's buttons do. Each is a plain form post, answered by a redirect to the page.
+//! The buttons of the inbox page: form posts, whose response is a redirect to the page.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
     world::Intervention,
 };
 
-/// The delivery modes by the names the buttons send.
+/// The delivery modes and the values of their buttons.
 pub(super) const MODES: [(&str, DeliveryMode); 6] = [
     ("normal", DeliveryMode::Normal),
     ("late", DeliveryMode::Late),
@@ -27,10 +27,10 @@ pub(super) const MODES: [(&str, DeliveryMode); 6] = [
     ("error", DeliveryMode::Error),
 ];
 
-/// Answers a button; `None` if the path is none of theirs.
+/// Handles the post of a button; `None` if the path belongs to none.
 pub(super) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
-    let action = call.path.strip_prefix("/inbox/")?;
-    let act: fn(&Shared, &Call<'_>, &Form<'_>) -> bool = match action {
+    let name = call.path.strip_prefix("/inbox/")?;
+    let act: fn(&Shared, &Call<'_>, &Form<'_>) -> bool = match name {
         "message" => message,
         "delivery" => delivery,
         "fault" => fault,
@@ -47,39 +47,39 @@ pub(super) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
     }
     shared.changed();
     let mut reply = text(StatusCode::SEE_OTHER, "");
-    // Only ever back to the page itself.
+    // To the page itself only: an open redirect would help phishing.
     let back = form.get("back").filter(|back| *back == "/" || back.starts_with("/?"));
     let back = HeaderValue::from_str(back.unwrap_or("/"));
     reply.headers_mut().insert(LOCATION, back.unwrap_or(HeaderValue::from_static("/")));
     Some(reply)
 }
 
-/// A message may have got its result since the page was drawn; that is no error.
+/// A message may have got its result after the page was rendered. That is not an error.
 fn message(shared: &Shared, call: &Call<'_>, form: &Form<'_>) -> bool {
     let id = form.get("id").and_then(|id| Id::parse(id).or_else(|| Id::parse_push(id)));
-    let what = match form.get("do") {
+    let action = match form.get("do") {
         Some("deliver") => Intervention::Deliver,
         Some("out_of_range") => Intervention::OutOfRange,
         Some("fail") => Intervention::Fail,
         _ => return false,
     };
     let Some(id) = id else { return false };
-    shared.world().intervene(id, what, call.now);
+    shared.world().intervene(id, action, call.now);
     true
 }
 
 fn delivery(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
-    let Some(asked) = form.get("mode") else { return false };
-    let Some((_, mode)) = MODES.iter().find(|(name, _)| *name == asked) else { return false };
+    let Some(value) = form.get("mode") else { return false };
+    let Some((_, mode)) = MODES.iter().find(|(name, _)| *name == value) else { return false };
     shared.world().delivery.mode = *mode;
     true
 }
 
 fn fault(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
-    let Some(asked) = form.get("mode") else { return false };
-    let Ok(mode) = FaultMode::try_from(asked.to_owned()) else { return false };
+    let Some(value) = form.get("mode") else { return false };
+    let Ok(mode) = FaultMode::try_from(value.to_owned()) else { return false };
     let mut world = shared.world();
-    // Only sends: the phone's own look-ups must not use the fault up.
+    // Sends only: the fault must not be used up by look-ups, which clients make on their own.
     for operation in [crate::Operation::Send, crate::Operation::Queue] {
         if mode == FaultMode::None {
             world.faults.replace(Vec::new());
@@ -88,7 +88,7 @@ fn fault(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
             world.faults.add(fault);
         }
     }
-    shared.note_faults(&world);
+    shared.update_has_faults(&world);
     true
 }
 
@@ -99,6 +99,6 @@ fn clock(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
 }
 
 fn clear(shared: &Shared, _call: &Call<'_>, _form: &Form<'_>) -> bool {
-    shared.world().forget_messages();
+    shared.world().delete_messages();
     true
 }

@@ -1,4 +1,4 @@
-//! The page's own files, part of the program.
+//! The static files of the inbox page, compiled into the program.
 
 use http::{
     StatusCode,

@@ -1,4 +1,4 @@
-//! Live updates: a server-sent event each time the page would look different.
+//! Live updates: a server-sent event for each change of the inbox page.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,64 +6,57 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
 
-use super::messages::walk;
+use super::messages::newest_messages;
 use crate::{
     body::{Reply, reply, streamed, text},
     shared::Shared,
     time::Instant,
 };
 
-/// At most one event in this time, so that a load test does not drown the page.
-const PACE: Duration = Duration::from_millis(150);
-/// A comment after this long without events keeps the connection up.
+/// Minimum time between two events, so that a load test does not overload the page.
+const MIN_EVENT_INTERVAL: Duration = Duration::from_millis(150);
+/// After this long without an event, a comment keeps the connection open.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const CHANGE: &[u8] = b"event: change\ndata: 1\n\n";
-const STILL_HERE: &[u8] = b": still here\n\n";
-/// How many of the newest messages can cause an event by time passing.
-const WATCHED: usize = 200;
+const HEARTBEAT_COMMENT: &[u8] = b": still here\n\n";
+/// How many of the newest messages are observed for changes that only time causes.
+const MAX_OBSERVED: usize = 200;
 
 /// `GET /inbox/events`.
 pub(super) fn events(shared: &Arc<Shared>) -> Reply {
-    let Ok(place) = Arc::clone(&shared.watchers).try_acquire_owned() else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "too many watch already");
+    let Ok(permit) = Arc::clone(&shared.watchers).try_acquire_owned() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many live pages");
     };
     let mut changes = shared.changes();
     changes.mark_changed();
-    let state = (Arc::clone(shared), changes, place, shared.clock.now());
-    let events = stream::unfold(state, |(shared, mut changes, place, seen)| async move {
+    let state = (Arc::clone(shared), changes, permit, shared.clock.now());
+    let events = stream::unfold(state, |(shared, mut changes, permit, seen)| async move {
         tokio::select! {
             () = shared.stop.cancelled() => return None,
             _ = changes.changed() => {}
             () = next_change(&shared, seen) => {}
             () = tokio::time::sleep(HEARTBEAT) => {
-                // It says nothing of what changes meanwhile: that is told next.
-                let beat = Bytes::from_static(STILL_HERE);
-                return Some((beat, (shared, changes, place, seen)));
+                // `seen` stays: a change during the heartbeat must still cause an event.
+                let beat = Bytes::from_static(HEARTBEAT_COMMENT);
+                return Some((beat, (shared, changes, permit, seen)));
             }
         }
-        tokio::time::sleep(PACE).await;
+        tokio::time::sleep(MIN_EVENT_INTERVAL).await;
         changes.mark_unchanged();
         let seen = shared.clock.now();
-        Some((Bytes::from_static(CHANGE), (shared, changes, place, seen)))
+        Some((Bytes::from_static(CHANGE), (shared, changes, permit, seen)))
     });
     reply(StatusCode::OK, "text/event-stream", streamed(events))
 }
 
-/// Waits until time alone changes a message; under a manual clock moves are told as changes.
+/// Waits until one of the newest messages changes after `seen` because time passes. With a manual
+/// clock it never returns: each move of the clock counts as a change of the inbox.
 async fn next_change(shared: &Shared, seen: Instant) {
-    let next = {
-        let world = shared.world();
-        walk(&world.history, None)
-            .take(WATCHED)
-            .flat_map(|message| message.plan.changes().filter(|at| *at > seen))
-            .min()
-    };
-    match next {
-        Some(at) if !shared.clock.is_manual() => {
-            tokio::time::sleep(at.since(shared.clock.now()) + Duration::from_millis(1)).await;
-        }
-        _ => std::future::pending().await,
-    }
+    let next = newest_messages(&shared.world().history, None)
+        .take(MAX_OBSERVED)
+        .flat_map(|message| message.plan.change_times().filter(|at| *at > seen))
+        .min();
+    shared.clock.wait_until(next).await;
 }
 
 #[cfg(test)]
@@ -78,17 +71,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_change_beside_a_heartbeat_is_told_after_it() {
+    async fn a_change_during_a_heartbeat_causes_an_event_after_it() {
         let shared = Arc::new(Shared::new(SimConfig::default(), 1));
         let mut body = events(&shared).into_body();
-        assert_eq!(next(&mut body).await, CHANGE, "one to begin with");
+        assert_eq!(next(&mut body).await, CHANGE, "the initial event");
         let change = async {
-            tokio::time::sleep(HEARTBEAT + PACE / 2).await;
+            tokio::time::sleep(HEARTBEAT + MIN_EVENT_INTERVAL / 2).await;
             shared.changed();
         };
         let (beat, ()) = tokio::join!(next(&mut body), change);
-        assert_eq!(beat, STILL_HERE);
+        assert_eq!(beat, HEARTBEAT_COMMENT);
         assert_eq!(next(&mut body).await, CHANGE);
-        assert_eq!(next(&mut body).await, STILL_HERE, "once");
+        assert_eq!(next(&mut body).await, HEARTBEAT_COMMENT, "no second event");
     }
 }

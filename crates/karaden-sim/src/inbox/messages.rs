@@ -1,4 +1,4 @@
-//! The messages of the phone, for the page and for programs.
+//! The messages of the inbox, for the page and for programs.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,29 +9,30 @@ use crate::{
     world::{Carrier, History, Message, Number, Outcome, Selection, Stage},
 };
 
-/// Most messages shown at a time.
-pub(super) const MOST_SHOWN: usize = 1_000;
+/// Maximum count of messages in one response.
+pub(super) const MAX_MESSAGES: usize = 1_000;
 
-/// A message as the inbox tells it. `Debug` shows neither number nor text.
+/// A message of the inbox. `Debug` shows neither number nor text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InboxMessage {
-    /// The id the API gave out for it.
+    /// The id that the API returned.
     pub id: String,
-    /// The number, eleven digits.
+    /// The phone number, eleven digits.
     pub to: String,
     /// The text as delivered.
     pub body: String,
-    /// The API it was sent by.
+    /// The API that accepted it.
     pub api: Api,
-    /// Where it was delivered.
+    /// The carrier of the number.
     pub carrier: Carrier,
-    /// When it arrived, ISO 8601 in Japan; `None` if it has not.
+    /// When it arrived, ISO 8601 with Japan's offset; `None` if it has not.
     pub received_at: Option<String>,
-    /// When the API accepted it, ISO 8601 in Japan.
+    /// When the API accepted it, ISO 8601 with Japan's offset.
     pub accepted_at: String,
-    /// The state: `waiting`, `sent`, `received`, `out_of_range`, `error`, `unknown`, `canceled` …
+    /// The state: `waiting`, `canceled`, `sent`, `received`, `out_of_range`, `error`, `unknown`,
+    /// `history_mismatch`, `send_error` or `expired`.
     pub state: String,
-    /// The parts it was sent in.
+    /// The number of parts.
     pub segments: u16,
     /// Its tags, or its tracking code.
     pub tags: Vec<String>,
@@ -47,32 +48,32 @@ impl std::fmt::Debug for InboxMessage {
     }
 }
 
-/// Messages that are on a handset by `now`, the last to arrive first.
+/// Returns the messages that have arrived by `now`, the last to arrive first.
 pub(crate) fn arrived(shared: &Shared, to: Option<&str>, now: Instant) -> Vec<InboxMessage> {
     let world = shared.world();
-    let mut arrived: Vec<_> = walk(&world.history, to)
+    let mut arrived: Vec<_> = newest_messages(&world.history, to)
         .filter_map(|message| Some((message.arrived_at(now)?, message)))
         .collect();
     arrived.sort_by_key(|(at, message)| std::cmp::Reverse((*at, message.sequence)));
     arrived.into_iter().map(|(_, message)| describe(message, now)).collect()
 }
 
-/// Every message, arrived or not, the last accepted first.
-pub(super) fn everything(shared: &Shared, to: Option<&str>, now: Instant) -> Vec<InboxMessage> {
+/// Returns all messages, arrived or not, the last accepted first.
+pub(super) fn all_messages(shared: &Shared, to: Option<&str>, now: Instant) -> Vec<InboxMessage> {
     let world = shared.world();
-    walk(&world.history, to).map(|message| describe(message, now)).collect()
+    newest_messages(&world.history, to).map(|message| describe(message, now)).collect()
 }
 
-/// The newest messages of a number, or of all.
-pub(super) fn walk<'a>(
+/// Iterates over the newest messages of a number, or of all numbers; none if `to` is not a number.
+pub(super) fn newest_messages<'a>(
     history: &'a History,
     to: Option<&str>,
 ) -> impl Iterator<Item = &'a Message> {
-    let along = match to.map(Number::parse) {
+    let selection = match to.map(Number::parse) {
         None => Some(Selection::All),
         Some(number) => number.map(Selection::Number),
     };
-    along.into_iter().flat_map(|along| history.newest_first(along)).take(MOST_SHOWN)
+    selection.into_iter().flat_map(|selection| history.newest_first(selection)).take(MAX_MESSAGES)
 }
 
 fn describe(message: &Message, now: Instant) -> InboxMessage {

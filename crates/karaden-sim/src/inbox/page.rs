@@ -1,11 +1,11 @@
-//! The inbox page, drawn anew for each request.
+//! The inbox page.
 
 use askama::Template;
 use http::StatusCode;
 use url::form_urlencoded;
 
 use super::{
-    messages::{MOST_SHOWN, public_id, walk},
+    messages::{newest_messages, public_id},
     words::{Language, Words},
 };
 use crate::{
@@ -18,21 +18,21 @@ use crate::{
     world::{Message, Number, World, utf16_units},
 };
 
-/// Most messages on the page, so that it stays quick under load.
-const MOST_ON_PAGE: usize = 100;
-/// Most numbers with a tab of their own.
-const MOST_TABS: usize = 12;
+/// Maximum count of messages on the page, so that it stays fast under load.
+const MAX_ON_PAGE: usize = 100;
+/// Maximum count of numbers with a tab.
+const MAX_TABS: usize = 12;
 
-/// What the page shows; the live part alone is what the script asks for.
+/// The content of the live part. The script requests it alone, the page contains it.
 struct View {
-    w: &'static Words,
+    words: &'static Words,
     selected: Option<String>,
     shown_number: String,
     all_url: String,
     self_url: String,
     tabs: Vec<Tab>,
-    arrived: Vec<Shown>,
-    pending: Vec<Shown>,
+    arrived: Vec<MessageView>,
+    pending: Vec<MessageView>,
     modes: Vec<Mode>,
     faults: String,
     manual: bool,
@@ -72,7 +72,7 @@ struct Mode {
 }
 
 /// One message as the page shows it.
-struct Shown {
+struct MessageView {
     id: String,
     to: String,
     grouped: String,
@@ -90,13 +90,13 @@ struct Shown {
     open: bool,
 }
 
-/// `GET /`, and with `part=live` the part that changes.
+/// `GET /`: the page, or with `part=live` only its live part.
 pub(super) fn page(shared: &Shared, call: &Call<'_>) -> Reply {
     let query = call.query();
     let language = Language::negotiate(query.get("lang"), call.header("accept-language"));
     let number = query.filled("to").and_then(Number::parse);
     let view = View::new(shared, language, query.get("lang").is_some(), number, call.now);
-    let drawn = if query.get("part") == Some("live") {
+    let rendered = if query.get("part") == Some("live") {
         Live { view }.render()
     } else {
         let newest = view.arrived.last().map(|message| message.id.clone()).unwrap_or_default();
@@ -104,7 +104,7 @@ pub(super) fn page(shared: &Shared, call: &Call<'_>) -> Reply {
         Page { view, other_lang_url, refreshes: query.get("refresh") != Some("off"), newest }
             .render()
     };
-    match drawn {
+    match rendered {
         Ok(page) => html(StatusCode::OK, page),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
@@ -123,18 +123,18 @@ impl View {
         let to = number.as_ref().map(Number::as_str);
         let mut arrived = Vec::new();
         let mut pending = Vec::new();
-        for message in walk(&world.history, to).take(MOST_ON_PAGE) {
+        for message in newest_messages(&world.history, to).take(MAX_ON_PAGE) {
             match message.arrived_at(now) {
                 Some(at) => {
-                    let shown = Shown::new(message, language, at, now);
+                    let shown = MessageView::new(message, language, at, now);
                     arrived.push(((at, message.sequence), shown));
                 }
-                None => pending.push(Shown::new(message, language, message.accepted_at, now)),
+                None => pending.push(MessageView::new(message, language, message.accepted_at, now)),
             }
         }
         arrived.sort_by_key(|(order, _)| *order);
         Self {
-            w: language.words(),
+            words: language.words(),
             selected: to.map(str::to_owned),
             shown_number: number
                 .map_or_else(|| language.words().all_numbers.to_owned(), |number| number.grouped()),
@@ -153,7 +153,7 @@ impl View {
     }
 }
 
-/// The page's address for a number and a language.
+/// Returns the address of the page for a number and a language.
 fn address(number: Option<&Number>, language: Option<Language>) -> String {
     let mut query = form_urlencoded::Serializer::new(String::from("/?"));
     if let Some(number) = number {
@@ -166,13 +166,13 @@ fn address(number: Option<&Number>, language: Option<Language>) -> String {
     if address == "/?" { "/".to_owned() } else { address.replacen("/?&", "/?", 1) }
 }
 
-/// The numbers with the newest messages, and the selected one in any case.
+/// Makes the tabs of the numbers with the newest messages, and of the selected number.
 fn tabs(world: &World, selected: Option<Number>, language: Option<Language>) -> Vec<Tab> {
     let mut counts: Vec<(Number, usize)> = Vec::new();
-    for message in walk(&world.history, None).take(MOST_SHOWN) {
+    for message in newest_messages(&world.history, None) {
         match counts.iter().position(|(number, _)| *number == message.request.to) {
             Some(position) => counts[position].1 += 1,
-            None if counts.len() < MOST_TABS => counts.push((message.request.to, 1)),
+            None if counts.len() < MAX_TABS => counts.push((message.request.to, 1)),
             None => {}
         }
     }
@@ -199,7 +199,7 @@ fn modes(language: Language, current: DeliveryMode) -> Vec<Mode> {
     super::actions::MODES.into_iter().map(mode).collect()
 }
 
-impl Shown {
+impl MessageView {
     fn new(message: &Message, language: Language, at: Instant, now: Instant) -> Self {
         let body = message.body();
         let (before, code, after) = split_at_code(body);
@@ -228,7 +228,7 @@ impl Shown {
     }
 }
 
-/// The first run of four to ten digits is taken for the code.
+/// Splits `text` at its code: the first run of four to ten digits.
 fn split_at_code(text: &str) -> (&str, Option<&str>, &str) {
     let mut from = 0;
     while let Some(start) = text[from..].find(|c: char| c.is_ascii_digit()).map(|at| from + at) {
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_run_of_digits_is_the_code() {
+    fn the_first_run_of_four_to_ten_digits_is_the_code() {
         assert_eq!(split_at_code("コード 123456（5分）"), ("コード ", Some("123456"), "（5分）"));
         assert_eq!(split_at_code("5分 1234"), ("5分 ", Some("1234"), ""));
         assert_eq!(split_at_code("12345678901"), ("12345678901", None, ""));
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_carry_only_what_was_asked() {
+    fn an_address_has_only_the_given_parameters() {
         let number = Number::parse("09012345678");
         assert_eq!(address(None, None), "/");
         assert_eq!(address(number.as_ref(), None), "/?to=09012345678");

@@ -1,4 +1,4 @@
-//! The page's words, in both languages.
+//! The texts of the inbox page in Japanese and English.
 
 use crate::{
     config::DeliveryMode,
@@ -13,7 +13,7 @@ pub(super) enum Language {
 }
 
 impl Language {
-    /// `lang` of the query, else what the browser prefers, else Japanese.
+    /// Returns `lang` of the query, else the first supported language of the browser, else Japanese.
     pub(super) fn negotiate(query: Option<&str>, accept: Option<&str>) -> Self {
         match query {
             Some("en") => return Self::En,
@@ -41,7 +41,7 @@ impl Language {
         self.words().lang
     }
 
-    /// The other one.
+    /// Returns the other language.
     pub(super) const fn other(self) -> Self {
         match self {
             Self::En => Self::Ja,
@@ -49,7 +49,7 @@ impl Language {
         }
     }
 
-    /// A message's state and the tone it is shown in.
+    /// Returns the name of a message's state and the CSS class of its badge.
     pub(super) const fn state(self, stage: Stage) -> (&'static str, &'static str) {
         let (ja, en, tone) = match stage {
             Stage::Waiting => ("送信待ち", "Waiting", "wait"),
@@ -72,7 +72,7 @@ impl Language {
         }
     }
 
-    /// A delivery mode's name and what it does.
+    /// Returns the name and the description of a delivery mode.
     pub(super) const fn mode(self, mode: DeliveryMode) -> (&'static str, &'static str) {
         let (ja, en) = match mode {
             DeliveryMode::Normal => {
@@ -82,11 +82,12 @@ impl Language {
                 (("遅れて届く", "しばらくしてから届きます"), ("Late", "Arrives after a while"))
             }
             DeliveryMode::Hold => {
-                (("保留", "手で届けるまで止めます"), ("Hold", "Waits until released by hand"))
+                (("保留", "手で届けるまで止めます"), ("Hold", "Waits until you deliver it"))
             }
-            DeliveryMode::OutOfRange => {
-                (("圏外", "どの電話にも届きません"), ("Out of range", "No handset answers"))
-            }
+            DeliveryMode::OutOfRange => (
+                ("圏外", "どの電話にも届きません"),
+                ("Out of range", "Every handset is out of range"),
+            ),
             DeliveryMode::OutOfOrder => (
                 ("順序を入れ替え", "次の1通が先に届きます"),
                 ("Out of order", "The next one overtakes"),
@@ -120,7 +121,7 @@ impl Language {
     }
 }
 
-/// Texts without arguments.
+/// The texts without parameters.
 pub(super) struct Words {
     pub(super) lang: &'static str,
     pub(super) other_lang: &'static str,
@@ -214,8 +215,8 @@ const EN: Words = Words {
     make_error: "Fail",
     delivery: "How messages arrive from now on",
     faults: "Faults of the API",
-    fault_500: "Refuse the next send with 500",
-    fault_drop: "Accept the next send, then cut the line",
+    fault_500: "Reject the next send with 500",
+    fault_drop: "Accept the next send, then disconnect",
     fault_none: "Clear faults",
     clock: "Manual clock",
     history: "History",
@@ -228,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_query_wins_then_the_browser_then_japanese() {
+    fn the_language_comes_from_the_query_then_the_browser_then_is_japanese() {
         let language = |query, accept| Language::negotiate(query, accept).code();
         assert_eq!(language(Some("en"), Some("ja")), "en");
         assert_eq!(language(None, Some("en-GB,ja;q=0.8")), "en");

@@ -1,9 +1,9 @@
-//! The send list: `karadensetfilter`.
+//! Changes the send list: `karadensetfilter`.
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use super::{caller::caller, status::Status, wire::Number as Code};
+use super::{caller::caller, status::Status, wire::WireNumber};
 use crate::{
     body::{Reply, json_of},
     request::Call,
@@ -11,8 +11,8 @@ use crate::{
     world::Number,
 };
 
-/// Most numbers on a list.
-const LONGEST_LIST: usize = 100_000;
+/// Maximum count of numbers on a list.
+const MAX_LIST_LENGTH: usize = 100_000;
 
 #[derive(Deserialize)]
 struct Change {
@@ -32,31 +32,25 @@ struct Entry {
     phonenumber: String,
 }
 
-/// A row that was not taken.
+#[derive(Serialize)]
+struct SendListResponse {
+    status: WireNumber,
+    request: WireNumber,
+    success: WireNumber,
+    error: WireNumber,
+    errors: Vec<RowError>,
+}
+
+/// A row that was rejected.
+#[derive(Serialize)]
 struct RowError {
-    row: usize,
-    item: &'static str,
-    status: Status,
-}
-
-#[derive(Serialize)]
-struct Changed {
-    status: Code,
-    request: Code,
-    success: Code,
-    error: Code,
-    errors: Vec<WrongRow>,
-}
-
-#[derive(Serialize)]
-struct WrongRow {
-    errorrow: Code,
+    errorrow: WireNumber,
     erroritem: &'static str,
-    errorstatus: Code,
+    errorstatus: WireNumber,
 }
 
-/// `POST karadensetfilter.json`: `type` 1 adds to the list, 0 replaces it. Rows that are wrong are
-/// named, the others taken.
+/// `POST karadensetfilter.json`: `type` 1 adds to the list, 0 replaces it. The response names the
+/// rejected rows; the others are added.
 pub(super) fn set(shared: &Shared, call: &Call<'_>) -> Result<Reply, Status> {
     if !call.media_type().eq_ignore_ascii_case("application/json") {
         return Err(Status::Internal);
@@ -69,40 +63,40 @@ pub(super) fn set(shared: &Shared, call: &Call<'_>) -> Result<Reply, Status> {
         _ => return Err(Status::Internal),
     };
     let mut world = shared.world();
+    let quirks = world.quirks.clone();
+    let row_error = |row, erroritem, status| RowError {
+        errorrow: WireNumber::count(row, &quirks),
+        erroritem,
+        errorstatus: WireNumber::status(status, &quirks),
+    };
     let list = world.send_list(caller.owner);
     if replaces {
         list.clear();
     }
     let mut errors = Vec::new();
     if change.list.is_empty() && !replaces {
-        errors.push(RowError { row: 1, item: "list", status: Status::NoList });
+        errors.push(row_error(1, "list", Status::NoList));
     }
+    let mut added = 0;
     for (index, entry) in change.list.iter().enumerate() {
         let status = match Number::parse(&entry.phonenumber) {
             None => Status::BadNumber,
-            Some(_) if list.len() >= LONGEST_LIST => Status::Internal,
-            Some(number) if list.insert(number.key()) => continue,
+            Some(_) if list.len() >= MAX_LIST_LENGTH => Status::Internal,
+            Some(number) if list.insert(number.key()) => {
+                added += 1;
+                continue;
+            }
             Some(_) => Status::AlreadyListed,
         };
-        errors.push(RowError { row: index + 1, item: "phonenumber", status });
+        errors.push(row_error(index + 1, "phonenumber", status));
     }
     let status = if errors.is_empty() { Status::Ok } else { Status::RowErrors };
-    let failed = errors.iter().filter(|error| error.status != Status::NoList).count();
-
-    let quirks = &world.quirks;
-    let changed = Changed {
-        status: Code::status(status, quirks),
-        request: Code::count(change.list.len(), quirks),
-        success: Code::count(change.list.len() - failed, quirks),
-        error: Code::count(errors.len(), quirks),
-        errors: errors
-            .iter()
-            .map(|error| WrongRow {
-                errorrow: Code::count(error.row, quirks),
-                erroritem: error.item,
-                errorstatus: Code::status(error.status, quirks),
-            })
-            .collect(),
+    let response = SendListResponse {
+        status: WireNumber::status(status, &quirks),
+        request: WireNumber::count(change.list.len(), &quirks),
+        success: WireNumber::count(added, &quirks),
+        error: WireNumber::count(errors.len(), &quirks),
+        errors,
     };
-    Ok(json_of(StatusCode::OK, &changed))
+    Ok(json_of(StatusCode::OK, &response))
 }

@@ -7,7 +7,7 @@ use super::{
     caller::authenticate,
     queue::check_tracking,
     status::Status,
-    wire::{Number, State},
+    wire::{MessageState, WireNumber},
 };
 use crate::{
     body::{Reply, json_of},
@@ -18,20 +18,20 @@ use crate::{
     world::Selection,
 };
 
-/// Most records of one answer; the service's own page size is not public.
-const PAGE: usize = 100;
+/// Maximum count of records in a response. The service's own page size is not public.
+const PAGE_SIZE: usize = 100;
 
 #[derive(Serialize)]
-struct Found<'a> {
-    status: Number,
+struct InquiryResponse<'a> {
+    status: WireNumber,
     #[serde(flatten)]
-    state: State<'a>,
+    state: MessageState<'a>,
 }
 
 #[derive(Serialize)]
-struct FoundList<'a> {
-    status: Number,
-    maxrecord: Number,
+struct TrackingInquiryResponse<'a> {
+    status: WireNumber,
+    maxrecord: WireNumber,
     list: Vec<Record<'a>>,
 }
 
@@ -40,24 +40,24 @@ struct Record<'a> {
     #[serde(rename = "messageId")]
     message_id: String,
     #[serde(flatten)]
-    state: State<'a>,
+    state: MessageState<'a>,
 }
 
-/// `GET karadeninquiry.json`. Another account's id is as unknown as one that never was.
+/// `GET karadeninquiry.json`. The id of another account's message counts as unknown.
 pub(super) fn by_id(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
     let caller = authenticate(shared, form)?;
     let id = form.get("messageId").and_then(Id::parse_push).ok_or(Status::BadMessageId)?;
     let world = shared.world();
     let message = world.owned(caller.owner, id).ok_or(Status::BadMessageId)?;
-    let found = Found {
-        status: Number::status(Status::Ok, &world.quirks),
-        state: State::new(message, &world.quirks, now),
+    let response = InquiryResponse {
+        status: WireNumber::status(Status::Ok, &world.quirks),
+        state: MessageState::new(message, &world.quirks, now),
     };
-    Ok(json_of(StatusCode::OK, &found))
+    Ok(json_of(StatusCode::OK, &response))
 }
 
-/// `GET karadeninquiry_tr.json`: oldest first, from the 1-based record `Startcount`, which defaults
-/// to 1. A missing or unreadable end of the period leaves it open.
+/// `GET karadeninquiry_tr.json`: oldest first, from record `Startcount` on (1-based, default 1). If
+/// `Startdate` or `Enddate` is missing or invalid, the period has no limit on that side.
 pub(super) fn by_tracking(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
     let caller = authenticate(shared, form)?;
     let code = form.get("TrackingCode").unwrap_or_default();
@@ -76,16 +76,16 @@ pub(super) fn by_tracking(shared: &Shared, form: &Form<'_>, now: Instant) -> Res
         .collect();
     matching.reverse();
 
-    let page = matching.iter().skip(first.saturating_sub(1)).take(PAGE);
-    let list = FoundList {
-        status: Number::status(Status::Ok, &world.quirks),
-        maxrecord: Number::count(matching.len(), &world.quirks),
+    let page = matching.iter().skip(first.saturating_sub(1)).take(PAGE_SIZE);
+    let response = TrackingInquiryResponse {
+        status: WireNumber::status(Status::Ok, &world.quirks),
+        maxrecord: WireNumber::count(matching.len(), &world.quirks),
         list: page
             .map(|message| Record {
                 message_id: message.id.push(),
-                state: State::new(message, &world.quirks, now),
+                state: MessageState::new(message, &world.quirks, now),
             })
             .collect(),
     };
-    Ok(json_of(StatusCode::OK, &list))
+    Ok(json_of(StatusCode::OK, &response))
 }

@@ -1,4 +1,4 @@
-//! Queueing: `karadenqueue` and `sepakaradenqueue`.
+//! Sends messages: `karadenqueue` and `sepakaradenqueue`.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{
     caller::{Caller, authenticate},
     status::Status,
-    wire,
+    wire::WireNumber,
 };
 use crate::{
     body::{Reply, json_of},
@@ -33,8 +33,8 @@ const PARTS: [&str; 10] = [
     "message9",
     "message10",
 ];
-/// Most UTF-16 units of one part; a line break counts as one.
-const LONGEST_PART: usize = 70;
+/// Maximum length of one part in UTF-16 units. A line break counts as one.
+const MAX_PART_UNITS: usize = 70;
 
 /// `POST karadenqueue.json`: one text per carrier.
 pub(super) fn queue(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
@@ -52,8 +52,8 @@ pub(super) fn queue(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Re
     Ok(accept(shared, request, now))
 }
 
-/// `POST sepakaradenqueue.json`: one text in up to ten parts. `ShorturlFlg` and `PermitDate` are no
-/// parameters of this operation.
+/// `POST sepakaradenqueue.json`: one text in up to ten parts. The call ignores `ShorturlFlg` and
+/// `PermitDate`, which no source shows with it.
 pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Reply, Status> {
     let caller = authenticate(shared, form)?;
     if !caller.account.long_split {
@@ -62,7 +62,7 @@ pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Resu
     let to = check_number(shared, form, &caller)?;
     let tags = tracking(form, &caller)?;
     let parts = PARTS.map(|name| form.get(name).unwrap_or_default());
-    let too_long = parts.iter().any(|part| utf16_units(part) > LONGEST_PART);
+    let too_long = parts.iter().any(|part| utf16_units(part) > MAX_PART_UNITS);
     if parts[0].is_empty() || too_long {
         return Err(Status::BadText);
     }
@@ -74,37 +74,37 @@ pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Resu
 }
 
 #[derive(Serialize)]
-struct MessageQueued {
+struct QueueResponse {
     #[serde(rename = "messageId")]
     message_id: String,
-    status: wire::Number,
+    status: WireNumber,
 }
 
 fn accept(shared: &Shared, request: SendRequest, now: Instant) -> Reply {
     let mut world = shared.world();
     let id = world.accept(request, now).id;
-    let queued = MessageQueued {
+    let response = QueueResponse {
         message_id: id.push(),
-        status: wire::Number::status(Status::Ok, &world.quirks),
+        status: WireNumber::status(Status::Ok, &world.quirks),
     };
-    shared.accepted(world);
-    json_of(StatusCode::OK, &queued)
+    shared.release_and_notify(world);
+    json_of(StatusCode::OK, &response)
 }
 
-/// 202 for what is no number, 203 for one that may not be sent to.
+/// Returns the number; 202 if it is invalid, 203 if it is restricted.
 fn check_number(shared: &Shared, form: &Form<'_>, caller: &Caller<'_>) -> Result<Number, Status> {
     let to = form.get("To").and_then(Number::parse).ok_or(Status::BadNumber)?;
     let is_listed = || shared.world().send_list(caller.owner).contains(&to.key());
-    let refused = is_restricted(to)
+    let is_rejected = is_restricted(to)
         || match caller.account.list_rule {
             ListRule::Off => false,
             ListRule::AllowOnly => !is_listed(),
             ListRule::Block => is_listed(),
         };
-    if refused { Err(Status::Restricted) } else { Ok(to) }
+    if is_rejected { Err(Status::Restricted) } else { Ok(to) }
 }
 
-/// The tracking code, as the message's only tag; none if it is missing or empty.
+/// Returns the tracking code as the only tag; no tag if it is missing or empty.
 fn tracking(form: &Form<'_>, caller: &Caller<'_>) -> Result<Box<[Box<str>]>, Status> {
     let Some(code) = form.filled("TrackingCode") else { return Ok(Box::default()) };
     check_tracking(code, caller.account.tracking)?;

@@ -1,6 +1,6 @@
-//! The codes of the field `status`.
+//! The codes of `status`.
 
-/// The code in the field `status`.
+/// A code of `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 pub(crate) enum Status {

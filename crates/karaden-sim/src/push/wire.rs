@@ -1,4 +1,4 @@
-//! How the API writes values: strings all of them, or numbers by a quirk.
+//! How the API writes values: all are strings; a quirk turns codes and counts into numbers.
 
 use http::StatusCode;
 use serde::{Serialize, Serializer};
@@ -11,18 +11,18 @@ use crate::{
     world::{Carrier, Message, Outcome, Stage},
 };
 
-/// A number as the API writes it.
+/// A code or a count.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Number {
-    /// An empty string: there is none.
+pub(super) enum WireNumber {
+    /// An empty string: there is no value.
     Empty,
-    /// A JSON number, by the quirk `push_numbers`.
+    /// A JSON number: the quirk `push_numbers`.
     Json(u64),
     /// A string of digits.
     Text(u64),
 }
 
-impl Number {
+impl WireNumber {
     pub(super) fn new(value: u64, quirks: &Quirks) -> Self {
         if quirks.push_numbers { Self::Json(value) } else { Self::Text(value) }
     }
@@ -36,7 +36,7 @@ impl Number {
     }
 }
 
-impl Serialize for Number {
+impl Serialize for WireNumber {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Empty => to.serialize_str(""),
@@ -46,34 +46,34 @@ impl Serialize for Number {
     }
 }
 
-/// A reply of a status, and of a text that the API does not have, as a careless server might add.
+/// A response with a status only, or also with a text, which the API does not document.
 #[derive(Serialize)]
-struct Bare<'a> {
-    status: Number,
+struct StatusResponse<'a> {
+    status: WireNumber,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
 
-/// A reply of nothing but a status.
-pub(crate) fn bare(status: Status, quirks: &Quirks) -> Reply {
-    let status = Number::status(status, quirks);
-    json_of(StatusCode::OK, &Bare { status, message: None })
+/// Makes a response with nothing but a status.
+pub(crate) fn status_reply(status: Status, quirks: &Quirks) -> Reply {
+    let status = WireNumber::status(status, quirks);
+    json_of(StatusCode::OK, &StatusResponse { status, message: None })
 }
 
-/// A status with a text that the API does not have, as a careless server might add.
-pub(crate) fn saying(status: Status, text: &str, quirks: &Quirks) -> Reply {
-    let status = Number::status(status, quirks);
-    json_of(StatusCode::OK, &Bare { status, message: Some(text) })
+/// Makes a response with a status and a text that the API does not document.
+pub(crate) fn status_reply_with_text(status: Status, text: &str, quirks: &Quirks) -> Reply {
+    let status = WireNumber::status(status, quirks);
+    json_of(StatusCode::OK, &StatusResponse { status, message: Some(text) })
 }
 
-/// The state of a message, as both inquiries tell it.
+/// The state of a message in the responses of both inquiries.
 #[derive(Debug, Serialize)]
-pub(super) struct State<'a> {
-    messagestatus: Number,
-    resultstatus: Number,
+pub(super) struct MessageState<'a> {
+    messagestatus: WireNumber,
+    resultstatus: WireNumber,
     senddate: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    carrier: Option<Number>,
+    carrier: Option<WireNumber>,
     #[serde(rename = "docomoMessage")]
     docomo_message: &'a str,
     #[serde(rename = "softbankMessage")]
@@ -84,20 +84,20 @@ pub(super) struct State<'a> {
     option_message: &'a str,
     #[serde(rename = "rakutenMessage")]
     rakuten_message: &'a str,
-    click: Number,
+    click: WireNumber,
 }
 
-impl<'a> State<'a> {
+impl<'a> MessageState<'a> {
     pub(super) fn new(message: &'a Message, quirks: &Quirks, now: Instant) -> Self {
         let stage = message.stage(now);
         let result = result_status(stage, quirks.push_unknown);
         let sent_at = message.sent_at(now);
         Self {
-            messagestatus: Number::new(message_status(stage), quirks),
+            messagestatus: WireNumber::new(message_status(stage), quirks),
             resultstatus: if result == 0 && quirks.push_empty_result {
-                Number::Empty
+                WireNumber::Empty
             } else {
-                Number::new(result, quirks)
+                WireNumber::new(result, quirks)
             },
             senddate: sent_at.map(Instant::slashed).unwrap_or_default(),
             carrier: (!quirks.push_no_carrier).then(|| carrier(message, stage, quirks, now)),
@@ -106,23 +106,23 @@ impl<'a> State<'a> {
             au_message: message.request.texts.given(Carrier::Au),
             option_message: message.request.texts.given(Carrier::Option),
             rakuten_message: message.request.texts.given(Carrier::Rakuten),
-            click: Number::new(u64::from(message.clicks), quirks),
+            click: WireNumber::new(u64::from(message.clicks), quirks),
         }
     }
 }
 
-fn carrier(message: &Message, stage: Stage, quirks: &Quirks, now: Instant) -> Number {
-    let is_found = now >= message.plan.carrier_at;
+fn carrier(message: &Message, stage: Stage, quirks: &Quirks, now: Instant) -> WireNumber {
+    let is_determined = now >= message.plan.carrier_known_at;
     match (stage, message.sent_at(now)) {
-        (Stage::Sent, _) if !is_found && quirks.push_empty_carrier => Number::Empty,
-        (Stage::Sent, _) if !is_found => Number::new(BEING_DETERMINED, quirks),
-        (Stage::Waiting, _) => Number::new(BEING_DETERMINED, quirks),
-        (_, Some(_)) => Number::new(carrier_code(message.carrier), quirks),
-        (_, None) => Number::Empty,
+        (Stage::Sent, _) if !is_determined && quirks.push_empty_carrier => WireNumber::Empty,
+        (Stage::Sent, _) if !is_determined => WireNumber::new(BEING_DETERMINED, quirks),
+        (Stage::Waiting, _) => WireNumber::new(BEING_DETERMINED, quirks),
+        (_, Some(_)) => WireNumber::new(carrier_code(message.carrier), quirks),
+        (_, None) => WireNumber::Empty,
     }
 }
 
-/// `messagestatus`, from the service to the carrier.
+/// Returns `messagestatus`: the state between service and carrier.
 const fn message_status(stage: Stage) -> u64 {
     match stage {
         Stage::Waiting => 0,
@@ -137,7 +137,7 @@ const fn message_status(stage: Stage) -> u64 {
     }
 }
 
-/// `resultstatus`, from the carrier to the handset.
+/// Returns `resultstatus`: the state between carrier and handset.
 const fn result_status(stage: Stage, unknown: UnknownCode) -> u64 {
     match stage {
         Stage::Final(Outcome::Received) => 1,
@@ -151,10 +151,10 @@ const fn result_status(stage: Stage, unknown: UnknownCode) -> u64 {
     }
 }
 
-/// The `carrier` of a message while it is not known who serves the number.
+/// `carrier` while the service determines the carrier of the number.
 const BEING_DETERMINED: u64 = 5;
 
-/// `carrier`. The code of Rakuten is not public: 6 is our choice.
+/// Returns `carrier`. The code of Rakuten is not public; 6 is our choice.
 const fn carrier_code(carrier: Carrier) -> u64 {
     match carrier {
         Carrier::Docomo => 1,

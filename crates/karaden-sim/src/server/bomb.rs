@@ -1,13 +1,14 @@
-//! A small gzip body that unpacks to a lot: 1.7 MB that become 256 MiB of spaces.
+//! A gzip bomb: 1.7 MB that unpack to 256 MiB of spaces. Written bit by bit, because a compressor
+//! would need seconds for each response.
 
-/// How often the repeating part stands in the stream.
+/// How often the stream repeats its period.
 const PERIODS: u32 = 130_100;
-/// A match repeats the last byte this often; eight of them are a period.
+/// How often a match repeats the last byte. A period has eight matches.
 const MATCH: u32 = 258;
 /// Length of the unpacked bytes.
 pub(super) const UNPACKED: u32 = 1 + PERIODS * 8 * MATCH;
 
-/// The gzip stream: one final deflate block with fixed codes (RFC 1951, section 3.2.6), in it one
+/// Makes the gzip stream: one final deflate block with fixed codes (RFC 1951, section 3.2.6), in it one
 /// literal space and matches "258 times the last byte".
 ///
 /// The literal ends after 11 bits and eight matches take 104, so from the third byte on the stream
@@ -24,7 +25,7 @@ pub(super) fn gzip() -> Vec<u8> {
     let mut out = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
     out.extend(&bits.bytes[..2]);
     out.extend(bits.bytes[2..15].repeat(PERIODS as usize));
-    // The last three bits of the last match stay; seven zero bits end the block.
+    // Keep the last three bits of the last match; seven zero bits end the block.
     if let Some(last) = out.last_mut() {
         *last &= 0b111;
     }
@@ -64,8 +65,8 @@ impl Bits {
     }
 }
 
-/// What appending bytes does to a CRC-32 register: an affine map over GF(2), so appending twice as
-/// many is the map applied to itself, and 256 MiB take 28 steps.
+/// What appending spaces does to a CRC-32 register: an affine map over GF(2). Appending twice as many
+/// is the map applied to itself, so 256 MiB take 28 steps.
 #[derive(Clone, Copy)]
 struct Append {
     columns: [u32; 32],
@@ -95,7 +96,7 @@ impl Append {
     }
 }
 
-/// One space through the CRC-32 register of gzip.
+/// Appends one space to the CRC-32 register of gzip.
 fn step(register: u32) -> u32 {
     (0..8).fold(register ^ u32::from(b' '), |register, _| {
         register >> 1 ^ if register & 1 == 1 { 0xEDB8_8320 } else { 0 }
@@ -119,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_checksum_is_that_of_gzip() {
-        // `printf ' ' | gzip`, and five spaces; the long way must agree with the short one.
+        // From `printf ' ' | gzip`; the other value is computed space by space.
         assert_eq!(checksum_of_spaces(1), 0xE96C_CF45);
         let slow = (0..1_000).fold(u32::MAX, |register, _| step(register));
         assert_eq!(checksum_of_spaces(1_000), !slow);

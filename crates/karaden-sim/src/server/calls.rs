@@ -1,4 +1,4 @@
-//! Which API call a request is, and its right response.
+//! Maps requests to API calls, and API calls to their handlers.
 
 use http::Method;
 
@@ -11,7 +11,7 @@ use crate::{
     sms, storage,
 };
 
-/// Which API call a request is, if it is one.
+/// Returns the API call of a request; `None` if it is none.
 pub(super) fn operation(method: &Method, path: &str) -> Option<Operation> {
     if path.starts_with("/api/") {
         sms::operation(method, path)
@@ -20,8 +20,8 @@ pub(super) fn operation(method: &Method, path: &str) -> Option<Operation> {
     }
 }
 
-/// The right answer to an API call.
-pub(super) fn api(shared: &Shared, call: &Call<'_>, operation: Operation) -> Reply {
+/// Handles an API call, without faults.
+pub(super) fn handle_api(shared: &Shared, call: &Call<'_>, operation: Operation) -> Reply {
     match (operation, operation.api()) {
         (Operation::Upload | Operation::Download, _) => storage::handle(shared, call),
         (_, Api::Sms) => sms::handle(shared, call),

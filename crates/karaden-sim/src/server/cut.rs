@@ -1,4 +1,4 @@
-//! Cutting a connection: at once, or as soon as everything written so far has left.
+//! Closes a connection: immediately, or after everything written so far is sent.
 
 use std::{
     io::{self, IoSlice},
@@ -13,35 +13,36 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
-/// The knife for one connection; clones cut the same one.
+/// Closes one connection. Clones close the same one.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
     token: CancellationToken,
-    once_flushed: Arc<AtomicBool>,
+    after_flush: Arc<AtomicBool>,
 }
 
 impl Cut {
-    /// A cut that also happens with that of `all`.
+    /// Makes a handle whose connection also closes when `all` is cancelled.
     pub(super) fn child_of(all: &CancellationToken) -> Self {
-        Self { token: all.child_token(), once_flushed: Arc::default() }
+        Self { token: all.child_token(), after_flush: Arc::default() }
     }
 
-    /// Cuts at once.
+    /// Closes the connection immediately.
     pub(super) fn now(&self) {
         self.token.cancel();
     }
 
-    /// Cuts after the next flush, so that what was written before it is on the wire.
-    pub(super) fn once_flushed(&self) {
-        self.once_flushed.store(true, Ordering::Release);
+    /// Closes the connection after the next flush, when everything written so far is sent.
+    pub(super) fn after_flush(&self) {
+        self.after_flush.store(true, Ordering::Release);
     }
 
-    pub(super) fn happened(&self) -> WaitForCancellationFuture<'_> {
+    /// Waits until the connection is to be closed.
+    pub(super) fn cancelled(&self) -> WaitForCancellationFuture<'_> {
         self.token.cancelled()
     }
 }
 
-/// A stream that tells its [`Cut`] of every flush.
+/// A stream that reports each flush to its [`Cut`].
 #[derive(Debug)]
 pub(super) struct Cuttable<S> {
     pub(super) stream: S,
@@ -81,7 +82,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Cuttable<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(context);
-        if flushed.is_ready() && self.cut.once_flushed.load(Ordering::Acquire) {
+        if flushed.is_ready() && self.cut.after_flush.load(Ordering::Acquire) {
             self.cut.now();
         }
         flushed

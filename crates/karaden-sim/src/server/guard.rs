@@ -1,4 +1,4 @@
-//! Keeping other sites' pages away from the switches, and the page's own headers.
+//! Rejects cross-site requests, and adds security headers.
 
 use http::{
     Method,
@@ -13,23 +13,23 @@ use crate::{body::Reply, request::Call};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Whether a page of another site is behind a request that changes something. The simulator has
-/// no log-in, so this is all that keeps a web page from working a developer's simulator.
-pub(super) fn is_foreign(call: &Call<'_>) -> bool {
+/// Whether a request that changes something comes from a page of another site. The simulator has no
+/// login, so only this check keeps a web page from controlling a developer's simulator.
+pub(super) fn is_cross_site(call: &Call<'_>) -> bool {
     if matches!(*call.method, Method::GET | Method::HEAD) {
         return false;
     }
-    let is_foreign_site =
+    let is_other_site =
         call.header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
     let origin = call.header("origin").map(|origin| origin.split_once("://"));
-    let is_foreign_origin = origin.is_some_and(|origin| {
+    let is_other_origin = origin.is_some_and(|origin| {
         origin.is_none_or(|(_, origin)| call.host.is_none_or(|host| origin != host))
     });
-    is_foreign_site || is_foreign_origin
+    is_other_site || is_other_origin
 }
 
-/// Adds the headers every page, asset and switch has.
-pub(super) fn secured(mut reply: Reply) -> Reply {
+/// Adds the security headers of the inbox and the control endpoints.
+pub(super) fn with_security_headers(mut reply: Reply) -> Reply {
     let headers = reply.headers_mut();
     for (name, value) in [
         (CONTENT_SECURITY_POLICY, POLICY),

@@ -1,4 +1,4 @@
-//! Answers as a fault wants them.
+//! Responses with faults.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -10,10 +10,10 @@ use http::{
 };
 use http_body_util::BodyExt as _;
 
-use super::{bomb, calls::api, cut::Cut};
+use super::{bomb, calls::handle_api, cut::Cut};
 use crate::{
     body::{Body, JSON, Reply, html, json, reply, streamed},
-    fault::{Fault, FaultMode, Target},
+    fault::{Fault, FaultMode, RequestSummary},
     operation::{Api, Operation},
     push,
     request::{Call, Form},
@@ -21,15 +21,17 @@ use crate::{
     sms::Failure,
 };
 
-/// Answers a call while faults are in force.
-pub(super) async fn answer(
+/// Handles an API call while faults are active.
+pub(super) async fn handle(
     shared: &Arc<Shared>,
     call: &Call<'_>,
     operation: Operation,
     cut: &Cut,
 ) -> Reply {
-    let Some(fault) = take(shared, call, operation) else { return api(shared, call, operation) };
-    let right = fault.mode.accepts().then(|| api(shared, call, operation));
+    let Some(fault) = take(shared, call, operation) else {
+        return handle_api(shared, call, operation);
+    };
+    let normal = fault.mode.accepts().then(|| handle_api(shared, call, operation));
     match fault.mode {
         FaultMode::Timeout | FaultMode::AcceptThenTimeout => std::future::pending().await,
         FaultMode::Drop | FaultMode::AcceptThenDrop => {
@@ -39,32 +41,36 @@ pub(super) async fn answer(
         FaultMode::Slow => tokio::time::sleep(fault.delay()).await,
         _ => {}
     }
-    match right {
-        Some(right) => garble(fault.mode, right, cut).await,
-        None => refuse(shared, call, operation, &fault),
+    match normal {
+        Some(normal) => distort(fault.mode, normal, cut).await,
+        None => error_response(shared, call, operation, &fault),
     }
 }
 
-/// The fault that hits this request, if any.
+/// Returns the fault for this request and counts it.
 fn take(shared: &Shared, call: &Call<'_>, operation: Operation) -> Option<Fault> {
     let (query, form) = (call.query(), call.form());
     let mut world = shared.world();
-    let target = target(&query, &form, operation);
-    let fault = world.faults.take(&target);
-    shared.note_faults(&world);
+    let summary = summarise(&query, &form, operation);
+    let fault = world.faults.take(&summary);
+    shared.update_has_faults(&world);
     fault
 }
 
-fn target<'a>(query: &'a Form<'_>, form: &'a Form<'_>, operation: Operation) -> Target<'a> {
+fn summarise<'a>(
+    query: &'a Form<'_>,
+    form: &'a Form<'_>,
+    operation: Operation,
+) -> RequestSummary<'a> {
     let field = |name| form.get(name).or_else(|| query.get(name));
     let mut tags: Vec<_> = form.array("tags").collect();
     tags.extend(field("tag"));
     tags.extend(field("TrackingCode"));
-    Target { operation, to: field("to").or_else(|| field("To")), tags }
+    RequestSummary { operation, to: field("to").or_else(|| field("To")), tags }
 }
 
-/// An answer in place of a request that had its effect.
-async fn garble(mode: FaultMode, right: Reply, cut: &Cut) -> Reply {
+/// Makes the response to a request that took effect.
+async fn distort(mode: FaultMode, normal: Reply, cut: &Cut) -> Reply {
     match mode {
         FaultMode::Malformed => json(StatusCode::OK, r#"{"object":"message","id":"82bdf9"#),
         FaultMode::Empty => json(StatusCode::OK, ""),
@@ -74,12 +80,12 @@ async fn garble(mode: FaultMode, right: Reply, cut: &Cut) -> Reply {
             reply.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
             reply
         }
-        FaultMode::DropMidBody => half(right, cut.clone()).await,
-        _ => right,
+        FaultMode::DropMidBody => half(normal, cut.clone()).await,
+        _ => normal,
     }
 }
 
-/// A JSON string of 1 GiB, made as it is read.
+/// Makes a body of 1 GiB: a JSON string, produced while it is sent.
 fn huge() -> Body {
     let chunk = Bytes::from(vec![b'a'; 64 * 1024]);
     let middle = stream::repeat(chunk).take(16 * 1024);
@@ -88,21 +94,21 @@ fn huge() -> Body {
     streamed(start.chain(middle).chain(end))
 }
 
-/// The first half of an answer, then the connection is cut.
-async fn half(right: Reply, cut: Cut) -> Reply {
-    let (parts, body) = right.into_parts();
+/// Makes a response that ends after half of the body of `normal`: the connection closes then.
+async fn half(normal: Reply, cut: Cut) -> Reply {
+    let (parts, body) = normal.into_parts();
     let whole = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let half = whole.slice(..whole.len() / 2);
     let rest = stream::once(async move {
-        // Asked for more, the connection has taken the first half and writes it out before it waits.
-        cut.once_flushed();
+        // hyper polls for more after it has taken the first half, and flushes that before it waits.
+        cut.after_flush();
         std::future::pending().await
     });
     Reply::from_parts(parts, streamed(stream::once(async { half }).chain(rest)))
 }
 
-/// An answer to a request that had no effect.
-fn refuse(shared: &Shared, call: &Call<'_>, operation: Operation, fault: &Fault) -> Reply {
+/// Makes the response to a request that had no effect.
+fn error_response(shared: &Shared, call: &Call<'_>, operation: Operation, fault: &Fault) -> Reply {
     let mut reply = match fault.mode {
         FaultMode::Html => html(status(fault.status, StatusCode::SERVICE_UNAVAILABLE), PAGE),
         FaultMode::Redirect => {
@@ -133,7 +139,7 @@ fn status(code: Option<u16>, default: StatusCode) -> StatusCode {
     code.and_then(|code| StatusCode::from_u16(code).ok()).unwrap_or(default)
 }
 
-/// The error body that fits the API; the push API has none for HTTP errors but a page.
+/// Makes the error response of the API; the push API has only an HTML page for HTTP errors.
 fn error(shared: &Shared, operation: Operation, status: StatusCode) -> Reply {
     match operation.api() {
         Api::Sms => {
@@ -142,13 +148,13 @@ fn error(shared: &Shared, operation: Operation, status: StatusCode) -> Reply {
             reply
         }
         Api::Push if status.is_success() => {
-            push::bare(push::Status::Internal, &shared.world().quirks)
+            push::status_reply(push::Status::Internal, &shared.world().quirks)
         }
         Api::Push => html(status, PAGE),
     }
 }
 
-/// An error that repeats the request, secrets and all, as a careless server might.
+/// Makes an error response that quotes the request with its secrets: a client must not log it.
 fn echo(shared: &Shared, call: &Call<'_>, operation: Operation) -> Reply {
     let mut quoted = format!("{} {}?{}", call.method, call.path, call.query);
     for (name, value) in call.headers {
@@ -157,9 +163,8 @@ fn echo(shared: &Shared, call: &Call<'_>, operation: Operation) -> Reply {
     let _ = write!(quoted, "\n\n{}", String::from_utf8_lossy(call.body));
     let quirks = shared.world().quirks.clone();
     match operation.api() {
-        Api::Sms => {
-            Failure::for_status(StatusCode::UNPROCESSABLE_ENTITY).reply_saying(&quirks, &quoted)
-        }
-        Api::Push => push::saying(push::Status::Internal, &quoted, &quirks),
+        Api::Sms => Failure::for_status(StatusCode::UNPROCESSABLE_ENTITY)
+            .reply_with_message(&quirks, &quoted),
+        Api::Push => push::status_reply_with_text(push::Status::Internal, &quoted, &quirks),
     }
 }

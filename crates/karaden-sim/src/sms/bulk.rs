@@ -1,8 +1,8 @@
 //! Bulk sending: upload URL, start, state, result file. From version 2024-03-01.
 //!
-//! The layout of the file is not public. Ours: CSV in UTF-8 with a header line naming columns after
-//! the fields of a single send (`service_id`, `to`, `body`, `tags[]`, `is_shorten`, `limited_at`);
-//! `scheduled_at` is not used. A file without the first three ends as `error`.
+//! The format of the file is not public. Our choice is CSV in UTF-8. The header line has the names of
+//! the fields of a single send: `service_id`, `to`, `body`, `tags[]`, `is_shorten`, `limited_at`. A
+//! column `scheduled_at` is ignored. If one of the first three is missing, the job ends as `error`.
 
 use http::{
     StatusCode,
@@ -26,11 +26,11 @@ use crate::{
     shared::Shared,
     signed_url,
     time::{Instant, Iso, parse_date_time},
-    world::{BulkJob, Refused, Row, URL_LIFE, World},
+    world::{BulkJob, BulkStatus, Refused, Row, URL_LIFETIME, World},
 };
 
-/// Most lines of a file.
-const MOST_ROWS: usize = 10_000;
+/// Maximum count of rows in a file.
+const MAX_ROWS: usize = 10_000;
 
 #[derive(Serialize)]
 struct FileObject {
@@ -45,7 +45,7 @@ struct FileObject {
 struct JobObject<'a> {
     id: Id,
     object: &'static str,
-    status: &'static str,
+    status: BulkStatus,
     #[serde(skip_serializing_if = "Field::is_omitted")]
     error: Field<ErrorObject<'a>>,
     created_at: Iso,
@@ -53,15 +53,15 @@ struct JobObject<'a> {
 }
 
 /// `POST /messages/bulks/files`.
-pub(super) fn file(
+pub(super) fn create_file(
     shared: &Shared,
     call: &Call<'_>,
     caller: &Caller<'_>,
 ) -> Result<Reply, Failure> {
-    permitted(caller)?;
+    check_permitted(caller)?;
     let mut world = shared.world();
     let file = world.bulk.add_file(caller.owner, call.now);
-    let expires_at = file.created_at.plus(URL_LIFE);
+    let expires_at = file.created_at.plus(URL_LIFETIME);
     let object = FileObject {
         id: file.id,
         object: "bulk_file",
@@ -78,10 +78,10 @@ pub(super) fn start(
     call: &Call<'_>,
     caller: &Caller<'_>,
 ) -> Result<Reply, Failure> {
-    permitted(caller)?;
+    check_permitted(caller)?;
     let form = call.form();
     let Some(id) = form.filled("bulk_file_id") else {
-        return Err(unreadable("bulk_file_idは必ず指定してください。"));
+        return Err(invalid_file("bulk_file_idは必ず指定してください。"));
     };
     let mut world = shared.world();
     let file = Id::parse(id).and_then(|id| world.bulk.file(id));
@@ -89,11 +89,11 @@ pub(super) fn start(
     if std::mem::replace(&mut file.used, true) {
         return Err(Failure::file_already_used());
     }
-    // The content has done its duty: its memory is given back with this call.
+    // Taken, not copied: the memory of the file is freed at the end of this function.
     let content = file.content.take();
     let done_at = call.now.plus(world.delivery.bulk_after);
     let rows = match &content {
-        None => Err(unreadable("ファイルがアップロードされていません。").into_rejection()),
+        None => Err(invalid_file("ファイルがアップロードされていません。").into_rejection()),
         Some(content) => read_rows(&mut world, content, caller, call.now, done_at)
             .map_err(Failure::into_rejection),
     };
@@ -106,39 +106,41 @@ pub(super) fn start(
         rows,
     };
     let quirks = world.quirks.clone();
-    let reply = job_reply(world.bulk.add_job(job), Moment::JustAccepted, &quirks);
-    shared.accepted(world);
+    let job = world.bulk.add_job(job);
+    // Waiting, even if the simulator finishes the job at once.
+    let reply = job_reply(job, BulkStatus::Waiting, job.created_at, &quirks);
+    shared.release_and_notify(world);
     Ok(reply)
 }
 
 /// `GET /messages/bulks/{bulk_message_id}`.
-pub(super) fn state(
+pub(super) fn get(
     shared: &Shared,
     call: &Call<'_>,
     caller: &Caller<'_>,
     id: &str,
 ) -> Result<Reply, Failure> {
-    permitted(caller)?;
+    check_permitted(caller)?;
     let world = shared.world();
-    let job = find(&world, caller, id)?;
-    Ok(job_reply(job, Moment::At(call.now), &world.quirks))
+    let job = find_job(&world, caller, id)?;
+    Ok(job_reply(job, job.status(call.now), job.updated_at(call.now), &world.quirks))
 }
 
-/// `GET /messages/bulks/{bulk_message_id}/messages`: 302 to the file, 202 as long as there is none,
-/// which after an error is for ever.
-pub(super) fn result(
+/// `GET /messages/bulks/{bulk_message_id}/messages`: 302 to the file, or 202 while there is none. A
+/// job that ended as `error` never has one.
+pub(super) fn get_result(
     shared: &Shared,
     call: &Call<'_>,
     caller: &Caller<'_>,
     id: &str,
 ) -> Result<Reply, Failure> {
-    permitted(caller)?;
+    check_permitted(caller)?;
     let world = shared.world();
-    let job = find(&world, caller, id)?;
-    if job.status(call.now) != "done" || world.quirks.bulk_never_ready {
+    let job = find_job(&world, caller, id)?;
+    if job.status(call.now) != BulkStatus::Done || world.quirks.bulk_never_ready {
         return Ok(empty(StatusCode::ACCEPTED));
     }
-    let url = signed_url::download_url(shared, call, job.id, call.now.plus(URL_LIFE));
+    let url = signed_url::download_url(shared, call, job.id, call.now.plus(URL_LIFETIME));
     let location = HeaderValue::try_from(url)
         .map_err(|_| Failure::unknown(StatusCode::INTERNAL_SERVER_ERROR))?;
     let mut reply = empty(StatusCode::FOUND);
@@ -146,8 +148,8 @@ pub(super) fn result(
     Ok(reply)
 }
 
-/// The result file: one message an input line, in order, with CR LF. Messages that the history no
-/// longer has are left out.
+/// Writes the result file: one message object per row, in the order of the rows, with CR LF. Messages
+/// that the history no longer has are omitted.
 pub(crate) fn result_file(shared: &Shared, job: &BulkJob, world: &World, now: Instant) -> String {
     let Some(project) = shared.config.projects.get(usize::from(job.owner.index)) else {
         return String::new();
@@ -166,15 +168,15 @@ pub(crate) fn result_file(shared: &Shared, job: &BulkJob, world: &World, now: In
     format!("[\r\n{}\r\n]\r\n", lines.join(",\r\n"))
 }
 
-/// The enterprise plan is needed, and a version that knows bulk sending.
-fn permitted(caller: &Caller<'_>) -> Result<(), Failure> {
+/// Checks that the version and the plan of the project include bulk sending.
+fn check_permitted(caller: &Caller<'_>) -> Result<(), Failure> {
     if !caller.version.has_bulk() {
         return Err(Failure::not_found());
     }
     if caller.project.bulk { Ok(()) } else { Err(Failure::for_status(StatusCode::FORBIDDEN)) }
 }
 
-fn find<'a>(world: &'a World, caller: &Caller<'_>, id: &str) -> Result<&'a BulkJob, Failure> {
+fn find_job<'a>(world: &'a World, caller: &Caller<'_>, id: &str) -> Result<&'a BulkJob, Failure> {
     Id::parse(id)
         .and_then(|id| world.bulk.job(id))
         .filter(|job| job.owner == caller.owner)
@@ -186,22 +188,25 @@ fn read_rows(
     content: &[u8],
     caller: &Caller<'_>,
     now: Instant,
-    start: Instant,
+    not_before: Instant,
 ) -> Result<Vec<Row>, Failure> {
     let content = content.strip_prefix("\u{feff}".as_bytes()).unwrap_or(content);
     let mut reader = csv::ReaderBuilder::new().from_reader(content);
-    let garbled = |_| unreadable("ファイルを読み取れません。");
-    let header = reader.headers().map_err(garbled)?.clone();
+    let not_csv = |_| invalid_file("ファイルを読み取れません。");
+    let header = reader.headers().map_err(not_csv)?.clone();
     if ["service_id", "to", "body"].iter().any(|name| !header.iter().any(|column| column == *name))
     {
-        return Err(unreadable("service_id、to、bodyの列が必要です。"));
+        return Err(invalid_file("service_id、to、bodyの列が必要です。"));
     }
     let records: Vec<csv::StringRecord> =
-        reader.records().take(MOST_ROWS + 1).collect::<Result<_, _>>().map_err(garbled)?;
-    if records.is_empty() || records.len() > MOST_ROWS {
-        return Err(unreadable("行数は1から10000までです。"));
+        reader.records().take(MAX_ROWS + 1).collect::<Result<_, _>>().map_err(not_csv)?;
+    if records.is_empty() || records.len() > MAX_ROWS {
+        return Err(invalid_file("行数は1から10000までです。"));
     }
-    Ok(records.iter().map(|record| read_row(world, &header, record, caller, now, start)).collect())
+    Ok(records
+        .iter()
+        .map(|record| read_row(world, &header, record, caller, now, not_before))
+        .collect())
 }
 
 fn read_row(
@@ -210,16 +215,16 @@ fn read_row(
     record: &csv::StringRecord,
     caller: &Caller<'_>,
     now: Instant,
-    start: Instant,
+    not_before: Instant,
 ) -> Row {
     let cells = header.iter().zip(record.iter());
     let form = Form::from_pairs(
         cells.filter(|(column, cell)| *column != "scheduled_at" && !cell.is_empty()),
     );
     match send::read(&form, caller, now) {
-        Ok(mut new) => {
-            new.not_before = Some(start);
-            Row::Accepted(world.accept(new, now).sequence)
+        Ok(mut request) => {
+            request.not_before = Some(not_before);
+            Row::Accepted(world.accept(request, now).sequence)
         }
         Err(failure) => Row::Refused(Refused {
             id: world.bulk.fresh_id(),
@@ -234,26 +239,15 @@ fn read_row(
     }
 }
 
-/// As of when a job is shown.
-#[derive(Clone, Copy)]
-enum Moment {
-    JustAccepted,
-    At(Instant),
-}
-
-/// What is wrong with a file, as the service says of a field.
-fn unreadable(text: &str) -> Failure {
+/// Makes a validation error about the file.
+fn invalid_file(text: &str) -> Failure {
     let mut problems = Problems::default();
     problems.add("bulk_file_id", text);
     problems.into()
 }
 
-fn job_reply(job: &BulkJob, moment: Moment, quirks: &Quirks) -> Reply {
-    let (status, updated_at) = match moment {
-        Moment::JustAccepted => ("waiting", job.created_at),
-        Moment::At(now) => (job.status(now), job.updated_at(now)),
-    };
-    let error = job.rows.as_ref().err().filter(|_| status == "error");
+fn job_reply(job: &BulkJob, status: BulkStatus, updated_at: Instant, quirks: &Quirks) -> Reply {
+    let error = job.rows.as_ref().err().filter(|_| status == BulkStatus::Error);
     let error = error.map(|rejection| ErrorObject::new(rejection, quirks));
     let object = JobObject {
         id: job.id,

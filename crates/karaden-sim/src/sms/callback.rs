@@ -1,13 +1,13 @@
-//! The body of a delivery callback: a message without its number and text, with its project.
+//! The body of a delivery callback: the message object with its project, without number and text.
 
 use serde::Serialize;
 
-use super::{field::Field, wire::state_of};
+use super::{field::Field, wire::Progress};
 use crate::{
     config::{Absent, SmsProject},
     id::Id,
     operation::Api,
-    time::{Instant, Iso},
+    time::Instant,
     world::{Message, Outcome, Stage},
 };
 
@@ -18,62 +18,81 @@ struct Callback<'a> {
     project_id: u64,
     service_id: u64,
     billing_address_id: u64,
-    tags: Vec<&'a str>,
+    tags: &'a [Box<str>],
     is_shorten: bool,
-    result: &'static str,
-    status: &'static str,
-    sent_result: &'static str,
-    carrier: &'static str,
-    charged_count_per_sent: u16,
-    #[serde(skip_serializing_if = "Field::is_omitted")]
-    scheduled_at: Field<Iso>,
-    #[serde(skip_serializing_if = "Field::is_omitted")]
-    limited_at: Field<Iso>,
-    #[serde(skip_serializing_if = "Field::is_omitted")]
-    sent_at: Field<Iso>,
-    #[serde(skip_serializing_if = "Field::is_omitted")]
-    received_at: Field<Iso>,
-    #[serde(skip_serializing_if = "Field::is_omitted")]
-    charged_at: Field<Iso>,
-    created_at: Iso,
-    updated_at: Iso,
+    #[serde(flatten)]
+    progress: Progress<'a>,
 }
 
-/// What is posted about a message with a result; `None` while there is none.
+/// Returns the callback of a message that has a result at `now`; otherwise `None`.
 pub(crate) fn callback_body(
     message: &Message,
     project: &SmsProject,
     absent: Absent,
     now: Instant,
 ) -> Option<String> {
+    let request = &message.request;
     let stage = message.stage(now);
-    let is_final = matches!(stage, Stage::Final(outcome) if outcome != Outcome::Silent);
-    if message.request.owner.api != Api::Sms || !is_final {
+    let has_result = matches!(stage, Stage::Final(outcome) if outcome != Outcome::Silent);
+    if request.owner.api != Api::Sms || !has_result {
         return None;
     }
-    let state = state_of(stage);
-    let sent_at = message.sent_at(now);
-    let date = |at: Option<Instant>| Field::new(at.map(Instant::iso), absent);
     let callback = Callback {
         id: message.id,
         object: "message",
         project_id: project.project_id,
-        service_id: message.request.service_id,
+        service_id: request.service_id,
         billing_address_id: project.billing_address_id,
-        tags: message.request.tags.iter().map(|tag| &**tag).collect(),
-        is_shorten: message.request.is_shorten,
-        result: state.result,
-        status: state.status,
-        sent_result: state.sent_result,
-        carrier: if sent_at.is_some() { message.carrier.as_str() } else { "unknown" },
-        charged_count_per_sent: if sent_at.is_some() { message.parts() } else { 0 },
-        scheduled_at: date(message.request.scheduled_at),
-        limited_at: date(message.request.limited_at),
-        sent_at: date(sent_at),
-        received_at: date(message.arrived_at(now)),
-        charged_at: date(sent_at),
-        created_at: message.accepted_at.iso(),
-        updated_at: message.updated_at(now).iso(),
+        tags: &request.tags,
+        is_shorten: request.is_shorten,
+        // The callback object of no version has `error`.
+        progress: Progress::new(message, Field::Omitted, absent, now),
     };
     serde_json::to_string(&callback).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config::SimConfig,
+        world::{Number, Owner, SendRequest, Texts, World},
+    };
+
+    const NOW: Instant = Instant::from_millis(1_767_225_600_000);
+
+    fn callback(number: &str, absent: Absent) -> Option<String> {
+        let config = SimConfig::default();
+        let mut world = World::new(&config, 7);
+        let owner = Owner { api: Api::Sms, index: 0 };
+        let to = Number::parse(number).unwrap();
+        let request = SendRequest::new(owner, to, Texts::One("secret".into()));
+        let message =
+            world.accept(SendRequest { service_id: 1, tags: ["a".into()].into(), ..request }, NOW);
+        callback_body(message, &config.projects[0], absent, NOW)
+            .map(|body| body.replace(&message.id.to_string(), "ID"))
+    }
+
+    #[test]
+    fn fields_come_in_the_documented_order() {
+        let start = r#"{"id":"ID","object":"message","project_id":1,"service_id":1,"#.to_owned()
+            + r#""billing_address_id":1,"tags":["a"],"is_shorten":false,"result":"done","#
+            + r#""status":"done","sent_result":"received","carrier":"docomo","#
+            + r#""charged_count_per_sent":1,"#;
+        let absent = r#""scheduled_at":null,"limited_at":null,"#;
+        let date = "2026-01-01T09:00:00+09:00";
+        let dates = ["sent_at", "received_at", "charged_at", "created_at", "updated_at"]
+            .map(|name| format!(r#""{name}":"{date}""#))
+            .join(",");
+        assert_eq!(
+            callback("09000000001", Absent::Null),
+            Some(format!("{start}{absent}{dates}}}"))
+        );
+        assert_eq!(callback("09000000001", Absent::Omit), Some(format!("{start}{dates}}}")));
+    }
+
+    #[test]
+    fn a_message_without_a_result_has_no_callback() {
+        assert_eq!(callback("09000000005", Absent::Null), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! The checks that every request passes: version, bearer, tenant.
+//! The checks of every request: version, bearer token, tenant.
 
 use super::{error::Failure, version::Version};
 use crate::{
@@ -13,7 +13,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) version: Version,
 }
 
-/// Version, bearer, tenant: in this order.
+/// Checks version, bearer token and tenant, in this order.
 pub(super) fn check<'a>(
     shared: &'a Shared,
     call: &Call<'_>,

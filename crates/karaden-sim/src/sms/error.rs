@@ -1,4 +1,4 @@
-//! Errors as the API words them.
+//! The errors of the API.
 
 use http::StatusCode;
 use serde::{Serialize, Serializer};
@@ -10,7 +10,7 @@ use crate::{
     world::Rejection,
 };
 
-/// Why a request is refused, and the HTTP status of the refusal.
+/// Why a request is rejected, and the HTTP status of the response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     status: StatusCode,
@@ -28,7 +28,8 @@ pub(crate) struct ErrorObject<'a> {
     errors: Field<FieldErrors<'a>>,
 }
 
-/// The wrong fields, in the order in which they were found.
+/// The invalid fields, in the order in which they were found. An object, which is why serde needs
+/// help with the list.
 #[derive(Debug)]
 pub(crate) struct FieldErrors<'a>(&'a [(&'static str, Vec<String>)]);
 
@@ -40,10 +41,10 @@ impl Serialize for FieldErrors<'_> {
 
 impl<'a> ErrorObject<'a> {
     pub(crate) fn new(rejection: &'a Rejection, quirks: &Quirks) -> Self {
-        Self::saying(rejection, quirks, rejection.message)
+        Self::with_message(rejection, quirks, rejection.message)
     }
 
-    fn saying(rejection: &'a Rejection, quirks: &Quirks, message: &'a str) -> Self {
+    fn with_message(rejection: &'a Rejection, quirks: &Quirks, message: &'a str) -> Self {
         let errors = Some(FieldErrors(&rejection.errors)).filter(|errors| !errors.0.is_empty());
         Self {
             object: (!quirks.error_without_object).then_some("error"),
@@ -103,12 +104,12 @@ impl Failure {
         Self::new(status, "unknown", "不明なエラーが発生しました")
     }
 
-    /// Not documented; the code of the 500 with the right status.
+    /// Not documented: our choice is the code of the 500.
     pub(crate) const fn method_not_allowed() -> Self {
         Self::unknown(StatusCode::METHOD_NOT_ALLOWED)
     }
 
-    /// All wrong fields together.
+    /// Reports all invalid fields together.
     pub(crate) const fn validation(errors: Vec<(&'static str, Vec<String>)>) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
@@ -120,7 +121,8 @@ impl Failure {
         }
     }
 
-    /// The error the API would give with this status; for statuses without a known code, our own.
+    /// Returns the error of the API for this status. The codes for 403 and 429 are not public; they
+    /// are our choice.
     pub(crate) fn for_status(status: StatusCode) -> Self {
         match status {
             StatusCode::UNAUTHORIZED => Self::unauthenticated(),
@@ -142,18 +144,18 @@ impl Failure {
         json_of(self.status, &ErrorObject::new(&self.rejection, quirks))
     }
 
-    /// The same error with another text.
-    pub(crate) fn reply_saying(&self, quirks: &Quirks, message: &str) -> Reply {
-        json_of(self.status, &ErrorObject::saying(&self.rejection, quirks, message))
+    /// Makes the error response with another message.
+    pub(crate) fn reply_with_message(&self, quirks: &Quirks, message: &str) -> Reply {
+        json_of(self.status, &ErrorObject::with_message(&self.rejection, quirks, message))
     }
 
-    /// The error without its HTTP status, as a bulk send keeps it.
+    /// Returns the error without its HTTP status, for the result of a bulk send.
     pub(crate) fn into_rejection(self) -> Rejection {
         self.rejection
     }
 }
 
-/// Wrong fields, collected until all are checked.
+/// The invalid fields found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Problems(Vec<(&'static str, Vec<String>)>);
 

@@ -4,13 +4,12 @@ use serde::{Serialize, Serializer};
 
 use crate::config::Absent;
 
-/// A field of the SMS API that may have no value. Use it with
-/// `skip_serializing_if = "Field::is_omitted"`.
+/// A field that may have no value. Use it with `skip_serializing_if = "Field::is_omitted"`.
 #[derive(Debug)]
 pub(crate) enum Field<T> {
+    Value(T),
     Null,
     Omitted,
-    Value(T),
 }
 
 impl<T> Field<T> {
@@ -20,6 +19,11 @@ impl<T> Field<T> {
             (None, Absent::Null) => Self::Null,
             (None, Absent::Omit) => Self::Omitted,
         }
+    }
+
+    /// Makes a field that only some versions of the API have.
+    pub(crate) fn in_version(has_field: bool, value: Option<T>, absent: Absent) -> Self {
+        if has_field { Self::new(value, absent) } else { Self::Omitted }
     }
 
     pub(crate) fn is_omitted(&self) -> bool {
@@ -48,14 +52,14 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_value_is_null_or_left_out() {
-        for (absent, expected) in
-            [(Absent::Null, r#"{"a":null,"b":1}"#), (Absent::Omit, r#"{"b":1}"#)]
-        {
-            let two = Two { a: Field::new(None, absent), b: 1 };
-            assert_eq!(serde_json::to_string(&two).unwrap(), expected);
+    fn an_absent_value_is_null_or_omitted() {
+        for (field, expected) in [
+            (Field::new(None, Absent::Null), r#"{"a":null,"b":1}"#),
+            (Field::new(None, Absent::Omit), r#"{"b":1}"#),
+            (Field::new(Some(2), Absent::Omit), r#"{"a":2,"b":1}"#),
+            (Field::in_version(false, Some(2), Absent::Null), r#"{"b":1}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&Two { a: field, b: 1 }).unwrap(), expected);
         }
-        let two = Two { a: Field::new(Some(2), Absent::Omit), b: 1 };
-        assert_eq!(serde_json::to_string(&two).unwrap(), r#"{"a":2,"b":1}"#);
     }
 }

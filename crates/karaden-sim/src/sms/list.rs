@@ -1,24 +1,25 @@
-//! Listing messages: newest first, by page. The service's order is unknown; this is our decision.
+//! Lists messages by page, newest first. The service's order is unknown; this is our decision.
 
 use http::StatusCode;
 
 use super::{
     caller::Caller,
     error::{Failure, Problems},
+    send::read_date_time,
     wire::{MessageList, View, state_of},
 };
 use crate::{
     body::{Reply, json_of},
     request::{Call, Form},
     shared::Shared,
-    time::{Instant, parse_date_time},
+    time::Instant,
     world::{Message, Number, Selection},
 };
 
 const DEFAULT_PER_PAGE: usize = 20;
-const MOST_PER_PAGE: usize = 100;
+const MAX_PER_PAGE: usize = 100;
 
-/// What a listing asks for; every filter is optional.
+/// The query of a list. Every filter is optional.
 #[derive(Default)]
 struct Query<'a> {
     service_id: Option<u64>,
@@ -42,7 +43,7 @@ pub(super) fn list(
     let form = call.query();
     let query = Query::read(&form)?;
     let world = shared.world();
-    let along = match (query.tag, query.to.map(Number::parse)) {
+    let selection = match (query.tag, query.to.map(Number::parse)) {
         (Some(tag), _) => Selection::Tag(tag),
         (None, Some(Some(number))) => Selection::Number(number),
         _ => Selection::All,
@@ -50,8 +51,8 @@ pub(super) fn list(
     let skip = (query.page - 1).saturating_mul(query.per_page);
     let mut matching = world
         .history
-        .newest_first(along)
-        .filter(|message| message.request.owner == caller.owner && query.fits(message, call.now))
+        .newest_first(selection)
+        .filter(|message| message.request.owner == caller.owner && query.matches(message, call.now))
         .skip(skip)
         .peekable();
     let page: Vec<_> = matching.by_ref().take(query.per_page).collect();
@@ -76,16 +77,16 @@ impl<'a> Query<'a> {
                 &mut problems,
             ),
             tag: form.filled("tag"),
-            start_at: date_time(form, "start_at", &mut problems),
-            end_at: date_time(form, "end_at", &mut problems),
+            start_at: read_date_time(form, "start_at", &mut problems),
+            end_at: read_date_time(form, "end_at", &mut problems),
             page: size(form, "page", 1, usize::MAX, &mut problems),
-            per_page: size(form, "per_page", DEFAULT_PER_PAGE, MOST_PER_PAGE, &mut problems),
+            per_page: size(form, "per_page", DEFAULT_PER_PAGE, MAX_PER_PAGE, &mut problems),
         };
         problems.finish()?;
         Ok(query)
     }
 
-    fn fits(&self, message: &Message, now: Instant) -> bool {
+    fn matches(&self, message: &Message, now: Instant) -> bool {
         let state = state_of(message.stage(now));
         self.service_id.is_none_or(|id| id == message.request.service_id)
             && self.to.is_none_or(|to| to == message.request.to.as_str())
@@ -110,12 +111,12 @@ fn size(
     form: &Form<'_>,
     field: &'static str,
     default: usize,
-    most: usize,
+    max: usize,
     problems: &mut Problems,
 ) -> usize {
     let Some(text) = form.filled(field) else { return default };
     match text.parse() {
-        Ok(size) if (1..=most).contains(&size) => size,
+        Ok(size) if (1..=max).contains(&size) => size,
         _ => {
             problems.add(field, format!("{field}の値が範囲外です。"));
             default
@@ -134,12 +135,4 @@ fn word<'a>(
         problems.add(field, format!("{field}の値が正しくありません。"));
     }
     Some(word)
-}
-
-fn date_time(form: &Form<'_>, field: &'static str, problems: &mut Problems) -> Option<Instant> {
-    let at = parse_date_time(form.filled(field)?);
-    if at.is_none() {
-        problems.add(field, format!("{field}にはISO 8601形式の日時を指定してください。"));
-    }
-    at
 }

@@ -1,4 +1,4 @@
-//! The paths of the API and the calls that they are.
+//! The paths of the API.
 
 use http::Method;
 
@@ -6,7 +6,7 @@ use crate::operation::Operation;
 
 /// A path after `/api/{tenant_id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Target<'a> {
+pub(crate) enum Route<'a> {
     Messages,
     Message(&'a str),
     Cancel(&'a str),
@@ -17,40 +17,40 @@ pub(crate) enum Target<'a> {
     Unknown,
 }
 
-/// Splits `/api/{tenant_id}/…` into tenant and target.
-pub(crate) fn split(path: &str) -> Option<(&str, Target<'_>)> {
+/// Splits `/api/{tenant_id}/…` into tenant and route.
+pub(crate) fn split(path: &str) -> Option<(&str, Route<'_>)> {
     let rest = path.strip_prefix("/api/")?;
     let (tenant, rest) = rest.split_once('/').unwrap_or((rest, ""));
     let mut parts = rest.split('/');
     let parts = (parts.next(), parts.next(), parts.next(), parts.next(), parts.next());
-    let target = match parts {
-        (Some("messages"), None, ..) => Target::Messages,
-        (Some("messages"), Some("bulks"), None, ..) => Target::Bulks,
-        (Some("messages"), Some("bulks"), Some("files"), None, _) => Target::BulkFiles,
-        (Some("messages"), Some("bulks"), Some(id), None, _) => Target::Bulk(id),
+    let route = match parts {
+        (Some("messages"), None, ..) => Route::Messages,
+        (Some("messages"), Some("bulks"), None, ..) => Route::Bulks,
+        (Some("messages"), Some("bulks"), Some("files"), None, _) => Route::BulkFiles,
+        (Some("messages"), Some("bulks"), Some(id), None, _) => Route::Bulk(id),
         (Some("messages"), Some("bulks"), Some(id), Some("messages"), None) => {
-            Target::BulkMessages(id)
+            Route::BulkMessages(id)
         }
-        (Some("messages"), Some(id), None, ..) => Target::Message(id),
-        (Some("messages"), Some(id), Some("cancel"), None, _) => Target::Cancel(id),
-        _ => Target::Unknown,
+        (Some("messages"), Some(id), None, ..) => Route::Message(id),
+        (Some("messages"), Some(id), Some("cancel"), None, _) => Route::Cancel(id),
+        _ => Route::Unknown,
     };
-    Some((tenant, target))
+    Some((tenant, route))
 }
 
-/// Which call a request is, for faults.
+/// Returns the call of a request, for faults.
 pub(crate) fn operation(method: &Method, path: &str) -> Option<Operation> {
-    let (_, target) = split(path)?;
-    Some(match (target, method) {
-        (Target::Messages, &Method::POST) => Operation::Send,
-        (Target::Messages, _) => Operation::List,
-        (Target::Message(_), _) => Operation::Get,
-        (Target::Cancel(_), _) => Operation::Cancel,
-        (Target::BulkFiles, _) => Operation::BulkFile,
-        (Target::Bulks, _) => Operation::BulkStart,
-        (Target::Bulk(_), _) => Operation::BulkGet,
-        (Target::BulkMessages(_), _) => Operation::BulkResult,
-        (Target::Unknown, _) => return None,
+    let (_, route) = split(path)?;
+    Some(match (route, method) {
+        (Route::Messages, &Method::POST) => Operation::Send,
+        (Route::Messages, _) => Operation::List,
+        (Route::Message(_), _) => Operation::Get,
+        (Route::Cancel(_), _) => Operation::Cancel,
+        (Route::BulkFiles, _) => Operation::BulkFile,
+        (Route::Bulks, _) => Operation::BulkStart,
+        (Route::Bulk(_), _) => Operation::BulkGet,
+        (Route::BulkMessages(_), _) => Operation::BulkResult,
+        (Route::Unknown, _) => return None,
     })
 }
 
@@ -59,19 +59,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_told_apart() {
-        let target = |path| split(path).map(|(_, target)| target);
-        assert_eq!(target("/api/t/messages"), Some(Target::Messages));
-        assert_eq!(target("/api/t/messages/"), Some(Target::Message("")));
-        assert_eq!(target("/api/t/messages/x/"), Some(Target::Unknown));
-        assert_eq!(target("/api/t/messages/x"), Some(Target::Message("x")));
-        assert_eq!(target("/api/t/messages/x/cancel"), Some(Target::Cancel("x")));
-        assert_eq!(target("/api/t/messages/x/cancel/y"), Some(Target::Unknown));
-        assert_eq!(target("/api/t/messages/bulks"), Some(Target::Bulks));
-        assert_eq!(target("/api/t/messages/bulks/files"), Some(Target::BulkFiles));
-        assert_eq!(target("/api/t/messages/bulks/x"), Some(Target::Bulk("x")));
-        assert_eq!(target("/api/t/messages/bulks/x/messages"), Some(Target::BulkMessages("x")));
-        assert_eq!(target("/api/t"), Some(Target::Unknown));
-        assert_eq!(target("/v2/t"), None);
+    fn each_path_has_its_route() {
+        let route = |path| split(path).map(|(_, route)| route);
+        assert_eq!(route("/api/t/messages"), Some(Route::Messages));
+        assert_eq!(route("/api/t/messages/"), Some(Route::Message("")));
+        assert_eq!(route("/api/t/messages/x/"), Some(Route::Unknown));
+        assert_eq!(route("/api/t/messages/x"), Some(Route::Message("x")));
+        assert_eq!(route("/api/t/messages/x/cancel"), Some(Route::Cancel("x")));
+        assert_eq!(route("/api/t/messages/x/cancel/y"), Some(Route::Unknown));
+        assert_eq!(route("/api/t/messages/bulks"), Some(Route::Bulks));
+        assert_eq!(route("/api/t/messages/bulks/files"), Some(Route::BulkFiles));
+        assert_eq!(route("/api/t/messages/bulks/x"), Some(Route::Bulk("x")));
+        assert_eq!(route("/api/t/messages/bulks/x/messages"), Some(Route::BulkMessages("x")));
+        assert_eq!(route("/api/t"), Some(Route::Unknown));
+        assert_eq!(route("/v2/t"), None);
     }
 }

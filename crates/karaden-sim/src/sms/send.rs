@@ -1,4 +1,4 @@
-//! Sending one message and cancelling a reservation.
+//! Sends one message and cancels a reservation.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::{
     world::{Number, SendRequest, Texts, is_restricted},
 };
 
-/// Most characters of a text. In what the service counts them is not public; characters are the most
-/// tolerant reading.
-const LONGEST_BODY: usize = 660;
-/// How far ahead a message may be reserved.
-const FURTHEST_RESERVATION: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// Until how long before its time a reservation may be cancelled.
-const CANCEL_UNTIL: Duration = Duration::from_secs(5 * 60);
+/// Maximum length of a text in characters. The service's unit is not public; characters are the most
+/// tolerant one.
+const MAX_BODY_CHARS: usize = 660;
+/// How long before its time a message can be reserved at most.
+const MAX_RESERVATION_LEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// How long before its time a reservation can be cancelled at the latest.
+const MIN_CANCEL_LEAD: Duration = Duration::from_secs(5 * 60);
 
 /// `POST /messages`.
 pub(super) fn send(
@@ -31,17 +31,16 @@ pub(super) fn send(
     caller: &Caller<'_>,
 ) -> Result<Reply, Failure> {
     let form = call.form();
-    let new = read(&form, caller, call.now)?;
+    let request = read(&form, caller, call.now)?;
     let mut world = shared.world();
     let absent = world.quirks.absent;
-    let message = world.accept(new, call.now);
-    let view = wire::View::new(caller, absent, call.now).fresh();
-    let reply = view.reply(message);
-    shared.accepted(world);
+    let message = world.accept(request, call.now);
+    let reply = wire::View::new(caller, absent, call.now).accepted_reply(message);
+    shared.release_and_notify(world);
     Ok(reply)
 }
 
-/// Checks every field and says everything that is wrong at once.
+/// Checks all fields and reports all invalid ones together.
 pub(super) fn read(
     form: &Form<'_>,
     caller: &Caller<'_>,
@@ -71,7 +70,7 @@ pub(super) fn read(
         problems.add("is_shorten", "is_shortenにはtrueかfalseを指定してください。");
     }
     let scheduled_at = read_date_time(form, "scheduled_at", &mut problems);
-    if scheduled_at.is_some_and(|at| at > now.plus(FURTHEST_RESERVATION)) {
+    if scheduled_at.is_some_and(|at| at > now.plus(MAX_RESERVATION_LEAD)) {
         problems.add("scheduled_at", "scheduled_atには30日以内の日時を指定してください。");
     }
     let limited_at = read_date_time(form, "limited_at", &mut problems);
@@ -88,8 +87,8 @@ pub(super) fn read(
     })
 }
 
-/// Whether to shorten URLs; the service setting decides where the sender does not. `None` for what is
-/// neither yes nor no.
+/// Returns whether to shorten URLs: the service setting decides if the sender does not. `None` if the
+/// value is not a boolean.
 pub(super) fn is_shorten(form: &Form<'_>, caller: &Caller<'_>) -> Option<bool> {
     match form.filled("is_shorten") {
         None => Some(caller.project.is_shorten),
@@ -122,14 +121,14 @@ fn read_body(form: &Form<'_>, problems: &mut Problems) -> Option<Box<str>> {
         problems.add("body", "bodyは必ず指定してください。");
         return None;
     };
-    if text.chars().count() > LONGEST_BODY {
+    if text.chars().count() > MAX_BODY_CHARS {
         problems.add("body", "bodyは660文字以内で指定してください。");
         return None;
     }
     Some(Box::from(text))
 }
 
-fn read_date_time(
+pub(super) fn read_date_time(
     form: &Form<'_>,
     field: &'static str,
     problems: &mut Problems,
@@ -142,8 +141,8 @@ fn read_date_time(
     at
 }
 
-/// `POST /messages/{message_id}/cancel`: until five minutes before the reserved time, that
-/// instant included; a message without a reservation and a cancelled one cannot be.
+/// `POST /messages/{message_id}/cancel`: up to and including five minutes before the reserved time. A
+/// message without a reservation cannot be cancelled, nor can a message be cancelled twice.
 pub(super) fn cancel(
     shared: &Shared,
     call: &Call<'_>,
@@ -154,11 +153,11 @@ pub(super) fn cancel(
     let absent = world.quirks.absent;
     let id = Id::parse(id).ok_or_else(Failure::not_found)?;
     let message = world.owned(caller.owner, id).ok_or_else(Failure::not_found)?;
-    if message.request.scheduled_at.is_none_or(|at| call.now > at.minus(CANCEL_UNTIL)) {
+    if message.request.scheduled_at.is_none_or(|at| call.now > at.minus(MIN_CANCEL_LEAD)) {
         return Err(Failure::can_not_cancel());
     }
     let message = world.cancel(id, call.now).ok_or_else(Failure::can_not_cancel)?;
     let reply = wire::View::new(caller, absent, call.now).reply(message);
-    shared.accepted(world);
+    shared.release_and_notify(world);
     Ok(reply)
 }

@@ -1,6 +1,6 @@
 //! The released versions of the API.
 
-/// A version a client may ask for by `Karaden-Version`.
+/// A value of the header `Karaden-Version`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Version {
     /// Send, list, get, cancel, callback.
@@ -12,7 +12,7 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// A version nobody released is none.
+    /// Parses a released version; `None` for any other text.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         match text {
             "2023-01-01" => Some(Self::V20230101),

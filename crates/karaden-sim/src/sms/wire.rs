@@ -1,9 +1,9 @@
-//! The message object as each version writes it.
+//! The message object in each version.
 
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{caller::Caller, error::ErrorObject, field::Field, version::Version};
+use super::{caller::Caller, error::ErrorObject, field::Field};
 use crate::{
     body::{Reply, json_of},
     config::{Absent, Quirks},
@@ -12,7 +12,7 @@ use crate::{
     world::{Message, Outcome, Refused, Stage},
 };
 
-/// The message object. The fields that a version does not have are omitted.
+/// The message object. Fields that the version does not have are omitted.
 #[derive(Debug, Serialize)]
 pub(crate) struct MessageObject<'a> {
     id: Id,
@@ -21,13 +21,19 @@ pub(crate) struct MessageObject<'a> {
     billing_address_id: u64,
     to: &'a str,
     body: &'a str,
-    tags: Vec<&'a str>,
+    tags: &'a [Box<str>],
     is_shorten: bool,
     #[serde(skip_serializing_if = "Field::is_omitted")]
     is_shorten_clicked: Field<bool>,
-    result: &'static str,
-    status: &'static str,
-    sent_result: &'static str,
+    #[serde(flatten)]
+    progress: Progress<'a>,
+}
+
+/// The second half of the message object, which the callback object shares.
+#[derive(Debug, Serialize)]
+pub(super) struct Progress<'a> {
+    #[serde(flatten)]
+    state: State,
     carrier: &'static str,
     charged_count_per_sent: u16,
     #[serde(skip_serializing_if = "Field::is_omitted")]
@@ -54,80 +60,44 @@ pub(crate) struct MessageList<'a> {
     pub(crate) data: Vec<MessageObject<'a>>,
 }
 
-/// How a message is shown: to whom, in which version, as of when.
+/// How messages are shown to a caller at an instant.
 #[derive(Debug)]
 pub(crate) struct View<'a> {
     caller: &'a Caller<'a>,
     absent: Absent,
     now: Instant,
-    /// Shows a message as it was when it was accepted, before anything happened to it.
-    fresh: bool,
 }
 
 impl<'a> View<'a> {
     pub(crate) const fn new(caller: &'a Caller<'a>, absent: Absent, now: Instant) -> Self {
-        Self { caller, absent, now, fresh: false }
+        Self { caller, absent, now }
     }
 
-    pub(crate) fn fresh(mut self) -> Self {
-        self.fresh = true;
-        self
-    }
-
-    fn stage(&self, message: &Message) -> Stage {
-        if self.fresh { Stage::Waiting } else { message.stage(self.now) }
-    }
-
+    /// Makes the response that shows `message`.
     pub(crate) fn reply(&self, message: &Message) -> Reply {
         json_of(StatusCode::OK, &self.object(message))
     }
 
-    pub(crate) fn object<'m>(&self, message: &'m Message) -> MessageObject<'m> {
-        let stage = self.stage(message);
-        let state = state_of(stage);
-        let sent_at = if self.fresh { None } else { message.sent_at(self.now) };
-        let received_at = if self.fresh { None } else { message.arrived_at(self.now) };
-        let updated_at =
-            if self.fresh { message.accepted_at } else { message.updated_at(self.now) };
-        let carrier = match (stage, sent_at) {
-            (Stage::Waiting | Stage::Canceled, _) => "checking",
-            (_, None) => "unknown",
-            (_, Some(_)) => message.carrier.as_str(),
-        };
-        let is_clicked = message.request.is_shorten.then_some(message.clicks > 0);
-        MessageObject {
-            id: message.id,
-            object: "message",
-            service_id: message.request.service_id,
-            billing_address_id: self.caller.project.billing_address_id,
-            to: message.request.to.as_str(),
-            body: message.body(),
-            tags: message.request.tags.iter().map(|tag| &**tag).collect(),
-            is_shorten: message.request.is_shorten,
-            is_shorten_clicked: self.since(self.caller.version.has_clicked(), is_clicked),
-            result: state.result,
-            status: state.status,
-            sent_result: state.sent_result,
-            carrier,
-            charged_count_per_sent: if sent_at.is_some() { message.parts() } else { 0 },
-            error: self.since(self.caller.version >= Version::V20240301, None),
-            scheduled_at: self.date(message.request.scheduled_at),
-            limited_at: self.date(message.request.limited_at),
-            sent_at: self.date(sent_at),
-            received_at: self.date(received_at),
-            charged_at: self.date(sent_at),
-            created_at: message.accepted_at.iso(),
-            updated_at: updated_at.iso(),
-        }
+    /// Makes the response to the send of `message`: its state before anything happens to it, even
+    /// if the simulator delivers it at once.
+    pub(crate) fn accepted_reply(&self, message: &Message) -> Reply {
+        let progress = Progress::waiting(message, self.no_error(), self.absent);
+        json_of(StatusCode::OK, &self.with_progress(message, progress))
     }
 
-    /// A refused line of a bulk file, in the shape of a message.
+    pub(crate) fn object<'m>(&self, message: &'m Message) -> MessageObject<'m> {
+        let progress = Progress::new(message, self.no_error(), self.absent, self.now);
+        self.with_progress(message, progress)
+    }
+
+    /// Shows a refused row of a bulk file as a message object.
     pub(crate) fn refused<'m>(
         &self,
         refused: &'m Refused,
         at: Instant,
         quirks: &Quirks,
     ) -> MessageObject<'m> {
+        let date = |at: Option<Instant>| Field::new(at.map(Instant::iso), self.absent);
         MessageObject {
             id: refused.id,
             object: "message",
@@ -135,37 +105,97 @@ impl<'a> View<'a> {
             billing_address_id: self.caller.project.billing_address_id,
             to: &refused.to,
             body: &refused.body,
-            tags: refused.tags.iter().map(|tag| &**tag).collect(),
+            tags: &refused.tags,
             is_shorten: refused.is_shorten,
             is_shorten_clicked: Field::new(None, self.absent),
-            result: "done",
-            status: "processing_error",
-            sent_result: "none",
-            carrier: "unknown",
-            charged_count_per_sent: 0,
-            error: Field::Value(ErrorObject::new(&refused.rejection, quirks)),
-            scheduled_at: self.date(None),
-            limited_at: self.date(refused.limited_at),
-            sent_at: self.date(None),
-            received_at: self.date(None),
-            charged_at: self.date(None),
-            created_at: at.iso(),
-            updated_at: at.iso(),
+            progress: Progress {
+                state: State { result: "done", status: "processing_error", sent_result: "none" },
+                carrier: "unknown",
+                charged_count_per_sent: 0,
+                error: Field::Value(ErrorObject::new(&refused.rejection, quirks)),
+                scheduled_at: date(None),
+                limited_at: date(refused.limited_at),
+                sent_at: date(None),
+                received_at: date(None),
+                charged_at: date(None),
+                created_at: at.iso(),
+                updated_at: at.iso(),
+            },
         }
     }
 
-    /// A field that the version has or does not have.
-    fn since<T>(&self, version_has_it: bool, value: Option<T>) -> Field<T> {
-        if version_has_it { Field::new(value, self.absent) } else { Field::Omitted }
+    fn with_progress<'m>(&self, message: &'m Message, progress: Progress<'m>) -> MessageObject<'m> {
+        let request = &message.request;
+        let is_clicked = request.is_shorten.then_some(message.clicks > 0);
+        let has_clicked = self.caller.version.has_clicked();
+        MessageObject {
+            id: message.id,
+            object: "message",
+            service_id: request.service_id,
+            billing_address_id: self.caller.project.billing_address_id,
+            to: request.to.as_str(),
+            body: message.body(),
+            tags: &request.tags,
+            is_shorten: request.is_shorten,
+            is_shorten_clicked: Field::in_version(has_clicked, is_clicked, self.absent),
+            progress,
+        }
     }
 
-    fn date(&self, at: Option<Instant>) -> Field<Iso> {
-        Field::new(at.map(Instant::iso), self.absent)
+    fn no_error<'m>(&self) -> Field<ErrorObject<'m>> {
+        Field::in_version(self.caller.version.has_bulk(), None, self.absent)
     }
 }
 
-/// The three words in which the API tells a message's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+impl<'a> Progress<'a> {
+    /// The progress of `message` at `now`.
+    pub(super) fn new(
+        message: &Message,
+        error: Field<ErrorObject<'a>>,
+        absent: Absent,
+        now: Instant,
+    ) -> Self {
+        let date = |at: Option<Instant>| Field::new(at.map(Instant::iso), absent);
+        let stage = message.stage(now);
+        let sent_at = message.sent_at(now);
+        let carrier = match stage {
+            Stage::Waiting | Stage::Canceled => "checking",
+            _ if sent_at.is_none() => "unknown",
+            _ => message.carrier.as_str(),
+        };
+        Self {
+            state: state_of(stage),
+            carrier,
+            charged_count_per_sent: if sent_at.is_some() { message.parts() } else { 0 },
+            sent_at: date(sent_at),
+            received_at: date(message.arrived_at(now)),
+            charged_at: date(sent_at),
+            updated_at: message.updated_at(now).iso(),
+            ..Self::waiting(message, error, absent)
+        }
+    }
+
+    /// The progress of `message` before it is sent.
+    fn waiting(message: &Message, error: Field<ErrorObject<'a>>, absent: Absent) -> Self {
+        let date = |at: Option<Instant>| Field::new(at.map(Instant::iso), absent);
+        Self {
+            state: state_of(Stage::Waiting),
+            carrier: "checking",
+            charged_count_per_sent: 0,
+            error,
+            scheduled_at: date(message.request.scheduled_at),
+            limited_at: date(message.request.limited_at),
+            sent_at: date(None),
+            received_at: date(None),
+            charged_at: date(None),
+            created_at: message.accepted_at.iso(),
+            updated_at: message.accepted_at.iso(),
+        }
+    }
+}
+
+/// The three fields that together tell the state of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct State {
     pub(crate) result: &'static str,
     pub(crate) status: &'static str,

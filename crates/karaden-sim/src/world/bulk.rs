@@ -1,8 +1,9 @@
-//! Bulk sending: uploaded files and the jobs made of them. Both are bounded; the oldest goes first.
+//! Bulk sending: uploaded files and the jobs that send them. Of both, only the newest are kept.
 
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::message::Owner;
 use crate::{
@@ -10,10 +11,10 @@ use crate::{
     time::Instant,
 };
 
-/// Most files and most jobs kept.
-const MOST_KEPT: usize = 50;
-/// How long upload and download URLs are valid.
-pub(crate) const URL_LIFE: Duration = Duration::from_secs(15 * 60);
+/// Maximum count of files, and of jobs.
+const MAX_KEPT: usize = 50;
+/// Validity of upload and download URLs.
+pub(crate) const URL_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 pub(crate) struct BulkFile {
     pub(crate) id: Id,
@@ -23,29 +24,29 @@ pub(crate) struct BulkFile {
     pub(crate) used: bool,
 }
 
-/// One line of the input and what became of it.
+/// The result of one row of the file.
 pub(crate) enum Row {
     Accepted(Sequence),
     Refused(Refused),
 }
 
-/// Why a line, a file or a request is rejected.
+/// Why a row, a file or a request is rejected.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
     /// The API's code.
     pub(crate) code: &'static str,
     pub(crate) message: &'static str,
-    /// The wrong fields, each with what is wrong with it.
+    /// The invalid fields, each with the reasons.
     pub(crate) errors: Vec<(&'static str, Vec<String>)>,
 }
 
-/// A line that was not sent, as far as it could be read.
+/// The fields of a row that was not sent, as far as they could be parsed.
 pub(crate) struct Refused {
     pub(crate) id: Id,
     pub(crate) service_id: u64,
     pub(crate) to: Box<str>,
     pub(crate) body: Box<str>,
-    pub(crate) tags: Vec<Box<str>>,
+    pub(crate) tags: Box<[Box<str>]>,
     pub(crate) is_shorten: bool,
     pub(crate) limited_at: Option<Instant>,
     pub(crate) rejection: Rejection,
@@ -61,16 +62,26 @@ pub(crate) struct BulkJob {
     pub(crate) rows: Result<Vec<Row>, Rejection>,
 }
 
+/// The state of a bulk send, by the names of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BulkStatus {
+    Waiting,
+    Processing,
+    Done,
+    Error,
+}
+
 impl BulkJob {
-    pub(crate) fn status(&self, now: Instant) -> &'static str {
+    pub(crate) fn status(&self, now: Instant) -> BulkStatus {
         if now < self.processing_at {
-            "waiting"
+            BulkStatus::Waiting
         } else if now < self.done_at {
-            "processing"
+            BulkStatus::Processing
         } else if self.rows.is_ok() {
-            "done"
+            BulkStatus::Done
         } else {
-            "error"
+            BulkStatus::Error
         }
     }
 
@@ -92,7 +103,7 @@ impl BulkStore {
         Self { ids, next: 0, files: VecDeque::new(), jobs: VecDeque::new() }
     }
 
-    /// An id that nothing else has.
+    /// Returns a new id.
     pub(crate) fn fresh_id(&mut self) -> Id {
         self.next += 1;
         self.ids.id(self.next)
@@ -118,7 +129,7 @@ impl BulkStore {
 }
 
 fn push<T>(kept: &mut VecDeque<T>, item: T) -> &T {
-    if kept.len() == MOST_KEPT {
+    if kept.len() == MAX_KEPT {
         kept.pop_front();
     }
     kept.push_back(item);

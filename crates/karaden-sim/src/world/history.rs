@@ -24,7 +24,7 @@ pub(crate) struct History {
     ids: Ids,
     capacity: usize,
     entries: VecDeque<Entry>,
-    /// The sequence number of the oldest message kept.
+    /// The sequence number of the oldest message in the buffer.
     oldest: Sequence,
     newest_by_number: HashMap<u64, Sequence>,
     newest_by_tag: HashMap<u64, Sequence>,
@@ -184,7 +184,7 @@ impl History {
     fn link_tag(&mut self, text: &str, sequence: Sequence) -> TagLink {
         let hash = self.hasher.hash_one(text);
         let previous = self.newest_by_tag.insert(hash, sequence);
-        // If a message has a tag twice, it must not link to itself: the walk would never end.
+        // If a message has a tag twice, it must not link to itself: the iteration would never end.
         TagLink { hash, previous: previous.filter(|previous| *previous != sequence) }
     }
 }

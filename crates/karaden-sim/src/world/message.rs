@@ -1,4 +1,4 @@
-//! One message and the state it is in at an instant.
+//! A message and its state at an instant.
 
 use super::{
     number::Number,
@@ -12,23 +12,23 @@ use crate::{
     time::Instant,
 };
 
-/// Whose message it is: the position of the project or account in the configuration.
+/// The project or account that a message belongs to, by its index in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
     pub(crate) api: Api,
     pub(crate) index: u16,
 }
 
-/// What a message says, per carrier.
+/// The text of a message, which can differ between carriers.
 pub(crate) enum Texts {
-    /// The same to everyone.
+    /// One text for all carriers.
     One(Box<str>),
-    /// In the order docomo, SoftBank, au, optional carrier, Rakuten; empty where not given.
+    /// In the order docomo, SoftBank, au, optional carrier, Rakuten; an empty string if not given.
     PerCarrier(Box<[Box<str>; 5]>),
 }
 
 impl Texts {
-    /// The same with each text changed.
+    /// Replaces each text by what `change` returns for it.
     pub(crate) fn map(self, mut change: impl FnMut(&str) -> String) -> Self {
         match self {
             Self::One(text) => Self::One(change(&text).into()),
@@ -38,7 +38,7 @@ impl Texts {
         }
     }
 
-    /// The text that was given for this carrier; empty if there was none.
+    /// Returns the text given for this carrier; an empty string if none was given.
     pub(crate) fn given(&self, carrier: Carrier) -> &str {
         match self {
             Self::One(text) => text,
@@ -52,7 +52,8 @@ impl Texts {
         }
     }
 
-    /// The text that this carrier's customer gets: any other where none was given for this one.
+    /// Returns the text that customers of this carrier get. If none was given for this carrier, it
+    /// is the first one given.
     pub(crate) fn of(&self, carrier: Carrier) -> &str {
         match (self.given(carrier), self) {
             ("", Self::PerCarrier(texts)) => {
@@ -123,27 +124,27 @@ pub(crate) struct Message {
     pub(crate) plan: Plan,
 }
 
-/// Where a message is on its way.
+/// How far a message is.
 ///
 /// ```text
-/// Waiting ──▶ Sent ──▶ Final(outcome) ──▶ Final(Received)   (only a late one)
+/// Waiting ──▶ Sent ──▶ Final(outcome) ──▶ Final(Received)   (only `LateReceived`)
 ///    ├──▶ Canceled
 ///    └──▶ Final(unsent outcome)
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Accepted or reserved, not yet with the carrier.
+    /// Accepted or reserved, but not yet sent to the carrier.
     Waiting,
-    /// Cancelled before it left.
+    /// Cancelled before it was sent.
     Canceled,
-    /// With the carrier, no result yet.
+    /// Sent to the carrier, without a result yet.
     Sent,
-    /// The result is known. A late message is `OutOfRange` until it is `Received`.
+    /// The result is known. `LateReceived` is shown as `OutOfRange` first and as `Received` later.
     Final(Outcome),
 }
 
 impl Message {
-    /// The text this number's carrier gets.
+    /// Returns the text for the carrier of this number.
     pub(crate) fn body(&self) -> &str {
         self.request.texts.of(self.carrier)
     }
@@ -165,19 +166,19 @@ impl Message {
             return Stage::Sent;
         }
         Stage::Final(match self.plan.outcome {
-            Outcome::LateReceived if now < self.plan.back_at => Outcome::OutOfRange,
+            Outcome::LateReceived if now < self.plan.back_in_range_at => Outcome::OutOfRange,
             Outcome::LateReceived => Outcome::Received,
             outcome => outcome,
         })
     }
 
-    /// When the text was on the handset, if it is by `now`.
+    /// Returns when the text arrived at the handset; `None` if it has not by `now`.
     pub(crate) fn arrived_at(&self, now: Instant) -> Option<Instant> {
         let at = self.plan.arrives_at().filter(|at| *at <= now)?;
         self.canceled_at.is_none().then_some(at)
     }
 
-    /// When the carrier got it, if it did by `now`.
+    /// Returns when it was sent to the carrier; `None` if it was not by `now`.
     pub(crate) fn sent_at(&self, now: Instant) -> Option<Instant> {
         let sent = match self.stage(now) {
             Stage::Sent => true,
@@ -187,9 +188,9 @@ impl Message {
         sent.then_some(self.plan.sent_at)
     }
 
-    /// The last instant up to `now` at which something changed.
+    /// Returns the instant of the last change up to `now`.
     pub(crate) fn updated_at(&self, now: Instant) -> Instant {
-        let steps = self.plan.changes().filter(|at| *at <= now).max();
+        let steps = self.plan.change_times().filter(|at| *at <= now).max();
         self.canceled_at.or(steps).unwrap_or(self.accepted_at).max(self.accepted_at)
     }
 
@@ -197,7 +198,7 @@ impl Message {
         self.request.tags.iter().any(|tag| **tag == *text)
     }
 
-    /// Whether the handset may still get it by a change of plan.
+    /// Whether an [`Intervention`](super::Intervention) can still change the delivery.
     pub(crate) fn is_open(&self, now: Instant) -> bool {
         matches!(self.stage(now), Stage::Waiting | Stage::Sent | Stage::Final(Outcome::OutOfRange))
     }

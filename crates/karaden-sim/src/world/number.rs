@@ -1,4 +1,4 @@
-//! Phone numbers in the national form that both APIs use.
+//! Phone numbers in the national format, which both APIs use.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub(crate) struct Number([u8; 11]);
 
 impl Number {
-    /// Reads exactly eleven ASCII digits, the one rule that is documented.
+    /// Parses exactly eleven ASCII digits, the only documented rule.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits: [u8; 11] = text.as_bytes().try_into().ok()?;
         digits.iter().all(u8::is_ascii_digit).then_some(Self(digits))
@@ -17,19 +17,18 @@ impl Number {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The digits as one number, to look it up by.
+    /// Returns the digits as an integer, for use as a key.
     pub(crate) fn key(self) -> u64 {
         self.0.iter().fold(0, |key, digit| key * 10 + u64::from(digit - b'0'))
     }
 
-    /// `090-1234-5678`, as people write it.
+    /// Formats for people: `090-1234-5678`.
     pub(crate) fn grouped(&self) -> String {
         let text = self.as_str();
         format!("{}-{}-{}", &text[..3], &text[3..7], &text[7..])
     }
 
-    /// The last two digits, if this is one of the numbers that choose their own fate:
-    /// `0x0-0000-00NN`.
+    /// Returns `NN` if this is a magic number, `0x0-0000-00NN`, which selects its outcome.
     pub(crate) fn magic(self) -> Option<u8> {
         let fits = self.0[0] == b'0' && self.0[2] == b'0' && self.0[3..9] == *b"000000";
         fits.then(|| (self.0[9] - b'0') * 10 + self.0[10] - b'0')
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn eleven_digits_and_nothing_else() {
+    fn only_eleven_digits_are_parsed() {
         let number = Number::parse("09012345678").unwrap();
         assert_eq!((number.as_str(), number.key()), ("09012345678", 9_012_345_678));
         assert_eq!(number.grouped(), "090-1234-5678");
@@ -57,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn magic_numbers_are_told_from_others() {
+    fn magic_numbers_are_recognised() {
         let magic = |text| Number::parse(text).unwrap().magic();
         assert_eq!(magic("09000000002"), Some(2));
         assert_eq!(magic("07000000015"), Some(15));

@@ -1,4 +1,4 @@
-//! What becomes of a message, and when.
+//! The outcome of a message, and the instants of its delivery.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +9,10 @@ use crate::{
     time::Instant,
 };
 
-/// The fate of a message.
+/// The outcome of a message.
 ///
-/// A number of the form `0x0-0000-00NN` chooses it by its last two digits:
+/// A magic number, `0x0-0000-00NN`, selects it by its last two digits. The columns show
+/// `messagestatus` / `resultstatus` of 空電プッシュ, and `status`, `sent_result` of the SMS API:
 ///
 /// | NN | outcome | 空電プッシュ | SMS API |
 /// |---|---|---|---|
@@ -19,43 +20,42 @@ use crate::{
 /// | 02 | [`OutOfRange`](Self::OutOfRange) | 1 / 2 | done, unconnected |
 /// | 03 | [`Error`](Self::Error) | 1 / 3 | done, error |
 /// | 04 | [`Unknown`](Self::Unknown) | 1 / 99 (or 4) | done, unknown |
-/// | 05 | [`Silent`](Self::Silent) | 1 / 0 for ever | processing for ever |
-/// | 06 | [`HistoryMismatch`](Self::HistoryMismatch) if `PermitDate` was given | 3 | received |
-/// | 07 | [`SendError`](Self::SendError) | 2 | error |
-/// | 08 | [`LateReceived`](Self::LateReceived) | 1 / 2, later 1 / 1 | unconnected, later received |
-/// | 09 | [`Uncertain`](Self::Uncertain) | 9 | done, unknown |
-/// | 10 | refused when sent | 203 | 422 |
-/// | 11-15 | received by docomo, SoftBank, au, Rakuten, the optional carrier | | |
+/// | 05 | [`Silent`](Self::Silent) | 1 / 0 forever | done, none forever |
+/// | 06 | [`HistoryMismatch`](Self::HistoryMismatch) if `PermitDate` was given | 3 / 0 | done, received |
+/// | 07 | [`SendError`](Self::SendError) | 2 / 0 | error, none |
+/// | 08 | [`LateReceived`](Self::LateReceived) | 1 / 2, later 1 / 1 | done, unconnected, later received |
+/// | 09 | [`Uncertain`](Self::Uncertain) | 9 / 0 | done, unknown |
+/// | 10 | the send is rejected | `status` 203 | 422 |
+/// | 11 to 15 | [`Received`](Self::Received) by docomo, SoftBank, au, Rakuten, the optional carrier | 1 / 1 | done, received |
 ///
-/// Any other number receives its messages, on a carrier that follows from its digits.
+/// Any other number receives its messages, from a carrier that depends on its digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It arrives.
+    /// The message arrives.
     Received,
     /// The handset is off or out of range.
     OutOfRange,
     /// The carrier reports a delivery error.
     Error,
-    /// The carrier never says what happened.
+    /// The carrier reports that the result is unknown.
     Unknown,
-    /// There is never a result.
+    /// The carrier never reports a result.
     Silent,
-    /// The number changed hands since consent was given; nothing is sent.
+    /// The number has changed hands since consent was given. Nothing is sent.
     HistoryMismatch,
-    /// The carrier does not take it; nothing is sent.
+    /// The carrier rejects the message. Nothing is sent.
     SendError,
-    /// First out of range, later received.
+    /// Out of range first, received later.
     LateReceived,
-    /// Whether it was sent is unknown.
+    /// It is unknown whether the message was sent.
     Uncertain,
-    /// Its `limited_at` passed before it could be sent; nothing is sent.
+    /// `limited_at` passed before the message could be sent. Nothing is sent.
     Expired,
 }
 
 impl Outcome {
-    /// The outcome a number chooses by its own digits; `None` for ordinary numbers and for those
-    /// that are not eleven digits.
+    /// Returns the outcome that a magic number selects; `None` for any other text.
     #[must_use]
     pub fn for_number(number: &str) -> Option<Self> {
         Number::parse(number).and_then(Self::of)
@@ -76,13 +76,13 @@ impl Outcome {
         })
     }
 
-    /// Whether nothing ever leaves for the handset.
+    /// Whether the message is never sent to the carrier.
     pub(crate) const fn is_unsent(self) -> bool {
         matches!(self, Self::HistoryMismatch | Self::SendError | Self::Expired)
     }
 }
 
-/// Whether a number is refused when a message to it is sent.
+/// Whether each send to this number is rejected.
 pub(crate) fn is_restricted(number: Number) -> bool {
     number.magic() == Some(10)
 }
@@ -104,9 +104,9 @@ pub enum Carrier {
 }
 
 impl Carrier {
-    /// The carrier of a number: chosen by a magic number, otherwise spread over the big four.
+    /// Returns the carrier of a number: magic numbers select it, others are spread over four.
     pub(crate) fn of(number: Number) -> Self {
-        const BIG_FOUR: [Carrier; 4] =
+        const OTHERS: [Carrier; 4] =
             [Carrier::Docomo, Carrier::Softbank, Carrier::Au, Carrier::Rakuten];
         match number.magic() {
             Some(12) => Self::Softbank,
@@ -114,11 +114,11 @@ impl Carrier {
             Some(14) => Self::Rakuten,
             Some(15) => Self::Option,
             Some(_) => Self::Docomo,
-            None => BIG_FOUR[(mix(number.key()) % 4) as usize],
+            None => OTHERS[(mix(number.key()) % 4) as usize],
         }
     }
 
-    /// The name people know it by.
+    /// Returns the brand name.
     pub(crate) const fn display_name(self) -> &'static str {
         match self {
             Self::Docomo => "docomo",
@@ -129,7 +129,7 @@ impl Carrier {
         }
     }
 
-    /// The name the SMS API uses.
+    /// Returns the name that the SMS API uses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -154,20 +154,21 @@ pub(crate) enum Intervention {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) outcome: Outcome,
-    /// When the carrier has it; for an unsent one, when it fails.
+    /// When it is sent to the carrier, or fails without being sent.
     pub(crate) sent_at: Instant,
-    /// When it is known whose customer the number is: halfway to the usual time of the answer.
-    pub(crate) carrier_at: Instant,
-    /// When the carrier answers.
+    /// When the carrier of the number is determined: halfway between `sent_at` and the normal time
+    /// of the result.
+    pub(crate) carrier_known_at: Instant,
+    /// When the carrier reports the result.
     pub(crate) result_at: Instant,
-    /// When an out-of-range handset comes back.
-    pub(crate) back_at: Instant,
-    /// Waits for the next message to the same number, to arrive after it.
-    pub(crate) swaps: bool,
+    /// When the handset of a [`LateReceived`](Outcome::LateReceived) message is in range again.
+    pub(crate) back_in_range_at: Instant,
+    /// Whether it waits for the next message to the same number, to arrive after that one.
+    pub(crate) waits_for_next: bool,
 }
 
 impl Plan {
-    /// The timeline of a message that is to leave at `start` and no later than `limited_at`.
+    /// Plans a message that is accepted for sending at `start`, but not after `limited_at`.
     pub(crate) fn new(
         number: Number,
         start: Instant,
@@ -179,10 +180,10 @@ impl Plan {
         let mut plan = Self {
             outcome: Outcome::of(number).unwrap_or(Outcome::Received),
             sent_at,
-            carrier_at: sent_at.plus(delivery.result_after / 2),
+            carrier_known_at: sent_at.plus(delivery.result_after / 2),
             result_at: sent_at.plus(delivery.result_after),
-            back_at: Instant::NEVER,
-            swaps: false,
+            back_in_range_at: Instant::NEVER,
+            waits_for_next: false,
         };
         if plan.outcome == Outcome::HistoryMismatch && !checks_history {
             plan.outcome = Outcome::Received;
@@ -198,7 +199,7 @@ impl Plan {
             plan.result_at = Instant::NEVER;
         }
         if plan.outcome == Outcome::LateReceived {
-            plan.back_at = plan.result_at.plus(delivery.late_after);
+            plan.back_in_range_at = plan.result_at.plus(delivery.late_after);
         }
         plan
     }
@@ -212,45 +213,47 @@ impl Plan {
             DeliveryMode::Error => self.outcome = Outcome::Error,
             DeliveryMode::OutOfOrder => {
                 self.result_at = self.result_at.plus(delivery.late_after);
-                self.swaps = true;
+                self.waits_for_next = true;
             }
         }
     }
 
-    /// When the text is on the handset, if ever.
+    /// Returns when the text arrives at the handset; `None` if it never does.
     pub(crate) fn arrives_at(&self) -> Option<Instant> {
         let at = match self.outcome {
             Outcome::Received => self.result_at,
-            Outcome::LateReceived => self.back_at,
+            Outcome::LateReceived => self.back_in_range_at,
             _ => return None,
         };
         (at != Instant::NEVER).then_some(at)
     }
 
-    /// The instants at which there is a (new) result to tell.
-    pub(crate) fn results(&self) -> impl Iterator<Item = Instant> + use<> {
+    /// Returns the instants at which a result becomes known.
+    pub(crate) fn result_times(&self) -> impl Iterator<Item = Instant> + use<> {
         let first = self.result_at;
-        let second = Some(self.back_at).filter(|_| self.outcome == Outcome::LateReceived);
+        let second = Some(self.back_in_range_at).filter(|_| self.outcome == Outcome::LateReceived);
         [Some(first), second].into_iter().flatten().filter(|at| *at != Instant::NEVER)
     }
 
-    /// What a hand does to a message: it takes effect at once.
-    pub(crate) fn change(&mut self, what: Intervention, now: Instant) {
-        self.outcome = match what {
+    /// Applies a button of the inbox page, with effect at `now`.
+    pub(crate) fn intervene(&mut self, action: Intervention, now: Instant) {
+        self.outcome = match action {
             Intervention::Deliver => Outcome::Received,
             Intervention::OutOfRange => Outcome::OutOfRange,
             Intervention::Fail => Outcome::Error,
         };
         self.sent_at = self.sent_at.min(now);
-        self.carrier_at = self.carrier_at.min(now);
+        self.carrier_known_at = self.carrier_known_at.min(now);
         self.result_at = now;
-        self.back_at = Instant::NEVER;
-        self.swaps = false;
+        self.back_in_range_at = Instant::NEVER;
+        self.waits_for_next = false;
     }
 
-    /// The instants at which something visible changes.
-    pub(crate) fn changes(&self) -> impl Iterator<Item = Instant> {
-        [self.sent_at, self.result_at, self.back_at].into_iter().filter(|at| *at != Instant::NEVER)
+    /// Returns the instants at which the inbox page changes.
+    pub(crate) fn change_times(&self) -> impl Iterator<Item = Instant> {
+        [self.sent_at, self.result_at, self.back_in_range_at]
+            .into_iter()
+            .filter(|at| *at != Instant::NEVER)
     }
 }
 
@@ -277,13 +280,13 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_number_receives_in_time() {
+    fn an_ordinary_number_receives_at_the_normal_time() {
         let plan = plan("09012345678", DeliveryMode::Normal);
         assert_eq!((plan.sent_at, plan.arrives_at()), (after(1), Some(after(3))));
     }
 
     #[test]
-    fn modes_change_what_becomes_of_it() {
+    fn each_delivery_mode_changes_the_plan() {
         let arrives = |mode| plan("09012345678", mode).arrives_at();
         assert_eq!(arrives(DeliveryMode::Late), Some(after(63)));
         assert_eq!(arrives(DeliveryMode::OutOfOrder), Some(after(63)));
@@ -293,13 +296,13 @@ mod tests {
     }
 
     #[test]
-    fn a_handset_out_of_range_can_come_back() {
+    fn a_late_received_message_arrives_when_in_range_again() {
         let plan = plan("09000000008", DeliveryMode::Normal);
         assert_eq!((plan.result_at, plan.arrives_at()), (after(3), Some(after(63))));
     }
 
     #[test]
-    fn the_last_moment_for_sending_is_kept() {
+    fn a_message_that_cannot_be_sent_by_limited_at_expires() {
         let number = Number::parse("09012345678").unwrap();
         let delivery = Delivery { sent_after: Duration::from_secs(1), ..Delivery::default() };
         let outcome = |limit| Plan::new(number, START, Some(limit), false, &delivery).outcome;
@@ -308,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn history_is_checked_only_on_demand() {
+    fn number_history_is_checked_only_on_request() {
         let number = Number::parse("09000000006").unwrap();
         let outcome = |checks| Plan::new(number, START, None, checks, &Delivery::default()).outcome;
         assert_eq!(outcome(true), Outcome::HistoryMismatch);

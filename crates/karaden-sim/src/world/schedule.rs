@@ -1,4 +1,4 @@
-//! Callbacks that are still to be made, by the instant they fall due.
+//! Scheduled callbacks, ordered by the instant they fall due.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{id::Sequence, time::Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Due {
     pub(crate) sequence: Sequence,
-    /// How often it was tried before.
+    /// Count of earlier attempts.
     pub(crate) attempt: u8,
 }
 
@@ -23,25 +23,26 @@ impl Schedule {
         self.due.insert((at, sequence), attempt);
     }
 
-    /// One callback for each result the message will have.
+    /// Adds one callback for each result that the message will have.
     pub(crate) fn add_results(&mut self, message: &Message) {
-        for at in message.plan.results() {
+        for at in message.plan.result_times() {
             self.add(at, message.sequence, 0);
         }
     }
 
-    /// Forgets a message's callbacks; retries, whose instants nobody knows, find it gone.
-    pub(crate) fn forget(&mut self, message: &Message) {
-        for at in message.plan.results() {
+    /// Removes the callbacks of a message. Retries stay, because their instants are not known here:
+    /// when they fall due, a message without a result gets no callback.
+    pub(crate) fn remove_results(&mut self, message: &Message) {
+        for at in message.plan.result_times() {
             self.due.remove(&(at, message.sequence));
         }
     }
 
     pub(crate) fn has_results(&self, message: &Message) -> bool {
-        message.plan.results().any(|at| self.due.contains_key(&(at, message.sequence)))
+        message.plan.result_times().any(|at| self.due.contains_key(&(at, message.sequence)))
     }
 
-    /// Takes out the first callback due by `now`.
+    /// Removes and returns the first callback that is due at `now`.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Due> {
         let entry = self.due.first_entry().filter(|entry| entry.key().0 <= now)?;
         let ((_, sequence), attempt) = entry.remove_entry();

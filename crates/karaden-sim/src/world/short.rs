@@ -1,20 +1,21 @@
-//! Short URLs: which parts of a text are URLs, and the keys they get.
+//! Short URLs: finds the URLs of a text and replaces them.
 
 use crate::id::mix;
 
-/// The end of a short URL: letters and digits.
+/// The key of a short URL: letters and digits.
 pub(crate) type ShortKey = [u8; 7];
 
-/// What a short URL starts with; with the key it has 22 characters.
+/// The start of a short URL, which has 22 characters with its key.
 pub(crate) const BASE: &str = "https://kps.ms/";
-/// The longest URL that is shortened.
-const LONGEST: usize = 2_083;
-/// Characters that keep a URL as it is.
+/// Maximum length of a URL that is shortened.
+const MAX_URL_BYTES: usize = 2_083;
+/// A URL with one of these characters is not shortened.
 const FORBIDDEN: &[char] = &['%', '^', '\\', '|', '`', '[', ']', '{', '}', '\u{3000}'];
-/// Characters that end a URL.
+/// A URL ends before one of these characters.
 const ENDS: &[char] = &['(', ')', '<', '>', '"', ' ', '\n', '\r'];
 
-/// Replaces each URL of `text` by one of its own; keys follow from `seed`.
+/// Replaces each URL of `text` by a short one and adds its key to `keys`. The keys depend on `seed`
+/// only.
 pub(crate) fn shorten(text: &str, seed: u64, keys: &mut Vec<ShortKey>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -23,7 +24,7 @@ pub(crate) fn shorten(text: &str, seed: u64, keys: &mut Vec<ShortKey>) -> String
         out.push_str(before);
         let end = tail.find(ENDS).unwrap_or(tail.len());
         let (url, after) = tail.split_at(end);
-        if url.len() > LONGEST || url.contains(FORBIDDEN) {
+        if url.len() > MAX_URL_BYTES || url.contains(FORBIDDEN) {
             out.push_str(url);
         } else {
             let key = key(seed, keys.len() as u64);
@@ -63,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn each_url_gets_its_own_short_one() {
+    fn each_url_gets_its_own_key() {
         let short = check("見る https://a.example/x http://b.example\n終", 2);
         let urls: Vec<_> = short.split_whitespace().filter(|word| word.starts_with(BASE)).collect();
         assert_eq!(urls.len(), 2);
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_the_service_does_not_shorten_stay() {
+    fn urls_that_the_service_does_not_shorten_are_kept() {
         for url in ["https://a.example/%41", "https://a.example/[x]", "https://a.example/|"] {
             assert_eq!(check(url, 0), url);
         }

@@ -1,12 +1,12 @@
-//! How long a text is and into how many parts the carriers cut it.
+//! The length of a text and the number of its parts.
 
-/// The length of `text` as the carriers count it.
+/// Returns the length of `text` in UTF-16 units, which the carriers count.
 pub(crate) fn utf16_units(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.encode_utf16().count() }
 }
 
-/// How many parts a text of `units` UTF-16 units is billed as: one up to 70, then 66 a part (660
-/// units are ten parts). The rule from the second part on is our inference.
+/// Returns how many parts a text of `units` UTF-16 units is billed as: one up to 70, otherwise one
+/// for each 66. The 66 is our inference from the limit of 660 units in ten parts.
 pub(crate) fn segments(units: usize) -> usize {
     if units <= 70 { 1 } else { units.div_ceil(66) }
 }
@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_change_exactly_at_the_limits() {
+    fn a_text_is_split_at_the_limits() {
         for (units, expected) in [(0, 1), (70, 1), (71, 2), (132, 2), (133, 3), (660, 10)] {
             assert_eq!(segments(units), expected, "{units}");
         }
