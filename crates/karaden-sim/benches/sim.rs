@@ -1,10 +1,10 @@
-//! How much of one core a request costs the simulator: it must never be the bottleneck of a
-//! benchmark on the same machine.
+//! The CPU time of a request: the simulator must not be the bottleneck of a benchmark on the same
+//! machine.
 //!
 //! `cargo xtask bench sim`, or `cargo bench -p karaden-sim --bench sim -- --json`. The simulator
 //! runs on one thread, whose CPU time (Linux, `/proc/thread-self/schedstat`) is divided by the
-//! requests answered; so the figure holds however busy the machine's other cores are. Requests come
-//! over eight kept-alive connections, one at a time on each.
+//! number of requests, so load on other cores does not change the result. Requests come over eight
+//! kept-alive connections, one at a time on each.
 
 #![expect(clippy::unwrap_used, reason = "a program for developers")]
 
@@ -44,7 +44,7 @@ fn main() {
     }
 }
 
-/// A simulator with a thread of its own that tells how much CPU time it has used.
+/// A simulator in its own thread, which reports the CPU time it has used.
 struct Server {
     addr: SocketAddr,
     ask: tokio::sync::mpsc::UnboundedSender<mpsc::Sender<u64>>,
@@ -60,8 +60,8 @@ impl Server {
                 let config = SimConfig { history: HISTORY, ..SimConfig::default() };
                 let sim = Sim::start(config).await.unwrap();
                 tell.send(sim.addr()).unwrap();
-                while let Some(answer) = asked.recv().await {
-                    answer.send(cpu_nanoseconds()).unwrap();
+                while let Some(reply) = asked.recv().await {
+                    reply.send(cpu_nanoseconds()).unwrap();
                 }
             });
         });
@@ -74,7 +74,7 @@ impl Server {
         told.recv().unwrap()
     }
 
-    /// Microseconds of one core that a request takes.
+    /// Returns the CPU time of a request in microseconds.
     fn micros(&self, request: fn(usize) -> String) -> f64 {
         let before = self.cpu();
         run(self.addr, MEASURED, request);
@@ -85,14 +85,14 @@ impl Server {
     }
 }
 
-/// CPU time of the calling thread.
+/// Returns the CPU time of the calling thread.
 fn cpu_nanoseconds() -> u64 {
     let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     schedstat.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Answers must be 200, or nothing was measured.
-#[expect(clippy::disallowed_methods, reason = "tells how long the load took")]
+/// Sends the requests. Each response must be 200, otherwise the result would be wrong.
+#[expect(clippy::disallowed_methods, reason = "reports how long the load took")]
 fn run(addr: SocketAddr, count: usize, request: fn(usize) -> String) {
     let started = Instant::now();
     let threads: Vec<_> = (0..CONNECTIONS)

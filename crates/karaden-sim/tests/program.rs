@@ -1,4 +1,4 @@
-//! The program `karaden-sim` as its user starts it: flags, defaults, clock, signals.
+//! Tests of the program `karaden-sim`: flags, defaults, clock, signals.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
@@ -20,7 +20,7 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-/// A running program and where it listens.
+/// A running program and its URL.
 struct Program {
     child: Child,
     url: String,
@@ -65,7 +65,7 @@ async fn json_of(request: RequestBuilder) -> Value {
 }
 
 #[tokio::test]
-async fn the_defaults_serve_both_apis_and_the_phone() {
+async fn the_defaults_serve_both_apis_and_the_inbox() {
     let program = Program::start(&[]).await;
     assert_eq!(program.send().await["object"], "message");
     assert_eq!(program.queue(&[("DocomoMessage", "x")]).await, "100");
@@ -76,7 +76,7 @@ async fn the_defaults_serve_both_apis_and_the_phone() {
 }
 
 #[tokio::test]
-async fn runs_with_a_manual_clock_repeat_each_other() {
+async fn runs_with_a_manual_clock_are_reproducible() {
     let run = async || {
         let program = Program::start(&["--clock", "manual"]).await;
         let accepted = program.send().await;
@@ -92,14 +92,14 @@ async fn runs_with_a_manual_clock_repeat_each_other() {
 }
 
 #[tokio::test]
-async fn a_manual_clock_starts_where_it_is_told_to() {
+async fn a_manual_clock_starts_at_the_given_instant() {
     let flags = ["--clock", "manual", "--start-at", "2027-04-01T00:00:00+09:00", "--seed", "7"];
     let program = Program::start(&flags).await;
     assert_eq!(program.send().await["created_at"], "2027-04-01T00:00:00+09:00");
 }
 
 #[tokio::test]
-async fn every_switch_of_the_contract_is_a_flag() {
+async fn every_contract_setting_has_a_flag() {
     let program = Program::start(&[
         "--push-tracking=eight-digits",
         "--push-list-rule=allow-only",
@@ -130,7 +130,7 @@ async fn every_switch_of_the_contract_is_a_flag() {
 }
 
 #[tokio::test]
-async fn it_refuses_to_listen_where_others_can_reach_it() {
+async fn an_address_beyond_loopback_needs_a_flag() {
     let output = command(&["--listen", "0.0.0.0:0"]).output().await.unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -138,7 +138,7 @@ async fn it_refuses_to_listen_where_others_can_reach_it() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_it_well() {
+async fn sigterm_stops_it_with_success() {
     let mut program = Program::start(&[]).await;
     let id = program.child.id().unwrap().to_string();
     let told = std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
@@ -147,7 +147,7 @@ async fn sigterm_ends_it_well() {
 }
 
 #[tokio::test]
-async fn with_a_certificate_and_a_key_it_speaks_https() {
+async fn with_a_certificate_and_a_key_it_serves_https() {
     let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (certificate, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));

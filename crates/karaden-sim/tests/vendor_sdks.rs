@@ -1,5 +1,5 @@
 //! The simulator against tools that know nothing of it: the vendor's own SDKs, and Prism validating
-//! every request and answer against an OpenAPI file.
+//! every request and response against an OpenAPI file.
 //!
 //! Built only with the feature `vendor-sdk-tests`, and then it fails without what it needs:
 //!
@@ -104,7 +104,7 @@ impl Proxied {
     }
 }
 
-/// The answer, which must have this status and break no rule of the file.
+/// The response, which must have this status and break no rule of the file.
 async fn clean(request: RequestBuilder, status: u16) -> Response {
     let shown = format!("{request:?}");
     let response = request.send().await.unwrap();
@@ -186,7 +186,7 @@ async fn every_sms_call(proxied: &Proxied, root: &str) {
     clean(sms(Method::POST, "/messages/bulks").form(&start), 409).await;
     let bulk = format!("/messages/bulks/{}", bulk["id"].as_str().unwrap());
     assert_eq!(json_of(sms(Method::GET, &bulk)).await["status"], "done");
-    // Prism follows redirects itself, so this one answer is looked at without it.
+    // Prism follows redirects itself, so this one response is looked at without it.
     let result = proxied
         .client
         .get(format!("{}/api/{TENANT}{bulk}/messages", proxied.sim.url()))

@@ -1,11 +1,11 @@
-//! The shortest way through each API, over real HTTP.
+//! One message through each API, and starting the simulator.
 
 use crate::support::{NUMBER, TENANT, start};
 use karaden_sim::{Sim, SimConfig, SimError, SmsProject};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_message_sent_by_the_sms_api_is_found_and_on_the_phone() {
+async fn a_message_sent_by_the_sms_api_can_be_read_and_is_in_the_inbox() {
     let bench = start(SimConfig::default()).await;
     let sent = bench.send(NUMBER, &[("tags[]", "login-1")]).await;
     assert_eq!((&sent["object"], &sent["status"]), (&json!("message"), &json!("waiting")));
@@ -24,7 +24,7 @@ async fn a_message_sent_by_the_sms_api_is_found_and_on_the_phone() {
 }
 
 #[tokio::test]
-async fn a_message_queued_by_the_push_api_is_found_both_ways() {
+async fn both_inquiries_find_a_message_of_the_push_api() {
     let bench = start(SimConfig::default()).await;
     let queued = bench
         .push(
@@ -44,7 +44,7 @@ async fn a_message_queued_by_the_push_api_is_found_both_ways() {
 }
 
 #[tokio::test]
-async fn it_keeps_to_loopback_unless_told_otherwise() {
+async fn other_addresses_than_loopback_need_permission() {
     let everywhere = SimConfig { listen: ([0, 0, 0, 0], 0).into(), ..SimConfig::default() };
     assert!(matches!(Sim::start(everywhere.clone()).await, Err(SimError::NotLoopback)));
     let allowed = SimConfig { allow_non_loopback: true, ..everywhere };
@@ -52,7 +52,7 @@ async fn it_keeps_to_loopback_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn a_fault_hits_once_and_is_gone() {
+async fn a_fault_with_count_one_applies_once() {
     let bench = start(SimConfig::default()).await;
     bench.fault(json!({"mode": "500", "count": 1})).await;
     let form = [("service_id", "1"), ("to", NUMBER), ("body", "x")];
@@ -65,7 +65,7 @@ async fn a_fault_hits_once_and_is_gone() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_too_and_cut_as_well() {
+async fn http_2_works_and_its_connections_can_be_dropped() {
     let bench = start(SimConfig::default()).await;
     let client = reqwest::Client::builder()
         .http2_prior_knowledge()
@@ -82,8 +82,8 @@ async fn http_2_is_spoken_too_and_cut_as_well() {
             .form(&form)
             .send()
     };
-    let answer = send().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.version()), (200, reqwest::Version::HTTP_2));
+    let response = send().await.unwrap();
+    assert_eq!((response.status().as_u16(), response.version()), (200, reqwest::Version::HTTP_2));
     bench.fault(json!({"mode": "accept_then_drop", "count": 1})).await;
     assert!(send().await.is_err());
     assert_eq!(bench.sim.inbox(None).len(), 2);
@@ -116,14 +116,14 @@ async fn debug_shows_no_secret_number_or_text() {
 }
 
 #[tokio::test]
-async fn it_starts_only_with_tenants_that_can_be_asked_for() {
+async fn a_tenant_id_that_is_not_a_uuid_is_rejected() {
     let project = SmsProject { tenant_id: "demo".to_owned(), ..SmsProject::default() };
     let config = SimConfig { projects: vec![project], ..SimConfig::default() };
     assert!(matches!(Sim::start(config).await, Err(SimError::BadTenant)));
 }
 
 #[tokio::test]
-async fn the_same_seed_gives_the_same_ids() {
+async fn equal_seeds_produce_equal_ids() {
     let config = SimConfig { seed: Some(7), ..SimConfig::default() };
     let (one, two) = (start(config.clone()).await, start(config).await);
     let id = async |bench: &crate::support::Bench| bench.send(NUMBER, &[]).await["id"].clone();

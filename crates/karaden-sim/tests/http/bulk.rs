@@ -41,7 +41,7 @@ async fn run(bench: &Bench, content: &'static str) -> String {
 }
 
 #[tokio::test]
-async fn a_file_goes_all_the_way_round() {
+async fn a_bulk_send_goes_from_upload_to_result_file() {
     let mut config = manual();
     config.delivery.bulk_after = Duration::from_secs(20);
     let bench = start(config).await;
@@ -101,7 +101,7 @@ async fn a_file_is_good_for_one_bulk_send() {
 }
 
 #[tokio::test]
-async fn unreadable_files_end_as_errors_and_have_no_result() {
+async fn an_invalid_file_ends_as_error_without_a_result() {
     let bench = start(SimConfig::default()).await;
     for content in
         ["", "to,body\r\n1,2\r\n", "service_id,to,body\r\n", "service_id,to,body\r\n1\r\n"]
@@ -121,19 +121,19 @@ async fn unreadable_files_end_as_errors_and_have_no_result() {
 }
 
 #[tokio::test]
-async fn unknown_and_missing_ids_are_told_apart() {
+async fn an_unknown_id_is_404_and_a_missing_one_422() {
     let bench = start(SimConfig::default()).await;
     assert_eq!(begin(&bench, TENANT).await.status(), 404);
     assert_eq!(begin(&bench, "nonsense").await.status(), 404);
     assert_eq!(begin(&bench, "").await.status(), 422);
     for path in ["", "/messages"] {
-        let answer = get(&bench, &format!("/messages/bulks/{TENANT}{path}")).await;
-        assert_eq!(answer.status(), 404);
+        let response = get(&bench, &format!("/messages/bulks/{TENANT}{path}")).await;
+        assert_eq!(response.status(), 404);
     }
 }
 
 #[tokio::test]
-async fn the_storage_takes_only_its_own_urls() {
+async fn the_storage_accepts_only_signed_urls() {
     let bench = start(manual()).await;
     let made = file(&bench).await;
     assert_eq!(made["expires_at"], "2026-01-01T09:15:00+09:00");
@@ -173,7 +173,7 @@ async fn downloads_expire_and_need_no_token() {
 }
 
 #[tokio::test]
-async fn quirks_make_bulk_sends_go_wrong() {
+async fn quirks_make_bulk_sends_fail() {
     let quirks = Quirks { bulk_never_ready: true, hostile_file_name: true, ..Quirks::default() };
     let bench = start(SimConfig { quirks, ..SimConfig::default() }).await;
     let id = run(&bench, CSV).await;
@@ -189,7 +189,7 @@ async fn quirks_make_bulk_sends_go_wrong() {
 }
 
 #[tokio::test]
-async fn plan_and_version_must_know_bulk_sending() {
+async fn bulk_sending_needs_its_version_and_plan() {
     let bench = start(SimConfig::default()).await;
     let old = bench
         .request(Method::POST, &format!("/api/{TENANT}/messages/bulks/files"))
@@ -198,12 +198,12 @@ async fn plan_and_version_must_know_bulk_sending() {
     assert_eq!(old.send().await.unwrap().status(), 404);
     let project = SmsProject { bulk: false, ..SmsProject::default() };
     let bench = start(SimConfig { projects: vec![project], ..SimConfig::default() }).await;
-    let answer = bench.sms(Method::POST, "/messages/bulks/files").send().await.unwrap();
-    assert_eq!(answer.status(), 403);
+    let response = bench.sms(Method::POST, "/messages/bulks/files").send().await.unwrap();
+    assert_eq!(response.status(), 403);
 }
 
 #[tokio::test]
-async fn urls_bear_the_public_address() {
+async fn urls_start_with_the_public_url() {
     let config =
         SimConfig { public_url: Some("http://sim.example:1/".to_owned()), ..SimConfig::default() };
     let bench = start(config).await;
@@ -212,7 +212,7 @@ async fn urls_bear_the_public_address() {
 }
 
 #[tokio::test]
-async fn a_refused_line_keeps_what_was_asked_and_says_why_as_a_send_would() {
+async fn a_refused_row_has_its_fields_and_the_error_of_a_send() {
     const LINES: &str = "service_id,to,body,tags[],is_shorten,limited_at\r\n\
                          2,09012345678,x,a,true,2026-02-01T00:00:00+09:00\r\n";
     let bench = start(manual()).await;

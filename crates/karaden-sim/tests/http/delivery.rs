@@ -1,4 +1,4 @@
-//! Timelines, disorder, hands on the page, and callbacks.
+//! Delivery: stages, outcomes, delivery modes, buttons, callbacks.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::support::{Bench, NUMBER, manual, start};
 
-/// A receiver of callbacks that answers with the statuses given, then with 200.
+/// A receiver of callbacks that responds with the given statuses, then with 200.
 struct Receiver {
     url: String,
     received: mpsc::UnboundedReceiver<(String, Value)>,
@@ -37,8 +37,8 @@ impl Receiver {
                     while let Some((head, body)) = next(&mut stream, &mut bytes).await {
                         let status = statuses.lock().unwrap().pop_front().unwrap_or(200);
                         sender.send((head, body)).unwrap();
-                        let answer = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
-                        stream.write_all(answer.as_bytes()).await.unwrap();
+                        let response = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n");
+                        stream.write_all(response.as_bytes()).await.unwrap();
                     }
                 });
             }
@@ -86,7 +86,7 @@ async fn send(bench: &Bench, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_message_passes_every_stage_at_its_time() {
+async fn a_message_reaches_each_stage_at_its_time() {
     let mut config = manual();
     config.delivery.sent_after = Duration::from_secs(2);
     config.delivery.result_after = Duration::from_secs(3);
@@ -112,7 +112,7 @@ async fn a_message_passes_every_stage_at_its_time() {
 }
 
 #[tokio::test]
-async fn magic_numbers_choose_the_result() {
+async fn magic_numbers_select_the_outcome() {
     let bench = start(manual()).await;
     for (number, expected) in [
         ("09000000001", ["done", "done", "received", "docomo"]),
@@ -141,7 +141,7 @@ async fn magic_numbers_choose_the_result() {
 }
 
 #[tokio::test]
-async fn a_text_past_its_deadline_is_not_sent() {
+async fn a_message_past_limited_at_is_not_sent() {
     let bench = start(manual()).await;
     let sent = bench.send(NUMBER, &[("limited_at", "2026-01-01T08:59:59+09:00")]).await;
     let message = bench.message(sent["id"].as_str().unwrap()).await;
@@ -151,23 +151,23 @@ async fn a_text_past_its_deadline_is_not_sent() {
 }
 
 #[tokio::test]
-async fn two_messages_overtake_each_other() {
+async fn out_of_order_swaps_two_messages() {
     let bench = start(manual()).await;
-    let answer = bench.put("/delivery", &json!({"mode": "out_of_order"})).await;
-    assert_eq!(answer.status(), 200);
+    let response = bench.put("/delivery", &json!({"mode": "out_of_order"})).await;
+    assert_eq!(response.status(), 200);
     send(&bench, "first").await;
     assert_eq!(bodies(&bench), Vec::<String>::new());
     send(&bench, "second").await;
     assert_eq!(bodies(&bench), ["second"]);
     bench.sim.advance(Duration::from_millis(1));
-    assert_eq!(bodies(&bench), ["first", "second"], "the last to arrive stands first");
+    assert_eq!(bodies(&bench), ["first", "second"], "the last to arrive is first");
     send(&bench, "alone").await;
     bench.sim.advance(Duration::from_secs(60));
     assert_eq!(bodies(&bench)[0], "alone");
 }
 
 #[tokio::test]
-async fn late_means_late() {
+async fn late_messages_arrive_after_the_delay() {
     let bench = start(manual()).await;
     let body = json!({"mode": "late", "late_after_ms": 5_000});
     assert_eq!(bench.put("/delivery", &body).await.status(), 200);
@@ -180,18 +180,18 @@ async fn late_means_late() {
 }
 
 #[tokio::test]
-async fn a_held_message_waits_for_a_hand() {
+async fn a_held_message_waits_for_a_button() {
     let bench = start(manual()).await;
     bench.sim.set_delivery_mode(DeliveryMode::Hold);
     let ids = [send(&bench, "a").await, send(&bench, "b").await, send(&bench, "c").await];
     bench.sim.advance(Duration::from_secs(3_600));
     assert_eq!(bodies(&bench), Vec::<String>::new());
-    for (id, hand) in ids.iter().zip(["deliver", "out_of_range", "fail"]) {
-        let form = [("id", id.as_str()), ("do", hand), ("back", "/?lang=en")];
-        let answer =
+    for (id, button) in ids.iter().zip(["deliver", "out_of_range", "fail"]) {
+        let form = [("id", id.as_str()), ("do", button), ("back", "/?lang=en")];
+        let response =
             bench.request(Method::POST, "/inbox/message").form(&form).send().await.unwrap();
         assert_eq!(
-            (answer.status().as_u16(), &answer.headers()["location"]),
+            (response.status().as_u16(), &response.headers()["location"]),
             (303, &"/?lang=en".parse::<reqwest::header::HeaderValue>().unwrap())
         );
     }
@@ -203,7 +203,7 @@ async fn a_held_message_waits_for_a_hand() {
 }
 
 #[tokio::test]
-async fn a_callback_tells_the_result_but_neither_number_nor_text() {
+async fn a_callback_has_the_result_but_neither_number_nor_text() {
     let mut receiver = Receiver::start(&[]).await;
     let bench = start(calling_back(SimConfig::default(), &receiver.url)).await;
     let sent = bench.send("09000000002", &[("tags[]", "a")]).await;
@@ -217,13 +217,14 @@ async fn a_callback_tells_the_result_but_neither_number_nor_text() {
 }
 
 #[tokio::test]
-async fn a_refused_callback_is_tried_again_and_then_given_up() {
+async fn a_rejected_callback_is_retried_and_then_dropped() {
     let mut receiver = Receiver::start(&[500, 302, 404, 500]).await;
     let bench = start(calling_back(manual(), &receiver.url)).await;
     bench.send(NUMBER, &[]).await;
     receiver.next().await;
     for wait in [1, 10, 60] {
-        // The wait for the next try starts when the last one was refused: move on until it comes.
+        // The wait for the next attempt starts when the last one has failed, which the test cannot see:
+        // move the clock until the attempt comes.
         bench.sim.advance(Duration::from_secs(wait));
         let retried = async {
             loop {
@@ -240,11 +241,11 @@ async fn a_refused_callback_is_tried_again_and_then_given_up() {
     }
     bench.sim.advance(Duration::from_secs(3_600));
     let marker = bench.send("09000000003", &[]).await;
-    assert_eq!(receiver.next().await.1["id"], marker["id"], "the first was given up");
+    assert_eq!(receiver.next().await.1["id"], marker["id"], "the first was dropped");
 }
 
 #[tokio::test]
-async fn callbacks_follow_changes_of_plan() {
+async fn callbacks_follow_changes_of_the_delivery() {
     let mut receiver = Receiver::start(&[]).await;
     let bench = start(calling_back(manual(), &receiver.url)).await;
     let late = bench.send("09000000008", &[]).await;
@@ -267,6 +268,10 @@ async fn callbacks_follow_changes_of_plan() {
     bench.sim.set_quirks(Quirks { callback_twice: true, ..Quirks::default() });
     let marker = bench.send(NUMBER, &[]).await;
     for _ in 0..2 {
-        assert_eq!(receiver.next().await.1["id"], marker["id"], "none for the cancelled one");
+        assert_eq!(
+            receiver.next().await.1["id"],
+            marker["id"],
+            "no callback for the cancelled message"
+        );
     }
 }

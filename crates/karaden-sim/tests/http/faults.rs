@@ -1,4 +1,4 @@
-//! Every fault: what the client sees, and whether the request had its effect.
+//! Every fault: what the client sees, and whether the request took effect.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ fn accepted(bench: &Bench) -> usize {
 }
 
 #[tokio::test]
-async fn cut_connections_differ_in_what_happened() {
+async fn drop_has_no_effect_and_accept_then_drop_has() {
     for (mode, effect) in [("drop", 0), ("accept_then_drop", 1)] {
         let bench = with(json!({"mode": mode, "count": 1})).await;
         let error = send(&bench).await.unwrap_err();
@@ -37,28 +37,28 @@ async fn cut_connections_differ_in_what_happened() {
 }
 
 #[tokio::test]
-async fn a_cut_really_closes_the_socket() {
+async fn drop_closes_the_socket() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let bench = with(json!({"mode": "drop"})).await;
     let mut stream = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
     stream.write_all(b"GET /v2/karadeninquiry.json HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    assert_eq!(answer, b"");
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    assert_eq!(response, b"");
 }
 
 #[tokio::test]
-async fn an_answer_can_break_off_in_its_middle() {
+async fn drop_mid_body_fails_in_the_body() {
     let bench = with(json!({"mode": "drop_mid_body"})).await;
-    let answer = send(&bench).await.unwrap();
-    assert_eq!(answer.status(), 200);
-    assert!(answer.text().await.is_err());
+    let response = send(&bench).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(response.text().await.is_err());
     assert_eq!(accepted(&bench), 1);
 }
 
 #[tokio::test]
-async fn the_half_before_a_break_always_arrives() {
+async fn the_first_half_of_the_body_always_arrives() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let bench = with(json!({"mode": "drop_mid_body"})).await;
@@ -66,37 +66,37 @@ async fn the_half_before_a_break_always_arrives() {
         let mut stream = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
         let ask = b"GET /v2/karadeninquiry.json?Token=x HTTP/1.1\r\nHost: x\r\n\r\n";
         stream.write_all(ask).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        // One chunk of the right answer, and not the chunk that ends a body.
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        // One chunk of the right response, and not the chunk that ends a body.
+        let (head, body) = response.split_once("\r\n\r\n").unwrap();
         assert!(head.contains("transfer-encoding: chunked"), "{head}");
         assert_eq!(body, "8\r\n{\"status\r\n");
     }
 }
 
 #[tokio::test]
-async fn the_half_before_a_break_arrives_over_http_2_too() {
+async fn the_first_half_of_the_body_arrives_over_http_2_too() {
     let bench = with(json!({"mode": "drop_mid_body"})).await;
     for _ in 0..50 {
         let client = reqwest::Client::builder().http2_prior_knowledge().no_proxy().build().unwrap();
         let path = "/v2/karadeninquiry.json?Token=x";
-        let mut answer = client.get(format!("{}{path}", bench.sim.url())).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        assert_eq!(answer.chunk().await.unwrap().unwrap(), r#"{"status"#);
-        assert!(answer.chunk().await.is_err());
+        let mut response = client.get(format!("{}{path}", bench.sim.url())).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.chunk().await.unwrap().unwrap(), r#"{"status"#);
+        assert!(response.chunk().await.is_err());
     }
 }
 
 #[tokio::test]
-async fn no_answer_ever_comes() {
+async fn a_timeout_fault_sends_no_response() {
     for (mode, effect) in [("timeout", 0), ("accept_then_timeout", 1)] {
         let bench = with(json!({"mode": mode})).await;
         let request = bench.sms(Method::POST, "/messages").form(&FORM);
         let error = request.timeout(Duration::from_millis(300)).send().await.unwrap_err();
         assert!(error.is_timeout(), "{error:?}");
         assert_eq!(accepted(&bench), effect, "{mode}");
-        // A request kept waiting does not keep the simulator from stopping.
+        // A request without a response does not delay the shutdown.
         let waiting = bench.sms(Method::POST, "/messages").form(&FORM).send();
         let waiting = tokio::spawn(waiting);
         tokio::task::yield_now().await;
@@ -106,7 +106,7 @@ async fn no_answer_ever_comes() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_right_but_late() {
+async fn a_slow_response_is_normal_but_late() {
     let bench = with(json!({"mode": "slow", "delay_ms": 300, "count": 1})).await;
     let request = bench.sms(Method::POST, "/messages").form(&FORM);
     let impatient = request.try_clone().unwrap().timeout(Duration::from_millis(100));
@@ -117,12 +117,12 @@ async fn a_slow_answer_is_right_but_late() {
 }
 
 #[tokio::test]
-async fn garbled_answers_hide_an_accepted_message() {
+async fn a_malformed_or_empty_response_hides_an_accepted_message() {
     for mode in ["malformed", "empty"] {
         let bench = with(json!({"mode": mode})).await;
-        let answer = send(&bench).await.unwrap();
-        assert_eq!(answer.status(), 200);
-        let text = answer.text().await.unwrap();
+        let response = send(&bench).await.unwrap();
+        assert_eq!(response.status(), 200);
+        let text = response.text().await.unwrap();
         assert!(serde_json::from_str::<Value>(&text).is_err(), "{text}");
         assert_eq!(accepted(&bench), 1, "{mode}");
     }
@@ -131,37 +131,37 @@ async fn garbled_answers_hide_an_accepted_message() {
 #[tokio::test]
 async fn html_pages_and_redirects_have_no_effect() {
     let bench = with(json!({"mode": "html"})).await;
-    let answer = send(&bench).await.unwrap();
-    assert_eq!(answer.status(), 503);
-    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
-    assert!(answer.text().await.unwrap().starts_with("<!DOCTYPE html>"));
+    let response = send(&bench).await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(response.text().await.unwrap().starts_with("<!DOCTYPE html>"));
 
     bench.fault(json!({"mode": "html", "status": 200})).await;
     assert_eq!(send(&bench).await.unwrap().status(), 200);
 
     bench.fault(json!({"mode": "redirect", "count": 1})).await;
-    let answer = send(&bench).await.unwrap();
-    assert_eq!(answer.status(), 307);
-    let location = answer.headers()["location"].to_str().unwrap().to_owned();
+    let response = send(&bench).await.unwrap();
+    assert_eq!(response.status(), 307);
+    let location = response.headers()["location"].to_str().unwrap().to_owned();
     bench.request(Method::POST, &location).send().await.unwrap();
     assert_eq!(bench.get_json("/faults").await["redirects_followed"], 1);
 
     bench.fault(json!({"mode": "redirect", "status": 302, "location": "http://x.example/"})).await;
-    let answer = send(&bench).await.unwrap();
+    let response = send(&bench).await.unwrap();
     assert_eq!(
-        (answer.status(), &answer.headers()["location"]),
+        (response.status(), &response.headers()["location"]),
         (StatusCode::FOUND, &"http://x.example/".parse::<reqwest::header::HeaderValue>().unwrap())
     );
     assert_eq!(accepted(&bench), 0);
 }
 
 #[tokio::test]
-async fn a_huge_answer_goes_on_and_on() {
+async fn a_huge_response_is_streamed() {
     let bench = with(json!({"mode": "huge"})).await;
-    let mut answer = send(&bench).await.unwrap();
+    let mut response = send(&bench).await.unwrap();
     let mut read = 0;
     while read < 16 * 1024 * 1024 {
-        read += answer.chunk().await.unwrap().expect("the body ended early").len();
+        read += response.chunk().await.unwrap().expect("the body ended early").len();
     }
     assert_eq!(accepted(&bench), 1);
 }
@@ -169,31 +169,31 @@ async fn a_huge_answer_goes_on_and_on() {
 #[tokio::test]
 async fn a_gzip_bomb_is_small_on_the_wire() {
     let bench = with(json!({"mode": "gzip_bomb"})).await;
-    let answer = send(&bench).await.unwrap();
-    assert_eq!(answer.headers()["content-encoding"], "gzip");
-    let packed = answer.bytes().await.unwrap();
+    let response = send(&bench).await.unwrap();
+    assert_eq!(response.headers()["content-encoding"], "gzip");
+    let packed = response.bytes().await.unwrap();
     assert!(packed.starts_with(&[0x1f, 0x8b]) && packed.len() < 2 * 1024 * 1024);
     let unpacked = u32::from_le_bytes(packed[packed.len() - 4..].try_into().unwrap());
     assert!(unpacked > 256 * 1024 * 1024);
 }
 
 #[tokio::test]
-async fn careless_errors_quote_the_request() {
+async fn an_echo_error_quotes_the_request() {
     let bench = with(json!({"mode": "echo_error"})).await;
-    let answer = send(&bench).await.unwrap();
-    assert_eq!(answer.status(), 422);
-    let text = answer.text().await.unwrap();
+    let response = send(&bench).await.unwrap();
+    assert_eq!(response.status(), 422);
+    let text = response.text().await.unwrap();
     for secret in ["demo-token", NUMBER] {
         assert!(text.contains(secret), "{text}");
     }
-    let answer = bench.push("karadeninquiry", &[("messageId", "x")]).await;
-    assert_eq!(answer["status"], "999");
-    assert!(answer["message"].as_str().unwrap().contains("demo-code"));
+    let response = bench.push("karadeninquiry", &[("messageId", "x")]).await;
+    assert_eq!(response["status"], "999");
+    assert!(response["message"].as_str().unwrap().contains("demo-code"));
     assert_eq!(accepted(&bench), 0);
 }
 
 #[tokio::test]
-async fn any_status_comes_with_the_error_that_fits() {
+async fn each_status_has_its_error_body() {
     let bench = start(SimConfig::default()).await;
     for (status, code) in [
         (401, "unauthentication"),
@@ -205,10 +205,10 @@ async fn any_status_comes_with_the_error_that_fits() {
         (503, "unknown"),
     ] {
         bench.fault(json!({"mode": status.to_string()})).await;
-        let answer = send(&bench).await.unwrap();
-        assert_eq!(answer.status(), status);
-        assert!(!answer.headers().contains_key("retry-after"));
-        let body: Value = answer.json().await.unwrap();
+        let response = send(&bench).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert!(!response.headers().contains_key("retry-after"));
+        let body: Value = response.json().await.unwrap();
         assert_eq!((&body["object"], &body["code"]), (&json!("error"), &json!(code)));
         let push = bench.request(Method::GET, "/v2/karadeninquiry.json").send().await.unwrap();
         assert_eq!(push.status(), status);
@@ -219,7 +219,7 @@ async fn any_status_comes_with_the_error_that_fits() {
 }
 
 #[tokio::test]
-async fn faults_hit_only_what_they_are_meant_for() {
+async fn faults_apply_only_to_requests_that_match() {
     let bench = start(SimConfig::default()).await;
     let faults = [
         json!({"mode": "403", "api": "push"}),
@@ -256,18 +256,18 @@ async fn faults_can_be_added_and_deleted() {
         assert_eq!(request.send().await.unwrap().status(), 200);
     }
     assert_eq!(send(&bench).await.unwrap().status(), 500);
-    let answer = bench.request(Method::DELETE, "/faults").send().await.unwrap();
-    assert_eq!(answer.status(), 200);
+    let response = bench.request(Method::DELETE, "/faults").send().await.unwrap();
+    assert_eq!(response.status(), 200);
     assert_eq!(send(&bench).await.unwrap().status(), 200);
 }
 
 #[tokio::test]
-async fn bad_faults_are_refused_with_a_reason() {
+async fn an_invalid_fault_is_rejected_with_a_reason() {
     let bench = start(SimConfig::default()).await;
     for bad in [json!({"mode": "slowly"}), json!({}), json!({"mode": "500", "cuont": 1})] {
-        let answer = bench.put("/faults", &bad).await;
-        assert_eq!(answer.status(), 400);
-        assert!(!answer.text().await.unwrap().is_empty());
+        let response = bench.put("/faults", &bad).await;
+        assert_eq!(response.status(), 400);
+        assert!(!response.text().await.unwrap().is_empty());
     }
     assert_eq!(send(&bench).await.unwrap().status(), 200);
 }
@@ -281,7 +281,7 @@ async fn the_library_sets_faults_too() {
 }
 
 #[tokio::test]
-async fn other_sites_may_not_work_the_switches() {
+async fn cross_site_requests_are_rejected() {
     let bench = start(SimConfig::default()).await;
     let host = bench.sim.addr().to_string();
     for (header, value, status) in [
@@ -294,9 +294,9 @@ async fn other_sites_may_not_work_the_switches() {
     ] {
         for path in ["/faults", "/inbox/clear"] {
             let request = bench.request(Method::POST, path).header(header, &value);
-            let answer = request.body(r#"{"mode":"none"}"#).send().await.unwrap();
+            let response = request.body(r#"{"mode":"none"}"#).send().await.unwrap();
             let expected = if status == 200 && path == "/inbox/clear" { 303 } else { status };
-            assert_eq!(answer.status(), expected, "{path} {header}: {value}");
+            assert_eq!(response.status(), expected, "{path} {header}: {value}");
         }
     }
 }

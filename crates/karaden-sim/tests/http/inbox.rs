@@ -9,9 +9,9 @@ use serde_json::json;
 use crate::support::{Bench, NUMBER, manual, start};
 
 async fn page(bench: &Bench, path: &str) -> String {
-    let answer = bench.request(Method::GET, path).send().await.unwrap();
-    assert_eq!(answer.status(), 200, "{path}");
-    answer.text().await.unwrap()
+    let response = bench.request(Method::GET, path).send().await.unwrap();
+    assert_eq!(response.status(), 200, "{path}");
+    response.text().await.unwrap()
 }
 
 async fn press(bench: &Bench, path: &str, form: &[(&str, &str)]) -> Response {
@@ -19,7 +19,7 @@ async fn press(bench: &Bench, path: &str, form: &[(&str, &str)]) -> Response {
 }
 
 #[tokio::test]
-async fn newest_stand_first_and_numbers_apart() {
+async fn the_newest_message_is_first_and_a_number_can_be_selected() {
     let bench = start(manual()).await;
     bench.send(NUMBER, &[("tags[]", "t")]).await;
     bench.sim.advance(Duration::from_secs(1));
@@ -63,7 +63,7 @@ async fn the_page_shows_each_message_with_its_code() {
 }
 
 #[tokio::test]
-async fn the_page_speaks_both_languages_and_one_number() {
+async fn the_page_has_two_languages_and_can_show_one_number() {
     let bench = start(SimConfig::default()).await;
     bench.send(NUMBER, &[]).await;
     bench.send("08011112222", &[]).await;
@@ -73,19 +73,19 @@ async fn the_page_speaks_both_languages_and_one_number() {
     assert!(english.contains("090-1234-5678"));
     assert_eq!(english.matches(r#"data-testid="message""#).count(), 1);
     let request = bench.request(Method::GET, "/").header("Accept-Language", "en-GB,en");
-    let answered = request.send().await.unwrap().text().await.unwrap();
-    assert!(answered.contains(r#"<html lang="en">"#));
+    let response = request.send().await.unwrap().text().await.unwrap();
+    assert!(response.contains(r#"<html lang="en">"#));
 }
 
 #[tokio::test]
-async fn the_page_needs_no_script_and_allows_none_but_its_own() {
+async fn the_page_works_without_scripts_and_allows_only_its_own() {
     let bench = start(SimConfig::default()).await;
-    let answer = bench.request(Method::GET, "/").send().await.unwrap();
-    let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    let response = bench.request(Method::GET, "/").send().await.unwrap();
+    let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-    assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
-    assert_eq!(answer.headers()["cache-control"], "no-store");
-    let html = answer.text().await.unwrap();
+    assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let html = response.text().await.unwrap();
     assert!(html.contains(r#"<noscript><meta http-equiv="refresh" content="5"></noscript>"#));
     assert!(!html.contains("style=") && !html.contains(" onclick"));
     assert!(!page(&bench, "/?refresh=off").await.contains("http-equiv=\"refresh\""));
@@ -94,16 +94,16 @@ async fn the_page_needs_no_script_and_allows_none_but_its_own() {
         ("/assets/inbox.js", "text/javascript"),
         ("/assets/icon.svg", "image/svg+xml"),
     ] {
-        let answer = bench.request(Method::GET, asset).send().await.unwrap();
-        assert_eq!(answer.status(), 200);
-        assert!(answer.headers()["content-type"].to_str().unwrap().starts_with(kind));
+        let response = bench.request(Method::GET, asset).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with(kind));
     }
     let missing = bench.request(Method::GET, "/assets/../Cargo.toml").send().await.unwrap();
     assert_eq!(missing.status(), 404);
 }
 
 #[tokio::test]
-async fn every_button_does_what_it_says() {
+async fn every_button_works() {
     let bench = start(manual()).await;
     for mode in ["late", "hold", "out_of_range", "out_of_order", "error", "normal"] {
         assert_eq!(press(&bench, "/inbox/delivery", &[("mode", mode)]).await.status(), 303);
@@ -136,7 +136,7 @@ async fn every_button_does_what_it_says() {
 }
 
 #[tokio::test]
-async fn a_button_leads_back_to_the_page_and_nowhere_else() {
+async fn a_button_redirects_only_to_the_page() {
     let bench = start(SimConfig::default()).await;
     for (back, expected) in [
         ("/?to=09012345678", "/?to=09012345678"),
@@ -145,13 +145,14 @@ async fn a_button_leads_back_to_the_page_and_nowhere_else() {
         ("/?\r\nX: y", "/"),
         ("", "/"),
     ] {
-        let answer = press(&bench, "/inbox/delivery", &[("mode", "normal"), ("back", back)]).await;
-        assert_eq!(answer.headers()["location"], expected, "{back:?}");
+        let response =
+            press(&bench, "/inbox/delivery", &[("mode", "normal"), ("back", back)]).await;
+        assert_eq!(response.headers()["location"], expected, "{back:?}");
     }
 }
 
 #[tokio::test]
-async fn watchers_are_told_of_arrivals_and_of_time_passing() {
+async fn arrivals_and_passing_time_cause_events() {
     let mut config = SimConfig::default();
     config.delivery.result_after = Duration::from_millis(400);
     let bench = start(config).await;
@@ -161,16 +162,16 @@ async fn watchers_are_told_of_arrivals_and_of_time_passing() {
         let event = tokio::time::timeout(Duration::from_secs(10), events.chunk()).await;
         String::from_utf8(event.unwrap().unwrap().unwrap().to_vec()).unwrap()
     };
-    assert_eq!(next().await, "event: change\ndata: 1\n\n", "one to begin with");
+    assert_eq!(next().await, "event: change\ndata: 1\n\n", "the initial event");
     bench.send(NUMBER, &[]).await;
     assert!(next().await.starts_with("event: change"));
     while bench.sim.inbox(None).is_empty() {
-        assert!(next().await.starts_with("event: change"), "told when time brings it");
+        assert!(next().await.starts_with("event: change"), "an event when the message arrives");
     }
 }
 
 #[tokio::test]
-async fn live_updates_are_bounded_and_end_with_the_simulator() {
+async fn live_pages_are_limited_and_end_with_the_simulator() {
     let bench = start(SimConfig::default()).await;
     let mut watchers = Vec::new();
     for _ in 0..64 {
@@ -182,7 +183,7 @@ async fn live_updates_are_bounded_and_end_with_the_simulator() {
 }
 
 #[tokio::test]
-async fn the_live_part_comes_alone() {
+async fn the_live_part_can_be_requested_alone() {
     let bench = start(SimConfig::default()).await;
     bench.sim.set_delivery_mode(DeliveryMode::Hold);
     bench.send(NUMBER, &[]).await;

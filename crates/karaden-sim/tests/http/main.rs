@@ -1,4 +1,4 @@
-//! The simulator as its clients see it: over real HTTP, one module a subject.
+//! Tests of the simulator over HTTP, one module per subject.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 

@@ -26,7 +26,7 @@ async fn inquire(bench: &Bench, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn checks_come_in_order() {
+async fn checks_run_in_the_documented_order() {
     let account = PushAccount {
         long_split: false,
         list_rule: ListRule::AllowOnly,
@@ -34,7 +34,7 @@ async fn checks_come_in_order() {
         ..PushAccount::default()
     };
     let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
-    // Each request is wrong in everything that is checked later, too.
+    // Each request also fails all later checks.
     let wrong = raw(&bench, "/v2/sepakaradenqueue.json", "Token=x&SecurityCode=demo-code").await;
     assert_eq!(wrong, json!({"status": "201"}));
     let status = async |operation: &str, to: &str| {
@@ -53,7 +53,7 @@ async fn checks_come_in_order() {
 }
 
 #[tokio::test]
-async fn both_secrets_are_needed_everywhere() {
+async fn every_call_needs_both_secrets() {
     let bench = start(SimConfig::default()).await;
     for (token, code) in
         [("demo-push", "x"), ("x", "demo-code"), ("", ""), ("demo-code", "demo-push")]
@@ -64,8 +64,8 @@ async fn both_secrets_are_needed_everywhere() {
         }
         for operation in ["karadenqueue", "sepakaradenqueue"] {
             let body = format!("Token={token}&SecurityCode={code}&To={NUMBER}");
-            let answer = raw(&bench, &format!("/v2/{operation}.json"), &body).await;
-            assert_eq!(answer["status"], "201");
+            let response = raw(&bench, &format!("/v2/{operation}.json"), &body).await;
+            assert_eq!(response["status"], "201");
         }
         let list = json!({"token": token, "securitycode": code, "type": "1", "list": []});
         let request = bench.request(Method::POST, "/v2/karadensetfilter.json").json(&list);
@@ -74,7 +74,7 @@ async fn both_secrets_are_needed_everywhere() {
 }
 
 #[tokio::test]
-async fn raw_text_slashes_and_loose_ends_are_borne() {
+async fn raw_utf8_extra_slashes_and_trailing_ampersands_are_accepted() {
     let bench = start(SimConfig::default()).await;
     let body = format!(
         "Token=demo-push&SecurityCode=demo-code&To={NUMBER}&message1=認証コード 1&message2=二&\
@@ -89,7 +89,7 @@ async fn raw_text_slashes_and_loose_ends_are_borne() {
 }
 
 #[tokio::test]
-async fn texts_are_tried_on_both_sides_of_the_limit() {
+async fn texts_up_to_the_limit_are_accepted() {
     let bench = start(SimConfig::default()).await;
     let (fits, too_long) = ("あ".repeat(70), "あ".repeat(71));
     for (field, text, expected) in [
@@ -98,8 +98,8 @@ async fn texts_are_tried_on_both_sides_of_the_limit() {
         ("AuMessage", "", "301"),
         ("Unknown", "x", "301"),
     ] {
-        let answer = bench.push("karadenqueue", &[("To", NUMBER), (field, text)]).await;
-        assert_eq!(answer["status"], expected, "{field}");
+        let response = bench.push("karadenqueue", &[("To", NUMBER), (field, text)]).await;
+        assert_eq!(response["status"], expected, "{field}");
     }
     for (fields, expected) in [
         (&[("message1", fits.as_str()), ("message10", &fits)][..], "100"),
@@ -142,7 +142,7 @@ async fn each_carrier_gets_its_own_text() {
 }
 
 #[tokio::test]
-async fn an_account_can_insist_on_texts() {
+async fn an_account_can_require_text_parameters() {
     let account =
         PushAccount { required_texts: vec!["RakutenMessage".to_owned()], ..PushAccount::default() };
     let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
@@ -181,7 +181,7 @@ async fn a_message_goes_from_accepted_to_sent_to_arrived() {
 }
 
 #[tokio::test]
-async fn an_inquiry_shows_the_texts_that_were_given_and_no_others() {
+async fn an_inquiry_returns_only_the_given_texts() {
     let bench = start(SimConfig::default()).await;
     let id = queue(&bench, "09000000014", &[("OptionMessage", "認証コード 123456")]).await;
     let found = inquire(&bench, &id).await;
@@ -197,7 +197,7 @@ async fn an_inquiry_shows_the_texts_that_were_given_and_no_others() {
 }
 
 #[tokio::test]
-async fn what_is_not_posted_as_its_media_type_is_not_read() {
+async fn a_body_with_another_media_type_is_ignored() {
     let bench = start(SimConfig::default()).await;
     let form = format!("Token=demo-push&SecurityCode=demo-code&To={NUMBER}&AuMessage=x");
     let list = r#"{"token":"demo-push","securitycode":"demo-code","type":"0","list":[]}"#;
@@ -209,18 +209,18 @@ async fn what_is_not_posted_as_its_media_type_is_not_read() {
     ] {
         let request = bench.request(Method::POST, &format!("/v2/{operation}.json"));
         let request = request.header("Content-Type", media_type).body(body.to_owned());
-        let answer = crate::support::ok(request.send().await.unwrap()).await;
+        let response = crate::support::ok(request.send().await.unwrap()).await;
         let expected = if (operation, status) == ("karadensetfilter", "100") {
-            ["100", "903"].contains(&answer["status"].as_str().unwrap())
+            ["100", "903"].contains(&response["status"].as_str().unwrap())
         } else {
-            answer["status"] == status
+            response["status"] == status
         };
-        assert!(expected, "{operation} {media_type}: {answer}");
+        assert!(expected, "{operation} {media_type}: {response}");
     }
 }
 
 #[tokio::test]
-async fn an_internal_error_is_the_code_999_and_nothing_happened() {
+async fn an_internal_error_is_code_999_and_has_no_effect() {
     let bench = start(SimConfig::default()).await;
     bench.fault(json!({"mode": "200", "api": "push", "count": 1})).await;
     let fields = [("To", NUMBER), ("AuMessage", "x")];
@@ -230,7 +230,7 @@ async fn an_internal_error_is_the_code_999_and_nothing_happened() {
 }
 
 #[tokio::test]
-async fn magic_numbers_choose_the_result() {
+async fn magic_numbers_select_the_outcome() {
     let bench = start(manual()).await;
     for (number, message, result) in [
         ("09000000001", "1", "1"),
@@ -258,7 +258,7 @@ async fn magic_numbers_choose_the_result() {
 }
 
 #[tokio::test]
-async fn tracking_finds_every_message_page_by_page() {
+async fn a_tracking_inquiry_returns_all_messages_by_page() {
     let bench = start(manual()).await;
     let mut sent = Vec::new();
     for _ in 0..105 {
@@ -322,7 +322,7 @@ async fn a_quirk_ignores_the_tracking_codes_of_single_messages() {
 }
 
 #[tokio::test]
-async fn a_long_message_knows_neither_short_urls_nor_a_permit_date() {
+async fn sepakaradenqueue_ignores_shorturlflg_and_permitdate() {
     let bench = start(manual()).await;
     let fields = [
         ("To", "09000000006"),
@@ -339,7 +339,7 @@ async fn a_long_message_knows_neither_short_urls_nor_a_permit_date() {
 }
 
 #[tokio::test]
-async fn another_accounts_message_is_unknown() {
+async fn a_message_of_another_account_is_unknown() {
     let second = PushAccount {
         token: "second".into(),
         security_code: "second-code".into(),
@@ -357,14 +357,14 @@ async fn another_accounts_message_is_unknown() {
     for unknown in ["", "12345", "km00000000000000000000000000000000"] {
         assert_eq!(inquire(&bench, unknown).await["status"], "206");
     }
-    // A message of the SMS API is none of this one's.
+    // A message of the SMS API is unknown here.
     let sent = bench.send(NUMBER, &[]).await;
     let foreign = format!("km{}", sent["id"].as_str().unwrap().replace('-', ""));
     assert_eq!(inquire(&bench, &foreign).await["status"], "206");
 }
 
 #[tokio::test]
-async fn the_send_list_adds_replaces_and_names_bad_rows() {
+async fn the_send_list_can_be_extended_and_replaced_and_bad_rows_are_reported() {
     let account = PushAccount { list_rule: ListRule::AllowOnly, ..PushAccount::default() };
     let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
     let set = async |kind: &str, numbers: &[&str]| {
@@ -375,9 +375,9 @@ async fn the_send_list_adds_replaces_and_names_bad_rows() {
         let request = bench.request(Method::POST, "/v2/karadensetfilter.json").json(&body);
         crate::support::ok(request.send().await.unwrap()).await
     };
-    let answer = set("1", &[NUMBER, "bad", NUMBER]).await;
+    let response = set("1", &[NUMBER, "bad", NUMBER]).await;
     assert_eq!(
-        answer,
+        response,
         json!({"status": "900", "request": "3", "success": "1", "error": "2", "errors": [
             {"errorrow": "2", "erroritem": "phonenumber", "errorstatus": "202"},
             {"errorrow": "3", "erroritem": "phonenumber", "errorstatus": "901"},
@@ -392,7 +392,7 @@ async fn the_send_list_adds_replaces_and_names_bad_rows() {
 }
 
 #[tokio::test]
-async fn a_block_list_blocks() {
+async fn a_send_to_a_number_on_the_block_list_is_rejected() {
     let account = PushAccount { list_rule: ListRule::Block, ..PushAccount::default() };
     let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
     queue(&bench, NUMBER, &[]).await;
@@ -404,7 +404,7 @@ async fn a_block_list_blocks() {
 }
 
 #[tokio::test]
-async fn quirks_change_the_wire_form() {
+async fn quirks_change_the_wire_format() {
     let bench = start(manual()).await;
     let id = queue(&bench, "09000000004", &[]).await;
     let usual = inquire(&bench, &id).await;
@@ -422,14 +422,14 @@ async fn quirks_change_the_wire_form() {
     bench.sim.set_quirks(Quirks { push_empty_result: true, ..Quirks::default() });
     let silent = queue(&bench, "09000000005", &[]).await;
     assert_eq!(inquire(&bench, &silent).await["resultstatus"], "");
-    let answer = bench.put("/quirks", &json!({"push_numbers": true})).await;
-    assert_eq!(answer.status(), 200);
+    let response = bench.put("/quirks", &json!({"push_numbers": true})).await;
+    assert_eq!(response.status(), 200);
     assert_eq!(bench.get_json("/quirks").await["push_numbers"], json!(true));
     assert_eq!(bench.put("/quirks", &json!({"nonsense": true})).await.status(), 400);
 }
 
 #[tokio::test]
-async fn short_urls_are_made_on_demand_and_clicks_counted() {
+async fn urls_are_shortened_on_request_and_clicks_are_counted() {
     let bench = start(SimConfig::default()).await;
     let text = ("AuMessage", "https://example.jp/x");
     let id = queue(&bench, "09000000013", &[text, ("ShorturlFlg", "1")]).await;
@@ -451,7 +451,20 @@ async fn wrong_methods_and_paths_are_plain_http_errors() {
         (Method::GET, "/v2/nothing.json", 404),
         (Method::GET, "/v2/karadeninquiry.xml", 404),
     ] {
-        let answer = bench.request(method, path).send().await.unwrap();
-        assert_eq!(answer.status(), status, "{path}");
+        let response = bench.request(method, path).send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_fields_of_an_inquiry_come_in_a_fixed_order() {
+    let bench = start(manual()).await;
+    let id = queue(&bench, "09000000001", &[]).await;
+    let path = "/v2/karadeninquiry.json?Token=demo-push&SecurityCode=demo-code&messageId=";
+    let found = bench.request(Method::GET, &format!("{path}{id}")).send().await.unwrap();
+    let expected = r#"{"status":"100","messagestatus":"1","resultstatus":"1","#.to_owned()
+        + r#""senddate":"2026/01/01 09:00:00","carrier":"1","#
+        + r#""docomoMessage":"認証コード 123456","softbankMessage":"","auMessage":"","#
+        + r#""optionMessage":"","rakutenMessage":"","click":"0"}"#;
+    assert_eq!(found.text().await.unwrap(), expected);
 }

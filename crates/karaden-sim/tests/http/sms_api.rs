@@ -7,7 +7,7 @@ use karaden_sim::{Absent, Quirks, SimConfig, SmsProject};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
-/// Status, code and message of an error answer, whose `errors` must be null.
+/// Status, code and message of an error response, whose `errors` must be null.
 async fn error(response: Response) -> (u16, String, String) {
     let status = response.status().as_u16();
     let body: Value = response.json().await.unwrap();
@@ -50,7 +50,7 @@ fn can_not_cancel() -> (u16, String, String) {
 }
 
 #[tokio::test]
-async fn checks_come_in_order_version_bearer_tenant_object_validation() {
+async fn checks_run_in_order_version_bearer_tenant_object_validation() {
     let bench = start(SimConfig::default()).await;
     let other_tenant = "00000000-0000-0000-0000-000000000000";
     let post = |tenant: &str, version: Option<&str>, token: &str, service: &str| {
@@ -65,38 +65,38 @@ async fn checks_come_in_order_version_bearer_tenant_object_validation() {
         .send()
     };
     let good = Some("2024-03-01");
-    // Each request is wrong in everything that is checked later, too.
+    // Each request also fails all later checks.
     for version in [None, Some("2022-01-01"), Some("2024-03-02"), Some("")] {
-        let answer = post(other_tenant, version, "wrong", "2").await.unwrap();
-        assert_eq!(error(answer).await, invalid_version(), "{version:?}");
+        let response = post(other_tenant, version, "wrong", "2").await.unwrap();
+        assert_eq!(error(response).await, invalid_version(), "{version:?}");
     }
-    let answer = post(other_tenant, good, "wrong", "2").await.unwrap();
-    assert_eq!(error(answer).await, unauthenticated());
+    let response = post(other_tenant, good, "wrong", "2").await.unwrap();
+    assert_eq!(error(response).await, unauthenticated());
     for tenant in [other_tenant, "nonsense"] {
-        let answer = post(tenant, good, "demo-token", "2").await.unwrap();
-        assert_eq!(error(answer).await, invalid_tenant());
+        let response = post(tenant, good, "demo-token", "2").await.unwrap();
+        assert_eq!(error(response).await, invalid_tenant());
     }
-    let answer = post(TENANT, good, "demo-token", "2").await.unwrap();
-    assert_eq!(error(answer).await, not_found());
-    let answer = post(TENANT, good, "demo-token", "1").await.unwrap();
-    assert_eq!(answer.status(), 422);
+    let response = post(TENANT, good, "demo-token", "2").await.unwrap();
+    assert_eq!(error(response).await, not_found());
+    let response = post(TENANT, good, "demo-token", "1").await.unwrap();
+    assert_eq!(response.status(), 422);
 }
 
 #[tokio::test]
-async fn a_missing_version_is_served_where_the_other_source_is_believed() {
+async fn a_quirk_sets_the_version_of_requests_without_one() {
     let quirks = Quirks { default_version: Some("2023-01-01".to_owned()), ..Quirks::default() };
     let bench = start(SimConfig { quirks, ..SimConfig::default() }).await;
-    let answer = bench
+    let response = bench
         .request(Method::GET, &format!("/api/{TENANT}/messages"))
         .bearer_auth("demo-token")
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), 200);
+    assert_eq!(response.status(), 200);
 }
 
 #[tokio::test]
-async fn a_token_is_needed_as_a_bearer() {
+async fn every_request_needs_a_bearer_token() {
     let bench = start(SimConfig::default()).await;
     for header in [None, Some("demo-token"), Some("Basic demo-token"), Some("Bearer demo-toke")] {
         let mut request = bench
@@ -110,10 +110,10 @@ async fn a_token_is_needed_as_a_bearer() {
 }
 
 #[tokio::test]
-async fn all_wrong_fields_are_named_together() {
+async fn all_invalid_fields_are_reported_together() {
     let bench = start(manual()).await;
     let too_far = "2026-02-01T00:00:01+09:00"; // 30 days and some hours ahead
-    let answer = bench
+    let response = bench
         .send_raw(&[
             ("service_id", "one"),
             ("to", "0901234567"),
@@ -122,8 +122,8 @@ async fn all_wrong_fields_are_named_together() {
             ("limited_at", "soon"),
         ])
         .await;
-    assert_eq!(answer.status(), 422);
-    let body: Value = answer.json().await.unwrap();
+    assert_eq!(response.status(), 422);
+    let body: Value = response.json().await.unwrap();
     assert_eq!(body["code"], "validation_error");
     assert_eq!(body["message"], "バリデーションエラーが発生しました");
     let mut fields: Vec<_> = body["errors"].as_object().unwrap().keys().cloned().collect();
@@ -133,7 +133,7 @@ async fn all_wrong_fields_are_named_together() {
 }
 
 #[tokio::test]
-async fn fields_are_tried_on_both_sides_of_each_limit() {
+async fn fields_are_accepted_up_to_their_limits() {
     let bench = start(manual()).await;
     let status = async |more: &[(&str, &str)]| {
         let mut form = vec![("service_id", "1"), ("to", NUMBER), ("body", "x")];
@@ -144,7 +144,7 @@ async fn fields_are_tried_on_both_sides_of_each_limit() {
         bench.send_raw(&form).await.status().as_u16()
     };
     let (fits, too_long) = ("あ".repeat(660), "あ".repeat(661));
-    // In what the service counts is not public: characters are the most tolerant reading.
+    // The service's unit is not public; characters are the most tolerant one.
     let (fits_in_pairs, too_long_in_pairs) = ("😀".repeat(660), "😀".repeat(661));
     for (field, good, bad) in [
         ("to", "09012345678", "090123456789"),
@@ -183,7 +183,7 @@ async fn each_version_has_its_own_fields() {
 }
 
 #[tokio::test]
-async fn what_does_not_exist_is_null_or_left_out() {
+async fn fields_without_a_value_are_null_or_omitted() {
     let bench = start(manual()).await;
     let sent = bench.send("09000000002", &[]).await;
     let id = sent["id"].as_str().unwrap();
@@ -196,7 +196,7 @@ async fn what_does_not_exist_is_null_or_left_out() {
 }
 
 #[tokio::test]
-async fn a_message_repeats_what_was_sent() {
+async fn a_message_has_the_fields_that_were_sent() {
     let bench = start(manual()).await;
     for tags in [["tags[]", "tags[]"], ["tags[0]", "tags[1]"]] {
         let sent = bench
@@ -221,7 +221,7 @@ async fn a_message_repeats_what_was_sent() {
 }
 
 #[tokio::test]
-async fn units_are_charged_once_it_is_sent() {
+async fn parts_are_charged_when_the_message_is_sent() {
     let bench = start(SimConfig::default()).await;
     for (length, expected) in [(70, 1), (71, 2), (660, 10)] {
         let sent = bench
@@ -243,7 +243,7 @@ async fn ids(bench: &Bench, query: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn pages_cover_everything_once_newest_first() {
+async fn pages_contain_each_message_once_newest_first() {
     let bench = start(SimConfig::default()).await;
     let mut sent = Vec::new();
     for _ in 0..45 {
@@ -262,13 +262,13 @@ async fn pages_cover_everything_once_newest_first() {
     let exact = bench.list(&[("per_page", "45")]).await;
     assert_eq!(exact["has_more"], json!(false));
     for bad in [("per_page", "101"), ("per_page", "0"), ("page", "0"), ("page", "x")] {
-        let answer = bench.sms(Method::GET, "/messages").query(&[bad]).send().await.unwrap();
-        assert_eq!(answer.status(), 422, "{bad:?}");
+        let response = bench.sms(Method::GET, "/messages").query(&[bad]).send().await.unwrap();
+        assert_eq!(response.status(), 422, "{bad:?}");
     }
 }
 
 #[tokio::test]
-async fn every_filter_finds_its_own() {
+async fn every_filter_selects_its_messages() {
     let services = SmsProject { service_ids: vec![1, 7], ..SmsProject::default() };
     let bench = start(SimConfig { projects: vec![services], ..manual() }).await;
     let id = |message: Value| message["id"].as_str().unwrap().to_owned();
@@ -306,8 +306,8 @@ async fn every_filter_finds_its_own() {
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query:?}");
     }
     for bad in [("status", "processing_error"), ("result", "x"), ("start_at", "x")] {
-        let answer = bench.sms(Method::GET, "/messages").query(&[bad]).send().await.unwrap();
-        assert_eq!(answer.status(), 422, "{bad:?}");
+        let response = bench.sms(Method::GET, "/messages").query(&[bad]).send().await.unwrap();
+        assert_eq!(response.status(), 422, "{bad:?}");
     }
 }
 
@@ -342,7 +342,7 @@ async fn a_reservation_can_be_cancelled_until_five_minutes_before() {
 }
 
 #[tokio::test]
-async fn another_projects_message_is_as_good_as_none() {
+async fn a_message_of_another_project_is_not_found() {
     let second = SmsProject { api_token: "second".into(), ..SmsProject::default() };
     let projects = vec![SmsProject::default(), second];
     let bench = start(SimConfig { projects, ..SimConfig::default() }).await;
@@ -354,13 +354,14 @@ async fn another_projects_message_is_as_good_as_none() {
             .header("Karaden-Version", "2024-03-01")
             .send()
     };
-    let answer = get(format!("/messages/{}", sent["id"].as_str().unwrap())).await.unwrap();
-    assert_eq!(error(answer).await, not_found());
+    let response = get(format!("/messages/{}", sent["id"].as_str().unwrap())).await.unwrap();
+    assert_eq!(error(response).await, not_found());
     let list = crate::support::ok(get("/messages?tag=x".to_owned()).await.unwrap()).await;
     assert_eq!(list["data"], json!([]));
     for unknown in ["nonsense", TENANT] {
-        let answer = bench.sms(Method::GET, &format!("/messages/{unknown}")).send().await.unwrap();
-        assert_eq!(error(answer).await, not_found());
+        let response =
+            bench.sms(Method::GET, &format!("/messages/{unknown}")).send().await.unwrap();
+        assert_eq!(error(response).await, not_found());
     }
 }
 
@@ -387,15 +388,15 @@ async fn short_urls_replace_links_and_count_clicks() {
 }
 
 #[tokio::test]
-async fn history_is_bounded_and_the_oldest_goes_first() {
+async fn the_history_is_limited_and_drops_the_oldest() {
     let bench = start(SimConfig { history: 3, ..SimConfig::default() }).await;
     let mut sent = Vec::new();
     for tag in ["a", "b", "c", "d", "e"] {
         sent.push(bench.send(NUMBER, &[("tags[]", tag)]).await["id"].as_str().unwrap().to_owned());
     }
     for gone in &sent[..2] {
-        let answer = bench.sms(Method::GET, &format!("/messages/{gone}")).send().await.unwrap();
-        assert_eq!(error(answer).await, not_found());
+        let response = bench.sms(Method::GET, &format!("/messages/{gone}")).send().await.unwrap();
+        assert_eq!(error(response).await, not_found());
     }
     let kept: Vec<_> = sent[2..].iter().rev().cloned().collect();
     assert_eq!(ids(&bench, &[]).await, kept);
@@ -412,16 +413,16 @@ async fn unknown_paths_and_methods_are_errors_in_json() {
         (Method::DELETE, "/messages", 405),
         (Method::PUT, "/messages/bulks/files", 405),
     ] {
-        let answer = bench.sms(method, path).send().await.unwrap();
-        assert_eq!(answer.status(), status, "{path}");
-        assert_eq!(answer.json::<Value>().await.unwrap()["object"], "error");
+        let response = bench.sms(method, path).send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.json::<Value>().await.unwrap()["object"], "error");
     }
     let huge = "x".repeat(300 * 1024);
     assert_eq!(bench.send_raw(&[("body", &huge)]).await.status(), 413);
 }
 
 #[tokio::test]
-async fn only_the_spellings_of_the_vendors_sdks_are_read() {
+async fn only_the_formats_of_the_vendors_sdks_are_read() {
     let bench = start(SimConfig::default()).await;
     let message = bench.send(NUMBER, &[("tags", "a"), ("tags[]", "b"), ("tags[1]", "c")]).await;
     assert_eq!(message["tags"], json!(["b", "c"]));
@@ -442,17 +443,17 @@ async fn a_service_setting_can_shorten_by_default() {
 }
 
 #[tokio::test]
-async fn an_error_can_lack_what_makes_it_one() {
+async fn a_quirk_removes_object_from_errors() {
     let bench = start(SimConfig::default()).await;
     bench.sim.set_quirks(Quirks { error_without_object: true, ..Quirks::default() });
-    let answer = bench.send_raw(&[("service_id", "1")]).await;
-    assert_eq!(answer.status(), 422);
-    let error: Value = answer.json().await.unwrap();
+    let response = bench.send_raw(&[("service_id", "1")]).await;
+    assert_eq!(response.status(), 422);
+    let error: Value = response.json().await.unwrap();
     assert_eq!((error.get("object"), &error["code"]), (None, &json!("validation_error")));
 }
 
 #[tokio::test]
-async fn a_422_on_demand_names_a_field() {
+async fn a_422_fault_names_a_field() {
     let bench = start(SimConfig::default()).await;
     bench.fault(json!({"mode": "422", "count": 1})).await;
     let error: Value = bench.send_raw(&[]).await.json().await.unwrap();
@@ -460,9 +461,33 @@ async fn a_422_on_demand_names_a_field() {
 }
 
 #[tokio::test]
-async fn one_message_cannot_fill_the_memory() {
+async fn the_size_of_one_message_is_limited() {
     let bench = start(SimConfig::default()).await;
     let tag = "x".repeat(40_000);
     let form = [("service_id", "1"), ("to", NUMBER), ("body", "x"), ("tags[]", &tag)];
     assert_eq!(bench.send_raw(&form).await.status(), 413);
+}
+
+#[tokio::test]
+async fn the_fields_of_a_message_come_in_the_documented_order() {
+    let bench = start(manual()).await;
+    let sent = bench.send("09000000001", &[("tags[]", "a")]).await;
+    let id = sent["id"].as_str().unwrap();
+    let get = bench.sms(Method::GET, &format!("/messages/{id}")).send().await.unwrap();
+    let date = "2026-01-01T09:00:00+09:00";
+    let expected = format!(
+        r#"{{"id":"{id}","object":"message","service_id":1,"billing_address_id":1,"#
+    ) + r#""to":"09000000001","body":"認証コード 123456","tags":["a"],"is_shorten":false,"#
+        + r#""is_shorten_clicked":null,"result":"done","status":"done","sent_result":"received","#
+        + r#""carrier":"docomo","charged_count_per_sent":1,"error":null,"scheduled_at":null,"#
+        + &format!(r#""limited_at":null,"sent_at":"{date}","received_at":"{date}","#)
+        + &format!(r#""charged_at":"{date}","created_at":"{date}","updated_at":"{date}"}}"#);
+    assert_eq!(get.text().await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn the_last_days_of_the_calendar_can_be_a_deadline() {
+    let bench = start(manual()).await;
+    let last = "9999-12-31T00:00:00+09:00";
+    assert_eq!(bench.send(NUMBER, &[("limited_at", last)]).await["limited_at"], last);
 }

@@ -1,4 +1,4 @@
-//! What all tests of the simulator need: one that runs, and a plain HTTP client.
+//! Shared by all tests: a running simulator with an HTTP client.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,9 +8,9 @@ use serde_json::Value;
 
 /// The tenant of the default configuration.
 pub(crate) const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
-/// A number without magic.
+/// An ordinary number, not a magic one.
 pub(crate) const NUMBER: &str = "09012345678";
-/// 2026-01-01T09:00:00+09:00, where manual clocks start.
+/// 2026-01-01T09:00:00+09:00, the start of manual clocks.
 pub(crate) const START_SECONDS: u64 = 1_767_225_600;
 
 /// A simulator and a client that follows no redirects.
@@ -30,7 +30,7 @@ pub(crate) async fn start(config: SimConfig) -> Bench {
     Bench { sim: Sim::start(config).await.unwrap(), client }
 }
 
-/// A configuration whose clock stands still at [`START_SECONDS`].
+/// A configuration with a manual clock that starts at [`START_SECONDS`].
 pub(crate) fn manual() -> SimConfig {
     let at = SystemTime::UNIX_EPOCH + Duration::from_secs(START_SECONDS);
     SimConfig { clock: ClockMode::Manual(at), ..SimConfig::default() }
@@ -41,7 +41,7 @@ impl Bench {
         self.client.request(method, format!("{}{path}", self.sim.url()))
     }
 
-    /// A request to the SMS API with everything in order.
+    /// Makes a request to the SMS API that passes all common checks.
     pub(crate) fn sms(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, &format!("/api/{TENANT}{path}"))
             .bearer_auth("demo-token")
@@ -67,7 +67,7 @@ impl Bench {
         ok(self.sms(Method::GET, "/messages").query(query).send().await.unwrap()).await
     }
 
-    /// A push call with the secrets added.
+    /// Makes a push call with both secrets and returns its response.
     pub(crate) async fn push(&self, operation: &str, fields: &[(&str, &str)]) -> Value {
         let mut all = vec![("Token", "demo-push"), ("SecurityCode", "demo-code")];
         all.extend(fields);
@@ -94,7 +94,7 @@ impl Bench {
     }
 }
 
-/// The JSON of an answer that must be 200.
+/// Returns the JSON of a response, whose status must be 200.
 pub(crate) async fn ok(response: Response) -> Value {
     let status = response.status();
     let text = response.text().await.unwrap();

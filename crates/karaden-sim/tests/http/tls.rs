@@ -16,7 +16,7 @@ fn identity() -> TlsIdentity {
 }
 
 #[tokio::test]
-async fn with_a_certificate_it_speaks_https_and_says_so() {
+async fn with_a_certificate_it_serves_https_and_its_urls_are_https() {
     let identity = identity();
     let root = reqwest::Certificate::from_pem(identity.certificates_pem.as_bytes()).unwrap();
     let plain = start(SimConfig { tls: Some(identity), ..SimConfig::default() }).await;
@@ -25,24 +25,24 @@ async fn with_a_certificate_it_speaks_https_and_says_so() {
     assert!(bench.sim.url().starts_with("https://127.0.0.1:"), "{}", bench.sim.url());
     bench.send(NUMBER, &[]).await;
     assert_eq!(bench.sim.inbox(Some(NUMBER)).len(), 1);
-    // What it links to is of the same kind.
+    // The URLs in its responses use HTTPS too.
     let file = ok(bench.sms(Method::POST, "/messages/bulks/files").send().await.unwrap()).await;
     assert!(file["url"].as_str().unwrap().starts_with(&bench.sim.url()), "{file}");
 }
 
 #[tokio::test]
-async fn who_does_not_trust_it_or_speaks_http_gets_nothing() {
+async fn http_and_untrusting_clients_get_no_response() {
     let bench = start(SimConfig { tls: Some(identity()), ..SimConfig::default() }).await;
     bench.request(Method::GET, "/healthz").send().await.unwrap_err();
     let mut stream = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
-    let mut answer = Vec::new();
-    let _reset = stream.read_to_end(&mut answer).await;
-    assert!(!answer.starts_with(b"HTTP/"), "{answer:?}");
+    let mut response = Vec::new();
+    let _reset = stream.read_to_end(&mut response).await;
+    assert!(!response.starts_with(b"HTTP/"), "{response:?}");
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_holds_nobody_up() {
+async fn a_silent_client_does_not_delay_the_shutdown() {
     let bench = start(SimConfig { tls: Some(identity()), ..SimConfig::default() }).await;
     let silent = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
     bench.sim.shutdown().await;
@@ -50,7 +50,7 @@ async fn a_client_that_says_nothing_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_certificate_without_its_key_is_refused_and_the_key_is_never_shown() {
+async fn a_certificate_without_its_key_is_rejected_and_debug_hides_the_key() {
     let (one, other) = (identity(), identity());
     let shown = format!("{one:?}");
     assert!(!shown.contains("PRIVATE KEY"), "{shown}");
