@@ -19,7 +19,7 @@ use secrecy::SecretString;
 /// A simulator of the two Karaden APIs. It never sends an SMS: open the printed address to see the
 /// inbox.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Args {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8081", env = "KARADEN_SIM_LISTEN")]

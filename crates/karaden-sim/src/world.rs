@@ -25,7 +25,6 @@ pub(crate) use self::{
     text::utf16_units,
 };
 use self::{outcome::Plan, schedule::Schedule, short::ShortKey};
-
 use crate::{
     config::{Delivery, Quirks, SimConfig},
     fault::Faults,
