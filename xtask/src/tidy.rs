@@ -21,8 +21,6 @@ use crate::{machine, metadata};
 #[serde(deny_unknown_fields)]
 struct Exceptions {
     #[serde(default)]
-    circles: imports::Circles,
-    #[serde(default)]
     long_files: files::LongFiles,
 }
 
@@ -67,7 +65,7 @@ fn examine(root: &Path) -> Result<Vec<String>> {
     findings.extend(licences::check(&policy, &metadata));
     findings.extend(published::check(&metadata, root));
     findings.extend(files::check(root, &tracked, &exceptions.long_files)?);
-    findings.extend(imports::check(root, &tracked, &folders, &exceptions.circles)?);
+    findings.extend(imports::check(root, &tracked, &folders)?);
     findings.extend(unused::check(&manifest, &metadata));
     Ok(findings)
 }

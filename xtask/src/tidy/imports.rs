@@ -10,14 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
 use syn::{
     Attribute, Block, File, Item, ItemMod, ItemUse, Stmt, UseTree, Visibility, visit::Visit,
 };
-
-/// The table `circles` of xtask/tidy.toml: folders whose files may import each other, each with its reason.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Circles(BTreeMap<String, String>);
 
 /// Parses every Rust file and applies both rules.
 ///
@@ -28,7 +23,6 @@ pub(crate) fn check(
     root: &Path,
     tracked: &[String],
     crates: &BTreeSet<String>,
-    circles: &Circles,
 ) -> Result<Vec<String>> {
     let mut findings = Vec::new();
     let mut graphs: BTreeMap<&str, Crate> = BTreeMap::new();
@@ -45,15 +39,9 @@ pub(crate) fn check(
         }
     }
     for graph in graphs.values() {
-        findings.extend(graph.circles(|file| circles.has(file)));
+        findings.extend(graph.circles());
     }
     Ok(findings)
-}
-
-impl Circles {
-    fn has(&self, file: &str) -> bool {
-        self.0.keys().any(|folder| file.starts_with(folder.as_str()))
-    }
 }
 
 /// Finds roots from which one module of `path` imports more than once.
@@ -182,15 +170,12 @@ impl Crate {
     }
 
     /// Finds a shortest circle through each file that is in one. Each circle is reported once.
-    fn circles(&self, is_exception: impl Fn(&str) -> bool) -> Vec<String> {
+    fn circles(&self) -> Vec<String> {
         let arrows = self.arrows();
         let mut found = BTreeSet::new();
         let mut findings = Vec::new();
         for start in arrows.keys() {
             let Some(circle) = shortest_circle(&arrows, start) else { continue };
-            if circle.iter().all(|file| is_exception(file)) {
-                continue;
-            }
             let files: BTreeSet<&str> = circle.iter().copied().collect();
             if found.insert(files) {
                 findings.push(format!("{} → {start}: a circle of imports", circle.join(" → ")));
@@ -371,7 +356,7 @@ mod tests {
 
     #[track_caller]
     fn circles(files: &[(&str, &str)]) -> Vec<String> {
-        graph(files).circles(|_| false)
+        graph(files).circles()
     }
 
     const NONE: [&str; 0] = [];
@@ -446,12 +431,6 @@ mod tests {
         let files =
             [("lib.rs", "mod a; pub struct L;"), ("a.rs", "use crate::L; pub struct A; mod b;")];
         assert_eq!(circles(&files), NONE);
-        let circle = [
-            ("lib.rs", "mod a; mod b;"),
-            ("a.rs", "use crate::b::B; pub struct A;"),
-            ("b.rs", "use crate::a::A; pub struct B;"),
-        ];
-        assert_eq!(graph(&circle).circles(|_| true), NONE);
     }
 
     #[test]
