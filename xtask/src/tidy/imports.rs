@@ -415,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_other_crates_and_exceptions_do_not_count() {
+    fn tests_and_other_crates_do_not_count() {
         let files = [
             ("lib.rs", "mod a; mod b;"),
             ("a.rs", "use b::B; pub struct A; #[cfg(test)] mod tests { use crate::b::B; }"),
