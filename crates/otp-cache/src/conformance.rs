@@ -1,7 +1,8 @@
 //! The suite that every backend must pass: one function per clause of the contracts, including races.
 //!
-//! If you write a [`ChallengeStore`], a [`Quota`] or a wrapper of one, run the same functions as the backends of
-//! this crate. [`run`] runs all clauses that need only a handle:
+//! If you write a [`ChallengeStore`], a [`Quota`], [`DeliveryNotes`], a [`Notifier`] or a wrapper of one, run the
+//! same functions as the backends of this crate. [`run`] runs all clauses of the first two that need only a
+//! handle:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -35,6 +36,9 @@
 //! | has a bound | [`full_means_refuse`] |
 //! | can fail: a file, a server, a network | [`failed_means_refused`], with an [`Outage`] |
 //!
+//! [`run_delivery_notes`] and [`run_notifier`] run the clauses of the other two contracts over one handle or
+//! several. The clauses that need a backend's help are functions of [`notes`] and [`notifier`].
+//!
 //! Each function panics with the number of the broken clause. It needs a Tokio runtime with all drivers. More
 //! threads make the races harder. To test a host, use the wrapper [`Faulty`].
 //!
@@ -47,6 +51,8 @@ mod dice;
 mod faulty;
 mod kit;
 pub mod linear;
+pub mod notes;
+pub mod notifier;
 mod outage;
 pub mod quota;
 
@@ -57,7 +63,7 @@ pub use faulty::{Fault, Faulty};
 pub use kit::{CALLERS, Kit, Person};
 pub use outage::Outage;
 
-use crate::{ChallengeStore, Quota};
+use crate::{ChallengeStore, DeliveryNotes, Notifier, Quota};
 
 /// Runs all clauses of both contracts that need only a handle.
 ///
@@ -118,6 +124,36 @@ where
         clause.check(Kit::over(factory().await)).await;
     }
     for clause in quota::clauses() {
+        clause.check(Kit::over(factory().await)).await;
+    }
+}
+
+/// Runs the clauses of [`DeliveryNotes`] that need only handles on the same data, one per node.
+///
+/// # Panics
+///
+/// When a clause is broken, a store fails, or the factory gives no handle.
+pub async fn run_delivery_notes<S, F>(factory: impl Fn() -> F)
+where
+    S: DeliveryNotes,
+    F: Future<Output = Vec<S>>,
+{
+    for clause in notes::clauses() {
+        clause.check(Kit::over(factory().await)).await;
+    }
+}
+
+/// Runs the clauses of [`Notifier`] that need only handles on the same subscriptions, one per node.
+///
+/// # Panics
+///
+/// When a clause is broken, a notifier fails, or the factory gives no handle.
+pub async fn run_notifier<S, F>(factory: impl Fn() -> F)
+where
+    S: Notifier,
+    F: Future<Output = Vec<S>>,
+{
+    for clause in notifier::clauses() {
         clause.check(Kit::over(factory().await)).await;
     }
 }

@@ -7,6 +7,10 @@ mod charging;
 mod error;
 #[cfg(any(feature = "memory", feature = "sqlite"))]
 mod layout;
+#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
+mod local_notifier;
+mod notes;
+mod notifier;
 mod pointer;
 mod quota;
 mod status;
@@ -26,5 +30,10 @@ pub mod sqlite;
 
 pub use challenge_store::ChallengeStore;
 pub use error::{StoreError, StoreErrorKind};
+#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))))]
+pub use local_notifier::LocalNotifier;
+pub use notes::{DeliveryNote, DeliveryNotes, NoteKey};
+pub use notifier::{Notifier, Subscription};
 pub use quota::{Charge, Charged, Quota, QuotaKey, QuotaRefused};
 pub use status::SubjectStatus;

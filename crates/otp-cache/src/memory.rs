@@ -7,6 +7,7 @@
 //! guessing again. For production on one machine, use [`sqlite`](crate::sqlite).
 
 mod key;
+mod notes;
 mod shard;
 mod sharded;
 
@@ -26,13 +27,13 @@ use self::{
     sharded::Sharded,
 };
 use crate::{
-    ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
-    SubjectStatus,
+    ChallengeStore, Charge, Charged, DeliveryNote, Quota, QuotaKey, QuotaRefused, StoreError,
+    StoreErrorKind, SubjectStatus,
     charging::{Decision, decide},
     layout::is_forgettable,
 };
 
-/// Keeps challenges, counters and quotas in the memory of this process.
+/// Keeps challenges, counters, quotas and delivery notes in the memory of this process.
 ///
 /// ```
 /// use otp_cache::memory::MemoryStore;
@@ -43,20 +44,25 @@ use crate::{
 pub struct MemoryStore {
     subjects: Sharded<SubjectRecord>,
     quotas: Sharded<Tat>,
+    notes: Sharded<DeliveryNote>,
 }
 
 impl MemoryStore {
-    /// Creates a store for 1 million subjects and 1 million quota keys.
+    /// Creates a store for 1 million subjects, as many quota keys, and as many notes.
     pub fn new() -> Self {
         Self::with_capacity(1_000_000)
     }
 
-    /// Creates a store for `capacity` subjects and `capacity` quota keys.
+    /// Creates a store for `capacity` subjects, as many quota keys, and as many notes.
     ///
     /// A subject counts while it has an open challenge or a failure since its last success. Memory is taken
     /// as entries are added: 300 bytes or less per subject with one challenge.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { subjects: Sharded::new(capacity), quotas: Sharded::new(capacity) }
+        Self {
+            subjects: Sharded::new(capacity),
+            quotas: Sharded::new(capacity),
+            notes: Sharded::new(capacity),
+        }
     }
 
     /// Returns how many subjects the store holds, with those that have expired and are not swept yet.

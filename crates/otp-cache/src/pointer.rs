@@ -1,4 +1,4 @@
-//! Both contracts for `Arc<T>` and `Box<T>`, so that a host can share a store behind a trait.
+//! All contracts for `Arc<T>` and `Box<T>`, so that a host can share a store behind a trait.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -8,7 +8,10 @@ use otp_core::{
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
-use crate::{ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, SubjectStatus};
+use crate::{
+    ChallengeStore, Charge, Charged, DeliveryNote, DeliveryNotes, NoteKey, Notifier, Quota,
+    QuotaRefused, StoreError, SubjectStatus, Subscription,
+};
 
 macro_rules! forward {
     ($pointer:ident) => {
@@ -104,6 +107,39 @@ macro_rules! forward {
 
             async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
                 (**self).refund(charged, now).await
+            }
+        }
+
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: DeliveryNotes + ?Sized> DeliveryNotes for $pointer<T> {
+            async fn keep(
+                &self,
+                key: NoteKey,
+                note: DeliveryNote,
+                now: SystemTime,
+            ) -> Result<(), StoreError> {
+                (**self).keep(key, note, now).await
+            }
+
+            async fn find(
+                &self,
+                key: NoteKey,
+                now: SystemTime,
+            ) -> Result<Option<DeliveryNote>, StoreError> {
+                (**self).find(key, now).await
+            }
+        }
+
+        #[async_trait]
+        #[deny(clippy::missing_trait_methods)]
+        impl<T: Notifier + ?Sized> Notifier for $pointer<T> {
+            async fn notify(&self, subject: SubjectKey) -> Result<(), StoreError> {
+                (**self).notify(subject).await
+            }
+
+            fn subscribe(&self, subject: SubjectKey) -> Result<Box<dyn Subscription>, StoreError> {
+                (**self).subscribe(subject)
             }
         }
     };

@@ -15,6 +15,7 @@
 //! |---|---|
 //! | `otp:{`32 hex digits of the [`SubjectKey`]`}:s` | the bytes of [`SubjectRecord::to_bytes`], which carry a version |
 //! | `otp:{`32 hex digits of the [`QuotaKey`]`}:q` | the microseconds of its [`Tat`], decimal |
+//! | `otp:{`32 hex digits of the [`NoteKey`](crate::NoteKey)`}:n` | the bytes of [`DeliveryNote::to_bytes`](crate::DeliveryNote::to_bytes) |
 //!
 //! The braces give each subject one hash slot. A key without failures expires an hour or more after its last
 //! challenge. A key with failures does not expire, because failures count until a success. A record that the
@@ -62,9 +63,12 @@ mod cluster;
 mod config;
 mod direct;
 mod link;
+mod notes;
 mod prelude;
+mod pubsub;
 mod scripts;
 mod setup;
+mod subscriber;
 
 use std::{
     fmt,
@@ -81,7 +85,7 @@ use otp_core::{
     layout,
 };
 
-pub use self::config::RedisConfig;
+pub use self::{config::RedisConfig, pubsub::RedisNotifier};
 use self::{
     link::Link,
     prelude::status,
@@ -93,7 +97,7 @@ use crate::{
     charging::{granted, longest_wait},
 };
 
-/// Keeps challenges, counters and quotas in Redis or Valkey.
+/// Keeps challenges, counters, quotas and delivery notes in Redis or Valkey.
 ///
 /// ```no_run
 /// # async fn connect() -> Result<(), otp_cache::StoreError> {

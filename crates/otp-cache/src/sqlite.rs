@@ -23,15 +23,19 @@
 //! disk that hangs in the middle of a write cannot be bounded: a caller with a deadline drops the
 //! call, which has then happened once or not at all.
 //!
-//! # Layout, version 1
+//! # Layout, version 2
 //!
-//! `application_id` is `0x4F545043` ("OTPC") and `user_version` is 1. Table `subject` has one row per
+//! `application_id` is `0x4F545043` ("OTPC") and `user_version` is 2. Table `subject` has one row per
 //! subject that the store remembers: `key`, the 16 bytes of the [`SubjectKey`], and `record`, the bytes
 //! of [`SubjectRecord::to_bytes`], which carry a version of their own. Table `quota` has one row per
 //! charged key: `key`, the 16 bytes of the [`QuotaKey`], and `state`, the microseconds of its [`Tat`]
-//! as 8 bytes, big-endian. Expired rows are deleted a few at a time. The file holds no code, no name
+//! as 8 bytes, big-endian. Table `note` has one row per message: `key`, the 16 bytes of the
+//! [`NoteKey`](crate::NoteKey), and `note`, the bytes of
+//! [`DeliveryNote::to_bytes`](crate::DeliveryNote::to_bytes). Version 1 had no table `note`; opening a
+//! file of version 1 adds it. Expired rows are deleted a few at a time. The file holds no code, no name
 //! and no phone number, and only its owner can read it.
 
+mod notes;
 mod tables;
 
 use std::{
@@ -57,7 +61,7 @@ use crate::{
     SubjectStatus, charging::decide,
 };
 
-/// Challenges, counters and quotas in one SQLite file.
+/// Challenges, counters, quotas and delivery notes in one SQLite file.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {

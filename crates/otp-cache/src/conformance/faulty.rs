@@ -13,7 +13,8 @@ use otp_core::{
 
 use super::outage::Outage;
 use crate::{
-    ChallengeStore, Charge, Charged, Quota, QuotaRefused, StoreError, StoreErrorKind, SubjectStatus,
+    ChallengeStore, Charge, Charged, DeliveryNote, DeliveryNotes, NoteKey, Quota, QuotaRefused,
+    StoreError, StoreErrorKind, SubjectStatus,
 };
 
 /// How a call of a [`Faulty`] store fails.
@@ -206,5 +207,26 @@ impl<S: Quota> Quota for Faulty<S> {
 
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
         self.answer(self.store.refund(charged, now)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl<S: DeliveryNotes> DeliveryNotes for Faulty<S> {
+    async fn keep(
+        &self,
+        key: NoteKey,
+        note: DeliveryNote,
+        now: SystemTime,
+    ) -> Result<(), StoreError> {
+        self.answer(self.store.keep(key, note, now)).await
+    }
+
+    async fn find(
+        &self,
+        key: NoteKey,
+        now: SystemTime,
+    ) -> Result<Option<DeliveryNote>, StoreError> {
+        self.answer(self.store.find(key, now)).await
     }
 }

@@ -163,6 +163,20 @@ impl<S> Kit<S> {
         Arc::clone(&self.nodes[next % self.nodes.len()])
     }
 
+    /// Returns how many handles there are.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Returns one of the handles.
+    ///
+    /// # Panics
+    ///
+    /// If `node` is not below [`nodes`](Self::nodes).
+    pub fn nth(&self, node: usize) -> &S {
+        &self.nodes[node]
+    }
+
     /// Returns sixteen bytes that no other call and no other run gets.
     pub fn bytes(&self) -> [u8; 16] {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

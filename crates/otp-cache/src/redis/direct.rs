@@ -1,7 +1,7 @@
 //! A connection to one primary: one server, or the one that the Sentinels name.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -9,7 +9,7 @@ use futures_util::future::select_ok;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
     IntoConnectionInfo, Pipeline, ProtocolVersion, RedisError, RedisResult, Value,
-    aio::MultiplexedConnection,
+    aio::{AsyncPushSender, MultiplexedConnection},
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
 use tokio::time::Instant;
@@ -66,6 +66,12 @@ impl Direct {
         service: &str,
     ) -> RedisResult<Self> {
         Ok(Self::new(Source::Sentinels(sentinels(config, urls, service)?), config))
+    }
+
+    /// Sets what takes the messages that the server pushes.
+    pub(super) fn with_push_sender(mut self, sender: Arc<dyn AsyncPushSender>) -> Self {
+        self.settings = self.settings.set_push_sender(sender);
+        self
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -125,10 +131,7 @@ impl Direct {
         if let Some(current) = self.current() {
             return current;
         }
-        let made = match tokio::time::timeout(self.connect_timeout, self.connect()).await {
-            Ok(made) => made,
-            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
-        };
+        let made = self.connect_in_time().await;
         let mut state = self.lock();
         match made {
             Ok(connection) => {
@@ -141,6 +144,14 @@ impl Direct {
                 state.last_failure = Some((Instant::now(), error.clone()));
                 Err(error)
             }
+        }
+    }
+
+    /// Makes a new connection within the configured time. It is not the one that the calls share.
+    pub(super) async fn connect_in_time(&self) -> RedisResult<MultiplexedConnection> {
+        match tokio::time::timeout(self.connect_timeout, self.connect()).await {
+            Ok(made) => made,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         }
     }
 

@@ -54,6 +54,7 @@ pub(super) struct Scripts {
     pub(super) unlock: Script,
     pub(super) charge: Script,
     pub(super) refund: Script,
+    pub(super) keep_note: Script,
 }
 
 impl Scripts {
@@ -71,6 +72,7 @@ impl Scripts {
             unlock: on_record(include_str!("lua/unlock.lua")),
             charge: on_tat(include_str!("lua/charge.lua")),
             refund: on_tat(include_str!("lua/refund.lua")),
+            keep_note: Script::new(&[&constants, include_str!("lua/keep_note.lua")]),
         }
     }
 }
@@ -116,7 +118,7 @@ pub(super) async fn infos(link: &Link, section: &str) -> Result<Vec<String>, Sto
 }
 
 /// Sends a command that may run twice.
-async fn ask(link: &Link, command: &Cmd, key: &[u8]) -> Result<Value, StoreError> {
+pub(super) async fn ask(link: &Link, command: &Cmd, key: &[u8]) -> Result<Value, StoreError> {
     let first = link.send(command, key).await.and_then(checked);
     let reply = match first {
         Err(error) if link.was_not_executed(&error) => {

@@ -1,4 +1,4 @@
-//! The two tables, and the deletion of expired rows.
+//! The three tables, and the deletion of expired rows.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use otp_core::{SubjectRecord, gcra::Tat};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sqlite_group_commit::Layout;
 
-use crate::layout::is_forgettable;
+use crate::{DeliveryNote, layout::is_forgettable};
 
 /// The mark of the file, "OTPC", and its tables. Rows carry a version of their own, see `layout`.
 pub(super) const LAYOUT: Layout = Layout::new(
@@ -14,6 +14,8 @@ pub(super) const LAYOUT: Layout = Layout::new(
     &["
     CREATE TABLE subject (key BLOB PRIMARY KEY NOT NULL, record BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE quota (key BLOB PRIMARY KEY NOT NULL, state BLOB NOT NULL) STRICT, WITHOUT ROWID;
+", "
+    CREATE TABLE note (key BLOB PRIMARY KEY NOT NULL, note BLOB NOT NULL) STRICT, WITHOUT ROWID;
 "],
 );
 
@@ -31,6 +33,7 @@ const SWEPT_WHEN_FULL: u32 = 1024;
 pub(super) enum Table {
     Subject,
     Quota,
+    Note,
 }
 
 impl Table {
@@ -38,6 +41,7 @@ impl Table {
         match self {
             Self::Subject => "SELECT record FROM subject WHERE key = ?1",
             Self::Quota => "SELECT state FROM quota WHERE key = ?1",
+            Self::Note => "SELECT note FROM note WHERE key = ?1",
         }
     }
 
@@ -51,6 +55,10 @@ impl Table {
                 "INSERT INTO quota (key, state) VALUES (?1, ?2)
                  ON CONFLICT (key) DO UPDATE SET state = excluded.state"
             }
+            Self::Note => {
+                "INSERT INTO note (key, note) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET note = excluded.note"
+            }
         }
     }
 
@@ -58,6 +66,7 @@ impl Table {
         match self {
             Self::Subject => "DELETE FROM subject WHERE key = ?1",
             Self::Quota => "DELETE FROM quota WHERE key = ?1",
+            Self::Note => "DELETE FROM note WHERE key = ?1",
         }
     }
 
@@ -66,6 +75,7 @@ impl Table {
         match self {
             Self::Subject => "SELECT key, record FROM subject WHERE key > ?1 ORDER BY key",
             Self::Quota => "SELECT key, state FROM quota WHERE key > ?1 ORDER BY key",
+            Self::Note => "SELECT key, note FROM note WHERE key > ?1 ORDER BY key",
         }
     }
 
@@ -77,6 +87,7 @@ impl Table {
                 SubjectRecord::from_bytes(value).is_ok_and(|record| is_forgettable(&record, now))
             }
             Self::Quota => read_tat(value).is_some_and(|tat| tat.is_past(now)),
+            Self::Note => DeliveryNote::from_bytes(value).is_some_and(|note| note.is_expired(now)),
         }
     }
 
@@ -109,9 +120,9 @@ impl Table {
 #[derive(Debug)]
 pub(super) struct Sweeper {
     /// The key of each table after which the next sweep begins.
-    cursors: [Vec<u8>; 2],
+    cursors: [Vec<u8>; 3],
     /// How many rows of each table may be added before the next sweep.
-    until_sweep: [u32; 2],
+    until_sweep: [u32; 3],
     /// The latest instant that a caller has passed.
     latest: SystemTime,
 }
@@ -119,9 +130,9 @@ pub(super) struct Sweeper {
 impl Sweeper {
     pub(super) fn new() -> Self {
         Self {
-            cursors: [Vec::new(), Vec::new()],
+            cursors: [const { Vec::new() }; 3],
             // 0, so that a program that restarts often sweeps too.
-            until_sweep: [0; 2],
+            until_sweep: [0; 3],
             latest: SystemTime::UNIX_EPOCH,
         }
     }
@@ -146,7 +157,8 @@ impl Sweeper {
     /// Sweeps many rows, because the file was full.
     pub(super) fn make_room(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.sweep(connection, Table::Subject, SWEPT_WHEN_FULL, self.latest)?;
-        self.sweep(connection, Table::Quota, SWEPT_WHEN_FULL, self.latest)
+        self.sweep(connection, Table::Quota, SWEPT_WHEN_FULL, self.latest)?;
+        self.sweep(connection, Table::Note, SWEPT_WHEN_FULL, self.latest)
     }
 
     /// Checks the next rows of the table and deletes the expired ones.

@@ -2,8 +2,13 @@
 //! flaw is caught by the clause that it breaks, and by its name.
 
 mod flawed;
+mod flawed_notes;
+mod flawed_notifier;
+mod harness;
+mod notes;
+mod notifier;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
 use otp_cache::{
     ChallengeStore, Quota,
@@ -12,25 +17,20 @@ use otp_cache::{
 };
 use tokio::runtime::Runtime;
 
-use self::flawed::{Disk, Flaw, Flawed};
+use self::{
+    flawed::{Disk, Flaw, Flawed},
+    harness::{is_broken, runtime},
+};
 
 /// Room of the stores that have a bound.
 const SMALL: u32 = 16;
-
-fn runtime() -> Runtime {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(4)
-        .enable_all()
-        .build()
-        .expect("a runtime")
-}
 
 /// The names of all clauses that a store with this flaw does not pass.
 fn caught(flaw: Flaw) -> Vec<String> {
     let runtime = runtime();
     let mut caught = Vec::new();
     let mut check = |name: &str, clause: &mut dyn FnMut(&Runtime)| {
-        if std::panic::catch_unwind(AssertUnwindSafe(|| clause(&runtime))).is_err() {
+        if is_broken(|| clause(&runtime)) {
             caught.push(name.to_owned());
         }
     };

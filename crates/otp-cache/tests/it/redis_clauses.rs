@@ -29,7 +29,7 @@ async fn what_is_stored_under_sentinel_outlives_the_handle() {
 }
 
 /// Servers that stop in their tracks: connections stay, nothing answers.
-struct Paused(Vec<Server>);
+pub(crate) struct Paused(pub(crate) Vec<Server>);
 
 #[async_trait]
 impl Outage for Paused {

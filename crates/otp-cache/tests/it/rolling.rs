@@ -5,7 +5,8 @@
 use std::{path::Path, time::Duration};
 
 use otp_cache::{
-    ChallengeStore, Charge, Quota, QuotaKey, StoreError, StoreErrorKind, sqlite::SqliteStore,
+    ChallengeStore, Charge, DeliveryNote, DeliveryNotes, NoteKey, Quota, QuotaKey, StoreError,
+    StoreErrorKind, sqlite::SqliteStore,
 };
 use otp_core::{Delivery, Policy, SubjectKey, SubjectRecord, gcra::Rate};
 use rusqlite::Connection;
@@ -50,7 +51,7 @@ async fn a_file_of_the_next_version_is_refused_and_left_alone() {
     drop(store);
     let later = Connection::open(&path).expect("the same file");
     later
-        .execute_batch("ALTER TABLE subject ADD COLUMN more BLOB; PRAGMA user_version = 2")
+        .execute_batch("ALTER TABLE subject ADD COLUMN more BLOB; PRAGMA user_version = 3")
         .expect("writable");
     drop(later);
     let before = settled(&path);
@@ -60,6 +61,29 @@ async fn a_file_of_the_next_version_is_refused_and_left_alone() {
         assert_eq!(error.to_string(), "the database file has the layout of another version");
     }
     assert!(settled(&path) == before, "not a byte was changed");
+}
+
+/// Version 1 had no notes.
+#[tokio::test]
+async fn a_file_of_version_1_gets_the_table_of_notes_and_keeps_the_rest() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).await.expect("opens");
+    let opened = store.open(subject(), challenge(1), &Policy::default(), now()).await;
+    let id = opened.expect("works").expect("granted").id();
+    drop(store);
+    let earlier = Connection::open(&path).expect("the same file");
+    earlier.execute_batch("DROP TABLE note; PRAGMA user_version = 1").expect("writable");
+    drop(earlier);
+    let store = SqliteStore::open(&path).await.expect("opens a file of version 1");
+    let key = NoteKey::derive("rolling", "a reference");
+    let note = DeliveryNote {
+        subject: subject(),
+        challenge: id,
+        expires_at: now() + Duration::from_secs(60),
+    };
+    store.keep(key, note, now()).await.expect("works");
+    assert_eq!(store.find(key, now()).await.expect("works"), Some(note));
+    assert!(store.load(subject(), id, now()).await.expect("works").is_some());
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-async fn open(folder: &TempDir) -> SqliteStore {
+pub(crate) async fn open(folder: &TempDir) -> SqliteStore {
     SqliteStore::open(folder.path().join("otp.db")).await.expect("a fresh folder")
 }
 
@@ -56,13 +56,13 @@ async fn full_means_refuse() {
 }
 
 /// Another process that holds the file during the outage.
-struct Held {
+pub(crate) struct Held {
     path: PathBuf,
     by: Mutex<Option<Connection>>,
 }
 
 impl Held {
-    fn at(path: PathBuf) -> Self {
+    pub(crate) fn at(path: PathBuf) -> Self {
         Self { path, by: Mutex::new(None) }
     }
 }

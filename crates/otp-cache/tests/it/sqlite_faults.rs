@@ -325,7 +325,7 @@ async fn foreign_and_newer_files_are_refused() {
     let (_folder, path) = self::folder();
     drop(SqliteStore::open(&path).await.expect("opens"));
     let later = Connection::open(&path).expect("the same file");
-    later.execute_batch("PRAGMA user_version = 2").expect("writable");
+    later.execute_batch("PRAGMA user_version = 3").expect("writable");
     drop(later);
     let error = SqliteStore::open(&path).await.expect_err("a later version's");
     assert_eq!(error.kind(), StoreErrorKind::Corrupt);
