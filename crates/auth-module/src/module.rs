@@ -5,6 +5,7 @@ mod core;
 mod imports;
 mod limits;
 mod logins;
+mod pages;
 mod password_limits;
 mod passwords;
 mod sessions;

@@ -20,7 +20,7 @@ use mfa_controller::Controller;
 use mfa_pages::Site;
 use mfa_plugin_api::{FactorId, MfaPlugin};
 use mfa_proxy::Proxy;
-use otp_cache::{ChallengeStore, Quota};
+use otp_cache::{ChallengeStore, DeliveryNotes, LocalNotifier, Notifier, Quota};
 use otp_core::{Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
@@ -83,7 +83,7 @@ pub async fn open_auth(
     config: &Config,
     database: &Database,
 ) -> anyhow::Result<(Arc<AuthModule>, Arc<dyn ChallengeStore>)> {
-    let (challenges, quota) = open_otp_cache(config).await?;
+    let OtpCacheParts { challenges, quota, notes, notifier } = open_otp_cache(config).await?;
     let master = &config.gateway.secret;
     let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
         .with_allowed_prefixes(config.sms.allowed_prefixes);
@@ -104,6 +104,8 @@ pub async fn open_auth(
         policy: config.policy.clone(),
         challenges: Arc::clone(&challenges),
         quota,
+        notes,
+        notifier,
         settings,
     };
     Ok((Arc::new(AuthModule::new(parts)), challenges))
@@ -228,19 +230,35 @@ fn site(config: &Config) -> Site {
     site
 }
 
-async fn open_otp_cache(
-    config: &Config,
-) -> anyhow::Result<(Arc<dyn ChallengeStore>, Arc<dyn Quota>)> {
-    match &config.otp_cache {
-        OtpCache::Memory => {
-            let store = Arc::new(otp_cache::memory::MemoryStore::new());
-            Ok((Arc::clone(&store) as _, store))
+/// What the OTP cache consists of.
+struct OtpCacheParts {
+    challenges: Arc<dyn ChallengeStore>,
+    quota: Arc<dyn Quota>,
+    notes: Arc<dyn DeliveryNotes>,
+    notifier: Arc<dyn Notifier>,
+}
+
+impl OtpCacheParts {
+    /// One store for everything. One gateway uses it, so the notifier need not reach another process.
+    fn of(store: impl ChallengeStore + Quota + DeliveryNotes) -> Self {
+        let store = Arc::new(store);
+        Self {
+            challenges: Arc::clone(&store) as _,
+            quota: Arc::clone(&store) as _,
+            notes: store,
+            notifier: Arc::new(LocalNotifier::new()),
         }
+    }
+}
+
+async fn open_otp_cache(config: &Config) -> anyhow::Result<OtpCacheParts> {
+    match &config.otp_cache {
+        OtpCache::Memory => Ok(OtpCacheParts::of(otp_cache::memory::MemoryStore::new())),
         OtpCache::Sqlite => {
             let file = config.gateway.data_dir.join("otp.db");
             let store = otp_cache::sqlite::SqliteStore::open(&file).await;
-            let store = Arc::new(store.with_context(|| format!("cannot open {}", file.display()))?);
-            Ok((Arc::clone(&store) as _, store))
+            let store = store.with_context(|| format!("cannot open {}", file.display()))?;
+            Ok(OtpCacheParts::of(store))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use mfa_plugin_api::{ClientFacts, Services, Subject};
-use otp_cache::{ChallengeStore, Quota};
+use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, Quota};
 
 use super::settings::AuthSettings;
 use crate::{
@@ -33,6 +33,10 @@ pub struct AuthParts {
     pub challenges: Arc<dyn ChallengeStore>,
     /// The rate limits, of passwords here and of messages in plugins.
     pub quota: Arc<dyn Quota>,
+    /// The notes that lead from a delivery report back to its challenge.
+    pub notes: Arc<dyn DeliveryNotes>,
+    /// Wakes the pages that wait for news of a user.
+    pub notifier: Arc<dyn Notifier>,
     /// The audit trail.
     pub audit: Arc<dyn AuditTrail>,
     /// Which request needs which factors.
@@ -66,7 +70,9 @@ impl AuthModule {
     pub fn new(parts: AuthParts) -> Self {
         let services = Services::new()
             .with::<Arc<dyn ChallengeStore>>(Arc::clone(&parts.challenges))
-            .with::<Arc<dyn Quota>>(Arc::clone(&parts.quota));
+            .with::<Arc<dyn Quota>>(Arc::clone(&parts.quota))
+            .with::<Arc<dyn DeliveryNotes>>(Arc::clone(&parts.notes))
+            .with::<Arc<dyn Notifier>>(Arc::clone(&parts.notifier));
         let settings = &parts.settings;
         let sessions = CachedSessions::new(
             Arc::clone(&parts.sessions),
@@ -76,8 +82,8 @@ impl AuthModule {
         Self { parts, sessions, services }
     }
 
-    /// Returns what plugins are handed: the OTP cache as `Arc<dyn ChallengeStore>` and
-    /// `Arc<dyn Quota>`.
+    /// Returns the services for plugins: the OTP cache as `Arc<dyn ChallengeStore>`, `Arc<dyn Quota>`,
+    /// `Arc<dyn DeliveryNotes>` and `Arc<dyn Notifier>`.
     pub fn services(&self) -> &Services {
         &self.services
     }

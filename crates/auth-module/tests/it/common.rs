@@ -14,7 +14,7 @@ use auth_module::{
     Recorded, RequestFacts, Requirement, Rule, Session, SessionToken, Sessions, User, UserAdded,
 };
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
-use otp_cache::memory::MemoryStore;
+use otp_cache::{LocalNotifier, memory::MemoryStore};
 use otp_core::PhoneNumber;
 use secrecy::SecretString;
 use testkit::{ManualClock, SeededRandomness};
@@ -92,6 +92,8 @@ fn parts(
         sessions: Arc::clone(sessions),
         challenges: Arc::clone(otp_cache) as _,
         quota: Arc::clone(otp_cache) as _,
+        notes: Arc::clone(otp_cache) as _,
+        notifier: Arc::new(LocalNotifier::new()),
         audit: Arc::new(audit.clone()),
         policy: policy(),
         settings: settings(),

@@ -10,7 +10,7 @@ use auth_module::{
 };
 use auth_store_sqlite::Database;
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
-use otp_cache::memory::MemoryStore;
+use otp_cache::{LocalNotifier, memory::MemoryStore};
 use otp_core::PhoneNumber;
 use secrecy::SecretString;
 use testkit::{ManualClock, SeededRandomness};
@@ -67,7 +67,9 @@ impl World {
             administration: Some(Administration { users, hasher }),
             sessions: Arc::new(database.sessions()),
             challenges: Arc::clone(&cache) as _,
-            quota: cache,
+            quota: Arc::clone(&cache) as _,
+            notes: cache,
+            notifier: Arc::new(LocalNotifier::new()),
             audit: Arc::new(database.audit_trail()),
             policy: Policy::new(factors, Vec::new()).unwrap(),
             settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),

@@ -10,7 +10,7 @@ use auth_module::{
 };
 use mfa_controller::{Controller, LoginRequest, LoginStep, Pending, PromptStep};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Submission};
-use otp_cache::memory::MemoryStore;
+use otp_cache::{LocalNotifier, memory::MemoryStore};
 use otp_core::PhoneNumber;
 use secrecy::SecretString;
 use testkit::{ManualClock, SeededRandomness};
@@ -96,7 +96,9 @@ impl World {
             administration: Some(Administration { users, hasher }),
             sessions: Arc::clone(&sessions),
             challenges: cache.clone(),
-            quota: cache,
+            quota: cache.clone(),
+            notes: cache,
+            notifier: Arc::new(LocalNotifier::new()),
             audit: Arc::new(audit.clone()),
             policy,
             settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),
