@@ -301,7 +301,7 @@ impl<'a> LoginDriver<'a> {
 
     fn prompted(self, login: &PendingLogin, factor: FactorId, prompt: Prompt) -> LoginStep {
         let plugin = self.shared.plugins.get(&factor);
-        let has_live_status = plugin.is_some_and(|plugin| plugin.descriptor().has_live_status);
+        let has_live_status = plugin.is_some_and(|plugin| plugin.live_status().is_some());
         let pending = self.pending(login, factor);
         LoginStep::Prompt(PromptStep { pending, prompt, has_live_status })
     }

@@ -2,8 +2,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod context;
+mod error;
 mod evidence;
 mod factor;
+mod live_status;
 mod message;
 mod plugin;
 mod prompt;
@@ -24,10 +26,12 @@ pub use crate::{
         AuditEvent, AuditSink, ClientFacts, FlowContext, FlowId, PluginState, Randomness,
         RandomnessUnavailable, Subject,
     },
+    error::PluginError,
     evidence::{AuthenticationMethod, Evidence},
     factor::{FactorId, InvalidFactorId},
+    live_status::{LiveStatus, MAX_LIVE_WAIT},
     message::{Arg, Message},
-    plugin::{Descriptor, MfaPlugin, PluginError},
+    plugin::{Descriptor, MfaPlugin},
     prompt::{Action, ActionId, Field, FieldKind, Notice, Prompt, Rejection, RejectionKind},
     services::Services,
     step::{Denied, Reply, Step, Unavailable},

@@ -5,8 +5,10 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::{
-    context::{FlowContext, RandomnessUnavailable},
+    context::FlowContext,
+    error::PluginError,
     factor::FactorId,
+    live_status::LiveStatus,
     prompt::{ActionId, Prompt},
     step::Reply,
     submission::Submission,
@@ -19,21 +21,12 @@ use crate::{
 pub struct Descriptor {
     /// The factor it provides.
     pub factor: FactorId,
-    /// Whether the prompt of [`MfaPlugin::status`] may change while the page is open.
-    pub has_live_status: bool,
 }
 
 impl Descriptor {
-    /// Returns the descriptor of a plugin for `factor` without live status.
+    /// Returns the descriptor of a plugin for `factor`.
     pub fn new(factor: FactorId) -> Self {
-        Self { factor, has_live_status: false }
-    }
-
-    /// Adds live status.
-    #[must_use]
-    pub fn with_live_status(mut self) -> Self {
-        self.has_live_status = true;
-        self
+        Self { factor }
     }
 }
 
@@ -55,6 +48,8 @@ impl Descriptor {
 /// 5. **Every call ends.** The plugin bounds each wait itself.
 /// 6. **No leaks.** Message arguments, the plugin's state and audit events hold no secret and no whole
 ///    phone number: a host may store them readable.
+/// 7. **Waiting ends.** [`LiveStatus::changed`] returns when there may be news, and at the latest after
+///    [`MAX_LIVE_WAIT`](crate::MAX_LIVE_WAIT). It sends no message and counts no attempt.
 #[async_trait]
 pub trait MfaPlugin: fmt::Debug + Send + Sync + 'static {
     /// Returns what this plugin provides.
@@ -83,38 +78,10 @@ pub trait MfaPlugin: fmt::Debug + Send + Sync + 'static {
     /// Counts no attempt and sends no message. The host adds the notice and the rejection of the last
     /// `submit` or `action`, so `status` sets only newer ones: an expiry, news about a delivery.
     async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError>;
+
+    /// Returns what tells a host when to call [`status`](Self::status) again while a page is open; `None`
+    /// if the prompt changes only by what the user does.
+    fn live_status(&self) -> Option<&dyn LiveStatus>;
 }
 
 const _: fn(&dyn MfaPlugin) = |_| {};
-
-/// A fault that neither the user nor the provider caused, such as a missing service.
-///
-/// The host logs it with its source and shows a general error page. The login does not change.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PluginError {
-    /// The host does not provide a service that the plugin needs.
-    #[error("the host does not provide {0}")]
-    MissingService(&'static str),
-    /// The random generator failed.
-    #[error("no randomness")]
-    Randomness(#[from] RandomnessUnavailable),
-    /// A store or another service did not respond. A later attempt may succeed.
-    #[error("{context}")]
-    Outage {
-        /// What the plugin was doing.
-        context: &'static str,
-        /// Why it failed; carries no secret and no phone number.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A defect, such as a wrong key or corrupt data.
-    #[error("{context}")]
-    Internal {
-        /// What the plugin was doing.
-        context: &'static str,
-        /// Why it failed; carries no secret and no phone number.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}

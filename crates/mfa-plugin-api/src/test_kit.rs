@@ -42,6 +42,7 @@
 //! #         let Reply { step: Step::Prompt(prompt), .. } = Self::ask() else { unreachable!() };
 //! #         Ok(context.state.map(|_| prompt))
 //! #     }
+//! #     fn live_status(&self) -> Option<&dyn LiveStatus> { None }
 //! # }
 //! #[derive(Debug)]
 //! struct QuizCandidate(Quiz);
@@ -69,9 +70,13 @@
 //! check_contract(|| QuizCandidate(Quiz::new())).await;
 //! # }
 //! ```
+//!
+//! If the plugin has live status, pause the runtime's timer (with Tokio `start_paused = true`): the checks
+//! wait for each change, and end after five seconds of real time.
 
 mod audit;
 mod contract;
+mod limit;
 mod login;
 mod randomness;
 

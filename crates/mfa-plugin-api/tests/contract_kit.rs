@@ -9,8 +9,8 @@ use std::sync::{
 use async_trait::async_trait;
 use mfa_plugin_api::{
     ActionId, AuditEvent, AuthenticationMethod, Descriptor, Evidence, FactorId, Field, FieldKind,
-    FlowContext, Message, MfaPlugin, PluginError, PluginState, Prompt, Rejection, RejectionKind,
-    Reply, Services, Step, Subject, Submission,
+    FlowContext, LiveStatus, MAX_LIVE_WAIT, Message, MfaPlugin, PluginError, PluginState, Prompt,
+    Rejection, RejectionKind, Reply, Services, Step, Subject, Submission,
     test_kit::{Candidate, check_contract},
 };
 
@@ -24,11 +24,14 @@ enum Flaw {
     DoneAtBegin,
     LeaksIntoAudit,
     LeaksIntoState,
+    ReportsAFault,
     SaysNothingWhenWrong,
     SendsOnStatus,
     SendsOnUnknownAction,
     SendsTwice,
+    SendsWhileWaiting,
     StatusBeforeBegin,
+    WaitsForEver,
 }
 
 /// Sends a word and asks for it.
@@ -122,6 +125,29 @@ impl MfaPlugin for Post {
         }
         Ok((has_begun || self.flaw == Flaw::StatusBeforeBegin).then(|| self.prompt()))
     }
+
+    fn live_status(&self) -> Option<&dyn LiveStatus> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl LiveStatus for Post {
+    async fn changed(&self, _: &FlowContext<'_>, shown: &Prompt) -> Result<(), PluginError> {
+        if self.flaw == Flaw::ReportsAFault {
+            return Err(PluginError::MissingService("a postman"));
+        }
+        if self.flaw == Flaw::SendsWhileWaiting {
+            self.send();
+        }
+        if self.flaw == Flaw::WaitsForEver {
+            std::future::pending::<()>().await;
+        }
+        if *shown == self.prompt() {
+            tokio::time::sleep(MAX_LIVE_WAIT).await;
+        }
+        Ok(())
+    }
 }
 
 impl Candidate for Post {
@@ -154,12 +180,12 @@ impl Candidate for Post {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_plugin_without_a_flaw_passes() {
     check_contract(|| Post::new(Flaw::None)).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_flaw_is_found_and_named() {
     for (flaw, words) in [
         (Flaw::AcceptsAnything, "contract 4: a wrong submission returned Ok(Done"),
@@ -172,7 +198,10 @@ async fn every_flaw_is_found_and_named() {
         (Flaw::SendsOnStatus, "status or an unknown action sent a message"),
         (Flaw::SendsOnUnknownAction, "status or an unknown action sent a message"),
         (Flaw::SendsTwice, "contract 1: a repeated begin sent again"),
+        (Flaw::ReportsAFault, "contract 7: changed returned Err"),
+        (Flaw::SendsWhileWaiting, "contract 7: waiting sent a message"),
         (Flaw::StatusBeforeBegin, "status: a prompt before begin"),
+        (Flaw::WaitsForEver, "contract 7: changed did not return"),
     ] {
         let checked = tokio::spawn(check_contract(move || Post::new(flaw)));
         let panic = checked.await.expect_err("the flaw is found").into_panic();

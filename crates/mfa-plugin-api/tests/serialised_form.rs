@@ -149,10 +149,7 @@ fn a_reply_and_a_descriptor() {
         &Reply::new(step()).with_state(PluginState::from_bytes([1])),
         r#"{"step":{"unavailable":{"message":{"key":"u"}}},"state":"AQ=="}"#,
     );
-    check(
-        &Descriptor::new(FactorId::PASSWORD).with_live_status(),
-        r#"{"factor":"password","has_live_status":true}"#,
-    );
+    check(&Descriptor::new(FactorId::PASSWORD), r#"{"factor":"password"}"#);
 }
 
 /// What is announced is never too early, and evidence is never from the future.

@@ -8,6 +8,7 @@ mod plugin;
 mod prompts;
 mod pseudonym;
 mod quotas;
+mod report;
 mod state;
 mod store_failed;
 mod text;
@@ -19,5 +20,6 @@ pub use crate::{
     plugin::SmsOtpPlugin,
     pseudonym::{PseudonymKey, PseudonymKeyTooShort},
     quotas::{DailyBudget, SendLimitSettings, SendLimits},
+    report::Reported,
     text::{InvalidText, SmsTexts},
 };

@@ -14,28 +14,36 @@ mod call;
 mod delivery;
 mod look_ups;
 mod message;
+mod notes;
+mod reports;
+mod waiting;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use mfa_plugin_api::{
-    ActionId, Descriptor, FlowContext, MfaPlugin, PluginError, Prompt, Reply, Submission,
+    ActionId, Descriptor, FlowContext, LiveStatus, MfaPlugin, PluginError, Prompt, Reply, Services,
+    Submission,
 };
 use otp_core::KeyRing;
-use sms_sender::SmsSender;
+use sms_sender::{DeliveryStatus, SmsSender};
 
 use self::{
     call::{Call, Parts},
     look_ups::LookUps,
+    reports::record_report,
 };
 use crate::{
     config::SmsOtpConfig,
     prompts::{self, Ended, NEW_CODE, RESEND},
+    report::Reported,
 };
 
 /// The SMS one-time-code factor.
 ///
-/// Needs two services from its host: `Arc<dyn ChallengeStore>` and `Arc<dyn Quota>`. The phone number
+/// Needs two services from its host: `Arc<dyn ChallengeStore>` and `Arc<dyn Quota>`. Two more are optional.
+/// Without `Arc<dyn DeliveryNotes>` everything works, but [`report`](Self::report) is an error. Without
+/// `Arc<dyn Notifier>` an open page shows news only after its next look-up. The phone number
 /// comes from the subject's attribute [`PHONE_NUMBER`](mfa_plugin_api::Subject::PHONE_NUMBER) and from
 /// nowhere else.
 #[derive(Debug)]
@@ -47,9 +55,29 @@ pub struct SmsOtpPlugin {
 impl SmsOtpPlugin {
     /// The factor of this configuration: codes under `keys`, messages through `sender`.
     pub fn new(config: SmsOtpConfig, keys: KeyRing, sender: Arc<dyn SmsSender>) -> Self {
-        let descriptor = Descriptor::new(config.factor().clone()).with_live_status();
+        let descriptor = Descriptor::new(config.factor().clone());
         let parts = Parts { config, keys, sender, look_ups: LookUps::default() };
         Self { descriptor, parts }
+    }
+
+    /// Records the delivery report of a message: finds its challenge by `reference`, records `status`, and
+    /// wakes every page that waits for it.
+    ///
+    /// `reference` is the text that the message carried ([`Reference::as_str`](sms_sender::Reference::as_str)),
+    /// as the provider reports it. It may come from any node, early, late, twice, or be foreign.
+    ///
+    /// # Errors
+    ///
+    /// [`PluginError::MissingService`] without `Arc<dyn DeliveryNotes>` or `Arc<dyn ChallengeStore>` in
+    /// `services`. [`PluginError::Outage`] if a store failed: the provider may deliver the report again.
+    pub async fn report(
+        &self,
+        services: &Services,
+        reference: &str,
+        status: DeliveryStatus,
+        now: SystemTime,
+    ) -> Result<Reported, PluginError> {
+        record_report(&self.parts.config, services, reference, status, now).await
     }
 }
 
@@ -99,14 +127,20 @@ impl MfaPlugin for SmsOtpPlugin {
 
     async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError> {
         let call = Call::new(&self.parts, context)?;
-        let prompt = match call.open_challenge().await? {
-            Some(challenge) if call.is_exhausted(&challenge) => {
-                prompts::needs_new_code(Ended::Exhausted)
-            }
-            Some(challenge) => call.current(challenge).await?,
-            None if call.state.is_some() => prompts::needs_new_code(Ended::Expired),
-            None => return Ok(None),
-        };
-        Ok(Some(prompt))
+        let challenge = call.looked_up().await?;
+        Ok(call.prompt(challenge.as_ref()))
+    }
+
+    fn live_status(&self) -> Option<&dyn LiveStatus> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl LiveStatus for SmsOtpPlugin {
+    /// Waits for a notification of the subject and, meanwhile, looks the message up after 3, 5, 10, 20 and
+    /// then every 40 seconds. Reads the store once, when it begins.
+    async fn changed(&self, context: &FlowContext<'_>, shown: &Prompt) -> Result<(), PluginError> {
+        Call::new(&self.parts, context)?.changed(shown).await
     }
 }

@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 use mfa_plugin_api::{
     ActionId, AuthenticationMethod, Denied, Descriptor, Evidence, FactorId, Field, FieldKind,
-    FlowContext, Message, MfaPlugin, PluginError, PluginState, Prompt, Rejection, RejectionKind,
-    Reply, Step, Submission, Unavailable,
+    FlowContext, LiveStatus, Message, MfaPlugin, PluginError, PluginState, Prompt, Rejection,
+    RejectionKind, Reply, Step, Submission, Unavailable,
 };
 use otp_core::oath::{self, Drift, Totp};
 
@@ -116,5 +116,9 @@ impl MfaPlugin for TotpPlugin {
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let user = users.get(context.subject.id()).filter(|_| context.state.is_some());
         Ok(user.map(|user| ask(&user.app)))
+    }
+
+    fn live_status(&self) -> Option<&dyn LiveStatus> {
+        None
     }
 }

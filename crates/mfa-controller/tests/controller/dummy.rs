@@ -9,9 +9,11 @@ use std::{
 use async_trait::async_trait;
 use mfa_plugin_api::{
     Action, ActionId, AuthenticationMethod, Denied, Descriptor, Evidence, FactorId, Field,
-    FieldKind, FlowContext, Message, MfaPlugin, Notice, PluginError, PluginState, Prompt,
-    Rejection, RejectionKind, Reply, Step, Submission, Unavailable,
+    FieldKind, FlowContext, LiveStatus, MAX_LIVE_WAIT, Message, MfaPlugin, Notice, PluginError,
+    PluginState, Prompt, Rejection, RejectionKind, Reply, Step, Submission, Unavailable,
 };
+use otp_cache::Notifier;
+use otp_core::SubjectKey;
 use tokio::sync::{Notify, Semaphore};
 
 /// What the next call does instead of its usual work.
@@ -44,7 +46,7 @@ pub(crate) struct Dummy {
 impl Dummy {
     pub(crate) fn new(factor: &'static str, word: &'static str) -> Arc<Self> {
         Arc::new(Self {
-            descriptor: Descriptor::new(FactorId::new(factor).unwrap()).with_live_status(),
+            descriptor: Descriptor::new(FactorId::new(factor).unwrap()),
             word,
             next: Mutex::default(),
             calls: Mutex::default(),
@@ -170,5 +172,25 @@ impl MfaPlugin for Dummy {
             }),
             None => Ok(Some(Self::prompt())),
         }
+    }
+
+    fn live_status(&self) -> Option<&dyn LiveStatus> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl LiveStatus for Dummy {
+    /// Waits for a notification, as a plugin does whose messages are reported on.
+    async fn changed(&self, context: &FlowContext<'_>, _: &Prompt) -> Result<(), PluginError> {
+        let subject = SubjectKey::derive(context.subject.tenant(), context.subject.id());
+        let notifier = context.services.find::<Arc<dyn Notifier>>().expect("the host has one");
+        let mut news = notifier.subscribe(subject).expect("room");
+        if let Some(reply) = self.called("changed", context).await {
+            return reply.map(drop);
+        }
+        // A wait that ends by itself is no news.
+        let _ = tokio::time::timeout(MAX_LIVE_WAIT, news.changed()).await;
+        Ok(())
     }
 }

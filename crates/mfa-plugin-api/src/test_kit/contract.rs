@@ -1,9 +1,12 @@
 //! The contract of a plugin, clause by clause.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
-use super::login::TestLogin;
-use crate::{ActionId, MfaPlugin, Prompt, Services, Step, Subject, Submission};
+use super::{limit::within, login::TestLogin};
+use crate::{ActionId, Message, MfaPlugin, Prompt, Services, Step, Subject, Submission};
+
+/// How long a call may wait in real time. Waits on a paused timer take none.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// A plugin to check, with what the checks need.
 pub trait Candidate: Debug + Send + Sync {
@@ -47,6 +50,9 @@ pub async fn check_contract<C: Candidate>(fresh: impl Fn() -> C) {
     the_right_submission_satisfies_the_factor_once(&fresh()).await;
     status_and_unknown_actions_change_nothing(&fresh()).await;
     a_missing_service_satisfies_nothing(&fresh()).await;
+    if fresh().plugin().live_status().is_some() {
+        waiting_ends_and_changes_nothing(&fresh()).await;
+    }
 }
 
 /// Clause 1.
@@ -130,6 +136,24 @@ async fn a_missing_service_satisfies_nothing(candidate: &dyn Candidate) {
     let login = TestLogin::new(candidate.plugin(), candidate.subject(), services);
     let begun = login.begin().await;
     assert!(!matches!(begun, Ok(Step::Done(_))), "contract 3: begin satisfied the factor");
+    is_clean(candidate, &login);
+}
+
+/// Clause 7.
+async fn waiting_ends_and_changes_nothing(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    prompted("begin", login.begin().await.expect("begin succeeds"));
+    let sent = candidate.messages_sent();
+    let shown = login.status().await.expect("status succeeds").expect("status has the prompt");
+    let outdated = Prompt::new(Message::new("outdated"));
+    for shown in [&outdated, &shown] {
+        let waited = within(LONGEST_WAIT, login.changed(shown)).await;
+        let waited = waited.expect("contract 7: changed did not return; is the timer paused?");
+        assert!(waited.is_ok(), "contract 7: changed returned {waited:?}");
+    }
+    assert_eq!(candidate.messages_sent(), sent, "contract 7: waiting sent a message");
+    let done = login.submit(&candidate.right_answer()).await;
+    assert!(matches!(done, Ok(Step::Done(_))), "contract 7: waiting closed the prompt");
     is_clean(candidate, &login);
 }
 

@@ -125,6 +125,23 @@ impl<'p> TestLogin<'p> {
         answer
     }
 
+    /// Calls [`LiveStatus::changed`](crate::LiveStatus::changed).
+    ///
+    /// # Errors
+    ///
+    /// The plugin's error.
+    ///
+    /// # Panics
+    ///
+    /// If the plugin has no live status.
+    pub async fn changed(&self, shown: &Prompt) -> Result<(), PluginError> {
+        let state = self.state();
+        let live_status = self.plugin.live_status().expect("the plugin has live status");
+        let answer = live_status.changed(&self.context(state.as_ref()), shown).await;
+        self.note(&format!("{answer:?}"));
+        answer
+    }
+
     fn context<'a>(&'a self, state: Option<&'a PluginState>) -> FlowContext<'a> {
         FlowContext::new(
             &self.factor,

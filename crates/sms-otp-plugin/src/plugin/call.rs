@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use mfa_plugin_api::{AuditEvent, FlowContext, PluginError, Prompt, Reply, Step, Unavailable};
-use otp_cache::{ChallengeStore, Quota};
+use mfa_plugin_api::{
+    AuditEvent, FlowContext, PluginError, Prompt, Reply, Services, Step, Unavailable,
+};
+use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, Quota};
 use otp_core::{Binding, Challenge, KeyRing, PhoneNumber, SubjectKey};
 use sms_sender::SmsSender;
 
@@ -30,6 +32,8 @@ pub(super) struct Call<'a> {
     pub(super) context: &'a FlowContext<'a>,
     pub(super) store: &'a Arc<dyn ChallengeStore>,
     pub(super) quota: &'a Arc<dyn Quota>,
+    pub(super) notes: Option<&'a Arc<dyn DeliveryNotes>>,
+    pub(super) notifier: Option<&'a Arc<dyn Notifier>>,
     pub(super) subject: SubjectKey,
     pub(super) phone: Option<PhoneNumber>,
     pub(super) state: Option<OtpState>,
@@ -42,14 +46,13 @@ impl<'a> Call<'a> {
     ///
     /// [`PluginError::MissingService`] if the host hands out no challenge store or no quotas.
     pub(super) fn new(parts: &'a Parts, context: &'a FlowContext<'a>) -> Result<Self, PluginError> {
-        let service = |name| PluginError::MissingService(name);
-        let store = context.services.find::<Arc<dyn ChallengeStore>>();
-        let quota = context.services.find::<Arc<dyn Quota>>();
         Ok(Self {
             parts,
             context,
-            store: store.ok_or_else(|| service("a challenge store"))?,
-            quota: quota.ok_or_else(|| service("quotas"))?,
+            store: service(context.services, "a challenge store")?,
+            quota: service(context.services, "quotas")?,
+            notes: context.services.find(),
+            notifier: context.services.find(),
             subject: SubjectKey::derive(context.subject.tenant(), context.subject.id()),
             phone: parts.config.phone_number(context.subject),
             state: OtpState::load(context),
@@ -161,6 +164,29 @@ impl Call<'_> {
 
     pub(super) fn audit(&self, event: AuditEvent) {
         self.context.audit.record(event);
+    }
+}
+
+/// Finds a service that the plugin cannot do without.
+pub(super) fn service<'s, T>(
+    services: &'s Services,
+    name: &'static str,
+) -> Result<&'s Arc<T>, PluginError>
+where
+    T: ?Sized + Send + Sync + 'static,
+{
+    services.find::<Arc<T>>().ok_or(PluginError::MissingService(name))
+}
+
+/// Wakes every page that waits for news of `subject`. If that fails, the pages of other nodes show the news
+/// after their next look-up.
+pub(super) async fn notify(notifier: Option<&Arc<dyn Notifier>>, subject: SubjectKey) {
+    let Some(notifier) = notifier else { return };
+    if let Err(error) = notifier.notify(subject).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the pages of other nodes were not notified"
+        );
     }
 }
 

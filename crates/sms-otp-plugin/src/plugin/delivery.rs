@@ -1,43 +1,76 @@
 //! The delivery status of a message, while a page shows it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mfa_plugin_api::{PluginError, Prompt};
 use otp_core::{Challenge, Delivery};
 use sms_sender::{DeliveryStatus, LookUp, Reference};
 
-use super::call::Call;
-use crate::{state::Sent, store_failed::store_failed};
+use super::call::{Call, notify};
+use crate::{
+    prompts::{self, Ended},
+    state::Sent,
+    store_failed::store_failed,
+};
 
 /// How long a page waits for the provider's response.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// A message of unknown outcome that the provider does not have after this long was not sent.
 const ABSENT_AFTER: Duration = Duration::from_secs(30);
+
+/// Returns what a provider's status says about a delivery; `None` if it says nothing yet.
+pub(super) fn delivery_of(status: DeliveryStatus) -> Option<Delivery> {
+    match status {
+        DeliveryStatus::Delivered => Some(Delivery::Delivered),
+        DeliveryStatus::OutOfRange => Some(Delivery::OutOfRange),
+        DeliveryStatus::Failed => Some(Delivery::Error),
+        DeliveryStatus::Pending | DeliveryStatus::Unknown => None,
+    }
+}
+
 impl Call<'_> {
-    /// Returns the page of an open challenge, with the delivery status of its message.
-    pub(super) async fn current(&self, challenge: Challenge) -> Result<Prompt, PluginError> {
-        let challenge = match self.news(&challenge).await {
-            Some(delivery) => {
-                let policy = self.config().policy();
-                self.store
-                    .record_delivery(self.subject, challenge.id(), delivery, policy, self.now())
-                    .await
-                    .map_err(|error| store_failed("recording a delivery", error))?;
-                self.open_challenge().await?.unwrap_or(challenge)
+    /// Returns the prompt of this login, whose open challenge is `challenge`; `None` if it has not begun.
+    pub(super) fn prompt(&self, challenge: Option<&Challenge>) -> Option<Prompt> {
+        match challenge {
+            Some(challenge) if self.is_exhausted(challenge) => {
+                Some(prompts::needs_new_code(Ended::Exhausted))
             }
-            None => challenge,
-        };
-        Ok(self.page(&challenge, self.sent()).prompt())
+            Some(challenge) => Some(self.page(challenge, self.sent()).prompt()),
+            None if self.state.is_some() => Some(prompts::needs_new_code(Ended::Expired)),
+            None => None,
+        }
     }
 
-    /// Asks the provider if it is time to, and returns the status if it has changed.
-    async fn news(&self, challenge: &Challenge) -> Option<Delivery> {
-        if matches!(challenge.delivery(), Delivery::Delivered | Delivery::Error) {
+    /// Returns the open challenge, after a look-up of its message if one is due.
+    pub(super) async fn looked_up(&self) -> Result<Option<Challenge>, PluginError> {
+        let Some(challenge) = self.open_challenge().await? else { return Ok(None) };
+        match self.news(&challenge, self.now()).await {
+            Some(delivery) => {
+                self.record(&challenge, delivery, self.now()).await?;
+                self.open_challenge().await
+            }
+            None => Ok(Some(challenge)),
+        }
+    }
+
+    /// Returns when the next look-up of the challenge's message is due; `None` if there is none to come.
+    pub(super) fn next_look_up(
+        &self,
+        challenge: &Challenge,
+        now: SystemTime,
+    ) -> Option<SystemTime> {
+        if !self.can_change(challenge) {
             return None;
         }
-        let reference = Reference::new(challenge.id(), challenge.resends());
+        self.parts.look_ups.next_at(&last_reference(challenge), challenge.expires_at(), now)
+    }
+
+    /// Asks the provider if that is due at `now`, and returns the status if it has changed.
+    pub(super) async fn news(&self, challenge: &Challenge, now: SystemTime) -> Option<Delivery> {
+        let reference = last_reference(challenge);
         let look_ups = &self.parts.look_ups;
-        if !look_ups.is_due(&reference, challenge.expires_at(), self.now()) {
+        if !self.can_change(challenge) || !look_ups.is_due(&reference, challenge.expires_at(), now)
+        {
             return None;
         }
         let asked = self.parts.sender.look_up(&reference, challenge.opened_at());
@@ -50,23 +83,49 @@ impl Call<'_> {
             Err(_) => return None,
         };
         let delivery = match found {
-            LookUp::Present(DeliveryStatus::Delivered) => Delivery::Delivered,
-            LookUp::Present(DeliveryStatus::OutOfRange) => Delivery::OutOfRange,
-            LookUp::Present(DeliveryStatus::Failed) => Delivery::Error,
-            LookUp::Absent if self.is_lost(challenge) => Delivery::Error,
-            LookUp::Absent | LookUp::Present(DeliveryStatus::Pending | DeliveryStatus::Unknown) => {
-                return None;
-            }
+            LookUp::Present(status) => delivery_of(status)?,
+            LookUp::Absent if self.is_lost(challenge, now) => Delivery::Error,
+            LookUp::Absent => return None,
         };
-        if matches!(delivery, Delivery::Delivered | Delivery::Error) {
+        if is_final(delivery) {
             look_ups.forget(&reference);
         }
         (delivery != challenge.delivery()).then_some(delivery)
     }
 
+    /// Records news of a delivery, and wakes every page that waits for it.
+    pub(super) async fn record(
+        &self,
+        challenge: &Challenge,
+        delivery: Delivery,
+        now: SystemTime,
+    ) -> Result<(), PluginError> {
+        self.store
+            .record_delivery(self.subject, challenge.id(), delivery, self.config().policy(), now)
+            .await
+            .map_err(|error| store_failed("recording a delivery", error))?;
+        notify(self.notifier, self.subject).await;
+        Ok(())
+    }
+
+    /// Whether a look-up of the challenge's last message can still bring news for its page.
+    fn can_change(&self, challenge: &Challenge) -> bool {
+        !self.is_exhausted(challenge) && !is_final(challenge.delivery())
+    }
+
     /// Whether a message that the provider does not have can no longer be on its way.
-    fn is_lost(&self, challenge: &Challenge) -> bool {
-        let age = self.now().duration_since(challenge.opened_at()).unwrap_or_default();
+    fn is_lost(&self, challenge: &Challenge, now: SystemTime) -> bool {
+        let age = now.duration_since(challenge.opened_at()).unwrap_or_default();
         self.sent() == Sent::Unknown && challenge.resends() == 0 && age >= ABSENT_AFTER
     }
+}
+
+/// Returns the reference of the challenge's last message.
+pub(super) fn last_reference(challenge: &Challenge) -> Reference {
+    Reference::new(challenge.id(), challenge.resends())
+}
+
+/// Whether the carrier will report nothing more.
+fn is_final(delivery: Delivery) -> bool {
+    matches!(delivery, Delivery::Delivered | Delivery::Error)
 }

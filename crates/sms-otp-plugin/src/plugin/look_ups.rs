@@ -32,6 +32,29 @@ struct Watched {
 }
 
 impl LookUps {
+    /// Returns when the next look-up of `reference` is due. The first call schedules the first one. `None` if
+    /// there is no room for another message.
+    pub(super) fn next_at(
+        &self,
+        reference: &Reference,
+        expires_at: SystemTime,
+        now: SystemTime,
+    ) -> Option<SystemTime> {
+        let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = watched.get(reference) {
+            return Some(entry.next_at);
+        }
+        if watched.len() >= MAX_WATCHED {
+            watched.retain(|_, entry| now < entry.expires_at);
+        }
+        if watched.len() >= MAX_WATCHED {
+            return None;
+        }
+        let next_at = now + interval(0);
+        watched.insert(reference.clone(), Watched { next_at, asked: 0, expires_at });
+        Some(next_at)
+    }
+
     /// Whether a look-up of `reference` is due. If so, schedules the next one.
     pub(super) fn is_due(
         &self,
@@ -39,23 +62,17 @@ impl LookUps {
         expires_at: SystemTime,
         now: SystemTime,
     ) -> bool {
+        if self.next_at(reference, expires_at, now).is_none_or(|next_at| now < next_at) {
+            return false;
+        }
         let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = watched.get_mut(reference) {
-            let is_due = now >= entry.next_at;
-            if is_due {
-                entry.asked += 1;
-                entry.next_at = now + interval(entry.asked);
-            }
-            return is_due;
-        }
-        if watched.len() >= MAX_WATCHED {
-            watched.retain(|_, entry| now < entry.expires_at);
-        }
-        if watched.len() < MAX_WATCHED {
-            let entry = Watched { next_at: now + interval(0), asked: 0, expires_at };
-            watched.insert(reference.clone(), entry);
-        }
-        false
+        // Looked at again under the lock: of two pages that wait for the same message one asks.
+        let Some(entry) = watched.get_mut(reference).filter(|entry| now >= entry.next_at) else {
+            return false;
+        };
+        entry.asked += 1;
+        entry.next_at = now + interval(entry.asked);
+        true
     }
 
     pub(super) fn forget(&self, reference: &Reference) {

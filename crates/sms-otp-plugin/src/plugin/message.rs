@@ -217,6 +217,8 @@ impl Call<'_> {
                 return Err(error);
             }
         };
+        // Before the message is sent, so that a fast report finds it.
+        self.keep_note(challenge, sms.reference()).await;
         let outcome = self.parts.sender.send(&sms).await;
         let event = |name| {
             AuditEvent::new(name)

@@ -3,11 +3,14 @@
 
 mod begin;
 mod contract;
+mod counting;
 mod delivery;
 mod histories;
 mod karaden;
 mod leaks;
+mod live;
 mod races;
+mod reports;
 mod resend;
 mod submit;
 mod support;

@@ -7,10 +7,12 @@ use std::{
 };
 
 use mfa_plugin_api::{
-    ActionId, ClientFacts, FlowContext, FlowId, MfaPlugin as _, PluginError, PluginState, Prompt,
-    RejectionKind, Reply, Services, Step, Subject, Submission,
+    ActionId, ClientFacts, FlowContext, FlowId, LiveStatus as _, MfaPlugin as _, PluginError,
+    PluginState, Prompt, RejectionKind, Reply, Services, Step, Subject, Submission,
 };
-use otp_cache::{ChallengeStore, Quota, memory::MemoryStore};
+use otp_cache::{
+    ChallengeStore, DeliveryNotes, LocalNotifier, Notifier, Quota, memory::MemoryStore,
+};
 use otp_core::{DigestKey, KeyId, KeyRing, message::Host};
 use sms_otp_plugin::{PseudonymKey, SMS_OTP, SmsOtpConfig, SmsOtpPlugin, SmsTexts};
 use sms_sender::{RecordingSender, SmsSender};
@@ -36,7 +38,7 @@ pub(crate) struct World {
     pub(crate) audit: RecordingAudit,
     pub(crate) services: Services,
     pub(crate) plugin: SmsOtpPlugin,
-    randomness: SeededRandomness,
+    pub(crate) randomness: SeededRandomness,
 }
 
 impl World {
@@ -53,7 +55,9 @@ impl World {
         let store = Arc::new(MemoryStore::new());
         let services = Services::new()
             .with::<Arc<dyn ChallengeStore>>(store.clone())
-            .with::<Arc<dyn Quota>>(store);
+            .with::<Arc<dyn Quota>>(store.clone())
+            .with::<Arc<dyn DeliveryNotes>>(store)
+            .with::<Arc<dyn Notifier>>(Arc::new(LocalNotifier::new()));
         Self {
             clock: ManualClock::new(),
             sender: RecordingSender::new(),
@@ -132,6 +136,13 @@ impl Login<'_> {
     pub(crate) async fn status(&self) -> Option<Prompt> {
         let answer = self.call(async |context| self.world.plugin.status(context).await).await;
         answer.expect("the plugin answers")
+    }
+
+    /// Waits until the page may show something else than `shown`.
+    pub(crate) async fn changed(&self, shown: &Prompt) {
+        let call =
+            async |context: &FlowContext<'_>| self.world.plugin.changed(context, shown).await;
+        self.call(call).await.expect("the plugin waits");
     }
 
     pub(crate) async fn call<T>(&self, call: impl AsyncFnOnce(&FlowContext<'_>) -> T) -> T {

@@ -1,0 +1,31 @@
+//! The notes that lead from a delivery report back to its challenge.
+
+use otp_cache::{DeliveryNote, NoteKey};
+use otp_core::Challenge;
+use sms_sender::Reference;
+
+use super::call::Call;
+
+/// Returns the key of the note about the message with this reference.
+pub(super) fn note_key(reference: &str) -> NoteKey {
+    NoteKey::derive("sms-otp-plugin/reference/1", reference)
+}
+
+impl Call<'_> {
+    /// Keeps the note of a message that is about to be sent. Without it the message still goes out: its
+    /// report then finds nothing, and look-ups tell what became of it.
+    pub(super) async fn keep_note(&self, challenge: &Challenge, reference: &Reference) {
+        let Some(notes) = self.notes else { return };
+        let note = DeliveryNote {
+            subject: self.subject,
+            challenge: challenge.id(),
+            expires_at: challenge.expires_at(),
+        };
+        if let Err(error) = notes.keep(note_key(reference.as_str()), note, self.now()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a delivery report of this message will not be recognised"
+            );
+        }
+    }
+}
