@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 
 use crate::{
     driver::{Call, LoginDriver},
+    live::LivePrompt,
     shared::{Shared, auth_failed},
     step::{Failure, LoginStep, RejectedReason, RestartReason},
 };
@@ -187,15 +188,26 @@ impl Controller {
         self.proceed(token, None, Call::View, client, now).await
     }
 
-    /// Like [`view`](Self::view), for an event stream: never begins a factor or opens a session, because a
-    /// stream cannot set a cookie. Returns [`Restart`](LoginStep::Restart) if no prompt is open.
+    /// Returns what [`view`](Self::view) would show, for an event stream, with what the stream waits by;
+    /// `None` if no prompt with live status is open, or it could not be loaded.
+    ///
+    /// Never begins a factor or opens a session, because a stream cannot set a cookie.
     pub async fn watch(
         &self,
         token: &PendingToken,
         client: &ClientFacts,
         now: SystemTime,
-    ) -> LoginStep {
-        self.proceed(token, None, Call::Watch, client, now).await
+    ) -> Option<LivePrompt> {
+        let login = match self.shared.auth.load_pending(token, now).await {
+            Ok(login) => login?,
+            Err(error) => {
+                auth_failed(&error);
+                return None;
+            }
+        };
+        let (shared, client) = (Arc::clone(&self.shared), client.clone());
+        // A failure of the plugin is in the log already.
+        LivePrompt::load(shared, login, client, now).await.unwrap_or_default()
     }
 
     /// Steps 7 to 10: passes what the user typed to the factor's plugin.
@@ -257,7 +269,15 @@ impl Controller {
         };
         let (shared, client, factor) = (Arc::clone(&self.shared), client.clone(), factor.cloned());
         self.run_detached(async move {
-            LoginDriver::new(&shared, &client, now).proceed(login, factor.as_ref(), call).await
+            let user = login.user().id.clone();
+            let changes_login = !matches!(call, Call::View);
+            let driver = LoginDriver::new(&shared, &client, now);
+            let step = driver.proceed(login, factor.as_ref(), call).await;
+            // After everything is saved: the pages of other tabs wake and read it.
+            if changes_login && let Err(error) = shared.auth.notify_pages(&user).await {
+                auth_failed(&error);
+            }
+            step
         })
         .await
     }

@@ -16,7 +16,7 @@
 //! its factor is unavailable, the next alternative begins. The login stays with it: an unavailable factor
 //! is tried again only when all alternatives are unavailable and the user asks for it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use auth_module::{
     Completed, FactorChoice, FactorSnapshot, FactorStatus, PendingLogin, PendingToken, Recorded,
@@ -50,9 +50,6 @@ pub(crate) enum Call {
     Submit(Submission),
     /// The current page.
     View,
-    /// Like [`View`](Self::View), for the event stream: never begins a factor or opens a session,
-    /// because a stream cannot set a cookie.
-    Watch,
 }
 
 /// Drives one call through a login.
@@ -82,18 +79,11 @@ impl<'a> LoginDriver<'a> {
         asked: Option<&FactorId>,
         call: Call,
     ) -> LoginStep {
-        let is_read_only = matches!(call, Call::Watch);
         let Some(choice) = self.missing(&login).into_iter().next() else {
-            if is_read_only {
-                return LoginStep::Restart(RestartReason::Ended);
-            }
             return self.complete(login).await;
         };
         let factor = self.current(&login, &choice);
         let Some(snapshot) = login.factor(&factor).cloned() else {
-            if is_read_only {
-                return LoginStep::Restart(RestartReason::Ended);
-            }
             // An earlier call was cut off before the factor had begun, or its snapshot was unreadable.
             return self.advance(login).await;
         };
@@ -112,7 +102,6 @@ impl<'a> LoginDriver<'a> {
     ) -> Result<LoginStep, Failure> {
         let plugin = self.shared.plugin(&factor)?;
         let state = snapshot.state.as_ref();
-        let is_read_only = matches!(call, Call::Watch);
         let reply = match (call, snapshot.status) {
             // In any status: only the plugin knows whether a submission is still valid.
             (Call::Submit(submission), _) => {
@@ -134,17 +123,13 @@ impl<'a> LoginDriver<'a> {
             {
                 return Ok(self.begin(login, choice, factor).await);
             }
-            (
-                Call::View | Call::Watch | Call::Retry,
-                FactorStatus::Prompted { notice, rejection },
-            ) => {
+            (Call::View | Call::Retry, FactorStatus::Prompted { notice, rejection }) => {
                 let call = async |context: &FlowContext<'_>| plugin.status(context).await;
                 return match self.call_plugin(&login, &factor, state, call).await? {
                     Some(prompt) => {
                         let prompt = with_last_outcome(prompt, notice, rejection, self.now);
                         Ok(self.prompted(&login, factor, prompt))
                     }
-                    None if is_read_only => Ok(LoginStep::Restart(RestartReason::Ended)),
                     None => Ok(self.begin(login, choice, factor).await),
                 };
             }
@@ -314,6 +299,12 @@ impl<'a> LoginDriver<'a> {
         self.shared.auth.missing_factors(login, self.now)
     }
 
+    /// Returns the factor that the login is at; `None` if none is missing.
+    pub(crate) fn current_factor(&self, login: &PendingLogin) -> Option<FactorId> {
+        let choice = self.missing(login).into_iter().next()?;
+        Some(self.current(login, &choice))
+    }
+
     /// Returns the alternatives that a plugin provides.
     fn provided<'c>(
         &self,
@@ -337,8 +328,21 @@ impl<'a> LoginDriver<'a> {
     }
 
     /// Calls a plugin, within its deadline.
-    async fn call_plugin<T>(
+    pub(crate) async fn call_plugin<T>(
         &self,
+        login: &PendingLogin,
+        factor: &FactorId,
+        state: Option<&PluginState>,
+        call: impl AsyncFnOnce(&FlowContext<'_>) -> Result<T, PluginError>,
+    ) -> Result<T, Failure> {
+        let deadline = self.shared.plugin_deadline;
+        self.call_plugin_within(deadline, login, factor, state, call).await
+    }
+
+    /// Calls a plugin, within this deadline.
+    pub(crate) async fn call_plugin_within<T>(
+        &self,
+        deadline: Duration,
         login: &PendingLogin,
         factor: &FactorId,
         state: Option<&PluginState>,
@@ -360,7 +364,7 @@ impl<'a> LoginDriver<'a> {
         )
         .with_state(state);
         let span = tracing::info_span!("plugin", %factor);
-        let called = tokio::time::timeout(self.shared.plugin_deadline, call(&context));
+        let called = tokio::time::timeout(deadline, call(&context));
         match called.instrument(span).await {
             Ok(Ok(returned)) => Ok(returned),
             Ok(Err(error)) => {
@@ -389,7 +393,7 @@ fn is_unavailable(login: &PendingLogin, factor: &FactorId) -> bool {
 
 /// Adds to the current prompt what the last submission or action produced. `MfaPlugin::status` cannot
 /// know it, and a host that redirects after a POST shows it with the next GET.
-fn with_last_outcome(
+pub(crate) fn with_last_outcome(
     mut prompt: Prompt,
     notice: Option<Notice>,
     rejection: Option<Rejection>,

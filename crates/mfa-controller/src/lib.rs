@@ -25,16 +25,21 @@
 //! A host may redirect after each POST: [`Controller::view`] shows the notice or the rejection that the
 //! last submission or action produced, until the next one, and counts nothing.
 //!
+//! An open page does not poll: [`Controller::watch`] returns a [`LivePrompt`], whose
+//! [`changed`](LivePrompt::changed) waits for news.
+//!
 //! The interface has no HTTP types. A [`LoginStep`] holds everything that a host needs for its page and
 //! its cookies; its status code follows from [`LoginStep::class`].
 
 mod controller;
 mod driver;
+mod live;
 mod shared;
 mod step;
 
 pub use crate::{
     controller::{Controller, InvalidPlugins, LoginRequest, RETRY},
+    live::LivePrompt,
     step::{
         DeniedStep, Failure, Finished, LoginStep, Pending, PromptStep, RejectedReason,
         RestartReason, StepClass, UnavailableStep,

@@ -1,7 +1,7 @@
-//! A session store in which other requests always change a login first.
+//! A session store in which other requests always change a login first, and that counts what is read.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering::SeqCst},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     time::SystemTime,
 };
 
@@ -16,11 +16,21 @@ use auth_module::{
 pub(crate) struct ContendedStore {
     store: MemorySessions,
     is_contended: AtomicBool,
+    reads: AtomicUsize,
 }
 
 impl ContendedStore {
     pub(crate) fn new() -> Self {
-        Self { store: MemorySessions::new(10_000), is_contended: AtomicBool::new(false) }
+        Self {
+            store: MemorySessions::new(10_000),
+            is_contended: AtomicBool::new(false),
+            reads: AtomicUsize::new(0),
+        }
+    }
+
+    /// How often a login or a session was read.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(SeqCst)
     }
 
     /// Sets whether each save is too late.
@@ -44,6 +54,7 @@ impl Sessions for ContendedStore {
         token: TokenDigest,
         now: SystemTime,
     ) -> Result<Option<(PendingRecord, Version)>, AuthError> {
+        self.reads.fetch_add(1, SeqCst);
         self.store.load_pending(token, now).await
     }
 
@@ -79,6 +90,7 @@ impl Sessions for ContendedStore {
         token: TokenDigest,
         now: SystemTime,
     ) -> Result<Option<StoredSession>, AuthError> {
+        self.reads.fetch_add(1, SeqCst);
         self.store.load_session(token, now).await
     }
 

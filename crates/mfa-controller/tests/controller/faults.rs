@@ -117,8 +117,7 @@ async fn a_factor_with_an_unreadable_snapshot_begins_again_unsatisfied() {
     world.sessions.end_pending(digest).await.unwrap();
     world.sessions.open_pending(digest, serde_json::from_value(json).unwrap()).await.unwrap();
 
-    let step = world.watch(&token).await;
-    assert!(matches!(step, LoginStep::Restart(_)), "a stream begins nothing: {step:?}");
+    assert!(world.watch(&token).await.is_none(), "a stream begins nothing");
     prompted(world.view(&token).await);
     assert_eq!(world.first.calls(), ["begin", "submit", "begin"]);
     assert_eq!(rejection(world.submit(&token, "prune").await), "word-wrong");

@@ -7,6 +7,7 @@ mod dummy;
 mod factors;
 mod faults;
 mod leaks;
+mod live;
 mod login;
 mod races;
 mod redirects;

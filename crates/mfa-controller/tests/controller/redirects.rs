@@ -20,7 +20,8 @@ async fn view_shows_the_rejection_of_the_last_submission() {
         assert_eq!(step.class(), StepClass::Refused);
         assert_eq!(prompted(step).prompt, submitted.prompt);
     }
-    assert_eq!(prompted(world.watch(&token).await).prompt, submitted.prompt);
+    let live = world.watch(&token).await.expect("an open prompt");
+    assert_eq!(*live.prompt(), submitted.prompt);
     let calls = ["begin", "submit", "status", "status", "status"];
     assert_eq!(world.first.calls(), calls, "nothing is submitted again");
     session_token(world.submit(&token, "plum").await);

@@ -8,7 +8,7 @@ use auth_module::{
     MemoryUsers, NewPassword, NewUser, PasswordHasher, PathPrefix, PendingToken, PhoneTagKey,
     Policy, Requirement, Rule, Session, SessionToken, Sessions, UserAdded,
 };
-use mfa_controller::{Controller, LoginRequest, LoginStep, Pending, PromptStep};
+use mfa_controller::{Controller, LivePrompt, LoginRequest, LoginStep, Pending, PromptStep};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Submission};
 use otp_cache::{LocalNotifier, memory::MemoryStore};
 use otp_core::PhoneNumber;
@@ -160,7 +160,7 @@ impl World {
         self.controller.view(token, &Self::client(), self.clock.now()).await
     }
 
-    pub(crate) async fn watch(&self, token: &PendingToken) -> LoginStep {
+    pub(crate) async fn watch(&self, token: &PendingToken) -> Option<LivePrompt> {
         self.controller.watch(token, &Self::client(), self.clock.now()).await
     }
 

@@ -1,17 +1,22 @@
 //! The live status of a prompt as server-sent events. It shows what a reload would show.
+//!
+//! A stream does not poll: it loads the login once, waits for news, and loads it again.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use auth_module::PendingToken;
-use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
-use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::Frame as BodyFrame;
-use mfa_controller::LoginStep;
+use axum::response::{
+    IntoResponse as _, Sse,
+    sse::{Event, KeepAlive},
+};
+use futures_util::stream;
+use http::{HeaderValue, Response, header};
+use http_body_util::BodyExt as _;
+use mfa_controller::LivePrompt;
 use mfa_pages::{Frame, Language, MessageKind, live_status};
 use mfa_plugin_api::ClientFacts;
-use mfa_proxy::{Body, BoxError};
+use mfa_proxy::Body;
+use tokio::time::{Instant, sleep_until};
 
 use super::responses;
 use crate::{
@@ -19,19 +24,29 @@ use crate::{
     state::{Context, Runtime, Settings},
 };
 
-const INTERVAL: Duration = Duration::from_secs(2);
-/// Ends the stream after the lifetime of a pending login. The page reconnects if it is still open.
-const MAX_EVENTS: usize = 300;
+/// The time between two comments on an idle stream. Proxies close a connection that is silent for long, and a
+/// page that was closed is noticed by a failed write.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-struct Watch {
+/// The shortest time between two loads of one stream, however often it is woken.
+const MIN_PAUSE: Duration = Duration::from_millis(250);
+
+/// A page that is open.
+struct OpenPage {
     runtime: Arc<Runtime>,
     settings: Arc<Settings>,
     token: PendingToken,
     client: ClientFacts,
     language: Language,
-    last: String,
-    events: usize,
+    shown: Option<Shown>,
     _slot: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// What the page shows.
+struct Shown {
+    live: LivePrompt,
+    loaded_at: Instant,
+    data: String,
 }
 
 /// Responds to `GET factor/events`.
@@ -43,50 +58,51 @@ pub(crate) fn stream(runtime: &Arc<Runtime>, context: &Context) -> Response<Body
     let Ok(slot) = Arc::clone(&runtime.event_streams).try_acquire_owned() else {
         return responses::message(context, MessageKind::Busy);
     };
-    let watch = Watch {
+    let page = OpenPage {
         runtime: Arc::clone(runtime),
         settings: Arc::clone(&context.settings),
         token,
         client: context.client.clone(),
         language: context.language,
-        last: String::new(),
-        events: 0,
+        shown: None,
         _slot: slot,
     };
-    let frames = stream::unfold(Some(watch), |watch| async { next(watch?).await })
-        .map(|text| Ok::<_, BoxError>(BodyFrame::data(Bytes::from(text))));
-    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
-    *response.status_mut() = StatusCode::OK;
+    let events = stream::unfold(Some(page), |page| async {
+        let (event, page) = next(page?).await?;
+        Some((Ok::<_, Infallible>(event), page))
+    });
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    let mut response = Sse::new(events).keep_alive(keep_alive).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+    response.map(|body| body.map_err(Into::into).boxed_unsync())
 }
 
-/// Returns the next event, and the watch unless the stream has ended.
-async fn next(mut watch: Watch) -> Option<(String, Option<Watch>)> {
-    if watch.events > 0 {
-        tokio::select! {
-            () = watch.runtime.stop.cancelled() => return None,
-            () = tokio::time::sleep(INTERVAL) => {}
+/// Returns the next event, and the page unless the stream has ended. `None` when the gateway stops.
+async fn next(mut page: OpenPage) -> Option<(Event, Option<OpenPage>)> {
+    let end = || Some((Event::default().event("end").data("{}"), None));
+    loop {
+        let last = page.shown.take();
+        if let Some(shown) = &last {
+            let changed = tokio::select! {
+                () = page.runtime.stop.cancelled() => return None,
+                changed = shown.live.changed(page.runtime.clock.now()) => changed,
+            };
+            if changed.is_err() {
+                return end();
+            }
+            sleep_until(shown.loaded_at + MIN_PAUSE).await;
+        }
+        let (now, loaded_at) = (page.runtime.clock.now(), Instant::now());
+        let live = page.runtime.controller.watch(&page.token, &page.client, now).await;
+        let Some(live) = live else { return end() };
+        let data = live_status(&Frame::new(&page.settings.site, page.language, now), live.prompt());
+        let is_news = last.is_none_or(|last| last.data != data);
+        let event = Event::default().event("status").data(&data);
+        page.shown = Some(Shown { live, loaded_at, data });
+        if is_news {
+            return Some((event, Some(page)));
         }
     }
-    watch.events += 1;
-    let now = watch.runtime.clock.now();
-    let step = watch.runtime.controller.watch(&watch.token, &watch.client, now).await;
-    let LoginStep::Prompt(step) = step else {
-        return Some(("event: end\ndata: {}\n\n".to_owned(), None));
-    };
-    if watch.events > MAX_EVENTS {
-        return None;
-    }
-    let data = live_status(&Frame::new(&watch.settings.site, watch.language, now), &step.prompt);
-    let event = if data == watch.last {
-        ": same\n\n".to_owned()
-    } else {
-        format!("event: status\ndata: {data}\n\n")
-    };
-    watch.last = data;
-    Some((event, Some(watch)))
 }
