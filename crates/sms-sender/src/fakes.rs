@@ -21,27 +21,28 @@ use crate::{
 pub struct RecordedSms(OutgoingSms);
 
 impl RecordedSms {
-    /// The number in E.164.
+    /// Returns the number in E.164.
     pub fn to(&self) -> &str {
         self.0.to().as_e164()
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn text(&self) -> &str {
         self.0.expose_text()
     }
 
-    /// The deadline for sending.
+    /// Returns the deadline for sending, if there is one.
     pub fn deadline(&self) -> Option<SystemTime> {
         self.0.deadline()
     }
 
-    /// The reference.
+    /// Returns the reference.
     pub fn reference(&self) -> &Reference {
         self.0.reference()
     }
 
-    /// The code on the message's last line, after the `#` (WICG sms-one-time-codes, "Message format").
+    /// Returns the code on the message's last line, after the `#` (WICG sms-one-time-codes, "Message
+    /// format").
     pub fn code(&self) -> Option<&str> {
         self.text().lines().last()?.rsplit_once('#').map(|(_, code)| code)
     }
@@ -79,12 +80,12 @@ impl RecordingSender {
         Self::default()
     }
 
-    /// The messages that arrived, oldest first, with those whose response was lost.
+    /// Returns the messages that arrived, oldest first. Includes those whose response was lost.
     pub fn sent(&self) -> Vec<RecordedSms> {
         self.state().sent.clone()
     }
 
-    /// The references that were looked up, oldest first.
+    /// Returns the references that were looked up, oldest first.
     pub fn looked_up(&self) -> Vec<Reference> {
         self.state().looked_up.clone()
     }
@@ -94,7 +95,7 @@ impl RecordingSender {
         self.state().next.push_back(Next::NotSent);
     }
 
-    /// Makes the next send refused.
+    /// Makes the next send end as *refused*.
     pub fn refuse_next(&self, reason: RefusedReason) {
         self.state().next.push_back(Next::Refused(reason));
     }
@@ -165,7 +166,7 @@ impl FailingSender {
         Self { is_not_sent: false, calls: Arc::default() }
     }
 
-    /// The number of calls of `send`.
+    /// Returns the number of calls of `send`.
     pub fn calls(&self) -> usize {
         *self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -29,27 +29,27 @@ impl OutgoingSms {
         self
     }
 
-    /// The recipient.
+    /// Returns the recipient.
     pub fn to(&self) -> &PhoneNumber {
         &self.to
     }
 
-    /// The text. It contains the code: pass it to the provider only.
+    /// Returns the text. It contains the code: pass it to the provider only.
     pub fn expose_text(&self) -> &str {
         &self.text
     }
 
-    /// The instant at which it is sent.
+    /// Returns the instant at which it is sent.
     pub fn now(&self) -> SystemTime {
         self.now
     }
 
-    /// The deadline for sending, if there is one (Karaden's `limited_at`).
+    /// Returns the deadline for sending, if there is one (Karaden's `limited_at`).
     pub fn deadline(&self) -> Option<SystemTime> {
         self.deadline
     }
 
-    /// The unique name of the message at the provider.
+    /// Returns the unique name of the message at the provider.
     pub fn reference(&self) -> &Reference {
         &self.reference
     }
@@ -83,13 +83,13 @@ impl Reference {
         Self(name.iter().copied().map(char::from).collect())
     }
 
-    /// The reference as text.
+    /// Returns the reference as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The last digit of `number` in base 36.
+/// Returns the last digit of `number` in base 36.
 fn digit(number: u128) -> u8 {
     let digits = b"0123456789abcdefghijklmnopqrstuvwxyz";
     digits[usize::try_from(number % 36).unwrap_or_default()]

@@ -2,7 +2,7 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-/// The outcome of a send that the provider answered.
+/// The outcome of a send to which the provider responded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
     /// The provider has the message.
@@ -48,7 +48,7 @@ pub enum RefusedReason {
 }
 
 impl RefusedReason {
-    /// The reason as one word, for logs and the audit trail.
+    /// Returns the reason as one word, for logs and the audit trail.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -89,7 +89,7 @@ impl SendError {
         self.is_not_sent
     }
 
-    /// How long the provider asks callers to wait.
+    /// Returns how long the provider asks callers to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
