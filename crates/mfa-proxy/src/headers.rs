@@ -4,7 +4,10 @@ use std::net::IpAddr;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, HOST, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER,
+        TRANSFER_ENCODING, UPGRADE,
+    },
 };
 
 use crate::cookies;
@@ -26,25 +29,30 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
 /// Hop-by-hop fields (RFC 9110, section 7.6.1), in addition to those that `Connection` names.
-const HOP_BY_HOP: [HeaderName; 4] = [CONNECTION, TE, TRAILER, UPGRADE];
-const HOP_BY_HOP_OLD: [&str; 5] = [
-    "http2-settings",
-    "keep-alive",
-    "proxy-connection",
-    "proxy-authenticate",
-    "proxy-authorization",
+const HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
 ];
 
-/// Names that only the caller and the proxy may set, in every spelling. Some application servers ignore
-/// case, and map every other character that is no letter or digit to the same one as `-`.
-const RESERVED: [&str; 5] = ["x-mfa-", "x-forwarded-", "remote-", "x-original-", "x-rewrite-"];
-const RESERVED_WHOLE: [&str; 3] = ["forwarded", "x-real-ip", "x-remote-user"];
+const RESERVED_PREFIXES: [&str; 5] =
+    ["x-mfa-", "x-forwarded-", "remote-", "x-original-", "x-rewrite-"];
+const RESERVED_NAMES: [&str; 3] = ["forwarded", "x-real-ip", "x-remote-user"];
 
+/// Whether only the caller and the proxy may set this header.
 fn is_reserved(name: &HeaderName) -> bool {
+    // Some application servers read every character that is no letter or digit as the same one as `-`.
     let folded: String =
         name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    RESERVED.iter().any(|prefix| folded.starts_with(prefix))
-        || RESERVED_WHOLE.contains(&folded.as_str())
+    RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
+        || RESERVED_NAMES.contains(&folded.as_str())
 }
 
 /// Returns whether a message changes to WebSocket (RFC 6455, section 4).
@@ -78,10 +86,6 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     for name in HOP_BY_HOP {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP_OLD {
-        headers.remove(name);
-    }
-    headers.remove(TRANSFER_ENCODING);
 }
 
 /// Rewrites a client's headers into those for the application.

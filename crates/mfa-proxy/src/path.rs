@@ -1,8 +1,10 @@
 //! The normal form of request paths. The policy and the application see the same path.
 //!
 //! Percent-encoded unreserved characters are decoded. Other escapes get upper-case hex digits (RFC 3986,
-//! section 6.2.2). If two servers could read a path differently, it is refused: dot segments, empty segments, encoded slashes, backslashes, dots or percent signs,
-//! control characters, and bytes outside ASCII.
+//! section 6.2.2).
+//!
+//! A path that two servers could read differently is refused. It has a dot segment, an empty segment, a
+//! backslash, a control character, a byte outside ASCII, or an encoded slash, dot, semicolon or percent sign.
 
 /// A path in its normal form. It starts with `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +77,7 @@ fn push_segment(normal: &mut String, segment: &str, is_last: bool) -> Result<(),
 
 fn push_decoded(normal: &mut String, decoded: u8) -> Result<(), AmbiguousPath> {
     match decoded {
-        // Encoded delimiters are no use to honest clients, but some servers decode them before they split.
+        // Some servers decode these before they split the path into segments.
         b'/' | b'\\' | b'.' | b'%' | b';' | 0..=0x1f | 0x7f => Err(AmbiguousPath),
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => {
             normal.push(char::from(decoded));
