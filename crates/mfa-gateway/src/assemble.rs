@@ -182,13 +182,13 @@ pub fn check(config: &Config) -> anyhow::Result<()> {
     ensure_factors_are_provided(&config.policy, provided)
 }
 
-/// The factors besides the password: one line for each.
+/// Makes the plugins for the factors besides the password: one line for each.
 fn plugins(config: &Config) -> anyhow::Result<Vec<Arc<dyn MfaPlugin>>> {
     Ok(vec![Arc::new(sms_otp(config)?)])
 }
 
-/// Fails for every rule that names a factor without a plugin. Otherwise the first login on the way to
-/// its path would find out.
+/// Fails if a rule names a factor without a plugin. Without this check, the first login for its path would
+/// fail.
 fn ensure_factors_are_provided<'f>(
     policy: &AccessPolicy,
     plugins: impl Iterator<Item = &'f FactorId>,

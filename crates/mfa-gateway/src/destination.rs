@@ -1,9 +1,9 @@
-//! Between a relative URL and a [`Destination`].
+//! Reading a relative URL as a [`Destination`], and writing it back.
 
 use auth_module::{AppName, Destination};
 use mfa_proxy::NormalPath;
 
-/// The longest URL that is taken over. It has to fit into a query parameter of the login page.
+/// The longest URL that becomes a destination. It has to fit into a query parameter of the login page.
 const MAX_BYTES: usize = 2048;
 
 /// Reads a path with an optional query, as a request or a form carried it.

@@ -1,7 +1,6 @@
 //! Health and metrics, on a separate listener.
 
 use std::{
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -103,7 +102,7 @@ fn result_of(class: StepClass) -> &'static str {
 pub(crate) struct Readiness {
     is_draining: Arc<AtomicBool>,
     /// The last successful probe of the stores, in seconds since 1970.
-    stores_answered_at: Arc<AtomicU64>,
+    stores_responded_at: Arc<AtomicU64>,
 }
 
 impl Readiness {
@@ -114,14 +113,15 @@ impl Readiness {
         self.is_draining.store(true, Ordering::Release);
     }
 
-    pub(crate) fn stores_answered(&self, seconds: u64) {
-        self.stores_answered_at.store(seconds, Ordering::Release);
+    /// Notes that the stores responded at this instant, in seconds since 1970.
+    pub(crate) fn note_stores(&self, seconds: u64) {
+        self.stores_responded_at.store(seconds, Ordering::Release);
     }
 
     fn state(&self, now_seconds: u64) -> (bool, serde_json::Value) {
         let is_draining = self.is_draining.load(Ordering::Acquire);
-        let answered = self.stores_answered_at.load(Ordering::Acquire);
-        let are_fresh = now_seconds.saturating_sub(answered) <= Self::STALE;
+        let responded_at = self.stores_responded_at.load(Ordering::Acquire);
+        let are_fresh = now_seconds.saturating_sub(responded_at) <= Self::STALE;
         let word = |is_good: bool| if is_good { "ok" } else { "failing" };
         let body = serde_json::json!({
             "stores": word(are_fresh),
@@ -132,9 +132,8 @@ impl Readiness {
 }
 
 /// Responds on the listener for health and metrics.
-pub(crate) fn answer(
+pub(crate) fn respond(
     request: &Request<Incoming>,
-    _peer: SocketAddr,
     metrics: &Metrics,
     readiness: &Readiness,
     now_seconds: u64,
@@ -180,10 +179,10 @@ mod tests {
     fn readiness_falls_with_the_stores_and_with_the_drain() {
         let readiness = Readiness::default();
         assert!(!readiness.state(1000).0);
-        readiness.stores_answered(1000);
+        readiness.note_stores(1000);
         assert!(readiness.state(1015).0);
         assert!(!readiness.state(1016).0);
-        readiness.stores_answered(1016);
+        readiness.note_stores(1016);
         readiness.drain();
         assert!(!readiness.state(1016).0);
     }

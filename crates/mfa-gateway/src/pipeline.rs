@@ -27,16 +27,22 @@ use crate::{
 /// Why a request was rejected before any route saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RejectedRequest {
+    /// No `Host`, more than one, or one that is not text.
     Host,
+    /// `TRACE` or `CONNECT`, which are for no page and no application.
     Method,
+    /// A host without an application, or a target that names another host.
     Misdirected,
+    /// A path that is too long or ambiguous.
     Path,
 }
 
 const MAX_USER_AGENT_CHARS: usize = 256;
 const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// Further parameters in the query of one of our pages are ignored. No page has as many.
+const MAX_PARAMETERS: usize = 16;
 
-/// The running gateway: its state, and the router of its own pages.
+/// What responds to requests: the state of the gateway, and the router of its own pages.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     app: Arc<App>,
@@ -44,7 +50,7 @@ pub(crate) struct Gateway {
 }
 
 /// Responds to one request. Never fails: every error becomes a response that grants no access.
-pub(crate) async fn answer(
+pub(crate) async fn respond(
     gateway: Arc<Gateway>,
     request: Request<Incoming>,
     peer: SocketAddr,
@@ -87,6 +93,7 @@ impl Gateway {
     }
 }
 
+/// Checks the head of a request and returns its facts.
 fn context(
     settings: &Arc<Settings>,
     request: &Request<Incoming>,
@@ -105,7 +112,7 @@ fn context(
     let path = NormalPath::parse(request.uri().path()).map_err(|_| RejectedRequest::Path)?;
     let raw_query = request.uri().query().unwrap_or_default();
     let query = if path.as_str().starts_with(settings.site.prefix.as_str()) {
-        url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().take(16).collect()
+        url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().take(MAX_PARAMETERS).collect()
     } else {
         Vec::new()
     };
@@ -176,7 +183,7 @@ fn reject(
     response
 }
 
-/// Steps 1 and 11: forwards the request, or asks for a login.
+/// Forwards a request to the application, or asks for a login: steps 1 and 11 of a login (ARCHITECTURE.md).
 async fn application(
     runtime: &Runtime,
     request: Request<Incoming>,
@@ -195,16 +202,16 @@ async fn application(
     }
 }
 
-/// Sends a person to one of our pages, and tells a program where that page is.
-fn ask_for(ours: &'static str, context: &Context, method: &Method) -> Response<Body> {
+/// Redirects a browser to one of our pages, and tells a program where that page is.
+fn ask_for(own_page: &'static str, context: &Context, method: &Method) -> Response<Body> {
     // After the login the browser sends a `GET`: only what is safe to repeat is worth returning to.
     let is_repeatable = matches!(*method, Method::GET | Method::HEAD);
     let destination = context.destination(&context.here).filter(|_| is_repeatable);
-    let url = responses::url_to(context, ours, destination.as_ref());
+    let url = responses::url_to(context, own_page, destination.as_ref());
     if is_navigation(&context.headers) {
         return responses::see_other(&url);
     }
-    let error = if ours == page::STEP_UP { "step_up_required" } else { "login_required" };
+    let error = if own_page == page::STEP_UP { "step_up_required" } else { "login_required" };
     let body = serde_json::json!({ "error": error, "login": url });
     let mut response = responses::json(StatusCode::UNAUTHORIZED, &body);
     responses::set_challenge(response.headers_mut());

@@ -1,7 +1,7 @@
 //! Everything under the gateway's own prefix: one table of routes over axum's router.
 //!
 //! A `POST` ends in a redirect (303), so that a reload posts nothing again: no attempt is counted twice and no
-//! message is sent twice. Only a request that could not be processed is answered with its page at once.
+//! message is sent twice. Only a request that could not be processed gets its page without a redirect.
 
 mod account;
 mod assets;
@@ -35,7 +35,7 @@ use crate::state::{Context, Runtime};
 #[derive(Debug, Clone, Copy)]
 struct RouteName(&'static str);
 
-/// The routes: path below the prefix, name for metrics, and a handler for each method.
+/// Returns the routes: path below the prefix, name for metrics and logs, and a handler for each method.
 fn table() -> [(&'static str, &'static str, MethodRouter); 9] {
     [
         (page::LOGIN, "login", get(login::show).post(login::submit)),

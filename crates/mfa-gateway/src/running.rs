@@ -66,13 +66,13 @@ pub async fn start(
     let readiness = Readiness::default();
     let gateway = Arc::new(Gateway::new(Arc::clone(&assembled.app)));
     tasks.spawn(serve(listener, stop.clone(), move |request, peer| {
-        pipeline::answer(Arc::clone(&gateway), request, peer)
+        pipeline::respond(Arc::clone(&gateway), request, peer)
     }));
     let (metrics, ready, ops_clock) =
         (assembled.app.runtime.metrics.clone(), readiness.clone(), Arc::clone(&clock));
-    ops_tasks.spawn(serve(ops_listener, stop_ops.clone(), move |request, peer| {
+    ops_tasks.spawn(serve(ops_listener, stop_ops.clone(), move |request, _peer| {
         let seconds = seconds(&ops_clock);
-        let response = ops::answer(&request, peer, &metrics, &ready, seconds);
+        let response = ops::respond(&request, &metrics, &ready, seconds);
         async move { response }
     }));
     probe_once(&assembled, &readiness, &clock).await;
@@ -92,7 +92,7 @@ fn seconds(clock: &SharedClock) -> u64 {
 
 async fn probe_once(assembled: &Assembled, readiness: &Readiness, clock: &SharedClock) {
     match assembled.probe(clock.now()).await {
-        Ok(()) => readiness.stores_answered(seconds(clock)),
+        Ok(()) => readiness.note_stores(seconds(clock)),
         Err(error) => {
             tracing::warn!(event = "store.unavailable", error = %error, "a store does not respond");
         }

@@ -23,7 +23,7 @@ use crate::{
     time::SharedClock,
 };
 
-/// A running gateway.
+/// The state of a running gateway: what lives as long as the process, and the current settings.
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) runtime: Arc<Runtime>,

@@ -20,7 +20,7 @@ pub(super) struct SectionDeclaration {
 }
 
 impl SectionDeclaration {
-    /// The section with its brackets, such as `[[otp.key]]`.
+    /// Returns the section with its brackets, such as `[[otp.key]]`.
     pub(super) fn header(&self) -> String {
         match self.form {
             Form::Array { .. } => format!("[[{}]]", self.path),
@@ -77,7 +77,7 @@ pub(super) struct KeyDeclaration {
 }
 
 impl KeyDeclaration {
-    /// The accepted values with the source of the range; nothing if the sentence says it all.
+    /// Returns the accepted values with the source of the range; `None` if `about` describes them.
     pub(super) fn allowed_with_source(&self) -> Option<String> {
         let allowed = self.allowed.to_string();
         match (allowed.is_empty(), self.source) {
@@ -108,7 +108,7 @@ pub(super) enum Absence {
 }
 
 impl Absence {
-    /// The default, or an example if there is none.
+    /// Returns the default, or an example if there is none.
     pub(super) fn value(&self) -> &Value {
         match self {
             Self::Default(value)
@@ -121,7 +121,7 @@ impl Absence {
 /// The values that a key accepts. `Display` writes them as the reference shows them.
 #[derive(Debug, Clone)]
 pub(super) enum Allowed {
-    /// What the sentence of the key says.
+    /// What `about` of the key says.
     AsDescribed,
     /// What this phrase says.
     Phrase(Cow<'static, str>),

@@ -40,7 +40,7 @@ pub(super) struct Document<'t> {
 pub(super) fn read<T>(
     file: &Path,
     text: &str,
-    read: impl FnOnce(&Section<'_>) -> Result<T, Reported>,
+    reader: impl FnOnce(&Section<'_>) -> Result<T, Reported>,
 ) -> Result<T, Problems> {
     let document = Document::new(file, text, false);
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -50,7 +50,7 @@ pub(super) fn read<T>(
     }
     // After a syntax error the tables hold only a part of the file: no other problem is certain.
     let value = if errors.is_empty() {
-        Section::root(&document, Some(table.get_ref())).read(read)
+        Section::root(&document, Some(table.get_ref())).read(reader)
     } else {
         Err(Reported(()))
     };
@@ -254,7 +254,7 @@ impl<'d> Section<'d> {
         array.iter().enumerate().map(one).collect()
     }
 
-    /// Keeps the place of a section among all sections; its keys follow when it has been read.
+    /// Declares a section before it is read, so that sections are in the order of reading. Its keys follow.
     fn announce(&self, key: &str, about: &'static str, form: Form) {
         let path = self.path_of(key);
         let declaration = SectionDeclaration { path, about, form, keys: Vec::new() };

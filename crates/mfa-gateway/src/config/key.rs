@@ -4,7 +4,7 @@
 //! section
 //!     .key("lifetime", "How long a code can be used.")
 //!     .source("NIST SP 800-63B-4, 3.1.3.2")
-//!     .duration(SmsOtpConfig::DEFAULT_LIFETIME, SmsOtpConfig::LIFETIMES)
+//!     .duration(SmsOtpConfig::DEFAULT_LIFETIME, SmsOtpConfig::LIFETIME_RANGE)
 //! ```
 
 use std::{

@@ -32,8 +32,9 @@ access = \"public\"
 path = \"/\"
 ";
 
+/// The values of the key `access`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gate {
+enum AccessWord {
     Login,
     Public,
 }
@@ -90,9 +91,9 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
         .key("path", "The prefix of the path.")
         .allowed("letters, digits and - . _ ~ between slashes, with a slash at both ends")
         .required("/admin/", "write a prefix such as \"/admin/\"", path_prefix);
-    let gate = section
+    let access = section
         .key("access", "\"public\" needs no login and allows none of the keys below.")
-        .word(&[("login", Gate::Login), ("public", Gate::Public)], Gate::Login);
+        .word(&[("login", AccessWord::Login), ("public", AccessWord::Public)], AccessWord::Login);
     let factors = section
         .key(
             "factors",
@@ -108,7 +109,7 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
         .key("max_age", "The last factor must not be older than this.")
         .shown()
         .optional_duration("10m", "any age", Requirement::STEP_UP_AGES);
-    if gate? == Gate::Public {
+    if access? == AccessWord::Public {
         let details = ["factors", "groups", "max_age"].into_iter().filter(|key| section.has(key));
         let reported = details.fold(None, |_, key| {
             let remedy = "remove it, or remove access = \"public\"";

@@ -1,7 +1,7 @@
 //! What a refused login tells the login page: kept in a cookie of this browser, shown once.
 //!
-//! The page comes by a redirect, so that a reload does not post the password again. The user name is part of it
-//! only to fill the field again; it does not belong into a URL, which ends up in logs.
+//! The page comes by a redirect, so that a reload does not post the password again. The cookie holds the user
+//! name only to fill the field again. A URL must not hold the name, because URLs are logged.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cookies;
 
-/// A longer name is not shown again. It bounds the cookie.
+/// A longer name is not shown again, so that the cookie stays small.
 const MAX_USERNAME_BYTES: usize = 256;
 
 /// A login that was refused.
@@ -43,7 +43,7 @@ enum Problem {
 }
 
 impl RefusedLogin {
-    /// Reads the cookie. `None` if there is none, or if it is not one of ours.
+    /// Reads the cookie. Returns `None` if there is none, or if the gateway does not write such a value.
     pub(crate) fn from_cookie(headers: &HeaderMap) -> Option<Self> {
         let json = URL_SAFE_NO_PAD.decode(cookies::FLASH.value(headers)?).ok()?;
         let Stored { username, problem, until } = serde_json::from_slice(&json).ok()?;

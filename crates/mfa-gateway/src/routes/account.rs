@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{http::cookies, state::Context};
 
-/// `GET account`
+/// Responds to `GET account`.
 pub(crate) async fn show(own: Own) -> Page {
     let (runtime, context) = (&own.runtime, &own.context);
     let Some((session, token)) = session(&own).await? else { return Ok(to_login(context)) };
@@ -39,7 +39,7 @@ pub(crate) async fn show(own: Own) -> Page {
     Ok(responses::page(context, StatusCode::OK, render_account(&shown)))
 }
 
-/// `GET logout`: signing out takes a `POST`, so a link asks first.
+/// Responds to `GET logout` with a question. Only a `POST` signs out, so that a link cannot.
 pub(crate) async fn ask_logout(own: Own) -> Page {
     let context = &own.context;
     let Some((_, token)) = session(&own).await? else { return Ok(to_login(context)) };
@@ -49,18 +49,17 @@ pub(crate) async fn ask_logout(own: Own) -> Page {
 
 /// Returns the browser's session, and the token of a form for it.
 async fn session(own: &Own) -> Result<Option<(Session, String)>, Refusal> {
-    let (runtime, context) = (&own.runtime, &own.context);
-    let session = runtime.session(context).await;
-    let session = session.map_err(|error| Refusal::failed("session.load", &error))?;
-    let cookie = cookies::SESSION.value(&context.headers);
-    Ok(session.zip(cookie).map(|(session, cookie)| (session, runtime.form_tokens.issue(cookie))))
+    let form_tokens = &own.runtime.form_tokens;
+    let cookie = cookies::SESSION.value(&own.context.headers);
+    let session = own.session().await?;
+    Ok(session.zip(cookie).map(|(session, cookie)| (session, form_tokens.issue(cookie))))
 }
 
 fn to_login(context: &Context) -> Response<Body> {
     responses::see_other(&context.settings.site.url(page::LOGIN))
 }
 
-/// `POST logout`
+/// Responds to `POST logout`.
 pub(crate) async fn logout(own: Own, request: Request) -> Page {
     let (runtime, context) = (&own.runtime, &own.context);
     let Some(cookie) = cookies::SESSION.value(&context.headers) else {

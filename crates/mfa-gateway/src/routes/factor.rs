@@ -1,4 +1,4 @@
-//! Steps 3 to 10 for the browser: the page of the current factor.
+//! The page of the current factor: steps 3 to 10 of a login (ARCHITECTURE.md).
 
 use std::time::SystemTime;
 
@@ -24,7 +24,7 @@ use crate::{
     state::Context,
 };
 
-/// The pending login of this browser: its token, and the cookie that forms are bound to.
+/// Returns the token of the browser's pending login, and the cookie that its forms are bound to.
 fn pending(context: &Context) -> Option<(PendingToken, &str)> {
     let cookie = cookies::PENDING.value(&context.headers)?;
     Some((PendingToken::parse(cookie)?, cookie))
@@ -45,14 +45,14 @@ impl Posted {
         Ok(Self { token, form })
     }
 
-    /// The factor whose page was filled in. An answer meant for a factor that another tab has completed
-    /// meanwhile is not submitted to the next one.
+    /// Returns the factor whose page was filled in. If another tab has completed that factor, the values are
+    /// not submitted to the next one.
     fn factor(&self) -> Option<FactorId> {
         self.form.field(field::FACTOR).parse().ok()
     }
 }
 
-/// `GET factor`
+/// Responds to `GET factor`.
 pub(crate) async fn show(own: Own) -> Page {
     let (runtime, context) = (&own.runtime, &own.context);
     let Some((token, _)) = pending(context) else {
@@ -74,12 +74,12 @@ pub(crate) async fn show(own: Own) -> Page {
     }
 }
 
-/// `GET` of a path that only takes a `POST`, by a reload or a step back: shows the factor instead.
+/// Responds to a `GET` of a path that only takes a `POST`, as after a reload: redirects to the factor's page.
 pub(crate) async fn show_instead(own: Own) -> Response<Body> {
     responses::see_other(&own.context.settings.site.url(page::FACTOR))
 }
 
-/// `POST factor`
+/// Responds to `POST factor`.
 pub(crate) async fn submit(own: Own, request: Request) -> Page {
     let posted = Posted::read(&own, request).await?;
     let (runtime, context) = (&own.runtime, &own.context);
@@ -95,7 +95,7 @@ pub(crate) async fn submit(own: Own, request: Request) -> Page {
     redirect(&own, step).await
 }
 
-/// `POST factor/action`
+/// Responds to `POST factor/action`.
 pub(crate) async fn action(own: Own, request: Request) -> Page {
     let posted = Posted::read(&own, request).await?;
     let (runtime, context) = (&own.runtime, &own.context);
@@ -108,24 +108,24 @@ pub(crate) async fn action(own: Own, request: Request) -> Page {
     redirect(&own, step).await
 }
 
-/// `POST factor/cancel`
+/// Responds to `POST factor/cancel`.
 pub(crate) async fn cancel(own: Own, request: Request) -> Page {
     let posted = Posted::read(&own, request).await?;
     let step = own.runtime.controller.cancel(&posted.token).await;
     redirect(&own, step).await
 }
 
-/// This browser has no pending login: it has ended, or its cookie is lost.
+/// Returns what to show to a browser without a pending login: it has ended, or its cookie is lost.
 async fn without_login(own: &Own) -> Refusal {
-    match own.runtime.session(&own.context).await {
+    match own.session().await {
         // Another tab was faster, or the user stepped back: the login is completed.
         Ok(Some(_)) => Refusal::SignedIn,
         Ok(None) => Refusal::Message(MessageKind::SessionLost),
-        Err(error) => Refusal::failed("session.load", &error),
+        Err(failed) => failed,
     }
 }
 
-/// Turns the outcome of a `POST` into a redirect: the page of the factor shows what the controller stored.
+/// Turns the outcome of a call into a redirect. The factor's page then shows what the controller stored.
 pub(crate) async fn redirect(own: &Own, step: LoginStep) -> Page {
     let context = &own.context;
     let factor = |pending: &Pending| {
@@ -141,8 +141,8 @@ pub(crate) async fn redirect(own: &Own, step: LoginStep) -> Page {
         LoginStep::Unavailable(step) => Ok(factor(&step.pending)),
         LoginStep::Denied(step) => Ok(factor(&step.pending)),
         LoginStep::Finished(finished) => Ok(finish(own, finished).await),
-        // What was posted twice finds its session only with the next request: by then the browser has the
-        // cookie of the first response.
+        // Of two equal posts, the first has completed the login. This browser sends its session cookie with
+        // the next request, so that the factor's page finds the session.
         LoginStep::Restart(RestartReason::Ended) => {
             Ok(responses::see_other(&context.settings.site.url(page::FACTOR)))
         }
@@ -156,7 +156,7 @@ pub(crate) async fn redirect(own: &Own, step: LoginStep) -> Page {
     }
 }
 
-/// The frame of a factor's page, which can be shown again at its own address.
+/// Makes the frame of a factor's page. Its language switch leads back to `here`.
 fn factor_frame<'a>(context: &'a Context, here: &'a str) -> Frame<'a> {
     Frame::new(&context.settings.site, context.language, context.now).at(here)
 }
@@ -195,13 +195,13 @@ fn notice(
     responses::message_page(context, &shown)
 }
 
-/// The hidden value of the forms on a page of the pending login.
+/// Makes the token of the forms on a page of the pending login.
 fn form_token(own: &Own) -> String {
     let cookie = cookies::PENDING.value(&own.context.headers).unwrap_or_default();
     own.runtime.form_tokens.issue(cookie)
 }
 
-/// Step 11 begins: the session's cookie, and on to where the user wanted to go.
+/// Sets the session's cookie and redirects to where the user wanted to go (step 11).
 async fn finish(own: &Own, finished: Finished) -> Response<Body> {
     end_older_session(own).await;
     let mut response = responses::see_other(&to_relative_url(&finished.destination));
@@ -229,14 +229,12 @@ fn restart(context: &Context, why: &str) -> Response<Body> {
     response
 }
 
-/// The pending login has ended. If the browser has a session, another tab has completed it.
+/// Responds for a pending login that has ended. If the browser has a session, another tab has completed the
+/// login.
 async fn ended(own: &Own) -> Page {
-    let (runtime, context) = (&own.runtime, &own.context);
-    let session = runtime.session(context).await;
-    let session = session.map_err(|error| Refusal::failed("session.load", &error))?;
-    let mut response = match session {
+    let mut response = match own.session().await? {
         Some(_) => responses::see_other("/"),
-        None => responses::message(context, MessageKind::Expired),
+        None => responses::message(&own.context, MessageKind::Expired),
     };
     responses::add_cookie(response.headers_mut(), cookies::PENDING.clear());
     Ok(response)

@@ -1,4 +1,4 @@
-//! Steps 1 and 2: the login page.
+//! The login page: steps 1 and 2 of a login (ARCHITECTURE.md).
 
 use auth_module::{Decision, Destination};
 use axum::extract::Request;
@@ -23,20 +23,18 @@ use crate::{
     state::Context,
 };
 
-/// `GET login`
+/// Responds to `GET login`.
 pub(crate) async fn show(own: Own) -> Page {
     let (runtime, context) = (&own.runtime, &own.context);
     let asked = context.parameter(field::RETURN_TO).and_then(|url| context.destination(url));
     let destination = asked.clone().unwrap_or_else(|| context.start_page());
-    let session = runtime.session(context).await;
-    let session = session.map_err(|error| Refusal::failed("session.load", &error))?;
-    if let Some(session) = &session {
+    if let Some(session) = &own.session().await? {
         let facts = context.facts("GET", destination.path(), Some(session));
         if runtime.auth.decide(&facts) == Decision::Allowed {
             return Ok(responses::see_other(&to_relative_url(&destination)));
         }
     }
-    // Without a cookie of the browser there is nothing to bind the form to, so a new one comes along.
+    // The form is bound to a cookie. A browser without one gets a new one with the page.
     let known = cookies::BROWSER.value(&context.headers).map(str::to_owned);
     let is_new = known.is_none();
     let browser = match known {
@@ -66,16 +64,17 @@ pub(crate) async fn show(own: Own) -> Page {
     Ok(response)
 }
 
-fn notice(context: &Context, is_on_the_way: bool) -> Option<LoginNotice> {
+/// Returns why the browser is at the login page, if it did not ask for the page itself.
+fn notice(context: &Context, has_destination: bool) -> Option<LoginNotice> {
     match context.parameter("why") {
         Some("cancelled") => Some(LoginNotice::Cancelled),
         Some("expired") => Some(LoginNotice::Expired),
         Some("signed-out") => Some(LoginNotice::SignedOut),
-        _ => is_on_the_way.then_some(LoginNotice::LoginNeeded),
+        _ => has_destination.then_some(LoginNotice::LoginNeeded),
     }
 }
 
-/// `POST login`
+/// Responds to `POST login`.
 pub(crate) async fn submit(own: Own, request: Request) -> Page {
     let (runtime, context) = (&own.runtime, &own.context);
     let form = own_form(&own, request, cookies::BROWSER.value(&context.headers)).await?;
@@ -108,7 +107,7 @@ pub(crate) async fn submit(own: Own, request: Request) -> Page {
     }
 }
 
-/// Back to the login page, which says what was wrong.
+/// Redirects to the login page, which says what was wrong.
 fn refuse(
     context: &Context,
     username: &str,

@@ -1,7 +1,8 @@
-//! What each handler gets.
+//! What each handler of the gateway's own pages gets and returns.
 
 use std::{convert::Infallible, sync::Arc};
 
+use auth_module::Session;
 use axum::extract::FromRequestParts;
 use http::{Response, request::Parts};
 use mfa_proxy::Body;
@@ -12,11 +13,19 @@ use crate::state::{Context, Runtime};
 /// The result of a handler.
 pub(crate) type Page = Result<Response<Body>, Refusal>;
 
-/// The runtime, and what is known of the request.
+/// A request for one of the gateway's own pages: the running gateway, and the facts of the request.
 #[derive(Debug, Clone)]
 pub(crate) struct Own {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) context: Arc<Context>,
+}
+
+impl Own {
+    /// Returns the browser's session, if it has a valid one.
+    pub(crate) async fn session(&self) -> Result<Option<Session>, Refusal> {
+        let session = self.runtime.session(&self.context).await;
+        session.map_err(|error| Refusal::failed("session.load", &error))
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Own {

@@ -10,19 +10,18 @@ use super::{
     factor,
     form_post::own_form,
     own::{Own, Page},
-    refusal::Refusal,
     responses,
 };
 use crate::{destination::to_relative_url, http::cookies};
 
-/// `GET step-up`: asks first, because a step-up sends a message. A link from another site must not cause one.
+/// Responds to `GET step-up` with a question, because a step-up sends a message. A link from another site
+/// must not cause one.
 pub(crate) async fn ask(own: Own) -> Page {
     let (runtime, context) = (&own.runtime, &own.context);
     let asked = context.parameter(field::RETURN_TO).and_then(|url| context.destination(url));
     let destination = asked.clone().unwrap_or_else(|| context.start_page());
-    let session = runtime.session(context).await;
-    let session = session.map_err(|error| Refusal::failed("session.load", &error))?;
-    let (Some(session), Some(cookie)) = (session, cookies::SESSION.value(&context.headers)) else {
+    let cookie = cookies::SESSION.value(&context.headers);
+    let (Some(session), Some(cookie)) = (own.session().await?, cookie) else {
         return Ok(responses::see_other(&responses::url_to(context, page::LOGIN, asked.as_ref())));
     };
     let return_to = to_relative_url(&destination);
@@ -35,16 +34,14 @@ pub(crate) async fn ask(own: Own) -> Page {
     Ok(responses::page(context, StatusCode::OK, render_step_up(&shown)))
 }
 
-/// `POST step-up`: begins the factor that the destination asks for again.
+/// Responds to `POST step-up`: begins the factor that the destination asks for again.
 pub(crate) async fn start(own: Own, request: Request) -> Page {
     let (runtime, context) = (&own.runtime, &own.context);
     let cookie = cookies::SESSION.value(&context.headers);
     let form = own_form(&own, request, cookie).await?;
     let asked = context.destination(form.field(field::RETURN_TO));
-    let session = runtime.session(context).await;
-    let session = session.map_err(|error| Refusal::failed("session.load", &error))?;
     let to_login = responses::url_to(context, page::LOGIN, asked.as_ref());
-    let Some(session) = session else { return Ok(responses::see_other(&to_login)) };
+    let Some(session) = own.session().await? else { return Ok(responses::see_other(&to_login)) };
     let destination = asked.unwrap_or_else(|| context.start_page());
     let step =
         runtime.controller.step_up(&session, &context.client, destination, context.now).await;
