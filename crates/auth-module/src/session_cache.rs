@@ -107,7 +107,7 @@ impl Sessions for CachedSessions {
         session: SessionRecord,
         replaces: Option<TokenDigest>,
     ) -> Result<UpdateOutcome, AuthError> {
-        let _ends = replaces.map(|replaced| self.ended.of_token(replaced));
+        let _ends = replaces.map(|replaced| self.ended.count_token_on_drop(replaced));
         self.store.complete(pending, read, token, session, replaces).await
     }
 
@@ -119,7 +119,7 @@ impl Sessions for CachedSessions {
         if let Some(session) = self.cached(token, now) {
             return Ok(Some(session));
         }
-        // Before the read: if the session ends during the read, the entry is useless from the start.
+        // Before the read: if the session ends during the read, the entry has an old count.
         let seen = self.ended.counts(token);
         let found = self.store.load_session(token, now).await?;
         match &found {
@@ -155,7 +155,7 @@ impl Sessions for CachedSessions {
     }
 
     async fn end_session(&self, token: TokenDigest) -> Result<Option<SessionRecord>, AuthError> {
-        let _ends = self.ended.of_token(token);
+        let _ends = self.ended.count_token_on_drop(token);
         self.store.end_session(token).await
     }
 
@@ -164,12 +164,12 @@ impl Sessions for CachedSessions {
         user: &UserId,
         id: &SessionId,
     ) -> Result<Option<SessionRecord>, AuthError> {
-        let _ends = self.ended.of_any();
+        let _ends = self.ended.count_any_on_drop();
         self.store.end_session_by_id(user, id).await
     }
 
     async fn end_all(&self, user: &UserId, what: EndAll) -> Result<usize, AuthError> {
-        let _ends = (what == EndAll::PendingLoginsAndSessions).then(|| self.ended.of_any());
+        let _ends = (what == EndAll::PendingLoginsAndSessions).then(|| self.ended.count_any_on_drop());
         self.store.end_all(user, what).await
     }
 
@@ -198,7 +198,7 @@ struct EndCounts {
     any: u64,
 }
 
-/// Counts when it is dropped: after the store's reply, and also if the caller stops waiting for it.
+/// Counts the end when it is dropped: after the store's reply, and also if the caller stops waiting for it.
 #[derive(Debug)]
 struct CountOnDrop<'a>(&'a AtomicU64);
 
@@ -221,11 +221,11 @@ impl EndCounters {
         }
     }
 
-    fn of_token(&self, token: TokenDigest) -> CountOnDrop<'_> {
+    fn count_token_on_drop(&self, token: TokenDigest) -> CountOnDrop<'_> {
         CountOnDrop(self.token(token))
     }
 
-    fn of_any(&self) -> CountOnDrop<'_> {
+    fn count_any_on_drop(&self) -> CountOnDrop<'_> {
         CountOnDrop(&self.any)
     }
 }

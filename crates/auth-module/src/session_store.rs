@@ -128,7 +128,7 @@ pub enum UpdateOutcome {
 ///    version that the caller has read.
 /// 3. **Ended is ended.** After a call that ends something was acknowledged, no later load finds it:
 ///    at once through the same handle, and within one second on any other node.
-/// 4. **The caller's clock decides.** At `expires_at` itself, a login or session is gone. The
+/// 4. **The caller's clock decides.** At `expires_at` itself, a login or session has expired. The
 ///    backend's clock only sweeps.
 /// 5. **A session is replaced or nothing happens.** If the session that a login steps up has ended,
 ///    `complete` returns [`Gone`](UpdateOutcome::Gone): a logout cannot be undone.
@@ -179,7 +179,7 @@ pub trait Sessions: Debug + Send + Sync + 'static {
         replaces: Option<TokenDigest>,
     ) -> Result<UpdateOutcome, AuthError>;
 
-    /// Returns the session of this token at `now`. Idle sessions are the caller's business.
+    /// Returns the session of this token at `now`. The caller finds out whether it is idle.
     async fn load_session(
         &self,
         token: TokenDigest,

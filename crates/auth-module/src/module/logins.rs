@@ -1,4 +1,4 @@
-//! Steps 2 to 10: a login from the password to the session.
+//! A login from the password to the session: steps 2 to 10 (ARCHITECTURE.md).
 
 use std::time::SystemTime;
 
@@ -111,7 +111,7 @@ impl AuthModule {
     ///
     /// # Errors
     ///
-    /// When the store or the directory failed.
+    /// When the store or the users failed.
     pub async fn reload_pending(
         &self,
         login: &PendingLogin,
@@ -203,7 +203,7 @@ impl AuthModule {
                 },
             }
         }
-        Err(AuthError::new(AuthErrorKind::Unavailable, "a login is changed all the time"))
+        Err(changed_too_often())
     }
 
     fn record_satisfied(&self, login: &PendingLogin, new: &FactorEvidence, now: SystemTime) {
@@ -237,8 +237,8 @@ impl AuthModule {
     ) -> Result<Completed, AuthError> {
         let token = SessionToken::generate(randomness)?;
         let id = SessionId::generate(randomness)?;
-        // Not read again: it was written or read one call before. If it was changed since, the store
-        // finds another version.
+        // Not read again: it was written or read one call before. If it has changed since, its version has
+        // too, and the store reports a conflict.
         let mut current = login.clone();
         for _ in 0..MERGE_ATTEMPTS {
             // The store compares the version, but not the time.
@@ -271,7 +271,7 @@ impl AuthModule {
                 }
             }
         }
-        Err(AuthError::new(AuthErrorKind::Unavailable, "a login is changed all the time"))
+        Err(changed_too_often())
     }
 
     /// Notes what the next login uses. The session is open already, so a failure is only logged.
@@ -285,6 +285,7 @@ impl AuthModule {
         }
     }
 
+    /// Records a session that the store has just opened, and hands out its token.
     async fn opened(
         &self,
         login: PendingLogin,
@@ -346,6 +347,10 @@ fn session_of(
     let mut session = SessionRecord::new(id, flow, user, client, now, expires_at);
     session.evidence.clone_from(&login.record.evidence);
     session
+}
+
+fn changed_too_often() -> AuthError {
+    AuthError::new(AuthErrorKind::Unavailable, "a login changed too often to save it")
 }
 
 fn new_flow(randomness: &dyn Randomness) -> Result<String, AuthError> {

@@ -1,4 +1,4 @@
-//! Step 1: the name and the password.
+//! The name and the password: step 1 of a login (ARCHITECTURE.md).
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Step 11 and after: what a session may do, and how it ends.
+//! What a session may do, and how it ends: step 11 of a login (ARCHITECTURE.md), and after.
 
 use std::time::{Duration, SystemTime};
 

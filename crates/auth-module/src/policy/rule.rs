@@ -139,7 +139,7 @@ fn climbs(path: &str) -> bool {
     path.split('/').any(|segment| matches!(without_parameters(segment), "." | ".."))
 }
 
-/// A segment without its parameters (RFC 3986, section 3.3).
+/// Returns a segment without its parameters (RFC 3986, section 3.3).
 fn without_parameters(segment: &str) -> &str {
     segment.split(';').next().unwrap_or(segment)
 }
