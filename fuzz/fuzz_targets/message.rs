@@ -35,7 +35,7 @@ fuzz_target!(|input: &str| {
         service,
         host: None,
         code: CodeFormat::digits(6).expect("six digits"),
-        longest_life: Duration::from_secs(300),
+        longest_lifetime: Duration::from_secs(300),
         limit,
         links: Links::Refused,
     });

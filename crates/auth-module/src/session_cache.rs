@@ -169,7 +169,8 @@ impl Sessions for CachedSessions {
     }
 
     async fn end_all(&self, user: &UserId, what: EndAll) -> Result<usize, AuthError> {
-        let _ends = (what == EndAll::PendingLoginsAndSessions).then(|| self.ended.count_any_on_drop());
+        let _ends =
+            (what == EndAll::PendingLoginsAndSessions).then(|| self.ended.count_any_on_drop());
         self.store.end_all(user, what).await
     }
 

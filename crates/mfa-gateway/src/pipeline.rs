@@ -112,7 +112,10 @@ fn context(
     let path = NormalPath::parse(request.uri().path()).map_err(|_| RejectedRequest::Path)?;
     let raw_query = request.uri().query().unwrap_or_default();
     let query = if path.as_str().starts_with(settings.site.prefix.as_str()) {
-        url::form_urlencoded::parse(raw_query.as_bytes()).into_owned().take(MAX_PARAMETERS).collect()
+        url::form_urlencoded::parse(raw_query.as_bytes())
+            .into_owned()
+            .take(MAX_PARAMETERS)
+            .collect()
     } else {
         Vec::new()
     };

@@ -71,7 +71,7 @@ impl SmsTexts {
     pub(crate) fn templates(
         &self,
         code: CodeFormat,
-        longest_life: Duration,
+        longest_lifetime: Duration,
     ) -> Result<Templates, InvalidText> {
         let mut templates = Vec::with_capacity(self.words.len());
         for (language, words) in &self.words {
@@ -80,7 +80,7 @@ impl SmsTexts {
                 service: &self.service,
                 host: self.host.clone(),
                 code,
-                longest_life,
+                longest_lifetime,
                 limit: self.limit,
                 links: Links::Refused,
             };
@@ -122,13 +122,13 @@ impl Templates {
         &self,
         locale: &str,
         code: &OtpCode,
-        life: Duration,
+        lifetime: Duration,
     ) -> Result<SmsText, OtherFormat> {
         let primary = locale.split(['-', '_']).next().unwrap_or_default();
         let is_wanted =
             |(language, _): &&(String, SmsTemplate)| language.eq_ignore_ascii_case(primary);
         let chosen = self.0.iter().find(is_wanted).or_else(|| self.0.first());
-        chosen.ok_or(OtherFormat)?.1.render(code, life)
+        chosen.ok_or(OtherFormat)?.1.render(code, lifetime)
     }
 
     /// Language and length of each language's longest message.

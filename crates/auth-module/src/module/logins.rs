@@ -39,7 +39,7 @@ impl AuthModule {
         now: SystemTime,
     ) -> Result<(PendingToken, PendingLogin), AuthError> {
         let PasswordVerified { user, evidence } = verified;
-        let expires_at = now + self.parts.settings.pending_life;
+        let expires_at = now + self.parts.settings.pending_lifetime;
         let flow = new_flow(randomness)?;
         let mut record = PendingRecord::new(flow, &user, destination, now, expires_at);
         record.evidence.push(FactorEvidence::new(FactorId::PASSWORD, &evidence));
@@ -66,7 +66,7 @@ impl AuthModule {
         let is_same =
             |user: &User| !user.is_disabled && user.generation == session.user().generation;
         let Some(user) = user.filter(is_same) else { return Ok(None) };
-        let expires_at = (now + self.parts.settings.pending_life).min(session.expires_at());
+        let expires_at = (now + self.parts.settings.pending_lifetime).min(session.expires_at());
         let flow = new_flow(randomness)?;
         let mut record = PendingRecord::new(flow, &user, destination, now, expires_at);
         record.evidence.clone_from(&session.record.evidence);
@@ -250,7 +250,7 @@ impl AuthModule {
                 return Ok(Completed::Missing(missing));
             }
             let expires_at = match current.record.step_up_session {
-                None => now + self.parts.settings.session_life,
+                None => now + self.parts.settings.session_lifetime,
                 Some(replaced) => match self.sessions.load_session(replaced, now).await? {
                     Some(session) => session.record.expires_at,
                     None => return Ok(Completed::Gone),

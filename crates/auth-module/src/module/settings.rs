@@ -15,8 +15,8 @@ const CACHED_SESSIONS: u64 = 50_000;
 pub struct AuthSettings {
     tenant: String,
     phone_tag_key: PhoneTagKey,
-    pub(super) pending_life: Duration,
-    pub(super) session_life: Duration,
+    pub(super) pending_lifetime: Duration,
+    pub(super) session_lifetime: Duration,
     pub(super) session_idle: Duration,
     pub(super) user_refresh: Duration,
     pub(super) session_cache_age: Duration,
@@ -26,17 +26,17 @@ pub struct AuthSettings {
 }
 
 impl AuthSettings {
-    /// Default of [`with_pending_life`](Self::with_pending_life).
-    pub const DEFAULT_PENDING_LIFE: Duration = minutes(10);
+    /// Default of [`with_pending_lifetime`](Self::with_pending_lifetime).
+    pub const DEFAULT_PENDING_LIFETIME: Duration = minutes(10);
 
-    /// Allowed values of [`with_pending_life`](Self::with_pending_life).
-    pub const PENDING_LIFE_RANGE: RangeInclusive<Duration> = minutes(5)..=minutes(15);
+    /// Allowed values of [`with_pending_lifetime`](Self::with_pending_lifetime).
+    pub const PENDING_LIFETIME_RANGE: RangeInclusive<Duration> = minutes(5)..=minutes(15);
 
     /// Default lifetime of a session.
-    pub const DEFAULT_SESSION_LIFE: Duration = minutes(12 * 60);
+    pub const DEFAULT_SESSION_LIFETIME: Duration = minutes(12 * 60);
 
     /// Allowed lifetimes of a session. NIST SP 800-63B-4, section 2.2.3, sets the end.
-    pub const SESSION_LIFE_RANGE: RangeInclusive<Duration> = minutes(5)..=minutes(24 * 60);
+    pub const SESSION_LIFETIME_RANGE: RangeInclusive<Duration> = minutes(5)..=minutes(24 * 60);
 
     /// Default idle time of a session.
     pub const DEFAULT_SESSION_IDLE: Duration = minutes(60);
@@ -53,8 +53,8 @@ impl AuthSettings {
     /// Default of [`with_session_cache_age`](Self::with_session_cache_age).
     pub const DEFAULT_SESSION_CACHE_AGE: Duration = Duration::from_secs(1);
 
-    /// Allowed values of [`with_session_cache_age`](Self::with_session_cache_age). The system promises
-    /// that a session which another node has ended is over within the longest.
+    /// Allowed values of [`with_session_cache_age`](Self::with_session_cache_age). A session that another
+    /// node has ended can be used for at most the longest of them.
     pub const SESSION_CACHE_AGE_RANGE: RangeInclusive<Duration> =
         Duration::ZERO..=Duration::from_secs(1);
 
@@ -68,8 +68,8 @@ impl AuthSettings {
         Self {
             tenant: tenant.into(),
             phone_tag_key,
-            pending_life: Self::DEFAULT_PENDING_LIFE,
-            session_life: Self::DEFAULT_SESSION_LIFE,
+            pending_lifetime: Self::DEFAULT_PENDING_LIFETIME,
+            session_lifetime: Self::DEFAULT_SESSION_LIFETIME,
             session_idle: Self::DEFAULT_SESSION_IDLE,
             user_refresh: Self::DEFAULT_USER_REFRESH,
             session_cache_age: Self::DEFAULT_SESSION_CACHE_AGE,
@@ -83,10 +83,10 @@ impl AuthSettings {
     ///
     /// # Errors
     ///
-    /// [`InvalidSettings::PendingLife`] outside this range.
-    pub fn with_pending_life(mut self, life: Duration) -> Result<Self, InvalidSettings> {
-        self.pending_life =
-            within(life, &Self::PENDING_LIFE_RANGE).ok_or(InvalidSettings::PendingLife)?;
+    /// [`InvalidSettings::PendingLifetime`] outside this range.
+    pub fn with_pending_lifetime(mut self, lifetime: Duration) -> Result<Self, InvalidSettings> {
+        self.pending_lifetime = within(lifetime, &Self::PENDING_LIFETIME_RANGE)
+            .ok_or(InvalidSettings::PendingLifetime)?;
         Ok(self)
     }
 
@@ -95,14 +95,14 @@ impl AuthSettings {
     ///
     /// # Errors
     ///
-    /// [`InvalidSettings::SessionLife`] or [`InvalidSettings::SessionIdle`] outside these ranges.
-    pub fn with_session_life(
+    /// [`InvalidSettings::SessionLifetime`] or [`InvalidSettings::SessionIdle`] outside these ranges.
+    pub fn with_session_lifetime(
         mut self,
-        life: Duration,
+        lifetime: Duration,
         idle: Duration,
     ) -> Result<Self, InvalidSettings> {
-        self.session_life =
-            within(life, &Self::SESSION_LIFE_RANGE).ok_or(InvalidSettings::SessionLife)?;
+        self.session_lifetime = within(lifetime, &Self::SESSION_LIFETIME_RANGE)
+            .ok_or(InvalidSettings::SessionLifetime)?;
         self.session_idle =
             within(idle, &Self::SESSION_IDLE_RANGE).ok_or(InvalidSettings::SessionIdle)?;
         Ok(self)
@@ -166,14 +166,14 @@ impl AuthSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
     /// The lifetime of a pending login.
-    #[error("a pending login lasts {}", shown(&AuthSettings::PENDING_LIFE_RANGE))]
-    PendingLife,
+    #[error("a pending login lasts {}", shown(&AuthSettings::PENDING_LIFETIME_RANGE))]
+    PendingLifetime,
     /// The idle time of a session.
     #[error("a session may be idle for {}", shown(&AuthSettings::SESSION_IDLE_RANGE))]
     SessionIdle,
     /// The lifetime of a session.
-    #[error("a session lasts {}", shown(&AuthSettings::SESSION_LIFE_RANGE))]
-    SessionLife,
+    #[error("a session lasts {}", shown(&AuthSettings::SESSION_LIFETIME_RANGE))]
+    SessionLifetime,
     /// How long a session is read from memory.
     #[error("a session is read from memory for 0 to 1 second")]
     SessionCacheAge,

@@ -30,8 +30,8 @@ impl Sessions {
     /// [`InvalidSettings`] if a timeout is out of range. Reading a file rules this out.
     pub fn apply_to(self, settings: AuthSettings) -> Result<AuthSettings, InvalidSettings> {
         settings
-            .with_pending_life(self.login_timeout)?
-            .with_session_life(self.absolute_timeout, self.idle_timeout)?
+            .with_pending_lifetime(self.login_timeout)?
+            .with_session_lifetime(self.absolute_timeout, self.idle_timeout)?
             .with_user_refresh(self.user_refresh)
     }
 }
@@ -41,7 +41,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Sessions, Reported> {
         .key("absolute_timeout", "A session ends this long after the login.")
         .source("NIST SP 800-63B-4, 2.2.3: at most 24 hours")
         .renamed_from("absolute")
-        .duration(AuthSettings::DEFAULT_SESSION_LIFE, AuthSettings::SESSION_LIFE_RANGE);
+        .duration(AuthSettings::DEFAULT_SESSION_LIFETIME, AuthSettings::SESSION_LIFETIME_RANGE);
     let idle_timeout = section
         .key("idle_timeout", "A session ends after this long without a request.")
         .source("NIST SP 800-63B-4, 2.2.3: at most 1 hour")
@@ -50,7 +50,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Sessions, Reported> {
     let login_timeout = section
         .key("login_timeout", "A login ends this long after the password if a factor is missing.")
         .renamed_from("pending")
-        .duration(AuthSettings::DEFAULT_PENDING_LIFE, AuthSettings::PENDING_LIFE_RANGE);
+        .duration(AuthSettings::DEFAULT_PENDING_LIFETIME, AuthSettings::PENDING_LIFETIME_RANGE);
     let user_refresh = section
         .key(
             "user_refresh",

@@ -39,7 +39,7 @@ pub struct TemplateSettings<'a> {
     /// The format of the codes.
     pub code: CodeFormat,
     /// The longest lifetime of a code, for the longest `{minutes}`.
-    pub longest_life: Duration,
+    pub longest_lifetime: Duration,
     /// How long the message may be.
     pub limit: KaradenLimit,
     /// Whether the message may contain links.
@@ -59,7 +59,7 @@ pub struct TemplateSettings<'a> {
 ///     service: "みどり銀行",
 ///     host: Some(Host::new("auth.example.jp")?),
 ///     code: CodeFormat::digits(6)?,
-///     longest_life: Duration::from_secs(300),
+///     longest_lifetime: Duration::from_secs(300),
 ///     limit: KaradenLimit::OnePart,
 ///     links: Links::Refused,
 /// })?;
@@ -73,7 +73,7 @@ pub struct SmsTemplate {
     longest: Length,
     code: CodeFormat,
     limit: KaradenLimit,
-    longest_life: Duration,
+    longest_lifetime: Duration,
 }
 
 impl SmsTemplate {
@@ -108,7 +108,7 @@ impl SmsTemplate {
             longest: Length::of(""),
             code: settings.code,
             limit: settings.limit,
-            longest_life: settings.longest_life,
+            longest_lifetime: settings.longest_lifetime,
         };
         let longest = template.longest_text();
         template.longest = Length::of(&longest);
@@ -126,26 +126,26 @@ impl SmsTemplate {
         self.longest
     }
 
-    /// Renders the message for `code`, which expires after `life`.
+    /// Renders the message for `code`, which expires after `lifetime`.
     ///
     /// `{minutes}` is rounded down. It is at least 1, and at most the longest configured lifetime.
     ///
     /// # Errors
     ///
     /// [`OtherFormat`] if the code is longer than the format that the template was checked with.
-    pub fn render(&self, code: &OtpCode, life: Duration) -> Result<SmsText, OtherFormat> {
+    pub fn render(&self, code: &OtpCode, lifetime: Duration) -> Result<SmsText, OtherFormat> {
         let code = code.expose_secret();
         if code.len() > usize::from(self.code.len()) {
             return Err(OtherFormat);
         }
-        let text = self.text(code, minutes(life.min(self.longest_life)));
+        let text = self.text(code, minutes(lifetime.min(self.longest_lifetime)));
         Ok(SmsText { text, limit: self.limit })
     }
 
     /// Returns the message with the longest value in every place.
     fn longest_text(&self) -> Zeroizing<String> {
         let code = "0".repeat(usize::from(self.code.len()));
-        self.text(&code, minutes(self.longest_life))
+        self.text(&code, minutes(self.longest_lifetime))
     }
 
     /// Whether the text contains a link, or makes one together with a code or the minutes. The last line does
@@ -159,7 +159,7 @@ impl SmsTemplate {
         ];
         samples.into_iter().flatten().any(|sample| {
             let code = char::from(*sample).to_string().repeat(self.code.len().into());
-            has_link(&words.text(&code, minutes(self.longest_life)))
+            has_link(&words.text(&code, minutes(self.longest_lifetime)))
         })
     }
 
@@ -294,6 +294,6 @@ fn pieces(words: &str, service: &str, problems: &mut Vec<TemplateProblem>) -> Ve
     pieces
 }
 
-fn minutes(life: Duration) -> u64 {
-    (life.as_secs() / 60).max(1)
+fn minutes(lifetime: Duration) -> u64 {
+    (lifetime.as_secs() / 60).max(1)
 }

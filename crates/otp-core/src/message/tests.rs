@@ -16,7 +16,7 @@ fn settings(words: &str) -> TemplateSettings<'_> {
         service: "みどり銀行",
         host: None,
         code: CodeFormat::digits(6).unwrap(),
-        longest_life: 5 * MINUTE,
+        longest_lifetime: 5 * MINUTE,
         limit: KaradenLimit::OnePart,
         links: Links::Refused,
     }
@@ -157,7 +157,7 @@ fn the_longest_case_decides_when_the_template_is_made() {
     let text = words(64);
     assert_eq!(problems(&TemplateSettings { words: &text, ..longer_code }).len(), 1);
     let text = format!("{{minutes}}{}", words(63));
-    let long_life = TemplateSettings { longest_life: 10 * MINUTE, ..settings(&text) };
+    let long_life = TemplateSettings { longest_lifetime: 10 * MINUTE, ..settings(&text) };
     assert_eq!(problems(&settings(&text)), []);
     assert_eq!(problems(&long_life).len(), 1);
 }

@@ -103,7 +103,7 @@ fn a_template_that_was_checked_fits_whatever_it_is_rendered_with() {
             service,
             host: host.map(|host| Host::new(host).unwrap()),
             code: format,
-            longest_life: Duration::from_secs(longest),
+            longest_lifetime: Duration::from_secs(longest),
             limit,
             links: Links::Refused,
         });

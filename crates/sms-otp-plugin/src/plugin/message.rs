@@ -264,8 +264,8 @@ impl Call<'_> {
                 context: "deriving a code",
                 source: Box::new(error),
             })?;
-        let life = challenge.expires_at().duration_since(self.now()).unwrap_or_default();
-        let text = config.templates().render(&self.context.client.locale, &code, life);
+        let lifetime = challenge.expires_at().duration_since(self.now()).unwrap_or_default();
+        let text = config.templates().render(&self.context.client.locale, &code, lifetime);
         let text = text.map_err(|error| PluginError::Internal {
             context: "writing a message",
             source: Box::new(error),
