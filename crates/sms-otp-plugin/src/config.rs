@@ -174,7 +174,7 @@ impl SmsOtpConfig {
         self
     }
 
-    /// The longest message of each language: the language and its length.
+    /// Returns each language with the length of its longest message.
     pub fn longest_messages(&self) -> impl Iterator<Item = (&str, Length)> {
         self.templates.lengths()
     }
@@ -211,12 +211,12 @@ impl SmsOtpConfig {
         &self.limits
     }
 
-    /// The deadline for sending a code that expires at `expires_at`.
+    /// Returns the deadline for sending a code that expires at `expires_at`.
     pub(crate) fn deadline(&self, expires_at: SystemTime) -> Option<SystemTime> {
         expires_at.checked_sub(self.deadline_margin?)
     }
 
-    /// The user's number, if messages may be sent to it.
+    /// Returns the user's number, if messages may be sent to it.
     pub(crate) fn phone_number(&self, subject: &Subject) -> Option<PhoneNumber> {
         let text = subject.attribute(Subject::PHONE_NUMBER)?;
         PhoneNumber::from_japanese_with(text, self.prefixes).ok()

@@ -178,7 +178,7 @@ impl SmsSender for KaradenPushSender {
     }
 }
 
-/// The last eight digits of the reference, which is a number in base 36.
+/// Returns the last eight digits of the reference, which is a number in base 36.
 fn tracking_code(reference: &Reference) -> Result<push::TrackingCode, karaden_client::Invalid> {
     let digits = reference.as_str().chars().filter_map(|digit| digit.to_digit(36));
     let number = digits.fold(0_u32, |number, digit| {

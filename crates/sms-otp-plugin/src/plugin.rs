@@ -1,4 +1,4 @@
-//! The factor: quotas, challenge, message, answer, in this order.
+//! The factor: quotas, challenge, message and verification, in this order.
 //!
 //! ```text
 //!  begin ──▶ number? ──▶ quotas ──▶ open ──▶ send ─┬─ accepted ─▶ Prompt
@@ -53,7 +53,7 @@ pub struct SmsOtpPlugin {
 }
 
 impl SmsOtpPlugin {
-    /// The factor of this configuration: codes under `keys`, messages through `sender`.
+    /// Creates the factor: it derives codes under `keys` and sends messages through `sender`.
     pub fn new(config: SmsOtpConfig, keys: KeyRing, sender: Arc<dyn SmsSender>) -> Self {
         let descriptor = Descriptor::new(config.factor().clone());
         let parts = Parts { config, keys, sender, look_ups: LookUps::default() };
@@ -87,13 +87,13 @@ impl MfaPlugin for SmsOtpPlugin {
         &self.descriptor
     }
 
-    /// Sends one message, unless this login has a code that can still be answered.
+    /// Sends one message, unless this login has a code that can still be verified.
     async fn begin(&self, context: &FlowContext<'_>) -> Result<Reply, PluginError> {
         let call = Call::new(&self.parts, context)?;
         // Without a state this is nearly always the first call: the store finds the other cases.
         let open = if call.state.is_some() { call.open_challenge().await? } else { None };
         match open {
-            Some(challenge) => Ok(call.ask_at(&challenge)),
+            Some(challenge) => Ok(call.ask_again(&challenge)),
             None => call.send_first().await,
         }
     }
@@ -119,7 +119,7 @@ impl MfaPlugin for SmsOtpPlugin {
             Some(challenge) if *action == NEW_CODE && call.is_used_up(&challenge) => {
                 call.send_new().await
             }
-            Some(challenge) => Ok(call.ask_at(&challenge)),
+            Some(challenge) => Ok(call.ask_again(&challenge)),
             None if *action == NEW_CODE => call.send_new().await,
             None => Ok(call.end(Ended::Expired)),
         }

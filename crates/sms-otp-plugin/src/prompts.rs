@@ -75,7 +75,7 @@ fn delivery_notice(delivery: Delivery) -> Option<Notice> {
     Some(Notice::new(Message::new(key)))
 }
 
-/// The page after a code cannot be used any more. It offers a new one.
+/// Makes the page for a code that cannot be used any more. It offers a new code.
 pub(crate) fn needs_new_code(why: Ended) -> Prompt {
     let rejection = match why {
         Ended::Exhausted => {
@@ -146,7 +146,7 @@ pub(crate) fn blocked() -> Denied {
     Denied::new(Message::new("otp-blocked"))
 }
 
-/// The same page for a missing number, a refused number and a provider that is down: it must not show
+/// Makes one page for a missing number, a refused number and a provider that is down. It must not show
 /// whether a number exists.
 pub(crate) fn unavailable() -> Unavailable {
     Unavailable::new(Message::new("otp-unavailable"))

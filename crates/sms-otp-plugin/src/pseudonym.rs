@@ -33,12 +33,12 @@ impl PseudonymKey {
         Ok(Self(mac))
     }
 
-    /// The pseudonym of `value`: 32 hexadecimal digits.
+    /// Returns the pseudonym of `value`: 32 hexadecimal digits.
     pub(crate) fn pseudonym(&self, value: &str) -> String {
         self.pseudonym_of(&[value])
     }
 
-    /// The pseudonym of a list of values. Each length is hashed, so that no two lists collide.
+    /// Returns the pseudonym of a list of values. Each length is hashed, so that no two lists collide.
     pub(crate) fn pseudonym_of(&self, values: &[&str]) -> String {
         let mut mac = self.0.clone();
         for value in values {

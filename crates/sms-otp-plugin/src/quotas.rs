@@ -36,12 +36,12 @@ struct Budget {
 }
 
 impl SendLimits {
-    /// The limits of the settings: how many messages, and in which period.
+    /// Creates the limits that the settings describe.
     ///
     /// # Errors
     ///
-    /// [`InvalidRate`] for a limit of none, of a period over 366 days, or for a daily budget that is
-    /// smaller than the price of one message.
+    /// [`InvalidRate`] for a limit of 0, a period of 0 or more than 366 days, a price of 0, or a daily budget
+    /// below the price of one message.
     pub fn new(settings: &SendLimitSettings) -> Result<Self, InvalidRate> {
         let budget = match settings.daily_budget {
             None => None,
@@ -132,7 +132,7 @@ const BUDGET: usize = 6;
 /// How many times charging the rest of the budget is attempted.
 const MAX_BUDGET_CHARGES: u32 = 8;
 
-/// A limit that is reached.
+/// A limit that was reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LimitReached {
     /// Which one, for the audit trail.
@@ -238,7 +238,7 @@ fn not_settled(error: &StoreError) {
     tracing::warn!(error = error as &dyn std::error::Error, "sms budget not settled");
 }
 
-/// The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
+/// Returns the network that counts as one client: an IPv4 address, or the /64 of an IPv6 address.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),

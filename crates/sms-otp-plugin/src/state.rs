@@ -44,7 +44,7 @@ impl OtpState {
     }
 }
 
-/// The id of a login's challenge of this generation.
+/// Returns the id of a login's challenge of this generation.
 ///
 /// It follows from the login. So after a call was cut off, the next one finds the challenge again and sends
 /// no second message.

@@ -23,15 +23,15 @@ pub struct SmsTexts {
 }
 
 impl SmsTexts {
-    /// The words in Japanese: who sends it and the code first, where a locked phone shows them. How
-    /// long the code lives stands on the page; here it would cost service and host their room.
+    /// The words in Japanese. Service and code come first, because a locked phone shows only the beginning.
+    /// The page says when the code expires; here it would take the space of service and host.
     pub const JAPANESE: &'static str = "{service} 認証コード {code}\n他人に教えないでください";
 
     /// The words in English.
     pub const ENGLISH: &'static str = "{service} code {code}. Never share it";
 
-    /// Japanese and English words of `service`, with the last line `@host #code` for `host` (WICG
-    /// sms-one-time-codes, "Message format"), in one part of at most 70 characters.
+    /// Creates texts in Japanese and English for `service`, in one part of at most 70 characters. The last
+    /// line is `@host #code` (WICG sms-one-time-codes, "Message format").
     pub fn new(service: impl Into<String>, host: Host) -> Self {
         Self {
             service: service.into(),
@@ -44,15 +44,15 @@ impl SmsTexts {
         }
     }
 
-    /// The same texts without the last line, for services without a site of their own.
+    /// Leaves out the last line, for services without a site of their own.
     #[must_use]
     pub fn without_host(mut self) -> Self {
         self.host = None;
         self
     }
 
-    /// Other words for a language, given as its BCP 47 primary tag such as `ja`. What the words may
-    /// hold is said at [`TemplateSettings::words`].
+    /// Sets the words of a language, given as its BCP 47 primary tag such as `ja`.
+    /// [`TemplateSettings::words`] says what the words may hold.
     #[must_use]
     pub fn with_words(mut self, language: &str, words: impl Into<String>) -> Self {
         self.words.retain(|(known, _)| known != language);
@@ -60,7 +60,8 @@ impl SmsTexts {
         self
     }
 
-    /// Another limit on the length. Longer messages are billed as several.
+    /// Sets the limit on the length. Default: [`KaradenLimit::OnePart`]. Longer messages are billed as
+    /// several.
     #[must_use]
     pub fn with_limit(mut self, limit: KaradenLimit) -> Self {
         self.limit = limit;
@@ -101,12 +102,12 @@ pub struct InvalidText {
 }
 
 impl InvalidText {
-    /// The language.
+    /// Returns the language.
     pub fn language(&self) -> &str {
         &self.language
     }
 
-    /// What is wrong with its words.
+    /// Returns what is wrong with its words.
     pub fn template(&self) -> &InvalidTemplate {
         &self.source
     }
@@ -117,7 +118,7 @@ impl InvalidText {
 pub(crate) struct Templates(Vec<(String, SmsTemplate)>);
 
 impl Templates {
-    /// The message in the language of `locale` or, if there is none, in the first one.
+    /// Renders the message in the language of `locale` or, if it has no words, in the first language.
     pub(crate) fn render(
         &self,
         locale: &str,
@@ -131,7 +132,7 @@ impl Templates {
         chosen.ok_or(OtherFormat)?.1.render(code, lifetime)
     }
 
-    /// Language and length of each language's longest message.
+    /// Returns each language with the length of its longest message.
     pub(crate) fn lengths(&self) -> impl Iterator<Item = (&str, Length)> {
         self.0.iter().map(|(language, template)| (language.as_str(), template.longest()))
     }

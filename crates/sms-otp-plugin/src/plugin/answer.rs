@@ -41,8 +41,8 @@ impl Call<'_> {
         match refused {
             AttemptRefused::AttemptsExhausted => self.end(Ended::Exhausted),
             AttemptRefused::Expired | AttemptRefused::NotFound => self.end(Ended::Expired),
-            AttemptRefused::Locked { until } => self.stopped(LockoutState::Locked { until }),
-            AttemptRefused::Blocked => self.stopped(LockoutState::Blocked),
+            AttemptRefused::Locked { until } => self.denied(LockoutState::Locked { until }),
+            AttemptRefused::Blocked => self.denied(LockoutState::Blocked),
         }
     }
 
@@ -68,7 +68,7 @@ impl Call<'_> {
                 );
                 Ok(match (lockout_state, attempts_left) {
                     (LockoutState::Locked { .. } | LockoutState::Blocked, _) => {
-                        self.stopped(lockout_state)
+                        self.denied(lockout_state)
                     }
                     (LockoutState::Open, 0) => self.end(Ended::Exhausted),
                     (LockoutState::Open, left) => self.ask(&challenge, self.sent(), |prompt| {
@@ -96,7 +96,7 @@ impl Call<'_> {
     }
 
     /// Denies the factor to a user with too many wrong codes.
-    pub(super) fn stopped(&self, lockout_state: LockoutState) -> Reply {
+    pub(super) fn denied(&self, lockout_state: LockoutState) -> Reply {
         let denied = match lockout_state {
             LockoutState::Open => return self.end(Ended::Exhausted),
             LockoutState::Locked { until } => {

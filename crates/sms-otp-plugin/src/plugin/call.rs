@@ -17,7 +17,7 @@ use crate::{
     store_failed::store_failed,
 };
 
-/// What the plugin is made of; the same for all calls.
+/// What all calls of the plugin share.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) config: SmsOtpConfig,
@@ -40,7 +40,7 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// The call that `context` describes.
+    /// Creates the call that `context` describes.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Call<'_> {
         self.state.map_or(0, |state| state.generation)
     }
 
-    /// The outcome of the last send: unknown if that call was cut off.
+    /// Returns the outcome of the last send: unknown if that call was cut off.
     pub(super) fn sent(&self) -> Sent {
         self.state.map_or(Sent::Unknown, |state| state.sent)
     }
@@ -121,11 +121,12 @@ impl Call<'_> {
     }
 
     /// Returns the same call with the login at `generation`.
-    pub(super) fn at(&self, generation: u32, sent: Sent) -> Self {
+    pub(super) fn at_generation(&self, generation: u32, sent: Sent) -> Self {
         Self { phone: self.phone.clone(), state: Some(OtpState { generation, sent }), ..*self }
     }
 
-    pub(super) fn ask_at(&self, challenge: &Challenge) -> Reply {
+    /// Asks for the code of `challenge`, with no news.
+    pub(super) fn ask_again(&self, challenge: &Challenge) -> Reply {
         self.ask(challenge, self.sent(), |prompt| prompt)
     }
 
@@ -190,7 +191,7 @@ pub(super) async fn notify(notifier: Option<&Arc<dyn Notifier>>, subject: Subjec
     }
 }
 
-/// Seconds since 1970, as audit events carry instants.
+/// Returns the seconds since 1970, as audit events carry instants.
 pub(super) fn unix_seconds(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
 }

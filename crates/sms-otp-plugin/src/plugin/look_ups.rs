@@ -8,7 +8,7 @@ use std::{
 
 use sms_sender::Reference;
 
-/// The pauses between look-ups, from the first time that a page shows the message.
+/// The pauses between look-ups, from the first time that a page shows the message. The last one repeats.
 const INTERVALS: [Duration; 5] = [
     Duration::from_secs(3),
     Duration::from_secs(5),
@@ -16,7 +16,7 @@ const INTERVALS: [Duration; 5] = [
     Duration::from_secs(20),
     Duration::from_secs(40),
 ];
-/// At most this many messages are looked up at a time. The pages of others show no news.
+/// At most this many messages are looked up at a time. Beyond it, a page shows no news of its message.
 const MAX_WATCHED: usize = 10_000;
 
 /// When each message on a page is due for a look-up. Kept in this process only: losing it costs one look-up

@@ -15,9 +15,9 @@ use crate::{
     store_failed::store_failed,
 };
 
-/// How many challenge ids may be in use before opening fails. Each belongs to a call of this login that was
-/// cut off.
-const LOST_CHALLENGES: u32 = 8;
+/// How many challenge ids are tried before opening fails. An id that is in use belongs to a call of this login
+/// that was cut off.
+const MAX_IDS_TRIED: u32 = 8;
 
 /// What became of one message.
 enum SendAttempt {
@@ -57,7 +57,7 @@ impl Call<'_> {
                 // Another request of the same login may have used the last message of the limit.
                 let twin = if self.state.is_none() { self.open_challenge().await? } else { None };
                 return Ok(match twin {
-                    Some(challenge) => self.ask_at(&challenge),
+                    Some(challenge) => self.ask_again(&challenge),
                     None => self.limited(reached),
                 });
             }
@@ -67,11 +67,11 @@ impl Call<'_> {
             Ok(Opened::Already(challenge, generation)) => {
                 // Another request of the same login sends the message.
                 quotas.refund(&charged).await;
-                return Ok(self.at(generation, Sent::Unknown).ask_at(&challenge));
+                return Ok(self.at_generation(generation, Sent::Unknown).ask_again(&challenge));
             }
             Ok(Opened::Refused(lockout_state)) => {
                 quotas.refund(&charged).await;
-                return Ok(self.stopped(lockout_state));
+                return Ok(self.denied(lockout_state));
             }
             Err(error) => {
                 quotas.refund(&charged).await;
@@ -80,7 +80,7 @@ impl Call<'_> {
         };
         match self.send_message(&challenge, phone, &quotas, &charged).await? {
             SendAttempt::MaybeSent(sent) => {
-                let call = self.at(generation, sent);
+                let call = self.at_generation(generation, sent);
                 let to = phone.masked();
                 Ok(call.ask(&challenge, sent, |prompt| told(prompt, to)))
             }
@@ -107,7 +107,7 @@ impl Call<'_> {
             Some(_) => {}
             None => return reject(prompts::resends_exhausted()),
         }
-        // The provider would drop the message: the code expires too soon.
+        // The code expires so soon that the provider would drop the message.
         if self.is_past_deadline(challenge) {
             return reject(prompts::resends_exhausted());
         }
@@ -150,8 +150,8 @@ impl Call<'_> {
             ResendRefused::Exhausted => reject(prompts::resends_exhausted()),
             ResendRefused::AttemptsExhausted => Ok(self.end(Ended::Exhausted)),
             ResendRefused::Expired | ResendRefused::NotFound => Ok(self.end(Ended::Expired)),
-            ResendRefused::Locked { until } => Ok(self.stopped(LockoutState::Locked { until })),
-            ResendRefused::Blocked => Ok(self.stopped(LockoutState::Blocked)),
+            ResendRefused::Locked { until } => Ok(self.denied(LockoutState::Locked { until })),
+            ResendRefused::Blocked => Ok(self.denied(LockoutState::Blocked)),
         }
     }
 
@@ -168,7 +168,7 @@ impl Call<'_> {
 
     /// Opens the next challenge of this login. Ids in use belong to calls that were cut off.
     async fn open(&self, first: u32) -> Result<Opened, PluginError> {
-        for generation in first..first.saturating_add(LOST_CHALLENGES) {
+        for generation in first..first.saturating_add(MAX_IDS_TRIED) {
             let id = challenge_id(self.context, generation);
             let mut nonce = [0; 16];
             self.context.randomness.fill(&mut nonce)?;
