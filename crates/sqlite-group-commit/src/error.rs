@@ -76,12 +76,12 @@ impl Error {
         Self::new(ErrorKind::Unavailable, "the writer thread of the database has ended")
     }
 
-    /// The failure of one job, which leaves the transaction intact.
+    /// Returns the failure of one job, which leaves the transaction intact.
     pub(crate) fn of_job(source: rusqlite::Error) -> Self {
         Self::new(ErrorKind::JobFailed, "the statement failed").with_source(source)
     }
 
-    /// The failure of a whole transaction, or of opening the file.
+    /// Returns the failure of a whole transaction, or of opening the file.
     pub(crate) fn of_file(source: rusqlite::Error) -> Self {
         use ErrorKind::{Busy, Corrupt, OutOfSpace, Unavailable};
         let (kind, message) = match source.sqlite_error_code() {

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn commit_waits_until_all_answered_callers_return() {
+    fn commit_waits_until_all_callers_with_a_reply_return() {
         let now = Instant::now();
         let group_commit = GroupCommit::after(3, 1, COMMIT, now);
         assert!(group_commit.should_wait(1, now));

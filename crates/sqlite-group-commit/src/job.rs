@@ -64,7 +64,7 @@ impl<T: Send> Reply<T> for oneshot::Sender<Result<T, Error>> {
     }
 }
 
-/// Calls a function if the job failed, and never otherwise.
+/// Calls a function if the job failed.
 pub(crate) struct OnFailure<F>(pub(crate) F);
 
 impl<F: FnOnce(Error) + Send> Reply<()> for OnFailure<F> {

@@ -18,8 +18,8 @@ pub enum FailureScope {
     /// transaction.
     #[default]
     Job,
-    /// The whole transaction, with all jobs that share it. Saves the savepoint of each job, for
-    /// jobs whose statements do not fail unless the file does.
+    /// The whole transaction, with all jobs that share it. Needs no savepoint for each job. For jobs
+    /// whose statements fail only if the file does.
     Batch,
 }
 

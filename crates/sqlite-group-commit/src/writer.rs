@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The most jobs that share one commit.
-const BATCH: usize = 128;
+const MAX_BATCH: usize = 128;
 
 /// The queue to the writer thread, and the thread.
 #[derive(Debug)]
@@ -107,14 +107,14 @@ fn serve(
     settings: &FileSettings,
 ) {
     let mut slot = Some(connection);
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::with_capacity(MAX_BATCH);
     let mut replied_at = Instant::now();
     let mut group_commit = GroupCommit::idle(replied_at);
     let mut spin = Duration::ZERO;
     while receive(&mut waiting, &mut batch, replied_at + spin) {
         spin = spin_time(replied_at.elapsed());
         gather(&mut waiting, &mut batch, group_commit);
-        let (began, answered) = (Instant::now(), batch.len());
+        let (began, replied) = (Instant::now(), batch.len());
         let mut growing = Vec::new();
         // Without an open file, after a failure, its size is unknown: assume that it is nearly full.
         if slot.as_ref().is_none_or(WriteConnection::is_nearly_full) {
@@ -127,7 +127,7 @@ fn serve(
         commit_and_reply(&mut slot, &mut batch, settings);
         commit_and_reply(&mut slot, &mut growing, settings);
         replied_at = Instant::now();
-        group_commit = GroupCommit::after(answered, waiting.len(), replied_at - began, replied_at);
+        group_commit = GroupCommit::after(replied, waiting.len(), replied_at - began, replied_at);
     }
 }
 
@@ -141,7 +141,7 @@ fn receive(
     while waiting.is_empty() && !waiting.is_closed() && Instant::now() < awake_until {
         thread::yield_now();
     }
-    waiting.blocking_recv_many(batch, BATCH) > 0
+    waiting.blocking_recv_many(batch, MAX_BATCH) > 0
 }
 
 /// Lets more jobs join the batch for as long as [`GroupCommit`] says.
@@ -155,7 +155,7 @@ fn gather(
 ) {
     let mut now = Instant::now();
     group_commit.note_arrival(now);
-    while batch.len() < BATCH && group_commit.should_wait(batch.len(), now) {
+    while batch.len() < MAX_BATCH && group_commit.should_wait(batch.len(), now) {
         match waiting.try_recv() {
             Ok(job) => {
                 batch.push(job);
