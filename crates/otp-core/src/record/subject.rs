@@ -31,7 +31,7 @@ use crate::{
 ///    revoke  ────┤                             │   ┌─────────┐ ◀──────────────────┘
 ///    expires_at ─┤                             └── │ blocked │
 ///                ▼                     unlock,     └─────────┘
-///              gone            a consume in flight
+///              ended           a consume in flight
 /// ```
 ///
 /// * An attempt is counted before it is handed out, on the challenge and on the subject.
@@ -349,8 +349,9 @@ impl SubjectRecord {
     fn attempts_left(&self, challenge: &Challenge, policy: &Policy) -> u8 {
         let of_challenge = policy.attempts_per_challenge().saturating_sub(challenge.attempts);
         let of_subject = policy.attempts_per_subject().saturating_sub(self.attempts_in_window);
-        let of_row = policy.max_consecutive_failures().saturating_sub(self.consecutive_failures);
-        of_challenge.min(of_subject).min(of_row)
+        let of_failures =
+            policy.max_consecutive_failures().saturating_sub(self.consecutive_failures);
+        of_challenge.min(of_subject).min(of_failures)
     }
 }
 
