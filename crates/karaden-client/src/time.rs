@@ -8,7 +8,7 @@ use jiff::{
     tz::{Offset, TimeZone},
 };
 
-/// Japan Standard Time.
+/// Returns the offset of Japan Standard Time.
 fn japan() -> TimeZone {
     Offset::constant(9).to_time_zone()
 }

@@ -282,14 +282,14 @@ struct WireTracked {
     list: Option<Vec<WireDelivery>>,
 }
 
-/// The error for a page without messages that does not show that there are none. As a proof of
-/// absence it would let a message be sent twice.
+/// Returns the error for a page without messages that does not prove that there are none. Taken as a
+/// proof, it would let a message be sent twice.
 fn no_proof_of_absence() -> Error {
     Error::new(ErrorKind::Decode, Effect::None)
         .with_phrase("the response does not show which messages exist")
 }
 
-/// The error for a message that is not found, where the service may ignore its tracking code.
+/// Returns the error for a message that is not found, where the service may ignore its tracking code.
 fn may_be_untracked() -> Error {
     Error::new(ErrorKind::GaveUp, Effect::None)
         .with_phrase("not found, but the service may ignore the tracking codes of single messages")

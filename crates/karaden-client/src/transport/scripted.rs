@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 
 use super::contract::{Request, Response, Transport, TransportError, TransportErrorKind};
 
@@ -34,9 +34,7 @@ impl Exchange {
     pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(response) = &mut self.reply {
             let value = HeaderValue::from_str(value).expect("a header value in a script is valid");
-            let mut headers: HeaderMap = std::mem::take(&mut response.headers);
-            headers.insert(HeaderName::from_static(name), value);
-            response.headers = headers;
+            response.headers.insert(HeaderName::from_static(name), value);
         }
         self
     }
