@@ -51,7 +51,7 @@ impl Tool {
         }
     }
 
-    /// The Debian packages that contain the tool.
+    /// Returns the Debian packages that contain the tool.
     fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Chromium => &["chromium"],
@@ -123,7 +123,7 @@ fn is_root() -> Result<bool> {
     Ok(process::output(Command::new("id").arg("-u"))?.trim() == "0")
 }
 
-/// Python can be installed without the modules that make a virtual environment with pip.
+/// Whether Python has the modules that make a virtual environment with pip. Debian packages them apart.
 fn has_python_venv() -> bool {
     let mut command = Command::new("python3");
     command.args(["-c", "import ensurepip, venv"]).stderr(std::process::Stdio::null());

@@ -169,7 +169,7 @@ impl Session {
         process::run(&mut self.cargo_command(arguments), LIMIT, &mut |_| {})
     }
 
-    /// All features, and that of the tests with the vendor's software.
+    /// Returns all features, and that of the tests with the vendor's software.
     fn vendor_features(&self) -> String {
         format!("{},karaden-sim/vendor-sdk-tests", self.features)
     }

@@ -47,7 +47,7 @@ impl Count {
         Self::libtest(line).or_else(|| Self::node(line))
     }
 
-    /// `test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.1s`
+    /// Reads `test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out; finished in 0.1s`
     fn libtest(line: &str) -> Option<Self> {
         let rest = line.strip_prefix("test result: ")?;
         let (_, counts) = rest.split_once(". ")?;
@@ -63,7 +63,7 @@ impl Count {
         Some(count)
     }
 
-    /// `ℹ pass 12`, `# fail 0`: one line per kind.
+    /// Reads `ℹ pass 12`, `# fail 0`: one line per kind.
     fn node(line: &str) -> Option<Self> {
         let rest = line.strip_prefix("# ").or_else(|| line.strip_prefix("ℹ "))?;
         let (kind, number) = rest.split_once(' ')?;

@@ -96,7 +96,7 @@ fn cells(line: &str) -> Vec<&str> {
     line.trim().trim_matches('|').split('|').map(str::trim).collect()
 }
 
-/// `all`, `–` for nothing, or names in backticks.
+/// Reads `all`, `–` for nothing, or names in backticks.
 fn allowed(cell: &str) -> Allowed {
     if cell == "all" {
         return Allowed::All;

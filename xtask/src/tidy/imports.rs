@@ -161,8 +161,9 @@ impl Crate {
         self.modules.get(at)
     }
 
+    /// Returns, for each file, the files from which it imports.
     fn arrows(&self) -> BTreeMap<&str, BTreeSet<&str>> {
-        let of = |module: &'_ Module| {
+        let of = |module: &Module| {
             let targets = module.paths.iter().filter_map(|path| self.resolve(path, 0));
             targets.map(|target| target.file.as_str()).filter(|to| *to != module.file).collect()
         };
@@ -185,6 +186,7 @@ impl Crate {
     }
 }
 
+/// Returns the files of a shortest circle through `start`, which comes first.
 fn shortest_circle<'a>(
     arrows: &BTreeMap<&'a str, BTreeSet<&'a str>>,
     start: &'a str,
