@@ -1,4 +1,4 @@
-//! The public interface of the state machine.
+//! The public interface of the state machine. The table of steps is in ARCHITECTURE.md.
 
 use std::{
     collections::BTreeMap,
@@ -113,7 +113,7 @@ impl Controller {
         self.shared.plugins.keys()
     }
 
-    /// Steps 1 to 6: verifies the password, opens a pending login, and begins the first missing factor.
+    /// Verifies the password, opens a pending login, and begins the first missing factor (steps 1 to 6).
     ///
     /// A step with a [`Pending`](crate::Pending) holds the token for the pending cookie.
     pub async fn login(&self, request: LoginRequest<'_>, now: SystemTime) -> LoginStep {
@@ -210,7 +210,7 @@ impl Controller {
         LivePrompt::load(shared, login, client, now).await.unwrap_or_default()
     }
 
-    /// Steps 7 to 10: passes what the user typed to the factor's plugin.
+    /// Passes what the user typed to the factor's plugin (steps 7 to 10).
     ///
     /// `factor` is the factor of the submitted form. If another tab has completed that factor, the current
     /// factor is shown and gets no submission. `None` submits to the current factor.
