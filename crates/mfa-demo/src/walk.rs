@@ -219,6 +219,15 @@ impl<'d> Walk<'d> {
         expect(&page, StatusCode::OK)?;
         ensure!(self.inbox().len() == messages, "a GET sent a message");
         result("11 minutes later: GET /admin/  ->  303 to a page that asks first", page.took)?;
+        let posted = self.browser.post(&page, "/admin/form?a=1", &[]).await?;
+        ensure!(
+            posted.location.as_deref() == Some("/_mfa/step-up?return_to=%2Fadmin%2Fform"),
+            "a form of /admin/ leads to {:?}",
+            posted.location
+        );
+        let idle = self.browser.post(&page, path, &[("return_to", "/public/")]).await?;
+        ensure!(idle.location.as_deref() == Some("/public/"), "it leads to {:?}", idle.location);
+        ensure!(self.inbox().len() == messages, "a step-up that nothing asks for sent a message");
         let sent = self.browser.post(&page, path, &[("return_to", "/admin/")]).await?;
         ensure!(
             sent.location.as_deref() == Some(FACTOR),

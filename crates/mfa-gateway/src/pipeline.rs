@@ -207,9 +207,13 @@ async fn application(
 
 /// Redirects a browser to one of our pages, and tells a program where that page is.
 fn ask_for(own_page: &'static str, context: &Context, method: &Method) -> Response<Body> {
-    // After the login the browser sends a `GET`: only what is safe to repeat is worth returning to.
-    let is_repeatable = matches!(*method, Method::GET | Method::HEAD);
-    let destination = context.destination(&context.here).filter(|_| is_repeatable);
+    // Afterwards the browser sends a `GET`, so the query of another method is not repeated. Its path is, for a
+    // step-up: the rule of the path says which factor is asked for again.
+    let place = match *method {
+        Method::GET | Method::HEAD => Some(context.here.as_str()),
+        _ => (own_page == page::STEP_UP).then_some(context.path.as_str()),
+    };
+    let destination = place.and_then(|place| context.destination(place));
     let url = responses::url_to(context, own_page, destination.as_ref());
     if is_navigation(&context.headers) {
         return responses::see_other(&url);

@@ -21,7 +21,7 @@ use axum::{
     middleware::map_response,
     routing::{MethodRouter, get},
 };
-use http::{Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri, header::ALLOW};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use mfa_pages::{MessageKind, path as page};
@@ -29,11 +29,17 @@ use mfa_proxy::Body;
 use tower::ServiceExt as _;
 
 use self::{own::Own, refusal::Refusal};
-use crate::state::{Context, Runtime};
+use crate::{
+    http::cookies,
+    state::{Context, Runtime},
+};
 
 /// The name of the route that a response comes from, for metrics and logs.
 #[derive(Debug, Clone, Copy)]
 struct RouteName(&'static str);
+
+/// Routes that a page loads by itself.
+const NOT_PAGES: [&str; 2] = ["asset", "factor-events"];
 
 /// Returns the routes: path below the prefix, name for metrics and logs, and a handler for each method.
 fn table() -> [(&'static str, &'static str, MethodRouter); 9] {
@@ -78,14 +84,29 @@ pub(crate) async fn respond(
     request.extensions_mut().insert(own.clone());
     let Ok(mut response) = router.clone().oneshot(request).await;
     let name = response.extensions_mut().remove::<RouteName>().map_or("unknown", |name| name.0);
-    let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
-        return (name, response.map(|body| body.map_err(Into::into).boxed_unsync()));
+    let mut page = match response.extensions_mut().remove::<Refusal>() {
+        None => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+        Some(refusal) => {
+            let mut page = refusal.respond(&own.context);
+            if let Some(allow) = response.headers_mut().remove(ALLOW) {
+                page.headers_mut().insert(ALLOW, allow);
+            }
+            page
+        }
     };
-    let mut page = refusal.respond(&own.context);
-    if let Some(allow) = response.headers_mut().remove(http::header::ALLOW) {
-        page.headers_mut().insert(http::header::ALLOW, allow);
+    if !NOT_PAGES.contains(&name) {
+        end_flash(&own.context, page.headers_mut());
     }
     (name, page)
+}
+
+/// Removes the cookie that tells the next page something: whichever page that is, it is not told again.
+/// Otherwise a refused login could show on a later login page, to another person.
+fn end_flash(context: &Context, response: &mut HeaderMap) {
+    let is_carried = cookies::FLASH.is_carried(&context.headers);
+    if is_carried && !cookies::FLASH.is_in(response) {
+        responses::add_cookie(response, cookies::FLASH.clear());
+    }
 }
 
 async fn event_stream(own: Own) -> Response<Body> {

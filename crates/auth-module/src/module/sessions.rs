@@ -19,6 +19,9 @@ use crate::{
 /// A use is noted again after this long, so a session in use costs one write a minute.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
+/// With a short idle timeout, a use is noted again after this part of it. Otherwise a session in use would end.
+const TOUCH_PART: u32 = 4;
+
 impl AuthModule {
     /// Returns the session of this token. `None` if it is unknown, logged out, expired or idle, or if
     /// its user is gone, disabled, or has a new password.
@@ -28,8 +31,8 @@ impl AuthModule {
     /// password ends sessions at once if the change was made through this module, and within
     /// `user_refresh` otherwise.
     ///
-    /// Uses of a session are noted to the minute. It may end up to one minute before its idle time is
-    /// over, never after.
+    /// Uses of a session are noted to the minute, or to a quarter of a shorter idle timeout. A session may end
+    /// that much before its idle timeout, never after.
     ///
     /// # Errors
     ///
@@ -55,7 +58,8 @@ impl AuthModule {
             }
             self.sessions.refresh_user(token, record.user.clone());
         }
-        if now >= stored.seen_at + TOUCH_AFTER {
+        let idle_timeout = self.parts.settings.session_idle;
+        if now >= stored.seen_at + TOUCH_AFTER.min(idle_timeout / TOUCH_PART) {
             self.sessions.touch_session(token, now);
             idle_expires_at = now + self.parts.settings.session_idle;
         }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use auth_module::{
-    Change, Completed, Decision, Disabled, FactorChoice, LoginName, PasswordHash, PendingLogin,
-    PendingToken, Session, SessionClient, SessionId, SessionToken, UserAdministration as _,
-    UserChanged,
+    AuthParts, Change, Completed, Decision, Disabled, FactorChoice, LoginName, PasswordHash,
+    PendingLogin, PendingToken, Session, SessionClient, SessionId, SessionToken,
+    UserAdministration as _, UserChanged,
 };
 use secrecy::SecretString;
 
-use crate::common::{MINUTE, SMS_OTP, World, client, client_at, destination};
+use crate::common::{MINUTE, SMS_OTP, World, client, client_at, destination, settings};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -43,6 +43,20 @@ async fn a_session_ends_after_twelve_hours_however_busy_it_is() {
     assert!(!world.is_open(&token).await, "at its end it is gone");
     world.clock.set(session.expires_at() - Duration::from_millis(1));
     assert!(world.is_open(&token).await);
+}
+
+#[tokio::test]
+async fn a_session_in_use_stays_open_with_the_shortest_idle_timeout() {
+    let world = World::new().await;
+    let (token, _) = world.alice_session().await;
+    let settings = settings().with_session_lifetime(HOUR, MINUTE).unwrap();
+    let auth = world.module_with(|parts| AuthParts { settings, ..parts });
+    for _ in 0..60 {
+        world.clock.advance(10 * SECOND);
+        assert!(auth.load_session(&token, world.now()).await.unwrap().is_some());
+    }
+    world.clock.advance(MINUTE);
+    assert!(auth.load_session(&token, world.now()).await.unwrap().is_none());
 }
 
 #[tokio::test]

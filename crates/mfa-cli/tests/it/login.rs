@@ -256,6 +256,43 @@ async fn a_reload_after_a_wrong_code_spends_no_attempt() {
     assert_eq!(browser.get("/").await.expect("a page").status, 200);
 }
 
+/// What a login page has to tell is told once, and not on a later page to another person.
+#[tokio::test]
+async fn a_refused_login_is_not_shown_after_another_page() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    log_in(&demo, &mut browser, ALICE).await;
+    let mut other_tab = demo.browser();
+    let page = other_tab.get(LOGIN).await.expect("a page");
+    for (name, value) in other_tab.cookies() {
+        browser.set_cookie(name, value);
+    }
+    let fields = [("username", "mallory"), ("password", "wrong-password")];
+    assert_eq!(browser.post(&page, LOGIN, &fields).await.expect("an answer").status, 303);
+    assert!(browser.cookie("__Host-mfa_flash").is_some());
+    // With a session the login page leads on: it has nothing to show, and forgets it all the same.
+    assert_eq!(browser.get(LOGIN).await.expect("an answer").location.as_deref(), Some("/"));
+    assert!(browser.cookie("__Host-mfa_flash").is_none());
+}
+
+/// A page of ours always names its factor.
+#[tokio::test]
+async fn a_code_without_its_factor_is_refused_and_costs_no_attempt() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    let page = reach_code(&mut browser, ALICE).await;
+    let code = demo.newest_code(ALICE.2).await;
+    for factor in ["name=\"other\" value=\"sms-otp\"", "name=\"factor\" value=\"SMS OTP\""] {
+        let mut made_up = browser.get(FACTOR).await.expect("a page");
+        made_up.body = made_up.body.replace("name=\"factor\" value=\"sms-otp\"", factor);
+        for _ in 0..6 {
+            assert_eq!(type_code(&mut browser, &made_up, &another(&code)).await.status, 400);
+        }
+    }
+    assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+    assert_eq!(browser.get("/").await.expect("a page").status, 200);
+}
+
 /// An answer is meant for the factor of its page, whichever one is due by now.
 #[tokio::test]
 async fn a_code_posted_for_another_factor_is_not_an_attempt() {

@@ -1,6 +1,9 @@
 //! The gateway's own cookies (rfc6265bis; OWASP ASVS 3.3).
 
-use http::{HeaderMap, HeaderValue, header::COOKIE};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{COOKIE, SET_COOKIE},
+};
 
 /// The prefix of all our cookies. The proxy removes them from requests to the application.
 pub(crate) const PREFIX: &str = "__Host-mfa_";
@@ -30,6 +33,17 @@ impl OwnCookie {
             return None;
         }
         std::str::from_utf8(value).ok()
+    }
+
+    /// Whether the request carries the cookie, once or more often.
+    pub(crate) fn is_carried(self, request: &HeaderMap) -> bool {
+        pairs(request).any(|(name, _)| name == self.0.as_bytes())
+    }
+
+    /// Whether a response sets or removes the cookie.
+    pub(crate) fn is_in(self, response: &HeaderMap) -> bool {
+        let mut lines = response.get_all(SET_COOKIE).iter().filter_map(|line| line.to_str().ok());
+        lines.any(|line| line.strip_prefix(self.0).is_some_and(|rest| rest.starts_with('=')))
     }
 
     /// Returns a `Set-Cookie` value for a cookie that lasts as long as the browser session.

@@ -43,8 +43,9 @@ enum Problem {
 }
 
 impl RefusedLogin {
-    /// Reads the cookie. Returns `None` if there is none, or if the gateway does not write such a value.
-    pub(crate) fn from_cookie(headers: &HeaderMap) -> Option<Self> {
+    /// Reads the cookie. Returns `None` if there is none, if it is not ours, or if the wait that it names has
+    /// ended.
+    pub(crate) fn from_cookie(headers: &HeaderMap, now: SystemTime) -> Option<Self> {
         let json = URL_SAFE_NO_PAD.decode(cookies::FLASH.value(headers)?).ok()?;
         let Stored { username, problem, until } = serde_json::from_slice(&json).ok()?;
         let problem = match problem {
@@ -54,6 +55,9 @@ impl RefusedLogin {
             Problem::Rejected => LoginProblem::Rejected,
             Problem::Throttled => {
                 let until = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(until?))?;
+                if until <= now {
+                    return None;
+                }
                 LoginProblem::Throttled { until }
             }
             Problem::UsernameMissing => LoginProblem::UsernameMissing,
@@ -90,12 +94,17 @@ mod tests {
 
     use super::*;
 
-    fn read(refused: &RefusedLogin) -> Option<RefusedLogin> {
+    /// The headers of the next request.
+    fn carried(refused: &RefusedLogin) -> HeaderMap {
         let set = refused.to_cookie().expect("a header value");
         let pair = set.to_str().expect("text").split(';').next().expect("a pair").to_owned();
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, pair.parse().expect("a header value"));
-        RefusedLogin::from_cookie(&headers)
+        headers
+    }
+
+    fn read(refused: &RefusedLogin) -> Option<RefusedLogin> {
+        RefusedLogin::from_cookie(&carried(refused), SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -125,13 +134,26 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_that_is_over_is_not_shown() {
+        let until = SystemTime::UNIX_EPOCH + Duration::from_secs(60);
+        let problem = LoginProblem::Throttled { until };
+        let headers = carried(&RefusedLogin { username: "alice".to_owned(), problem });
+        assert!(RefusedLogin::from_cookie(&headers, until - Duration::from_secs(1)).is_some());
+        assert_eq!(RefusedLogin::from_cookie(&headers, until), None);
+    }
+
+    #[test]
     fn a_cookie_that_is_not_ours_is_ignored() {
         for value in
             ["", "x", "e30", &URL_SAFE_NO_PAD.encode(r#"{"username":"a","problem":"throttled"}"#)]
         {
             let mut headers = HeaderMap::new();
             headers.insert(COOKIE, format!("__Host-mfa_flash={value}").parse().expect("a header"));
-            assert_eq!(RefusedLogin::from_cookie(&headers), None, "{value}");
+            assert_eq!(
+                RefusedLogin::from_cookie(&headers, SystemTime::UNIX_EPOCH),
+                None,
+                "{value}"
+            );
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Style sheet, script and pictures.
 
-use axum::extract::Path;
+use axum::extract::{Path, rejection::PathRejection};
 use http::{HeaderValue, Response, StatusCode, header};
 use mfa_pages::MessageKind;
 use mfa_proxy::{Body, empty, full};
@@ -15,8 +15,10 @@ use crate::state::Context;
 pub(super) const PATH: &str = "assets/{*name}";
 
 /// `GET assets/…`
-pub(super) async fn show(own: Own, Path(name): Path<String>) -> Page {
-    let asset = mfa_pages::asset(&name).ok_or(Refusal::Message(MessageKind::NotFound))?;
+pub(super) async fn show(own: Own, name: Result<Path<String>, PathRejection>) -> Page {
+    // A name that is not UTF-8 is rejected, and is not the name of an asset either.
+    let asset = name.ok().and_then(|Path(name)| mfa_pages::asset(&name));
+    let asset = asset.ok_or(Refusal::Message(MessageKind::NotFound))?;
     Ok(asset_response(&own.context, &asset))
 }
 

@@ -47,8 +47,13 @@ impl Posted {
 
     /// Returns the factor whose page was filled in. If another tab has completed that factor, the values are
     /// not submitted to the next one.
-    fn factor(&self) -> Option<FactorId> {
-        self.form.field(field::FACTOR).parse().ok()
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Message`] if the form names none: a page of ours always does.
+    fn factor(&self) -> Result<FactorId, Refusal> {
+        let factor = self.form.field(field::FACTOR).parse();
+        factor.map_err(|_| Refusal::Message(MessageKind::BadRequest))
     }
 }
 
@@ -86,10 +91,10 @@ pub(crate) async fn submit(own: Own, request: Request) -> Page {
     let of_the_plugin = |name: &str| !matches!(name, field::CSRF | field::FACTOR);
     let values = posted.form.fields().filter(|(name, _)| of_the_plugin(name));
     let submission = values.fold(Submission::new(), |all, (name, value)| all.with(name, value));
-    let (factor, client) = (posted.factor(), &context.client);
+    let (factor, client) = (posted.factor()?, &context.client);
     let step = runtime
         .controller
-        .submit(&posted.token, factor.as_ref(), submission, client, context.now)
+        .submit(&posted.token, Some(&factor), submission, client, context.now)
         .await;
     runtime.metrics.verification(&step);
     redirect(&own, step).await
@@ -100,11 +105,9 @@ pub(crate) async fn action(own: Own, request: Request) -> Page {
     let posted = Posted::read(&own, request).await?;
     let (runtime, context) = (&own.runtime, &own.context);
     let action = ActionId::new(posted.form.field(field::ACTION).to_owned());
-    let (factor, client) = (posted.factor(), &context.client);
-    let step = runtime
-        .controller
-        .action(&posted.token, factor.as_ref(), action, client, context.now)
-        .await;
+    let (factor, client) = (posted.factor()?, &context.client);
+    let step =
+        runtime.controller.action(&posted.token, Some(&factor), action, client, context.now).await;
     redirect(&own, step).await
 }
 

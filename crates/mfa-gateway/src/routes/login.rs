@@ -45,7 +45,7 @@ pub(crate) async fn show(own: Own) -> Page {
     let return_to = asked.as_ref().map(to_relative_url);
     let mut shown = LoginPage::new(responses::frame(context), CsrfToken::new(&token));
     shown.return_to = return_to.as_deref();
-    let refused = RefusedLogin::from_cookie(&context.headers);
+    let refused = RefusedLogin::from_cookie(&context.headers, context.now);
     match &refused {
         Some(refused) => {
             shown = shown.with_username(&refused.username);
@@ -57,9 +57,6 @@ pub(crate) async fn show(own: Own) -> Page {
     let headers = response.headers_mut();
     if is_new {
         responses::add_cookie(headers, cookies::BROWSER.set(&browser));
-    }
-    if refused.is_some() {
-        responses::add_cookie(headers, cookies::FLASH.clear());
     }
     Ok(response)
 }
