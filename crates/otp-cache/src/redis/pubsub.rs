@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use otp_core::SubjectKey;
 use redis::{PushInfo, PushKind, RedisResult, Value, aio::MultiplexedConnection};
-use tokio::{sync::Notify, task::JoinSet, time::sleep};
+use tokio::{
+    sync::Notify,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use super::{
     config::RedisConfig,
@@ -120,10 +124,7 @@ impl Listener {
 
     /// Waits for the next ping or the end of a connection; returns whether the server still replies.
     async fn is_alive(&self, connection: &mut MultiplexedConnection) -> bool {
-        tokio::select! {
-            () = self.lost.notified() => {}
-            () = sleep(PING_INTERVAL) => {}
-        }
+        let _ = timeout(PING_INTERVAL, self.lost.notified()).await;
         // The connection's response timeout bounds it.
         redis::cmd("PING").query_async::<Value>(connection).await.is_ok()
     }
