@@ -16,7 +16,7 @@ const INTERVALS: [Duration; 5] = [
     Duration::from_secs(20),
     Duration::from_secs(40),
 ];
-/// At most this many messages are looked up at a time. Beyond it, a page shows no news of its message.
+/// At most this many messages are looked up at a time. The pages of further messages show no news.
 const MAX_WATCHED: usize = 10_000;
 
 /// When each message on a page is due for a look-up. Kept in this process only: losing it costs one look-up
