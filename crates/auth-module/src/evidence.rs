@@ -15,7 +15,7 @@ pub struct FactorEvidence {
     pub factor: FactorId,
     /// The methods, for the `amr` claim.
     pub methods: Vec<String>,
-    /// When the user gave the right answer, in whole milliseconds.
+    /// When the factor was verified, in whole milliseconds.
     #[serde(with = "millis")]
     pub verified_at: SystemTime,
 }

@@ -104,7 +104,7 @@ impl PendingLogin {
 
 /// The result of [`save_factor`](crate::AuthModule::save_factor).
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the snapshot is the usual answer and is moved once")]
+#[expect(clippy::large_enum_variant, reason = "the snapshot is the usual outcome and is moved once")]
 pub enum Saved {
     /// Another request changed the login first. Nothing was written. Load it again.
     Conflict,
@@ -116,7 +116,7 @@ pub enum Saved {
 
 /// What became of recording evidence.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the snapshot is the usual answer and is moved once")]
+#[expect(clippy::large_enum_variant, reason = "the snapshot is the usual outcome and is moved once")]
 pub enum Recorded {
     /// Done.
     Done {
@@ -131,7 +131,7 @@ pub enum Recorded {
 
 /// What became of completing a login.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the session is the usual answer and is moved once")]
+#[expect(clippy::large_enum_variant, reason = "the session is the usual outcome and is moved once")]
 pub enum Completed {
     /// Another request completed it first, or it has ended.
     Gone,

@@ -16,7 +16,7 @@ use crate::{
     user::UserId,
 };
 
-/// A use is noted again after this long, so a session in use costs one write a minute.
+/// A use is noted again after this long, so that a session in use costs one write a minute.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
 /// With a short idle timeout, a use is noted again after this part of it. Otherwise a session in use would end.
@@ -114,7 +114,7 @@ impl AuthModule {
 
     /// Ends the session. Does nothing if it has ended.
     ///
-    /// It is over at once here, and within a second on every other node.
+    /// No later load finds it: at once on this node, and within a second on every other one.
     ///
     /// # Errors
     ///
