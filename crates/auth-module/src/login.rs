@@ -104,7 +104,10 @@ impl PendingLogin {
 
 /// The result of [`save_factor`](crate::AuthModule::save_factor).
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the snapshot is the usual outcome and is moved once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the snapshot is the usual outcome and is moved once"
+)]
 pub enum Saved {
     /// Another request changed the login first. Nothing was written. Load it again.
     Conflict,
@@ -116,7 +119,10 @@ pub enum Saved {
 
 /// What became of recording evidence.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "the snapshot is the usual outcome and is moved once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the snapshot is the usual outcome and is moved once"
+)]
 pub enum Recorded {
     /// Done.
     Done {
