@@ -84,6 +84,28 @@ impl ClientFacts {
         self.user_agent = Some(user_agent.into());
         self
     }
+
+    /// Returns the network that counts as one client, for limits on requests.
+    ///
+    /// That is an IPv4 address, or the /64 of an IPv6 address, because a provider usually gives one
+    /// customer a whole /64. An IPv4 address mapped to IPv6 counts as the IPv4 address.
+    ///
+    /// ```
+    /// use mfa_plugin_api::ClientFacts;
+    ///
+    /// let client = ClientFacts::new("2001:db8:1:2::1".parse()?, "ja");
+    /// assert_eq!(client.network(), "2001:db8:1:2::/64");
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn network(&self) -> String {
+        match self.address.to_canonical() {
+            IpAddr::V4(v4) => v4.to_string(),
+            IpAddr::V6(v6) => {
+                let [a, b, c, d, ..] = v6.segments();
+                format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            }
+        }
+    }
 }
 
 /// The name of a login: opaque, the same in all calls of one login, not secret.
@@ -223,5 +245,23 @@ impl<'a> FlowContext<'a> {
     pub fn with_state(mut self, state: Option<&'a PluginState>) -> Self {
         self.state = state;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ipv6_client_is_its_64_and_a_mapped_one_its_ipv4_address() {
+        let check = |address: &str, expected: &str| {
+            let client = ClientFacts::new(address.parse().unwrap(), "ja");
+            assert_eq!(client.network(), expected, "{address}");
+        };
+        check("192.0.2.7", "192.0.2.7");
+        check("::ffff:192.0.2.7", "192.0.2.7");
+        check("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64");
+        check("2001:db8:1:2::1", "2001:db8:1:2::/64");
+        check("2001:db8:1:3::1", "2001:db8:1:3::/64");
     }
 }

@@ -1,9 +1,6 @@
 //! Rate limits on passwords: wrong passwords slow further attempts down, and lock no account.
 
-use std::{
-    net::IpAddr,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use mfa_plugin_api::ClientFacts;
 use otp_cache::{Charge, Charged, QuotaKey, StoreError};
@@ -41,7 +38,7 @@ impl AuthModule {
         now: SystemTime,
     ) -> Result<AttemptCharge, AuthError> {
         let limits = self.parts.settings.password_limits;
-        let (name, address) = (key.name(), network(client.address));
+        let (name, address) = (key.name(), client.network());
         let mut charges = vec![
             Charge::new(self.key("user+address", &[&name, &address]), limits.per_user_and_address),
             Charge::new(self.key("address", &[&address]), limits.per_address),
@@ -75,7 +72,7 @@ impl AuthModule {
         client: &ClientFacts,
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        let (name, address) = (RateLimitKey::Known(user).name(), network(client.address));
+        let (name, address) = (RateLimitKey::Known(user).name(), client.network());
         let mark = Charge::new(self.familiar(&name, &address), familiar_rate());
         // Refused means that two recent logins are remembered already.
         self.parts.quota.charge(&[mark], now).await.map(drop).map_err(quota_unavailable)
@@ -87,7 +84,7 @@ impl AuthModule {
         client: &ClientFacts,
         now: SystemTime,
     ) -> Result<bool, AuthError> {
-        let key = self.key("noted", &[&network(client.address)]);
+        let key = self.key("noted", &[&client.network()]);
         let charged = self.parts.quota.charge(&[Charge::new(key, noted_rate())], now).await;
         Ok(charged.map_err(quota_unavailable)?.is_ok())
     }
@@ -137,30 +134,6 @@ fn noted_rate() -> Rate {
     rate(5, 10)
 }
 
-/// Returns what a provider gives to one customer: an IPv4 address, or the /64 of an IPv6 address.
-fn network(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{:x}/64", address.to_bits() >> 64),
-    }
-}
-
 pub(super) fn quota_unavailable(source: StoreError) -> AuthError {
     AuthError::new(AuthErrorKind::Unavailable, "cannot reach the OTP cache").with_source(source)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_is_what_one_customer_has() {
-        let same = |one: &str, other: &str| {
-            network(one.parse().unwrap()) == network(other.parse().unwrap())
-        };
-        assert!(same("2001:db8::1", "2001:db8::ffff:1"));
-        assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
-        assert!(same("192.0.2.1", "::ffff:192.0.2.1"));
-        assert!(!same("192.0.2.1", "192.0.2.2"));
-    }
 }
