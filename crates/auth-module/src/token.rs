@@ -83,8 +83,8 @@ impl<K: TokenKind> Token<K> {
     }
 
     /// Returns the cookie's value. Put it into `Set-Cookie` and nowhere else.
-    pub fn expose_secret(&self) -> String {
-        BASE64_URL_SAFE_NO_PAD.encode(self.bytes)
+    pub fn expose_secret(&self) -> Zeroizing<String> {
+        Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(self.bytes))
     }
 
     /// Returns what is stored instead of the token.
@@ -160,7 +160,9 @@ mod tests {
     #[test]
     fn what_is_no_token_is_refused() {
         let value = SessionToken::from_bytes([0xff; 32]).expose_secret();
-        for bad in ["", "x", &value[1..], &format!("{value}="), &format!("{}!", &value[1..])] {
+        for bad in
+            ["", "x", &value[1..], &format!("{}=", value.as_str()), &format!("{}!", &value[1..])]
+        {
             assert!(SessionToken::parse(bad).is_none(), "{bad:?}");
         }
         // The last character holds two bits that belong to no byte: only zeros are canonical.

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, time::SystemTime};
 
+use mfa_plugin_api::Subject;
 use otp_core::PhoneNumber;
 
 use crate::{name::LoginName, password::PasswordHash};
@@ -87,6 +88,15 @@ impl User {
             created_at,
             last_login_at: None,
             generation: 0,
+        }
+    }
+
+    /// Returns the user as a plugin sees them: the tenant, the id and the phone number.
+    pub fn subject(&self, tenant: &str) -> Subject {
+        let subject = Subject::new(tenant, self.id.as_str());
+        match &self.phone_number {
+            Some(number) => subject.with_attribute(Subject::PHONE_NUMBER, number.as_e164()),
+            None => subject,
         }
     }
 }

@@ -349,7 +349,7 @@ impl<'a> LoginDriver<'a> {
         call: impl AsyncFnOnce(&FlowContext<'_>) -> Result<T, PluginError>,
     ) -> Result<T, Failure> {
         let auth = &self.shared.auth;
-        let (flow, subject) = (login.flow(), auth.subject(login.user()));
+        let (flow, subject) = (login.flow(), login.user().subject(auth.tenant()));
         let audit = auth.flow_audit(login, self.client, self.now);
         let randomness = &*self.shared.randomness;
         let context = FlowContext::new(

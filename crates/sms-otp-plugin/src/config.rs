@@ -5,8 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use mfa_plugin_api::{FactorId, Subject};
-use otp_core::{AllowedPrefixes, CodeFormat, PhoneNumber, Policy, Purpose, message::Length};
+use mfa_plugin_api::FactorId;
+use otp_core::{AllowedPrefixes, CodeFormat, Policy, Purpose, message::Length};
 
 use crate::{
     pseudonym::PseudonymKey,
@@ -216,9 +216,7 @@ impl SmsOtpConfig {
         expires_at.checked_sub(self.deadline_margin?)
     }
 
-    /// Returns the user's number, if messages may be sent to it.
-    pub(crate) fn phone_number(&self, subject: &Subject) -> Option<PhoneNumber> {
-        let text = subject.attribute(Subject::PHONE_NUMBER)?;
-        PhoneNumber::from_japanese_with(text, self.prefixes).ok()
+    pub(crate) fn prefixes(&self) -> AllowedPrefixes {
+        self.prefixes
     }
 }

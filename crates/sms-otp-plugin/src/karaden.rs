@@ -37,7 +37,7 @@ impl KaradenSmsSender {
 #[async_trait]
 impl SmsSender for KaradenSmsSender {
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
-        let Ok(to) = PhoneNumber::new(&sms.to().national()) else {
+        let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
             return Ok(SendOutcome::Refused(RefusedReason::Number));
         };
         let Ok(message) = sms_message(sms, to) else {
@@ -126,7 +126,7 @@ impl KaradenPushSender {
 #[async_trait]
 impl SmsSender for KaradenPushSender {
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
-        let Ok(to) = PhoneNumber::new(&sms.to().national()) else {
+        let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
             return Ok(SendOutcome::Refused(RefusedReason::Number));
         };
         let Ok(mut message) = push_message(sms, to) else {

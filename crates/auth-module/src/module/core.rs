@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use mfa_plugin_api::{ClientFacts, Services, Subject};
+use mfa_plugin_api::{ClientFacts, Services};
 use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, Quota};
 
 use super::settings::AuthSettings;
@@ -14,7 +14,6 @@ use crate::{
     policy::Policy,
     session_cache::CachedSessions,
     session_store::Sessions,
-    user::User,
     users::{UserAdministration, Users},
 };
 
@@ -98,13 +97,9 @@ impl AuthModule {
         self.parts.administration.is_some()
     }
 
-    /// Returns the user as a plugin sees them.
-    pub fn subject(&self, user: &User) -> Subject {
-        let subject = Subject::new(self.parts.settings.tenant(), user.id.as_str());
-        match &user.phone_number {
-            Some(number) => subject.with_attribute(Subject::PHONE_NUMBER, number.as_e164()),
-            None => subject,
-        }
+    /// Returns the tenant that all users of this module belong to.
+    pub fn tenant(&self) -> &str {
+        self.parts.settings.tenant()
     }
 
     /// Returns the audit sink for one call of a plugin in `login`.

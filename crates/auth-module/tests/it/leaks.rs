@@ -34,7 +34,7 @@ async fn a_login_from_start_to_end_leaves_no_secret_behind() {
     let auth_module::Completed::Opened { token, session, .. } = completed else { panic!() };
     let account = world.account("alice").await;
     let phc = account.password_hash.as_ref().unwrap().to_phc();
-    write!(shown, "{session:?} {:?}", world.auth.subject(&account.user)).unwrap();
+    write!(shown, "{session:?} {:?}", account.user.subject(world.auth.tenant())).unwrap();
     write!(shown, "{account:?}").unwrap();
     let file = b"username,password,phone\neve,imported-passphrase,090-1234-5678\nx,short,12\n";
     let (auth, now) = (&world.auth, world.now());

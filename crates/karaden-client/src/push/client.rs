@@ -34,6 +34,9 @@ use crate::{
 const MAX_PAGES: usize = 100;
 /// How long before and after `now` a message is looked up.
 const LOOK_AROUND: Duration = Duration::from_secs(24 * 60 * 60);
+/// Room for a form with one text for each carrier. A `String` that grows leaves a copy of the
+/// credentials in freed memory.
+const FORM_BYTES: usize = 4096;
 
 /// A client of 空電プッシュ v2. Cheap to clone; clones share their connections.
 ///
@@ -194,7 +197,7 @@ impl Client {
     /// Makes the form of one send. Not part of the call, because a serializer is not `Sync`: a future
     /// that held one could not move between threads.
     fn form_of(&self, message: &NewMessage) -> String {
-        let mut form = self.credentials(String::with_capacity(1024));
+        let mut form = self.credentials(String::with_capacity(FORM_BYTES));
         message.append_to(&mut form, &self.inner.carrier_fields);
         form.append_pair("format", "json");
         form.finish()

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::SystemTime};
 
 use mfa_plugin_api::{
-    AuditEvent, FlowContext, PluginError, Prompt, Reply, Services, Step, Unavailable,
+    AuditEvent, FlowContext, PluginError, Prompt, Reply, Services, Step, Subject, Unavailable,
 };
 use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, Quota};
-use otp_core::{Binding, Challenge, KeyRing, PhoneNumber, SubjectKey};
+use otp_core::{AllowedPrefixes, Binding, Challenge, KeyRing, PhoneNumber, SubjectKey};
 use sms_sender::SmsSender;
 
 use super::look_ups::LookUps;
@@ -54,10 +54,16 @@ impl<'a> Call<'a> {
             notes: context.services.find(),
             notifier: context.services.find(),
             subject: SubjectKey::derive(context.subject.tenant(), context.subject.id()),
-            phone: parts.config.phone_number(context.subject),
+            phone: phone_number(context.subject, parts.config.prefixes()),
             state: OtpState::load(context),
         })
     }
+}
+
+/// Returns the user's number, if messages may be sent to it.
+fn phone_number(subject: &Subject, prefixes: AllowedPrefixes) -> Option<PhoneNumber> {
+    let text = subject.attribute(Subject::PHONE_NUMBER)?;
+    PhoneNumber::from_japanese_with(text, prefixes).ok()
 }
 
 impl Call<'_> {
