@@ -16,7 +16,7 @@ pub struct FactorSnapshot {
     pub state: Option<PluginState>,
 }
 
-/// Where a login is with one factor that it still lacks.
+/// The progress of a login with one factor that it still lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FactorStatus {

@@ -6,8 +6,8 @@ use std::fmt;
 /// or a digit.
 ///
 /// What was typed is folded first: white space around it is removed, and full-width forms (U+FF01 to
-/// U+FF5E, as a Japanese keyboard types them) and capital letters become plain ones. Anything else is
-/// not a login name, so no two accounts look alike or differ only for some databases.
+/// U+FF5E, as a Japanese keyboard types them) and capital letters become plain ones. Any other character
+/// is refused. So no two accounts look alike, and every database compares two names in the same way.
 ///
 /// ```
 /// use auth_module::LoginName;

@@ -14,8 +14,8 @@ use crate::{
     user::{User, UserId},
 };
 
-/// The most bytes of a password; longer ones are wrong without a hash. OWASP and NIST ask for at least
-/// 64 characters, and hashing an unbounded password would let a stranger keep the server busy.
+/// The most bytes of a password. A longer one is rejected without computing a hash: hashing passwords of
+/// any length would let an attacker keep the server busy. OWASP and NIST ask for at least 64 characters.
 pub(crate) const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// The fewest characters of a password that is set here: 8, as NIST SP 800-63B allows where the

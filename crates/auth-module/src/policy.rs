@@ -53,7 +53,7 @@ impl Policy {
     ///
     /// # Errors
     ///
-    /// Every rule that comes too late, because an earlier one matches its paths first; see
+    /// Every rule that can never decide, because an earlier one matches its paths first; see
     /// [`unreachable_rules`].
     pub fn new(default: Requirement, rules: Vec<Rule>) -> Result<Self, Vec<UnreachableRule>> {
         let unreachable = unreachable_rules(&rules);

@@ -24,8 +24,8 @@ const TOKEN_COUNTERS: usize = 1024;
 
 /// A read-through cache of sessions: within `max_age` after a read, a load does not reach the store.
 ///
-/// What ends through this handle ends at once. What another node ends is found within `max_age`.
-/// Pending logins are not cached: each step of a login needs their current version.
+/// A session that is ended through this handle is ended at once. One that another node ends can be loaded
+/// here for up to `max_age`. Pending logins are not cached: each step of a login needs the current version.
 #[derive(Debug)]
 pub struct CachedSessions {
     store: Arc<dyn Sessions>,
@@ -51,14 +51,14 @@ impl CachedSessions {
 
     fn cached(&self, token: TokenDigest, now: SystemTime) -> Option<StoredSession> {
         let entry = self.cache.get(&token)?;
-        // An entry from the future comes from a clock that was set back: nothing says how old it is.
+        // An entry from the future comes from a clock that was set back, so its age is unknown.
         let is_fresh = entry.read_at <= now && now < entry.read_at + self.max_age;
         let is_usable = is_fresh && now < entry.session.record.expires_at;
         (is_usable && entry.seen == self.ended.counts(token)).then_some(entry.session)
     }
 
-    /// Changes a cached session. The entry keeps its age and its counters: a change makes nothing
-    /// fresher, and brings back nothing that has ended.
+    /// Changes a cached session. The entry keeps its age and its counters. So a change does not extend
+    /// the time in the cache, and does not restore a session that has ended.
     fn change(&self, token: TokenDigest, change: impl FnOnce(&mut StoredSession)) {
         if let Some(mut entry) = self.cache.get(&token) {
             change(&mut entry.session);
@@ -175,7 +175,7 @@ impl Sessions for CachedSessions {
     }
 
     async fn sweep(&self, now: SystemTime, idle_since: SystemTime) -> Result<usize, AuthError> {
-        // What is swept is expired or idle, which each load checks.
+        // The cache needs no sweep: a swept session is expired or idle, and each load checks both.
         self.store.sweep(now, idle_since).await
     }
 }

@@ -53,9 +53,9 @@ pub struct Administration {
     pub hasher: PasswordHasher,
 }
 
-/// The authentication module of the eleven steps: verifies passwords, says which factors are still
-/// required, records their evidence, opens and ends sessions, and owns the OTP cache that it hands
-/// to plugins.
+/// The authentication module: verifies passwords, returns the factors that are still required, records
+/// their evidence, and opens and ends sessions. It owns the OTP cache, which plugins get through
+/// [`services`](Self::services). ARCHITECTURE.md describes the eleven steps of a login.
 ///
 /// Reads no clock and no random generator: both come with each call.
 pub struct AuthModule {

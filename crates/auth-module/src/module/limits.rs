@@ -43,8 +43,8 @@ impl AuthModule {
             Charge::new(self.key("user+address", &[&name, &address]), limits.per_user_and_address),
             Charge::new(self.key("address", &[&address]), limits.per_address),
         ];
-        // Asked before the charge, in a step of its own: a race can only add or drop the limit per
-        // user once. The other two limits always apply.
+        // Read before the charge, in a separate step. A race between the two can apply or skip the
+        // limit per user for one attempt. The other two limits always apply.
         if !self.is_familiar(&name, &address, now).await? {
             charges.push(Charge::new(self.key("user", &[&name]), limits.per_user));
         }

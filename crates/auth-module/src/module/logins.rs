@@ -274,7 +274,8 @@ impl AuthModule {
         Err(changed_too_often())
     }
 
-    /// Notes what the next login uses. The session is open already, so a failure is only logged.
+    /// Remembers the address for the password limits, and notes the time of the login. The session is
+    /// open already, so a failure is only logged.
     async fn note_login(&self, user: &UserId, client: &ClientFacts, now: SystemTime) {
         if let Err(error) = self.remember_address(user, client, now).await {
             tracing::warn!(%error, "the address of a login was not remembered");
@@ -285,7 +286,7 @@ impl AuthModule {
         }
     }
 
-    /// Records a session that the store has just opened, and hands out its token.
+    /// Records a session that the store has just opened, and returns its token.
     async fn opened(
         &self,
         login: PendingLogin,

@@ -74,8 +74,8 @@ impl AuthModule {
                 self.refund_attempt(&charged, now).await?;
                 return Ok(PasswordOutcome::Busy);
             }
-            // The name changed hands while the password was checked, so another user's limit was
-            // charged.
+            // The name was given to another user after the charge. Refused, because the attempt was
+            // charged to another key than this user's.
             PasswordVerdict::Verified(_) => "changed",
             // Not refunded: to the limits too, a disabled account has to look like a wrong password.
             PasswordVerdict::Locked(_) => "disabled",
@@ -86,8 +86,8 @@ impl AuthModule {
         Ok(self.rejected(user.as_ref(), why, client, now))
     }
 
-    /// Records a refusal, unless the limit of records is reached. Being refused costs nothing, so a
-    /// stranger could fill the trail.
+    /// Records a refusal, unless the limit of records is reached. Without that limit an attacker could
+    /// fill the trail, because a refused attempt costs no password hash.
     async fn note_throttling(
         &self,
         user: Option<&User>,

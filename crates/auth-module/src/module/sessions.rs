@@ -19,7 +19,8 @@ use crate::{
 /// A use is noted again after this long, so that a session in use costs one write a minute.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
-/// With a short idle timeout, a use is noted again after this part of it. Otherwise a session in use would end.
+/// With a short idle timeout, a use is noted again after a quarter of it. Otherwise a session in use could
+/// reach its idle timeout before the next note.
 const TOUCH_PART: u32 = 4;
 
 impl AuthModule {

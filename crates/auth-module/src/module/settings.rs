@@ -111,8 +111,8 @@ impl AuthSettings {
     /// Sets how old the snapshot of a session's user may be before the user is read again: 0 to 10
     /// minutes. 0 reads the user on each request.
     ///
-    /// It bounds how long a change in a directory that other programs write to, such as a removed
-    /// group or a disabled account, has no effect on open sessions.
+    /// Other programs may change the directory, for example remove a group or disable an account. Such
+    /// a change takes effect on open sessions within this time.
     ///
     /// # Errors
     ///
@@ -126,7 +126,7 @@ impl AuthSettings {
     /// Sets how long a session is read from memory before the store is asked again: 0 to 1 second. 0
     /// asks the store on each request.
     ///
-    /// It bounds how long a session that another node has ended can still be used here.
+    /// A session that another node has ended can still be used here for this long.
     ///
     /// # Errors
     ///

@@ -17,8 +17,8 @@ use crate::{
 /// Checks a name and a password: against hashes ([`HashedPasswords`](crate::HashedPasswords)), or by
 /// logging in to a directory with them.
 ///
-/// How often a password may be wrong is not its business: [`AuthModule`](crate::AuthModule) counts
-/// before it asks.
+/// It does not limit attempts. [`AuthModule`](crate::AuthModule) counts each attempt before it calls
+/// [`check`](Self::check).
 ///
 /// # Contract
 ///
@@ -42,8 +42,7 @@ pub trait PasswordCheck: Debug + Send + Sync + 'static {
     /// When the password could not be checked. Do not let the user in.
     async fn check(&self, attempt: &PasswordAttempt<'_>) -> Result<PasswordVerdict, AuthError>;
 
-    /// Tells the check that this program has added users, so that what it remembers about all users
-    /// is out of date.
+    /// Notes that this program has added users, so that anything cached about all users is out of date.
     fn users_changed(&self);
 }
 

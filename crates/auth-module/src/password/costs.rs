@@ -1,8 +1,8 @@
 //! Which hash parameters to use for a name that no user has.
 //!
 //! Imported hashes can cost more or less than new ones, and the cost shows in the response time. So an
-//! unknown name gets the parameters of a real user: drawn from the distribution in the hash source, and
-//! always the same for the same name.
+//! unknown name gets the parameters of a real user. They are chosen in proportion to the users in the hash
+//! source, and are always the same for the same name.
 
 use std::time::{Duration, SystemTime};
 

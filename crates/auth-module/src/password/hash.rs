@@ -20,8 +20,8 @@ pub struct HashParameters {
 impl HashParameters {
     /// 4 to 256 MiB (as KiB), 1 to 16 passes, 1 to 16 lanes.
     ///
-    /// The upper bounds keep one stored hash from stopping the server, the lower one refuses hashes
-    /// that a stolen database would give away.
+    /// The upper bounds limit the memory and time that one stored hash can cost the server. The lower
+    /// bound refuses hashes that are too easy to guess from a stolen database.
     ///
     /// # Errors
     ///

@@ -70,8 +70,8 @@ impl HashedPasswords {
     /// Checks passwords against the hashes of `source`.
     ///
     /// `dummy_cost_key` decides what an unknown name costs. It has to be secret, and the same on
-    /// every node and after a restart: otherwise the cost of a name changes, which a real user's does
-    /// not.
+    /// every node and after a restart. Otherwise the cost of an unknown name would change, and so
+    /// reveal that no user has it.
     pub fn new(
         source: Arc<dyn HashSource>,
         hasher: PasswordHasher,
@@ -127,8 +127,8 @@ impl PasswordCheck for HashedPasswords {
             Some(name) => self.source.account(name).await?,
             None => None,
         };
-        // Also for a known user, so that both make the same calls of the source. All spellings of a
-        // name share one cost.
+        // Computed for a known user too, so that known and unknown names make the same calls of the
+        // source. All spellings of a name share one cost.
         let folded = name.as_ref().map_or(attempt.name, LoginName::as_str);
         let dummy = self.dummy_hash_cost(folded, attempt.now).await?;
         let hash = account.as_ref().and_then(|account| account.password_hash.as_ref());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::rule::Rule;
 
-/// A rule that comes too late: an earlier one matches everything that it is written for.
+/// A rule that never decides, because an earlier rule matches all its paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnreachableRule {

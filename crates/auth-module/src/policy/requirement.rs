@@ -59,7 +59,7 @@ impl FactorChoice {
         self.factors().any(|alternative| alternative == factor)
     }
 
-    /// Whether whatever satisfies this choice satisfies `wider` too.
+    /// Whether every factor that satisfies this choice satisfies `wider` too.
     fn implies(&self, wider: &Self) -> bool {
         self.factors().all(|factor| wider.contains(factor))
     }
@@ -216,7 +216,7 @@ impl Requirement {
     /// then as the requirement lists it. Satisfying one factor of each returned choice satisfies the
     /// requirement.
     ///
-    /// Evidence from after `now` is accepted up to [`CLOCK_SKEW`], and proves nothing beyond.
+    /// Evidence from at most [`CLOCK_SKEW`] after `now` is accepted. Later evidence proves nothing.
     pub fn missing(&self, evidence: &[FactorEvidence], now: SystemTime) -> Vec<FactorChoice> {
         let step_up = self.step_up.iter().flat_map(|step_up| {
             step_up.factors.iter().map(|choice| (choice, Some(step_up.within)))

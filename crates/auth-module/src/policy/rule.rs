@@ -67,9 +67,9 @@ pub enum Access {
 
 /// One rule of a [`Policy`](crate::Policy).
 ///
-/// A rule that protects matches generously and a rule that opens matches exactly, because the backend
-/// decides what a path means. A protecting rule ignores the case of ASCII letters, and what follows a
-/// `;` in a segment. A public one ignores neither, and never matches a path with a `.` or `..` segment.
+/// The backend may read a path less strictly than this crate. So a protecting rule matches every spelling
+/// of its prefix: it ignores the case of ASCII letters, and the part of a segment after a `;`. A public
+/// rule matches only the exact spelling, and never a path with a `.` or `..` segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     name: String,
@@ -122,8 +122,8 @@ impl Rule {
         }
     }
 
-    /// Whether this rule, if it comes first, matches everything below one of the spellings that `later`
-    /// is meant for: any case of its prefix if it protects, only the written one if it opens.
+    /// Whether this rule, if it comes first, matches every path below one spelling of the prefix of `later`.
+    /// A protecting rule is meant for its prefix in any case, a public rule only for the prefix as written.
     pub(super) fn shadows(&self, later: &Self) -> bool {
         // A prefix has no dot segments and no parameters, so these do not matter here.
         let later_path = later.prefix.to_string();
