@@ -204,7 +204,7 @@ fn readable(response: &Response) -> Result<(), Error> {
         None | Some(b"" | b"identity") => {}
         Some(_) => return refused("the response is compressed, which was not requested"),
     }
-    // hyper takes any list that ends in `chunked`, and reads until the end for any that does not.
+    // hyper accepts any list that ends in `chunked`. For any other list it reads until the connection ends.
     let mut codings =
         response.headers().get_all(TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes);
     match (codings.next(), codings.next()) {
@@ -231,10 +231,10 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     time::retry_after(header(RETRY_AFTER)?, header(DATE))
 }
 
-/// Returns the error for an HTTP status, for a response whose body means nothing to this crate.
+/// Returns the error for an HTTP status, for a response whose body this crate cannot interpret.
 ///
-/// Only statuses that a server gives before it processes a request mean *not sent*. A 403 page, for
-/// example, may come from a filter that inspects responses.
+/// Only a status that a server sends before it processes a request means *not sent*. A 403 page does
+/// not: it may come from a filter that inspects responses, after the request was processed.
 pub(crate) fn by_status(response: &Response) -> Error {
     let status = response.status();
     let kind = match status {

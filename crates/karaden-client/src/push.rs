@@ -1,7 +1,7 @@
 //! 空電プッシュ (Karaden Push) v2: send messages, look them up, change the send list.
 //!
-//! The vendor gives its specification to customers only. This client does what public integrations
-//! do. Where they leave a question open, it does what is safe for the message.
+//! The vendor gives its specification to customers only. This client follows public integrations.
+//! Where they leave a question open, it prefers an unknown outcome to a second message.
 
 mod client;
 mod delivery;

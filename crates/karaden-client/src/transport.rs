@@ -1,6 +1,6 @@
 //! How a request reaches the server: a request is plain data, a [`Transport`] sends it.
 //!
-//! A client to which none is given takes `ReqwestTransport`.
+//! A client without an explicit transport uses `ReqwestTransport`.
 
 #[cfg(feature = "reqwest")]
 mod body;

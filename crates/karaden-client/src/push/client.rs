@@ -170,7 +170,7 @@ impl Client {
             if found.len() > before && maxrecord.is_none_or(|max| max > last) {
                 continue;
             }
-            // Records that are unreadable, or announced and missing, are not absent.
+            // A record that is unreadable, or announced but missing, does not prove that the message is absent.
             let none_came = last == 0 && maxrecord.is_none_or(|max| max <= 0);
             if found.is_empty() && !none_came {
                 return Err(no_proof_of_absence());
@@ -285,8 +285,8 @@ struct WireTracked {
     list: Option<Vec<WireDelivery>>,
 }
 
-/// Returns the error for a page without messages that does not prove that there are none. Taken as a
-/// proof, it would let a message be sent twice.
+/// Returns the error for a page that has no messages, but does not prove that none exist. If the page
+/// counted as a proof, a message could be sent twice.
 fn no_proof_of_absence() -> Error {
     Error::new(ErrorKind::Decode, Effect::None)
         .with_phrase("the response does not show which messages exist")
@@ -311,8 +311,8 @@ impl UnknownSend {
     /// Without a [unique](TrackingCode::unique) tracking code there is nothing to look up: the outcome
     /// stays unknown. A single message that is not found stays unknown too, unless the client
     /// [tracks](Client::tracks_single_messages) single messages. Public integrations show the code with
-    /// [long](NewMessage::long) texts only; a service that ignores it has the message and does not find
-    /// it.
+    /// [long](NewMessage::long) texts only. A service that ignores the code does not find the message,
+    /// although it has the message.
     ///
     /// # Cancel safety
     ///

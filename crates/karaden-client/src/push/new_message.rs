@@ -26,7 +26,7 @@ pub struct TrackingCode {
 }
 
 impl TrackingCode {
-    /// Checks a code that no other message of these days has: 1 to 32 ASCII letters or digits.
+    /// Checks a code that no other message of the same days has: 1 to 32 ASCII letters or digits.
     ///
     /// It resolves an unknown outcome. Eight digits are the only form in public integrations. A
     /// contract may refuse others with [`InvalidTrackingCode`]. The message can then be sent

@@ -45,8 +45,8 @@ pub(super) fn success_with<T: DeserializeOwned>(
     }
 }
 
-/// Returns the error for a success under an HTTP status of failure. A proxy made one of the two: the
-/// call may have been carried out, but the body does not prove it.
+/// Returns the error for a success code under an HTTP status of failure. One of the two probably comes
+/// from a proxy. The call may have been carried out, but the response does not prove it.
 fn contradiction(code: i64, response: &Response) -> Error {
     let by_status = wire::by_status(response);
     let error = Error::new(by_status.kind(), Effect::Unknown);
@@ -97,8 +97,8 @@ fn coded(error: Error, code: i64, response: &Response) -> Error {
     error.with_status(response.status()).with_code(&code.to_string())
 }
 
-/// Returns the refusal of a code that is documented as one. The codes in between probably have
-/// meanings too, but they need not mean that nothing was sent.
+/// Returns the refusal for a code that is documented as one. Other codes in the same range probably
+/// have meanings too, but do not prove that nothing was sent.
 fn refusal(code: i64) -> Option<(ErrorKind, RefusalReason)> {
     use ErrorKind as Kind;
     use RefusalReason as Why;

@@ -378,8 +378,8 @@ impl UnknownBulkSend {
         match client.post_bulk(self.message()).await {
             Ok(bulk) => BulkResolution::Started(bulk),
             Err(error) if error.status() == Some(409) => BulkResolution::AlreadyStarted,
-            // Any other refusal, such as of a revoked token, comes before Karaden looks at the file,
-            // and proves nothing about the first start.
+            // Karaden makes any other refusal, such as for a revoked token, before it looks at the
+            // file. Such a refusal proves nothing about the first start.
             Err(error) if is_about_the_file(&error) => BulkResolution::Refused(error),
             Err(error) => BulkResolution::Unknown(self.with_look_up_error(error)),
         }

@@ -1,6 +1,6 @@
 //! Delivery reports: what Karaden posts to your server when a message's state changes.
 //!
-//! A report is not signed, so it proves nothing but that *something* happened to a message.
+//! A report is not signed, so it proves nothing: use it only as a hint to read the message again.
 //! [`receive`] returns the id only: read the message with [`Client::get`](super::Client::get) and rely
 //! on that. A report must never decide a login.
 //!
@@ -151,7 +151,7 @@ impl Rejection {
 
 /// Checks a request to the callback's path: the method, the path without its query, the body.
 pub fn receive(method: &str, path: &str, body: &[u8], secret: &CallbackSecret) -> Received {
-    // The path comes first: without it, a stranger must not learn that there is a callback.
+    // The path is checked first: a caller without the secret must not learn that a callback exists.
     if !secret.is_last_part_of(path) {
         return Received::Rejected(Rejection::WrongPath);
     }

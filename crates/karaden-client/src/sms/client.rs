@@ -186,8 +186,9 @@ fn one_message(response: &Response) -> Result<Message, Error> {
 
 /// Returns the message in the response to a send with `tag`.
 ///
-/// Bytes that a server writes to a kept connection in the moment of a request look like its response.
-/// If they describe a message with other tags, they prove nothing about this one.
+/// A server may write to a kept connection just when the client sends a request on it. The client then
+/// takes those bytes for the response. If they describe a message with other tags, they prove nothing
+/// about this message.
 fn message_tagged(tag: &Tag, response: &Response) -> Result<Message, Error> {
     let message = one_message(response)?;
     let is_ours = message.tags.iter().any(|found| found.eq_ignore_ascii_case(tag.as_str()));

@@ -51,7 +51,7 @@ impl<'de> Visitor<'de> for FieldNamesVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldNames, A::Error> {
         let mut names = BTreeSet::new();
         while let Some((name, _texts)) = map.next_entry::<String, IgnoredAny>()? {
-            // Only words that look like names, because others could quote the request; and at most 20.
+            // Only words that look like names: any other text could quote the request. At most 20 names.
             if names.len() < 20 && redact::word(&name).is_some() {
                 names.insert(name);
             }
@@ -165,8 +165,8 @@ pub(super) fn failure(response: &Response) -> Error {
         .with_server_text(problem.message.as_deref())
 }
 
-/// Returns the refusal in an error object. Only 4xx means that the request was not carried out, and
-/// not 408, which may come from a proxy.
+/// Returns the refusal in an error object. Only a 4xx status means that the request was not carried out,
+/// except 408, which may come from a proxy.
 fn refusal(
     status: u16,
     code: &str,
