@@ -1,8 +1,8 @@
 //! Delivery callbacks: the result of each message, posted to the URL of its project.
 //!
-//! The service's own retries are unknown; these are our decision. After any status but 2xx and
-//! after any failure, the callback is posted again after each of the project's waits. Then it is
-//! dropped. The content of the receiver's response is ignored.
+//! How the service retries is not public; these rules are our decision. If the receiver responds with
+//! a status other than 2xx, or not at all, the callback is posted again after each of the project's
+//! waits. Then it is dropped. The body of the receiver's response is ignored.
 
 use std::{sync::Arc, time::Duration};
 

@@ -42,8 +42,8 @@ impl Call<'_> {
     }
 }
 
-/// Form fields in the order sent. Raw UTF-8, empty pairs and unknown names are allowed: the service
-/// accepts them.
+/// Form fields in the order sent. Raw UTF-8, empty pairs and unknown names are allowed, because the
+/// service accepts them.
 #[derive(Default)]
 pub(crate) struct Form<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,

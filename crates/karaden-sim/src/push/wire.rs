@@ -46,7 +46,7 @@ impl Serialize for WireNumber {
     }
 }
 
-/// A response with a status only, or also with a text, which the API does not document.
+/// A response with a status, and optionally a text. The API does not document the text.
 #[derive(Serialize)]
 struct StatusResponse<'a> {
     status: WireNumber,

@@ -11,7 +11,7 @@ use crate::{
     sms, storage,
 };
 
-/// Returns the API call of a request; `None` if it is none.
+/// Returns the API call of a request; `None` for any other request.
 pub(super) fn operation(method: &Method, path: &str) -> Option<Operation> {
     if path.starts_with("/api/") {
         sms::operation(method, path)

@@ -28,8 +28,8 @@ pub(crate) struct ErrorObject<'a> {
     errors: Field<FieldErrors<'a>>,
 }
 
-/// The invalid fields, in the order in which they were found. An object, which is why serde needs
-/// help with the list.
+/// The invalid fields, in the order in which they were found. The API writes them as a JSON object, so
+/// `Serialize` turns the list into a map.
 #[derive(Debug)]
 pub(crate) struct FieldErrors<'a>(&'a [(&'static str, Vec<String>)]);
 
@@ -104,7 +104,7 @@ impl Failure {
         Self::new(status, "unknown", "不明なエラーが発生しました")
     }
 
-    /// Not documented: our choice is the code of the 500.
+    /// Makes the error for a wrong HTTP method. The API does not document it. We use the code of the 500.
     pub(crate) const fn method_not_allowed() -> Self {
         Self::unknown(StatusCode::METHOD_NOT_ALLOWED)
     }

@@ -19,9 +19,9 @@ use crate::{
 /// Maximum length of a text in characters. The service's unit is not public; characters are the most
 /// tolerant one.
 const MAX_BODY_CHARS: usize = 660;
-/// How long before its time a message can be reserved at most.
+/// The longest time from the request to the reserved time of a message.
 const MAX_RESERVATION_LEAD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-/// How long before its time a reservation can be cancelled at the latest.
+/// A reservation can be cancelled until this long before its reserved time.
 const MIN_CANCEL_LEAD: Duration = Duration::from_secs(5 * 60);
 
 /// `POST /messages`.

@@ -74,7 +74,7 @@ pub(crate) struct SendRequest {
     /// The service setting; 0 in the push API, which has none.
     pub(crate) service_id: u64,
     pub(crate) is_shorten: bool,
-    /// Whether to send only if the number has not changed hands since consent was given.
+    /// Whether to send only if the number has the same owner as when consent was given.
     pub(crate) checks_history: bool,
     /// How many parts the sender split the text into; `None` if the carrier splits it.
     pub(crate) parts: Option<u16>,

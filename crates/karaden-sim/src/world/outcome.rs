@@ -42,7 +42,7 @@ pub enum Outcome {
     Unknown,
     /// The carrier never reports a result.
     Silent,
-    /// The number has changed hands since consent was given. Nothing is sent.
+    /// The number has another owner than when consent was given. Nothing is sent.
     HistoryMismatch,
     /// The carrier rejects the message. Nothing is sent.
     SendError,

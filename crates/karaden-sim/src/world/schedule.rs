@@ -30,8 +30,8 @@ impl Schedule {
         }
     }
 
-    /// Removes the callbacks of a message. Retries stay, because their instants are not known here:
-    /// when they fall due, a message without a result gets no callback.
+    /// Removes the callbacks of a message. Retries stay, because their instants are not known here. That
+    /// is harmless: when a retry falls due, a message without a result gets no callback.
     pub(crate) fn remove_results(&mut self, message: &Message) {
         for at in message.plan.result_times() {
             self.due.remove(&(at, message.sequence));
