@@ -30,10 +30,10 @@ pub const RETRY: ActionId = ActionId::from_static("retry");
 ///
 /// # Concurrency
 ///
-/// Any number of calls for one login may run at once, from several tabs and on several nodes. What
-/// must not race is decided in one atomic step elsewhere: attempts and codes by the plugin's store,
-/// the end of a login by the authentication module. Of any number of right submissions exactly one opens
-/// a session; the others get [`RestartReason::Ended`].
+/// Any number of calls for one login may run at once, from several tabs and on several nodes. Two other
+/// parts decide races in one atomic step: the plugin's store for attempts and codes, and the
+/// authentication module for the end of a login. Of any number of right submissions, exactly one opens a
+/// session. The others get [`RestartReason::Ended`].
 ///
 /// # Cancel safety
 ///

@@ -79,7 +79,7 @@ impl LivePrompt {
         let call =
             async |context: &FlowContext<'_>| live_status.changed(context, &self.shown).await;
         let driver = LoginDriver::new(&self.shared, &self.client, now);
-        // A plugin that waits for longer than it may is a fault, so it gets no more than that.
+        // A plugin may wait for `MAX_LIVE_WAIT`. One that exceeds it by the deadline of a call is at fault.
         let deadline = MAX_LIVE_WAIT + self.shared.plugin_deadline;
         let (login, factor, state) = (&self.login, &self.factor, self.state.as_ref());
         let changed = driver.call_plugin_within(deadline, login, factor, state, call);
