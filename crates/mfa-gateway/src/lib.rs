@@ -1,4 +1,4 @@
-//! The gateway: from a configuration to listeners that let people in.
+//! The gateway: builds all parts from a configuration, and serves requests on its listeners.
 //!
 //! The only crate that knows every concrete type; see `ARCHITECTURE.md`. A program reads a
 //! [`config::Config`] and starts it with [`running::start`]; work on the users goes by way of

@@ -29,7 +29,7 @@ use crate::{
 enum RejectedRequest {
     /// No `Host`, more than one, or one that is not text.
     Host,
-    /// `TRACE` or `CONNECT`, which are for no page and no application.
+    /// `TRACE` or `CONNECT`, which no page and no application may receive.
     Method,
     /// A host without an application, or a target that names another host.
     Misdirected,
@@ -207,8 +207,8 @@ async fn application(
 
 /// Redirects a browser to one of our pages, and tells a program where that page is.
 fn ask_for(own_page: &'static str, context: &Context, method: &Method) -> Response<Body> {
-    // Afterwards the browser sends a `GET`, so the query of another method is not repeated. Its path is, for a
-    // step-up: the rule of the path says which factor is asked for again.
+    // The browser later returns with a `GET`, so the destination of a request with another method is dropped.
+    // A step-up keeps its path without the query: the rule for the path decides which factor to ask for again.
     let place = match *method {
         Method::GET | Method::HEAD => Some(context.here.as_str()),
         _ => (own_page == page::STEP_UP).then_some(context.path.as_str()),

@@ -100,8 +100,8 @@ pub(crate) async fn respond(
     (name, page)
 }
 
-/// Removes the cookie that tells the next page something: whichever page that is, it is not told again.
-/// Otherwise a refused login could show on a later login page, to another person.
+/// Removes the flash cookie after the first page that follows the redirect, whichever page that is.
+/// Otherwise a later login page could show a refused login to another person.
 fn end_flash(context: &Context, response: &mut HeaderMap) {
     let is_carried = cookies::FLASH.is_carried(&context.headers);
     if is_carried && !cookies::FLASH.is_in(response) {

@@ -98,7 +98,7 @@ pub(super) enum Absence {
         /// A value for the sample file.
         example: Value,
     },
-    /// What the phrase says, such as `not set`.
+    /// The effect that a phrase describes, such as `not set`.
     Otherwise {
         /// A value for the sample file.
         example: Value,
@@ -121,13 +121,13 @@ impl Absence {
 /// The values that a key accepts. `Display` writes them as the reference shows them.
 #[derive(Debug, Clone)]
 pub(super) enum Allowed {
-    /// What `about` of the key says.
+    /// The values that `about` of the key describes.
     AsDescribed,
-    /// What this phrase says.
+    /// The values that this phrase describes.
     Phrase(Cow<'static, str>),
     /// One of these words.
     Words(Vec<&'static str>),
-    /// What lies within these bounds.
+    /// The values within these bounds.
     Within(Bounds),
 }
 

@@ -65,7 +65,8 @@ pub(super) fn read(root: &Section<'_>) -> Result<Policy, Reported> {
         Err(unreachable) => unreachable,
     };
     let report = |found: UnreachableRule| {
-        // Rules that could not be read have no place in the policy, but one in the file.
+        // The policy does not contain the rules that could not be read. So its positions differ from those in
+        // the file.
         let position = positions.get(found.position).copied().unwrap_or_default();
         let remedy = "move this rule above the other one, or remove it";
         let refusal = Refusal::new(found.to_string(), remedy);

@@ -50,7 +50,7 @@ impl Posted {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Message`] if the form names none: a page of ours always does.
+    /// [`Refusal::Message`] if the form names no factor. The forms of our own pages always name one.
     fn factor(&self) -> Result<FactorId, Refusal> {
         let factor = self.form.field(field::FACTOR).parse();
         factor.map_err(|_| Refusal::Message(MessageKind::BadRequest))

@@ -43,7 +43,8 @@ pub(crate) async fn start(own: Own, request: Request) -> Page {
     let to_login = responses::url_to(context, page::LOGIN, asked.as_ref());
     let Some(session) = own.session().await? else { return Ok(responses::see_other(&to_login)) };
     let destination = asked.unwrap_or_else(|| context.start_page());
-    // A step-up that nothing asks for would send a message, or replace the session without a proof.
+    // Only if the policy asks for a step-up: one that it does not ask for would send a message, or replace the
+    // session without a proof.
     let facts = context.facts("GET", destination.path(), Some(&session));
     if !matches!(runtime.auth.decide(&facts), Decision::StepUpRequired(_)) {
         return Ok(responses::see_other(&to_relative_url(&destination)));

@@ -23,7 +23,7 @@ pub(super) fn write(sections: &[SectionDeclaration]) -> String {
     let mut text = HEAD.to_owned();
     for section in sections {
         text.push('\n');
-        // In a section that is commented out as a whole, its comments are so twice.
+        // An alternative section is commented out as a whole, so its comments get a second `# `.
         let prefix = if section.form == Form::Alternative { "# " } else { "" };
         comment(&mut text, "", section.about);
         line(&mut text, prefix, &section.header());
