@@ -39,7 +39,8 @@ impl Descriptor {
 ///    earlier call was cut off or its reply was lost. A repeated `begin` returns the open prompt and sends
 ///    no second message.
 /// 2. **Calls may run at once.** After `begin` comes any number of `submit` and `action`, from several tabs
-///    and nodes. What must not race is one atomic step of a store, never a part of the plugin's state.
+///    and nodes. Do each step that must not race as one atomic operation of a store, never in the plugin's
+///    state.
 /// 3. **`Done` is verified.** Only a call of `submit` or `action` that itself verified a submission returns
 ///    [`Step::Done`](crate::Step::Done). Returning it from `begin` is an error.
 /// 4. **Each failure has its own form.** A mistake of the user is a [`Prompt`] with a rejection, or `Denied`.
@@ -80,7 +81,7 @@ pub trait MfaPlugin: fmt::Debug + Send + Sync + 'static {
     async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError>;
 
     /// Returns what tells a host when to call [`status`](Self::status) again while a page is open; `None`
-    /// if the prompt changes only by what the user does.
+    /// if the prompt changes only by actions of the user.
     fn live_status(&self) -> Option<&dyn LiveStatus>;
 }
 

@@ -1,4 +1,4 @@
-//! Services of the host, found by type, so that this crate depends on none of them.
+//! Services of the host. A plugin finds a service by its type, so this crate depends on no service.
 
 use std::{
     any::{Any, TypeId, type_name},
