@@ -42,13 +42,16 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     UPGRADE,
 ];
 
+// Applications read the user (`Remote-User`), the client (`X-Forwarded-For`, `X-Real-IP`) or the path
+// (`X-Original-URL`, `X-Rewrite-URL`) from such headers. A client must not set them.
 const RESERVED_PREFIXES: [&str; 5] =
     ["x-mfa-", "x-forwarded-", "remote-", "x-original-", "x-rewrite-"];
 const RESERVED_NAMES: [&str; 3] = ["forwarded", "x-real-ip", "x-remote-user"];
 
 /// Whether only the caller and the proxy may set this header.
 fn is_reserved(name: &HeaderName) -> bool {
-    // Some application servers read every character that is no letter or digit as the same one as `-`.
+    // Some application servers treat every character that is not a letter or digit like `-`, so that
+    // `X_MFA_User` would reach the application as `X-MFA-User`.
     let folded: String =
         name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
@@ -90,8 +93,8 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 
 /// Rewrites a client's headers into those for the application.
 ///
-/// `own_headers` and the headers of the proxy are set last, so that no `Connection` header of the client
-/// can remove them.
+/// The headers of the proxy and `own_headers` are set last, so that the client's `Connection` header cannot
+/// remove them.
 pub(crate) fn rewrite_request_headers(
     headers: &mut HeaderMap,
     origin: &Origin<'_>,

@@ -3,8 +3,9 @@
 //! Percent-encoded unreserved characters are decoded. Other escapes get upper-case hex digits (RFC 3986,
 //! section 6.2.2).
 //!
-//! A path that two servers could read differently is refused. It has a dot segment, an empty segment, a
-//! backslash, a control character, a byte outside ASCII, or an encoded slash, dot, semicolon or percent sign.
+//! A path that two servers could read differently is refused. Such a path contains a dot segment, an empty
+//! segment, a space, `#`, a backslash, a control character, a byte outside ASCII, or an encoded slash,
+//! backslash, dot, semicolon, percent sign or control character.
 
 /// A path in its normal form. It starts with `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]

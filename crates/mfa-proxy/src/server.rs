@@ -59,12 +59,14 @@ where
             builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
         let watched = graceful.watch(connection);
         tokio::spawn(async move {
+            // Held until the connection ends.
             let _place = place;
             if let Err(error) = watched.await {
                 tracing::debug!(event = "connection.failed", error = %error, "a connection ended with an error");
             }
         });
     }
+    // Closed before the drain, so that no new connection arrives meanwhile.
     drop(listener);
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!(

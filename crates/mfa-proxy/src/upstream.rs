@@ -25,7 +25,7 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Why there is no response of the application.
+/// Why the proxy has no response from the application.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// The request cannot be forwarded as HTTP/1.1.
@@ -120,7 +120,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`ProxyError`] if no head of a response arrived. Nothing has reached the client then.
+    /// [`ProxyError`] if there is no valid response head. Then nothing was sent to the client.
     pub async fn forward(
         &self,
         request: Request<Incoming>,
