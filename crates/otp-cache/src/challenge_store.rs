@@ -24,7 +24,7 @@ use crate::{StoreError, SubjectStatus};
 ///    it returns the [`Attempt`]. However many calls run in parallel, over any number of challenges, tasks,
 ///    processes or nodes, they return no more attempts than the [`Policy`] allows.
 /// 2. **One winner.** [`consume`](Self::consume) succeeds at most once for a challenge, ever.
-/// 3. **Nothing forgets.** Only a success or [`unlock`](Self::unlock) lowers a counter or lifts a lock. A resend, a
+/// 3. **Counters persist.** Only a success or [`unlock`](Self::unlock) lowers a counter or lifts a lock. A resend, a
 ///    new challenge, expiry, sweeping or a restart of a durable backend does not. Each backend states what a
 ///    failover to an asynchronous replica can lose.
 /// 4. **The caller's clock decides.** `expires_at` is compared with the `now` of the call. A backend's own expiry
@@ -38,12 +38,12 @@ use crate::{StoreError, SubjectStatus};
 ///    revoked only when the change is on disk.
 /// 8. **Full means refuse.** A full backend returns [`Capacity`](crate::StoreErrorKind::Capacity). It never drops a
 ///    live challenge or a counter to make room.
-/// 9. **Failed means refused.** After an error the caller has nothing that it could use. After
-///    [`Unavailable`](crate::StoreErrorKind::Unavailable) an attempt may be counted without being returned,
-///    never the reverse.
+/// 9. **Failed means refused.** A call that fails returns no challenge, attempt or permission. After
+///    [`Unavailable`](crate::StoreErrorKind::Unavailable) an attempt may be counted without being returned.
+///    An attempt that is returned is always counted.
 /// 10. **Subjects are apart.** A call changes nothing of another subject.
-/// 11. **Dropped means once or not at all.** A call that is dropped before it returns has happened completely, or
-///     not at all, or still will. What it counted stays counted.
+/// 11. **Dropped means once or not at all.** A call that is dropped before it returns takes effect completely or
+///     not at all, now or a little later. What it counted stays counted.
 ///
 /// # Time
 ///

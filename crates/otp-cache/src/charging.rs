@@ -20,7 +20,7 @@ pub(crate) struct Decision {
     pub(crate) receipt: Charged,
 }
 
-/// Decides about all charges at once. `stored` holds what is stored for their keys, in the same order.
+/// Grants or refuses all charges together. `stored` has the stored value of each charge's key, in the same order.
 ///
 /// A key that occurs twice is charged twice, as if one charge came after the other.
 #[cfg(any(feature = "memory", feature = "sqlite"))]

@@ -4,8 +4,8 @@ use std::time::SystemTime;
 
 use otp_core::SubjectRecord;
 
-/// Whether a store may forget the record at `now`: none of its challenges can be answered any longer, and
-/// it has no failure or lock to remember.
+/// Whether a store may delete the record at `now`: all its challenges have expired, and it has no failure or
+/// lock since the last success.
 pub(crate) fn is_forgettable(record: &SubjectRecord, now: SystemTime) -> bool {
     record.consecutive_failures() == 0
         && record.consecutive_locks() == 0

@@ -12,8 +12,8 @@ use crate::StoreError;
 
 /// The key of a note: sixteen bytes that stand for the reference of a message.
 ///
-/// A reference is not secret, so a plain digest is enough. It keeps the length of what is stored fixed,
-/// whatever a provider reports.
+/// A reference is not secret, so a plain digest is enough. The digest has a fixed length, however long the
+/// reference is that a provider reports.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NoteKey([u8; 16]);
 
@@ -114,7 +114,7 @@ impl DeliveryNote {
 /// The whole milliseconds since 1970; 0 before.
 fn millis(at: SystemTime) -> u64 {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    // The last instant that a challenge can have, so that an instant can be made of it again.
+    // Cut to the last instant that a challenge can have, so that `from_bytes` can represent it.
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX).min(LAST_MILLIS)
 }
 
@@ -134,7 +134,7 @@ fn millis(at: SystemTime) -> u64 {
 ///    backend's own expiry only deletes what has expired.
 /// 3. **Keys are apart.** A note is found under its own key and no other.
 /// 4. **The last one replaces.** A second note of the same key replaces the first as a whole, in one
-///    atomic step: its subject, its challenge and its expiry, also an earlier one.
+///    atomic step: its subject, its challenge and its expiry, even if the new expiry is earlier.
 /// 5. **Acknowledged means kept.** A durable backend returns from `keep` when the note is on disk.
 /// 6. **Full means refuse.** A bounded backend returns
 ///    [`Capacity`](crate::StoreErrorKind::Capacity) and never drops a note that has not expired.
@@ -156,7 +156,7 @@ pub trait DeliveryNotes: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// When the store could not write it; [`Capacity`](crate::StoreErrorKind::Capacity) when a bounded
-    /// store is full. The message may be sent all the same: its report then finds nothing.
+    /// store is full. The message may still be sent. Its report then finds no note.
     async fn keep(
         &self,
         key: NoteKey,

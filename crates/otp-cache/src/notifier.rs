@@ -20,8 +20,8 @@ use crate::StoreError;
 /// 1. **Every subscription wakes.** [`notify`](Self::notify) wakes all subscriptions of its subject, on
 ///    every node.
 /// 2. **Nothing is lost.** [`Subscription::changed`] returns for each notification since
-///    [`subscribe`](Self::subscribe) returned, also for one that came before `changed` was called or
-///    after a call of `changed` was dropped. Several notifications may wake once.
+///    [`subscribe`](Self::subscribe) returned. This includes a notification before the first call of
+///    `changed`, and one after a call that was dropped. Several notifications may cause one return.
 /// 3. **Subjects are apart.** A notification wakes no subscription of another subject.
 /// 4. **A wake-up is used once.** After `changed` has returned for all notifications so far, it waits for
 ///    the next one.
@@ -29,8 +29,8 @@ use crate::StoreError;
 ///    [`Capacity`](crate::StoreErrorKind::Capacity) refuses the next one; those that exist stay. Dropping
 ///    a subscription makes room.
 /// 6. **A lost connection wakes.** If a notifier may have missed notifications, it wakes all its
-///    subscriptions when it hears again. Meanwhile `notify` returns an error in time, or has reached every
-///    node that it can reach.
+///    subscriptions once it is connected again. Meanwhile `notify` returns an error within its timeout, or
+///    has reached every node that it can reach.
 #[async_trait]
 pub trait Notifier: Debug + Send + Sync + 'static {
     /// Wakes all subscriptions of `subject`.
@@ -39,7 +39,7 @@ pub trait Notifier: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When other nodes may not have heard it. Subscriptions of this process are woken all the same.
+    /// When the notification may not have reached other nodes. It still wakes the subscriptions of this process.
     async fn notify(&self, subject: SubjectKey) -> Result<(), StoreError>;
 
     /// Subscribes to `subject`. Does not block: it talks to no server.

@@ -1,8 +1,9 @@
 //! The backend for several machines: Redis or Valkey, standalone, behind Sentinel, or a cluster.
 //!
-//! Every method is one Lua script over one key. It is called by its digest, and sent as a whole if the server
-//! does not know it. The script decides and writes. It returns its decision and the record as it was before.
-//! The pure rules of [`otp_core`] then decide again on that record. If the decisions differ, the call fails as
+//! Every change is one Lua script over one key; a read is a `GET`. A charge or refund of several keys runs one
+//! script per key. A script is called by its digest, and sent as a whole if the server does not know it. It
+//! decides and writes, then returns its decision and the record as it was before. The pure rules of
+//! [`otp_core`] then decide again on that record. If the decisions differ, the call fails as
 //! [`Corrupt`](StoreErrorKind::Corrupt).
 //!
 //! Calls share one connection and are pipelined on it. A broken or silent connection is discarded, and the
@@ -51,9 +52,9 @@
 //!
 //! With `0`, or if a replica is promoted that lags behind the one that acknowledged, the writes that it has
 //! not received are lost: attempts, failures, locks, blocks, resends, revocations, successes, quota charges.
-//! The old and the new primary each enforce the limits. So a failover grants them at most once more: by default
-//! 5 attempts at a challenge and 10 of a subject, the burst of a quota, and within the code's lifetime a
-//! second success with a consumed code. The block comes later by the number of lost failures.
+//! The old and the new primary each enforce the limits. So a failover grants each limit at most once more. By
+//! default that is 5 attempts at a challenge, 10 attempts of a subject, and the burst of a quota. A consumed
+//! code can succeed a second time within its lifetime. The block comes later by the number of lost failures.
 //!
 //! With acknowledgements, a primary without replicas is unusable: every call fails as
 //! [`Unavailable`](StoreErrorKind::Unavailable). After a failover, a primary that had one replica has none
@@ -141,7 +142,7 @@ impl RedisStore {
         format!("{}:{{{key}}}:q", self.prefix).into_bytes()
     }
 
-    /// Runs the script on the subject's key, then the pure rule on what it found there.
+    /// Runs the script on the subject's key, then the pure rule on the record that the script found.
     ///
     /// `status_of` maps the rule's outcome to the status byte that the script must return.
     async fn decide<T>(
@@ -269,7 +270,8 @@ impl ChallengeStore for RedisStore {
         policy: &Policy,
         now: SystemTime,
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
-        // A record with this challenge alone holds it, after the header, as it is stored.
+        // The script stores the challenge as bytes. Encode a record with this challenge alone: its bytes after
+        // the header are those of the challenge.
         let mut alone = SubjectRecord::new();
         let _ = alone.open(new, policy, now);
         let packed = alone.to_bytes();

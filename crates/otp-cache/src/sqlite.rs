@@ -12,16 +12,16 @@
 //!
 //! A file that is damaged, of another program or of another layout is refused as
 //! [`Corrupt`](crate::StoreErrorKind::Corrupt). A file that vanished while in use is never replaced by
-//! an empty one, and an empty one is never filled: that would forget every counter and every lock. A
-//! full file refuses new rows and goes on with those that it has.
+//! an empty one, and an empty one is never filled: that would reset every counter and every lock. A
+//! full file refuses new rows. Calls about existing rows continue to work.
 //!
 //! # How long a call takes
 //!
 //! A transaction waits two seconds for another process that holds the file. A call that has waited for
-//! five seconds without its turn gets [`Conflict`](crate::StoreErrorKind::Conflict), and nothing is
-//! done for it. So with any number of callers none waits longer than ten seconds for a held file. A
-//! disk that hangs in the middle of a write cannot be bounded: a caller with a deadline drops the
-//! call, which has then happened once or not at all.
+//! five seconds in the queue fails as [`Conflict`](crate::StoreErrorKind::Conflict) without having run.
+//! So with any number of callers, no caller waits longer than ten seconds for a held file. The store
+//! cannot limit the time of a disk that hangs in the middle of a write. A caller with a deadline then
+//! drops the call, which takes effect once or not at all.
 //!
 //! # Layout, version 2
 //!
@@ -139,7 +139,7 @@ impl SqliteStore {
         self.database.write(capacity, work).await.map_err(to_store_error)?
     }
 
-    /// Applies `rule`, which adds nothing to an empty record, in the next transaction.
+    /// Applies `rule` in the next transaction. `rule` must add nothing to an empty record.
     async fn with_record<T: Send + 'static>(
         &self,
         subject: SubjectKey,

@@ -8,7 +8,7 @@ use super::key::{HashedKey, Key, Seed};
 
 /// What a shard holds.
 pub(super) trait Entry {
-    /// Whether the store may forget the entry at `now`, because a caller cannot tell it from a missing one.
+    /// Whether the store may drop the entry at `now`, because it has the same effect as a missing entry.
     fn is_forgettable(&self, now: SystemTime) -> bool;
 }
 
@@ -73,7 +73,7 @@ impl<V: Entry> Shard<V> {
         true
     }
 
-    /// Sweeps the buckets that an added entry pays for, and returns how many entries it dropped.
+    /// Sweeps [`SWEPT_PER_INSERT`] buckets for one added entry, and returns how many entries it dropped.
     pub(super) fn sweep_step(&mut self, now: SystemTime, seed: &Seed) -> usize {
         // The table may have shrunk since the last step.
         let start = if self.clock_hand < self.table.num_buckets() { self.clock_hand } else { 0 };
@@ -113,7 +113,7 @@ impl<V: Entry> Shard<V> {
         Swept { buckets: stop - start, dropped, stop, is_at_end: stop == end }
     }
 
-    /// Gives memory back once three quarters of it are unused.
+    /// Shrinks the table once more than three quarters of its capacity are unused.
     fn shrink(&mut self, seed: &Seed) {
         let (len, capacity) = (self.table.len(), self.table.capacity());
         if capacity > MIN_CAPACITY && len < capacity / 4 {

@@ -84,7 +84,7 @@ impl<V: Entry> Sharded<V> {
         entries == 0 || self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
     }
 
-    /// Gives the room of `entries` entries back.
+    /// Releases the room of `entries` entries.
     fn release(&self, entries: usize) {
         if entries > 0 {
             // Saturating: a count that wrapped below 0 would refuse every addition from then on.
@@ -104,16 +104,17 @@ impl<V: Entry> Sharded<V> {
         self.release(usize::from(shard.remove(key, &self.seed)));
     }
 
-    /// Searches for entries to forget because there is no room. Returns whether it found one.
+    /// Searches for entries that can be dropped, because there is no room. Returns whether it dropped one.
     ///
-    /// The search is bounded, and the next one goes on where it ended. So each of many refused additions
-    /// costs the same, and every shard is reached.
+    /// Each search sweeps a limited number of buckets, and the next one continues where it ended. So every
+    /// refused addition costs about the same, and the searches reach every shard in turn.
     pub(super) fn make_room(&self, now: SystemTime) -> bool {
         let mut left = SWEPT_WHEN_FULL;
         let mut index = self.search_shard.load(Ordering::Relaxed);
         let mut bucket = self.search_bucket.load(Ordering::Relaxed);
         let mut dropped = 0;
-        // One more than there are shards: the search may begin in the middle of one.
+        // One round more than there are shards: the search may begin in the middle of a shard, whose first
+        // buckets then come last.
         for _ in 0..=self.shards.len() {
             let swept = self.lock_shard(index).sweep(bucket, left, now, &self.seed);
             dropped = swept.dropped;

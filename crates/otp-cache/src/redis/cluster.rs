@@ -1,8 +1,8 @@
 //! The connection to a cluster, with retries that never run a script twice.
 //!
-//! If a connection breaks, the command may have run. A retry could then refund twice, or tell the caller who
-//! consumed a code that there is no such challenge. So the client's own retries are off. A command is sent
-//! again only after a reply that says that it did not run.
+//! If a connection breaks, the command may have run. A retry could then refund twice. It could also report
+//! *not found* to the caller whose first command consumed the code. So the client's own retries are off. A
+//! command is sent again only after a reply that proves that it did not run.
 
 use std::{
     collections::HashMap,

@@ -22,7 +22,7 @@ pub(super) const LAYOUT: Layout = Layout::new(
 /// Rows checked for every row added, so that expired rows never outnumber the others for long.
 const SWEPT_PER_INSERT: u32 = 3;
 
-/// Rows added to a table between two sweeps. Each sweep checks so many times more rows.
+/// Rows added to a table between two sweeps. Each sweep checks [`SWEPT_PER_INSERT`] rows for each of them.
 const INSERTS_PER_SWEEP: u32 = 16;
 
 /// Rows checked in each table when there was no space.
@@ -70,7 +70,7 @@ impl Table {
         }
     }
 
-    /// Without a bound LIMIT, because SQLite would plan the statement anew for every value.
+    /// No `LIMIT` parameter: SQLite would plan the statement again for every value.
     const fn select_after(self) -> &'static str {
         match self {
             Self::Subject => "SELECT key, record FROM subject WHERE key > ?1 ORDER BY key",

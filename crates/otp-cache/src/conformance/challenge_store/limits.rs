@@ -205,7 +205,7 @@ async fn one_login_of_many_wins<S: ChallengeStore>(kit: &Kit<S>) {
     assert_eq!(winners, 1, "clause 2: {CALLERS} right codes at once, one success");
 }
 
-/// Clause 3, **nothing forgets**. No resend, new challenge, time, sweep, or race of them lowers a count or lifts a
+/// Clause 3, **counters persist**. No resend, new challenge, time, sweep, or race of them lowers a count or lifts a
 /// lock. A success or an administrator does, also after a hundred consecutive failures.
 ///
 /// # Panics
