@@ -18,7 +18,7 @@ impl Chars {
     /// Creates `len` ASCII characters, up to ten, from two words: the first eight and the rest. In each word
     /// the first character is the lowest byte.
     ///
-    /// A processor is slow to read a word that was just written byte by byte, hence the words.
+    /// The arguments are words, because a processor is slow to read a word that was just written byte by byte.
     #[inline]
     pub(crate) fn spelt([first_eight, rest]: [u64; 2], len: u8) -> Self {
         let mut chars = Self([0; 16]);

@@ -132,7 +132,7 @@ pub struct CodeFormat {
     len: u8,
     /// How many different codes there are.
     codes: u64,
-    /// The largest word that is not rejected: a multiple of `codes`, minus one.
+    /// The largest 64-bit word that [`number`](Self::number) accepts: a multiple of `codes`, minus one.
     last_fair: u64,
 }
 
@@ -183,10 +183,10 @@ impl CodeFormat {
         self.codes
     }
 
-    /// Returns the number of a code out of uniform bytes, or `None` if they have to be drawn again.
+    /// Returns the number of a code from uniform bytes, or `None` if new bytes must be generated.
     ///
-    /// The first word of eight bytes that is not beyond the last fair one counts. A word beyond it would
-    /// make the smaller numbers likelier than the others.
+    /// Reads the bytes as words of eight bytes and takes the first word up to `last_fair`. A larger word is
+    /// rejected, because it would make the smaller numbers likelier than the others.
     #[inline]
     pub(crate) fn number(&self, uniform: &[u8]) -> Option<u64> {
         let mut words = uniform.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes));
@@ -197,7 +197,7 @@ impl CodeFormat {
     #[inline]
     pub(crate) fn code(&self, number: u64) -> OtpCode {
         let spelt = match self.alphabet.len {
-            // The compiler turns a division by a known number into a multiplication.
+            // Constant bases are faster: the compiler turns a division by a constant into a multiplication.
             10 => self.alphabet.spell(number, 10, self.len),
             base => self.alphabet.spell(number, base.into(), self.len),
         };

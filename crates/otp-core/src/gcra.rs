@@ -1,8 +1,8 @@
 //! The generic cell rate algorithm (ITU-T I.371) as a pure function: a rate limit in one number.
 //!
 //! A store keeps one [`Tat`] per key. In one atomic step it replaces the `Tat` by the one that [`charge`]
-//! returns. All values are whole microseconds, so a script in a database that counts in doubles decides
-//! alike. The interval between two events is rounded up, never in favour of the caller.
+//! returns. All values are whole microseconds, so a database script that computes with doubles makes the same
+//! decision. The interval between two events is rounded up, never in favour of the caller.
 //!
 //! ```
 //! use std::time::{Duration, SystemTime};
@@ -145,9 +145,10 @@ pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Charge {
 /// `charged` is the value that the charge returned.
 ///
 /// Events refill one after the other, in the order of the charges. While earlier charges still refill, the
-/// whole charge can be refunded; once `charged` has passed, nothing can. Charges in between gain nothing by
-/// a refund. After two refunds of one key a caller can gain less than the later refund: the earlier one
-/// moved all later events forward, which the later one's `charged` does not reflect.
+/// whole charge can be refunded. Once `charged` has passed, nothing can.
+///
+/// After two refunds of one key, the second one may give back less than its span. The first refund moved all
+/// later events forward in time, and the `charged` of the second charge does not reflect that.
 pub fn refundable(charged: Tat, rate: &Rate, events: u32, now: SystemTime) -> Duration {
     Duration::from_micros(charged.0.saturating_sub(micros(now)).min(rate.span(events)))
 }

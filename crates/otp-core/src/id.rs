@@ -205,8 +205,8 @@ pub struct InvalidPurpose;
 
 /// 16 random bytes that a code is derived from. Worthless without the key.
 ///
-/// The store keeps it instead of the code. It is not a strict secret, but nobody needs to read it, so `Debug`
-/// hides it.
+/// The store keeps it instead of the code. It is not a strict secret. `Debug` hides it, because logs have no
+/// use for it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Nonce([u8; 16]);
 

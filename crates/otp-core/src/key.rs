@@ -18,9 +18,8 @@ const DOMAIN: &[u8] = b"otp-core/code/2";
 
 /// One secret key for deriving codes. Wiped from memory when dropped, never shown.
 ///
-/// The two states of the hash that HMAC makes of a key are computed once and cloned for each code. Their
-/// drop wipes them (feature `zeroize` of `sha2`). What `hmac` leaves on the stack is the padded block that
-/// it makes of the key.
+/// HMAC turns a key into two hash states. They are computed once, cloned for each code, and wiped when dropped
+/// (feature `zeroize` of `sha2`). Not wiped: `hmac` leaves its padded copy of the key on the stack.
 #[derive(Clone)]
 pub struct DigestKey(Hmac<Sha256>);
 

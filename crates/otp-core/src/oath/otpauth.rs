@@ -11,7 +11,7 @@ use super::{
     totp::Totp,
 };
 
-/// Whose codes they are, as an app shows it.
+/// The issuer and the account of the codes, as an app shows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
     issuer: Option<String>,
@@ -58,7 +58,7 @@ pub enum Moving {
     Time(Totp),
 }
 
-/// What an authenticator app needs: the secret, how codes are made, and whose they are.
+/// The data for an authenticator app: the secret, the way to compute codes, and the label.
 ///
 /// ```
 /// use std::time::Duration;
@@ -85,7 +85,7 @@ impl Otpauth {
         Self { label, moving }
     }
 
-    /// Returns whose codes they are.
+    /// Returns the issuer and the account of the codes.
     pub const fn label(&self) -> &Label {
         &self.label
     }

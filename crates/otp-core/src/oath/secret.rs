@@ -95,7 +95,7 @@ impl OathSecret {
     pub(super) fn code(&self, algorithm: Algorithm, counter: u64, digits: u8) -> Option<OtpCode> {
         let message = counter.to_be_bytes();
         // The states of the hashes and the tags are wiped when dropped (feature `zeroize` of their
-        // crates). What `hmac` leaves on the stack is the block that it makes of a key.
+        // crates). Not wiped: `hmac` leaves its padded copy of the key on the stack.
         let mut number = match algorithm {
             Algorithm::Sha1 => {
                 let mac = Hmac::<Sha1>::new_from_slice(&self.0).ok()?;

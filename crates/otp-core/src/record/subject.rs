@@ -36,9 +36,9 @@ use crate::{
 ///
 /// * An attempt is counted before it is handed out, on the challenge and on the subject.
 /// * The subject's count returns to 0 after a quiet period without an attempt, and when a lock begins. So no
-///   span of that length ever holds more attempts than the limit.
-/// * The lock begins when the last attempt is handed out. If its code is right, consuming it clears the
-///   lock.
+///   period of that length contains more attempts than the limit.
+/// * The lock begins when the last allowed attempt is handed out. If that attempt has the right code,
+///   consuming it clears the lock.
 /// * Consecutive locks grow longer. Only a success or an administrator resets consecutive failures and
 ///   consecutive locks. A resend, a new challenge or time does not.
 ///
@@ -264,7 +264,7 @@ impl SubjectRecord {
         self.challenges.retain(|c| c.id != id)
     }
 
-    /// Clears counters, lock and block, as an administrator may. Open challenges and their attempts stay.
+    /// Clears counters, lock and block, for administrators. Open challenges and their attempts stay.
     pub fn unlock(&mut self) {
         let challenges = std::mem::take(&mut self.challenges);
         *self = Self { challenges, ..Self::default() };
