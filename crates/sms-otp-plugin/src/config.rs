@@ -37,7 +37,7 @@ pub struct SmsOtpConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidConfig {
-    /// Fewer digits are guessed, more are mistyped.
+    /// A shorter code is easier to guess, a longer one is mistyped more often.
     #[error(
         "a code has {} to {} digits",
         SmsOtpConfig::DIGITS_RANGE.start(),

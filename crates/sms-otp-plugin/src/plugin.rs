@@ -64,7 +64,8 @@ impl SmsOtpPlugin {
     /// wakes every page that waits for it.
     ///
     /// `reference` is the text that the message carried ([`Reference::as_str`](sms_sender::Reference::as_str)),
-    /// as the provider reports it. It may come from any node, early, late, twice, or be foreign.
+    /// as the provider reports it. A report may arrive at any node, early, late or twice. It may also belong
+    /// to a message of another program.
     ///
     /// # Errors
     ///

@@ -8,7 +8,7 @@ use sha2::Sha256;
 /// The key of the pseudonyms under which limits and logs know numbers, users and addresses.
 ///
 /// There are only some hundred million phone numbers. A plain digest can be reversed by hashing all of
-/// them; a keyed one cannot. `Debug` is redacted.
+/// them. A keyed digest cannot, as long as the key is secret. `Debug` is redacted.
 #[derive(Clone)]
 pub struct PseudonymKey(Hmac<Sha256>);
 

@@ -3,7 +3,7 @@
 use mfa_plugin_api::PluginError;
 use otp_cache::{StoreError, StoreErrorKind};
 
-/// Turns a failed store call into a fault for the operator: the login does not go on without the store.
+/// Turns a failed store call into a fault for the operator. Without the store the login cannot continue.
 pub(crate) fn store_failed(context: &'static str, error: StoreError) -> PluginError {
     let source = Box::new(error);
     match source.kind() {

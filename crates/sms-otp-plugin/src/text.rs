@@ -113,7 +113,7 @@ impl InvalidText {
     }
 }
 
-/// The checked words of every language; never none.
+/// The checked words of every language. Never empty.
 #[derive(Debug, Clone)]
 pub(crate) struct Templates(Vec<(String, SmsTemplate)>);
 

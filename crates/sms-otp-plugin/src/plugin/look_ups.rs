@@ -66,7 +66,7 @@ impl LookUps {
             return false;
         }
         let mut watched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Looked at again under the lock: of two pages that wait for the same message one asks.
+        // Checked again under the lock, so that only one of two pages with the same message looks it up.
         let Some(entry) = watched.get_mut(reference).filter(|entry| now >= entry.next_at) else {
             return false;
         };

@@ -12,8 +12,8 @@ pub(super) fn note_key(reference: &str) -> NoteKey {
 }
 
 impl Call<'_> {
-    /// Keeps the note of a message that is about to be sent. Without it the message still goes out: its
-    /// report then finds nothing, and look-ups tell what became of it.
+    /// Keeps the note of a message that is about to be sent. If that fails, the message is sent anyway. Its
+    /// delivery report then finds no note, and only look-ups show its status.
     pub(super) async fn keep_note(&self, challenge: &Challenge, reference: &Reference) {
         let Some(notes) = self.notes else { return };
         let note = DeliveryNote {

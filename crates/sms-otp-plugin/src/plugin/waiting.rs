@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::call::Call;
 
-/// What a wait began with.
+/// A wait: the call, its challenge, and when it began.
 struct Wait<'a> {
     call: &'a Call<'a>,
     challenge: Option<Challenge>,
