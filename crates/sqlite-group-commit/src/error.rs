@@ -18,8 +18,8 @@ pub enum ErrorKind {
     /// The work of this one job failed, and only this job was undone. Occurs with
     /// [`FailureScope::Job`](crate::FailureScope::Job), and in reads.
     JobFailed,
-    /// The path names no file any more, or another file than the one that was opened. Nothing was
-    /// written.
+    /// The file was removed, or the path now names another file than the one that was opened. Nothing
+    /// was written.
     Moved,
     /// The disk is full, or the file has reached its size limit. Nothing was written.
     OutOfSpace,

@@ -30,7 +30,7 @@ pub(crate) fn spin_time(since_reply: Duration) -> Duration {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GroupCommit {
     expected: usize,
-    /// From this instant on no job waits any more.
+    /// The latest instant until which a commit waits for more jobs.
     until: Instant,
     /// The longest time between two arrivals. After a longer pause no more jobs are expected.
     max_gap: Duration,
