@@ -416,16 +416,16 @@ fn a_verdict_explains_itself_in_one_line() {
         ],
     )
     .unwrap();
-    let (nobody, admin) = (Request::new(&[], []), Request::new(&["admins"], [0, 1]));
+    let (no_group, admin) = (Request::new(&[], []), Request::new(&["admins"], [0, 1]));
     let rows = [
-        (nobody.anonymous("/x"), "default rule: login required, needs password, factor-1"),
-        (nobody.anonymous("/public/x"), "rule \"/public/\": public, no login needed"),
+        (no_group.anonymous("/x"), "default rule: login required, needs password, factor-1"),
+        (no_group.anonymous("/public/x"), "rule \"/public/\": public, no login needed"),
         (
-            nobody.anonymous("/admin/"),
+            no_group.anonymous("/admin/"),
             "rule \"administration\": login required, needs password, factor-2 or factor-1",
         ),
         (
-            nobody.facts("/admin/"),
+            no_group.facts("/admin/"),
             "rule \"administration\": forbidden, the user is in none of the groups admins, ops",
         ),
         (
@@ -433,7 +433,7 @@ fn a_verdict_explains_itself_in_one_line() {
             "rule \"administration\": allowed, the session proves password, factor-2 or factor-1",
         ),
         (
-            nobody.facts("/fresh/"),
+            no_group.facts("/fresh/"),
             "rule \"/fresh/\": step-up required, missing password, factor-2 or factor-1",
         ),
     ];
