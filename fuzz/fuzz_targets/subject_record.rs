@@ -6,7 +6,7 @@
 use std::time::{Duration, SystemTime};
 
 use libfuzzer_sys::fuzz_target;
-use otp_core::{Delivery, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord};
+use otp_core::{DeliveryStatus, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord};
 
 fuzz_target!(|input: &[u8]| {
     let Some((millis, [event, bytes @ ..])) = input.split_first_chunk() else { return };
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
             assert_eq!(record.consecutive_failures(), more);
         }
         1 => drop(record.grant_resend(id, &policy, now)),
-        2 => drop(record.record_delivery(id, Delivery::Error, &policy, now)),
+        2 => drop(record.record_delivery(id, DeliveryStatus::Failed, &policy, now)),
         3 => {
             let mut other = *id.as_bytes();
             other[0] ^= 1;

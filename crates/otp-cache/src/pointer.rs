@@ -4,7 +4,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
 use otp_core::{
-    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
@@ -69,7 +69,7 @@ macro_rules! forward {
                 &self,
                 subject: SubjectKey,
                 id: ChallengeId,
-                delivery: Delivery,
+                delivery: DeliveryStatus,
                 policy: &Policy,
                 now: SystemTime,
             ) -> Result<(), StoreError> {

@@ -79,7 +79,7 @@ use std::{
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use otp_core::{
-    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
     gcra::{self, Tat},
@@ -396,7 +396,7 @@ impl ChallengeStore for RedisStore {
         &self,
         subject: SubjectKey,
         id: ChallengeId,
-        delivery: Delivery,
+        delivery: DeliveryStatus,
         policy: &Policy,
         now: SystemTime,
     ) -> Result<(), StoreError> {

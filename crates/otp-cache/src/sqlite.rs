@@ -47,7 +47,7 @@ use std::{
 
 use async_trait::async_trait;
 use otp_core::{
-    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, SubjectRecord,
     Verified,
     gcra::{self, Tat},
@@ -293,7 +293,7 @@ impl ChallengeStore for SqliteStore {
         &self,
         subject: SubjectKey,
         id: ChallengeId,
-        delivery: Delivery,
+        delivery: DeliveryStatus,
         policy: &Policy,
         now: SystemTime,
     ) -> Result<(), StoreError> {

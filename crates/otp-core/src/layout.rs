@@ -99,7 +99,7 @@ pub const RESEND_AT: Field = Field::after(EXPIRES_AT, 8);
 pub const ATTEMPTS: Field = Field::after(RESEND_AT, 1);
 /// Challenge: resends so far.
 pub const RESENDS: Field = Field::after(ATTEMPTS, 1);
-/// Challenge: the delivery, see [`Delivery::as_u8`](crate::Delivery::as_u8).
+/// Challenge: the delivery status. A later version only adds numbers, so it reads older records. See [`DeliveryStatus::as_u8`](crate::DeliveryStatus::as_u8).
 pub const DELIVERY: Field = Field::after(RESENDS, 1);
 /// The length of a challenge.
 pub const CHALLENGE_LEN: usize = DELIVERY.end();

@@ -29,7 +29,7 @@ pub use policy::{
     AllowedValues, InvalidPolicy, Policy, PolicyProblem, PolicySetting, PolicySettings,
 };
 pub use record::{
-    Attempt, AttemptRefused, Challenge, ChallengeParts, ConsumeRefused, Consumed, Delivery,
+    Attempt, AttemptRefused, Challenge, ChallengeParts, ConsumeRefused, Consumed, DeliveryStatus,
     InvalidRecord, LockoutState, NewChallenge, OpenRefused, Rejected, ResendPermit, ResendRefused,
     SubjectRecord, Verified,
 };

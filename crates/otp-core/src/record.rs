@@ -10,7 +10,7 @@ mod subject;
 pub(crate) mod tests;
 
 pub use attempt::{Attempt, Consumed, LockoutState, Rejected, Verified};
-pub use challenge::{Challenge, ChallengeParts, Delivery, NewChallenge};
+pub use challenge::{Challenge, ChallengeParts, DeliveryStatus, NewChallenge};
 pub use encoding::InvalidRecord;
 pub use refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused};
 pub use subject::{ResendPermit, SubjectRecord};

@@ -94,7 +94,6 @@ fn sms_status(message: &sms::Message) -> DeliveryStatus {
         (_, Some(sms::SentResult::Unconnected)) => DeliveryStatus::OutOfRange,
         (Some(sms::Status::Error | sms::Status::Canceled | sms::Status::ProcessingError), _)
         | (_, Some(sms::SentResult::Error)) => DeliveryStatus::Failed,
-        (_, Some(sms::SentResult::Unknown)) => DeliveryStatus::Unknown,
         _ => DeliveryStatus::Pending,
     }
 }
@@ -200,11 +199,9 @@ fn push_status(delivery: &push::Delivery) -> DeliveryStatus {
     use push::{MessageStatus as Sent, ResultStatus as Result};
     match (&delivery.message_status, &delivery.result_status) {
         (_, Some(Result::Received)) => DeliveryStatus::Delivered,
-        (Some(Sent::Error | Sent::NumberChangedHands), _) | (_, Some(Result::Error)) => {
-            DeliveryStatus::Failed
-        }
+        (Some(Sent::NumberChangedHands), _) => DeliveryStatus::ChangedHands,
+        (Some(Sent::Error), _) | (_, Some(Result::Error)) => DeliveryStatus::Failed,
         (_, Some(Result::OutOfRange)) => DeliveryStatus::OutOfRange,
-        (Some(Sent::Unknown), _) | (_, Some(Result::Unknown)) => DeliveryStatus::Unknown,
         _ => DeliveryStatus::Pending,
     }
 }

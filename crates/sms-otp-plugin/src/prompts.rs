@@ -6,7 +6,7 @@ use mfa_plugin_api::{
     Action, ActionId, Denied, Field, FieldKind, Message, Notice, Prompt, Rejection, RejectionKind,
     Unavailable,
 };
-use otp_core::{Challenge, Delivery, Malformed, Policy};
+use otp_core::{Challenge, DeliveryStatus, Malformed, Policy};
 
 use crate::state::Sent;
 
@@ -30,7 +30,7 @@ pub(crate) struct CodePage<'a> {
 impl CodePage<'_> {
     pub(crate) fn prompt(&self) -> Prompt {
         let sent = match (self.sent, self.challenge.delivery()) {
-            (Sent::Accepted, _) | (Sent::Unknown, Delivery::Delivered) => "otp-sent",
+            (Sent::Accepted, _) | (Sent::Unknown, DeliveryStatus::Delivered) => "otp-sent",
             (Sent::Unknown, _) => "otp-sending",
         };
         let expires_at = self.challenge.expires_at();
@@ -65,12 +65,12 @@ impl CodePage<'_> {
     }
 }
 
-fn delivery_notice(delivery: Delivery) -> Option<Notice> {
+fn delivery_notice(delivery: DeliveryStatus) -> Option<Notice> {
     let key = match delivery {
-        Delivery::Pending => return None,
-        Delivery::Delivered => "otp-delivered",
-        Delivery::OutOfRange => "otp-out-of-range",
-        Delivery::Error => "otp-not-delivered",
+        DeliveryStatus::Delivered => "otp-delivered",
+        DeliveryStatus::OutOfRange => "otp-out-of-range",
+        DeliveryStatus::Failed | DeliveryStatus::ChangedHands => "otp-not-delivered",
+        _ => return None,
     };
     Some(Notice::new(Message::new(key)))
 }

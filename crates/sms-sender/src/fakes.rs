@@ -7,12 +7,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use otp_core::DeliveryStatus;
 
 use crate::{
     message::{OutgoingSms, Reference},
-    outcome::{
-        Accepted, DeliveryStatus, LookUp, LookUpError, RefusedReason, SendError, SendOutcome,
-    },
+    outcome::{Accepted, LookUp, LookUpError, RefusedReason, SendError, SendOutcome},
     sender::SmsSender,
 };
 

@@ -8,13 +8,13 @@ mod message;
 mod outcome;
 mod sender;
 
+pub use otp_core::DeliveryStatus;
+
 pub use crate::{
     breaker::{BreakerSettings, CircuitBreaker},
     failover::FailoverSender,
     fakes::{FailingSender, RecordedSms, RecordingSender},
     message::{OutgoingSms, Reference},
-    outcome::{
-        Accepted, DeliveryStatus, LookUp, LookUpError, RefusedReason, SendError, SendOutcome,
-    },
+    outcome::{Accepted, LookUp, LookUpError, RefusedReason, SendError, SendOutcome},
     sender::SmsSender,
 };

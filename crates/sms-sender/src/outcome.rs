@@ -2,6 +2,8 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
+use otp_core::DeliveryStatus;
+
 /// The outcome of a send to which the provider responded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendOutcome {
@@ -118,21 +120,6 @@ pub enum LookUp {
     Absent,
     /// The provider has the message.
     Present(DeliveryStatus),
-}
-
-/// The delivery status of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryStatus {
-    /// No result yet.
-    Pending,
-    /// The message arrived on the phone.
-    Delivered,
-    /// The phone is off or out of range.
-    OutOfRange,
-    /// The message will not arrive.
-    Failed,
-    /// The provider does not know.
-    Unknown,
 }
 
 /// A look-up failed: the provider did not say whether it has the message.

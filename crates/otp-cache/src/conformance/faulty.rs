@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use otp_core::{
-    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
@@ -169,7 +169,7 @@ impl<S: ChallengeStore> ChallengeStore for Faulty<S> {
         &self,
         subject: SubjectKey,
         id: ChallengeId,
-        delivery: Delivery,
+        delivery: DeliveryStatus,
         policy: &Policy,
         now: SystemTime,
     ) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use otp_core::{Challenge, Delivery, SubjectRecord, layout};
+use otp_core::{Challenge, DeliveryStatus, SubjectRecord, layout};
 
 /// How much longer than needed a key lives: `PX` counts on the server's clock, the rules on the caller's.
 const TTL_SLACK: Duration = Duration::from_secs(3600);
@@ -93,10 +93,11 @@ fn numbers() -> Vec<(&'static str, u64)> {
         ("ATTEMPTS_POS", pos(layout::ATTEMPTS)),
         ("RESENDS_POS", pos(layout::RESENDS)),
         ("DELIVERY_POS", pos(layout::DELIVERY)),
-        ("DELIVERY_PENDING", Delivery::Pending.as_u8().into()),
-        ("DELIVERY_DELIVERED", Delivery::Delivered.as_u8().into()),
-        ("DELIVERY_OUT_OF_RANGE", Delivery::OutOfRange.as_u8().into()),
-        ("DELIVERY_ERROR", Delivery::Error.as_u8().into()),
+        ("DELIVERY_PENDING", DeliveryStatus::Pending.as_u8().into()),
+        ("DELIVERY_DELIVERED", DeliveryStatus::Delivered.as_u8().into()),
+        ("DELIVERY_OUT_OF_RANGE", DeliveryStatus::OutOfRange.as_u8().into()),
+        ("DELIVERY_FAILED", DeliveryStatus::Failed.as_u8().into()),
+        ("DELIVERY_CHANGED_HANDS", DeliveryStatus::ChangedHands.as_u8().into()),
     ]
 }
 

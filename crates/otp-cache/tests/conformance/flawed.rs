@@ -15,7 +15,7 @@ use otp_cache::{
     SubjectStatus, conformance::Outage,
 };
 use otp_core::{
-    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, Nonce, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey,
     SubjectRecord, Verified,
     gcra::{self, Tat},
@@ -362,7 +362,7 @@ impl ChallengeStore for Flawed {
         &self,
         subject: SubjectKey,
         id: ChallengeId,
-        delivery: Delivery,
+        delivery: DeliveryStatus,
         policy: &Policy,
         now: SystemTime,
     ) -> Result<(), StoreError> {
@@ -416,13 +416,13 @@ impl Flawed {
             let so_far = granted.iter().rev().find(before).map(|(_, tat)| *tat);
             let tat = so_far.unwrap_or_else(|| self.tat(state, charge.key));
             let until = match gcra::charge(tat, &charge.rate, charge.events, now) {
-                gcra::Charge::Granted(yes) => {
+                gcra::Decision::Granted(yes) => {
                     left = left.min(yes.left);
                     granted.push((*charge, yes.tat));
                     continue;
                 }
-                gcra::Charge::Refused { until } => Some(until),
-                gcra::Charge::TooLarge => None,
+                gcra::Decision::Refused { until } => Some(until),
+                gcra::Decision::TooLarge => None,
             };
             refusals.push(QuotaRefused { which, until });
         }

@@ -7,8 +7,8 @@ use otp_cache::{
     redis::{RedisConfig, RedisStore},
 };
 use otp_core::{
-    ChallengeId, Delivery, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord, gcra::Rate,
-    layout,
+    ChallengeId, DeliveryStatus, NewChallenge, Policy, Purpose, SubjectKey, SubjectRecord,
+    gcra::Rate, layout,
 };
 use redis::Commands;
 
@@ -83,7 +83,7 @@ async fn every_change(store: &RedisStore) -> [Result<(), StoreError>; 6] {
         store.begin_attempt(subject, id(1), &policy, now()).await.map(drop),
         store.open(subject, new, &policy, now()).await.map(drop),
         store.grant_resend(subject, id(1), &policy, now()).await.map(drop),
-        store.record_delivery(subject, id(1), Delivery::Error, &policy, now()).await,
+        store.record_delivery(subject, id(1), DeliveryStatus::Failed, &policy, now()).await,
         store.revoke(subject, id(1)).await,
         store.unlock(subject).await,
     ]

@@ -8,7 +8,7 @@ use otp_cache::{
     ChallengeStore, Charge, DeliveryNote, DeliveryNotes, NoteKey, Quota, QuotaKey, StoreError,
     StoreErrorKind, sqlite::SqliteStore,
 };
-use otp_core::{Delivery, Policy, SubjectKey, SubjectRecord, gcra::Rate};
+use otp_core::{DeliveryStatus, Policy, SubjectKey, SubjectRecord, gcra::Rate};
 use rusqlite::Connection;
 
 use crate::support::{challenge, folder, now};
@@ -106,7 +106,8 @@ async fn a_record_of_the_next_version_is_refused_by_every_call_and_left_alone() 
     assert_corrupt(store.load(subject(), id, now()).await, "load");
     assert_corrupt(store.begin_attempt(subject(), id, &policy, now()).await, "begin_attempt");
     assert_corrupt(store.grant_resend(subject(), id, &policy, now()).await, "grant_resend");
-    let delivered = store.record_delivery(subject(), id, Delivery::Delivered, &policy, now()).await;
+    let delivered =
+        store.record_delivery(subject(), id, DeliveryStatus::Delivered, &policy, now()).await;
     assert_corrupt(delivered, "record_delivery");
     assert_corrupt(store.revoke(subject(), id).await, "revoke");
     assert_corrupt(store.subject_status(subject(), &policy, now()).await, "subject_status");

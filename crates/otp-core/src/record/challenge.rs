@@ -29,41 +29,47 @@ pub struct NewChallenge {
 
 /// What the carrier reported about the last message of a challenge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Delivery {
-    /// No report yet.
+#[non_exhaustive]
+pub enum DeliveryStatus {
+    /// No report yet, or none that says anything.
     #[default]
     Pending,
     /// The message arrived at the phone.
     Delivered,
-    /// The carrier could not reach the phone.
+    /// The carrier could not reach the phone, which is off or out of range.
     OutOfRange,
-    /// The message failed.
-    Error,
+    /// The message will not arrive.
+    Failed,
+    /// The number now belongs to another person, so the message was not sent to it. Another message to the
+    /// number does not help.
+    ChangedHands,
 }
 
-impl Delivery {
-    /// Whether the carrier reported that the message did not arrive.
+impl DeliveryStatus {
+    /// Whether the message did not arrive, but another one to the same number may.
     pub const fn is_undelivered(self) -> bool {
-        matches!(self, Self::OutOfRange | Self::Error)
+        matches!(self, Self::OutOfRange | Self::Failed)
     }
 
-    /// Returns its number in a record: 0 to 3, in the order of the variants.
+    /// Returns its number in a record: 0 to 4, in the order of the variants.
     pub const fn as_u8(self) -> u8 {
         match self {
             Self::Pending => 0,
             Self::Delivered => 1,
             Self::OutOfRange => 2,
-            Self::Error => 3,
+            Self::Failed => 3,
+            Self::ChangedHands => 4,
         }
     }
 
-    /// Returns the delivery with this number in a record.
+    /// Returns the status with this number in a record.
     pub const fn from_u8(number: u8) -> Option<Self> {
         match number {
             0 => Some(Self::Pending),
             1 => Some(Self::Delivered),
             2 => Some(Self::OutOfRange),
-            3 => Some(Self::Error),
+            3 => Some(Self::Failed),
+            4 => Some(Self::ChangedHands),
             _ => None,
         }
     }
@@ -78,7 +84,7 @@ pub struct Challenge {
     pub(crate) id: ChallengeId,
     pub(crate) nonce: Nonce,
     pub(crate) purpose: Purpose,
-    pub(crate) delivery: Delivery,
+    pub(crate) delivery: DeliveryStatus,
     pub(crate) attempts: u8,
     pub(crate) resends: u8,
     pub(crate) kid: KeyId,
@@ -100,7 +106,7 @@ impl Challenge {
             id,
             nonce,
             purpose,
-            delivery: Delivery::Pending,
+            delivery: DeliveryStatus::Pending,
             attempts: 0,
             resends: 0,
             kid,
@@ -167,7 +173,7 @@ impl Challenge {
     }
 
     /// Returns what the carrier reported about its last message.
-    pub const fn delivery(&self) -> Delivery {
+    pub const fn delivery(&self) -> DeliveryStatus {
         self.delivery
     }
 
@@ -235,5 +241,5 @@ pub struct ChallengeParts {
     pub resend_at_millis: u64,
     pub attempts: u8,
     pub resends: u8,
-    pub delivery: Delivery,
+    pub delivery: DeliveryStatus,
 }

@@ -6,7 +6,7 @@ use crate::{
     id::{ChallengeId, KeyId, Nonce, Purpose},
     layout::{CHALLENGE_LEN, HEADER_LEN, VERSION},
     record::{
-        challenge::{Challenge, Delivery},
+        challenge::{Challenge, DeliveryStatus},
         subject::SubjectRecord,
     },
     time::Millis,
@@ -126,7 +126,7 @@ impl Reader<'_> {
             resend_at: self.millis()?,
             attempts: self.byte()?,
             resends: self.byte()?,
-            delivery: Delivery::from_u8(self.byte()?)?,
+            delivery: DeliveryStatus::from_u8(self.byte()?)?,
         })
     }
 }

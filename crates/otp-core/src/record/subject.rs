@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use super::{
     attempt::{Attempt, Consumed, LockoutState, Verified},
-    challenge::{Challenge, Delivery, NewChallenge},
+    challenge::{Challenge, DeliveryStatus, NewChallenge},
     challenges::Challenges,
     refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused},
 };
@@ -224,19 +224,20 @@ impl SubjectRecord {
         }
         challenge.resends += 1;
         challenge.resend_at = at.after(policy.cooldown_after(challenge.resends));
-        challenge.delivery = Delivery::Pending;
+        challenge.delivery = DeliveryStatus::Pending;
         Ok(ResendPermit::of(challenge.clone(), policy))
     }
 
     /// Records what the carrier reports about the last message. Returns whether that changed anything.
     ///
     /// If the message did not arrive, a resend is allowed after the short cooldown, counted from `now`. A
-    /// delivered message stays delivered. An undelivered one changes only to delivered. So repeated or
+    /// delivered message stays delivered, and a number that changed hands stays that. An undelivered message
+    /// changes only to one of these two. So repeated or
     /// reordered reports shorten the wait at most once per message.
     pub fn record_delivery(
         &mut self,
         id: ChallengeId,
-        delivery: Delivery,
+        delivery: DeliveryStatus,
         policy: &Policy,
         now: SystemTime,
     ) -> bool {
@@ -245,9 +246,11 @@ impl SubjectRecord {
             return false;
         };
         let is_news = match challenge.delivery {
-            Delivery::Pending => delivery != Delivery::Pending,
-            Delivery::OutOfRange | Delivery::Error => delivery == Delivery::Delivered,
-            Delivery::Delivered => false,
+            DeliveryStatus::Pending => delivery != DeliveryStatus::Pending,
+            DeliveryStatus::OutOfRange | DeliveryStatus::Failed => {
+                matches!(delivery, DeliveryStatus::Delivered | DeliveryStatus::ChangedHands)
+            }
+            DeliveryStatus::Delivered | DeliveryStatus::ChangedHands => false,
         };
         if is_news {
             challenge.delivery = delivery;

@@ -146,7 +146,7 @@ pub(crate) fn busy_record() -> SubjectRecord {
     for n in 1..4 {
         bench.record.open(new(n, purpose(n), now + T0), &bench.policy, now).unwrap();
     }
-    bench.record.record_delivery(id(2), Delivery::OutOfRange, &bench.policy, now);
+    bench.record.record_delivery(id(2), DeliveryStatus::OutOfRange, &bench.policy, now);
     bench.record.grant_resend(id(3), &bench.policy, now + Duration::from_secs(60)).unwrap();
     bench.record
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use otp_core::{
-    AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, Delivery, LockoutState,
+    AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, DeliveryStatus, LockoutState,
     NewChallenge, Nonce, PhoneNumber, Policy, Purpose, Rejected, SubjectKey, SubjectRecord,
     Verified,
 };
@@ -33,7 +33,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => (n.clone(), any::<bool>()).prop_map(|(attempt, right)| Event::Verify { attempt, right }),
         3 => n.clone().prop_map(|proof| Event::Consume { proof }),
         2 => n.clone().prop_map(|challenge| Event::Resend { challenge }),
-        1 => (n.clone(), 0..4_u8).prop_map(|(challenge, delivery)| Event::Report { challenge, delivery }),
+        1 => (n.clone(), 0..5_u8).prop_map(|(challenge, delivery)| Event::Report { challenge, delivery }),
         1 => n.prop_map(|challenge| Event::Revoke { challenge }),
         1 => Just(Event::Restart),
     ]
@@ -168,7 +168,7 @@ proptest! {
                 }
                 Event::Report { challenge, delivery } => {
                     let Some(challenge) = opened.iter().rev().nth(challenge) else { continue };
-                    record.record_delivery(challenge.id(), Delivery::from_u8(delivery).unwrap(), &policy, now);
+                    record.record_delivery(challenge.id(), DeliveryStatus::from_u8(delivery).unwrap(), &policy, now);
                 }
                 Event::Revoke { challenge } => {
                     let Some(challenge) = opened.iter().rev().nth(challenge) else { continue };
@@ -190,7 +190,7 @@ proptest! {
 fn record_bytes() -> impl Strategy<Value = Vec<u8>> {
     let instant = || prop_oneof![0..253_402_300_800_000_u64, Just(253_402_300_799_999)];
     let challenge = (any::<[u8; 32]>(), "[a-z]{1,15}", [instant(), instant(), instant()]);
-    let challenge = (challenge, any::<u32>(), any::<[u8; 2]>(), 0..4_u8);
+    let challenge = (challenge, any::<u32>(), any::<[u8; 2]>(), 0..5_u8);
     let challenges = vec(challenge, 0..4);
     let head = (any::<[u8; 3]>(), 0..2_u8, instant(), instant());
     (head, challenges).prop_map(|((counts, blocked, last, locked), challenges)| {

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use mfa_plugin_api::{PluginError, Prompt};
-use otp_core::{Challenge, Delivery};
-use sms_sender::{DeliveryStatus, LookUp, Reference};
+use otp_core::{Challenge, DeliveryStatus};
+use sms_sender::{LookUp, Reference};
 
 use super::call::{Call, notify};
 use crate::{
@@ -17,16 +17,6 @@ use crate::{
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// A message of unknown outcome that the provider does not have after this long was not sent.
 const ABSENT_AFTER: Duration = Duration::from_secs(30);
-
-/// Returns what a provider's status says about a delivery; `None` if it says nothing yet.
-pub(super) fn delivery_of(status: DeliveryStatus) -> Option<Delivery> {
-    match status {
-        DeliveryStatus::Delivered => Some(Delivery::Delivered),
-        DeliveryStatus::OutOfRange => Some(Delivery::OutOfRange),
-        DeliveryStatus::Failed => Some(Delivery::Error),
-        DeliveryStatus::Pending | DeliveryStatus::Unknown => None,
-    }
-}
 
 impl Call<'_> {
     /// Returns the prompt of this login, whose open challenge is `challenge`; `None` if it has not begun.
@@ -66,7 +56,11 @@ impl Call<'_> {
     }
 
     /// Asks the provider if that is due at `now`, and returns the status if it has changed.
-    pub(super) async fn news(&self, challenge: &Challenge, now: SystemTime) -> Option<Delivery> {
+    pub(super) async fn news(
+        &self,
+        challenge: &Challenge,
+        now: SystemTime,
+    ) -> Option<DeliveryStatus> {
         let reference = last_reference(challenge);
         let look_ups = &self.parts.look_ups;
         if !self.can_change(challenge) || !look_ups.is_due(&reference, challenge.expires_at(), now)
@@ -83,8 +77,9 @@ impl Call<'_> {
             Err(_) => return None,
         };
         let delivery = match found {
-            LookUp::Present(status) => delivery_of(status)?,
-            LookUp::Absent if self.is_lost(challenge, now) => Delivery::Error,
+            LookUp::Present(DeliveryStatus::Pending) => return None,
+            LookUp::Present(status) => status,
+            LookUp::Absent if self.is_lost(challenge, now) => DeliveryStatus::Failed,
             LookUp::Absent => return None,
         };
         if is_final(delivery) {
@@ -97,7 +92,7 @@ impl Call<'_> {
     pub(super) async fn record(
         &self,
         challenge: &Challenge,
-        delivery: Delivery,
+        delivery: DeliveryStatus,
         now: SystemTime,
     ) -> Result<(), PluginError> {
         self.store
@@ -126,6 +121,6 @@ pub(super) fn last_reference(challenge: &Challenge) -> Reference {
 }
 
 /// Whether the carrier will report nothing more.
-fn is_final(delivery: Delivery) -> bool {
-    matches!(delivery, Delivery::Delivered | Delivery::Error)
+fn is_final(delivery: DeliveryStatus) -> bool {
+    !matches!(delivery, DeliveryStatus::Pending | DeliveryStatus::OutOfRange)
 }

@@ -3,7 +3,8 @@
 use mfa_plugin_api::{AuditEvent, PluginError, Prompt, Reply, Step};
 use otp_cache::Charged;
 use otp_core::{
-    Challenge, Delivery, LockoutState, NewChallenge, Nonce, OpenRefused, PhoneNumber, ResendRefused,
+    Challenge, DeliveryStatus, LockoutState, NewChallenge, Nonce, OpenRefused, PhoneNumber,
+    ResendRefused,
 };
 use sms_sender::{OutgoingSms, Reference, SendOutcome};
 
@@ -290,7 +291,7 @@ impl Call<'_> {
         let (policy, now) = (self.config().policy(), self.now());
         let noted = self
             .store
-            .record_delivery(self.subject, challenge.id(), Delivery::Error, policy, now)
+            .record_delivery(self.subject, challenge.id(), DeliveryStatus::Failed, policy, now)
             .await;
         if let Err(error) = noted {
             tracing::warn!(

@@ -4,12 +4,11 @@ use std::{sync::Arc, time::SystemTime};
 
 use mfa_plugin_api::{PluginError, Services};
 use otp_cache::{ChallengeStore, DeliveryNote, DeliveryNotes};
-use otp_core::{Challenge, Delivery};
-use sms_sender::DeliveryStatus;
+use otp_core::{Challenge, DeliveryStatus};
 
 use super::{
     call::{notify, service},
-    delivery::{delivery_of, last_reference},
+    delivery::last_reference,
     notes::note_key,
 };
 use crate::{config::SmsOtpConfig, report::Reported, store_failed::store_failed};
@@ -28,12 +27,11 @@ pub(super) async fn record_report(
     let Some(note) = found.map_err(|error| store_failed("finding a delivery note", error))? else {
         return Ok(Reported::Unknown);
     };
-    let Some(delivery) = delivery_of(status) else { return Ok(Reported::NothingNew) };
-    if !is_news(store, &note, reference, delivery, now).await? {
+    if status == DeliveryStatus::Pending || !is_news(store, &note, reference, status, now).await? {
         return Ok(Reported::NothingNew);
     }
     store
-        .record_delivery(note.subject, note.challenge, delivery, config.policy(), now)
+        .record_delivery(note.subject, note.challenge, status, config.policy(), now)
         .await
         .map_err(|error| store_failed("recording a delivery", error))?;
     notify(services.find(), note.subject).await;
@@ -44,14 +42,14 @@ async fn is_news(
     store: &Arc<dyn ChallengeStore>,
     note: &DeliveryNote,
     reference: &str,
-    delivery: Delivery,
+    status: DeliveryStatus,
     now: SystemTime,
 ) -> Result<bool, PluginError> {
     let challenge = store.load(note.subject, note.challenge, now).await;
     let challenge = challenge.map_err(|error| store_failed("loading a challenge", error))?;
     Ok(challenge.is_some_and(|challenge| {
-        let is_known = challenge.delivery() == delivery;
-        !is_known && (!delivery.is_undelivered() || is_latest(&challenge, reference))
+        let is_known = challenge.delivery() == status;
+        !is_known && (!status.is_undelivered() || is_latest(&challenge, reference))
     }))
 }
 

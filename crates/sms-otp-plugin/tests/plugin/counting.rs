@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use otp_cache::{ChallengeStore, StoreError, SubjectStatus, memory::MemoryStore};
 use otp_core::{
-    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, Delivery,
+    Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
@@ -84,7 +84,7 @@ impl ChallengeStore for CountingStore {
         &self,
         subject: SubjectKey,
         id: ChallengeId,
-        delivery: Delivery,
+        delivery: DeliveryStatus,
         policy: &Policy,
         now: SystemTime,
     ) -> Result<(), StoreError> {

@@ -183,7 +183,7 @@ async fn what_the_carrier_says_is_told() {
         for (n, number, expected) in [
             (0, "09000000002", DeliveryStatus::OutOfRange),
             (1, "09000000003", DeliveryStatus::Failed),
-            (2, "09000000004", DeliveryStatus::Unknown),
+            (2, "09000000004", DeliveryStatus::Pending),
             (3, "09000000005", DeliveryStatus::Pending),
             (4, "09000000007", DeliveryStatus::Failed),
         ] {

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use otp_core::{
-    AttemptRefused, ChallengeId, Delivery, LockoutState, OpenRefused, Purpose, ResendRefused,
+    AttemptRefused, ChallengeId, DeliveryStatus, LockoutState, OpenRefused, Purpose, ResendRefused,
     Verified,
 };
 
@@ -80,7 +80,7 @@ async fn every_call_fails<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast, proof: V
         store.begin_attempt(guessing.0.key(), guessing.1, policy, now),
         store.consume(proof, now),
         store.grant_resend(waiting.0.key(), waiting.1, policy, now + MINUTE),
-        store.record_delivery(leaving.0.key(), leaving.1, Delivery::Delivered, policy, now),
+        store.record_delivery(leaving.0.key(), leaving.1, DeliveryStatus::Delivered, policy, now),
         store.revoke(leaving.0.key(), leaving.1),
         store.unlock(cast.locked.key()),
         store.load(guessing.0.key(), guessing.1, now),

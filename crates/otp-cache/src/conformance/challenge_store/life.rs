@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use otp_core::{AttemptRefused, Challenge, ConsumeRefused, Delivery, Purpose, ResendRefused};
+use otp_core::{AttemptRefused, Challenge, ConsumeRefused, DeliveryStatus, Purpose, ResendRefused};
 
 use crate::{
     ChallengeStore,
@@ -119,16 +119,16 @@ async fn a_failed_delivery_shortens_the_wait<S: ChallengeStore>(kit: &Kit<S>) {
     let (who, now) = (kit.person(), kit.start());
     let challenge = kit.opened(&who, now).await;
     let (store, id) = (kit.node(), challenge.id());
-    ok(store.record_delivery(who.key(), id, Delivery::OutOfRange, &kit.policy, now).await);
+    ok(store.record_delivery(who.key(), id, DeliveryStatus::OutOfRange, &kit.policy, now).await);
     let at = now + 15 * SECOND;
     let early = ok(store.grant_resend(who.key(), id, &kit.policy, at - SECOND).await);
     assert_eq!(early.err(), Some(ResendRefused::TooEarly { at }), "clause 5: short cooldown");
     let resent = granted(store.grant_resend(who.key(), id, &kit.policy, at).await);
-    assert_eq!(resent.challenge.delivery(), Delivery::Pending, "clause 5");
+    assert_eq!(resent.challenge.delivery(), DeliveryStatus::Pending, "clause 5");
 }
 
 async fn every_delivery_is_kept<S: ChallengeStore>(kit: &Kit<S>) {
-    for delivery in [Delivery::Delivered, Delivery::OutOfRange, Delivery::Error] {
+    for delivery in (1..5).filter_map(DeliveryStatus::from_u8) {
         let (who, now) = (kit.person(), kit.start());
         let id = kit.opened(&who, now).await.id();
         ok(kit.node().record_delivery(who.key(), id, delivery, &kit.policy, now).await);
@@ -209,7 +209,7 @@ pub async fn clause_10_subjects_are_apart<S: ChallengeStore>(kit: &Kit<S>) {
     assert_eq!(foreign, Some(AttemptRefused::NotFound), "clause 10: not this subject's");
     let resend = ok(kit.node().grant_resend(one.key(), id, &kit.policy, later).await).err();
     assert_eq!(resend, Some(ResendRefused::NotFound), "clause 10: not this subject's");
-    let delivery = Delivery::Delivered;
+    let delivery = DeliveryStatus::Delivered;
     ok(kit.node().record_delivery(one.key(), id, delivery, &kit.policy, now).await);
     ok(kit.node().revoke(one.key(), id).await);
     ok(kit.node().unlock(one.key()).await);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use otp_core::{
-    AttemptRefused, ChallengeId, ConsumeRefused, Delivery, LockoutState, NewChallenge, OpenRefused,
-    Purpose, ResendRefused, SubjectRecord,
+    AttemptRefused, ChallengeId, ConsumeRefused, DeliveryStatus, LockoutState, NewChallenge,
+    OpenRefused, Purpose, ResendRefused, SubjectRecord,
 };
 
 use crate::{
@@ -151,7 +151,7 @@ async fn what_is_gone_stays_gone<S: ChallengeStore>(kit: &Kit<S>) {
         assert_eq!(attempt, Some(AttemptRefused::NotFound), "clause 2: gone");
         let resend = ok(store.grant_resend(who.key(), id, &kit.policy, now + MINUTE).await).err();
         assert_eq!(resend, Some(ResendRefused::NotFound), "clause 2: gone");
-        ok(store.record_delivery(who.key(), id, Delivery::Delivered, &kit.policy, now).await);
+        ok(store.record_delivery(who.key(), id, DeliveryStatus::Delivered, &kit.policy, now).await);
         ok(store.revoke(who.key(), id).await);
         assert_eq!(kit.status(who, now).await, before, "clause 2: nothing came to be");
     }

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use otp_core::{ChallengeId, Delivery, Policy, PolicySettings, Purpose, SubjectRecord};
+use otp_core::{ChallengeId, DeliveryStatus, Policy, PolicySettings, Purpose, SubjectRecord};
 
 use crate::{
     ChallengeStore, SubjectStatus,
@@ -152,7 +152,7 @@ impl<'a, S: ChallengeStore> Walk<'a, S> {
 
     async fn deliver(&mut self) {
         let id = self.id();
-        let all = [Delivery::Pending, Delivery::Delivered, Delivery::OutOfRange, Delivery::Error];
+        let all = (0..5).filter_map(DeliveryStatus::from_u8).collect::<Vec<_>>();
         let delivery = self.dice.pick(&all);
         self.record.record_delivery(id, delivery, &self.policy, self.now);
         let (store, key) = (self.kit.node(), self.who.key());

@@ -62,7 +62,7 @@ if stored ~= '' then
     local first = HEADER_LEN + CHALLENGE_LEN * (n - 1) + 1
     local challenge = sub(stored, first, first + CHALLENGE_LEN - 1)
     local id, purpose = id_of(challenge), purpose_of(challenge)
-    if seen[id] or seen[purpose] or byte(challenge, DELIVERY_POS) > DELIVERY_ERROR
+    if seen[id] or seen[purpose] or byte(challenge, DELIVERY_POS) > DELIVERY_CHANGED_HANDS
       or not string.match(purpose, '^[a-z0-9_.-]+%z*$')
       or read_u64(challenge, OPENED_AT_POS) > LAST_MILLIS
       or read_u64(challenge, EXPIRES_AT_POS) > LAST_MILLIS

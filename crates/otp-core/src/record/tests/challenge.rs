@@ -11,7 +11,7 @@ fn open_to_open() {
     assert_eq!(challenge.id(), id(1));
     assert_eq!((challenge.opened_at(), challenge.expires_at()), (at(0), at(LIFE)));
     assert_eq!((challenge.attempts(), challenge.resends()), (0, 0));
-    assert_eq!(challenge.delivery(), Delivery::Pending);
+    assert_eq!(challenge.delivery(), DeliveryStatus::Pending);
     assert_eq!(bench.record.challenges(), [challenge]);
 }
 

@@ -27,7 +27,7 @@ fn the_layout_is_version_1() {
     bench.record.open(new, &bench.policy, at(0)).unwrap();
     let subject = Bench::subject();
     let _ = bench.record.begin_attempt(subject, new.id, &bench.policy, at(1)).unwrap();
-    bench.record.record_delivery(new.id, Delivery::OutOfRange, &bench.policy, at(2));
+    bench.record.record_delivery(new.id, DeliveryStatus::OutOfRange, &bench.policy, at(2));
     let millis = |seconds: u64| ((T0.as_secs() + seconds) * 1000).to_be_bytes();
     let mut expected = vec![1, 1, 1, 0, 0];
     expected.extend(millis(1));
@@ -113,7 +113,7 @@ fn other_bytes_are_refused() {
         ("an empty purpose", with(54, 0)),
         ("a purpose with a hole", with(55, 0)),
         ("a purpose in upper case", with(54, b'P')),
-        ("delivery 4", with(22 + 77, 4)),
+        ("delivery 5", with(22 + 77, 5)),
         ("one id twice", same_id),
         ("one purpose twice", same_purpose),
     ] {

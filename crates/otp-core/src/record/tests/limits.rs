@@ -169,8 +169,8 @@ fn a_challenge_of_a_locked_or_blocked_subject_takes_reports_and_can_be_revoked()
     for (mut bench, n, now) in [blocked(), locked()] {
         let lockout_state = bench.lockout_state(now);
         assert_ne!(lockout_state, LockoutState::Open);
-        assert!(bench.record.record_delivery(id(n), Delivery::Delivered, &bench.policy, now));
-        assert_eq!(bench.record.challenges()[0].delivery(), Delivery::Delivered);
+        assert!(bench.record.record_delivery(id(n), DeliveryStatus::Delivered, &bench.policy, now));
+        assert_eq!(bench.record.challenges()[0].delivery(), DeliveryStatus::Delivered);
         assert_eq!(bench.lockout_state(now), lockout_state);
         assert!(bench.record.revoke(id(n)));
         assert_eq!(bench.record.challenges(), []);

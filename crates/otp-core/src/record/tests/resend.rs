@@ -63,44 +63,66 @@ fn a_policy_without_resends_grants_none() {
 
 #[test]
 fn an_undelivered_message_may_be_resent_after_15_seconds() {
-    for delivery in [Delivery::OutOfRange, Delivery::Error] {
+    for delivery in [DeliveryStatus::OutOfRange, DeliveryStatus::Failed] {
         let mut bench = Bench::opened();
         assert!(bench.record.record_delivery(id(1), delivery, &bench.policy, at(10)));
         let early = bench.record.grant_resend(id(1), &bench.policy, just_before(25));
         assert_eq!(early, Err(ResendRefused::TooEarly { at: at(25) }));
         let granted = bench.record.grant_resend(id(1), &bench.policy, at(25)).unwrap();
-        assert_eq!(granted.challenge.delivery(), Delivery::Pending);
+        assert_eq!(granted.challenge.delivery(), DeliveryStatus::Pending);
         assert_eq!(granted.next_at, Some(at(25 + 90)), "the next message has its own wait");
     }
 }
 
 #[test]
+fn a_number_that_changed_hands_does_not_shorten_the_wait() {
+    let mut bench = Bench::opened();
+    assert!(bench.record.record_delivery(
+        id(1),
+        DeliveryStatus::ChangedHands,
+        &bench.policy,
+        at(10)
+    ));
+    let early = bench.record.grant_resend(id(1), &bench.policy, just_before(60));
+    assert_eq!(early, Err(ResendRefused::TooEarly { at: at(60) }));
+}
+
+#[test]
 fn a_late_report_does_not_lengthen_the_wait() {
     let mut bench = Bench::opened();
-    assert!(bench.record.record_delivery(id(1), Delivery::Error, &bench.policy, at(55)));
+    assert!(bench.record.record_delivery(id(1), DeliveryStatus::Failed, &bench.policy, at(55)));
     assert!(bench.record.grant_resend(id(1), &bench.policy, at(60)).is_ok());
 }
 
 #[test]
 fn reports_that_come_twice_or_out_of_order_change_nothing() {
-    use Delivery::{Delivered, Error, OutOfRange, Pending};
+    use DeliveryStatus::{ChangedHands, Delivered, Failed, OutOfRange, Pending};
     for (first, second, changes) in [
         (Pending, Pending, false),
         (Pending, Delivered, true),
         (Pending, OutOfRange, true),
-        (Pending, Error, true),
+        (Pending, Failed, true),
         (Delivered, Pending, false),
         (Delivered, Delivered, false),
         (Delivered, OutOfRange, false),
-        (Delivered, Error, false),
+        (Delivered, Failed, false),
         (OutOfRange, Pending, false),
         (OutOfRange, Delivered, true),
         (OutOfRange, OutOfRange, false),
-        (OutOfRange, Error, false),
-        (Error, Pending, false),
-        (Error, Delivered, true),
-        (Error, OutOfRange, false),
-        (Error, Error, false),
+        (OutOfRange, Failed, false),
+        (Failed, Pending, false),
+        (Failed, Delivered, true),
+        (Failed, OutOfRange, false),
+        (Failed, Failed, false),
+        (Pending, ChangedHands, true),
+        (Delivered, ChangedHands, false),
+        (OutOfRange, ChangedHands, true),
+        (Failed, ChangedHands, true),
+        (ChangedHands, Pending, false),
+        (ChangedHands, Delivered, false),
+        (ChangedHands, OutOfRange, false),
+        (ChangedHands, Failed, false),
+        (ChangedHands, ChangedHands, false),
     ] {
         let mut bench = Bench::opened();
         bench.record.record_delivery(id(1), first, &bench.policy, at(1));
@@ -116,23 +138,29 @@ fn reports_that_come_twice_or_out_of_order_change_nothing() {
 #[test]
 fn a_report_about_what_is_gone_changes_nothing() {
     let mut bench = Bench::opened();
-    assert!(!bench.record.record_delivery(id(2), Delivery::Error, &bench.policy, at(1)));
-    assert!(!bench.record.record_delivery(id(1), Delivery::Error, &bench.policy, at(LIFE)));
-    assert!(bench.record.record_delivery(id(1), Delivery::Error, &bench.policy, just_before(LIFE)));
+    assert!(!bench.record.record_delivery(id(2), DeliveryStatus::Failed, &bench.policy, at(1)));
+    assert!(!bench.record.record_delivery(id(1), DeliveryStatus::Failed, &bench.policy, at(LIFE)));
+    assert!(bench.record.record_delivery(
+        id(1),
+        DeliveryStatus::Failed,
+        &bench.policy,
+        just_before(LIFE)
+    ));
 }
 
 #[test]
 fn each_delivery_has_its_number_and_only_failures_are_undelivered() {
     for (number, delivery, is_undelivered) in [
-        (0, Delivery::Pending, false),
-        (1, Delivery::Delivered, false),
-        (2, Delivery::OutOfRange, true),
-        (3, Delivery::Error, true),
+        (0, DeliveryStatus::Pending, false),
+        (1, DeliveryStatus::Delivered, false),
+        (2, DeliveryStatus::OutOfRange, true),
+        (3, DeliveryStatus::Failed, true),
+        (4, DeliveryStatus::ChangedHands, false),
     ] {
         assert_eq!((delivery.as_u8(), delivery.is_undelivered()), (number, is_undelivered));
-        assert_eq!(Delivery::from_u8(number), Some(delivery));
+        assert_eq!(DeliveryStatus::from_u8(number), Some(delivery));
     }
-    assert_eq!(Delivery::from_u8(4), None);
+    assert_eq!(DeliveryStatus::from_u8(5), None);
 }
 
 #[test]
