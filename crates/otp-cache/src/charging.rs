@@ -66,9 +66,9 @@ pub(crate) fn granted(
     now: SystemTime,
 ) -> Result<Granted, QuotaRefused> {
     match gcra::charge(stored, &charge.rate, charge.events, now) {
-        gcra::Charge::Granted(granted) => Ok(granted),
-        gcra::Charge::Refused { until } => Err(QuotaRefused { which, until: Some(until) }),
-        gcra::Charge::TooLarge => Err(QuotaRefused { which, until: None }),
+        gcra::Decision::Granted(granted) => Ok(granted),
+        gcra::Decision::Refused { until } => Err(QuotaRefused { which, until: Some(until) }),
+        gcra::Decision::TooLarge => Err(QuotaRefused { which, until: None }),
     }
 }
 

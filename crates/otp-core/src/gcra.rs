@@ -7,17 +7,17 @@
 //! ```
 //! use std::time::{Duration, SystemTime};
 //!
-//! use otp_core::gcra::{self, Charge, Tat, Rate};
+//! use otp_core::gcra::{self, Decision, Tat, Rate};
 //!
 //! let rate = Rate::new(2, Duration::from_secs(60))?;
 //! let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
 //! let mut tat = Tat::default();
 //! for left in [1, 0] {
-//!     let Charge::Granted(granted) = gcra::charge(tat, &rate, 1, now) else { panic!() };
+//!     let Decision::Granted(granted) = gcra::charge(tat, &rate, 1, now) else { panic!() };
 //!     assert_eq!(granted.left, left);
 //!     tat = granted.tat;
 //! }
-//! assert_eq!(gcra::charge(tat, &rate, 1, now), Charge::Refused { until: now + Duration::from_secs(30) });
+//! assert_eq!(gcra::charge(tat, &rate, 1, now), Decision::Refused { until: now + Duration::from_secs(30) });
 //! # Ok::<(), gcra::InvalidRate>(())
 //! ```
 
@@ -104,7 +104,7 @@ impl Tat {
 
 /// The result of a charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Charge {
+pub enum Decision {
     /// The events are within the rate.
     Granted(Granted),
     /// The rate is exceeded. Nothing was charged.
@@ -127,18 +127,18 @@ pub struct Granted {
 }
 
 /// Charges `events` to a key whose stored value is `tat`, at the instant `now`.
-pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Charge {
+pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Decision {
     if events > rate.burst {
-        return Charge::TooLarge;
+        return Decision::TooLarge;
     }
     let now = micros(now);
     let full_at = tat.0.max(now).saturating_add(rate.span(events));
     let latest = now.saturating_add(rate.span(rate.burst));
     if full_at > latest {
-        return Charge::Refused { until: instant(full_at - rate.span(rate.burst)) };
+        return Decision::Refused { until: instant(full_at - rate.span(rate.burst)) };
     }
     let left = (latest - full_at) / rate.interval_micros;
-    Charge::Granted(Granted { tat: Tat(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
+    Decision::Granted(Granted { tat: Tat(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
 }
 
 /// Returns how much of a charge of `events` can be refunded at `now`: the part that has not refilled yet.
@@ -186,7 +186,7 @@ mod tests {
 
     fn granted(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Granted {
         match charge(tat, rate, events, now) {
-            Charge::Granted(granted) => granted,
+            Decision::Granted(granted) => granted,
             other => panic!("{other:?}"),
         }
     }
@@ -204,7 +204,7 @@ mod tests {
         for n in 1..=3 {
             let due = n * 720_000_000;
             let until = at(due);
-            assert_eq!(charge(tat, &rate, 1, at(due - 1)), Charge::Refused { until });
+            assert_eq!(charge(tat, &rate, 1, at(due - 1)), Decision::Refused { until });
             let next = granted(tat, &rate, 1, at(due));
             assert_eq!(next.left, 0);
             tat = next.tat;
@@ -219,7 +219,7 @@ mod tests {
             let mut tat = Tat::default();
             let mut granted = 0;
             for minute in 0..60 {
-                while let Charge::Granted(next) = charge(tat, &rate, 1, at(minute * 60_000_000)) {
+                while let Decision::Granted(next) = charge(tat, &rate, 1, at(minute * 60_000_000)) {
                     tat = next.tat;
                     granted += 1;
                 }
@@ -241,9 +241,9 @@ mod tests {
     fn several_events_are_charged_together_or_not_at_all() {
         let rate = Rate::new(10, HOUR).unwrap();
         let tat = granted(Tat::default(), &rate, 7, at(0)).tat;
-        assert_eq!(charge(tat, &rate, 4, at(0)), Charge::Refused { until: at(360_000_000) });
+        assert_eq!(charge(tat, &rate, 4, at(0)), Decision::Refused { until: at(360_000_000) });
         assert_eq!(granted(tat, &rate, 3, at(0)).left, 0);
-        assert_eq!(charge(Tat::default(), &rate, 11, at(0)), Charge::TooLarge);
+        assert_eq!(charge(Tat::default(), &rate, 11, at(0)), Decision::TooLarge);
         assert_eq!(granted(tat, &rate, 0, at(0)).tat, tat);
     }
 
@@ -277,7 +277,7 @@ mod tests {
         assert_eq!(refundable(first, &rate, 1, at(0) - HOUR), minutes(12));
         let full = granted(first, &rate, 5, later(60)).tat;
         let after = refund(full, refundable(first, &rate, 1, later(60)));
-        assert!(matches!(charge(after, &rate, 1, later(60)), Charge::Refused { .. }));
+        assert!(matches!(charge(after, &rate, 1, later(60)), Decision::Refused { .. }));
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
     fn values_and_clocks_at_the_ends_of_time_do_not_overflow() {
         let rate = Rate::new(1, HOUR).unwrap();
         let last = Tat::from_micros(u64::MAX);
-        assert!(matches!(charge(last, &rate, 1, at(0)), Charge::Refused { .. }));
+        assert!(matches!(charge(last, &rate, 1, at(0)), Decision::Refused { .. }));
         assert_eq!(Tat::from_micros(7).as_micros(), 7);
         let before = SystemTime::UNIX_EPOCH - HOUR;
         assert_eq!(granted(Tat::default(), &rate, 1, before).tat.as_micros(), 3_600_000_000);

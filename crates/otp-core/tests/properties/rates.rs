@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use otp_core::gcra::{self, Charge, Rate, Tat};
+use otp_core::gcra::{self, Decision, Rate, Tat};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{at, config};
@@ -25,11 +25,11 @@ proptest! {
         let mut millis = 0;
         for (nth, (wait, events)) in charges.into_iter().enumerate() {
             millis += wait;
-            let Charge::Granted(granted) = gcra::charge(tat, &rate, events, at(millis)) else { continue };
+            let Decision::Granted(granted) = gcra::charge(tat, &rate, events, at(millis)) else { continue };
             tat = granted.tat;
             if nth == which {
                 back = Some((tat, events));
-            } else if let Charge::Granted(granted) = gcra::charge(without, &rate, events, at(millis)) {
+            } else if let Decision::Granted(granted) = gcra::charge(without, &rate, events, at(millis)) {
                 without = granted.tat;
             } else {
                 prop_assert!(false, "less was charged, and it is refused");
@@ -62,18 +62,18 @@ proptest! {
         for (wait, events) in waits {
             millis += wait;
             match gcra::charge(tat, &rate, events, at(millis)) {
-                Charge::Granted(charge) => {
+                Decision::Granted(charge) => {
                     tat = charge.tat;
                     granted.push((millis, events));
                 }
-                Charge::Refused { until } => {
+                Decision::Refused { until } => {
                     prop_assert!(until > at(millis));
-                    prop_assert!(matches!(gcra::charge(tat, &rate, events, until), Charge::Granted(_)));
+                    prop_assert!(matches!(gcra::charge(tat, &rate, events, until), Decision::Granted(_)));
                     let before = until - Duration::from_micros(1);
-                    let is_refused = matches!(gcra::charge(tat, &rate, events, before), Charge::Refused { .. });
+                    let is_refused = matches!(gcra::charge(tat, &rate, events, before), Decision::Refused { .. });
                     prop_assert!(is_refused);
                 }
-                Charge::TooLarge => prop_assert!(events > burst),
+                Decision::TooLarge => prop_assert!(events > burst),
             }
             for span in [period, span] {
                 let in_span: u64 = granted

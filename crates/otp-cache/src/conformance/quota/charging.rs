@@ -238,14 +238,14 @@ pub async fn decides_as_the_pure_rule<S: Quota>(kit: &Kit<S>) {
             let expected = gcra::charge(tat, &rate, charge.events, now);
             let answer = ok(kit.node().charge(&[charge], now).await);
             match (expected, answer) {
-                (gcra::Charge::Granted(granted), Ok(charged)) => {
+                (gcra::Decision::Granted(granted), Ok(charged)) => {
                     tat = granted.tat;
                     assert_eq!(charged.left(), granted.left, "step {step} of {rate:?}");
                 }
-                (gcra::Charge::Refused { until }, Err(refused)) => {
+                (gcra::Decision::Refused { until }, Err(refused)) => {
                     assert_eq!(refused.until, Some(until), "step {step} of {rate:?}");
                 }
-                (gcra::Charge::TooLarge, Err(refused)) => assert_eq!(refused.until, None),
+                (gcra::Decision::TooLarge, Err(refused)) => assert_eq!(refused.until, None),
                 (expected, answer) => {
                     panic!("step {step} of {rate:?}: {expected:?} expected, {answer:?} answered")
                 }
