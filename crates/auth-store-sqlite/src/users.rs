@@ -8,7 +8,7 @@ use auth_module::{
     PasswordHash, User, UserAdministration, UserId, Users,
     time::{from_millis, to_millis},
 };
-use otp_core::{AllowedPrefixes, PhoneNumber};
+use otp_core::PhoneNumber;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params, types::Type};
 
 use crate::file::File;
@@ -243,7 +243,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
 
 /// Reads a stored number. It was accepted once, so the prefixes allowed today do not matter.
 fn stored_number(number: &str) -> rusqlite::Result<PhoneNumber> {
-    PhoneNumber::from_japanese_with(number, AllowedPrefixes::WITH_060).map_err(|e| unreadable(4, e))
+    PhoneNumber::new(number).map_err(|e| unreadable(4, e))
 }
 
 fn unreadable(

@@ -95,16 +95,16 @@ impl Bench {
             subject: "018f3c5e-7d1a-7c3b-9d55-0a1b2c3d4e5f",
             flow: "BwcHBwcHBwcHBwcHBwcHBw",
             purpose: Purpose::LOGIN,
-            phone: &self.phone,
+            destination: self.phone.as_e164().as_bytes(),
         }
     }
 
-    /// The length of the message that is authenticated: the texts with their lengths, the phone number,
-    /// the challenge's id and nonce.
+    /// The length of the message that is authenticated: the texts with their lengths, the challenge's
+    /// id and nonce, the phone number.
     fn message_len(&self) -> usize {
         let b = self.binding();
         let texts = [b.tenant, b.subject, b.flow, b.purpose.as_str()];
-        texts.iter().map(|text| text.len() + 1).sum::<usize>() + 8 + 16 + 16
+        texts.iter().map(|text| text.len() + 1).sum::<usize>() + 16 + 16 + b.destination.len()
     }
 
     fn new_challenge(&self) -> NewChallenge {

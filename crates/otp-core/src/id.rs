@@ -184,6 +184,12 @@ impl fmt::Display for Purpose {
     }
 }
 
+impl AsRef<str> for Purpose {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl fmt::Debug for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Purpose({self})")

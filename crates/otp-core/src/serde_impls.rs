@@ -1,5 +1,5 @@
-//! Serialisation for stores and configuration (feature `serde`). Ids and purposes are text. A record is its
-//! bytes, in base64url if the format is human-readable.
+//! Serialisation for stores and configuration (feature `serde`). Ids, purposes, hosts and phone numbers are text.
+//! A record is its bytes, in base64url if the format is human-readable.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{
@@ -9,6 +9,8 @@ use serde::{
 
 use crate::{
     id::{ChallengeId, KeyId, Purpose},
+    message::Host,
+    phone::PhoneNumber,
     record::SubjectRecord,
 };
 
@@ -20,16 +22,31 @@ macro_rules! as_text {
             }
         }
 
+        from_text!($type);
+    )+};
+}
+
+macro_rules! from_text {
+    ($type:ty) => {
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
                 text.parse().map_err(D::Error::custom)
             }
         }
-    )+};
+    };
 }
 
-as_text!(ChallengeId, Purpose);
+as_text!(ChallengeId, Purpose, Host);
+
+impl Serialize for PhoneNumber {
+    /// Writes the number in the clear, as its E.164 text: only into a store that is protected as personal data.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_e164())
+    }
+}
+
+from_text!(PhoneNumber);
 
 impl Serialize for KeyId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -90,7 +107,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        DigestKey, KeyRing, OtpCode, PhoneNumber, TypedCode,
+        DigestKey, KeyRing, OtpCode, TypedCode,
         message::{OriginBound, SmsTemplate, SmsText},
         oath::{Hotp, OathSecret, Otpauth, Totp},
         record::tests::busy_record,
@@ -109,7 +126,7 @@ mod tests {
         macro_rules! cannot_be_serialised {
             ($($secret:ty),+) => { $(const _: () = <$secret as NotSerialize<_>>::YES;)+ };
         }
-        cannot_be_serialised!(OtpCode, TypedCode, DigestKey, KeyRing, PhoneNumber);
+        cannot_be_serialised!(OtpCode, TypedCode, DigestKey, KeyRing);
         cannot_be_serialised!(OathSecret, Hotp, Totp, Otpauth);
         cannot_be_serialised!(SmsTemplate, SmsText, OriginBound);
     }
@@ -123,6 +140,18 @@ mod tests {
         assert_eq!(read, (id, Purpose::STEP_UP, KeyId::new(3)));
         assert!(serde_json::from_str::<ChallengeId>(r#""short""#).is_err());
         assert!(serde_json::from_str::<Purpose>(r#""No Purpose""#).is_err());
+    }
+
+    #[test]
+    fn a_number_and_a_host_are_text_and_read_back() {
+        let number = PhoneNumber::from_japanese("090-1234-5678").unwrap();
+        let host = Host::new("auth.example.jp").unwrap();
+        let json = serde_json::to_string(&(&number, &host)).unwrap();
+        assert_eq!(json, r#"["+819012345678","auth.example.jp"]"#);
+        let read: (PhoneNumber, Host) = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, (number, host));
+        let error = serde_json::from_str::<PhoneNumber>(r#""09012345678""#).unwrap_err();
+        assert!(!error.to_string().contains("0901234"), "{error}");
     }
 
     #[test]

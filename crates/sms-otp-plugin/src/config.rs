@@ -72,7 +72,7 @@ impl SmsOtpConfig {
     pub const LIFETIME_RANGE: RangeInclusive<Duration> =
         Duration::from_secs(60)..=Duration::from_secs(600);
 
-    /// Creates the default settings: 6 digits, 300 s, the default limits and policy, 070, 080 and 090.
+    /// Creates the default settings: 6 digits, 300 s, the default limits and policy, 060, 070, 080 and 090.
     ///
     /// # Errors
     ///
@@ -167,7 +167,7 @@ impl SmsOtpConfig {
         self
     }
 
-    /// Sets the prefixes of the numbers that messages are sent to. Default 070, 080 and 090.
+    /// Sets the prefixes of the numbers that messages are sent to. Default 060, 070, 080 and 090.
     #[must_use]
     pub fn with_prefixes(mut self, prefixes: AllowedPrefixes) -> Self {
         self.prefixes = prefixes;

@@ -158,7 +158,7 @@ impl<'a> SendQuotas<'a> {
         let number = key.pseudonym(to.as_e164());
         let user = key.pseudonym_of(&[context.subject.tenant(), context.subject.id()]);
         let address = key.pseudonym(&context.client.network());
-        let block = key.pseudonym(&to.block());
+        let block = key.pseudonym(to.block());
         let named = |at: usize, value: &str, rate| {
             Charge::new(QuotaKey::derive(&format!("sms/{}", NAMES[at]), value), rate)
         };

@@ -60,7 +60,7 @@ impl AuthSettings {
 
     /// Returns the defaults, for the users of `tenant`: pending logins of 10 minutes; sessions of 12
     /// hours and of 1 hour without use, whose users are read again every minute; numbers that start
-    /// with 070, 080 or 090.
+    /// with 060, 070, 080 or 090.
     ///
     /// The tenant is part of every counter and code: changing it resets the counters and ends every
     /// open challenge. The key makes tags of phone numbers in the audit trail.

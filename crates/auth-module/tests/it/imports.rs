@@ -44,7 +44,7 @@ async fn csv_in_any_order_of_columns() {
     assert_eq!(world.import(ImportFormat::Csv, &file).await, Ok(2));
     let carol = world.user("carol").await;
     assert_eq!(carol.display_name, "Carol, 山田");
-    assert_eq!(carol.phone_number.unwrap().national(), "09012345678");
+    assert_eq!(carol.phone_number.unwrap().as_e164(), "+819012345678");
     assert_eq!(carol.groups.into_iter().collect::<Vec<_>>(), ["admins", "staff"]);
     let dan = world.user("dan").await;
     assert_eq!((dan.display_name.as_str(), dan.phone_number), ("dan", None));
@@ -62,7 +62,7 @@ async fn json_lines() {
          \"groups\":[\"staff\"]}}\n\n{{\"username\":\"dan\",\"password_hash\":\"{HASH}\"}}\n"
     );
     assert_eq!(world.import(ImportFormat::JsonLines, &file).await, Ok(2));
-    assert_eq!(world.user("carol").await.phone_number.unwrap().national(), "09012345678");
+    assert_eq!(world.user("carol").await.phone_number.unwrap().as_e164(), "+819012345678");
     let outcome = world.try_password("dan", "password").await;
     assert!(matches!(outcome, PasswordOutcome::Verified(_)));
 }

@@ -48,7 +48,7 @@ pub(super) fn read(
         .key("allowed_prefixes", "Messages go only to numbers with one of these prefixes.")
         .allowed("\"060\", \"070\", \"080\" and \"090\"")
         .renamed_from("prefixes")
-        .list(&["070", "080", "090"], prefixes);
+        .list(&["060", "070", "080", "090"], prefixes);
     let sender = sender::read(section);
     let product_name = match product_name? {
         Some(name) => name,

@@ -49,8 +49,13 @@ pub(crate) fn logins(first: u64, count: u64) -> Vec<Login> {
     let keys = KeyRing::new(KeyId::new(1), DigestKey::from_bytes(&[1; 32]).expect("long enough"));
     let format = CodeFormat::digits(6).expect("six digits");
     let phone = PhoneNumber::from_japanese("090-1234-5678").expect("a mobile number");
-    let binding =
-        Binding { tenant: "", subject: "x", flow: "f", purpose: Purpose::LOGIN, phone: &phone };
+    let binding = Binding {
+        tenant: "",
+        subject: "x",
+        flow: "f",
+        purpose: Purpose::LOGIN,
+        destination: phone.as_e164().as_bytes(),
+    };
     (first..first + count)
         .map(|number| {
             let new = challenge(number);

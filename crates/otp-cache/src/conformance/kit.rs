@@ -83,7 +83,7 @@ impl Codes {
             subject: &who.name,
             flow: "flow",
             purpose: attempt.challenge().purpose(),
-            phone: &self.phone,
+            destination: self.phone.as_e164().as_bytes(),
         };
         let code = attempt.challenge().code(&self.keys, &binding, &self.format);
         let code = code.expect("the ring has the key");

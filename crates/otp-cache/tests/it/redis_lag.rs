@@ -87,7 +87,13 @@ async fn consume(store: &RedisStore) -> bool {
     let format = CodeFormat::digits(6).expect("six digits are allowed");
     let phone = PhoneNumber::from_japanese("090-1234-5678").expect("a mobile number");
     let (purpose, policy) = (Purpose::LOGIN, Policy::default());
-    let binding = Binding { tenant: "", subject: RIGHT, flow: "f", purpose, phone: &phone };
+    let binding = Binding {
+        tenant: "",
+        subject: RIGHT,
+        flow: "f",
+        purpose,
+        destination: phone.as_e164().as_bytes(),
+    };
     let id = ChallengeId::from_bytes(*SubjectKey::derive(RIGHT, purpose.as_str()).as_bytes());
     let attempt = store.begin_attempt(subject(RIGHT), id, &policy, now()).await.expect("works");
     let Ok(attempt) = attempt else { return false };

@@ -56,7 +56,13 @@ fn compare(name: &str, attempt: Attempt, is_wrong: bool) -> Result<Verified, Rej
     let format = CodeFormat::digits(6).expect("six digits");
     let phone = PhoneNumber::from_japanese("090-1234-5678").expect("a mobile number");
     let purpose = attempt.challenge().purpose();
-    let binding = Binding { tenant: "", subject: name, flow: "f", purpose, phone: &phone };
+    let binding = Binding {
+        tenant: "",
+        subject: name,
+        flow: "f",
+        purpose,
+        destination: phone.as_e164().as_bytes(),
+    };
     let code = attempt.challenge().code(&keys, &binding, &format).expect("the ring has the key");
     let mut typed = code.expose_secret().to_owned();
     if is_wrong {

@@ -53,6 +53,12 @@ impl fmt::Display for Host {
     }
 }
 
+impl AsRef<str> for Host {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
 impl FromStr for Host {
     type Err = InvalidHost;
 

@@ -52,7 +52,7 @@ use crate::{
 /// let policy = Policy::default();
 /// let phone = PhoneNumber::from_japanese("090-1234-5678")?;
 /// let binding =
-///     Binding { tenant: "", subject: "alice", flow: "f1", purpose: Purpose::LOGIN, phone: &phone };
+///     Binding { tenant: "", subject: "alice", flow: "f1", purpose: Purpose::LOGIN, destination: phone.as_e164().as_bytes() };
 /// let subject = SubjectKey::derive(binding.tenant, binding.subject);
 /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
 ///

@@ -72,7 +72,13 @@ impl Bench {
 
     fn binding(&self) -> Binding<'_> {
         let purpose = Purpose::LOGIN;
-        Binding { tenant: "", subject: "alice", flow: "f", purpose, phone: &self.phone }
+        Binding {
+            tenant: "",
+            subject: "alice",
+            flow: "f",
+            purpose,
+            destination: self.phone.as_e164().as_bytes(),
+        }
     }
 
     fn subject() -> SubjectKey {

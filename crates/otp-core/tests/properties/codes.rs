@@ -26,8 +26,13 @@ fn limit(degrees: u32) -> f64 {
 #[test]
 fn codes_are_uniform() {
     let phone = PhoneNumber::from_japanese("09012345678").unwrap();
-    let binding =
-        Binding { tenant: "", subject: "a", flow: "f", purpose: Purpose::LOGIN, phone: &phone };
+    let binding = Binding {
+        tenant: "",
+        subject: "a",
+        flow: "f",
+        purpose: Purpose::LOGIN,
+        destination: phone.as_e164().as_bytes(),
+    };
     for (key, format) in [
         (1, CodeFormat::digits(4).unwrap()),
         (2, CodeFormat::digits(6).unwrap()),

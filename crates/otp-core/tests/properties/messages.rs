@@ -94,8 +94,13 @@ fn a_template_that_was_checked_fits_whatever_it_is_rendered_with() {
     let settings = (service, host, 4..=10_u8, 0..1_300_u64, prop::sample::select(limits));
     let given = (words, settings, any::<u32>(), 0..3_000_u64);
     let phone = PhoneNumber::from_japanese("09012345678").unwrap();
-    let binding =
-        Binding { tenant: "", subject: "a", flow: "f", purpose: Purpose::LOGIN, phone: &phone };
+    let binding = Binding {
+        tenant: "",
+        subject: "a",
+        flow: "f",
+        purpose: Purpose::LOGIN,
+        destination: phone.as_e164().as_bytes(),
+    };
     on_both_sides(given, |(words, (service, host, len, longest, limit), n, life)| {
         let format = CodeFormat::digits(len).unwrap();
         let template = SmsTemplate::new(&TemplateSettings {

@@ -50,7 +50,7 @@ proptest! {
         let six = CodeFormat::digits(6).unwrap();
         let phone = PhoneNumber::from_japanese("09012345678").unwrap();
         let purposes = [Purpose::LOGIN, Purpose::STEP_UP, Purpose::new("enrol").unwrap()];
-        let binding = |purpose| Binding { tenant: "", subject: "a", flow: "f", purpose, phone: &phone };
+        let binding = |purpose| Binding { tenant: "", subject: "a", flow: "f", purpose, destination: phone.as_e164().as_bytes() };
         let subject = SubjectKey::derive("", "a");
 
         let mut record = SubjectRecord::new();

@@ -90,7 +90,7 @@ impl Call<'_> {
             subject: self.context.subject.id(),
             flow: self.context.flow.as_str(),
             purpose: self.config().purpose(),
-            phone,
+            destination: phone.as_e164().as_bytes(),
         }
     }
 

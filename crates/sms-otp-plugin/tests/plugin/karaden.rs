@@ -58,7 +58,7 @@ fn now() -> SystemTime {
 
 fn message(to: &str, nth: u8) -> OutgoingSms {
     let reference = Reference::new(ChallengeId::from_bytes([5; 16]), nth);
-    let to = PhoneNumber::from_japanese(to).unwrap();
+    let to = PhoneNumber::new(&to.replacen('0', "+81", 1)).unwrap();
     OutgoingSms::new(to, "code 123456\n@auth.example.jp #123456".to_owned(), reference, now())
         .with_deadline(now() + Duration::from_secs(290))
 }

@@ -127,7 +127,7 @@ fn a_code_answers_for_nothing_but_its_binding() {
         Binding { subject: "bob", ..right },
         Binding { flow: "g", ..right },
         Binding { purpose: Purpose::STEP_UP, ..right },
-        Binding { phone: &other_phone, ..right },
+        Binding { destination: other_phone.as_e164().as_bytes(), ..right },
         Binding { tenant: "alice", subject: "", ..right },
     ] {
         let mut record = bench.record.clone();
