@@ -16,9 +16,9 @@ use crate::fields::update_with_fields;
 /// ```
 /// use otp_core::ChallengeId;
 ///
-/// let id = ChallengeId::from_bytes([7; 16]);
-/// assert_eq!(id.to_string(), "BwcHBwcHBwcHBwcHBwcHBw");
-/// assert_eq!("BwcHBwcHBwcHBwcHBwcHBw".parse(), Ok(id));
+/// let id = ChallengeId::random();
+/// assert_eq!(id.to_string().len(), 22);
+/// assert_eq!(id.to_string().parse(), Ok(id));
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChallengeId([u8; 16]);

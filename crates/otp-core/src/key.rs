@@ -65,10 +65,11 @@ pub struct KeyTooShort;
 /// ```
 /// use otp_core::{DigestKey, KeyId, KeyRing};
 ///
-/// let ring = KeyRing::new(KeyId::new(2), DigestKey::from_bytes(&[2; 32])?)
-///     .with_previous(KeyId::new(1), DigestKey::from_bytes(&[1; 32])?)?;
+/// // A service reads its keys from its configuration.
+/// let ring = KeyRing::new(KeyId::new(2), DigestKey::random())
+///     .with_previous(KeyId::new(1), DigestKey::random())?;
 /// assert_eq!(ring.current_id(), KeyId::new(2));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), otp_core::DuplicateKeyId>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct KeyRing {

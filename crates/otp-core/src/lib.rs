@@ -14,6 +14,8 @@ mod id;
 mod key;
 mod phone;
 mod policy;
+#[cfg(feature = "rand")]
+mod random;
 mod record;
 #[cfg(feature = "serde")]
 mod serde_impls;

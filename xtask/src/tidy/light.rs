@@ -28,8 +28,12 @@ const RUNTIME: &[&str] = &[
 ];
 
 const LIGHT: [Light; 6] = [
-    // Pure: no I/O, no clock, no async, no randomness of its own.
-    Light { package: "otp-core", arguments: &["--all-features"], forbidden: RUNTIME },
+    // Pure: no I/O, no clock, no async. Randomness is a feature of its own.
+    Light {
+        package: "otp-core",
+        arguments: &["--no-default-features", "--features", "serde"],
+        forbidden: RUNTIME,
+    },
     // The default is the memory backend alone.
     Light {
         package: "otp-cache",
@@ -101,6 +105,11 @@ fn tree(root: &Path, package: &str) -> Command {
     command
 }
 
+/// Names a build by its feature arguments.
+fn build(arguments: &[&str]) -> String {
+    if arguments.is_empty() { "default features".to_owned() } else { arguments.join(" ") }
+}
+
 /// Finds direct users of a dependency that may not use it. `listing` has the dependency first, then its users.
 fn other_ways(only: &Only, listing: &str) -> Vec<String> {
     let users = listing.lines().skip(1).filter_map(|line| line.split_whitespace().next());
@@ -110,7 +119,7 @@ fn other_ways(only: &Only, listing: &str) -> Vec<String> {
             format!(
                 "{} ({}) has {} through {user}, not only through {}",
                 only.package,
-                only.arguments.first().unwrap_or(&"default features"),
+                build(only.arguments),
                 only.dependency,
                 only.through
             )
@@ -124,13 +133,7 @@ fn heavy(light: &Light, listing: &str) -> Vec<String> {
         listing.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let found = light.forbidden.iter().filter(|name| names.contains(**name));
     found
-        .map(|name| {
-            format!(
-                "{} ({}) depends on {name}",
-                light.package,
-                light.arguments.first().unwrap_or(&"default features")
-            )
-        })
+        .map(|name| format!("{} ({}) depends on {name}", light.package, build(light.arguments)))
         .collect()
 }
 
@@ -142,7 +145,10 @@ mod tests {
     fn forbidden_crate_in_a_light_build_is_found() {
         let listing =
             "otp-core v0.1.0 (/x/otp-core)\nsha2 v0.11.1\ntokio v1.54.0\ntokio-util v0.7.0 (*)\n";
-        assert_eq!(heavy(&LIGHT[0], listing), ["otp-core (--all-features) depends on tokio"]);
+        assert_eq!(
+            heavy(&LIGHT[0], listing),
+            ["otp-core (--no-default-features --features serde) depends on tokio"]
+        );
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub enum Moving {
 ///
 /// use otp_core::oath::{Algorithm, Label, Moving, OathSecret, Otpauth, Totp};
 ///
-/// let secret = OathSecret::from_bytes(b"12345678901234567890")?;
+/// let secret = OathSecret::random(Algorithm::Sha1);
 /// let totp = Totp::new(secret, Algorithm::Sha1, 6, Duration::from_secs(30))?;
 /// let uri = Otpauth::new(Label::new(Some("みどり銀行"), "alice")?, Moving::Time(totp)).to_uri();
 /// assert!(uri.starts_with("otpauth://totp/%E3%81%BF"));

@@ -65,10 +65,11 @@ impl Default for Drift {
 ///
 /// use otp_core::oath::{Algorithm, Drift, NotAccepted, OathSecret, Totp};
 ///
-/// let secret = OathSecret::from_base32("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")?;
+/// let secret = OathSecret::random(Algorithm::Sha1);
 /// let totp = Totp::new(secret, Algorithm::Sha1, 6, Duration::from_secs(30))?;
-/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_111_111_109);
-/// let typed = totp.format().normalise("081 804")?;
+/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// let shown = totp.code(now);
+/// let typed = totp.format().normalise(shown.expose_secret())?;
 ///
 /// let used = totp.verify(&typed, now, Drift::default(), None)?; // store it with the user
 /// assert_eq!(totp.verify(&typed, now, Drift::default(), Some(used)), Err(NotAccepted::Replayed));

@@ -47,21 +47,26 @@ use crate::{
 ///
 /// use otp_core::*;
 ///
-/// let keys = KeyRing::new(KeyId::new(1), DigestKey::from_bytes(&[1; 32])?);
+/// let keys = KeyRing::new(KeyId::new(1), DigestKey::random());
 /// let six = CodeFormat::digits(6)?;
 /// let policy = Policy::default();
 /// let phone = PhoneNumber::from_japanese("090-1234-5678")?;
-/// let binding =
-///     Binding { tenant: "", subject: "alice", flow: "f1", purpose: Purpose::LOGIN, destination: phone.as_e164().as_bytes() };
+/// let binding = Binding {
+///     tenant: "",
+///     subject: "alice",
+///     flow: "f1",
+///     purpose: Purpose::LOGIN,
+///     destination: phone.as_e164().as_bytes(),
+/// };
 /// let subject = SubjectKey::derive(binding.tenant, binding.subject);
 /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
 ///
 /// let mut record = SubjectRecord::new();
 /// let new = NewChallenge {
-///     id: ChallengeId::from_bytes([2; 16]), // generate at random
+///     id: ChallengeId::random(),
 ///     purpose: Purpose::LOGIN,
 ///     kid: keys.current_id(),
-///     nonce: Nonce::from_bytes([3; 16]), // generate at random
+///     nonce: Nonce::random(),
 ///     expires_at: now + Duration::from_secs(300),
 /// };
 /// let challenge = record.open(new, &policy, now)?;
