@@ -9,7 +9,7 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use otp_core::{
     CodeFormat,
-    message::{KaradenLimit, Length, Links, OriginBound, SmsTemplate, TemplateSettings, segments},
+    message::{Length, OriginBound, SmsTemplate, TemplateSettings, TextLimit, segments},
 };
 
 fuzz_target!(|input: &str| {
@@ -19,9 +19,9 @@ fuzz_target!(|input: &str| {
         return;
     };
     let limit = match limit {
-        "1" => KaradenLimit::OnePart,
-        "2" => KaradenLimit::PushParts,
-        _ => KaradenLimit::Sms660,
+        "1" => TextLimit::new(70, 1).with_line_break(3).with_basic_plane_only(),
+        "2" => TextLimit::new(70, 10).with_line_break(3),
+        _ => TextLimit::new(660, 1),
     };
     let length = Length::of(words);
     assert_eq!(segments(words).concat(), words);
@@ -30,16 +30,14 @@ fuzz_target!(|input: &str| {
         let again = OriginBound::parse(&bound.line()).expect("a line that was written");
         assert_eq!(again.line(), bound.line());
     }
-    let template = SmsTemplate::new(&TemplateSettings {
-        words,
-        service,
-        host: None,
-        code: CodeFormat::digits(6).expect("six digits"),
-        longest_lifetime: Duration::from_secs(300),
-        limit,
-        links: Links::Refused,
-    });
-    if let Ok(template) = template {
-        assert!(template.longest().units <= 2 * KaradenLimit::PART * KaradenLimit::MAX_PARTS);
+    if let Ok(parts) = limit.split(words) {
+        assert_eq!(parts.concat(), words);
+        assert!(parts.len() <= limit.max_parts());
+    }
+    let six = CodeFormat::digits(6).expect("six digits");
+    let settings = TemplateSettings::new(words, service, six, limit)
+        .with_longest_lifetime(Duration::from_secs(300));
+    if let Ok(template) = SmsTemplate::new(&settings) {
+        assert!(template.longest().units <= 2 * limit.part_units() * limit.max_parts());
     }
 });

@@ -267,7 +267,7 @@ fn sms_otp(config: &Config) -> anyhow::Result<SmsOtpPlugin> {
     let pseudonyms = PseudonymKey::from_bytes(&derive(&config.gateway.secret, "pseudonyms"))?;
     let plugin = config.sms_otp(pseudonyms)?;
     let breaker = CircuitBreaker::new(sender(&config.sms.sender)?, BreakerSettings::default());
-    Ok(SmsOtpPlugin::new(plugin, config.otp.keys.clone(), Arc::new(breaker)))
+    Ok(SmsOtpPlugin::new(plugin, config.otp.keys.clone(), Arc::new(breaker))?)
 }
 
 fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {

@@ -25,11 +25,12 @@ mod tests;
 mod text;
 
 use std::{
-    error::Error as _,
+    error::Error,
     path::{Path, PathBuf},
 };
 
 use auth_module::Policy;
+use otp_core::message::TemplateProblem;
 use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsTexts};
 
 pub use self::{
@@ -101,10 +102,10 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig`] when a message could be longer than one segment. Reading a file rules this out.
+    /// [`InvalidConfig`] when a setting is out of range. Reading a file rules this out.
     pub fn sms_otp(&self, key: PseudonymKey) -> Result<SmsOtpConfig, InvalidConfig> {
         let texts = SmsTexts::new(self.sms.product_name.as_str(), self.sms.host.clone());
-        Ok(SmsOtpConfig::new(texts, key)?
+        Ok(SmsOtpConfig::new(texts, key)
             .with_digits(self.otp.digits)?
             .with_lifetime(self.otp.lifetime)?
             .with_policy(self.otp.policy.clone())
@@ -143,12 +144,23 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
     };
     // The key does not change the length of a message.
     let any_key = PseudonymKey::from_bytes(&[0; 32]).expect("a key of 32 bytes");
-    match config.sms_otp(any_key) {
-        Ok(_) => Ok(config),
+    let refused = |error: &dyn Error, remedy| {
+        let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+        root.problem("sms", Refusal::new(format!("{error}{cause}"), remedy))
+    };
+    let sms_otp = config.sms_otp(any_key);
+    let sms_otp = sms_otp.map_err(|error| refused(&error, "change otp.digits or otp.lifetime"))?;
+    match sms_otp.check_texts(config.sms.sender.text_limit()) {
+        Ok(()) => Ok(config),
         Err(error) => {
-            let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
-            let remedy = "shorten sms.product_name or sms.host";
-            Err(root.problem("sms", Refusal::new(format!("{error}{cause}"), remedy)))
+            let is_length =
+                |problem: &TemplateProblem| matches!(problem, TemplateProblem::TooLong(_));
+            let remedy = if error.template().problems().iter().any(is_length) {
+                "shorten sms.product_name or sms.host"
+            } else {
+                "change sms.product_name"
+            };
+            Err(refused(&error, remedy))
         }
     }
 }

@@ -4,6 +4,7 @@
 //! refused or billed twice later. By default a template must not contain links.
 
 mod gsm;
+mod limit;
 mod links;
 mod origin_bound;
 mod segments;
@@ -11,8 +12,9 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use origin_bound::{Host, InvalidHost, OriginBound};
-pub use segments::{Encoding, KaradenLimit, Length, TooLong, segments};
+pub use limit::{TextLimit, TooLong};
+pub use origin_bound::{Host, InvalidBoundCode, InvalidHost, OriginBound};
+pub use segments::{Encoding, Length, segments};
 pub use template::{
     InvalidTemplate, Links, OtherFormat, SmsTemplate, SmsText, TemplateProblem, TemplateSettings,
 };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use mfa_plugin_api::FactorId;
-use otp_core::{AllowedPrefixes, CodeFormat, Policy, Purpose, message::Length};
+use otp_core::{AllowedPrefixes, CodeFormat, Policy, Purpose, message::TextLimit};
 
 use crate::{
     pseudonym::PseudonymKey,
@@ -17,11 +17,15 @@ use crate::{
 /// The name of the factor, unless [set](SmsOtpConfig::with_factor) otherwise: `sms-otp`.
 pub const SMS_OTP: FactorId = FactorId::from_static("sms-otp");
 
+const DEFAULT_FORMAT: CodeFormat = match CodeFormat::digits(SmsOtpConfig::DEFAULT_DIGITS) {
+    Ok(format) => format,
+    Err(_) => panic!("the default is a code format"),
+};
+
 /// The settings of the factor. All but the texts and the key have defaults.
 #[derive(Debug, Clone)]
 pub struct SmsOtpConfig {
     texts: SmsTexts,
-    templates: Templates,
     pseudonym_key: PseudonymKey,
     factor: FactorId,
     purpose: Purpose,
@@ -51,9 +55,6 @@ pub enum InvalidConfig {
         SmsOtpConfig::LIFETIME_RANGE.end().as_secs()
     )]
     Lifetime,
-    /// A message is too long, or its words are invalid.
-    #[error(transparent)]
-    Text(#[from] InvalidText),
 }
 
 impl SmsOtpConfig {
@@ -73,31 +74,19 @@ impl SmsOtpConfig {
         Duration::from_secs(60)..=Duration::from_secs(600);
 
     /// Creates the default settings: 6 digits, 300 s, the default limits and policy, 060, 070, 080 and 090.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidConfig::Text`] if a message is too long.
-    ///
-    /// # Panics
-    ///
-    /// Never: the defaults are valid, as its tests show.
-    pub fn new(texts: SmsTexts, pseudonym_key: PseudonymKey) -> Result<Self, InvalidConfig> {
-        let format =
-            CodeFormat::digits(Self::DEFAULT_DIGITS).expect("the default is a code format");
-        let lifetime = Self::DEFAULT_LIFETIME;
-        Ok(Self {
-            templates: texts.templates(format, lifetime)?,
+    pub fn new(texts: SmsTexts, pseudonym_key: PseudonymKey) -> Self {
+        Self {
             texts,
             pseudonym_key,
             factor: SMS_OTP,
             purpose: Purpose::LOGIN,
-            format,
-            lifetime,
+            format: DEFAULT_FORMAT,
+            lifetime: Self::DEFAULT_LIFETIME,
             deadline_margin: Some(Duration::from_secs(10)),
             policy: Policy::default(),
             limits: SendLimits::default(),
             prefixes: AllowedPrefixes::default(),
-        })
+        }
     }
 
     /// Sets the id of the factor, for example of a second instance with other settings.
@@ -119,14 +108,12 @@ impl SmsOtpConfig {
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig::Digits`] outside that range, [`InvalidConfig::Text`] if the message then would
-    /// not fit.
+    /// [`InvalidConfig::Digits`] outside that range.
     pub fn with_digits(mut self, digits: u8) -> Result<Self, InvalidConfig> {
         if !Self::DIGITS_RANGE.contains(&digits) {
             return Err(InvalidConfig::Digits);
         }
         self.format = CodeFormat::digits(digits).map_err(|_| InvalidConfig::Digits)?;
-        self.templates = self.texts.templates(self.format, self.lifetime)?;
         Ok(self)
     }
 
@@ -134,14 +121,12 @@ impl SmsOtpConfig {
     ///
     /// # Errors
     ///
-    /// [`InvalidConfig::Lifetime`] outside that range, [`InvalidConfig::Text`] if the message then would
-    /// not fit.
+    /// [`InvalidConfig::Lifetime`] outside that range.
     pub fn with_lifetime(mut self, lifetime: Duration) -> Result<Self, InvalidConfig> {
         if !Self::LIFETIME_RANGE.contains(&lifetime) {
             return Err(InvalidConfig::Lifetime);
         }
         self.lifetime = lifetime;
-        self.templates = self.texts.templates(self.format, self.lifetime)?;
         Ok(self)
     }
 
@@ -174,13 +159,17 @@ impl SmsOtpConfig {
         self
     }
 
-    /// Returns each language with the length of its longest message.
-    pub fn longest_messages(&self) -> impl Iterator<Item = (&str, Length)> {
-        self.templates.lengths()
+    /// Checks the words of every language against the limit of a sender, as the plugin does when it is built.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidText`] if a message can be too long, or its words cannot be used.
+    pub fn check_texts(&self, limit: TextLimit) -> Result<(), InvalidText> {
+        self.templates(limit).map(drop)
     }
 
-    pub(crate) fn templates(&self) -> &Templates {
-        &self.templates
+    pub(crate) fn templates(&self, limit: TextLimit) -> Result<Templates, InvalidText> {
+        self.texts.templates(self.format, self.lifetime, limit)
     }
 
     pub(crate) fn pseudonym_key(&self) -> &PseudonymKey {

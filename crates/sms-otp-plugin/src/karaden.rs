@@ -12,8 +12,11 @@ use async_trait::async_trait;
 use karaden_client::{Error, PhoneNumber, RefusalReason, push, sms};
 use sms_sender::{
     Accepted, DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
-    SendError, SendOutcome, SmsSender,
+    SendError, SendOutcome, SmsSender, TextLimit,
 };
+
+/// Units of a line break. We count 3, to be safe; what the vendor counts is not published.
+const LINE_BREAK: usize = 3;
 
 /// Look-ups by tracking code search this long before and after the time of sending.
 const LOOK_AROUND: Duration = Duration::from_secs(60 * 60);
@@ -28,6 +31,10 @@ pub struct KaradenSmsSender {
 }
 
 impl KaradenSmsSender {
+    /// Nine parts of 70 units, which stay within the 660 characters of a `body`. Only the Basic Multilingual Plane.
+    pub const TEXT_LIMIT: TextLimit =
+        TextLimit::new(70, 9).with_line_break(LINE_BREAK).with_basic_plane_only();
+
     /// Sends through `client`.
     pub fn new(client: sms::Client) -> Self {
         Self { client }
@@ -36,6 +43,10 @@ impl KaradenSmsSender {
 
 #[async_trait]
 impl SmsSender for KaradenSmsSender {
+    fn text_limit(&self) -> TextLimit {
+        Self::TEXT_LIMIT
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
             return Ok(SendOutcome::Refused(RefusedReason::Number));
@@ -100,6 +111,8 @@ fn sms_status(message: &sms::Message) -> DeliveryStatus {
 
 /// Sends through 空電プッシュ v2. This API has no deadline.
 ///
+/// A text of more than one part is sent as a long message (長文分割送信), which the contract has to include.
+///
 /// The tracking code is the last eight digits of the reference, read as a number: the only form that is
 /// known to be accepted. If the contract refuses tracking codes, this and all further messages are sent
 /// without one and cannot be looked up. With 10,000 messages in two hours, one look-up in 10,000 finds
@@ -116,6 +129,11 @@ pub struct KaradenPushSender {
 }
 
 impl KaradenPushSender {
+    /// Seven parts of 70 units: `message1` to `message7`, which public integrations use. Only the Basic
+    /// Multilingual Plane.
+    pub const TEXT_LIMIT: TextLimit =
+        TextLimit::new(70, 7).with_line_break(LINE_BREAK).with_basic_plane_only();
+
     /// Sends through `client`.
     pub fn new(client: push::Client) -> Self {
         Self { client, refuses_codes: Arc::new(AtomicBool::new(false)) }
@@ -124,6 +142,10 @@ impl KaradenPushSender {
 
 #[async_trait]
 impl SmsSender for KaradenPushSender {
+    fn text_limit(&self) -> TextLimit {
+        Self::TEXT_LIMIT
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
             return Ok(SendOutcome::Refused(RefusedReason::Number));
@@ -191,8 +213,15 @@ fn push_message(
     sms: &OutgoingSms,
     to: PhoneNumber,
 ) -> Result<push::NewMessage, karaden_client::Invalid> {
-    let message = push::NewMessage::new(to, sms.expose_text())?;
-    message.with_tracking_code(tracking_code(sms.reference())?).without_short_urls()
+    let code = tracking_code(sms.reference())?;
+    let one_part = KaradenPushSender::TEXT_LIMIT.with_max_parts(1);
+    if one_part.split(sms.expose_text()).is_ok() {
+        let message = push::NewMessage::new(to, sms.expose_text())?;
+        message.with_tracking_code(code).without_short_urls()
+    } else {
+        // A long message has no short URLs.
+        Ok(push::NewMessage::long(to, sms.expose_text())?.with_tracking_code(code))
+    }
 }
 
 fn push_status(delivery: &push::Delivery) -> DeliveryStatus {

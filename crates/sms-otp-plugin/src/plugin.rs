@@ -25,7 +25,7 @@ use mfa_plugin_api::{
     ActionId, Descriptor, FlowContext, LiveStatus, MfaPlugin, PluginError, Prompt, Reply, Services,
     Submission,
 };
-use otp_core::KeyRing;
+use otp_core::{KeyRing, message::Length};
 use sms_sender::{DeliveryStatus, SmsSender};
 
 use self::{
@@ -37,6 +37,7 @@ use crate::{
     config::SmsOtpConfig,
     prompts::{self, Ended, NEW_CODE, RESEND},
     report::Reported,
+    text::InvalidText,
 };
 
 /// The SMS one-time-code factor.
@@ -54,10 +55,25 @@ pub struct SmsOtpPlugin {
 
 impl SmsOtpPlugin {
     /// Creates the factor: it derives codes under `keys` and sends messages through `sender`.
-    pub fn new(config: SmsOtpConfig, keys: KeyRing, sender: Arc<dyn SmsSender>) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidText`] if a message can be longer than the [text limit](SmsSender::text_limit) of `sender` or the
+    /// [number of parts](crate::SmsTexts::with_max_parts) allows, or if its words cannot be used.
+    pub fn new(
+        config: SmsOtpConfig,
+        keys: KeyRing,
+        sender: Arc<dyn SmsSender>,
+    ) -> Result<Self, InvalidText> {
         let descriptor = Descriptor::new(config.factor().clone());
-        let parts = Parts { config, keys, sender, look_ups: LookUps::default() };
-        Self { descriptor, parts }
+        let templates = config.templates(sender.text_limit())?;
+        let parts = Parts { config, templates, keys, sender, look_ups: LookUps::default() };
+        Ok(Self { descriptor, parts })
+    }
+
+    /// Returns each language with the length of its longest message.
+    pub fn longest_messages(&self) -> impl Iterator<Item = (&str, Length)> {
+        self.parts.templates.lengths()
     }
 
     /// Records the delivery report of a message: finds its challenge by `reference`, records `status`, and

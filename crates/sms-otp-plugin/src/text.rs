@@ -5,8 +5,8 @@ use std::time::Duration;
 use otp_core::{
     CodeFormat, OtpCode,
     message::{
-        Host, InvalidTemplate, KaradenLimit, Length, Links, OtherFormat, SmsTemplate, SmsText,
-        TemplateSettings,
+        Host, InvalidTemplate, Length, OtherFormat, SmsTemplate, SmsText, TemplateSettings,
+        TextLimit,
     },
 };
 
@@ -18,7 +18,7 @@ use otp_core::{
 pub struct SmsTexts {
     service: String,
     host: Option<Host>,
-    limit: KaradenLimit,
+    max_parts: usize,
     words: Vec<(String, String)>,
 }
 
@@ -30,13 +30,12 @@ impl SmsTexts {
     /// The words in English.
     pub const ENGLISH: &'static str = "{service} code {code}. Never share it";
 
-    /// Creates texts in Japanese and English for `service`, in one part of at most 70 characters. The last
-    /// line is `@host #code` (WICG sms-one-time-codes, "Message format").
+    /// Creates texts in Japanese and English for `service`, in one part. The last line is `@host #code` (WICG sms-one-time-codes, "Message format").
     pub fn new(service: impl Into<String>, host: Host) -> Self {
         Self {
             service: service.into(),
             host: Some(host),
-            limit: KaradenLimit::OnePart,
+            max_parts: 1,
             words: vec![
                 ("ja".to_owned(), Self::JAPANESE.to_owned()),
                 ("en".to_owned(), Self::ENGLISH.to_owned()),
@@ -52,7 +51,7 @@ impl SmsTexts {
     }
 
     /// Sets the words of a language, given as its BCP 47 primary tag such as `ja`.
-    /// [`TemplateSettings::words`] says what the words may hold.
+    /// [`TemplateSettings::new`] says what the words may hold.
     #[must_use]
     pub fn with_words(mut self, language: &str, words: impl Into<String>) -> Self {
         self.words.retain(|(known, _)| known != language);
@@ -60,11 +59,11 @@ impl SmsTexts {
         self
     }
 
-    /// Sets the limit on the length. Default: [`KaradenLimit::OnePart`]. Longer messages are billed as
-    /// several.
+    /// Sets the largest number of parts of a message. Default: 1. A message of several parts is billed as several.
+    /// The sender's own limit holds as well.
     #[must_use]
-    pub fn with_limit(mut self, limit: KaradenLimit) -> Self {
-        self.limit = limit;
+    pub fn with_max_parts(mut self, parts: usize) -> Self {
+        self.max_parts = parts;
         self
     }
 
@@ -73,18 +72,16 @@ impl SmsTexts {
         &self,
         code: CodeFormat,
         longest_lifetime: Duration,
+        limit: TextLimit,
     ) -> Result<Templates, InvalidText> {
+        let limit = limit.with_max_parts(self.max_parts);
         let mut templates = Vec::with_capacity(self.words.len());
         for (language, words) in &self.words {
-            let settings = TemplateSettings {
-                words,
-                service: &self.service,
-                host: self.host.clone(),
-                code,
-                longest_lifetime,
-                limit: self.limit,
-                links: Links::Refused,
-            };
+            let mut settings = TemplateSettings::new(words, &self.service, code, limit)
+                .with_longest_lifetime(longest_lifetime);
+            if let Some(host) = &self.host {
+                settings = settings.with_host(host.clone());
+            }
             let template = SmsTemplate::new(&settings)
                 .map_err(|source| InvalidText { language: language.clone(), source })?;
             templates.push((language.clone(), template));

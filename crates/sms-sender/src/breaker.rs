@@ -7,6 +7,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use otp_core::message::TextLimit;
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     time::{Instant, timeout},
@@ -170,6 +171,10 @@ impl Drop for Admitted<'_> {
 
 #[async_trait]
 impl SmsSender for CircuitBreaker {
+    fn text_limit(&self) -> TextLimit {
+        self.inner.text_limit()
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         let Some(_permit) = self.permit().await else {
             let wait = Some(self.settings.longest_wait);

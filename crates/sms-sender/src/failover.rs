@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::SystemTime};
 
 use async_trait::async_trait;
+use otp_core::message::TextLimit;
 
 use crate::{
     message::{OutgoingSms, Reference},
@@ -52,6 +53,12 @@ fn is_for_next(outcome: &Result<SendOutcome, SendError>) -> bool {
 
 #[async_trait]
 impl SmsSender for FailoverSender {
+    /// Returns the strictest limit over all senders, because each of them may get the message.
+    fn text_limit(&self) -> TextLimit {
+        let others = self.others.iter().map(|sender| sender.text_limit());
+        others.fold(self.first.text_limit(), TextLimit::strictest)
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         let mut outcome = self.first.send(sms).await;
         for next in &self.others {

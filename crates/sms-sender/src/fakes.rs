@@ -7,13 +7,16 @@ use std::{
 };
 
 use async_trait::async_trait;
-use otp_core::DeliveryStatus;
+use otp_core::{DeliveryStatus, message::TextLimit};
 
 use crate::{
     message::{OutgoingSms, Reference},
     outcome::{Accepted, LookUp, LookUpError, RefusedReason, SendError, SendOutcome},
     sender::SmsSender,
 };
+
+/// The limit of a fake, unless a test sets another one: one part of 70 units.
+const TEXT_LIMIT: TextLimit = TextLimit::new(70, 1);
 
 /// A message that a [`RecordingSender`] received, in the clear: for tests only.
 #[derive(Clone)]
@@ -53,9 +56,19 @@ impl std::fmt::Debug for RecordedSms {
     }
 }
 
-/// Records and accepts every message, unless a test scripts another outcome. Clones share everything.
-#[derive(Debug, Clone, Default)]
-pub struct RecordingSender(Arc<Mutex<Recorded>>);
+/// Records and accepts every message, unless a test scripts another outcome. Clones share what is recorded and
+/// scripted.
+#[derive(Debug, Clone)]
+pub struct RecordingSender {
+    text_limit: TextLimit,
+    recorded: Arc<Mutex<Recorded>>,
+}
+
+impl Default for RecordingSender {
+    fn default() -> Self {
+        Self { text_limit: TEXT_LIMIT, recorded: Arc::default() }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Recorded {
@@ -74,9 +87,16 @@ enum Next {
 }
 
 impl RecordingSender {
-    /// Creates a sender that accepts everything.
+    /// Creates a sender that accepts everything. Its text limit is one part of 70 units.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets the text limit. It is only told: a longer text is recorded too.
+    #[must_use]
+    pub fn with_text_limit(mut self, limit: TextLimit) -> Self {
+        self.text_limit = limit;
+        self
     }
 
     /// Returns the messages that arrived, oldest first. Includes those whose response was lost.
@@ -115,12 +135,16 @@ impl RecordingSender {
     }
 
     fn state(&self) -> MutexGuard<'_, Recorded> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl SmsSender for RecordingSender {
+    fn text_limit(&self) -> TextLimit {
+        self.text_limit
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         let mut state = self.state();
         let next = state.next.pop_front();
@@ -151,18 +175,26 @@ impl SmsSender for RecordingSender {
 #[derive(Debug, Clone)]
 pub struct FailingSender {
     is_not_sent: bool,
+    text_limit: TextLimit,
     calls: Arc<Mutex<usize>>,
 }
 
 impl FailingSender {
     /// Creates a sender whose sends are all *not sent*.
     pub fn not_sent() -> Self {
-        Self { is_not_sent: true, calls: Arc::default() }
+        Self { is_not_sent: true, text_limit: TEXT_LIMIT, calls: Arc::default() }
     }
 
     /// Creates a sender whose sends are all *unknown*.
     pub fn unknown() -> Self {
-        Self { is_not_sent: false, calls: Arc::default() }
+        Self { is_not_sent: false, text_limit: TEXT_LIMIT, calls: Arc::default() }
+    }
+
+    /// Sets the text limit. Default: one part of 70 units.
+    #[must_use]
+    pub fn with_text_limit(mut self, limit: TextLimit) -> Self {
+        self.text_limit = limit;
+        self
     }
 
     /// Returns the number of calls of `send`.
@@ -173,6 +205,10 @@ impl FailingSender {
 
 #[async_trait]
 impl SmsSender for FailingSender {
+    fn text_limit(&self) -> TextLimit {
+        self.text_limit
+    }
+
     async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
         *self.calls.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Err(if self.is_not_sent {

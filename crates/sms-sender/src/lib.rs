@@ -8,7 +8,7 @@ mod message;
 mod outcome;
 mod sender;
 
-pub use otp_core::DeliveryStatus;
+pub use otp_core::{DeliveryStatus, message::TextLimit};
 
 pub use crate::{
     breaker::{BreakerSettings, CircuitBreaker},

@@ -11,6 +11,7 @@
 use std::{fmt, time::SystemTime};
 
 use async_trait::async_trait;
+use otp_core::message::TextLimit;
 
 use crate::{
     message::{OutgoingSms, Reference},
@@ -27,12 +28,18 @@ use crate::{
 ///    *unknown*.
 /// 3. **Bounded.** Both calls end within a time limit of the implementation, whatever the provider does.
 /// 4. **Silent.** Neither the number nor the text appears in logs, errors or `Debug`.
+/// 5. **Says its limit.** A text within [`text_limit`](Self::text_limit) is never refused for its length or its
+///    characters. The limit does not change.
 ///
 /// # Cancel safety
 ///
 /// A `send` that is dropped may have sent the message: treat it as *unknown*.
 #[async_trait]
 pub trait SmsSender: fmt::Debug + Send + Sync + 'static {
+    /// Returns how long a text may be, and which characters it may contain. Whoever writes the texts checks them
+    /// against it when the program starts.
+    fn text_limit(&self) -> TextLimit;
+
     /// Hands one message to the provider.
     ///
     /// # Errors

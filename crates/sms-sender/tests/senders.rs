@@ -11,7 +11,7 @@ use otp_core::{ChallengeId, PhoneNumber};
 use sms_sender::{
     BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender, LookUp,
     LookUpError, OutgoingSms, RecordingSender, Reference, RefusedReason, SendError, SendOutcome,
-    SmsSender,
+    SmsSender, TextLimit,
 };
 use tokio::{sync::Semaphore, time::Instant};
 
@@ -149,6 +149,10 @@ struct Stuck(Arc<Semaphore>);
 
 #[async_trait]
 impl SmsSender for Stuck {
+    fn text_limit(&self) -> TextLimit {
+        TextLimit::new(70, 1)
+    }
+
     async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
         let _pass = self.0.acquire().await.unwrap();
         Err(SendError::not_sent("open"))
@@ -208,4 +212,17 @@ async fn a_trial_that_is_dropped_lets_the_next_one_try() {
     let error = breaker.send(&sms()).await.unwrap_err();
     let source = std::error::Error::source(&error).expect("a source").to_string();
     assert_eq!(source, "open", "it reached the provider");
+}
+
+#[test]
+fn the_limit_of_a_failover_is_the_strictest_and_a_breaker_passes_it_on() {
+    let of = |limit| Arc::new(RecordingSender::new().with_text_limit(limit)) as Arc<dyn SmsSender>;
+    let parts = TextLimit::new(70, 7).with_line_break(3);
+    let body = TextLimit::new(660, 1).with_basic_plane_only();
+    let failover = FailoverSender::new(of(parts)).with_fallback(of(body));
+    let strictest = TextLimit::new(70, 1).with_line_break(3).with_basic_plane_only();
+    assert_eq!(failover.text_limit(), strictest);
+    let breaker = CircuitBreaker::new(Arc::new(failover), BreakerSettings::default());
+    assert_eq!(breaker.text_limit(), strictest);
+    assert_eq!(FailingSender::not_sent().with_text_limit(body).text_limit(), body);
 }

@@ -22,7 +22,7 @@ use otp_core::{ChallengeId, PhoneNumber};
 use sms_otp_plugin::KaradenSmsSender;
 use sms_sender::{
     Accepted, BreakerSettings, CircuitBreaker, FailoverSender, LookUp, LookUpError, OutgoingSms,
-    Reference, SendError, SendOutcome, SmsSender,
+    Reference, SendError, SendOutcome, SmsSender, TextLimit,
 };
 
 /// A modem with its own interface, as an example of another provider.
@@ -33,6 +33,11 @@ struct Modem {
 
 #[async_trait]
 impl SmsSender for Modem {
+    /// One message of the mobile network.
+    fn text_limit(&self) -> TextLimit {
+        TextLimit::new(70, 1)
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         if !self.has_signal.load(SeqCst) {
             // The modem sent nothing, so another sender may send the message.

@@ -166,6 +166,18 @@ fn a_message_that_does_not_fit_is_named() {
 }
 
 #[test]
+fn a_name_that_karaden_cannot_send_is_named() {
+    let text = SAMPLE.replace("# service_name = \"MFA\"", "service_name = \"𠮷野家\"");
+    let found = problems(&text);
+    assert!(
+        found.len() == 1
+            && found[0].contains("'𠮷'")
+            && found[0].contains("change sms.product_name"),
+        "{found:#?}"
+    );
+}
+
+#[test]
 fn the_sample_file_is_valid() {
     let folder = folder();
     let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");

@@ -91,10 +91,16 @@ pub struct OriginBound {
 }
 
 impl OriginBound {
-    /// Binds `code` to `host`; `None` if the code is empty or contains ASCII white space.
-    pub fn new(host: Host, code: &str) -> Option<Self> {
-        let is_code = !code.is_empty() && !code.contains(is_ascii_space);
-        is_code.then(|| Self { host, code: Zeroizing::new(code.to_owned()), embedded: None })
+    /// Binds `code` to `host`.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBoundCode`] if the code is empty or contains ASCII white space.
+    pub fn new(host: Host, code: &str) -> Result<Self, InvalidBoundCode> {
+        if code.is_empty() || code.contains(is_ascii_space) {
+            return Err(InvalidBoundCode);
+        }
+        Ok(Self { host, code: Zeroizing::new(code.to_owned()), embedded: None })
     }
 
     /// Binds the code to a frame of another host within the page.
@@ -118,7 +124,7 @@ impl OriginBound {
         let (host, rest) = word(line.strip_prefix('@')?);
         let host = Host::new(host).ok()?;
         let (code, rest) = word(rest.strip_prefix(" #")?);
-        let bound = Self::new(host, code)?;
+        let bound = Self::new(host, code).ok()?;
         let embedded = rest.strip_prefix(" @").and_then(|rest| Host::new(word(rest).0).ok());
         Some(Self { embedded, ..bound })
     }
@@ -157,6 +163,11 @@ impl fmt::Debug for OriginBound {
             .finish_non_exhaustive()
     }
 }
+
+/// The error of [`OriginBound::new`]: the code is empty or contains white space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the code of an origin-bound line is empty or has white space")]
+pub struct InvalidBoundCode;
 
 /// ASCII white space as the web platform defines it.
 const fn is_ascii_space(c: char) -> bool {

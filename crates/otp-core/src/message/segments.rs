@@ -1,10 +1,10 @@
-//! The length of a message and where it is cut, as the mobile network counts and as Karaden counts.
-
-use thiserror::Error;
+//! The length of a message and where it is cut, as the mobile network counts.
 
 use super::gsm::septets;
 
 /// How the network encodes a message. This decides how much fits.
+///
+/// Exhaustive: the standard has no third one for text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Encoding {
     /// GSM 7-bit: 160 septets in a single segment, 153 in each of several. The characters of the extension
@@ -55,6 +55,7 @@ impl Encoding {
 /// assert_eq!(Length::of("10 €").units, 5);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Length {
     /// The encoding.
     pub encoding: Encoding,
@@ -82,69 +83,8 @@ pub fn segments(text: &str) -> Vec<&str> {
     cut(text, room, |c| encoding.units(c))
 }
 
-/// How much one message to Karaden can hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum KaradenLimit {
-    /// One part of 70 units, which both APIs bill as one message. The default.
-    ///
-    /// A line break counts as three units, as in the official tool for push v2.
-    #[default]
-    OnePart,
-    /// 空電プッシュ v2: up to 10 parts (`message1` to `message10`) of 70 units. A line break counts as three
-    /// units.
-    PushParts,
-    /// The Karaden SMS API: 660 UTF-16 units.
-    Sms660,
-}
-
-impl KaradenLimit {
-    /// Units in one part of push v2.
-    pub const PART: usize = 70;
-    /// Parts in a message of push v2.
-    pub const MAX_PARTS: usize = 10;
-    /// Units in a `body` of the SMS API.
-    pub const BODY: usize = 660;
-
-    /// Splits `text` into the parts that are sent. Line breaks must be LF. A surrogate pair is never cut.
-    ///
-    /// # Errors
-    ///
-    /// [`TooLong`] if the text does not fit.
-    pub fn parts(self, text: &str) -> Result<Vec<&str>, TooLong> {
-        let (room, max_parts) = match self {
-            Self::OnePart => (Self::PART, 1),
-            Self::PushParts => (Self::PART, Self::MAX_PARTS),
-            Self::Sms660 => (Self::BODY, 1),
-        };
-        let parts = cut(text, room, |c| self.weight(c));
-        if parts.len() <= max_parts {
-            Ok(parts)
-        } else {
-            let units = text.chars().map(|c| self.weight(c)).sum();
-            Err(TooLong { units, allowed: room * max_parts })
-        }
-    }
-
-    fn weight(self, c: char) -> usize {
-        match (self, c) {
-            (Self::OnePart | Self::PushParts, '\n') => 3,
-            _ => c.len_utf16(),
-        }
-    }
-}
-
-/// The error of [`KaradenLimit::parts`]: the text does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the message has {units} units where {allowed} fit")]
-pub struct TooLong {
-    /// Units in the text.
-    pub units: usize,
-    /// Units that fit if no part has to end early.
-    pub allowed: usize,
-}
-
 /// Cuts `text` between characters into the longest pieces of at most `room` units.
-fn cut(text: &str, room: usize, weight: impl Fn(char) -> usize) -> Vec<&str> {
+pub(super) fn cut(text: &str, room: usize, weight: impl Fn(char) -> usize) -> Vec<&str> {
     let mut pieces = Vec::new();
     let (mut start, mut used) = (0, 0);
     for (at, c) in text.char_indices() {

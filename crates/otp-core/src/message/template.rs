@@ -6,13 +6,14 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use super::{
+    limit::{TextLimit, TooLong},
     links::has_link,
     origin_bound::Host,
-    segments::{KaradenLimit, Length, TooLong},
+    segments::Length,
 };
 use crate::{code::OtpCode, format::CodeFormat};
 
-/// Whether a message may contain links.
+/// Whether a message may contain links. Exhaustive: it may or it may not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Links {
     /// It must not: links in such messages teach people to follow links in messages. The default.
@@ -26,43 +27,73 @@ pub enum Links {
     Allowed,
 }
 
-/// The settings of a template.
+/// The settings of a template. All but the first four have defaults.
 #[derive(Clone, Debug)]
 pub struct TemplateSettings<'a> {
-    /// The text, with `{code}` exactly once, and `{minutes}` and `{service}` as needed. Write a literal brace
-    /// twice. The line that binds the code to a host is added automatically.
-    pub words: &'a str,
-    /// The value of `{service}`.
-    pub service: &'a str,
-    /// The host of the last line `@host #code`; `None` for a message without that line.
-    pub host: Option<Host>,
-    /// The format of the codes.
-    pub code: CodeFormat,
-    /// The longest lifetime of a code, for the longest `{minutes}`.
-    pub longest_lifetime: Duration,
-    /// How long the message may be.
-    pub limit: KaradenLimit,
-    /// Whether the message may contain links.
-    pub links: Links,
+    words: &'a str,
+    service: &'a str,
+    code: CodeFormat,
+    limit: TextLimit,
+    host: Option<Host>,
+    longest_lifetime: Duration,
+    links: Links,
+}
+
+impl<'a> TemplateSettings<'a> {
+    /// Default of [`with_longest_lifetime`](Self::with_longest_lifetime): 10 minutes, the longest that NIST
+    /// SP 800-63B-4 (3.1.3.2) allows.
+    pub const DEFAULT_LONGEST_LIFETIME: Duration = Duration::from_secs(600);
+
+    /// Creates the settings of a message without a host and without links.
+    ///
+    /// `words` is the text, with `{code}` exactly once, and `{minutes}` and `{service}` as needed. Write a literal
+    /// brace twice. `service` is the value of `{service}`, `code` the format of the codes, and `limit` that of the
+    /// sender.
+    pub const fn new(words: &'a str, service: &'a str, code: CodeFormat, limit: TextLimit) -> Self {
+        Self {
+            words,
+            service,
+            code,
+            limit,
+            host: None,
+            longest_lifetime: Self::DEFAULT_LONGEST_LIFETIME,
+            links: Links::Refused,
+        }
+    }
+
+    /// Adds the last line `@host #code`, which binds the code to a site.
+    #[must_use]
+    pub fn with_host(mut self, host: Host) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// Sets the longest lifetime of a code, for the longest `{minutes}`.
+    #[must_use]
+    pub const fn with_longest_lifetime(mut self, lifetime: Duration) -> Self {
+        self.longest_lifetime = lifetime;
+        self
+    }
+
+    /// Sets whether the message may contain links. Default: [`Links::Refused`].
+    #[must_use]
+    pub const fn with_links(mut self, links: Links) -> Self {
+        self.links = links;
+        self
+    }
 }
 
 /// A checked template. Every message that it renders fits the limit.
 ///
 /// ```
-/// use std::time::Duration;
-///
 /// use otp_core::CodeFormat;
-/// use otp_core::message::{Host, KaradenLimit, Links, SmsTemplate, TemplateSettings};
+/// use otp_core::message::{Host, SmsTemplate, TemplateSettings, TextLimit};
 ///
-/// let template = SmsTemplate::new(&TemplateSettings {
-///     words: SmsTemplate::JAPANESE,
-///     service: "みどり銀行",
-///     host: Some(Host::new("auth.example.jp")?),
-///     code: CodeFormat::digits(6)?,
-///     longest_lifetime: Duration::from_secs(300),
-///     limit: KaradenLimit::OnePart,
-///     links: Links::Refused,
-/// })?;
+/// let six = CodeFormat::digits(6)?;
+/// let one_part = TextLimit::new(70, 1); // as the sender states it
+/// let settings = TemplateSettings::new(SmsTemplate::JAPANESE, "みどり銀行", six, one_part)
+///     .with_host(Host::new("auth.example.jp")?);
+/// let template = SmsTemplate::new(&settings)?;
 /// assert_eq!(template.longest().segments, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -72,7 +103,6 @@ pub struct SmsTemplate {
     host: Option<Host>,
     longest: Length,
     code: CodeFormat,
-    limit: KaradenLimit,
     longest_lifetime: Duration,
 }
 
@@ -107,15 +137,18 @@ impl SmsTemplate {
             host: settings.host.clone(),
             longest: Length::of(""),
             code: settings.code,
-            limit: settings.limit,
             longest_lifetime: settings.longest_lifetime,
         };
         let longest = template.longest_text();
         template.longest = Length::of(&longest);
+        if let Some(excluded) = settings.limit.excluded(&longest) {
+            problems.push(TemplateProblem::ExcludedCharacter(excluded));
+        }
         if settings.links == Links::Refused && template.has_link() {
             problems.push(TemplateProblem::Link);
         }
-        if let Err(too_long) = settings.limit.parts(&longest) {
+        // Without some of its characters a text never needs more parts, so the longest one decides.
+        if let Err(too_long) = settings.limit.split(&longest) {
             problems.push(TemplateProblem::TooLong(too_long));
         }
         if problems.is_empty() { Ok(template) } else { Err(InvalidTemplate(problems)) }
@@ -138,14 +171,14 @@ impl SmsTemplate {
         if code.len() > usize::from(self.code.len()) {
             return Err(OtherFormat);
         }
-        let text = self.text(code, minutes(lifetime.min(self.longest_lifetime)));
-        Ok(SmsText { text, limit: self.limit })
+        let minutes = minutes(lifetime.min(self.longest_lifetime)).to_string();
+        Ok(SmsText { text: self.text(code, &minutes) })
     }
 
     /// Returns the message with the longest value in every place.
     fn longest_text(&self) -> Zeroizing<String> {
         let code = "0".repeat(usize::from(self.code.len()));
-        self.text(&code, minutes(self.longest_lifetime))
+        self.text(&code, &minutes(self.longest_lifetime).to_string())
     }
 
     /// Whether the text contains a link, or makes one together with a code or the minutes. The last line does
@@ -159,16 +192,15 @@ impl SmsTemplate {
         ];
         samples.into_iter().flatten().any(|sample| {
             let code = char::from(*sample).to_string().repeat(self.code.len().into());
-            has_link(&words.text(&code, minutes(self.longest_lifetime)))
+            has_link(&words.text(&code, &minutes(self.longest_lifetime).to_string()))
         })
     }
 
-    fn text(&self, code: &str, minutes: u64) -> Zeroizing<String> {
-        let minutes = minutes.to_string();
+    fn text(&self, code: &str, minutes: &str) -> Zeroizing<String> {
         let mut parts: Vec<&str> = Vec::with_capacity(self.pieces.len() + 4);
         parts.extend(self.pieces.iter().map(|piece| match piece {
             Piece::Code => code,
-            Piece::Minutes => &minutes,
+            Piece::Minutes => minutes,
             Piece::Words(words) => words,
         }));
         if let Some(host) = &self.host {
@@ -182,22 +214,12 @@ impl SmsTemplate {
 /// A message with a code. It is as secret as the code.
 pub struct SmsText {
     pub(super) text: Zeroizing<String>,
-    limit: KaradenLimit,
 }
 
 impl SmsText {
     /// Returns the text. Give it only to the sender.
     pub fn expose_secret(&self) -> &str {
         &self.text
-    }
-
-    /// Returns the text in the parts that its limit allows.
-    ///
-    /// # Errors
-    ///
-    /// [`TooLong`], never for a text that [`SmsTemplate::render`] made.
-    pub fn expose_secret_parts(&self) -> Result<Vec<&str>, TooLong> {
-        self.limit.parts(&self.text)
     }
 
     /// Returns its length in the mobile network.
@@ -231,6 +253,7 @@ impl InvalidTemplate {
 
 /// One problem of a template.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum TemplateProblem {
     /// `{code}` is missing or repeated.
     #[error("{{code}} must stand in the words exactly once")]
@@ -238,6 +261,9 @@ pub enum TemplateProblem {
     /// There is a character that phones do not show. A line break must be LF or CRLF.
     #[error("the words or the service name have a control character")]
     ControlCharacter,
+    /// There is a character that the sender cannot send.
+    #[error("{0:?} cannot be sent: it is beyond the basic multilingual plane")]
+    ExcludedCharacter(char),
     /// There is something that a phone turns into a link.
     #[error("the message has a link in it")]
     Link,

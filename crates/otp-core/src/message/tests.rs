@@ -10,16 +10,19 @@ use crate::{
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+const ONE_PART: TextLimit = TextLimit::new(70, 1).with_line_break(3).with_basic_plane_only();
+
 fn settings(words: &str) -> TemplateSettings<'_> {
-    TemplateSettings {
-        words,
-        service: "みどり銀行",
-        host: None,
-        code: CodeFormat::digits(6).unwrap(),
-        longest_lifetime: 5 * MINUTE,
-        limit: KaradenLimit::OnePart,
-        links: Links::Refused,
-    }
+    of_service(words, "みどり銀行")
+}
+
+fn of_service<'a>(words: &'a str, service: &'a str) -> TemplateSettings<'a> {
+    within(words, service, ONE_PART)
+}
+
+fn within<'a>(words: &'a str, service: &'a str, limit: TextLimit) -> TemplateSettings<'a> {
+    TemplateSettings::new(words, service, CodeFormat::digits(6).unwrap(), limit)
+        .with_longest_lifetime(5 * MINUTE)
 }
 
 fn code(text: &str) -> OtpCode {
@@ -32,12 +35,9 @@ fn problems(settings: &TemplateSettings<'_>) -> Vec<TemplateProblem> {
 
 #[test]
 fn the_default_words_become_one_part_and_one_segment() {
-    let host = Some(Host::new("auth.example.jp").unwrap());
-    let template = SmsTemplate::new(&TemplateSettings {
-        host: host.clone(),
-        ..settings(SmsTemplate::JAPANESE)
-    })
-    .unwrap();
+    let host = |name| Host::new(name).unwrap();
+    let japanese = settings(SmsTemplate::JAPANESE).with_host(host("auth.example.jp"));
+    let template = SmsTemplate::new(&japanese).unwrap();
     let text = template.render(&code("012345"), 5 * MINUTE).unwrap();
     assert_eq!(
         text.expose_secret(),
@@ -45,14 +45,11 @@ fn the_default_words_become_one_part_and_one_segment() {
     );
     assert_eq!(text.length(), Length { encoding: Encoding::Ucs2, units: 62, segments: 1 });
     assert_eq!(text.length(), template.longest());
-    assert_eq!(text.expose_secret_parts().unwrap(), [text.expose_secret()]);
+    assert_eq!(ONE_PART.split(text.expose_secret()).unwrap(), [text.expose_secret()]);
     assert_eq!(OriginBound::parse(text.expose_secret()).unwrap().expose_code(), "012345");
 
-    let english = SmsTemplate::new(&TemplateSettings {
-        host: Some(Host::new("a.example.jp").unwrap()),
-        service: "Bank",
-        ..settings(SmsTemplate::ENGLISH)
-    });
+    let english = of_service(SmsTemplate::ENGLISH, "Bank").with_host(host("a.example.jp"));
+    let english = SmsTemplate::new(&english);
     assert_eq!(english.unwrap().longest().encoding, Encoding::Gsm7);
 }
 
@@ -114,14 +111,8 @@ fn every_problem_of_the_words_is_named() {
     ] {
         assert_eq!(problems(&settings(words)), expected, "{words}");
     }
-    assert_eq!(
-        problems(&TemplateSettings { service: "a\nb", ..settings("{service} {code}") }),
-        [P::ControlCharacter]
-    );
-    assert_eq!(
-        problems(&TemplateSettings { service: "example.jp", ..settings("{service} {code}") }),
-        [P::Link]
-    );
+    assert_eq!(problems(&of_service("{service} {code}", "a\nb")), [P::ControlCharacter]);
+    assert_eq!(problems(&of_service("{service} {code}", "example.jp")), [P::Link]);
     assert_eq!(
         SmsTemplate::new(&settings("{cod} {nobody")).unwrap_err().to_string(),
         "the message template cannot be used: \
@@ -129,18 +120,18 @@ fn every_problem_of_the_words_is_named() {
          {code} must stand in the words exactly once"
     );
     let unmistakable = CodeFormat::new(Alphabet::UNMISTAKABLE, 6).unwrap();
-    for (code, expected) in [(unmistakable, vec![P::Link]), (settings("").code, vec![])] {
-        assert_eq!(problems(&TemplateSettings { code, ..settings("No.{code}") }), expected);
+    let digits = CodeFormat::digits(6).unwrap();
+    for (code, expected) in [(unmistakable, vec![P::Link]), (digits, vec![])] {
+        let settings = TemplateSettings::new("No.{code}", "", code, ONE_PART);
+        assert_eq!(problems(&settings), expected);
     }
-    let allowed =
-        TemplateSettings { links: Links::Allowed, ..settings("{code} https://example.jp") };
+    let allowed = settings("{code} https://example.jp").with_links(Links::Allowed);
     assert_eq!(problems(&allowed), []);
 }
 
 #[test]
 fn a_placeholder_in_the_service_name_is_just_words() {
-    let template =
-        SmsTemplate::new(&TemplateSettings { service: "{code}", ..settings("{service} {code}") });
+    let template = SmsTemplate::new(&of_service("{service} {code}", "{code}"));
     let text = template.unwrap().render(&code("123456"), MINUTE).unwrap();
     assert_eq!(text.expose_secret(), "{code} 123456");
 }
@@ -153,13 +144,29 @@ fn the_longest_case_decides_when_the_template_is_made() {
         problems(&settings(&words(65))),
         [TemplateProblem::TooLong(TooLong { units: 71, allowed: 70 })]
     );
-    let longer_code = TemplateSettings { code: CodeFormat::digits(7).unwrap(), ..settings("") };
     let text = words(64);
-    assert_eq!(problems(&TemplateSettings { words: &text, ..longer_code }).len(), 1);
+    let longer_code = TemplateSettings::new(&text, "", CodeFormat::digits(7).unwrap(), ONE_PART);
+    assert_eq!(problems(&longer_code).len(), 1);
     let text = format!("{{minutes}}{}", words(63));
-    let long_life = TemplateSettings { longest_lifetime: 10 * MINUTE, ..settings(&text) };
+    let long_life = settings(&text).with_longest_lifetime(10 * MINUTE);
     assert_eq!(problems(&settings(&text)), []);
     assert_eq!(problems(&long_life).len(), 1);
+}
+
+#[test]
+fn characters_that_the_sender_cannot_send_are_found() {
+    use TemplateProblem as P;
+    for (words, service, expected) in [
+        ("{service} {code}", "𠮷野家", vec![P::ExcludedCharacter('𠮷')]),
+        ("{code} 😀", "", vec![P::ExcludedCharacter('😀')]),
+        ("{service} {code}", "吉野家", vec![]),
+        // Not in the message.
+        ("{code}", "𠮷野家", vec![]),
+    ] {
+        assert_eq!(problems(&of_service(words, service)), expected, "{words} {service}");
+        let any = TextLimit::new(70, 1);
+        assert_eq!(problems(&within(words, service, any)), []);
+    }
 }
 
 #[test]
@@ -183,8 +190,7 @@ fn nothing_of_a_message_shows_in_debug() {
 #[test]
 fn what_holds_a_code_is_wiped_and_was_written_into_one_buffer() {
     fn wiped<T: ZeroizeOnDrop>(_: &T) {}
-    let template =
-        SmsTemplate::new(&TemplateSettings { service: "A", ..settings(SmsTemplate::JAPANESE) });
+    let template = SmsTemplate::new(&of_service(SmsTemplate::JAPANESE, "A"));
     let text = template.unwrap().render(&code("918273"), MINUTE).unwrap();
     wiped(&text.text);
     let bound = OriginBound::new(Host::new("auth.example.jp").unwrap(), "918273").unwrap();
@@ -243,35 +249,54 @@ fn the_gsm_alphabet_is_the_table_of_the_standard() {
 }
 
 #[test]
-fn karaden_parts_on_both_sides_of_each_boundary() {
-    use KaradenLimit::{OnePart, PushParts, Sms660};
+fn parts_on_both_sides_of_each_boundary() {
+    let one_part = TextLimit::new(70, 1).with_line_break(3);
+    let ten_parts = TextLimit::new(70, 10).with_line_break(3);
+    let body = TextLimit::new(660, 1);
     for (limit, text, parts) in [
-        (OnePart, "あ".repeat(70), Some(1)),
-        (OnePart, "あ".repeat(71), None),
-        (OnePart, "\n".repeat(23), Some(1)),
-        (OnePart, "\n".repeat(24), None),
-        (OnePart, "😀".repeat(35), Some(1)),
-        (OnePart, "a".repeat(71), None),
-        (PushParts, "あ".repeat(700), Some(10)),
-        (PushParts, "あ".repeat(701), None),
+        (one_part, "あ".repeat(70), Some(1)),
+        (one_part, "あ".repeat(71), None),
+        (one_part, "\n".repeat(23), Some(1)),
+        (one_part, "\n".repeat(24), None),
+        (one_part, "😀".repeat(35), Some(1)),
+        (one_part, "a".repeat(71), None),
+        (ten_parts, "あ".repeat(700), Some(10)),
+        (ten_parts, "あ".repeat(701), None),
         // An odd unit before each pair leaves one unit of every part empty.
-        (PushParts, format!("あ{}", "😀".repeat(35)), Some(2)),
-        (Sms660, "あ".repeat(660), Some(1)),
-        (Sms660, "あ".repeat(661), None),
-        (Sms660, "\n".repeat(660), Some(1)),
-        (Sms660, "😀".repeat(330), Some(1)),
-        (Sms660, "😀".repeat(331), None),
+        (ten_parts, format!("あ{}", "😀".repeat(35)), Some(2)),
+        (body, "あ".repeat(660), Some(1)),
+        (body, "あ".repeat(661), None),
+        (body, "\n".repeat(660), Some(1)),
+        (body, "😀".repeat(330), Some(1)),
+        (body, "😀".repeat(331), None),
+        (body, String::new(), Some(0)),
+        // A character that no part can hold.
+        (TextLimit::new(1, 9), "😀".into(), None),
+        (TextLimit::new(2, 9).with_line_break(3), "\n".into(), None),
+        (TextLimit::new(0, 9), "a".into(), None),
+        (TextLimit::new(9, 0), "a".into(), None),
     ] {
-        let got = limit.parts(&text).ok();
+        let got = limit.split(&text).ok();
         assert_eq!(got.as_ref().map(Vec::len), parts, "{limit:?} {text}");
         if let Some(got) = got {
             assert_eq!(got.concat(), text);
         }
     }
-    assert_eq!(Sms660.parts("").unwrap().len(), 0);
-    assert_eq!(OnePart.parts(&"\n".repeat(24)).unwrap_err(), TooLong { units: 72, allowed: 70 });
-    let long = "あ".repeat(701);
-    assert_eq!(PushParts.parts(&long).unwrap_err(), TooLong { units: 701, allowed: 700 });
+    let too_long = |limit: TextLimit, text: &str| limit.split(text).unwrap_err();
+    assert_eq!(too_long(one_part, &"\n".repeat(24)), TooLong { units: 72, allowed: 70 });
+    assert_eq!(too_long(ten_parts, &"あ".repeat(701)), TooLong { units: 701, allowed: 700 });
+}
+
+#[test]
+fn the_strictest_limit_has_the_strictest_of_each() {
+    let push = TextLimit::new(70, 10).with_line_break(3);
+    let body = TextLimit::new(660, 1).with_basic_plane_only();
+    let both = TextLimit::new(70, 1).with_line_break(3).with_basic_plane_only();
+    assert_eq!(push.strictest(body), both);
+    assert_eq!(body.strictest(push), both);
+    assert_eq!(push.with_max_parts(2).max_parts(), 2);
+    assert_eq!(push.with_max_parts(99), push);
+    assert_eq!((both.part_units(), both.line_break(), both.is_basic_plane_only()), (70, 3, true));
 }
 
 #[test]
@@ -319,8 +344,8 @@ fn what_is_written_is_read_back() {
         OriginBound::parse(&bound.line()).unwrap().embedded().unwrap().as_str(),
         "b.example"
     );
-    assert!(OriginBound::new(host.clone(), "").is_none());
-    assert!(OriginBound::new(host, "1 2").is_none());
+    assert_eq!(OriginBound::new(host.clone(), "").unwrap_err(), InvalidBoundCode);
+    assert_eq!(OriginBound::new(host, "1 2").unwrap_err(), InvalidBoundCode);
 }
 
 #[test]

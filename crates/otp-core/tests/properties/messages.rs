@@ -5,16 +5,33 @@ use std::time::Duration;
 use otp_core::{
     Binding, ChallengeId, CodeFormat, KeyId, Nonce, PhoneNumber, Purpose,
     message::{
-        Encoding, Host, KaradenLimit, Length, Links, OriginBound, SmsTemplate, TemplateSettings,
-        segments,
+        Encoding, Host, Length, OriginBound, SmsTemplate, TemplateSettings, TextLimit, segments,
     },
 };
 use proptest::{collection::vec, prelude::*};
 
 use crate::{bytes, config, on_both_sides, ring};
 
+fn limits() -> Vec<TextLimit> {
+    let parts = TextLimit::new(70, 10).with_line_break(3);
+    vec![parts, parts.with_max_parts(1).with_basic_plane_only(), TextLimit::new(660, 1)]
+}
+
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn the_strictest_limit_keeps_both(
+        text in "(\\PC|\n|あ|😀|[a-z]{0,9}){0,40}",
+        a in (1..40_usize, 1..9_usize, 1..4_usize),
+        b in (1..40_usize, 1..9_usize, 1..4_usize),
+    ) {
+        let limit = |(units, parts, line_break)| TextLimit::new(units, parts).with_line_break(line_break);
+        let (a, b) = (limit(a), limit(b));
+        if a.strictest(b).split(&text).is_ok() {
+            prop_assert!(a.split(&text).is_ok() && b.split(&text).is_ok());
+        }
+    }
 
     #[test]
     fn segments_are_within_their_room_and_lose_nothing(text in "(\\PC|\n|€|あ|😀|[a-z]{0,9}){0,120}") {
@@ -29,8 +46,8 @@ proptest! {
         };
         prop_assert!(pieces.iter().all(|piece| measured(piece) <= room));
         prop_assert_eq!(pieces.iter().map(|piece| measured(piece)).sum::<usize>(), length.units);
-        for limit in [KaradenLimit::OnePart, KaradenLimit::PushParts, KaradenLimit::Sms660] {
-            match limit.parts(&text) {
+        for limit in limits() {
+            match limit.split(&text) {
                 Ok(parts) => prop_assert_eq!(parts.concat(), text.clone()),
                 Err(too_long) => prop_assert!(too_long.units + 9 > too_long.allowed),
             }
@@ -90,8 +107,7 @@ fn a_template_that_was_checked_fits_whatever_it_is_rendered_with() {
     });
     let service = prop::sample::select(vec!["みどり銀行", "Bank", "a.b", "x"]);
     let host = prop::option::of(prop::sample::select(vec!["auth.example.jp", "a.example"]));
-    let limits = vec![KaradenLimit::OnePart, KaradenLimit::PushParts, KaradenLimit::Sms660];
-    let settings = (service, host, 4..=10_u8, 0..1_300_u64, prop::sample::select(limits));
+    let settings = (service, host, 4..=10_u8, 0..1_300_u64, prop::sample::select(limits()));
     let given = (words, settings, any::<u32>(), 0..3_000_u64);
     let phone = PhoneNumber::from_japanese("09012345678").unwrap();
     let binding = Binding {
@@ -103,15 +119,12 @@ fn a_template_that_was_checked_fits_whatever_it_is_rendered_with() {
     };
     on_both_sides(given, |(words, (service, host, len, longest, limit), n, life)| {
         let format = CodeFormat::digits(len).unwrap();
-        let template = SmsTemplate::new(&TemplateSettings {
-            words: &words,
-            service,
-            host: host.map(|host| Host::new(host).unwrap()),
-            code: format,
-            longest_lifetime: Duration::from_secs(longest),
-            limit,
-            links: Links::Refused,
-        });
+        let mut settings = TemplateSettings::new(&words, service, format, limit)
+            .with_longest_lifetime(Duration::from_secs(longest));
+        if let Some(host) = host {
+            settings = settings.with_host(Host::new(host).unwrap());
+        }
+        let template = SmsTemplate::new(&settings);
         let Ok(template) = template else { return Ok(false) };
         let id = ChallengeId::from_bytes(bytes(n));
         let nonce = Nonce::from_bytes([9; 16]);
@@ -121,7 +134,8 @@ fn a_template_that_was_checked_fits_whatever_it_is_rendered_with() {
         prop_assert_eq!(length.encoding, template.longest().encoding);
         prop_assert!(length.units <= template.longest().units);
         prop_assert!(length.segments <= template.longest().segments);
-        prop_assert_eq!(message.expose_secret_parts().unwrap().concat(), text);
+        prop_assert_eq!(limit.split(text).unwrap().concat(), text);
+        prop_assert_eq!(limit.excluded(text), None);
         prop_assert!(!text.contains('\r'));
         let body = match host {
             None => text,

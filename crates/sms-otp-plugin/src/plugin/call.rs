@@ -15,12 +15,14 @@ use crate::{
     prompts::{self, CodePage, Ended},
     state::{OtpState, Sent, challenge_id},
     store_failed::store_failed,
+    text::Templates,
 };
 
 /// What all calls of the plugin share.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) config: SmsOtpConfig,
+    pub(super) templates: Templates,
     pub(super) keys: KeyRing,
     pub(super) sender: Arc<dyn SmsSender>,
     pub(super) look_ups: LookUps,

@@ -266,7 +266,7 @@ impl Call<'_> {
                 source: Box::new(error),
             })?;
         let lifetime = challenge.expires_at().duration_since(self.now()).unwrap_or_default();
-        let text = config.templates().render(&self.context.client.locale, &code, lifetime);
+        let text = self.parts.templates.render(&self.context.client.locale, &code, lifetime);
         let text = text.map_err(|error| PluginError::Internal {
             context: "writing a message",
             source: Box::new(error),

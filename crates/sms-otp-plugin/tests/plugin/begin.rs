@@ -11,7 +11,7 @@ use otp_core::AllowedPrefixes;
 use sms_otp_plugin::{DailyBudget, SendLimitSettings, SendLimits, SmsOtpConfig};
 use sms_sender::{
     Accepted, FailingSender, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SendError,
-    SendOutcome, SmsSender,
+    SendOutcome, SmsSender, TextLimit,
 };
 
 use crate::support::{PHONE, World, action_names, config, notice, prompt, text_keys};
@@ -270,6 +270,10 @@ struct Splitting;
 
 #[async_trait]
 impl SmsSender for Splitting {
+    fn text_limit(&self) -> TextLimit {
+        TextLimit::new(70, 1)
+    }
+
     async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
         Ok(SendOutcome::Accepted(Accepted::new("m-1").with_charged_count(20)))
     }

@@ -24,7 +24,7 @@ struct Sms {
 impl Sms {
     fn new() -> Self {
         let sender = RecordingSender::new();
-        let plugin = SmsOtpPlugin::new(config(), keys(), Arc::new(sender.clone()));
+        let plugin = SmsOtpPlugin::new(config(), keys(), Arc::new(sender.clone())).unwrap();
         Self { plugin, sender, store: Arc::new(MemoryStore::new()) }
     }
 

@@ -11,8 +11,8 @@ use karaden_client::{
 };
 use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Running, Sim, SimConfig, TrackingRule};
 use mfa_plugin_api::Step;
-use otp_core::{ChallengeId, PhoneNumber};
-use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender};
+use otp_core::{ChallengeId, PhoneNumber, message::Host};
+use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpConfig, SmsTexts};
 use sms_sender::{
     DeliveryStatus, LookUp, OutgoingSms, Reference, RefusedReason, SendOutcome, SmsSender,
 };
@@ -81,6 +81,21 @@ async fn a_message_arrives_and_is_found_by_its_reference() {
         let found = sender.look_up(sms.reference(), at).await.unwrap();
         assert_eq!(found, LookUp::Present(DeliveryStatus::Delivered));
     }
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_long_message_arrives_through_push_in_parts() {
+    let sim = sim().await;
+    let texts = SmsTexts::new("みどり銀行", Host::new("auth.example.jp").unwrap())
+        .with_words("ja", format!("{{code}}{}", "あ".repeat(113 - 12 - 19)))
+        .with_max_parts(2);
+    let config = SmsOtpConfig::new(texts, PseudonymKey::from_bytes(&[9; 32]).unwrap());
+    let world = World::with_sender(config, Arc::new(push_sender(&sim)));
+    prompt(world.login("f1").begin().await);
+    let inbox = sim.inbox(None);
+    assert_eq!(inbox.len(), 1);
+    assert_eq!((inbox[0].body.encode_utf16().count(), inbox[0].segments), (113, 2));
     sim.shutdown().await;
 }
 

@@ -69,7 +69,7 @@ async fn a_report_wakes_the_page_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_report_to_one_node_wakes_the_page_at_another() {
     let world = World::new();
-    let node = SmsOtpPlugin::new(config(), keys(), Arc::new(world.sender.clone()));
+    let node = SmsOtpPlugin::new(config(), keys(), Arc::new(world.sender.clone())).unwrap();
     let login = world.login("f1");
     let shown = opened(&login).await;
     let start = Instant::now();

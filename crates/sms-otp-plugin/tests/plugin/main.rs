@@ -14,3 +14,4 @@ mod reports;
 mod resend;
 mod submit;
 mod support;
+mod texts;

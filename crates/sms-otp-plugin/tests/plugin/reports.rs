@@ -13,7 +13,7 @@ use sms_otp_plugin::Reported;
 use sms_sender::{
     DeliveryStatus::{self, Delivered, Failed, OutOfRange, Pending},
     LookUp, LookUpError, OutgoingSms, RecordingSender, Reference, SendError, SendOutcome,
-    SmsSender,
+    SmsSender, TextLimit,
 };
 use tokio::sync::Notify;
 
@@ -137,6 +137,10 @@ struct SlowSender {
 
 #[async_trait]
 impl SmsSender for SlowSender {
+    fn text_limit(&self) -> TextLimit {
+        self.sender.text_limit()
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
         let outcome = self.sender.send(sms).await;
         self.entered.notify_one();

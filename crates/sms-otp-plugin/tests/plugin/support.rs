@@ -23,7 +23,7 @@ pub(crate) const PHONE: &str = "09012345678";
 pub(crate) fn config() -> SmsOtpConfig {
     let host = Host::new("auth.example.jp").unwrap();
     let texts = SmsTexts::new("みどり銀行", host);
-    SmsOtpConfig::new(texts, PseudonymKey::from_bytes(&[9; 32]).unwrap()).unwrap()
+    SmsOtpConfig::new(texts, PseudonymKey::from_bytes(&[9; 32]).unwrap())
 }
 
 pub(crate) fn keys() -> KeyRing {
@@ -63,7 +63,7 @@ impl World {
             sender: RecordingSender::new(),
             audit: RecordingAudit::new(),
             services,
-            plugin: SmsOtpPlugin::new(config, keys(), sender),
+            plugin: SmsOtpPlugin::new(config, keys(), sender).unwrap(),
             randomness: SeededRandomness::new(1),
         }
     }

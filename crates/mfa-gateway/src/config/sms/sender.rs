@@ -2,6 +2,8 @@
 
 use karaden_client::{push::CarrierField, sms::ServiceId};
 use secrecy::SecretString;
+use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender};
+use sms_sender::TextLimit;
 use url::Url;
 
 use crate::config::{
@@ -46,6 +48,16 @@ pub enum Sender {
         /// Whether a single message that a look-up does not find was not sent.
         tracks_single_messages: bool,
     },
+}
+
+impl Sender {
+    /// Returns how long a text may be, and which characters it may contain.
+    pub(in crate::config) fn text_limit(&self) -> TextLimit {
+        match self {
+            Self::KaradenSms { .. } => KaradenSmsSender::TEXT_LIMIT,
+            Self::KaradenPush { .. } => KaradenPushSender::TEXT_LIMIT,
+        }
+    }
 }
 
 /// Reads the one sender of `[sms]`.
