@@ -8,12 +8,24 @@ use otp_core::{
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
 };
 
-use crate::{StoreError, SubjectStatus};
+use crate::{ConsumeFailed, StoreError, SubjectStatus};
 
 /// Keeps the challenges of every subject and the counters that limit guessing.
 ///
 /// The rules are those of [`otp_core::SubjectRecord`]. A store applies each of them in **one atomic step** to
-/// what is stored. All state of one subject is one unit.
+/// what is stored. All state of one subject is one unit, and it is one before the store has a record of the subject,
+/// too.
+///
+/// # Two errors
+///
+/// | result of a call | means | the host |
+/// |---|---|---|
+/// | outer `Err`, a [`StoreError`] | the store failed | refuses, alerts or retries by its [kind](crate::StoreErrorKind) |
+/// | inner `Err`, such as [`AttemptRefused`] | the store works, and the rules refuse | tells the user what the refusal says |
+/// | `Ok(Ok(…))` | granted and stored | goes on |
+///
+/// The inner `Result` is a value of the rules, so `store.open(…).await?` leaves a `Result` that must be looked at.
+/// Where one error type takes both, write `??`.
 ///
 /// # Contract
 ///
@@ -33,7 +45,7 @@ use crate::{StoreError, SubjectStatus};
 /// 5. **A resend is the same challenge.** [`grant_resend`](Self::grant_resend) enforces cooldown and count in one
 ///    step. Id, nonce, expiry and attempt counters stay.
 /// 6. **The newest replaces.** [`open`](Self::open) revokes the subject's older challenge for the same purpose in
-///    the same step.
+///    the same step. Challenges for other purposes stay, whoever opens them at the same time.
 /// 7. **Acknowledged means kept.** A durable backend returns from a call that counted, opened, consumed or
 ///    revoked only when the change is on disk.
 /// 8. **Full means refuse.** A full backend returns [`Capacity`](crate::StoreErrorKind::Capacity). It never drops a
@@ -44,6 +56,8 @@ use crate::{StoreError, SubjectStatus};
 /// 10. **Subjects are apart.** A call changes nothing of another subject.
 /// 11. **Dropped means once or not at all.** A call that is dropped before it returns takes effect completely or
 ///     not at all, now or a little later. What it counted stays counted.
+/// 12. **In time.** Every call ends within the time that the backend states, also if the backend neither replies nor
+///     refuses, and for any number of callers.
 ///
 /// # Time
 ///
@@ -106,12 +120,16 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
     /// # Errors
     ///
     /// The inner [`ConsumeRefused`]: another caller was first, or the challenge has ended. On either error, do
-    /// not let the user in. After the outer [`StoreError`] the challenge may have been consumed.
+    /// not let the user in.
+    ///
+    /// The outer [`ConsumeFailed`] gives the proof back if it is certain that nothing was done. Then try again with
+    /// it: a right code should not be lost to a [`Conflict`](crate::StoreErrorKind::Conflict). Without the proof, the
+    /// challenge may have been consumed.
     async fn consume(
         &self,
         verified: Verified,
         now: SystemTime,
-    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError>;
+    ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed>;
 
     /// Counts a resend and permits one more message with the same code.
     ///

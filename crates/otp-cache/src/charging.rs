@@ -1,50 +1,70 @@
-//! The rule of [`Quota`](crate::Quota), shared by the backends.
+//! The rule for several charges at once, shared by the backends.
 
 use std::time::SystemTime;
 
-use otp_core::gcra::{self, Granted, Tat};
+use otp_core::gcra::{self, Tat};
 
-use crate::{Charge, QuotaRefused};
-#[cfg(any(feature = "memory", feature = "sqlite"))]
-use crate::{Charged, QuotaKey};
+use crate::{Charge, Charged, QuotaKey, QuotaRefused};
 
-/// What a store must write when all charges are granted.
-#[cfg(any(feature = "memory", feature = "sqlite"))]
-#[derive(Debug)]
-pub(crate) struct Decision {
-    /// Each key once, with what to store for it.
-    pub(crate) tats: Vec<(QuotaKey, Tat)>,
-    /// How many of the keys are not stored yet.
-    pub(crate) new_keys: usize,
+/// What a store must write after [`charge_all`] has granted all charges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "nothing is charged before the store has written the values"]
+#[non_exhaustive]
+pub struct GrantedCharges {
+    /// Each key once, with the value to store for it.
+    pub tats: Vec<(QuotaKey, Tat)>,
+    /// How many of the keys have no stored value yet. A store with a bound needs room for as many.
+    pub new_keys: usize,
     /// The receipt for the caller.
-    pub(crate) receipt: Charged,
+    pub receipt: Charged,
 }
 
-/// Grants or refuses all charges together. `stored` has the stored value of each charge's key, in the same order.
+/// Grants all charges, or refuses all: the rule of [`Quota::charge`](crate::Quota::charge) for a store that reads and
+/// writes all keys of a call in one step, such as a transaction.
 ///
-/// A key that occurs twice is charged twice, as if one charge came after the other.
-#[cfg(any(feature = "memory", feature = "sqlite"))]
-pub(crate) fn decide(
+/// `stored` returns what is stored for a key; `None` if there is nothing. It is called once for each charge, in
+/// their order. A key that occurs twice is charged twice, as if one charge came after the other.
+///
+/// The store must hold a lock on all the keys from the first read to the last write, and on keys without a value,
+/// too. To avoid a deadlock it takes the locks in the order of the keys, not in that of the charges.
+///
+/// # Errors
+///
+/// [`QuotaRefused`], of several refused charges the one with the longest wait. Then write nothing.
+///
+/// ```
+/// use std::{collections::HashMap, time::{Duration, SystemTime}};
+///
+/// use otp_cache::{Charge, QuotaKey, charge_all, otp_core::gcra::Rate};
+///
+/// let mut table = HashMap::new();
+/// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// let hourly = Rate::new(2, Duration::from_secs(3600))?;
+/// let charges = ["alice", "192.0.2.1"].map(|who| Charge::new(QuotaKey::derive("sms", who), hourly));
+///
+/// for left in [1, 0] {
+///     let granted = charge_all(&charges, |key| table.get(&key).copied(), now)?;
+///     table.extend(granted.tats);
+///     assert_eq!(granted.receipt.left(), left);
+/// }
+/// assert!(charge_all(&charges, |key| table.get(&key).copied(), now).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn charge_all(
     charges: &[Charge],
-    stored: impl IntoIterator<Item = Option<Tat>>,
+    mut stored: impl FnMut(QuotaKey) -> Option<Tat>,
     now: SystemTime,
-) -> Result<Decision, QuotaRefused> {
-    let mut refusals = Vec::new();
+) -> Result<GrantedCharges, QuotaRefused> {
+    let mut together = Together::of(charges.len());
     let mut tats: Vec<(QuotaKey, Tat)> = Vec::with_capacity(charges.len());
-    let (mut receipts, mut left) = (Vec::with_capacity(charges.len()), u32::MAX);
     let mut new_keys = 0;
-    for (which, (charge, stored)) in charges.iter().zip(stored).enumerate() {
+    for charge in charges {
+        let stored = stored(charge.key);
         let again = tats.iter_mut().find(|(key, _)| *key == charge.key);
         let so_far = again.as_ref().map_or(stored, |(_, tat)| Some(*tat));
-        let granted = match granted(which, charge, so_far.unwrap_or_default(), now) {
-            Ok(granted) => granted,
-            Err(refused) => {
-                refusals.push(refused);
-                continue;
-            }
-        };
-        left = left.min(granted.left);
-        receipts.push((*charge, granted.tat));
+        let outcome = gcra::charge(so_far.unwrap_or_default(), &charge.rate, charge.events, now);
+        together.add(charge, outcome);
+        let gcra::Decision::Granted(granted) = outcome else { continue };
         if let Some((_, tat)) = again {
             *tat = granted.tat;
         } else {
@@ -52,31 +72,52 @@ pub(crate) fn decide(
             tats.push((charge.key, granted.tat));
         }
     }
-    match longest_wait(refusals) {
-        None => Ok(Decision { tats, new_keys, receipt: Charged::new(receipts, left) }),
-        Some(refused) => Err(refused),
+    match together.into_parts() {
+        (receipt, None) => Ok(GrantedCharges { tats, new_keys, receipt }),
+        (_, Some(refused)) => Err(refused),
     }
 }
 
-/// Applies the rule to one charge. `which` is its place among the charges of the call.
-pub(crate) fn granted(
-    which: usize,
-    charge: &Charge,
-    stored: Tat,
-    now: SystemTime,
-) -> Result<Granted, QuotaRefused> {
-    match gcra::charge(stored, &charge.rate, charge.events, now) {
-        gcra::Decision::Granted(granted) => Ok(granted),
-        gcra::Decision::Refused { until } => Err(QuotaRefused { which, until: Some(until) }),
-        gcra::Decision::TooLarge => Err(QuotaRefused { which, until: None }),
-    }
+/// The results of the charges of one call, one after the other.
+#[derive(Debug)]
+pub(crate) struct Together {
+    granted: Vec<(Charge, Tat)>,
+    left: u32,
+    seen: usize,
+    refused: Option<QuotaRefused>,
 }
 
-/// Returns the refusal with the longest wait.
-pub(crate) fn longest_wait(
-    refusals: impl IntoIterator<Item = QuotaRefused>,
-) -> Option<QuotaRefused> {
-    refusals.into_iter().max_by_key(|refused| (refused.until.is_none(), refused.until))
+impl Together {
+    /// Creates the results of a call with this many charges.
+    pub(crate) fn of(charges: usize) -> Self {
+        let granted = Vec::with_capacity(charges);
+        Self { granted, left: u32::MAX, seen: 0, refused: None }
+    }
+
+    /// Adds the result of the next charge.
+    pub(crate) fn add(&mut self, charge: &Charge, outcome: gcra::Decision) {
+        let which = self.seen;
+        self.seen += 1;
+        let until = match outcome {
+            gcra::Decision::Granted(granted) => {
+                self.left = self.left.min(granted.left);
+                self.granted.push((*charge, granted.tat));
+                return;
+            }
+            gcra::Decision::Refused { until } => Some(until),
+            gcra::Decision::TooLarge => None,
+        };
+        let wait = |refused: &QuotaRefused| (refused.until.is_none(), refused.until);
+        let refused = QuotaRefused { which, until };
+        if self.refused.as_ref().is_none_or(|before| wait(before) <= wait(&refused)) {
+            self.refused = Some(refused);
+        }
+    }
+
+    /// Returns what was granted, and of the refusals the one with the longest wait.
+    pub(crate) fn into_parts(self) -> (Charged, Option<QuotaRefused>) {
+        (Charged::new(self.granted, self.left), self.refused)
+    }
 }
 
 #[cfg(test)]
@@ -87,13 +128,25 @@ mod tests {
 
     #[test]
     fn the_longest_wait_wins_and_never_is_the_longest() {
-        let at = |seconds| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-        let refused = |which, until| QuotaRefused { which, until };
-        assert_eq!(longest_wait([]), None);
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let rate = gcra::Rate::new(1, Duration::from_secs(1)).expect("a valid rate");
+        let charge = Charge::new(QuotaKey::from_bytes([0; 16]), rate);
+        let refused = |outcomes: &[gcra::Decision]| {
+            let mut together = Together::of(outcomes.len());
+            for outcome in outcomes {
+                together.add(&charge, *outcome);
+            }
+            together.into_parts().1
+        };
+        let until = |seconds| gcra::Decision::Refused { until: at(seconds) };
+        assert_eq!(refused(&[]), None);
         assert_eq!(
-            longest_wait([refused(0, at(5)), refused(1, at(9)), refused(2, at(7))]),
-            Some(refused(1, at(9)))
+            refused(&[until(5), until(9), until(7)]),
+            Some(QuotaRefused { which: 1, until: Some(at(9)) })
         );
-        assert_eq!(longest_wait([refused(0, None), refused(1, at(9))]), Some(refused(0, None)));
+        assert_eq!(
+            refused(&[gcra::Decision::TooLarge, until(9)]),
+            Some(QuotaRefused { which: 0, until: None })
+        );
     }
 }

@@ -35,6 +35,7 @@
 //! | is durable | [`survives_reopening`] |
 //! | has a bound | [`full_means_refuse`] |
 //! | can fail: a file, a server, a network | [`failed_means_refused`], with an [`Outage`] |
+//! | can leave a call without a reply | [`every_call_ends_in_time`], with an [`Outage`] that stalls it |
 //!
 //! [`run_delivery_notes`] and [`run_notifier`] run the clauses of the other two contracts over one handle or
 //! several. The clauses that need a backend's help are functions of [`notes`] and [`notifier`].
@@ -49,6 +50,7 @@ pub mod challenge_store;
 mod clause;
 mod dice;
 mod faulty;
+mod history;
 mod kit;
 pub mod linear;
 pub mod notes;
@@ -56,7 +58,7 @@ pub mod notifier;
 mod outage;
 pub mod quota;
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 pub use clause::Clause;
 pub use faulty::{Fault, Faulty};
@@ -201,4 +203,23 @@ where
     let kit = Kit::new(Arc::clone(&store));
     challenge_store::clause_9_failed_means_refused(&kit, outage).await;
     quota::clause_3_fails_closed(&Kit::new(store), outage).await;
+}
+
+/// Runs clause 12 of [`ChallengeStore`], *in time*, and 8 of [`Quota`], over one stall each: while it lasts, the backend
+/// neither replies nor refuses. `limit` is the longest time that the backend states for one call, with some time for
+/// a busy machine.
+///
+/// A backend without waiting has no stall. Show instead that each of its calls returns when it is first polled.
+///
+/// # Panics
+///
+/// If a call does not end within `limit`, or the store does not recover within ten seconds.
+pub async fn every_call_ends_in_time<S>(store: S, stall: &dyn Outage, limit: Duration)
+where
+    S: ChallengeStore + Quota,
+{
+    let store = Arc::new(store);
+    let kit = Kit::new(Arc::clone(&store));
+    challenge_store::clause_12_every_call_ends_in_time(&kit, stall, limit).await;
+    quota::clause_8_every_call_ends_in_time(&Kit::new(store), stall, limit).await;
 }

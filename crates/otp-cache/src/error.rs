@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt};
 
+use otp_core::Verified;
+
 /// What a caller can do about a [`StoreError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -104,6 +106,67 @@ impl fmt::Display for StoreError {
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// The outer error of [`ChallengeStore::consume`](crate::ChallengeStore::consume): the store's error, and the proof
+/// again if it is certain that nothing was done.
+///
+/// It converts into the [`StoreError`], so `?` works where a caller does not try again.
+#[derive(Debug)]
+pub struct ConsumeFailed {
+    error: StoreError,
+    // Boxed, because it is larger than most results of a store.
+    proof: Option<Box<Verified>>,
+}
+
+impl ConsumeFailed {
+    /// Creates the error of a store that still has the proof. The caller gets it back unless the
+    /// [outcome is unknown](StoreError::is_outcome_unknown).
+    pub fn new(error: StoreError, proof: Verified) -> Self {
+        let proof = (!error.is_outcome_unknown()).then(|| Box::new(proof));
+        Self { error, proof }
+    }
+
+    /// Returns the store's error.
+    pub const fn error(&self) -> &StoreError {
+        &self.error
+    }
+
+    /// Returns the proof for another try. `None` if the challenge may have been consumed: then a second try could
+    /// only say whether it was, and not let the user in.
+    pub fn into_proof(self) -> Option<Verified> {
+        self.proof.map(|proof| *proof)
+    }
+
+    /// Returns the store's error and the proof.
+    pub fn into_parts(self) -> (StoreError, Option<Verified>) {
+        (self.error, self.proof.map(|proof| *proof))
+    }
+}
+
+impl From<StoreError> for ConsumeFailed {
+    /// Creates the error of a store that no longer has the proof.
+    fn from(error: StoreError) -> Self {
+        Self { error, proof: None }
+    }
+}
+
+impl From<ConsumeFailed> for StoreError {
+    fn from(failed: ConsumeFailed) -> Self {
+        failed.error
+    }
+}
+
+impl fmt::Display for ConsumeFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl Error for ConsumeFailed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
     }
 }
 

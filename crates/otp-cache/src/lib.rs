@@ -2,15 +2,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod challenge_store;
-#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
 mod charging;
 mod error;
-#[cfg(any(feature = "memory", feature = "sqlite"))]
-mod layout;
 #[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
 mod local_notifier;
 mod notes;
 mod notifier;
+mod otp_store;
 mod pointer;
 mod quota;
 mod status;
@@ -28,12 +26,16 @@ pub mod redis;
 #[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
 pub mod sqlite;
 
+pub use otp_core;
+
 pub use challenge_store::ChallengeStore;
-pub use error::{StoreError, StoreErrorKind};
+pub use charging::{GrantedCharges, charge_all};
+pub use error::{ConsumeFailed, StoreError, StoreErrorKind};
 #[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))))]
 pub use local_notifier::LocalNotifier;
 pub use notes::{DeliveryNote, DeliveryNotes, NoteKey};
 pub use notifier::{Notifier, Subscription};
+pub use otp_store::OtpStore;
 pub use quota::{Charge, Charged, Quota, QuotaKey, QuotaRefused};
 pub use status::SubjectStatus;

@@ -27,10 +27,9 @@ use self::{
     sharded::Sharded,
 };
 use crate::{
-    ChallengeStore, Charge, Charged, DeliveryNote, Quota, QuotaKey, QuotaRefused, StoreError,
-    StoreErrorKind, SubjectStatus,
-    charging::{Decision, decide},
-    layout::is_forgettable,
+    ChallengeStore, Charge, Charged, ConsumeFailed, DeliveryNote, Quota, QuotaKey, QuotaRefused,
+    StoreError, StoreErrorKind, SubjectStatus,
+    charging::{GrantedCharges, charge_all},
 };
 
 /// Keeps challenges, counters, quotas and delivery notes in the memory of this process.
@@ -135,13 +134,12 @@ impl MemoryStore {
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
         loop {
             let mut locked = LockedShards::of(&self.quotas, charges);
-            let stored = charges.iter().map(|charge| locked.get(charge.key));
-            let decision = match decide(charges, stored, now) {
-                Ok(decision) => decision,
+            let granted = match charge_all(charges, |key| locked.get(key), now) {
+                Ok(granted) => granted,
                 Err(refused) => return Ok(Err(refused)),
             };
-            if locked.put(&decision, now) {
-                return Ok(Ok(decision.receipt));
+            if locked.put(&granted, now) {
+                return Ok(Ok(granted.receipt));
             }
             // As in `open_now`: `make_room` locks these shards too.
             drop(locked);
@@ -188,16 +186,16 @@ impl<'a> LockedShards<'a> {
         self.shard(key).get(key).copied()
     }
 
-    /// Stores what was decided, or nothing if there is no room for it.
-    fn put(&mut self, decision: &Decision, now: SystemTime) -> bool {
+    /// Stores what was granted, or nothing if there is no room for it.
+    fn put(&mut self, granted: &GrantedCharges, now: SystemTime) -> bool {
         let map = self.map;
-        if !map.reserve(decision.new_keys) {
+        if !map.reserve(granted.new_keys) {
             return false;
         }
         // Stored keys first: the sweep of an addition could drop one that has refilled. It would then be
         // added again, without room reserved for it.
-        let mut missing = Vec::with_capacity(decision.new_keys);
-        for (key, tat) in &decision.tats {
+        let mut missing = Vec::with_capacity(granted.new_keys);
+        for (key, tat) in &granted.tats {
             let key = map.hashed(*key.as_bytes());
             match self.shard(key).get_mut(key) {
                 Some(stored) => *stored = *tat,
@@ -264,10 +262,12 @@ impl ChallengeStore for MemoryStore {
         &self,
         verified: Verified,
         now: SystemTime,
-    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
-        Ok(self
-            .with_record(verified.subject(), |record| record.consume(verified, now))
-            .unwrap_or(Err(ConsumeRefused::NotFound)))
+    ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
+        let consumed = self.with_record(verified.subject(), |record| record.consume(verified, now));
+        Ok(match consumed {
+            Some(consumed) => consumed.map_err(|not_consumed| not_consumed.refused),
+            None => Err(ConsumeRefused::NotFound),
+        })
     }
 
     async fn grant_resend(
@@ -345,7 +345,7 @@ impl Quota for MemoryStore {
 
 impl Entry for SubjectRecord {
     fn is_forgettable(&self, now: SystemTime) -> bool {
-        is_forgettable(self, now)
+        self.sweep_at().is_some_and(|at| at <= now)
     }
 }
 

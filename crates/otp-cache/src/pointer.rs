@@ -9,8 +9,8 @@ use otp_core::{
 };
 
 use crate::{
-    ChallengeStore, Charge, Charged, DeliveryNote, DeliveryNotes, NoteKey, Notifier, Quota,
-    QuotaRefused, StoreError, SubjectStatus, Subscription,
+    ChallengeStore, Charge, Charged, ConsumeFailed, DeliveryNote, DeliveryNotes, NoteKey, Notifier,
+    Quota, QuotaRefused, StoreError, SubjectStatus, Subscription,
 };
 
 macro_rules! forward {
@@ -51,7 +51,7 @@ macro_rules! forward {
                 &self,
                 verified: Verified,
                 now: SystemTime,
-            ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
+            ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
                 (**self).consume(verified, now).await
             }
 

@@ -142,7 +142,8 @@ impl Error for QuotaRefused {}
 
 /// Keeps the state of rate limits.
 ///
-/// The rule is [`otp_core::gcra`]. The store applies each charge in one atomic step to its key.
+/// The rule is [`otp_core::gcra`], for several keys at once [`charge_all`](crate::charge_all). The store applies each
+/// charge in one atomic step to its key, also to a key that it has never seen.
 ///
 /// # Contract
 ///
@@ -161,6 +162,7 @@ impl Error for QuotaRefused {}
 ///    is not given back ([`Charged::refunds`]).
 /// 6. **Full means refuse**, as for [`ChallengeStore`](crate::ChallengeStore).
 /// 7. **Acknowledged means kept**, as for [`ChallengeStore`](crate::ChallengeStore).
+/// 8. **In time**, as for [`ChallengeStore`](crate::ChallengeStore).
 #[async_trait]
 pub trait Quota: Debug + Send + Sync + 'static {
     /// Charges all of `charges`, or none. An empty slice is always granted.

@@ -93,9 +93,8 @@ use self::{
     scripts::{Acks, Scripts, run, to_store_error, unexpected_reply},
 };
 use crate::{
-    ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
-    SubjectStatus,
-    charging::{granted, longest_wait},
+    ChallengeStore, Charge, Charged, ConsumeFailed, Quota, QuotaKey, QuotaRefused, StoreError,
+    StoreErrorKind, SubjectStatus, charging::Together,
 };
 
 /// Keeps challenges, counters, quotas and delivery notes in Redis or Valkey.
@@ -153,12 +152,22 @@ impl RedisStore {
         rule: impl FnOnce(&mut SubjectRecord) -> T,
         status_of: impl FnOnce(&T) -> u8,
     ) -> Result<T, StoreError> {
+        let (returned, mut record) = self.run(script, subject, args).await?;
+        let outcome = rule(&mut record);
+        if status_of(&outcome) == returned { Ok(outcome) } else { Err(unexpected_reply()) }
+    }
+
+    /// Runs the script on the subject's key. Returns its status, and the record that it found.
+    async fn run(
+        &self,
+        script: &scripts::Script,
+        subject: SubjectKey,
+        args: &[&[u8]],
+    ) -> Result<(u8, SubjectRecord), StoreError> {
         let key = self.subject_key(subject);
         let reply = run(&self.link, script, &key, args, self.acks).await?;
         let (returned, stored) = reply.split_first().ok_or_else(unexpected_reply)?;
-        let mut record = read_record(stored)?;
-        let outcome = rule(&mut record);
-        if status_of(&outcome) == *returned { Ok(outcome) } else { Err(unexpected_reply()) }
+        Ok((*returned, read_record(stored)?))
     }
 
     /// Returns the subject's record. A read waits for no replica.
@@ -172,10 +181,9 @@ impl RedisStore {
 
     async fn charge_one(
         &self,
-        which: usize,
         charge: &Charge,
         now: SystemTime,
-    ) -> Result<Result<gcra::Granted, QuotaRefused>, StoreError> {
+    ) -> Result<gcra::Decision, StoreError> {
         let args = [
             micros(now).to_string(),
             charge.rate.interval_micros().to_string(),
@@ -189,11 +197,11 @@ impl RedisStore {
         if *returned == status::CORRUPT {
             return Err(unreadable_tat());
         }
-        let outcome = granted(which, charge, read_tat(stored)?, now);
+        let outcome = gcra::charge(read_tat(stored)?, &charge.rate, charge.events, now);
         let expected = match &outcome {
-            Ok(_) => status::OK,
-            Err(QuotaRefused { until: Some(_), .. }) => status::RATE_EXCEEDED,
-            Err(QuotaRefused { until: None, .. }) => status::TOO_LARGE,
+            gcra::Decision::Granted(_) => status::OK,
+            gcra::Decision::Refused { .. } => status::RATE_EXCEEDED,
+            gcra::Decision::TooLarge => status::TOO_LARGE,
         };
         if expected == *returned { Ok(outcome) } else { Err(unexpected_reply()) }
     }
@@ -341,20 +349,21 @@ impl ChallengeStore for RedisStore {
         &self,
         verified: Verified,
         now: SystemTime,
-    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
-        let (subject, id, at) = (verified.subject(), verified.challenge_id(), millis(now));
-        self.decide(
-            &self.scripts.consume,
-            subject,
-            &[at.as_bytes(), id.as_bytes()],
-            |record| record.consume(verified, now),
-            |outcome| match outcome {
-                Ok(_) => status::OK,
-                Err(ConsumeRefused::Expired) => status::EXPIRED,
-                Err(ConsumeRefused::NotFound) => status::NOT_FOUND,
-            },
-        )
-        .await
+    ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
+        let (id, at) = (verified.challenge_id(), millis(now));
+        let args = [at.as_bytes(), id.as_bytes()];
+        let found = self.run(&self.scripts.consume, verified.subject(), &args).await;
+        let (returned, mut record) = match found {
+            Ok(found) => found,
+            Err(error) => return Err(ConsumeFailed::new(error, verified)),
+        };
+        let outcome = record.consume(verified, now).map_err(|not_consumed| not_consumed.refused);
+        let expected = match &outcome {
+            Ok(_) => status::OK,
+            Err(ConsumeRefused::Expired) => status::EXPIRED,
+            Err(ConsumeRefused::NotFound) => status::NOT_FOUND,
+        };
+        if expected == returned { Ok(outcome) } else { Err(unexpected_reply().into()) }
     }
 
     async fn grant_resend(
@@ -456,27 +465,22 @@ impl Quota for RedisStore {
         charges: &[Charge],
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
-        let calls = charges.iter().enumerate().map(|(n, charge)| self.charge_one(n, charge, now));
-        let (mut taken, mut refusals, mut failure, mut left) =
-            (Vec::new(), Vec::new(), None, u32::MAX);
+        let calls = charges.iter().map(|charge| self.charge_one(charge, now));
+        let (mut together, mut failure) = (Together::of(charges.len()), None);
         for (charge, answer) in charges.iter().zip(join_all(calls).await) {
             match answer {
-                Ok(Ok(granted)) => {
-                    left = left.min(granted.left);
-                    taken.push((*charge, granted.tat));
-                }
-                Ok(Err(refused)) => refusals.push(refused),
+                Ok(outcome) => together.add(charge, outcome),
                 Err(error) => failure = Some(error),
             }
         }
-        let taken = Charged::new(taken, left);
-        if failure.is_none() && refusals.is_empty() {
+        let (taken, refused) = together.into_parts();
+        if failure.is_none() && refused.is_none() {
             return Ok(Ok(taken));
         }
         // One script per key: in a cluster the keys are in different slots. So a refusal is undone here instead
         // of being atomic. If the refund fails too, something stays charged until it has refilled.
         let _ = self.refund(&taken, now).await;
-        match (failure, longest_wait(refusals)) {
+        match (failure, refused) {
             (None, Some(refused)) => Ok(Err(refused)),
             (failure, _) => Err(failure.unwrap_or_else(unexpected_reply)),
         }

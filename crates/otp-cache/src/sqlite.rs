@@ -20,8 +20,8 @@
 //! A transaction waits two seconds for another process that holds the file. A call that has waited for
 //! five seconds in the queue fails as [`Conflict`](crate::StoreErrorKind::Conflict) without having run.
 //! So with any number of callers, no caller waits longer than ten seconds for a held file. The store
-//! cannot limit the time of a disk that hangs in the middle of a write. A caller with a deadline then
-//! drops the call, which takes effect once or not at all.
+//! cannot end a write of a disk that hangs. After [`CALL_TIMEOUT`](SqliteStore::CALL_TIMEOUT) the call
+//! fails as [`Unavailable`](crate::StoreErrorKind::Unavailable), and it takes effect once or not at all.
 //!
 //! # Layout, version 2
 //!
@@ -42,7 +42,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -54,11 +54,12 @@ use otp_core::{
 };
 use rusqlite::Connection;
 use sqlite_group_commit::{Capacity, Database, ErrorKind, FailureScope, FileSettings};
+use tokio::time::timeout;
 
 use self::tables::{LAYOUT, Sweeper, Table, read_tat};
 use crate::{
-    ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
-    SubjectStatus, charging::decide,
+    ChallengeStore, Charge, Charged, ConsumeFailed, Quota, QuotaKey, QuotaRefused, StoreError,
+    StoreErrorKind, SubjectStatus, charge_all,
 };
 
 /// Challenges, counters, quotas and delivery notes in one SQLite file.
@@ -91,7 +92,62 @@ impl SharedSweeper {
     }
 }
 
+/// A proof on its way to the writer thread and back. It comes back also if the transaction fails after the rule has
+/// consumed it.
+#[derive(Clone)]
+struct SharedProof(Arc<Mutex<Option<Result<Consumed, Verified>>>>);
+
+impl SharedProof {
+    fn new(verified: Verified) -> Self {
+        Self(Arc::new(Mutex::new(Some(Err(verified)))))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Result<Consumed, Verified>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Applies the rule, and returns why it refused.
+    fn consume(&self, record: &mut SubjectRecord, now: SystemTime) -> Option<ConsumeRefused> {
+        let mut proof = self.lock();
+        let (outcome, refused) = match proof.take()? {
+            Ok(consumed) => (Ok(consumed), None),
+            Err(verified) => match record.consume(verified, now) {
+                Ok(consumed) => (Ok(consumed), None),
+                Err(not_consumed) => (Err(not_consumed.verified), Some(not_consumed.refused)),
+            },
+        };
+        *proof = Some(outcome);
+        refused
+    }
+
+    /// Returns what the call returns once the transaction is committed or has failed.
+    fn outcome(
+        &self,
+        refused: Result<Option<ConsumeRefused>, StoreError>,
+    ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
+        match (refused, self.lock().take()) {
+            (Ok(None), Some(Ok(consumed))) => Ok(Ok(consumed)),
+            (Ok(Some(refused)), _) => Ok(Err(refused)),
+            (Ok(None), _) => {
+                Err(StoreError::new(StoreErrorKind::Unavailable, "the call did not finish").into())
+            }
+            (Err(error), Some(Ok(consumed))) => {
+                Err(ConsumeFailed::new(error, consumed.into_verified()))
+            }
+            (Err(error), Some(Err(verified))) => Err(ConsumeFailed::new(error, verified)),
+            (Err(error), None) => Err(error.into()),
+        }
+    }
+}
+
 impl SqliteStore {
+    /// How long a call takes at most: 10 s.
+    ///
+    /// A call for a file that another process holds fails earlier, as [`Conflict`](StoreErrorKind::Conflict). After
+    /// this time a call whose write is under way fails as [`Unavailable`](StoreErrorKind::Unavailable): it takes
+    /// effect once or not at all.
+    pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
     /// Opens the file, or creates it, readable for its owner only.
     ///
     /// # Errors
@@ -136,7 +192,13 @@ impl SqliteStore {
         capacity: Capacity,
         work: impl FnOnce(&Connection) -> InTransaction<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.database.write(capacity, work).await.map_err(to_store_error)?
+        match timeout(Self::CALL_TIMEOUT, self.database.write(capacity, work)).await {
+            Ok(done) => done.map_err(to_store_error)?,
+            Err(_elapsed) => Err(StoreError::new(
+                StoreErrorKind::Unavailable,
+                "the disk of the database file did not respond in time",
+            )),
+        }
     }
 
     /// Applies `rule` in the next transaction. `rule` must add nothing to an empty record.
@@ -274,8 +336,12 @@ impl ChallengeStore for SqliteStore {
         &self,
         verified: Verified,
         now: SystemTime,
-    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
-        self.with_record(verified.subject(), move |record| record.consume(verified, now)).await
+    ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
+        let subject = verified.subject();
+        let proof = SharedProof::new(verified);
+        let on_writer = proof.clone();
+        let refused = self.with_record(subject, move |record| on_writer.consume(record, now)).await;
+        proof.outcome(refused)
     }
 
     async fn grant_resend(
@@ -354,21 +420,22 @@ fn charge(
     let mut stored = Vec::with_capacity(charges.len());
     for charge in charges {
         match fetch_tat(connection, charge.key)? {
-            Ok(tat) => stored.push(tat),
+            Ok(tat) => stored.push((charge.key, tat)),
             Err(error) => return Ok(Err(error)),
         }
     }
-    let decision = match decide(charges, stored, now) {
-        Ok(decision) => decision,
+    let of_key = |key| stored.iter().find(|(stored, _)| *stored == key).and_then(|(_, tat)| *tat);
+    let granted = match charge_all(charges, of_key, now) {
+        Ok(granted) => granted,
         Err(refused) => return Ok(Ok(Err(refused))),
     };
-    for (key, tat) in &decision.tats {
+    for (key, tat) in &granted.tats {
         put_tat(connection, *key, *tat)?;
     }
-    for _ in 0..decision.new_keys {
+    for _ in 0..granted.new_keys {
         sweeper.lock().sweep_step(connection, Table::Quota, now)?;
     }
-    Ok(Ok(Ok(decision.receipt)))
+    Ok(Ok(Ok(granted.receipt)))
 }
 
 fn refund(connection: &Connection, charged: &Charged, now: SystemTime) -> InTransaction<()> {
@@ -401,4 +468,35 @@ fn fetch_tat(connection: &Connection, key: QuotaKey) -> InTransaction<Option<Tat
 
 fn put_tat(connection: &Connection, key: QuotaKey, tat: Tat) -> rusqlite::Result<()> {
     Table::Quota.put(connection, key.as_bytes(), &tat.as_micros().to_be_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A disk that hangs in the middle of a write. The clock stands still until nothing else can happen.
+    #[tokio::test(start_paused = true)]
+    async fn calls_behind_a_write_that_hangs_end_in_time() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let store = SqliteStore::open(folder.path().join("otp.db")).await.expect("a fresh folder");
+        let (release, hangs) = mpsc::channel::<()>();
+        let hanging = store.call(Capacity::NotNeeded, move |_| {
+            let _ = hangs.recv();
+            Ok(Ok(()))
+        });
+        let subject = SubjectKey::derive("", "alice");
+        let limit = SqliteStore::CALL_TIMEOUT + Duration::from_secs(1);
+        let (hung, behind) =
+            tokio::time::timeout(limit, async { tokio::join!(hanging, store.unlock(subject)) })
+                .await
+                .expect("both end in time");
+        for error in [hung.expect_err("no reply"), behind.expect_err("no reply")] {
+            assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+        }
+        drop(release);
+        tokio::time::resume();
+        store.unlock(subject).await.expect("works again");
+    }
 }

@@ -32,6 +32,6 @@ pub use policy::{
 };
 pub use record::{
     Attempt, AttemptRefused, Challenge, ChallengeParts, ConsumeRefused, Consumed, DeliveryStatus,
-    InvalidRecord, LockoutState, NewChallenge, OpenRefused, Rejected, ResendPermit, ResendRefused,
-    SubjectRecord, Verified,
+    InvalidRecord, LockoutState, NewChallenge, NotConsumed, OpenRefused, Rejected, ResendPermit,
+    ResendRefused, SubjectRecord, Verified,
 };

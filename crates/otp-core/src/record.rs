@@ -9,7 +9,7 @@ mod subject;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use attempt::{Attempt, Consumed, LockoutState, Rejected, Verified};
+pub use attempt::{Attempt, Consumed, LockoutState, NotConsumed, Rejected, Verified};
 pub use challenge::{Challenge, ChallengeParts, DeliveryStatus, NewChallenge};
 pub use encoding::InvalidRecord;
 pub use refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused};

@@ -5,9 +5,13 @@ mod histories;
 mod keeping;
 mod life;
 mod limits;
+mod model;
 mod rules;
 
-pub use failing::{clause_9_failed_means_refused, clause_11_dropped_means_once_or_not_at_all};
+pub use failing::{
+    clause_9_failed_means_refused, clause_11_dropped_means_once_or_not_at_all,
+    clause_12_every_call_ends_in_time,
+};
 pub use histories::histories_are_linearizable;
 pub use keeping::{clause_7_acknowledged_means_kept, clause_8_full_means_refuse};
 pub use life::{
@@ -22,8 +26,9 @@ use crate::ChallengeStore;
 
 /// Returns the clauses that need only a handle, in order.
 ///
-/// The three others need help from the backend: [`clause_7_acknowledged_means_kept`] opens it twice,
-/// [`clause_8_full_means_refuse`] needs a small one, and [`clause_9_failed_means_refused`] makes it fail.
+/// The four others need help from the backend: [`clause_7_acknowledged_means_kept`] opens it twice,
+/// [`clause_8_full_means_refuse`] needs a small one, [`clause_9_failed_means_refused`] makes it fail, and
+/// [`clause_12_every_call_ends_in_time`] stalls it.
 pub fn clauses<S: ChallengeStore>() -> Vec<Clause<S>> {
     clauses![
         clause_1_counted_first,

@@ -13,8 +13,8 @@ use otp_core::{
 
 use super::outage::Outage;
 use crate::{
-    ChallengeStore, Charge, Charged, DeliveryNote, DeliveryNotes, NoteKey, Quota, QuotaRefused,
-    StoreError, StoreErrorKind, SubjectStatus,
+    ChallengeStore, Charge, Charged, ConsumeFailed, DeliveryNote, DeliveryNotes, NoteKey, Quota,
+    QuotaRefused, StoreError, StoreErrorKind, SubjectStatus,
 };
 
 /// How a call of a [`Faulty`] store fails.
@@ -25,13 +25,17 @@ pub enum Fault {
     NotDone,
     /// The store executes the call, and its result is lost.
     Done,
+    /// The call does not reach the store, and the error says so: [`Conflict`](StoreErrorKind::Conflict).
+    Conflict,
+    /// The call never returns, not even after the fault has ended.
+    Hangs,
 }
 
 /// A wrapper of a store with faults that can be switched on and off. It tests what a host does when its store
 /// fails, without a server to stop.
 ///
-/// A call that meets a fault returns [`Unavailable`](StoreErrorKind::Unavailable), so the caller cannot tell one
-/// fault from the other.
+/// A call that meets [`Fault::NotDone`] or [`Fault::Done`] returns [`Unavailable`](StoreErrorKind::Unavailable), so the
+/// caller cannot tell one from the other.
 ///
 /// ```
 /// use otp_cache::conformance::{Fault, Faulty};
@@ -57,6 +61,12 @@ pub struct Faulty<S> {
 const SOUND: u8 = 0;
 const NOT_DONE: u8 = 1;
 const DONE: u8 = 2;
+const CONFLICT: u8 = 3;
+const HANGS: u8 = 4;
+
+const OUT: StoreError = StoreError::new(StoreErrorKind::Unavailable, "the store was told to fail");
+const BLOCKED: StoreError =
+    StoreError::new(StoreErrorKind::Conflict, "the store was told to be blocked");
 
 impl<S> Faulty<S> {
     /// Wraps the store, without a fault.
@@ -76,6 +86,8 @@ impl<S> Faulty<S> {
         let fault = match fault {
             Fault::NotDone => NOT_DONE,
             Fault::Done => DONE,
+            Fault::Conflict => CONFLICT,
+            Fault::Hangs => HANGS,
         };
         self.fault.store(fault, Ordering::SeqCst);
     }
@@ -90,16 +102,29 @@ impl<S> Faulty<S> {
         &self.store
     }
 
-    async fn answer<T>(
-        &self,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        const OUT: StoreError =
-            StoreError::new(StoreErrorKind::Unavailable, "the store was told to fail");
+    fn fault(&self) -> Option<Fault> {
         match self.fault.load(Ordering::SeqCst) {
-            SOUND => call.await,
-            DONE => call.await.and(Err(OUT)),
-            _ => Err(OUT),
+            SOUND => None,
+            DONE => Some(Fault::Done),
+            CONFLICT => Some(Fault::Conflict),
+            HANGS => Some(Fault::Hangs),
+            _ => Some(Fault::NotDone),
+        }
+    }
+
+    async fn answer<T, E: From<StoreError>>(
+        &self,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        match self.fault() {
+            None => call.await,
+            Some(Fault::Done) => match call.await {
+                Ok(_) => Err(OUT.into()),
+                Err(error) => Err(error),
+            },
+            Some(Fault::Hangs) => std::future::pending().await,
+            Some(Fault::Conflict) => Err(BLOCKED.into()),
+            Some(Fault::NotDone) => Err(OUT.into()),
         }
     }
 }
@@ -151,7 +176,10 @@ impl<S: ChallengeStore> ChallengeStore for Faulty<S> {
         &self,
         verified: Verified,
         now: SystemTime,
-    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
+    ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
+        if self.fault() == Some(Fault::Conflict) {
+            return Err(ConsumeFailed::new(BLOCKED, verified));
+        }
         self.answer(self.store.consume(verified, now)).await
     }
 

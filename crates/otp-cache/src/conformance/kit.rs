@@ -101,8 +101,8 @@ impl Codes {
 ///
 /// If the store failed.
 #[track_caller]
-pub(super) fn ok<T>(answer: Result<T, StoreError>) -> T {
-    match answer {
+pub(super) fn ok<T, E: Into<StoreError>>(answer: Result<T, E>) -> T {
+    match answer.map_err(Into::into) {
         Ok(value) => value,
         Err(error) => panic!("the store failed: {error} ({error:?})"),
     }
@@ -110,7 +110,7 @@ pub(super) fn ok<T>(answer: Result<T, StoreError>) -> T {
 
 /// Returns the value that a store granted.
 #[track_caller]
-pub(super) fn granted<T, R: Debug>(answer: Result<Result<T, R>, StoreError>) -> T {
+pub(super) fn granted<T, R: Debug, E: Into<StoreError>>(answer: Result<Result<T, R>, E>) -> T {
     match ok(answer) {
         Ok(value) => value,
         Err(refused) => panic!("refused where the rules grant: {refused:?}"),
@@ -252,7 +252,7 @@ impl<S: Send + Sync + 'static> Kit<S> {
                 let barrier = Arc::clone(&barrier);
                 tokio::spawn(async move {
                     barrier.wait().await;
-                    in_turn(group).await
+                    poll_in_turn(group).await
                 })
             })
             .collect();
@@ -266,10 +266,21 @@ impl<S: Send + Sync + 'static> Kit<S> {
         }
         answers
     }
+
+    /// Runs `task` `times` times in one task of the runtime, each on the next handle. Returns the results in no
+    /// particular order.
+    ///
+    /// All calls have begun before one continues, so a race of a few does not depend on the scheduler.
+    pub async fn in_turn<T, F>(&self, times: usize, task: impl Fn(usize, Arc<S>) -> F) -> Vec<T>
+    where
+        F: Future<Output = T>,
+    {
+        poll_in_turn((0..times).map(|number| Box::pin(task(number, self.node()))).collect()).await
+    }
 }
 
 /// Polls all calls in turn until each has returned.
-async fn in_turn<F: Future>(mut calls: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
+async fn poll_in_turn<F: Future>(mut calls: Vec<Pin<Box<F>>>) -> Vec<F::Output> {
     let mut answers = Vec::with_capacity(calls.len());
     std::future::poll_fn(|context| {
         calls.retain_mut(|call| match call.as_mut().poll(context) {

@@ -34,6 +34,9 @@ pub struct Event<C, A> {
 /// If there are more than 128 calls: split the history by subject first.
 pub fn is_linearizable<M: Model>(model: &M, history: &[Event<M::Call, M::Answer>]) -> bool {
     assert!(history.len() <= 128, "at most 128 calls in one history");
+    // The order of the answers is often an order that explains them, so it is tried first.
+    let mut history: Vec<_> = history.iter().collect();
+    history.sort_unstable_by_key(|event| event.answered_at);
     let all = if history.len() == 128 { u128::MAX } else { (1 << history.len()) - 1 };
     let optional = history
         .iter()
@@ -41,12 +44,19 @@ pub fn is_linearizable<M: Model>(model: &M, history: &[Event<M::Call, M::Answer>
         .filter(|(_, event)| event.answer.is_none())
         .fold(0_u128, |mask, (at, _)| mask | 1 << at);
     let mut tried = HashSet::new();
-    search(model, history, 0, all & !optional, &mut tried)
+    search(model, &history, 0, all & !optional, &mut tried)
+}
+
+/// Returns the history with one call a line, in the order in which they began.
+pub(super) fn shown<C: Debug, A: Debug>(history: &[Event<C, A>]) -> String {
+    let mut calls: Vec<_> = history.iter().collect();
+    calls.sort_unstable_by_key(|event| event.called_at);
+    calls.iter().map(|event| format!("{event:?}")).collect::<Vec<_>>().join("\n")
 }
 
 fn search<M: Model>(
     model: &M,
-    history: &[Event<M::Call, M::Answer>],
+    history: &[&Event<M::Call, M::Answer>],
     done: u128,
     required: u128,
     tried: &mut HashSet<(u128, M)>,
@@ -71,8 +81,13 @@ fn search<M: Model>(
     })
 }
 
-fn open<C, A>(history: &[Event<C, A>], done: u128) -> impl Iterator<Item = (usize, &Event<C, A>)> {
-    history.iter().enumerate().filter(move |(at, _)| done & (1 << at) == 0)
+/// Returns the calls that are not done, with their places.
+fn open<'a, C, A>(
+    history: &'a [&'a Event<C, A>],
+    done: u128,
+) -> impl Iterator<Item = (usize, &'a Event<C, A>)> {
+    let places = history.iter().copied().enumerate();
+    places.filter(move |(at, _)| done & (1 << at) == 0)
 }
 
 #[cfg(test)]

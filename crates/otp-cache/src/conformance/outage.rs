@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 /// Makes the backend of a store fail, for the clauses about failures: a stopped server, a locked file, a cut
-/// network.
+/// network. For the clauses about time, it makes the backend silent: a paused server, a held lock.
 #[async_trait]
 pub trait Outage: Send + Sync {
-    /// Makes every call that changes something fail.
+    /// Makes every call that changes something fail, or stay without a reply.
     async fn begin(&self);
 
     /// Ends the outage.

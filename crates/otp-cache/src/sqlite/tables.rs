@@ -6,7 +6,7 @@ use otp_core::{SubjectRecord, gcra::Tat};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use sqlite_group_commit::Layout;
 
-use crate::{DeliveryNote, layout::is_forgettable};
+use crate::DeliveryNote;
 
 /// The mark of the file, "OTPC", and its tables. Rows carry a version of their own, see `layout`.
 pub(super) const LAYOUT: Layout = Layout::new(
@@ -84,7 +84,8 @@ impl Table {
     fn is_forgettable(self, value: &[u8], now: SystemTime) -> bool {
         match self {
             Self::Subject => {
-                SubjectRecord::from_bytes(value).is_ok_and(|record| is_forgettable(&record, now))
+                let sweep_at = SubjectRecord::from_bytes(value).ok().and_then(|one| one.sweep_at());
+                sweep_at.is_some_and(|at| at <= now)
             }
             Self::Quota => read_tat(value).is_some_and(|tat| tat.is_past(now)),
             Self::Note => DeliveryNote::from_bytes(value).is_some_and(|note| note.is_expired(now)),

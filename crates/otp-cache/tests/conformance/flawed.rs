@@ -4,15 +4,15 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
 use otp_cache::{
-    ChallengeStore, Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError, StoreErrorKind,
-    SubjectStatus, conformance::Outage,
+    ChallengeStore, Charge, Charged, ConsumeFailed, Quota, QuotaKey, QuotaRefused, StoreError,
+    StoreErrorKind, SubjectStatus, conformance::Outage,
 };
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
@@ -20,12 +20,15 @@ use otp_core::{
     SubjectRecord, Verified,
     gcra::{self, Tat},
 };
-use tokio::task::yield_now;
+use tokio::{task::yield_now, time::sleep};
 
 /// What is wrong with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
     None,
+    /// Locks the row of the subject, and nothing if there is none yet. Then it reads nothing, decides, and
+    /// writes over what others have inserted: `SELECT … FOR UPDATE`, then an upsert, under `READ COMMITTED`.
+    LocksOnlyRowsThatExist,
     /// Reads the record, and writes it back when others have been there.
     CountsOnACopy,
     /// Remembers attempts with the challenge and none with the subject.
@@ -46,6 +49,18 @@ pub(crate) enum Flaw {
     ResendsAnotherCode,
     /// Reads the record, and counts the resend when others have been there.
     ResendsOnACopy,
+    /// Reads the record, and adds the challenge when others have been there.
+    OpensOnACopy,
+    /// Reads the record, and notes the delivery when others have been there.
+    DeliversOnACopy,
+    /// Reads the record, and takes the challenge away when others have been there.
+    RevokesOnACopy,
+    /// Reads the record, and clears its counters when others have been there.
+    UnlocksOnACopy,
+    /// Loads from a copy that the calls of others change a little later, as from a replica.
+    LoadsFromAReplica,
+    /// Reads the status from such a copy.
+    ReadsTheStatusFromAReplica,
     /// Goes on serving the challenge that was replaced.
     KeepsTheOlder,
     /// Is one write behind when it answers.
@@ -74,6 +89,16 @@ pub(crate) enum Flaw {
     ChargesByTheMillisecond,
     /// Grants while the backend is out.
     GrantsInAnOutage,
+    /// Locks the row of a key, and nothing if there is none yet.
+    LocksOnlyKeysThatExist,
+    /// Reads the stored value, and writes it back with the refund after others have changed it.
+    RefundsOnACopy,
+    /// Waits for the end of the outage.
+    Hangs,
+    /// Keeps the proof, although nothing was done.
+    KeepsTheProof,
+    /// Gives the proof back, although it was consumed.
+    ReturnsASpentProof,
     /// Gives back everything that the key was ever charged.
     RefundsAll,
     /// Gives back what has refilled by itself once more.
@@ -85,6 +110,8 @@ struct State {
     subjects: HashMap<SubjectKey, SubjectRecord>,
     older: HashMap<ChallengeId, Challenge>,
     tats: HashMap<QuotaKey, Tat>,
+    /// Each record as it was before the last changes, the latest first.
+    earlier: HashMap<SubjectKey, Vec<SubjectRecord>>,
 }
 
 /// What a durable store leaves behind.
@@ -98,14 +125,46 @@ pub(crate) struct Flawed {
     disk: Option<Disk>,
     capacity: usize,
     is_out: AtomicBool,
+    /// How often the store has written on a copy.
+    writes: AtomicU64,
+    /// How many calls change something now.
+    under_way: AtomicUsize,
 }
 
+/// Counts a call until it returns or is dropped.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// By how many changes a replica is behind.
+const REPLICA_LAG: usize = 3;
+
 const OUT: StoreError = StoreError::new(StoreErrorKind::Unavailable, "the backend is out");
+const BLOCKED: StoreError = StoreError::new(StoreErrorKind::Conflict, "the backend is held");
 const FULL: StoreError = StoreError::new(StoreErrorKind::Capacity, "the store is full");
 
 /// The instant that [`Flaw::HasItsOwnClock`] believes in, in the year 2026.
 fn own_clock() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000)
+}
+
+fn consume(
+    record: &mut SubjectRecord,
+    verified: Verified,
+    now: SystemTime,
+) -> Result<Consumed, ConsumeRefused> {
+    record.consume(verified, now).map_err(|not_consumed| not_consumed.refused)
 }
 
 impl Flawed {
@@ -116,6 +175,8 @@ impl Flawed {
             disk: None,
             capacity: usize::MAX,
             is_out: AtomicBool::new(false),
+            writes: AtomicU64::new(0),
+            under_way: AtomicUsize::new(0),
         }
     }
 
@@ -130,6 +191,14 @@ impl Flawed {
 
     fn has(&self, flaw: Flaw) -> bool {
         self.flaw == flaw
+    }
+
+    /// Lets other calls run, as a call of a server does.
+    async fn arrive(&self) {
+        yield_now().await;
+        while self.has(Flaw::Hangs) && self.is_out.load(Ordering::SeqCst) {
+            sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Does `work` in one step, or fails.
@@ -158,22 +227,64 @@ impl Flawed {
         on_a_copy: Option<Flaw>,
         rule: impl FnOnce(&mut SubjectRecord) -> T,
     ) -> Result<T, StoreError> {
-        yield_now().await;
-        let done = if on_a_copy == Some(self.flaw) {
-            let mut copy = self.record(subject)?;
-            yield_now().await;
-            let done = rule(&mut copy);
-            self.step(|state| Ok(state.subjects.insert(subject, copy)))?;
-            done
+        let _under_way = UnderWay::begin(&self.under_way);
+        self.arrive().await;
+        let done = if on_a_copy == Some(self.flaw) || self.locks_nothing(subject)? {
+            self.apply_to_a_copy(subject, rule).await?
         } else {
-            self.step(|state| Ok(rule(state.subjects.entry(subject).or_default())))?
+            self.step(|state| {
+                let record = state.subjects.entry(subject).or_default();
+                let before = record.clone();
+                let done = rule(record);
+                let earlier = state.earlier.entry(subject).or_default();
+                earlier.truncate(REPLICA_LAG - 1);
+                earlier.insert(0, before);
+                Ok(done)
+            })?
         };
         yield_now().await;
         Ok(done)
     }
 
+    /// Whether the store decides without a lock, because the subject has no row.
+    fn locks_nothing(&self, subject: SubjectKey) -> Result<bool, StoreError> {
+        let has_row = self.step(|state| Ok(state.subjects.contains_key(&subject)))?;
+        Ok(self.has(Flaw::LocksOnlyRowsThatExist) && !has_row)
+    }
+
+    /// Reads the record, decides, and writes over what others have written in between.
+    async fn apply_to_a_copy<T>(
+        &self,
+        subject: SubjectKey,
+        rule: impl FnOnce(&mut SubjectRecord) -> T,
+    ) -> Result<T, StoreError> {
+        let mut copy = self.record(subject)?;
+        let before = copy.clone();
+        // Every other write takes so long that another one and an attempt fit in between.
+        let is_slow = self.writes.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+        for _ in 0..if is_slow { 9 } else { 1 } {
+            yield_now().await;
+        }
+        let done = rule(&mut copy);
+        if copy != before {
+            self.step(|state| Ok(state.subjects.insert(subject, copy)))?;
+        }
+        Ok(done)
+    }
+
     fn record(&self, subject: SubjectKey) -> Result<SubjectRecord, StoreError> {
         self.step(|state| Ok(state.subjects.get(&subject).cloned().unwrap_or_default()))
+    }
+
+    /// Returns the record, or with this flaw what a replica has of it while calls are under way.
+    async fn read(&self, subject: SubjectKey, flaw: Flaw) -> Result<SubjectRecord, StoreError> {
+        self.arrive().await;
+        let record = self.record(subject)?;
+        if !self.has(flaw) || self.under_way.load(Ordering::SeqCst) == 0 {
+            return Ok(record);
+        }
+        let earlier = self.step(|state| Ok(state.earlier.remove(&subject)))?;
+        Ok(earlier.and_then(|mut earlier| earlier.pop()).unwrap_or(record))
     }
 
     /// The instant that the rules are asked about.
@@ -239,7 +350,7 @@ impl ChallengeStore for Flawed {
         policy: &Policy,
         now: SystemTime,
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
-        yield_now().await;
+        self.arrive().await;
         if self.has(Flaw::OpensInTwoSteps) {
             self.step(|state| {
                 let record = state.subjects.entry(subject).or_default();
@@ -247,6 +358,12 @@ impl ChallengeStore for Flawed {
                 Ok(older.map(Challenge::id).map(|id| record.revoke(id)))
             })?;
             yield_now().await;
+        }
+        if self.has(Flaw::OpensOnACopy) || self.locks_nothing(subject)? {
+            if !self.step(|state| Ok(self.room(state, subject, now)))? {
+                return Err(FULL);
+            }
+            return self.apply_to_a_copy(subject, |record| record.open(new, policy, now)).await;
         }
         let opened = self.step(|state| {
             if !self.room(state, subject, now) {
@@ -273,7 +390,8 @@ impl ChallengeStore for Flawed {
         id: ChallengeId,
         now: SystemTime,
     ) -> Result<Option<Challenge>, StoreError> {
-        let found = self.record(subject)?.challenge(id, self.instant(now)).cloned();
+        let found = self.read(subject, Flaw::LoadsFromAReplica).await?;
+        let found = found.challenge(id, self.instant(now)).cloned();
         let older = self.step(|state| Ok(state.older.get(&id).cloned()))?;
         let found = found.or(older);
         let is_swept = |challenge: &Challenge| challenge.is_expired(own_clock());
@@ -288,6 +406,7 @@ impl ChallengeStore for Flawed {
         now: SystemTime,
     ) -> Result<Result<Attempt, AttemptRefused>, StoreError> {
         let now = self.instant(now);
+        self.arrive().await;
         if self.has(Flaw::FailsOpen) && self.is_out.load(Ordering::SeqCst) {
             let state = self.state.lock().expect("no panic holds it");
             let mut remembered = state.subjects.get(&subject).cloned().unwrap_or_default();
@@ -312,10 +431,23 @@ impl ChallengeStore for Flawed {
         &self,
         verified: Verified,
         now: SystemTime,
-    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
+    ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
         let (subject, now) = (verified.subject(), self.instant(now));
+        self.arrive().await;
+        if self.is_out.load(Ordering::SeqCst) {
+            return Err(match self.flaw {
+                Flaw::KeepsTheProof => BLOCKED.into(),
+                Flaw::ReturnsASpentProof => {
+                    let mut state = self.state.lock().expect("no panic holds it");
+                    let record = state.subjects.entry(subject).or_default();
+                    let spent = record.consume(verified, now).expect("an open challenge");
+                    ConsumeFailed::new(BLOCKED, spent.into_verified())
+                }
+                _ => ConsumeFailed::new(BLOCKED, verified),
+            });
+        }
         if self.has(Flaw::ConsumesAgain) {
-            return Ok(self.record(subject)?.consume(verified, now));
+            return Ok(consume(&mut self.record(subject)?, verified, now));
         }
         if self.has(Flaw::ConsumesInTwoSteps) {
             let before = self.record(subject)?;
@@ -328,12 +460,12 @@ impl ChallengeStore for Flawed {
                     state.subjects.entry(subject).or_default().unlock();
                     Ok(())
                 })?;
-                return Ok(before.clone().consume(verified, now));
+                return Ok(consume(&mut before.clone(), verified, now));
             }
-            return Ok(SubjectRecord::new().consume(verified, now));
+            return Ok(consume(&mut SubjectRecord::new(), verified, now));
         }
-        self.apply(subject, Some(Flaw::ConsumesOnACopy), |record| record.consume(verified, now))
-            .await
+        let rule = |record: &mut SubjectRecord| consume(record, verified, now);
+        Ok(self.apply(subject, Some(Flaw::ConsumesOnACopy), rule).await?)
     }
 
     async fn grant_resend(
@@ -367,14 +499,14 @@ impl ChallengeStore for Flawed {
         now: SystemTime,
     ) -> Result<(), StoreError> {
         let rule = |record: &mut SubjectRecord| record.record_delivery(id, delivery, policy, now);
-        self.apply(subject, None, rule).await.map(drop)
+        self.apply(subject, Some(Flaw::DeliversOnACopy), rule).await.map(drop)
     }
 
     async fn revoke(&self, subject: SubjectKey, id: ChallengeId) -> Result<(), StoreError> {
         if self.has(Flaw::SaysDone) && self.is_out.load(Ordering::SeqCst) {
             return Ok(());
         }
-        self.apply(subject, None, |record| record.revoke(id)).await.map(drop)
+        self.apply(subject, Some(Flaw::RevokesOnACopy), |record| record.revoke(id)).await.map(drop)
     }
 
     async fn subject_status(
@@ -383,11 +515,12 @@ impl ChallengeStore for Flawed {
         policy: &Policy,
         now: SystemTime,
     ) -> Result<SubjectStatus, StoreError> {
-        Ok(SubjectStatus::of(&self.record(subject)?, policy, now))
+        let record = self.read(subject, Flaw::ReadsTheStatusFromAReplica).await?;
+        Ok(SubjectStatus::of(&record, policy, now))
     }
 
     async fn unlock(&self, subject: SubjectKey) -> Result<(), StoreError> {
-        self.apply(subject, None, SubjectRecord::unlock).await
+        self.apply(subject, Some(Flaw::UnlocksOnACopy), SubjectRecord::unlock).await
     }
 }
 
@@ -446,11 +579,14 @@ impl Quota for Flawed {
         charges: &[Charge],
         now: SystemTime,
     ) -> Result<Result<Charged, QuotaRefused>, StoreError> {
-        yield_now().await;
+        self.arrive().await;
         if self.has(Flaw::GrantsInAnOutage) && self.is_out.load(Ordering::SeqCst) {
             return Ok(Ok(Charged::new(Vec::new(), 0)));
         }
-        if self.has(Flaw::ChargesOnACopy) {
+        let has_rows = self
+            .step(|state| Ok(charges.iter().all(|charge| state.tats.contains_key(&charge.key))))?;
+        let locks_nothing = self.has(Flaw::LocksOnlyKeysThatExist) && !has_rows;
+        if self.has(Flaw::ChargesOnACopy) || locks_nothing {
             let mut copy = self.step(|state| Ok(state.clone()))?;
             yield_now().await;
             let charged = self.charge_at_once(&mut copy, charges, now)?;
@@ -468,7 +604,18 @@ impl Quota for Flawed {
     }
 
     async fn refund(&self, charged: &Charged, now: SystemTime) -> Result<(), StoreError> {
+        self.arrive().await;
         let now = if self.has(Flaw::RefundsTwice) { SystemTime::UNIX_EPOCH } else { now };
+        if self.has(Flaw::RefundsOnACopy) {
+            let copy = self.step(|state| Ok(state.clone()))?;
+            yield_now().await;
+            return self.step(|state| {
+                for (key, span) in charged.refunds(now) {
+                    state.tats.insert(key, gcra::refund(self.tat(&copy, key), span));
+                }
+                Ok(())
+            });
+        }
         self.step(|state| {
             for (key, span) in charged.refunds(now) {
                 let back = gcra::refund(self.tat(state, key), span);

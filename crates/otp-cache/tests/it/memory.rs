@@ -1,6 +1,10 @@
 //! The memory backend.
 
-use std::sync::Arc;
+use std::{
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use otp_cache::{
     ChallengeStore, Charge, Quota, StoreErrorKind,
@@ -51,5 +55,40 @@ async fn there_is_room_for_exactly_as_many_as_asked_for() {
         let charged = store.charge(&[Charge::new(kit.quota_key(), rate)], now).await;
         assert_eq!(charged.expect_err("full").kind(), StoreErrorKind::Capacity);
         assert_eq!((store.subjects(), store.quota_keys()), (capacity, capacity));
+    }
+}
+
+/// Clause 12 for a store without a backend: no call waits for anything.
+#[test]
+fn every_call_returns_when_it_is_first_polled() {
+    let kit = Kit::new(MemoryStore::new());
+    let (store, who, now) = (kit.node(), kit.person(), kit.start());
+    let (key, policy) = (who.key(), &kit.policy);
+    let new = kit.new_challenge(Purpose::LOGIN, now);
+    let id = new.id;
+    let challenge = at_once(store.open(key, new, policy, now));
+    assert!(challenge.expect("works").is_ok());
+    assert!(at_once(store.load(key, id, now)).expect("works").is_some());
+    let attempt = at_once(store.begin_attempt(key, id, policy, now)).expect("works");
+    let proof = kit.verified(&who, attempt.expect("within the limit"), now);
+    at_once(store.grant_resend(key, id, policy, now)).expect("works").expect_err("too early");
+    let delivery = otp_core::DeliveryStatus::Delivered;
+    at_once(store.record_delivery(key, id, delivery, policy, now)).expect("works");
+    at_once(store.subject_status(key, policy, now)).expect("works");
+    assert!(at_once(store.consume(proof, now)).expect("works").is_ok());
+    at_once(store.revoke(key, id)).expect("works");
+    at_once(store.unlock(key)).expect("works");
+    let rate = Rate::new(1, std::time::Duration::from_secs(1)).expect("a sound rate");
+    let charged = at_once(store.charge(&[Charge::new(kit.quota_key(), rate)], now));
+    let charged = charged.expect("works").expect("within the rate");
+    at_once(store.refund(&charged, now)).expect("works");
+}
+
+/// Polls once.
+fn at_once<T>(call: impl Future<Output = T>) -> T {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(call).poll(&mut context) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the call waits"),
     }
 }

@@ -50,6 +50,27 @@ async fn a_paused_server_fails_closed() {
     conformance::failed_means_refused(store, &Paused(vec![server])).await;
 }
 
+/// The longest that a call of this configuration takes, as it states, and two seconds for a busy machine.
+const LIMIT: Duration = Duration::from_secs(6);
+
+fn of_a_second(config: RedisConfig) -> RedisConfig {
+    config.with_timeout(Duration::from_secs(1)).with_connect_timeout(Duration::from_secs(1))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_of_a_paused_server_end_in_time() {
+    let server = Server::start(&[]);
+    let store = brisk(of_a_second(RedisConfig::standalone(server.url()))).await;
+    conformance::every_call_ends_in_time(store, &Paused(vec![server]), LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_of_a_paused_cluster_end_in_time() {
+    let cluster = Cluster::start();
+    let store = brisk(of_a_second(RedisConfig::cluster(cluster.urls()))).await;
+    conformance::every_call_ends_in_time(store, &Paused(cluster.nodes), LIMIT).await;
+}
+
 /// A replica that is out while acknowledgements are asked for: the primary does what it is asked, and
 /// every answer has to be an error all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -110,6 +111,15 @@ async fn held_file_fails_closed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let held = Held::at(folder.path().join("otp.db"));
     conformance::failed_means_refused(open(&folder).await, &held).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn calls_for_a_held_file_end_in_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let held = Held::at(folder.path().join("otp.db"));
+    // With two seconds for a busy machine.
+    let limit = SqliteStore::CALL_TIMEOUT + Duration::from_secs(2);
+    conformance::every_call_ends_in_time(open(&folder).await, &held, limit).await;
 }
 
 #[tokio::test]

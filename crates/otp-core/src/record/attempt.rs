@@ -11,7 +11,7 @@ use crate::{
     format::CodeFormat,
     id::{ChallengeId, Purpose, SubjectKey},
     key::{KeyRing, UnknownKey},
-    record::challenge::Challenge,
+    record::{challenge::Challenge, refused::ConsumeRefused},
     time::Millis,
 };
 
@@ -151,6 +151,19 @@ impl Verified {
     }
 }
 
+/// The error of [`SubjectRecord::consume`](crate::SubjectRecord::consume): why, and the proof again.
+///
+/// The record has not changed. A store that had read an old record can read it again and try once more.
+#[derive(Debug, Error)]
+#[error("{refused}")]
+#[non_exhaustive]
+pub struct NotConsumed {
+    /// The proof.
+    pub verified: Verified,
+    /// Why it was refused.
+    pub refused: ConsumeRefused,
+}
+
 /// The one success of a challenge. The store has removed the challenge and cleared the subject's failures.
 #[derive(Debug)]
 pub struct Consumed {
@@ -188,5 +201,13 @@ impl Consumed {
     /// Returns how many attempts it took, including the right one.
     pub const fn attempts(&self) -> u8 {
         self.challenge.attempts
+    }
+
+    /// Returns the proof again, for a store that could not write the changed record.
+    ///
+    /// A store that writes with compare-and-set, or in serializable transactions, reads the record again and
+    /// tries once more. It must know that its write did not happen.
+    pub fn into_verified(self) -> Verified {
+        Verified { subject: self.subject, challenge: self.challenge }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::{
-    attempt::{Attempt, Consumed, LockoutState, Verified},
+    attempt::{Attempt, Consumed, LockoutState, NotConsumed, Verified},
     challenge::{Challenge, DeliveryStatus, NewChallenge},
     challenges::Challenges,
     refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused},
@@ -176,19 +176,27 @@ impl SubjectRecord {
     ///
     /// The subject's challenges for other purposes stay open.
     ///
+    /// A store that cannot write the changed record gets the proof back with [`Consumed::into_verified`].
+    ///
     /// # Errors
     ///
     /// [`ConsumeRefused::NotFound`] if the challenge was consumed, revoked or replaced, or belongs to another
-    /// record. [`ConsumeRefused::Expired`] at or after `expires_at`.
+    /// record. [`ConsumeRefused::Expired`] at or after `expires_at`. The error gives the proof back. A refusal
+    /// changes nothing.
     pub fn consume(
         &mut self,
         verified: Verified,
         now: SystemTime,
-    ) -> Result<Consumed, ConsumeRefused> {
+    ) -> Result<Consumed, NotConsumed> {
         let at = Millis::from(now);
         let id = verified.challenge_id();
-        if self.find(id).ok_or(ConsumeRefused::NotFound)?.is_expired_at(at) {
-            return Err(ConsumeRefused::Expired);
+        let refused = match self.find(id) {
+            None => Some(ConsumeRefused::NotFound),
+            Some(challenge) if challenge.is_expired_at(at) => Some(ConsumeRefused::Expired),
+            Some(_) => None,
+        };
+        if let Some(refused) = refused {
+            return Err(NotConsumed { verified, refused });
         }
         self.challenges.retain(|c| c.id != id);
         self.unlock();
@@ -312,6 +320,20 @@ impl SubjectRecord {
     /// it. A record with failures must be kept, however old they are.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Returns the first instant at which a store may delete the record: when all its challenges have expired.
+    ///
+    /// `None` if the record has a failure or a lock since the last success. Then a store must keep it, however old
+    /// it is. For a record that [is empty](Self::is_empty) it is the Unix epoch: at once.
+    ///
+    /// The instant changes with each call that changes the record. A store with a column or a time to live for it
+    /// writes both together.
+    pub fn sweep_at(&self) -> Option<SystemTime> {
+        let challenges = self.challenges.as_slice();
+        let last = challenges.iter().map(|c| c.expires_at).max().unwrap_or_default();
+        let counts = self.consecutive_failures > 0 || self.consecutive_locks > 0 || self.is_blocked;
+        (!counts).then(|| last.into())
     }
 
     fn find(&self, id: ChallengeId) -> Option<&Challenge> {

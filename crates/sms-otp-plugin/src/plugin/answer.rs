@@ -85,7 +85,7 @@ impl Call<'_> {
             .store
             .consume(verified, self.now())
             .await
-            .map_err(|error| store_failed("consuming a challenge", error))?;
+            .map_err(|failed| store_failed("consuming a challenge", failed.into()))?;
         if consumed.is_err() {
             // Another request with the same code was first, or the challenge expired in between.
             return Ok(self.end(Ended::Expired));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use otp_cache::{ChallengeStore, StoreError, SubjectStatus, memory::MemoryStore};
+use otp_cache::{ChallengeStore, ConsumeFailed, StoreError, SubjectStatus, memory::MemoryStore};
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
@@ -66,7 +66,7 @@ impl ChallengeStore for CountingStore {
         &self,
         verified: Verified,
         now: SystemTime,
-    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
+    ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
         self.counted().consume(verified, now).await
     }
 

@@ -1,6 +1,6 @@
-//! Clauses 9 and 11: calls that fail, and calls that are dropped.
+//! Clauses 9, 11 and 12: calls that fail, calls that are dropped, and calls that nobody answers.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
 
 use otp_core::{
     AttemptRefused, ChallengeId, DeliveryStatus, LockoutState, OpenRefused, Purpose, ResendRefused,
@@ -8,7 +8,7 @@ use otp_core::{
 };
 
 use crate::{
-    ChallengeStore, StoreError,
+    ChallengeStore,
     conformance::{
         amounts::MINUTE,
         kit::{CALLERS, Kit, Person, dropped_after, granted, ok},
@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// Clause 9, **failed means refused**. While `outage` lasts, every call that changes something fails. After it,
-/// the store recovers automatically, earlier counts are still there, and no failed call counts more than once.
+/// the store recovers automatically, earlier counts are still there, and no failed call counts more than once. A
+/// proof that came back with an error can still be consumed.
 ///
 /// # Panics
 ///
@@ -25,12 +26,12 @@ use crate::{
 pub async fn clause_9_failed_means_refused<S: ChallengeStore>(kit: &Kit<S>, outage: &dyn Outage) {
     let (cast, first, second) = Cast::prepare(kit).await;
     outage.begin().await;
-    every_call_fails(kit, &cast, first).await;
+    let returned = every_call_fails(kit, &cast, first).await;
     outage.end().await;
     let (who, now) = (cast.guessing.0.key(), kit.start());
     over(async || kit.node().subject_status(who, &kit.policy, now).await.is_ok()).await;
     what_was_counted_still_is(kit, &cast).await;
-    what_failed_is_worth_nothing_more(kit, &cast, second).await;
+    what_failed_is_worth_nothing_more(kit, &cast, returned, second).await;
 }
 
 /// The subjects that an outage meets, each with its challenge.
@@ -70,7 +71,12 @@ impl Cast {
     }
 }
 
-async fn every_call_fails<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast, proof: Verified) {
+/// Returns the proof if the store has given it back.
+async fn every_call_fails<S: ChallengeStore>(
+    kit: &Kit<S>,
+    cast: &Cast,
+    proof: Verified,
+) -> Option<Verified> {
     let (store, policy, now) = (kit.node(), &kit.policy, kit.start());
     let new = kit.new_challenge(Purpose::LOGIN, now);
     let (guessing, waiting, leaving) = (&cast.guessing, &cast.waiting, &cast.leaving);
@@ -96,6 +102,12 @@ async fn every_call_fails<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast, proof: V
         let attempts = loaded.map(|challenge| challenge.attempts());
         assert_eq!(attempts, Some(3), "clause 9: a store that can still read reads right");
     }
+    let (error, returned) = consumed.expect_err("checked above").into_parts();
+    assert!(
+        returned.is_some() || error.is_outcome_unknown() || !error.is_retryable(),
+        "clause 9: nothing was done, and the proof did not come back: {error:?}"
+    );
+    returned
 }
 
 async fn what_was_counted_still_is<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast) {
@@ -123,9 +135,14 @@ async fn what_was_counted_still_is<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast)
 async fn what_failed_is_worth_nothing_more<S: ChallengeStore>(
     kit: &Kit<S>,
     cast: &Cast,
+    returned: Option<Verified>,
     second: Verified,
 ) {
     let now = kit.start();
+    if let Some(proof) = returned {
+        let consumed = ok(kit.node().consume(proof, now).await);
+        assert!(consumed.is_ok(), "clause 9: the proof came back, and it had been consumed");
+    }
     let _ = ok(kit.node().consume(second, now).await);
     let (winning, won) = &cast.winning;
     let gone = kit.attempt(winning, *won, now).await.err();
@@ -144,7 +161,7 @@ async fn what_failed_is_worth_nothing_more<S: ChallengeStore>(
 }
 
 #[track_caller]
-fn fails<T: Debug>(what: &str, answer: &Result<T, StoreError>) {
+fn fails<T: Debug, E>(what: &str, answer: &Result<T, E>) {
     if let Ok(answer) = answer {
         panic!("clause 9: {what} was answered while the backend was out: {answer:?}");
     }
@@ -228,4 +245,57 @@ async fn a_dropped_resend_counts_once_or_not<S: ChallengeStore>(kit: &Kit<S>, po
     let _ = ok(kit.node().grant_resend(who.key(), id, &kit.policy, now).await);
     let resends = kit.load(&who, id, now).await.map(|challenge| challenge.resends());
     assert_eq!(resends, Some(1), "clause 11: one resend a cooldown");
+}
+
+/// Clause 12, **in time**. While `stall` lasts, the backend neither replies nor refuses. Every call ends within `limit`,
+/// and so do 200 at once. After it, the store recovers automatically, and no subject got more attempts than the limit.
+///
+/// `limit` is what the backend states, with some time for a busy machine. [`Outage`] begins and ends the stall.
+///
+/// # Panics
+///
+/// If the clause is broken, or the store does not recover within ten seconds.
+pub async fn clause_12_every_call_ends_in_time<S: ChallengeStore>(
+    kit: &Kit<S>,
+    stall: &dyn Outage,
+    limit: Duration,
+) {
+    let (cast, first, _) = Cast::prepare(kit).await;
+    let (key, id, now) = (cast.guessing.0.key(), cast.guessing.1, kit.start());
+    stall.begin().await;
+    let one_of_each = async { every_call_ends(kit, &cast, first).await };
+    let many = kit.at_once(CALLERS, |_, store| {
+        let policy = kit.policy.clone();
+        async move {
+            let answer = store.begin_attempt(key, id, &policy, now).await;
+            usize::from(answer.is_ok_and(|answer| answer.is_ok()))
+        }
+    });
+    let ended = tokio::time::timeout(limit, async { tokio::join!(one_of_each, many) }).await;
+    let Ok(((), handed_out)) = ended else {
+        panic!("clause 12: a call does not end within {limit:?}");
+    };
+    stall.end().await;
+    over(async || kit.node().subject_status(key, &kit.policy, now).await.is_ok()).await;
+    let handed_out: usize = handed_out.into_iter().sum();
+    let more = usize::from(kit.attempts_until_refused(&cast.guessing.0, id, now).await);
+    assert!(handed_out + more <= 2, "clause 12: {handed_out} and {more} attempts of 2");
+}
+
+async fn every_call_ends<S: ChallengeStore>(kit: &Kit<S>, cast: &Cast, proof: Verified) {
+    let (store, policy, now) = (kit.node(), &kit.policy, kit.start());
+    let new = kit.new_challenge(Purpose::LOGIN, now);
+    let (winning, waiting, leaving) = (&cast.winning, &cast.waiting, &cast.leaving);
+    // What they return is the matter of clause 9.
+    let _ = tokio::join!(
+        store.open(cast.opening.key(), new, policy, now),
+        store.load(winning.0.key(), winning.1, now),
+        store.begin_attempt(winning.0.key(), winning.1, policy, now),
+        store.consume(proof, now),
+        store.grant_resend(waiting.0.key(), waiting.1, policy, now + MINUTE),
+        store.record_delivery(leaving.0.key(), leaving.1, DeliveryStatus::Delivered, policy, now),
+        store.revoke(leaving.0.key(), leaving.1),
+        store.subject_status(leaving.0.key(), policy, now),
+        store.unlock(cast.locked.key()),
+    );
 }

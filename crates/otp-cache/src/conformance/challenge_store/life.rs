@@ -7,7 +7,7 @@ use otp_core::{AttemptRefused, Challenge, ConsumeRefused, DeliveryStatus, Purpos
 use crate::{
     ChallengeStore,
     conformance::{
-        amounts::{MINUTE, SECOND},
+        amounts::{MINUTE, ROUNDS, SECOND, eight_purposes},
         kit::{CALLERS, Kit, granted, ok},
     },
 };
@@ -152,6 +152,7 @@ async fn one_resend_a_cooldown<S: ChallengeStore>(kit: &Kit<S>) {
 }
 
 /// Clause 6, **the newest replaces**. There is one open challenge per purpose, even if 200 callers open one at once.
+/// An open for one purpose loses none for another, for a subject without a record too.
 ///
 /// # Panics
 ///
@@ -159,6 +160,9 @@ async fn one_resend_a_cooldown<S: ChallengeStore>(kit: &Kit<S>) {
 pub async fn clause_6_the_newest_replaces<S: ChallengeStore>(kit: &Kit<S>) {
     the_older_one_is_gone(kit).await;
     one_of_many_stays(kit).await;
+    for _ in 0..ROUNDS {
+        one_of_each_purpose_stays(kit).await;
+    }
 }
 
 async fn the_older_one_is_gone<S: ChallengeStore>(kit: &Kit<S>) {
@@ -189,6 +193,22 @@ async fn one_of_many_stays<S: ChallengeStore>(kit: &Kit<S>) {
         open += usize::from(kit.load(&who, new.id, now).await.is_some());
     }
     assert_eq!(open, 1, "clause 6: one open challenge per purpose");
+}
+
+/// Nobody has a row to lock yet, so a store that locks rows must insert one first, or lock something else.
+async fn one_of_each_purpose_stays<S: ChallengeStore>(kit: &Kit<S>) {
+    let (who, now) = (kit.person(), kit.start());
+    let news = eight_purposes().map(|purpose| kit.new_challenge(purpose, now));
+    let key = who.key();
+    kit.in_turn(news.len(), |number, store| {
+        let (policy, new) = (kit.policy.clone(), news[number]);
+        async move { granted(store.open(key, new, &policy, now).await) }
+    })
+    .await;
+    for new in &news {
+        let stays = kit.load(&who, new.id, now).await.is_some();
+        assert!(stays, "clause 6: an acknowledged challenge was lost to one of another purpose");
+    }
 }
 
 /// Clause 10, **subjects are apart**. A call on one subject changes nothing of another, even with the id of the

@@ -10,15 +10,14 @@ use otp_core::{
 use crate::{
     ChallengeStore,
     conformance::{
-        amounts::{DAY, MINUTE, SECOND},
+        amounts::{DAY, MINUTE, ROUNDS, SECOND, eight_purposes},
         kit::{CALLERS, Kit, granted, ok},
     },
 };
 
-const EIGHT_PURPOSES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
-
 /// Clause 1, **counted first**. A challenge has five attempts and a subject ten, one after the other and with 200
-/// callers at once, over one challenge and over eight.
+/// callers at once, over one challenge and over eight. An attempt that was returned stays counted, also beside the
+/// first calls that open a challenge for the subject.
 ///
 /// # Panics
 ///
@@ -28,6 +27,9 @@ pub async fn clause_1_counted_first<S: ChallengeStore>(kit: &Kit<S>) {
     limits_hold_over_many_challenges(kit).await;
     limits_hold_on_one_challenge_under_load(kit).await;
     limits_hold_over_many_challenges_under_load(kit).await;
+    for _ in 0..ROUNDS {
+        no_attempt_is_lost_to_the_first_challenges(kit).await;
+    }
 }
 
 async fn each_attempt_is_counted_before_it_is_handed_out<S: ChallengeStore>(kit: &Kit<S>) {
@@ -89,8 +91,7 @@ async fn limits_hold_on_one_challenge_under_load<S: ChallengeStore>(kit: &Kit<S>
 async fn limits_hold_over_many_challenges_under_load<S: ChallengeStore>(kit: &Kit<S>) {
     let (who, now) = (kit.person(), kit.start());
     let mut ids = Vec::new();
-    for purpose in EIGHT_PURPOSES {
-        let purpose = Purpose::new(purpose).expect("a short name");
+    for purpose in eight_purposes() {
         ids.push(kit.opened_for(&who, purpose, now).await.id());
     }
     let key = who.key();
@@ -103,6 +104,24 @@ async fn limits_hold_over_many_challenges_under_load<S: ChallengeStore>(kit: &Ki
     let handed_out = answers.iter().filter(|answer| answer.is_ok()).count();
     assert_eq!(handed_out, 10, "clause 1: ten attempts per subject over all its challenges");
     assert_eq!(kit.status(&who, now).await.consecutive_failures, 10, "clause 1: all counted");
+}
+
+async fn no_attempt_is_lost_to_the_first_challenges<S: ChallengeStore>(kit: &Kit<S>) {
+    let (who, now) = (kit.person(), kit.start());
+    let news = eight_purposes().map(|purpose| kit.new_challenge(purpose, now));
+    let key = who.key();
+    let answers = kit
+        .in_turn(news.len(), |number, store| {
+            let (policy, new) = (kit.policy.clone(), news[number]);
+            async move {
+                let _ = granted(store.open(key, new, &policy, now).await);
+                ok(store.begin_attempt(key, new.id, &policy, now).await).is_ok()
+            }
+        })
+        .await;
+    let handed_out = answers.into_iter().filter(|is_ok| *is_ok).count();
+    let counted = kit.status(&who, now).await.consecutive_failures;
+    assert_eq!(usize::from(counted), handed_out, "clause 1: an attempt was lost to an open");
 }
 
 /// Clause 2, **one winner**. Of several right codes at once, one succeeds. A consumed or revoked challenge does not

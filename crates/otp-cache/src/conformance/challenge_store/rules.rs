@@ -133,7 +133,8 @@ impl<'a, S: ChallengeStore> Walk<'a, S> {
                     let ours = self.kit.verified(&self.who, expected, self.now);
                     let theirs = self.kit.verified(&self.who, answered, self.now);
                     self.pass_time();
-                    let expected = self.record.consume(ours, self.now).map(|c| c.attempts());
+                    let expected = self.record.consume(ours, self.now);
+                    let expected = expected.map(|c| c.attempts()).map_err(|no| no.refused);
                     let answered = ok(self.kit.node().consume(theirs, self.now).await);
                     same("consume", &expected, &answered.map(|c| c.attempts()));
                 }

@@ -1,10 +1,12 @@
-//! Clause 3: calls that fail.
+//! Clauses 3 and 8: calls that fail, and calls that nobody answers.
+
+use std::time::Duration;
 
 use crate::{
     Charge, Quota,
     conformance::{
         amounts::hourly,
-        kit::{Kit, granted, ok},
+        kit::{CALLERS, Kit, granted, ok},
         outage::{Outage, over},
     },
 };
@@ -41,5 +43,42 @@ pub async fn clause_3_fails_closed<S: Quota>(kit: &Kit<S>, outage: &dyn Outage) 
             assert!(granted <= most, "quota clause 3: {granted} granted, {most} were left");
         }
         assert!(granted >= least, "quota clause 3: {granted} granted, {least} were left");
+    }
+}
+
+/// Clause 8, **in time**. While `stall` lasts, the backend neither replies nor refuses. Charges and refunds end within
+/// `limit`, and so do 200 at once. After it, the store recovers automatically, and no key gave more than its rate.
+///
+/// `limit` is what the backend states, with some time for a busy machine. [`Outage`] begins and ends the stall.
+///
+/// # Panics
+///
+/// If the clause is broken, or the store does not recover within ten seconds.
+pub async fn clause_8_every_call_ends_in_time<S: Quota>(
+    kit: &Kit<S>,
+    stall: &dyn Outage,
+    limit: Duration,
+) {
+    let now = kit.start();
+    let [one, other, paid] = std::array::from_fn(|_| Charge::new(kit.quota_key(), hourly(5)));
+    let receipt = granted(kit.node().charge(&[paid], now).await);
+    stall.begin().await;
+    let store = kit.node();
+    let refund = store.refund(&receipt, now);
+    let charges = kit.at_once(CALLERS, |_, store| async move {
+        let charged = store.charge(&[one, other], now).await;
+        usize::from(charged.is_ok_and(|charged| charged.is_ok()))
+    });
+    let ended = tokio::time::timeout(limit, async { tokio::join!(refund, charges) }).await;
+    let Ok((_, handed_out)) = ended else {
+        panic!("quota clause 8: a call does not end within {limit:?}");
+    };
+    stall.end().await;
+    let asks = [Charge::new(kit.quota_key(), hourly(5)).with_events(0)];
+    over(async || kit.node().charge(&asks, now).await.is_ok()).await;
+    let mut events: usize = handed_out.into_iter().sum();
+    while ok(kit.node().charge(&[one], now).await).is_ok() {
+        events += 1;
+        assert!(events <= 5, "quota clause 8: {events} events of 5");
     }
 }

@@ -26,7 +26,10 @@ fn open_revokes_the_older_one_of_the_same_purpose_and_resets_nothing() {
     assert_eq!(bench.record.consecutive_failures(), 1);
     assert_eq!(bench.record.attempts_in_window(&bench.policy, at(2)), 1);
     let verified = bench.verify_right(in_flight, at(3)).unwrap();
-    assert_eq!(bench.record.consume(verified, at(3)).unwrap_err(), ConsumeRefused::NotFound);
+    assert_eq!(
+        bench.record.consume(verified, at(3)).unwrap_err().refused,
+        ConsumeRefused::NotFound
+    );
     assert_eq!(bench.begin(1, at(3)).unwrap_err(), AttemptRefused::NotFound);
 }
 
@@ -99,7 +102,10 @@ fn a_challenge_is_gone_at_its_end() {
     assert_eq!(bench.begin(1, at(LIFE)).unwrap_err(), AttemptRefused::Expired);
     assert_eq!(bench.verify_right(late, at(LIFE)).unwrap_err(), Rejected::Expired);
     let verified = bench.verify_right(last, just_before(LIFE)).unwrap();
-    assert_eq!(bench.record.consume(verified, at(LIFE)).unwrap_err(), ConsumeRefused::Expired);
+    assert_eq!(
+        bench.record.consume(verified, at(LIFE)).unwrap_err().refused,
+        ConsumeRefused::Expired
+    );
     assert_eq!(bench.record.consecutive_failures(), 2, "what came too late clears nothing");
 }
 
@@ -185,9 +191,44 @@ fn of_two_right_codes_one_wins() {
     assert_eq!((consumed.challenge_id(), consumed.subject()), (id(1), Bench::subject()));
     assert_eq!((consumed.purpose(), consumed.attempts()), (Purpose::LOGIN, 1));
     assert_eq!((consumed.opened_at(), consumed.consumed_at()), (at(0), just_before(LIFE)));
-    assert_eq!(bench.record.consume(second, at(2)).unwrap_err(), ConsumeRefused::NotFound);
+    assert_eq!(bench.record.consume(second, at(2)).unwrap_err().refused, ConsumeRefused::NotFound);
     assert_eq!(bench.begin(1, at(2)).unwrap_err(), AttemptRefused::NotFound);
     assert!(bench.record.is_empty());
+}
+
+/// As in a store whose write met another one: it reads again and tries once more.
+#[test]
+fn a_proof_comes_back_from_a_write_that_did_not_happen_and_from_a_refusal() {
+    let mut bench = Bench::opened();
+    let attempt = bench.begin(1, at(1)).unwrap();
+    let verified = bench.verify_right(attempt, at(1)).unwrap();
+    let not_consumed = SubjectRecord::new().consume(verified, at(1)).unwrap_err();
+    assert_eq!(not_consumed.refused, ConsumeRefused::NotFound);
+    assert_eq!(not_consumed.to_string(), not_consumed.refused.to_string());
+    let not_written = bench.record.clone().consume(not_consumed.verified, at(1)).unwrap();
+    let verified = not_written.into_verified();
+    assert_eq!((verified.challenge_id(), verified.subject()), (id(1), Bench::subject()));
+    let before = bench.record.clone();
+    let late = bench.record.consume(verified, at(LIFE)).unwrap_err();
+    assert_eq!((late.refused, &bench.record), (ConsumeRefused::Expired, &before));
+    let consumed = bench.record.consume(late.verified, at(2)).unwrap();
+    let again = bench.record.consume(consumed.into_verified(), at(2)).unwrap_err();
+    assert_eq!(again.refused, ConsumeRefused::NotFound);
+}
+
+#[test]
+fn a_record_can_be_swept_when_its_last_challenge_expires_unless_it_counts_something() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.record.sweep_at(), Some(SystemTime::UNIX_EPOCH));
+    bench.open(1, at(0)).unwrap();
+    assert_eq!(bench.record.sweep_at(), Some(at(LIFE)));
+    bench.record.open(new(2, Purpose::STEP_UP, at(400)), &bench.policy, at(0)).unwrap();
+    assert_eq!(bench.record.sweep_at(), Some(at(400)));
+    let _ = bench.begin(1, at(1)).unwrap();
+    assert_eq!(bench.record.sweep_at(), None);
+    bench.record.revoke(id(2));
+    bench.record.unlock();
+    assert_eq!(bench.record.sweep_at(), Some(at(LIFE)));
 }
 
 #[test]
@@ -214,7 +255,10 @@ fn revoked_is_gone() {
     assert!(bench.record.revoke(id(1)));
     assert!(!bench.record.revoke(id(1)));
     let verified = bench.verify_right(attempt, at(1)).unwrap();
-    assert_eq!(bench.record.consume(verified, at(1)).unwrap_err(), ConsumeRefused::NotFound);
+    assert_eq!(
+        bench.record.consume(verified, at(1)).unwrap_err().refused,
+        ConsumeRefused::NotFound
+    );
     assert_eq!(bench.record.consecutive_failures(), 1);
     assert!(!bench.record.is_empty(), "a failure is never forgotten");
 }
