@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_module::{AuthModule, Destination, PasswordOutcome, PendingToken, Session};
+use auth_module::{AuthModule, Destination, PasswordOutcome, PendingToken, Session, UserId};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Randomness, Submission};
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 
 use crate::{
     driver::{Call, LoginDriver},
-    live::LivePrompt,
+    live::{LivePrompt, Watched},
     shared::{Shared, auth_failed},
     step::{Failure, LoginStep, RejectedReason, RestartReason},
 };
@@ -145,6 +145,7 @@ impl Controller {
             }
         })
         .await
+        .unwrap_or_else(LoginStep::Failed)
     }
 
     /// Starts a login that replaces `session`, because the policy needs more factors or fresher evidence for
@@ -171,10 +172,13 @@ impl Controller {
             }
         })
         .await
+        .unwrap_or_else(LoginStep::Failed)
     }
 
     /// Returns the current step of the login: for a GET after a redirect, a reload, the back button or
-    /// another tab. Sends no message and counts no attempt.
+    /// another tab. Sends no message and counts no attempt. Completes the factor if the user has satisfied it
+    /// elsewhere, as with an approval on a phone: then the step is that of the next factor, or
+    /// [`LoginStep::Finished`].
     ///
     /// The prompt contains the notice and the rejection that the last submission or action produced, until
     /// the next one. A notice or rejection of the plugin's current prompt replaces an older one, and a
@@ -188,26 +192,36 @@ impl Controller {
         self.proceed(token, None, Call::View, client, now).await
     }
 
-    /// Returns what [`view`](Self::view) would show, for an event stream, with what the stream waits by;
-    /// `None` if no prompt with live status is open, or it could not be loaded.
+    /// Returns what [`view`](Self::view) would show, for an event stream, with what the stream waits by.
     ///
-    /// Never begins a factor or opens a session, because a stream cannot set a cookie.
+    /// Records that the user has satisfied or declined the factor elsewhere. Never begins a factor or opens a
+    /// session, because a stream cannot set a cookie: after [`Watched::Moved`] the page loads itself again,
+    /// and [`view`](Self::view) does both.
     pub async fn watch(
         &self,
         token: &PendingToken,
         client: &ClientFacts,
         now: SystemTime,
-    ) -> Option<LivePrompt> {
+    ) -> Watched {
         let login = match self.shared.auth.load_pending(token, now).await {
-            Ok(login) => login?,
+            Ok(Some(login)) => login,
+            Ok(None) => return Watched::Moved,
             Err(error) => {
                 auth_failed(&error);
-                return None;
+                return Watched::Ended;
             }
         };
         let (shared, client) = (Arc::clone(&self.shared), client.clone());
+        let watched = self.run_detached(async move {
+            let mut driver = LoginDriver::new(&shared, &client, now);
+            let watched = LivePrompt::load(&shared, &mut driver, &login, &client, now).await;
+            if driver.has_changed_login() {
+                notify_pages(&shared, &login.user().id).await;
+            }
+            watched
+        });
         // A failure of the plugin is in the log already.
-        LivePrompt::load(shared, login, client, now).await.unwrap_or_default()
+        watched.await.flatten().unwrap_or(Watched::Ended)
     }
 
     /// Passes what the user typed to the factor's plugin (steps 7 to 10).
@@ -270,32 +284,35 @@ impl Controller {
         let (shared, client, factor) = (Arc::clone(&self.shared), client.clone(), factor.cloned());
         self.run_detached(async move {
             let user = login.user().id.clone();
-            let changes_login = !matches!(call, Call::View);
-            let driver = LoginDriver::new(&shared, &client, now);
+            let is_view = matches!(call, Call::View);
+            let mut driver = LoginDriver::new(&shared, &client, now);
             let step = driver.proceed(login, factor.as_ref(), call).await;
-            // After everything is saved: the pages of other tabs wake and read it.
-            if changes_login && let Err(error) = shared.auth.notify_pages(&user).await {
-                auth_failed(&error);
+            // After everything is saved: the pages of other tabs wake and read it. A submission or an action
+            // may have changed what the plugin keeps in its store.
+            if !is_view || driver.has_changed_login() {
+                notify_pages(&shared, &user).await;
             }
             step
         })
         .await
+        .unwrap_or_else(LoginStep::Failed)
     }
 
     /// Runs `work` in a task of its own, so that it continues if the caller is dropped.
-    async fn run_detached(
+    async fn run_detached<T: Send + 'static>(
         &self,
-        work: impl Future<Output = LoginStep> + Send + 'static,
-    ) -> LoginStep {
-        match self.tasks.spawn(work.in_current_span()).await {
-            Ok(step) => step,
-            Err(error) => {
-                tracing::error!(
-                    panicked = error.is_panic(),
-                    "a login call panicked or was cancelled"
-                );
-                LoginStep::Failed(Failure::Internal)
-            }
-        }
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.tasks.spawn(work.in_current_span()).await.map_err(|error| {
+            tracing::error!(panicked = error.is_panic(), "a login call panicked or was cancelled");
+            Failure::Internal
+        })
+    }
+}
+
+/// Wakes the open pages of a user. If that fails, they show the news after a reload.
+async fn notify_pages(shared: &Shared, user: &UserId) {
+    if let Err(error) = shared.auth.notify_pages(user).await {
+        auth_failed(&error);
     }
 }

@@ -12,6 +12,9 @@
 //!                                         Prompt, Unavailable, Denied: saved and shown
 //! ```
 //!
+//! `status` may return any step, because a user may approve or decline elsewhere. Only its prompt is not
+//! saved.
+//!
 //! Where a factor has alternatives, the first one that a plugin provides begins. When a plugin says that
 //! its factor is unavailable, the next alternative begins. The login stays with it: an unavailable factor
 //! is tried again only when all alternatives are unavailable and the user asks for it.
@@ -23,8 +26,8 @@ use auth_module::{
     Saved,
 };
 use mfa_plugin_api::{
-    ActionId, ClientFacts, Evidence, FactorId, FlowContext, Notice, PluginError, PluginState,
-    Prompt, Rejection, Reply, Step, Submission,
+    ActionId, ClientFacts, Evidence, FactorId, FlowContext, FlowParts, Notice, PluginError,
+    PluginState, Prompt, Rejection, Reply, Step, Submission,
 };
 use tracing::Instrument as _;
 
@@ -59,22 +62,29 @@ pub(crate) struct LoginDriver<'a> {
     now: SystemTime,
     /// The token of a login that this call opened: the browser does not have it yet.
     new_token: Option<PendingToken>,
+    /// Whether this call has saved or ended the login, so that its other pages have to load it again.
+    has_changed_login: bool,
 }
 
 impl<'a> LoginDriver<'a> {
     pub(crate) fn new(shared: &'a Shared, client: &'a ClientFacts, now: SystemTime) -> Self {
-        Self { shared, client, now, new_token: None }
+        Self { shared, client, now, new_token: None, has_changed_login: false }
+    }
+
+    /// Whether this call has saved or ended the login.
+    pub(crate) fn has_changed_login(&self) -> bool {
+        self.has_changed_login
     }
 
     /// Takes the first step of a login that was just opened.
-    pub(crate) async fn start(mut self, token: PendingToken, login: PendingLogin) -> LoginStep {
+    pub(crate) async fn start(&mut self, token: PendingToken, login: PendingLogin) -> LoginStep {
         self.new_token = Some(token);
         self.advance(login).await
     }
 
     /// Takes the next step of a pending login. `asked` is the factor that `call` is for, if known.
     pub(crate) async fn proceed(
-        self,
+        &mut self,
         login: PendingLogin,
         asked: Option<&FactorId>,
         call: Call,
@@ -93,7 +103,7 @@ impl<'a> LoginDriver<'a> {
     }
 
     async fn step(
-        self,
+        &mut self,
         login: PendingLogin,
         choice: FactorChoice,
         factor: FactorId,
@@ -125,13 +135,14 @@ impl<'a> LoginDriver<'a> {
             }
             (Call::View | Call::Retry, FactorStatus::Prompted { notice, rejection }) => {
                 let call = async |context: &FlowContext<'_>| plugin.status(context).await;
-                return match self.call_plugin(&login, &factor, state, call).await? {
-                    Some(prompt) => {
+                match self.call_plugin(&login, &factor, state, call).await? {
+                    None => return Ok(self.begin(login, choice, factor).await),
+                    Some(Step::Prompt(prompt)) => {
                         let prompt = with_last_outcome(prompt, notice, rejection, self.now);
-                        Ok(self.prompted(&login, factor, prompt))
+                        return Ok(self.prompted(&login, factor, prompt));
                     }
-                    None => Ok(self.begin(login, choice, factor).await),
-                };
+                    Some(step) => status_reply(step, state),
+                }
             }
             (_, FactorStatus::Unavailable(unavailable)) => {
                 return Ok(self.show(&login, factor, Step::Unavailable(unavailable)));
@@ -147,7 +158,7 @@ impl<'a> LoginDriver<'a> {
     }
 
     /// Begins the next missing factor, or completes the login.
-    async fn advance(self, login: PendingLogin) -> LoginStep {
+    async fn advance(&mut self, login: PendingLogin) -> LoginStep {
         match self.missing(&login).into_iter().next() {
             None => self.complete(login).await,
             Some(choice) if *choice.first() == FactorId::PASSWORD => {
@@ -165,7 +176,12 @@ impl<'a> LoginDriver<'a> {
     }
 
     /// Begins `factor`, one of the alternatives of `choice`.
-    async fn begin(self, login: PendingLogin, choice: FactorChoice, factor: FactorId) -> LoginStep {
+    async fn begin(
+        &mut self,
+        login: PendingLogin,
+        choice: FactorChoice,
+        factor: FactorId,
+    ) -> LoginStep {
         let state = login.factor(&factor).and_then(|snapshot| snapshot.state.clone());
         let begun = async {
             let plugin = self.shared.plugin(&factor)?;
@@ -182,20 +198,63 @@ impl<'a> LoginDriver<'a> {
         }
     }
 
-    async fn done(self, login: PendingLogin, factor: FactorId, evidence: Evidence) -> LoginStep {
-        let recorded = self.shared.auth.record_evidence(&login, &factor, evidence, self.now).await;
-        match recorded {
+    async fn done(
+        &mut self,
+        login: PendingLogin,
+        factor: FactorId,
+        evidence: Evidence,
+    ) -> LoginStep {
+        match self.record(&login, &factor, evidence).await {
             // Boxed, because the future would contain itself: the next factor leads here again.
-            Ok(Recorded::Done { login, .. }) => Box::pin(self.advance(login)).await,
-            Ok(Recorded::Gone) => LoginStep::Restart(RestartReason::Ended),
-            Err(error) => LoginStep::Failed(auth_failed(&error)),
+            Ok(Some(login)) => Box::pin(self.advance(login)).await,
+            Ok(None) => LoginStep::Restart(RestartReason::Ended),
+            Err(failure) => LoginStep::Failed(failure),
         }
     }
 
-    async fn complete(self, login: PendingLogin) -> LoginStep {
+    /// Records that `factor` is satisfied. Returns the login as it is then; `None` if it has ended.
+    async fn record(
+        &mut self,
+        login: &PendingLogin,
+        factor: &FactorId,
+        evidence: Evidence,
+    ) -> Result<Option<PendingLogin>, Failure> {
+        let recorded = self.shared.auth.record_evidence(login, factor, evidence, self.now).await;
+        match recorded.map_err(|error| auth_failed(&error))? {
+            Recorded::Done { login, .. } => {
+                self.has_changed_login = true;
+                Ok(Some(login))
+            }
+            Recorded::Gone => Ok(None),
+        }
+    }
+
+    /// Saves what `status` returned other than a prompt, for a page that cannot show it: an event stream
+    /// cannot set the cookie of a session.
+    pub(crate) async fn save_status(
+        &mut self,
+        login: &PendingLogin,
+        factor: &FactorId,
+        step: Step,
+        state: Option<&PluginState>,
+    ) -> Result<(), Failure> {
+        match status_reply(step, state) {
+            Reply { step: Step::Done(evidence), .. } => {
+                self.record(login, factor, evidence).await?;
+            }
+            reply => {
+                let snapshot = snapshot_of(factor, &reply)?;
+                self.save(login, factor, &snapshot).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn complete(&mut self, login: PendingLogin) -> LoginStep {
         let (auth, randomness) = (&self.shared.auth, &*self.shared.randomness);
         match auth.complete(&login, self.client, randomness, self.now).await {
             Ok(Completed::Opened { token, session, destination }) => {
+                self.has_changed_login = true;
                 LoginStep::Finished(Finished { session_token: token, session, destination })
             }
             Ok(Completed::Gone) => LoginStep::Restart(RestartReason::Ended),
@@ -206,15 +265,15 @@ impl<'a> LoginDriver<'a> {
     }
 
     async fn save_and_show(
-        self,
+        &mut self,
         login: PendingLogin,
         choice: FactorChoice,
         factor: FactorId,
         reply: Reply,
     ) -> LoginStep {
-        let Some(snapshot) = FactorSnapshot::of(&reply) else {
-            tracing::error!(%factor, "a plugin returned a step that this version does not know");
-            return LoginStep::Failed(Failure::Internal);
+        let snapshot = match snapshot_of(&factor, &reply) {
+            Ok(snapshot) => snapshot,
+            Err(failure) => return LoginStep::Failed(failure),
         };
         match self.save(&login, &factor, &snapshot).await {
             Ok(Some(login)) => {
@@ -238,7 +297,7 @@ impl<'a> LoginDriver<'a> {
     /// other requests changed elsewhere in the login stays. Returns the login as it is then; `None` if it
     /// has ended.
     async fn save(
-        &self,
+        &mut self,
         login: &PendingLogin,
         factor: &FactorId,
         snapshot: &FactorSnapshot,
@@ -250,7 +309,10 @@ impl<'a> LoginDriver<'a> {
             let login = latest.as_ref().unwrap_or(login);
             let saved = auth.save_factor(login, factor, snapshot).await;
             match saved.map_err(|error| auth_failed(&error))? {
-                Saved::Done(login) => return Ok(Some(login)),
+                Saved::Done(login) => {
+                    self.has_changed_login = true;
+                    return Ok(Some(login));
+                }
                 Saved::Gone => return Ok(None),
                 Saved::Conflict => {}
             }
@@ -267,7 +329,7 @@ impl<'a> LoginDriver<'a> {
         Err(Failure::Outage)
     }
 
-    fn show(self, login: &PendingLogin, factor: FactorId, step: Step) -> LoginStep {
+    fn show(&mut self, login: &PendingLogin, factor: FactorId, step: Step) -> LoginStep {
         match step {
             Step::Prompt(prompt) => self.prompted(login, factor, prompt),
             Step::Unavailable(unavailable) => LoginStep::Unavailable(UnavailableStep {
@@ -284,15 +346,15 @@ impl<'a> LoginDriver<'a> {
         }
     }
 
-    fn prompted(self, login: &PendingLogin, factor: FactorId, prompt: Prompt) -> LoginStep {
+    fn prompted(&mut self, login: &PendingLogin, factor: FactorId, prompt: Prompt) -> LoginStep {
         let plugin = self.shared.plugins.get(&factor);
         let has_live_status = plugin.is_some_and(|plugin| plugin.live_status().is_some());
         let pending = self.pending(login, factor);
         LoginStep::Prompt(PromptStep { pending, prompt, has_live_status })
     }
 
-    fn pending(self, login: &PendingLogin, factor: FactorId) -> Pending {
-        Pending { new_token: self.new_token, expires_at: login.expires_at(), factor }
+    fn pending(&mut self, login: &PendingLogin, factor: FactorId) -> Pending {
+        Pending { new_token: self.new_token.take(), expires_at: login.expires_at(), factor }
     }
 
     fn missing(&self, login: &PendingLogin) -> Vec<FactorChoice> {
@@ -352,16 +414,16 @@ impl<'a> LoginDriver<'a> {
         let (flow, subject) = (login.flow(), login.user().subject(auth.tenant()));
         let audit = auth.flow_audit(login, self.client, self.now);
         let randomness = &*self.shared.randomness;
-        let context = FlowContext::new(
+        let context = FlowContext::new(FlowParts {
             factor,
-            &flow,
-            &subject,
-            self.client,
-            self.now,
+            flow: &flow,
+            subject: &subject,
+            client: self.client,
+            now: self.now,
             randomness,
-            auth.services(),
-            &audit,
-        )
+            services: auth.services(),
+            audit: &audit,
+        })
         .with_state(state);
         let span = tracing::info_span!("plugin", %factor);
         let called = tokio::time::timeout(deadline, call(&context));
@@ -389,6 +451,21 @@ impl<'a> LoginDriver<'a> {
 fn is_unavailable(login: &PendingLogin, factor: &FactorId) -> bool {
     let snapshot = login.factor(factor);
     snapshot.is_some_and(|snapshot| matches!(snapshot.status, FactorStatus::Unavailable(_)))
+}
+
+/// Returns the reply for what `status` returned. `status` does not change the plugin's state.
+fn status_reply(step: Step, state: Option<&PluginState>) -> Reply {
+    let mut reply = Reply::new(step);
+    reply.state = state.cloned();
+    reply
+}
+
+/// Returns what to save of a reply that is not *done*.
+fn snapshot_of(factor: &FactorId, reply: &Reply) -> Result<FactorSnapshot, Failure> {
+    FactorSnapshot::of(reply).ok_or_else(|| {
+        tracing::error!(%factor, "a plugin returned a step that this version does not know");
+        Failure::Internal
+    })
 }
 
 /// Adds to the current prompt what the last submission or action produced. `MfaPlugin::status` cannot

@@ -26,7 +26,8 @@
 //! last submission or action produced, until the next one, and counts nothing.
 //!
 //! An open page does not poll: [`Controller::watch`] returns a [`LivePrompt`], whose
-//! [`changed`](LivePrompt::changed) waits for news.
+//! [`changed`](LivePrompt::changed) waits for news. If the user has approved the login elsewhere, it returns
+//! [`Watched::Moved`]: the page loads itself again, and [`Controller::view`] completes the login.
 //!
 //! The interface has no HTTP types. A [`LoginStep`] holds everything that a host needs for its page and
 //! its cookies; its status code follows from [`LoginStep::class`].
@@ -39,7 +40,7 @@ mod step;
 
 pub use crate::{
     controller::{Controller, InvalidPlugins, LoginRequest, RETRY},
-    live::LivePrompt,
+    live::{LivePrompt, Watched},
     step::{
         DeniedStep, Failure, Finished, LoginStep, Pending, PromptStep, RejectedReason,
         RestartReason, StepClass, UnavailableStep,

@@ -3,13 +3,27 @@
 use std::{sync::Arc, time::SystemTime};
 
 use auth_module::{FactorStatus, PendingLogin};
-use mfa_plugin_api::{ClientFacts, FactorId, FlowContext, MAX_LIVE_WAIT, PluginState, Prompt};
+use mfa_plugin_api::{
+    ClientFacts, FactorId, FlowContext, MAX_LIVE_WAIT, PluginState, Prompt, Step,
+};
 
 use crate::{
     driver::{LoginDriver, with_last_outcome},
     shared::Shared,
     step::Failure,
 };
+
+/// What an event stream has to do, from [`Controller::watch`](crate::Controller::watch).
+#[derive(Debug)]
+pub enum Watched {
+    /// There is nothing to wait for: the prompt has no live status, or it could not be loaded. The page stays.
+    Ended,
+    /// The login has moved on, so the page has to load itself again: the factor is satisfied or cannot go on,
+    /// or the login has ended.
+    Moved,
+    /// Show this prompt and wait for its change.
+    Prompt(Box<LivePrompt>),
+}
 
 /// The prompt of a login as an event stream shows it: what [`Controller::view`](crate::Controller::view)
 /// would return.
@@ -29,29 +43,41 @@ pub struct LivePrompt {
 }
 
 impl LivePrompt {
-    /// Asks the plugin of the current factor; `None` if no prompt with live status is open.
+    /// Asks the plugin of the current factor.
     pub(crate) async fn load(
-        shared: Arc<Shared>,
-        login: PendingLogin,
-        client: ClientFacts,
+        shared: &Arc<Shared>,
+        driver: &mut LoginDriver<'_>,
+        login: &PendingLogin,
+        client: &ClientFacts,
         now: SystemTime,
-    ) -> Result<Option<Self>, Failure> {
-        let driver = LoginDriver::new(&shared, &client, now);
-        let Some(factor) = driver.current_factor(&login) else { return Ok(None) };
-        let Some(snapshot) = login.factor(&factor).cloned() else { return Ok(None) };
+    ) -> Result<Watched, Failure> {
+        let Some(factor) = driver.current_factor(login) else { return Ok(Watched::Moved) };
+        let Some(snapshot) = login.factor(&factor).cloned() else { return Ok(Watched::Moved) };
         let FactorStatus::Prompted { notice, rejection } = snapshot.status else {
-            return Ok(None);
+            return Ok(Watched::Moved);
         };
         let (plugin, state) = (shared.plugin(&factor)?, snapshot.state);
         if plugin.live_status().is_none() {
-            return Ok(None);
+            return Ok(Watched::Ended);
         }
         let call = async |context: &FlowContext<'_>| plugin.status(context).await;
-        let Some(shown) = driver.call_plugin(&login, &factor, state.as_ref(), call).await? else {
-            return Ok(None);
+        let shown = match driver.call_plugin(login, &factor, state.as_ref(), call).await? {
+            // The factor begins again with the next view, which may send a message: not automatically.
+            None => return Ok(Watched::Ended),
+            Some(Step::Prompt(shown)) => shown,
+            Some(step) => {
+                driver.save_status(login, &factor, step, state.as_ref()).await?;
+                return Ok(Watched::Moved);
+            }
         };
         let prompt = with_last_outcome(shown.clone(), notice, rejection, now);
-        Ok(Some(Self { prompt, shared, client, login, factor, state, shown }))
+        let (shared, client, login) = (Arc::clone(shared), client.clone(), login.clone());
+        Ok(Watched::Prompt(Box::new(Self { prompt, shared, client, login, factor, state, shown })))
+    }
+
+    /// Returns the factor that asks.
+    pub fn factor(&self) -> &FactorId {
+        &self.factor
     }
 
     /// Returns the prompt.

@@ -149,6 +149,15 @@
       tick();
     });
     source.addEventListener("end", () => source.close());
+    // The login has moved on without this page: it was approved elsewhere, or went on in another tab.
+    source.addEventListener("moved", () => {
+      source.close();
+      location.reload();
+    });
     window.addEventListener("pagehide", () => source.close());
+    // What this page sends moves the login on, too. A reload would then drop the response and its cookie.
+    document.addEventListener("submit", (event) => {
+      if (!event.defaultPrevented) source.close();
+    });
   }
 })();

@@ -197,7 +197,7 @@ fn field_view(
     FieldView {
         name: field.name.clone().into_owned(),
         label: frame.m(&field.label),
-        kind: field.kind,
+        kind: field.kind.clone(),
         described_by: described_by.join(" "),
         id,
         hint,

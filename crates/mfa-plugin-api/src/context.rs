@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, time::SystemTime};
 
-use crate::{factor::FactorId, services::Services};
+use crate::{credential::Credential, factor::FactorId, names::text_name, services::Services};
 
 /// The user who logs in, as the authentication module knows them.
 ///
@@ -12,23 +12,32 @@ pub struct Subject {
     tenant: String,
     id: String,
     attributes: BTreeMap<String, String>,
+    credentials: Vec<Credential>,
 }
 
 impl Subject {
     /// The attribute with the phone number, in E.164 or in the national form.
     pub const PHONE_NUMBER: &'static str = "phone_number";
 
-    /// Returns the subject `id` of `tenant`, without attributes.
+    /// Returns the subject `id` of `tenant`, without attributes and credentials.
     ///
     /// The id must be the canonical one: plugins count attempts per id.
     pub fn new(tenant: impl Into<String>, id: impl Into<String>) -> Self {
-        Self { tenant: tenant.into(), id: id.into(), attributes: BTreeMap::new() }
+        let (attributes, credentials) = (BTreeMap::new(), Vec::new());
+        Self { tenant: tenant.into(), id: id.into(), attributes, credentials }
     }
 
     /// Sets the attribute `name`.
     #[must_use]
     pub fn with_attribute(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.attributes.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds a credential that the user has enrolled for the factor of this call (see [`Enrol`](crate::Enrol)).
+    #[must_use]
+    pub fn with_credential(mut self, credential: Credential) -> Self {
+        self.credentials.push(credential);
         self
     }
 
@@ -46,6 +55,11 @@ impl Subject {
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name).map(String::as_str)
     }
+
+    /// Returns what the user has enrolled for the factor of this call, in the order of enrolment.
+    pub fn credentials(&self) -> &[Credential] {
+        &self.credentials
+    }
 }
 
 impl fmt::Debug for Subject {
@@ -54,6 +68,7 @@ impl fmt::Debug for Subject {
             .field("tenant", &self.tenant)
             .field("id", &self.id)
             .field("attributes", &self.attributes.keys().collect::<Vec<_>>())
+            .field("credentials", &self.credentials)
             .finish()
     }
 }
@@ -124,6 +139,8 @@ impl FlowId {
         &self.0
     }
 }
+
+text_name!(FlowId);
 
 /// What a plugin stores between two calls of one login, in a format of its own.
 ///
@@ -198,12 +215,14 @@ pub trait AuditSink: fmt::Debug + Send + Sync {
 }
 
 /// Everything that a plugin may know and use in one call.
+///
+/// A host makes it with [`new`](Self::new) from [`FlowParts`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FlowContext<'a> {
     /// The factor of this call, as the host registered it.
     pub factor: &'a FactorId,
-    /// The login of this call.
+    /// The login of this call, or the enrolment.
     pub flow: &'a FlowId,
     /// The user. Every earlier factor was verified.
     pub subject: &'a Subject,
@@ -221,26 +240,38 @@ pub struct FlowContext<'a> {
     pub audit: &'a dyn AuditSink,
 }
 
+/// What every [`FlowContext`] is made of. The README shows a host that makes one.
+///
+/// All parts are required. Optional ones are set on the context.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "a host names each part that a plugin needs")]
+pub struct FlowParts<'a> {
+    /// The factor that the host calls, from the plugin's [`Descriptor`](crate::Descriptor).
+    pub factor: &'a FactorId,
+    /// The name of the login: the same in all its calls, and no other login has it.
+    pub flow: &'a FlowId,
+    /// The user who logs in.
+    pub subject: &'a Subject,
+    /// What the host knows about the browser.
+    pub client: &'a ClientFacts,
+    /// The current instant.
+    pub now: SystemTime,
+    /// A cryptographic random generator.
+    pub randomness: &'a dyn Randomness,
+    /// The services that the host offers to plugins.
+    pub services: &'a Services,
+    /// Where the plugin's audit events go.
+    pub audit: &'a dyn AuditSink,
+}
+
 impl<'a> FlowContext<'a> {
     /// Returns a context without plugin state.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a plugin gets exactly these, and the host names each once"
-    )]
-    pub fn new(
-        factor: &'a FactorId,
-        flow: &'a FlowId,
-        subject: &'a Subject,
-        client: &'a ClientFacts,
-        now: SystemTime,
-        randomness: &'a dyn Randomness,
-        services: &'a Services,
-        audit: &'a dyn AuditSink,
-    ) -> Self {
+    pub fn new(parts: FlowParts<'a>) -> Self {
+        let FlowParts { factor, flow, subject, client, now, randomness, services, audit } = parts;
         Self { factor, flow, subject, client, now, randomness, state: None, services, audit }
     }
 
-    /// Sets the plugin's state.
+    /// Sets the plugin's state: that of its last [`Reply`](crate::Reply) in this login.
     #[must_use]
     pub fn with_state(mut self, state: Option<&'a PluginState>) -> Self {
         self.state = state;

@@ -9,7 +9,14 @@ use crate::context::RandomnessUnavailable;
 #[non_exhaustive]
 pub enum PluginError {
     /// The host does not provide a service that the plugin needs.
-    #[error("the host does not provide {0}")]
+    ///
+    /// Services are found by type. If the dependency tree has two versions of the crate that defines the
+    /// service's type, host and plugin mean two types, and the plugin does not find the service.
+    /// `cargo tree --duplicates` lists such crates.
+    #[error(
+        "the host does not provide {0}, or provides it in the type of another version of the crate that \
+         defines it (see `cargo tree --duplicates`)"
+    )]
     MissingService(&'static str),
     /// The random generator failed.
     #[error("no randomness")]

@@ -2,12 +2,24 @@
 
 use std::{borrow::Cow, time::SystemTime};
 
+use crate::names::text_name;
+
 /// One value of the `amr` claim (RFC 8176), such as `pwd`, `otp` or `sms`.
+///
+/// ```
+/// use mfa_plugin_api::AuthenticationMethod;
+///
+/// let method: AuthenticationMethod = "otp".parse()?;
+/// assert_eq!(method, AuthenticationMethod::OTP);
+/// # Ok::<(), std::convert::Infallible>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(transparent))]
 pub struct AuthenticationMethod(Cow<'static, str>);
 
 impl AuthenticationMethod {
+    /// A key that hardware protects, such as a security key (RFC 8176, section 2).
+    pub const HWK: Self = Self(Cow::Borrowed("hwk"));
     /// A one-time password (RFC 8176, section 2).
     pub const OTP: Self = Self(Cow::Borrowed("otp"));
     /// A password (RFC 8176, section 2).
@@ -25,6 +37,8 @@ impl AuthenticationMethod {
         &self.0
     }
 }
+
+text_name!(AuthenticationMethod);
 
 /// Proof that a factor was satisfied: by which methods, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]

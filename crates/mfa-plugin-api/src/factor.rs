@@ -84,6 +84,12 @@ impl FromStr for FactorId {
     }
 }
 
+impl AsRef<str> for FactorId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl TryFrom<String> for FactorId {
     type Error = InvalidFactorId;
 

@@ -16,11 +16,11 @@ pub const MAX_LIVE_WAIT: Duration = Duration::from_secs(600);
 /// message is delivered. Return it from [`MfaPlugin::live_status`](crate::MfaPlugin::live_status).
 #[async_trait]
 pub trait LiveStatus: Send + Sync {
-    /// Waits until [`MfaPlugin::status`](crate::MfaPlugin::status) may return another prompt than `shown`.
+    /// Waits until [`MfaPlugin::status`](crate::MfaPlugin::status) may return something other than `shown`.
     /// `shown` is the prompt that `status` has returned for this `context`. Then the host calls `status`
     /// again.
     ///
-    /// Returns at once if `status` would return another prompt already, so that a change between the two
+    /// Returns at once if `status` would return something else already, so that a change between the two
     /// calls is not lost. May also return without a change. Returns after [`MAX_LIVE_WAIT`] at the latest.
     ///
     /// Counts no attempt and sends no message. Elapsed time is measured by the runtime's timer, starting at

@@ -6,11 +6,12 @@ use async_trait::async_trait;
 
 use crate::{
     context::FlowContext,
+    enrol::Enrol,
     error::PluginError,
     factor::FactorId,
     live_status::LiveStatus,
-    prompt::{ActionId, Prompt},
-    step::Reply,
+    prompt::ActionId,
+    step::{Reply, Step},
     submission::Submission,
 };
 
@@ -32,25 +33,37 @@ impl Descriptor {
 
 /// One authentication factor.
 ///
+/// Hosts hold plugins as `Arc<dyn MfaPlugin>`. A native `async fn` does not allow `dyn` yet, so this trait
+/// and its implementations carry `#[async_trait]`.
+///
 /// # Contract
 ///
 /// 1. **`begin` is repeatable.** The host calls [`begin`](Self::begin) when every earlier factor was
 ///    verified. It calls `begin` again after `Unavailable`, after a `Denied` that has ended, and when an
 ///    earlier call was cut off or its reply was lost. A repeated `begin` returns the open prompt and sends
 ///    no second message.
-/// 2. **Calls may run at once.** After `begin` comes any number of `submit` and `action`, from several tabs
-///    and nodes. Do each step that must not race as one atomic operation of a store, never in the plugin's
-///    state.
-/// 3. **`Done` is verified.** Only a call of `submit` or `action` that itself verified a submission returns
-///    [`Step::Done`](crate::Step::Done). Returning it from `begin` is an error.
-/// 4. **Each failure has its own form.** A mistake of the user is a [`Prompt`] with a rejection, or `Denied`.
-///    A failure of a service is `Unavailable`. [`PluginError`] is a fault for the operator; it does not
-///    change the login.
-/// 5. **Every call ends.** The plugin bounds each wait itself.
-/// 6. **No leaks.** Message arguments, the plugin's state and audit events hold no secret and no whole
-///    phone number: a host may store them readable.
-/// 7. **Waiting ends.** [`LiveStatus::changed`] returns when there may be news, and at the latest after
-///    [`MAX_LIVE_WAIT`](crate::MAX_LIVE_WAIT). It sends no message and counts no attempt.
+/// 2. **One right answer, one `Done`.** After `begin` comes any number of calls, also parallel ones, from
+///    several tabs and nodes. Of all calls with one right answer exactly one returns `Done`. Do each step
+///    that must not race as one atomic operation of a store, never in the plugin's state.
+/// 3. **`Done` is verified.** Only a call that itself found the right answer, or an approval that the user
+///    has given elsewhere, returns [`Step::Done`]. Returning it from `begin` is an error.
+/// 4. **Guesses are bounded.** A wrong answer is counted before it is compared, in a store and for the user.
+///    After a limit no answer is accepted, not even a right one. The limit is at most 100, as in NIST
+///    SP 800-63B, section 3.2.2.
+/// 5. **Each failure has its own form.** A mistake of the user is a [`Prompt`](crate::Prompt) with a
+///    rejection, or `Denied`. A failure of a service is `Unavailable`. [`PluginError`] is a fault for the
+///    operator; it does not change the login.
+/// 6. **Every call ends.** The plugin bounds each wait on a service whose own contract does not bound it.
+/// 7. **No randomness, no challenge.** A call whose randomness fails returns an error or `Unavailable`. It
+///    sends nothing and leaves nothing half made: the next `begin` succeeds.
+/// 8. **No leaks.** Message arguments, the plugin's state, audit events, logs, errors and `Debug` hold no
+///    secret and no whole phone number: a host may store or show them readable.
+/// 9. **`status` changes nothing by itself,** and neither does an unknown action: no attempt is counted, no
+///    message is sent. Before `begin`, `status` returns `None`.
+/// 10. **Waiting ends.** [`LiveStatus::changed`] returns when there may be news, and at the latest after
+///     [`MAX_LIVE_WAIT`](crate::MAX_LIVE_WAIT). It sends no message and counts no attempt.
+/// 11. **Names fit into forms.** Fields, actions and message keys have names of ASCII letters, digits, `-`
+///     and `_`. Within a prompt no field and no action occurs twice.
 #[async_trait]
 pub trait MfaPlugin: fmt::Debug + Send + Sync + 'static {
     /// Returns what this plugin provides.
@@ -73,16 +86,28 @@ pub trait MfaPlugin: fmt::Debug + Send + Sync + 'static {
         action: &ActionId,
     ) -> Result<Reply, PluginError>;
 
-    /// Returns the current prompt, for a GET after a redirect, a reload, another tab, or live status;
-    /// `None` if this login has no open prompt.
+    /// Returns the current step, for a GET after a redirect, a reload, another tab, or live status; `None`
+    /// if this login has not begun the factor, so that the host calls [`begin`](Self::begin).
     ///
-    /// Counts no attempt and sends no message. The host adds the notice and the rejection of the last
-    /// `submit` or `action`, so `status` sets only newer ones: an expiry, news about a delivery.
-    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError>;
+    /// Usually it is [`Step::Prompt`]. The host adds the notice and the rejection of the last `submit` or
+    /// `action`, so `status` sets only newer ones: an expiry, news about a delivery.
+    ///
+    /// It is [`Step::Done`] if the user has satisfied the factor elsewhere, as with an approval on a phone,
+    /// and no other call has returned `Done` for it (clause 2). The approval must be for this login: for
+    /// [`FlowContext::flow`]. It is [`Step::Denied`] if the user has declined. The host records both, as
+    /// after `submit`. The plugin's state does not change.
+    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Step>, PluginError>;
 
-    /// Returns what tells a host when to call [`status`](Self::status) again while a page is open; `None`
-    /// if the prompt changes only by actions of the user.
-    fn live_status(&self) -> Option<&dyn LiveStatus>;
+    /// Returns what tells a host when to call [`status`](Self::status) again while a page is open. Default:
+    /// `None`, for a factor whose status changes only by actions of the user.
+    fn live_status(&self) -> Option<&dyn LiveStatus> {
+        None
+    }
+
+    /// Returns how users enrol. Default: `None`, for a factor that needs only what the directory knows.
+    fn enrolment(&self) -> Option<&dyn Enrol> {
+        None
+    }
 }
 
 const _: fn(&dyn MfaPlugin) = |_| {};

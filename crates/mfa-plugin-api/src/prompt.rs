@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::SystemTime};
 
-use crate::message::Message;
+use crate::{message::Message, names::text_name};
 
 /// The content of one page: texts, fields, actions, and what was wrong with the last submission.
 ///
@@ -148,7 +148,7 @@ impl Field {
 }
 
 /// What a field accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize, serde::Deserialize),
@@ -165,6 +165,37 @@ pub enum FieldKind {
     Secret,
     /// Plain text.
     Text,
+    /// A passkey or a security key (Web Authentication Level 3). The user types nothing: the page calls
+    /// the browser and submits its response.
+    ///
+    /// The value is the JSON text of `PublicKeyCredential.toJSON()`, up to some kilobytes. The plugin
+    /// verifies it. A page without JavaScript cannot fill in this field, so the host says that it is needed.
+    #[cfg_attr(feature = "serde", serde(rename = "webauthn"))]
+    WebAuthn {
+        /// What the browser is asked to do.
+        ceremony: Ceremony,
+        /// The options as the text of one JSON object, in the form that
+        /// `PublicKeyCredential.parseRequestOptionsFromJSON` takes ([`Ceremony::Get`]), or
+        /// `parseCreationOptionsFromJSON` ([`Ceremony::Create`]). It contains the challenge.
+        ///
+        /// Opaque to the host, which does not check it. If a browser cannot read it, the page shows an error.
+        options: String,
+    },
+}
+
+/// The two ceremonies of Web Authentication.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
+#[expect(clippy::exhaustive_enums, reason = "the standard has these two")]
+pub enum Ceremony {
+    /// `navigator.credentials.create`: registers a new credential, for an enrolment.
+    Create,
+    /// `navigator.credentials.get`: proves possession of a credential, for a login.
+    Get,
 }
 
 /// The name of an action, unique within its plugin.
@@ -188,6 +219,8 @@ impl ActionId {
         &self.0
     }
 }
+
+text_name!(ActionId);
 
 /// Something the user can do other than submit the fields.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,6 +12,10 @@ use std::{
 /// The authentication module adds the OTP cache (`Arc<dyn ChallengeStore>`); a plugin finds it by its type.
 /// So this crate needs no dependency on any store.
 ///
+/// Two versions of one crate have two types of one name. A service of the one is not found by the other, so
+/// host and plugin must use the same version of the crate that defines the service. `cargo tree
+/// --duplicates` shows whether they do.
+///
 /// ```
 /// use std::sync::Arc;
 /// use mfa_plugin_api::Services;

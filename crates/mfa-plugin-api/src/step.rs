@@ -16,7 +16,7 @@ use crate::{context::PluginState, evidence::Evidence, message::Message, prompt::
 pub enum Step {
     /// The user has to fill in this prompt.
     Prompt(Prompt),
-    /// The factor is satisfied.
+    /// The factor is satisfied. The host records the evidence.
     Done(Evidence),
     /// The factor cannot be used now. This is no failure of the user: policy may offer another factor.
     Unavailable(Unavailable),

@@ -1,6 +1,8 @@
 //! The promises of the types.
 
 use std::{
+    fmt::Debug,
+    str::FromStr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -24,6 +26,20 @@ fn a_factor_name_is_1_to_64_lower_case_letters_digits_and_hyphens() {
     }
     assert_eq!(FactorId::new("sms-otp"), Ok(FactorId::from_static("sms-otp")));
     assert_eq!(FactorId::PASSWORD.to_string(), "password");
+}
+
+#[test]
+fn a_name_is_shown_parsed_and_borrowed_as_its_text() {
+    fn check<N: AsRef<str> + ToString + FromStr<Err: Debug> + PartialEq + Debug>(name: &N) {
+        let text: &str = name.as_ref();
+        assert_eq!(text, "some-name");
+        assert_eq!(name.to_string(), text);
+        assert_eq!(&text.parse::<N>().unwrap(), name);
+    }
+    check(&FactorId::from_static("some-name"));
+    check(&FlowId::new("some-name"));
+    check(&ActionId::from_static("some-name"));
+    check(&AuthenticationMethod::new("some-name"));
 }
 
 #[test]
@@ -98,5 +114,7 @@ fn an_error_names_the_operation_and_has_the_cause_as_its_source() {
         assert_eq!(source.to_string(), "the system's random generator is unavailable");
     }
     let missing = PluginError::MissingService("a challenge store");
-    assert_eq!(missing.to_string(), "the host does not provide a challenge store");
+    let missing = missing.to_string();
+    assert!(missing.starts_with("the host does not provide a challenge store"), "{missing}");
+    assert!(missing.contains("another version of the crate"), "{missing}");
 }

@@ -21,6 +21,23 @@ pub(crate) mod bytes {
     }
 }
 
+/// For `#[serde(with = "crate::wire::secret_bytes")]`: like [`bytes`], wiped on drop.
+pub(crate) mod secret_bytes {
+    use base64::{Engine as _, prelude::BASE64_STANDARD};
+    use serde::{Deserializer, Serializer};
+    use zeroize::Zeroizing;
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&Zeroizing::new(BASE64_STANDARD.encode(bytes)))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Zeroizing<Vec<u8>>, D::Error> {
+        super::bytes::deserialize(from).map(Zeroizing::new)
+    }
+}
+
 /// For `#[serde(with = "crate::wire::duration")]`: whole milliseconds, rounded up.
 pub(crate) mod duration {
     use std::time::Duration;

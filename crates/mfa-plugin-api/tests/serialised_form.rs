@@ -7,9 +7,9 @@ use std::{
 };
 
 use mfa_plugin_api::{
-    Action, ActionId, Arg, AuthenticationMethod, Denied, Descriptor, Evidence, FactorId, Field,
-    FieldKind, FlowId, Message, Notice, PluginState, Prompt, Rejection, RejectionKind, Reply, Step,
-    Submission, Unavailable,
+    Action, ActionId, Arg, AuthenticationMethod, Ceremony, Credential, Denied, Descriptor,
+    EnrolReply, EnrolStep, Evidence, FactorId, Field, FieldKind, FlowId, Message, Notice,
+    PluginState, Prompt, Rejection, RejectionKind, Reply, Step, Submission, Unavailable,
 };
 use proptest::{collection::vec, option, prelude::*};
 use serde::{Serialize, de::DeserializeOwned};
@@ -65,6 +65,15 @@ fn a_field_with_each_kind() {
     check(&FieldKind::OneTimeCode { digits: 6 }, r#"{"one_time_code":{"digits":6}}"#);
     check(&FieldKind::Secret, r#""secret""#);
     check(&FieldKind::Text, r#""text""#);
+    let options = r#"{"challenge":"AA"}"#.to_owned();
+    check(
+        &FieldKind::WebAuthn { ceremony: Ceremony::Get, options: options.clone() },
+        r#"{"webauthn":{"ceremony":"get","options":"{\"challenge\":\"AA\"}"}}"#,
+    );
+    check(
+        &FieldKind::WebAuthn { ceremony: Ceremony::Create, options: String::new() },
+        r#"{"webauthn":{"ceremony":"create","options":""}}"#,
+    );
     check(
         &Field::new("word", FieldKind::Text, Message::new("label")).with_hint(Message::new("hint")),
         r#"{"name":"word","kind":"text","label":{"key":"label"},"hint":{"key":"hint"}}"#,
@@ -152,6 +161,29 @@ fn a_reply_and_a_descriptor() {
     check(&Descriptor::new(FactorId::PASSWORD), r#"{"factor":"password"}"#);
 }
 
+#[test]
+fn an_enrolment_and_its_credential() {
+    let credential = Credential::new("key-1", [0, 255, 7, 1]);
+    check(&credential, r#"{"id":"key-1","bytes":"AP8HAQ=="}"#);
+    check(
+        &EnrolReply::new(EnrolStep::Enrolled(credential)),
+        r#"{"step":{"enrolled":{"id":"key-1","bytes":"AP8HAQ=="}}}"#,
+    );
+    let prompt = EnrolStep::Prompt(Prompt::new(Message::new("t")));
+    check(
+        &EnrolReply::new(prompt).with_state(PluginState::from_bytes([1])),
+        r#"{"step":{"prompt":{"title":{"key":"t"}}},"state":"AQ=="}"#,
+    );
+    check(
+        &EnrolStep::Unavailable(Unavailable::new(Message::new("u"))),
+        r#"{"unavailable":{"message":{"key":"u"}}}"#,
+    );
+    check(
+        &EnrolStep::Denied(Denied::new(Message::new("d"))),
+        r#"{"denied":{"message":{"key":"d"}}}"#,
+    );
+}
+
 /// What is announced is never too early, and evidence is never from the future.
 #[test]
 fn fractions_of_a_millisecond_are_rounded_to_the_safe_side() {
@@ -227,6 +259,10 @@ fn fields() -> impl Strategy<Value = Field> {
         any::<u8>().prop_map(|digits| FieldKind::OneTimeCode { digits }),
         Just(FieldKind::Secret),
         Just(FieldKind::Text),
+        (any::<bool>(), any::<String>()).prop_map(|(is_new, options)| {
+            let ceremony = if is_new { Ceremony::Create } else { Ceremony::Get };
+            FieldKind::WebAuthn { ceremony, options }
+        }),
     ];
     (any::<String>(), kinds, messages(), option::of(messages())).prop_map(
         |(name, kind, label, hint)| {

@@ -23,7 +23,7 @@ use std::{sync::Arc, time::SystemTime};
 use async_trait::async_trait;
 use mfa_plugin_api::{
     ActionId, Descriptor, FlowContext, LiveStatus, MfaPlugin, PluginError, Prompt, Reply, Services,
-    Submission,
+    Step, Submission,
 };
 use otp_core::{KeyRing, message::Length};
 use sms_sender::{DeliveryStatus, SmsSender};
@@ -142,10 +142,10 @@ impl MfaPlugin for SmsOtpPlugin {
         }
     }
 
-    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError> {
+    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Step>, PluginError> {
         let call = Call::new(&self.parts, context)?;
         let challenge = call.looked_up().await?;
-        Ok(call.prompt(challenge.as_ref()))
+        Ok(call.prompt(challenge.as_ref()).map(Step::Prompt))
     }
 
     fn live_status(&self) -> Option<&dyn LiveStatus> {

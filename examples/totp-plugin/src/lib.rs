@@ -10,8 +10,8 @@ use std::{
 use async_trait::async_trait;
 use mfa_plugin_api::{
     ActionId, AuthenticationMethod, Denied, Descriptor, Evidence, FactorId, Field, FieldKind,
-    FlowContext, LiveStatus, Message, MfaPlugin, PluginError, PluginState, Prompt, Rejection,
-    RejectionKind, Reply, Step, Submission, Unavailable,
+    FlowContext, Message, MfaPlugin, PluginError, PluginState, Prompt, Rejection, RejectionKind,
+    Reply, Step, Submission, Unavailable,
 };
 use otp_core::oath::{self, Drift, Totp};
 
@@ -112,13 +112,9 @@ impl MfaPlugin for TotpPlugin {
         self.begin(context).await
     }
 
-    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError> {
+    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Step>, PluginError> {
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let user = users.get(context.subject.id()).filter(|_| context.state.is_some());
-        Ok(user.map(|user| ask(&user.app)))
-    }
-
-    fn live_status(&self) -> Option<&dyn LiveStatus> {
-        None
+        Ok(user.map(|user| Step::Prompt(ask(&user.app))))
     }
 }

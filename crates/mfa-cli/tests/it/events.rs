@@ -62,7 +62,7 @@ async fn an_open_page_is_told_of_the_delivery_and_of_the_end_of_its_login() {
     // Another tab completes the login.
     let code = demo.newest_code(ALICE.2).await;
     assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
-    assert_eq!(stream.next().await.as_deref(), Some("event: end\ndata: {}"));
+    assert_eq!(stream.next().await.as_deref(), Some("event: moved\ndata: {}"));
     assert_eq!(stream.next().await, None);
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::SystemTime,
 };
 
@@ -37,6 +40,7 @@ pub(crate) struct Dummy {
     word: &'static str,
     next: Mutex<VecDeque<Next>>,
     calls: Mutex<Vec<&'static str>>,
+    is_approved: AtomicBool,
     /// Notified when `begin` is called.
     pub(crate) entered: Notify,
     /// What `begin` then waits for, so that a test can stop it halfway.
@@ -50,6 +54,7 @@ impl Dummy {
             word,
             next: Mutex::default(),
             calls: Mutex::default(),
+            is_approved: AtomicBool::new(false),
             entered: Notify::new(),
             gate: Semaphore::new(1_000),
         })
@@ -62,6 +67,11 @@ impl Dummy {
     /// Makes the next call return `prompt`.
     pub(crate) fn show_next(&self, prompt: Prompt) {
         self.next(Next::Show(Box::new(prompt)));
+    }
+
+    /// Satisfies the factor elsewhere. The next status is *done*, once.
+    pub(crate) fn approve(&self) {
+        self.is_approved.store(true, SeqCst);
     }
 
     pub(crate) fn calls(&self) -> Vec<&'static str> {
@@ -164,13 +174,15 @@ impl MfaPlugin for Dummy {
         }))
     }
 
-    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Prompt>, PluginError> {
+    async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Step>, PluginError> {
         match self.called("status", context).await {
-            Some(reply) => reply.map(|reply| match reply.step {
-                Step::Prompt(prompt) => Some(prompt),
-                _ => None,
-            }),
-            None => Ok(Some(Self::prompt())),
+            Some(reply) => reply.map(|reply| Some(reply.step)),
+            None if self.is_approved.swap(false, SeqCst) => {
+                // As with a store that responds later: a caller that is dropped here loses the approval.
+                tokio::task::yield_now().await;
+                Ok(Some(self.done(context.now).step))
+            }
+            None => Ok(Some(Step::Prompt(Self::prompt()))),
         }
     }
 

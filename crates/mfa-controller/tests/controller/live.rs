@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use mfa_controller::{Failure, LivePrompt};
+use mfa_controller::{Failure, LivePrompt, Watched};
 use tokio::time::{Instant, timeout};
 
 use crate::{
@@ -66,7 +66,7 @@ async fn a_login_that_completes_in_another_tab_wakes_the_page_and_ends_its_strea
     let token = world.begun("/").await;
     let live = world.watch(&token).await.expect("an open prompt");
     session_token(world.woken(&live, Box::pin(world.submit(&token, "plum"))).await);
-    assert!(world.watch(&token).await.is_none());
+    assert!(matches!(world.watched(&token).await, Watched::Moved));
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_wait_ends_with_the_login() {
     // The timer counts whole milliseconds, rounded up.
     assert_eq!(start.elapsed().as_secs(), 60);
     world.clock.advance(MINUTE);
-    assert!(world.watch(&token).await.is_none());
+    assert!(matches!(world.watched(&token).await, Watched::Moved));
 }
 
 #[tokio::test]
@@ -100,5 +100,5 @@ async fn a_factor_that_is_unavailable_has_nothing_to_wait_for() {
     let world = World::new().await;
     world.first.next(Next::Miss);
     let token = world.begun("/").await;
-    assert!(world.watch(&token).await.is_none());
+    assert!(matches!(world.watched(&token).await, Watched::Moved));
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod alternatives;
+mod approval;
 mod contended;
 mod dummy;
 mod factors;

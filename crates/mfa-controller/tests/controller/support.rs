@@ -8,7 +8,9 @@ use auth_module::{
     MemoryUsers, NewPassword, NewUser, PasswordHasher, PathPrefix, PendingToken, PhoneTagKey,
     Policy, Requirement, Rule, Session, SessionToken, Sessions, UserAdded,
 };
-use mfa_controller::{Controller, LivePrompt, LoginRequest, LoginStep, Pending, PromptStep};
+use mfa_controller::{
+    Controller, LivePrompt, LoginRequest, LoginStep, Pending, PromptStep, Watched,
+};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Submission};
 use otp_cache::{LocalNotifier, memory::MemoryStore};
 use otp_core::PhoneNumber;
@@ -160,8 +162,17 @@ impl World {
         self.controller.view(token, &Self::client(), self.clock.now()).await
     }
 
-    pub(crate) async fn watch(&self, token: &PendingToken) -> Option<LivePrompt> {
+    /// What an event stream has to do.
+    pub(crate) async fn watched(&self, token: &PendingToken) -> Watched {
         self.controller.watch(token, &Self::client(), self.clock.now()).await
+    }
+
+    /// The prompt of an event stream, if one is open.
+    pub(crate) async fn watch(&self, token: &PendingToken) -> Option<LivePrompt> {
+        match self.watched(token).await {
+            Watched::Prompt(live) => Some(*live),
+            Watched::Moved | Watched::Ended => None,
+        }
     }
 
     pub(crate) async fn session(&self, token: &SessionToken) -> Option<Session> {

@@ -1,6 +1,10 @@
 //! The live status of a prompt as server-sent events. It shows what a reload would show.
 //!
-//! A stream does not poll: it loads the login once, waits for news, and loads it again.
+//! A stream does not poll: it loads the login once, waits for news, and loads it again. Three events:
+//!
+//! - `status`: what the page shows now.
+//! - `moved`: the page has to load itself again, because the login has moved on without it.
+//! - `end`: nothing more comes. The page stays.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -12,7 +16,7 @@ use axum::response::{
 use futures_util::stream;
 use http::{HeaderValue, Response, header};
 use http_body_util::BodyExt as _;
-use mfa_controller::LivePrompt;
+use mfa_controller::{LivePrompt, Watched};
 use mfa_pages::{Frame, Language, MessageKind, live_status};
 use mfa_plugin_api::ClientFacts;
 use mfa_proxy::Body;
@@ -81,7 +85,7 @@ pub(crate) fn stream(runtime: &Arc<Runtime>, context: &Context) -> Response<Body
 
 /// Returns the next event, and the page unless the stream has ended. `None` when the gateway stops.
 async fn next(mut page: OpenPage) -> Option<(Event, Option<OpenPage>)> {
-    let end = || Some((Event::default().event("end").data("{}"), None));
+    let last_event = |name| Some((Event::default().event(name).data("{}"), None));
     loop {
         let last = page.shown.take();
         if let Some(shown) = &last {
@@ -90,13 +94,20 @@ async fn next(mut page: OpenPage) -> Option<(Event, Option<OpenPage>)> {
                 changed = shown.live.changed(page.runtime.clock.now()) => changed,
             };
             if changed.is_err() {
-                return end();
+                return last_event("end");
             }
             sleep_until(shown.loaded_at + MIN_PAUSE).await;
         }
         let (now, loaded_at) = (page.runtime.clock.now(), Instant::now());
-        let live = page.runtime.controller.watch(&page.token, &page.client, now).await;
-        let Some(live) = live else { return end() };
+        let live = match page.runtime.controller.watch(&page.token, &page.client, now).await {
+            Watched::Prompt(live) => *live,
+            Watched::Moved => return last_event("moved"),
+            Watched::Ended => return last_event("end"),
+        };
+        // The page has the form of the factor that it was loaded for.
+        if last.as_ref().is_some_and(|last| last.live.factor() != live.factor()) {
+            return last_event("moved");
+        }
         let data = live_status(&Frame::new(&page.settings.site, page.language, now), live.prompt());
         let is_news = last.is_none_or(|last| last.data != data);
         let event = Event::default().event("status").data(&data);

@@ -1,12 +1,17 @@
 //! The contract of a plugin, clause by clause.
 
-use std::{fmt::Debug, time::Duration};
+use std::fmt::Debug;
 
-use super::{limit::within, login::TestLogin};
-use crate::{ActionId, Message, MfaPlugin, Prompt, Services, Step, Subject, Submission};
+use super::{limit::ended, login::TestLogin, names::check_names, race::race};
+use crate::{
+    ActionId, Message, MfaPlugin, PluginError, Prompt, Services, Step, Subject, Submission,
+};
 
-/// How long a call may wait in real time. Waits on a paused timer take none.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// How many wrong answers a factor may take before it accepts none (NIST SP 800-63B-4, 3.2.2).
+const MAX_GUESSES: usize = 100;
+
+/// How often one call is polled before the other, in the races of two calls.
+const LEADS: usize = 4;
 
 /// A plugin to check, with what the checks need.
 pub trait Candidate: Debug + Send + Sync {
@@ -22,190 +27,461 @@ pub trait Candidate: Debug + Send + Sync {
     /// Returns a submission that has the right form and is wrong.
     fn wrong_answer(&self) -> Submission;
 
+    /// Satisfies the factor elsewhere, as a user does who approves a login on a phone, and returns true.
+    /// Then the checks ask for the status instead of submitting the right answer. Default: returns false.
+    fn approve(&self) -> bool {
+        false
+    }
+
     /// Returns the services of the host. Default: none.
     fn services(&self) -> Services {
         Services::new()
     }
+
+    /// Makes every provider behind the plugin stop responding, so that its calls never end. Providers whose
+    /// own contract bounds their calls need not. Default: does nothing.
+    fn stall(&self) {}
 
     /// Returns how many messages the factor has sent so far. Default: 0.
     fn messages_sent(&self) -> usize {
         0
     }
 
-    /// Returns texts that must not appear anywhere: codes, numbers, keys. Called at the end of each check.
+    /// Returns texts that must not appear anywhere: codes, numbers, keys. Called at the end of a check.
     /// Default: none.
     fn secrets(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// Returns what the plugin has logged so far, if the test captures it. Default: nothing.
+    fn log(&self) -> String {
+        String::new()
+    }
 }
 
-/// Checks the plugin against the contract. `fresh` returns a new candidate for each clause.
+/// A clause of the contract of [`MfaPlugin`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Clause {
+    /// Clause 1.
+    BeginIsRepeatable = 1,
+    /// Clause 2. The two calls take turns on one task, so this finds a race that spans an `await`. It does
+    /// not find a race between two threads.
+    OneRightAnswerOneDone,
+    /// Clause 3.
+    DoneIsVerified,
+    /// Clause 4.
+    GuessesAreBounded,
+    /// Clause 5.
+    FailuresHaveTheirForm,
+    /// Clause 6. Each call may take five seconds of real time.
+    EveryCallEnds,
+    /// Clause 7.
+    NoRandomnessNoChallenge,
+    /// Clause 8.
+    NoLeaks,
+    /// Clause 9.
+    StatusChangesNothing,
+    /// Clause 10.
+    WaitingEnds,
+    /// Clause 11.
+    NamesFitIntoForms,
+}
+
+impl Clause {
+    /// Every clause, in the order of the contract.
+    pub const ALL: [Self; 11] = [
+        Self::BeginIsRepeatable,
+        Self::OneRightAnswerOneDone,
+        Self::DoneIsVerified,
+        Self::GuessesAreBounded,
+        Self::FailuresHaveTheirForm,
+        Self::EveryCallEnds,
+        Self::NoRandomnessNoChallenge,
+        Self::NoLeaks,
+        Self::StatusChangesNothing,
+        Self::WaitingEnds,
+        Self::NamesFitIntoForms,
+    ];
+}
+
+/// Checks the plugin against every clause of the contract. `fresh` returns a new candidate.
 ///
 /// # Panics
 ///
 /// If a clause does not hold. The message names it.
 pub async fn check_contract<C: Candidate>(fresh: impl Fn() -> C) {
-    begin_is_repeatable(&fresh()).await;
-    a_wrong_submission_satisfies_nothing(&fresh()).await;
-    the_right_submission_satisfies_the_factor_once(&fresh()).await;
-    status_and_unknown_actions_change_nothing(&fresh()).await;
-    a_missing_service_satisfies_nothing(&fresh()).await;
-    if fresh().plugin().live_status().is_some() {
-        waiting_ends_and_changes_nothing(&fresh()).await;
+    for clause in Clause::ALL {
+        check_clause(clause, &fresh).await;
     }
 }
 
-/// Clause 1.
+/// Checks the plugin against one clause. Faults that other clauses name do not count here, so a plugin that
+/// cannot begin passes most of them.
+///
+/// # Panics
+///
+/// If the clause does not hold.
+pub async fn check_clause<C: Candidate>(clause: Clause, fresh: impl Fn() -> C) {
+    match clause {
+        Clause::BeginIsRepeatable => begin_is_repeatable(&fresh()).await,
+        Clause::OneRightAnswerOneDone => {
+            for lead in 0..LEADS {
+                one_right_answer_one_done(&fresh(), lead).await;
+            }
+        }
+        Clause::DoneIsVerified => {
+            done_is_verified(&fresh()).await;
+            a_wrong_answer_satisfies_nothing(&fresh()).await;
+            a_missing_service_satisfies_nothing(&fresh()).await;
+        }
+        Clause::GuessesAreBounded => guesses_are_bounded(&fresh()).await,
+        Clause::FailuresHaveTheirForm => failures_have_their_form(&fresh()).await,
+        Clause::EveryCallEnds => {
+            every_call_ends(&fresh()).await;
+            every_call_ends_without_providers(&fresh()).await;
+        }
+        Clause::NoRandomnessNoChallenge => {
+            begin_without_randomness_leaves_nothing(&fresh()).await;
+            calls_without_randomness_fail(&fresh()).await;
+        }
+        Clause::NoLeaks => no_leaks(&fresh()).await,
+        Clause::StatusChangesNothing => status_changes_nothing(&fresh()).await,
+        Clause::WaitingEnds => {
+            if fresh().plugin().live_status().is_some() {
+                waiting_ends(&fresh()).await;
+            }
+        }
+        Clause::NamesFitIntoForms => names_fit_into_forms(&fresh()).await,
+    }
+}
+
 async fn begin_is_repeatable(candidate: &dyn Candidate) {
     let login = start(candidate);
-    prompted("begin", login.begin().await.expect("begin succeeds"));
-    let sent = candidate.messages_sent();
-    assert!(sent <= 1, "contract 1: begin sent {sent} messages");
-    prompted("begin, the second time", login.begin().await.expect("begin succeeds"));
-    login.set_state(None);
-    prompted("begin, with its state lost", login.begin().await.expect("begin succeeds"));
-    assert_eq!(candidate.messages_sent(), sent, "contract 1: a repeated begin sent again");
-    is_clean(candidate, &login);
-}
-
-/// Clause 4: the user's mistakes are prompts or denials, not faults.
-async fn a_wrong_submission_satisfies_nothing(candidate: &dyn Candidate) {
-    let login = start(candidate);
-    prompted("begin", login.begin().await.expect("begin succeeds"));
-    let empty = Submission::new();
-    for answer in [&candidate.wrong_answer(), &empty] {
-        match login.submit(answer).await {
-            Ok(Step::Prompt(prompt)) => {
-                assert!(prompt.rejection.is_some(), "contract 4: no rejection");
-                check_names(&prompt);
-            }
-            Ok(Step::Denied(_)) => {}
-            other => panic!("contract 4: a wrong submission returned {other:?}"),
+    for call in ["begin", "a repeated begin", "begin after its state was lost"] {
+        match ended(login.begin()).await {
+            Some(Ok(Step::Prompt(_))) => {}
+            None | Some(Ok(Step::Done(_))) => return,
+            Some(other) => panic!("contract 1: {call} returned {other:?}"),
+        }
+        let sent = candidate.messages_sent();
+        assert!(sent <= 1, "contract 1: {call} sent message {sent}");
+        if call == "a repeated begin" {
+            login.set_state(None);
         }
     }
-    is_clean(candidate, &login);
 }
 
-/// Clause 3.
-async fn the_right_submission_satisfies_the_factor_once(candidate: &dyn Candidate) {
+async fn one_right_answer_one_done(candidate: &dyn Candidate, lead: usize) {
     let login = start(candidate);
-    prompted("begin", login.begin().await.expect("begin succeeds"));
-    let state = login.state();
-    let answer = candidate.right_answer();
-    match login.submit(&answer).await {
-        Ok(Step::Done(evidence)) => {
+    if begun(&login).await.is_none() {
+        return;
+    }
+    let answer = RightAnswer::of(candidate);
+    // Tabs, each with the state of `begin`.
+    let tabs: [_; 3] = std::array::from_fn(|_| {
+        let tab = start(candidate);
+        tab.set_state(login.state());
+        tab
+    });
+    let (first, second) = race(lead, answer.give(&tabs[0]), answer.give(&tabs[1])).await;
+    if first.is_none() || second.is_none() {
+        return;
+    }
+    let accepted = [&first, &second].into_iter().filter(|given| is_done(given)).count();
+    assert_eq!(accepted, 1, "contract 2: Done from {accepted} of two parallel right answers");
+    let again = answer.give(&tabs[2]).await;
+    assert!(!is_done(&again), "contract 2: the same answer was accepted again");
+}
+
+async fn done_is_verified(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    match ended(login.begin()).await {
+        Some(Ok(Step::Done(_))) => panic!("contract 3: begin satisfied the factor"),
+        Some(Ok(Step::Prompt(_))) => {}
+        _ => return,
+    }
+    match RightAnswer::of(candidate).give(&login).await {
+        Some(Ok(Some(Step::Done(evidence)))) => {
             assert!(!evidence.methods.is_empty(), "contract 3: evidence without a method");
             assert!(evidence.verified_at <= login.now(), "contract 3: evidence from the future");
         }
-        other => panic!("contract 3: the right submission returned {other:?}"),
+        Some(other) => panic!("contract 3: the right answer returned {other:?}"),
+        None => {}
     }
-    // Another tab, which still has the state of `begin`.
-    let tab = start(candidate);
-    tab.set_state(state);
-    let again = tab.submit(&answer).await;
-    assert!(
-        !matches!(again, Ok(Step::Done(_))),
-        "contract 3: the same submission was accepted twice"
-    );
-    is_clean(candidate, &login);
-    is_clean(candidate, &tab);
 }
 
-/// What the documentation of `status` and `action` promises.
-async fn status_and_unknown_actions_change_nothing(candidate: &dyn Candidate) {
+async fn a_wrong_answer_satisfies_nothing(candidate: &dyn Candidate) {
     let login = start(candidate);
-    let before = login.status().await.expect("status succeeds");
-    assert_eq!(before, None, "status: a prompt before begin");
-    let prompt = prompted("begin", login.begin().await.expect("begin succeeds"));
-    let sent = candidate.messages_sent();
-    for _ in 0..3 {
-        let status = login.status().await.expect("status succeeds").expect("status has the prompt");
-        assert_eq!(status.fields, prompt.fields, "status: other fields than the prompt");
+    if begun(&login).await.is_none() {
+        return;
     }
-    let unknown = ActionId::new("no-such-action");
-    prompted("an unknown action", login.action(&unknown).await.expect("action succeeds"));
-    assert_eq!(candidate.messages_sent(), sent, "status or an unknown action sent a message");
-    let done = login.submit(&candidate.right_answer()).await;
-    assert!(matches!(done, Ok(Step::Done(_))), "status or an unknown action closed the prompt");
-    is_clean(candidate, &login);
+    for answer in [&candidate.wrong_answer(), &Submission::new()] {
+        let submitted = ended(login.submit(answer)).await;
+        let is_done = matches!(submitted, Some(Ok(Step::Done(_))));
+        assert!(!is_done, "contract 3: a wrong answer satisfied the factor");
+    }
 }
 
-/// Clause 3: without its services a plugin satisfies no factor.
 async fn a_missing_service_satisfies_nothing(candidate: &dyn Candidate) {
-    let services = Services::new();
-    let login = TestLogin::new(candidate.plugin(), candidate.subject(), services);
-    let begun = login.begin().await;
-    assert!(!matches!(begun, Ok(Step::Done(_))), "contract 3: begin satisfied the factor");
-    is_clean(candidate, &login);
+    let login = without_services(candidate);
+    let begun = ended(login.begin()).await;
+    let is_done = matches!(begun, Some(Ok(Step::Done(_))));
+    assert!(!is_done, "contract 3: begin without services satisfied the factor");
 }
 
-/// Clause 7.
-async fn waiting_ends_and_changes_nothing(candidate: &dyn Candidate) {
+async fn guesses_are_bounded(candidate: &dyn Candidate) {
     let login = start(candidate);
-    prompted("begin", login.begin().await.expect("begin succeeds"));
+    let Some(prompt) = begun(&login).await else { return };
+    if prompt.fields.is_empty() {
+        return;
+    }
+    let state = login.state();
+    let (right, wrong) = (candidate.right_answer(), candidate.wrong_answer());
+    for _ in 0..MAX_GUESSES {
+        // As from another tab: a count in the plugin's state would be lost.
+        login.set_state(state.clone());
+        match ended(login.submit(&wrong)).await {
+            None | Some(Ok(Step::Done(_))) => return,
+            Some(Ok(Step::Denied(_))) => break,
+            Some(_) => {}
+        }
+    }
+    login.set_state(state);
+    let late = ended(login.submit(&right)).await;
+    let is_done = matches!(late, Some(Ok(Step::Done(_))));
+    assert!(
+        !is_done,
+        "contract 4: an answer was accepted after {MAX_GUESSES} wrong ones or a denial"
+    );
+}
+
+async fn failures_have_their_form(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    let Some(prompt) = begun(&login).await else { return };
+    if !prompt.fields.is_empty() {
+        for answer in [&candidate.wrong_answer(), &Submission::new()] {
+            match ended(login.submit(answer)).await {
+                Some(Ok(Step::Prompt(prompt))) => {
+                    assert!(prompt.rejection.is_some(), "contract 5: no rejection");
+                }
+                None | Some(Ok(Step::Denied(_) | Step::Done(_))) => {}
+                Some(other) => panic!("contract 5: a wrong answer returned {other:?}"),
+            }
+        }
+    }
+    match ended(login.action(&unknown_action())).await {
+        None | Some(Ok(Step::Prompt(_) | Step::Denied(_))) => {}
+        Some(other) => panic!("contract 5: an unknown action returned {other:?}"),
+    }
+}
+
+async fn every_call_ends(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    let begun = ended(login.begin()).await.expect("contract 6: begin did not end");
+    if !matches!(begun, Ok(Step::Prompt(_))) {
+        return;
+    }
+    ended(login.status()).await.expect("contract 6: status did not end").ok();
+    ended(login.action(&unknown_action())).await.expect("contract 6: action did not end").ok();
+    let wrong = candidate.wrong_answer();
+    ended(login.submit(&wrong)).await.expect("contract 6: a wrong answer did not end").ok();
+    let right = RightAnswer::of(candidate).give(&login).await;
+    right.expect("contract 6: a right answer did not end").ok();
+}
+
+async fn every_call_ends_without_providers(candidate: &dyn Candidate) {
+    candidate.stall();
+    let login = start(candidate);
+    let begun = ended(login.begin()).await;
+    begun.expect("contract 6: begin waits for a provider that does not respond").ok();
+}
+
+async fn begin_without_randomness_leaves_nothing(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    login.fail_randomness(true);
+    let failed = ended(login.begin()).await;
+    if login.randomness_failures() == 0 {
+        return;
+    }
+    match failed {
+        None => return,
+        Some(Err(_) | Ok(Step::Unavailable(_))) => {}
+        Some(other) => panic!("contract 7: begin without randomness returned {other:?}"),
+    }
+    assert_eq!(candidate.messages_sent(), 0, "contract 7: begin without randomness sent a message");
+    login.fail_randomness(false);
+    match ended(login.begin()).await {
+        Some(Ok(Step::Prompt(_))) => {}
+        Some(other) => panic!("contract 7: begin after a failure of randomness returned {other:?}"),
+        None => return,
+    }
+    let given = RightAnswer::of(candidate).give(&login).await;
+    assert!(
+        is_done(&given) || given.is_none(),
+        "contract 7: a half-made challenge stayed: {given:?}"
+    );
+}
+
+async fn calls_without_randomness_fail(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    if begun(&login).await.is_none() {
+        return;
+    }
+    login.fail_randomness(true);
+    let failed = ended(login.action(&unknown_action())).await.map(|given| given.map(Some));
+    refused(&login, "an action", 0, &failed);
+    let before = login.randomness_failures();
+    let submitted = ended(login.submit(&candidate.wrong_answer())).await;
+    refused(&login, "a wrong answer", before, &submitted.map(|given| given.map(Some)));
+    let before = login.randomness_failures();
+    let given = RightAnswer::of(candidate).give(&login).await;
+    refused(&login, "a right answer", before, &given);
+}
+
+/// Fails if a call missed randomness, as `before` tells, and succeeded nevertheless.
+#[track_caller]
+fn refused(login: &TestLogin<'_>, call: &str, before: usize, given: &Given) {
+    let is_refused = matches!(given, None | Some(Err(_) | Ok(Some(Step::Unavailable(_)))));
+    assert!(
+        is_refused || login.randomness_failures() == before,
+        "contract 7: {call} without randomness returned {given:?}"
+    );
+}
+
+async fn no_leaks(candidate: &dyn Candidate) {
+    let faulty = without_services(candidate);
+    ended(faulty.begin()).await;
+    let unlucky = start(candidate);
+    unlucky.fail_randomness(true);
+    ended(unlucky.begin()).await;
+    let login = start(candidate);
+    ended(login.begin()).await;
+    ended(login.status()).await;
+    ended(login.action(&unknown_action())).await;
+    ended(login.submit(&candidate.wrong_answer())).await;
+    ended(login.submit(&Submission::new())).await;
+    RightAnswer::of(candidate).give(&login).await;
+    let plugin = format!("{:?}", candidate.plugin());
+    let log = candidate.log();
+    for secret in candidate.secrets() {
+        for login in [&faulty, &unlucky, &login] {
+            let audit = format!("{:?}", login.audit().events());
+            assert!(!login.seen().contains(&secret), "contract 8: a reply or error shows a secret");
+            assert!(!audit.contains(&secret), "contract 8: the audit trail shows a secret");
+        }
+        assert!(!plugin.contains(&secret), "contract 8: Debug shows a secret");
+        assert!(!log.contains(&secret), "contract 8: the log shows a secret");
+    }
+}
+
+async fn status_changes_nothing(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    match ended(login.status()).await {
+        None | Some(Ok(None)) => {}
+        Some(other) => panic!("contract 9: status before begin returned {other:?}"),
+    }
+    let Some(prompt) = begun(&login).await else { return };
     let sent = candidate.messages_sent();
-    let shown = login.status().await.expect("status succeeds").expect("status has the prompt");
+    // More often than any limit on attempts.
+    for _ in 0..=MAX_GUESSES {
+        match ended(login.status()).await {
+            Some(Ok(Some(Step::Prompt(status)))) => {
+                assert_eq!(
+                    status.fields, prompt.fields,
+                    "contract 9: other fields than the prompt"
+                );
+            }
+            Some(other) => panic!("contract 9: status returned {other:?}"),
+            None => return,
+        }
+    }
+    if ended(login.action(&unknown_action())).await.is_none() {
+        return;
+    }
+    let is_silent = candidate.messages_sent() == sent;
+    assert!(is_silent, "contract 9: status or an unknown action sent a message");
+    let given = RightAnswer::of(candidate).give(&login).await;
+    let is_open = is_done(&given) || given.is_none();
+    assert!(is_open, "contract 9: status or an unknown action closed the prompt");
+}
+
+async fn waiting_ends(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    if begun(&login).await.is_none() {
+        return;
+    }
+    let Some(Ok(Some(Step::Prompt(shown)))) = ended(login.status()).await else { return };
+    let sent = candidate.messages_sent();
     let outdated = Prompt::new(Message::new("outdated"));
     for shown in [&outdated, &shown] {
-        let waited = within(LONGEST_WAIT, login.changed(shown)).await;
-        let waited = waited.expect("contract 7: changed did not return; is the timer paused?");
-        assert!(waited.is_ok(), "contract 7: changed returned {waited:?}");
+        let waited = ended(login.changed(shown)).await;
+        let waited = waited.expect("contract 10: changed did not return; is the timer paused?");
+        assert!(waited.is_ok(), "contract 10: changed returned {waited:?}");
     }
-    assert_eq!(candidate.messages_sent(), sent, "contract 7: waiting sent a message");
-    let done = login.submit(&candidate.right_answer()).await;
-    assert!(matches!(done, Ok(Step::Done(_))), "contract 7: waiting closed the prompt");
-    is_clean(candidate, &login);
+    assert_eq!(candidate.messages_sent(), sent, "contract 10: waiting sent a message");
+    let given = RightAnswer::of(candidate).give(&login).await;
+    assert!(is_done(&given) || given.is_none(), "contract 10: waiting closed the prompt");
+}
+
+async fn names_fit_into_forms(candidate: &dyn Candidate) {
+    let login = start(candidate);
+    let mut steps = vec![ended(login.begin()).await.and_then(Result::ok)];
+    steps.push(ended(login.status()).await.and_then(Result::ok).flatten());
+    let action = unknown_action();
+    steps.push(ended(login.action(&action)).await.and_then(Result::ok));
+    let wrong = candidate.wrong_answer();
+    steps.push(ended(login.submit(&wrong)).await.and_then(Result::ok));
+    for step in steps.into_iter().flatten() {
+        if let Step::Prompt(prompt) = step {
+            check_names("contract 11", &prompt);
+        }
+    }
+}
+
+/// What a call returned; `None` if it did not end.
+type Given = Option<Result<Option<Step>, PluginError>>;
+
+/// How the candidate's user satisfies the factor.
+enum RightAnswer {
+    /// By an approval elsewhere, which `status` reports.
+    Approved,
+    Submitted(Submission),
+}
+
+impl RightAnswer {
+    fn of(candidate: &dyn Candidate) -> Self {
+        if candidate.approve() { Self::Approved } else { Self::Submitted(candidate.right_answer()) }
+    }
+
+    async fn give(&self, login: &TestLogin<'_>) -> Given {
+        match self {
+            Self::Approved => ended(login.status()).await,
+            Self::Submitted(answer) => ended(login.submit(answer)).await.map(|step| step.map(Some)),
+        }
+    }
+}
+
+fn is_done(given: &Given) -> bool {
+    matches!(given, Some(Ok(Some(Step::Done(_)))))
 }
 
 fn start(candidate: &dyn Candidate) -> TestLogin<'_> {
     TestLogin::new(candidate.plugin(), candidate.subject(), candidate.services())
 }
 
-#[track_caller]
-fn prompted(call: &str, step: Step) -> Prompt {
-    match step {
-        Step::Prompt(prompt) => {
-            check_names(&prompt);
-            prompt
-        }
-        other => panic!("{call}: no prompt but {other:?}"),
+fn without_services(candidate: &dyn Candidate) -> TestLogin<'_> {
+    TestLogin::new(candidate.plugin(), candidate.subject(), Services::new())
+}
+
+/// Begins the factor. Returns its prompt; `None` leaves the fault to clauses 1, 3 and 6.
+async fn begun(login: &TestLogin<'_>) -> Option<Prompt> {
+    match ended(login.begin()).await {
+        Some(Ok(Step::Prompt(prompt))) => Some(prompt),
+        _ => None,
     }
 }
 
-/// Names go into forms and catalogues: ASCII letters, digits, `-` and `_`, each once.
-fn check_names(prompt: &Prompt) {
-    let is_name = |name: &str| {
-        let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        !name.is_empty() && name.bytes().all(is_plain)
-    };
-    let fields: Vec<&str> = prompt.fields.iter().map(|field| field.name.as_ref()).collect();
-    let actions: Vec<&str> = prompt.actions.iter().map(|action| action.id.as_str()).collect();
-    for names in [&fields, &actions] {
-        for (at, name) in names.iter().enumerate() {
-            assert!(is_name(name), "{name:?} is no name for a form");
-            assert!(!names[..at].contains(name), "{name:?} occurs twice");
-        }
-    }
-    let labels = prompt.fields.iter().map(|field| &field.label);
-    let buttons = prompt.actions.iter().map(|action| &action.label);
-    let others = prompt.texts.iter().chain(&prompt.help).chain([&prompt.title]);
-    for message in labels.chain(buttons).chain(others) {
-        assert!(is_name(message.key()), "{:?} is no key of a catalogue", message.key());
-    }
-}
-
-/// Clause 6.
-#[track_caller]
-fn is_clean(candidate: &dyn Candidate, login: &TestLogin<'_>) {
-    let audit = format!("{:?}", login.audit().events());
-    let plugin = format!("{:?}", candidate.plugin());
-    for secret in candidate.secrets() {
-        for (place, text) in [
-            ("a reply", login.seen()),
-            ("the audit trail", audit.clone()),
-            ("Debug", plugin.clone()),
-        ] {
-            assert!(!text.contains(&secret), "contract 6: {place} shows a secret");
-        }
-    }
+fn unknown_action() -> ActionId {
+    ActionId::from_static("no-such-action")
 }

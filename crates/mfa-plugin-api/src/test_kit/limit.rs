@@ -12,6 +12,14 @@ use std::{
     time::Duration,
 };
 
+/// How long a call may wait in real time. Waits on a paused timer take none.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Returns the result of `call`, or `None` if it does not end in time.
+pub(super) async fn ended<T>(call: impl Future<Output = T>) -> Option<T> {
+    within(LONGEST_WAIT, call).await
+}
+
 #[derive(Default)]
 struct Shared {
     is_over: bool,
@@ -21,7 +29,7 @@ struct Shared {
 /// Returns the result of `call`, or `None` if it takes longer than `limit` in real time.
 ///
 /// The limit is a thread's: a test may pause the timer of its runtime, and this crate has no other timer.
-pub(super) async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
+async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
     let shared = Arc::new(Mutex::new(Shared::default()));
     // Dropped at the end of this call, which ends the thread.
     let (_running, ended) = channel::<()>();

@@ -1,6 +1,9 @@
 //! Randomness that a test can repeat, and randomness that fails.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
 
 use crate::{Randomness, RandomnessUnavailable};
 
@@ -55,6 +58,39 @@ pub struct FailingRandomness;
 impl Randomness for FailingRandomness {
     fn fill(&self, _out: &mut [u8]) -> Result<(), RandomnessUnavailable> {
         Err(RandomnessUnavailable)
+    }
+}
+
+/// A sequence that a test can make fail, and that counts its failures.
+#[derive(Debug)]
+pub(super) struct SwitchableRandomness {
+    sequence: SeededRandomness,
+    is_failing: AtomicBool,
+    failures: AtomicUsize,
+}
+
+impl SwitchableRandomness {
+    pub(super) fn new(seed: u64) -> Self {
+        let sequence = SeededRandomness::new(seed);
+        Self { sequence, is_failing: AtomicBool::new(false), failures: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn set_failing(&self, is_failing: bool) {
+        self.is_failing.store(is_failing, SeqCst);
+    }
+
+    pub(super) fn failures(&self) -> usize {
+        self.failures.load(SeqCst)
+    }
+}
+
+impl Randomness for SwitchableRandomness {
+    fn fill(&self, out: &mut [u8]) -> Result<(), RandomnessUnavailable> {
+        if self.is_failing.load(SeqCst) {
+            self.failures.fetch_add(1, SeqCst);
+            return FailingRandomness.fill(out);
+        }
+        self.sequence.fill(out)
     }
 }
 

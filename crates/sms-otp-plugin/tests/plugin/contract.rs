@@ -12,6 +12,8 @@ use otp_cache::{
 use sms_otp_plugin::SmsOtpPlugin;
 use sms_sender::RecordingSender;
 
+use testkit::LogCapture;
+
 use crate::support::{PHONE, config, keys};
 
 #[derive(Debug)]
@@ -19,13 +21,14 @@ struct Sms {
     plugin: SmsOtpPlugin,
     sender: RecordingSender,
     store: Arc<MemoryStore>,
+    log: LogCapture,
 }
 
 impl Sms {
-    fn new() -> Self {
+    fn new(log: LogCapture) -> Self {
         let sender = RecordingSender::new();
         let plugin = SmsOtpPlugin::new(config(), keys(), Arc::new(sender.clone())).unwrap();
-        Self { plugin, sender, store: Arc::new(MemoryStore::new()) }
+        Self { plugin, sender, store: Arc::new(MemoryStore::new()), log }
     }
 
     fn code(&self) -> String {
@@ -69,9 +72,15 @@ impl Candidate for Sms {
         let codes = sent.iter().filter_map(|sms| sms.code()).map(str::to_owned);
         codes.chain([PHONE[1..].to_owned()]).collect()
     }
+
+    fn log(&self) -> String {
+        self.log.text()
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn keeps_the_contract() {
-    check_contract(Sms::new).await;
+    let log = LogCapture::new();
+    let _capturing = log.start();
+    check_contract(|| Sms::new(log.clone())).await;
 }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use mfa_plugin_api::{
-    ActionId, ClientFacts, FlowContext, FlowId, LiveStatus as _, MfaPlugin as _, PluginError,
-    PluginState, Prompt, RejectionKind, Reply, Services, Step, Subject, Submission,
+    ActionId, ClientFacts, FlowContext, FlowId, FlowParts, LiveStatus as _, MfaPlugin as _,
+    PluginError, PluginState, Prompt, RejectionKind, Reply, Services, Step, Subject, Submission,
 };
 use otp_cache::{
     ChallengeStore, DeliveryNotes, LocalNotifier, Notifier, Quota, memory::MemoryStore,
@@ -135,7 +135,7 @@ impl Login<'_> {
 
     pub(crate) async fn status(&self) -> Option<Prompt> {
         let answer = self.call(async |context| self.world.plugin.status(context).await).await;
-        answer.expect("the plugin answers")
+        answer.expect("the plugin answers").map(prompt)
     }
 
     /// Waits until the page may show something else than `shown`.
@@ -148,16 +148,16 @@ impl Login<'_> {
     pub(crate) async fn call<T>(&self, call: impl AsyncFnOnce(&FlowContext<'_>) -> T) -> T {
         let state = self.state.lock().unwrap().clone();
         let factor = SMS_OTP;
-        let context = FlowContext::new(
-            &factor,
-            &self.flow,
-            &self.subject,
-            &self.client,
-            self.world.clock.now(),
-            &self.world.randomness,
-            &self.world.services,
-            &self.world.audit,
-        )
+        let context = FlowContext::new(FlowParts {
+            factor: &factor,
+            flow: &self.flow,
+            subject: &self.subject,
+            client: &self.client,
+            now: self.world.clock.now(),
+            randomness: &self.world.randomness,
+            services: &self.world.services,
+            audit: &self.world.audit,
+        })
         .with_state(state.as_ref());
         call(&context).await
     }
