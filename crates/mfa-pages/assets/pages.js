@@ -1,5 +1,6 @@
 // What script adds to pages that work without it: filling the code from the text message, counting
-// down, live status, showing the password. Loaded with `defer`; no other file is needed.
+// down, live status, showing the password. Passkeys alone need it. Loaded with `defer`; no other file is
+// needed.
 "use strict";
 
 (() => {
@@ -8,6 +9,41 @@
   };
 
   const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+
+  // --- passkeys (Web Authentication) ----------------------------------------------------------
+  // Before the next part, which counts a submission: this one may hold the form back.
+  for (const input of document.querySelectorAll("input[data-webauthn]")) {
+    const line = input.parentElement.querySelector(".passkey");
+    const isNew = input.dataset.webauthn === "create";
+    const parse = window.PublicKeyCredential
+      && PublicKeyCredential[isNew ? "parseCreationOptionsFromJSON" : "parseRequestOptionsFromJSON"];
+    if (!parse) {
+      text(line, line.dataset.unsupported);
+      continue;
+    }
+    text(line, "");
+    input.value = "";
+    let isAsking = false;
+    // The browser asks the user after a click only.
+    input.form.addEventListener("submit", async (event) => {
+      if (input.value) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (isAsking) return;
+      isAsking = true;
+      text(line, "");
+      try {
+        const publicKey = parse.call(PublicKeyCredential, JSON.parse(input.dataset.options));
+        const credential = await navigator.credentials[isNew ? "create" : "get"]({ publicKey });
+        input.value = JSON.stringify(credential);
+      } catch {
+        // The user declined, has no passkey here, or waited for too long: another click asks again.
+        text(line, line.dataset.failed);
+      }
+      isAsking = false;
+      if (input.value) input.form.requestSubmit();
+    });
+  }
 
   // --- one submission at a time ---------------------------------------------------------------
   for (const form of document.querySelectorAll("form[data-once]")) {
@@ -19,9 +55,10 @@
       form.dataset.sent = "true";
     });
   }
-  // A page that comes back from the history can be submitted again.
+  // A page that comes back from the history can be submitted again. A passkey's response is used up.
   window.addEventListener("pageshow", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+    for (const input of document.querySelectorAll("input[data-webauthn]")) input.value = "";
   });
 
   // --- links of the error summary lead to the field -------------------------------------------

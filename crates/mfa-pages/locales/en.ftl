@@ -49,6 +49,9 @@ prompt-help-title = Do you need help?
 prompt-wait = Available in { $clock }.
 prompt-ready = You can use this now.
 prompt-live-expired = This has expired.
+passkey-needs-script = This step needs JavaScript. Turn it on in your browser and reload this page.
+passkey-unsupported = This browser does not support passkeys. Use another browser.
+passkey-failed = The passkey was not confirmed. Try again.
 prompt-requested-from = This sign-in comes from { $address }. If you did not start it, do not enter the code. Close this page.
 
 ## Message pages

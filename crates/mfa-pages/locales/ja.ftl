@@ -49,6 +49,9 @@ prompt-help-title = お困りのとき
 prompt-wait = あと { $clock } で利用できます。
 prompt-ready = 利用できるようになりました。
 prompt-live-expired = 有効期限が切れました。
+passkey-needs-script = この手順には JavaScript が必要です。ブラウザーの設定で有効にして、ページを再読み込みしてください。
+passkey-unsupported = このブラウザーはパスキーに対応していません。別のブラウザーをお使いください。
+passkey-failed = パスキーを確認できませんでした。もう一度お試しください。
 prompt-requested-from = このログインは { $address } から行われています。心当たりのないログインの場合は、コードを入力せずにこの画面を閉じてください。
 
 ## お知らせの画面

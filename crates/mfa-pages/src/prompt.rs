@@ -2,7 +2,7 @@
 
 use askama::Template;
 use mfa_plugin_api::{
-    Action, FactorId, Field, FieldKind, Message, Prompt, Rejection, RejectionKind,
+    Action, Ceremony, FactorId, Field, FieldKind, Message, Prompt, Rejection, RejectionKind,
 };
 use serde::Serialize;
 
@@ -95,6 +95,17 @@ struct FieldView {
 }
 
 impl FieldView {
+    /// Returns the ceremony and the options of a passkey, for the script.
+    fn webauthn(&self) -> Option<(&'static str, &str)> {
+        match &self.kind {
+            FieldKind::WebAuthn { ceremony: Ceremony::Create, options } => {
+                Some(("create", options))
+            }
+            FieldKind::WebAuthn { ceremony: Ceremony::Get, options } => Some(("get", options)),
+            _ => None,
+        }
+    }
+
     fn is_code(&self) -> bool {
         matches!(self.kind, FieldKind::OneTimeCode { .. })
     }

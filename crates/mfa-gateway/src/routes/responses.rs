@@ -48,7 +48,10 @@ fn html_response(
         (header::REFERRER_POLICY, "same-origin"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (HeaderName::from_static("permissions-policy"), "otp-credentials=(self)"),
+        (
+            HeaderName::from_static("permissions-policy"),
+            "otp-credentials=(self), publickey-credentials-create=(self), publickey-credentials-get=(self)",
+        ),
         (header::CONTENT_LANGUAGE, language.tag()),
         (header::VARY, "Accept-Language, Cookie"),
     ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mfa_pages::Language;
+use mfa_pages::{Language, asset};
 use testkit::html::{Tag, tags};
 
 use crate::showcase;
@@ -148,4 +148,40 @@ fn one_thing_at_most_takes_the_focus() {
         let count = tags.iter().filter(|tag| tag.attribute("autofocus").is_some()).count();
         assert!(count <= 1, "{page}: {count}");
     });
+}
+
+#[test]
+fn a_passkey_reaches_the_script_as_data_and_is_explained_without_it() {
+    each_page(|page, html, tags| {
+        let Some((_, name)) = page.split_once("/passkey") else { return };
+        let input = tags.iter().find(|tag| tag.attribute("name") == Some("passkey")).unwrap();
+        let ceremony = if name.is_empty() { "get" } else { "create" };
+        assert_eq!(input.attribute("type"), Some("hidden"), "{page}");
+        assert_eq!(input.attribute("data-webauthn"), Some(ceremony), "{page}");
+        let escaped = input.attribute("data-options").unwrap();
+        let options = escaped
+            .replace("&#34;", "\"")
+            .replace("&#39;", "'")
+            .replace("&#60;", "<")
+            .replace("&#62;", ">")
+            .replace("&#38;", "&");
+        assert_eq!(options, showcase::OPTIONS, "{page}");
+        assert!(input.attribute("value").is_none(), "{page}");
+        assert!(html.contains("JavaScript"), "{page}: a reader without script is not told");
+    });
+}
+
+#[test]
+fn the_script_knows_the_marks_of_the_pages() {
+    let script = asset("pages.js").unwrap();
+    let script = std::str::from_utf8(script.bytes).unwrap();
+    for mark in [
+        "input[data-webauthn]",
+        "parseRequestOptionsFromJSON",
+        "parseCreationOptionsFromJSON",
+        "dataset.options",
+        "\"moved\"",
+    ] {
+        assert!(script.contains(mark), "{mark}");
+    }
 }

@@ -8,8 +8,8 @@ use mfa_pages::{
     render_login, render_logout, render_message, render_prompt, render_step_up,
 };
 use mfa_plugin_api::{
-    Action, ActionId, AuthenticationMethod, FactorId, Field, FieldKind, Message, Notice, Prompt,
-    Rejection, RejectionKind,
+    Action, ActionId, AuthenticationMethod, Ceremony, FactorId, Field, FieldKind, Message, Notice,
+    Prompt, Rejection, RejectionKind,
 };
 
 /// 2026-11-22 14:32:10 in Japan.
@@ -53,6 +53,20 @@ pub(crate) fn sms_prompt() -> Prompt {
         .with_help(Message::new("otp-help-delay"))
         .with_help(Message::new("otp-help-signal"))
         .with_help(Message::new("otp-help-filter"))
+}
+
+/// The options of a passkey, with text that must not end an attribute.
+pub(crate) const OPTIONS: &str =
+    r#"{"challenge":"q0Jb_w","rpId":"login.example.jp","note":"'><&"}"#;
+
+/// The prompt of a passkey plugin.
+pub(crate) fn passkey_prompt(ceremony: Ceremony) -> Prompt {
+    let kind = FieldKind::WebAuthn { ceremony, options: OPTIONS.to_owned() };
+    Prompt::new(Message::new("otp-title")).with_field(Field::new(
+        "passkey",
+        kind,
+        Message::new("otp-label"),
+    ))
 }
 
 /// The prompt when the code is of no more use.
@@ -118,6 +132,12 @@ fn prompts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
     );
     let expired = Rejection::new(RejectionKind::Expired, Message::new("otp-expired"));
     add("code-expired", &ended_prompt(expired));
+    add("passkey", &passkey_prompt(Ceremony::Get));
+    let refused = Rejection::new(RejectionKind::Wrong, Message::new("otp-expired"));
+    add(
+        "passkey-refused",
+        &passkey_prompt(Ceremony::Create).with_rejection(refused.with_field("passkey")),
+    );
     add("code-exhausted", &ended_prompt(wrong("otp-exhausted", RejectionKind::Wrong)));
 }
 
