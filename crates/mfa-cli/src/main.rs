@@ -13,7 +13,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::bail;
 use clap::Parser as _;
-use mfa_gateway::{assemble, config::Config};
+use mfa_gateway::{builder::GatewayBuilder, config::Config};
 
 use crate::cli::{CheckConfigArgs, Cli, Command};
 
@@ -56,7 +56,7 @@ fn check_config(args: &CheckConfigArgs) -> anyhow::Result<String> {
         (Some(""), _) => Ok(reference.overview()),
         (Some(key), _) => Ok(reference.explain(key)?),
         (None, Some(file)) => {
-            assemble::check(&Config::load(file)?)?;
+            GatewayBuilder::new(&Config::load(file)?).check()?;
             Ok(format!("{}: OK\n", file.display()))
         }
         (None, None) => bail!("name a file with --config"),

@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use mfa_gateway::{
-    config::Config,
-    running::{listen, start},
-    time::SystemClock,
-};
+use mfa_gateway::{builder::GatewayBuilder, config::Config, running::listen, time::SystemClock};
 
 use crate::{cli::ConfigArg, logging, signal::stop_signal};
 
@@ -19,7 +15,8 @@ pub(crate) async fn serve(arg: &ConfigArg) -> anyhow::Result<()> {
     logging::start(&config.log);
     let listener = listen(config.gateway.listen).await?;
     let ops_listener = listen(config.gateway.ops_listen).await?;
-    let running = start(&config, listener, ops_listener, Arc::new(SystemClock)).await?;
+    let clock = Arc::new(SystemClock);
+    let running = GatewayBuilder::new(&config).start(listener, ops_listener, clock).await?;
     tracing::info!(event = "gateway.started", address = %running.address(), ops_address = %running.ops_address(), "the gateway is listening");
     stop_signal().await?;
     running.shut_down(DRAIN_DELAY).await;

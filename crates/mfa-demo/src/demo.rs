@@ -11,8 +11,9 @@ use std::{
 use anyhow::Context as _;
 use karaden_sim::{Sim, SimConfig};
 use mfa_gateway::{
+    builder::GatewayBuilder,
     config::Config,
-    running::{Running, listen, start},
+    running::{Running, listen},
     time::SharedClock,
 };
 use mfa_proxy::serve;
@@ -94,7 +95,8 @@ impl Demo {
             options.sender,
         )?;
         let config = Config::load(&file)?;
-        let gateway = start(&config, listener, ops_listener, Arc::clone(&clock)).await?;
+        let gateway =
+            GatewayBuilder::new(&config).start(listener, ops_listener, Arc::clone(&clock)).await?;
         users::add(gateway.auth(), &*clock).await?;
         Ok(Self {
             gateway_url,

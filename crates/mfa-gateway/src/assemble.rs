@@ -17,7 +17,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Uri, uri::Authority};
 use karaden_client::{Options, push, sms};
 use mfa_controller::Controller;
-use mfa_pages::Site;
+use mfa_pages::{Language, Site, Texts};
 use mfa_plugin_api::{FactorId, MfaPlugin};
 use mfa_proxy::Proxy;
 use otp_cache::{ChallengeStore, DeliveryNotes, LocalNotifier, Notifier, Quota};
@@ -41,6 +41,13 @@ const TENANT: &str = "default";
 /// The name of the one application, in stored destinations and for the policy.
 const APP_NAME: &str = "default";
 const MAX_EVENT_STREAMS: usize = 1024;
+
+/// What a program adds to the configuration.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Additions {
+    pub(crate) factors: Vec<Arc<dyn MfaPlugin>>,
+    pub(crate) texts: Vec<(Language, String)>,
+}
 
 /// A gateway that is ready to serve.
 #[derive(Debug, Clone)]
@@ -112,12 +119,17 @@ pub async fn open_auth(
 }
 
 /// Builds the gateway.
-pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Result<Assembled> {
+pub(crate) async fn assemble(
+    config: &Config,
+    additions: &Additions,
+    clock: SharedClock,
+) -> anyhow::Result<Assembled> {
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, challenges) = open_auth(config, &database).await?;
     let randomness = Arc::new(SystemRandomness);
     let of_controller = Arc::clone(&randomness) as _;
-    let controller = Controller::new(Arc::clone(&auth), plugins(config)?, of_controller)?;
+    let plugins = plugins(config, additions)?;
+    let controller = Controller::new(Arc::clone(&auth), plugins, of_controller)?;
     ensure_factors_are_provided(auth.policy(), controller.factors())?;
     let runtime = Runtime {
         auth,
@@ -129,19 +141,19 @@ pub(crate) async fn assemble(config: &Config, clock: SharedClock) -> anyhow::Res
         stop: CancellationToken::new(),
         event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
     };
-    let app = App::new(runtime, settings(config)?);
+    let app = App::new(runtime, settings(config, additions)?);
     Ok(Assembled { app: Arc::new(app), database, challenges })
 }
 
 /// Makes the settings that a reload may replace.
-fn settings(config: &Config) -> anyhow::Result<Settings> {
+fn settings(config: &Config, additions: &Additions) -> anyhow::Result<Settings> {
     let gateway = &config.gateway;
     let origins: Vec<String> = std::iter::once(&gateway.public_url)
         .chain(&gateway.additional_origins)
         .map(|url| url.origin().ascii_serialization())
         .collect();
     Ok(Settings {
-        site: site(config),
+        site: site(config, additions)?,
         default_language: gateway.default_language,
         scheme: if gateway.public_url.scheme() == "https" { "https" } else { "http" },
         trusted_proxies: gateway.trusted_proxies.clone(),
@@ -170,21 +182,31 @@ fn hosts(
     origins.iter().map(|origin| Ok((authority(origin)?, Arc::clone(&app)))).collect()
 }
 
-/// Checks what the file alone does not show: that the plugins can be made of `config`, and provide every
-/// factor that its rules name.
-///
-/// # Errors
-///
-/// The first plugin that cannot be made, or every factor that no plugin provides.
-pub fn check(config: &Config) -> anyhow::Result<()> {
-    let plugins = plugins(config)?;
-    let provided = plugins.iter().map(|plugin| &plugin.descriptor().factor);
-    ensure_factors_are_provided(&config.policy, provided)
+/// Checks what the file alone does not show, without opening a store.
+pub(crate) fn check(config: &Config, additions: &Additions) -> anyhow::Result<()> {
+    texts(additions)?;
+    let plugins = plugins(config, additions)?;
+    let mut provided = BTreeSet::new();
+    for plugin in &plugins {
+        let factor = &plugin.descriptor().factor;
+        let is_new = *factor != FactorId::PASSWORD && provided.insert(factor);
+        anyhow::ensure!(is_new, "the factor {factor} has another plugin already");
+    }
+    ensure_factors_are_provided(&config.policy, provided.into_iter())
 }
 
-/// Makes the plugins for the factors besides the password: one line for each.
-fn plugins(config: &Config) -> anyhow::Result<Vec<Arc<dyn MfaPlugin>>> {
-    Ok(vec![Arc::new(sms_otp(config)?)])
+/// Makes the plugins for the factors besides the password: one line for each of our own, then the added ones.
+fn plugins(config: &Config, additions: &Additions) -> anyhow::Result<Vec<Arc<dyn MfaPlugin>>> {
+    let mut plugins: Vec<Arc<dyn MfaPlugin>> = vec![Arc::new(sms_otp(config)?)];
+    plugins.extend(additions.factors.iter().cloned());
+    Ok(plugins)
+}
+
+fn texts(additions: &Additions) -> anyhow::Result<Texts> {
+    additions.texts.iter().try_fold(Texts::built_in(), |texts, (language, source)| {
+        let added = texts.with_catalogue(*language, source);
+        added.with_context(|| format!("the added texts in {language}"))
+    })
 }
 
 /// Fails if a rule names a factor without a plugin. Without this check, the first login for its path would
@@ -221,13 +243,14 @@ fn derive(master: &SecretString, label: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-fn site(config: &Config) -> Site {
+fn site(config: &Config, additions: &Additions) -> anyhow::Result<Site> {
     let gateway = &config.gateway;
     let mut site = Site::new(gateway.service_name.clone());
     site.host = gateway.public_url.host_str().map(str::to_owned);
     site.time_zone = gateway.time_zone.clone();
     site.support_url = gateway.support_url.as_ref().map(ToString::to_string);
-    site
+    site.texts = Arc::new(texts(additions)?);
+    Ok(site)
 }
 
 /// What the OTP cache consists of.

@@ -1,10 +1,11 @@
 //! The gateway: builds all parts from a configuration, and serves requests on its listeners.
 //!
 //! The only crate that knows every concrete type; see `ARCHITECTURE.md`. A program reads a
-//! [`config::Config`] and starts it with [`running::start`]; work on the users goes by way of
-//! [`assemble::open_auth`].
+//! [`config::Config`], adds factors of its own to a [`builder::GatewayBuilder`] and starts it; work on the
+//! users goes by way of [`assemble::open_auth`].
 
 pub mod assemble;
+pub mod builder;
 pub mod config;
 mod destination;
 mod http;

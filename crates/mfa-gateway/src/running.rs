@@ -14,8 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    assemble::{Assembled, assemble},
-    config::Config,
+    assemble::Assembled,
     ops::{self, Readiness},
     pipeline::{self, Gateway},
     time::SharedClock,
@@ -48,19 +47,14 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
         .with_context(|| format!("cannot listen on {address}; is it in use?"))
 }
 
-/// Starts the gateway with `config` on these listeners.
-///
-/// # Errors
-///
-/// When a store cannot be opened, or a part of the configuration cannot be used.
-pub async fn start(
-    config: &Config,
+/// Serves requests on these listeners.
+pub(crate) async fn run(
+    assembled: Assembled,
     listener: TcpListener,
     ops_listener: TcpListener,
     clock: SharedClock,
 ) -> anyhow::Result<Running> {
     let (address, ops_address) = (listener.local_addr()?, ops_listener.local_addr()?);
-    let assembled = assemble(config, Arc::clone(&clock)).await?;
     let (stop, stop_ops) = (assembled.app.runtime.stop.clone(), CancellationToken::new());
     let (tasks, ops_tasks) = (TaskTracker::new(), TaskTracker::new());
     let readiness = Readiness::default();

@@ -1,6 +1,7 @@
 //! Codes from an authenticator app (RFC 6238) as a factor: a complete plugin.
 //!
-//! To use it, a host adds one line where it lists its plugins, and the factor's name to its rules.
+//! To use it, a host adds it where it lists its plugins (in the gateway: `GatewayBuilder::with_factor`), and the
+//! factor's name to its rules.
 
 use std::{
     collections::HashMap,
