@@ -10,14 +10,8 @@ use crate::machine;
 
 /// Features that are left out of builds with all features, each with its reason. The step `features` still builds
 /// each of them alone.
-const NOT_TOGETHER: [(&str, &str, &str); 2] = [
-    ("karaden-client", "native-tls", "links OpenSSL, which no other crate here may use"),
-    (
-        "karaden-sim",
-        "vendor-sdk-tests",
-        "needs the vendor's SDKs, which the step `vendor` installs",
-    ),
-];
+const NOT_TOGETHER: [(&str, &str, &str); 1] =
+    [("karaden-client", "native-tls", "links OpenSSL, which no other crate here may use")];
 
 /// Asks cargo about the workspace and all its dependencies. The lock file has to be up to date.
 ///

@@ -57,7 +57,7 @@ impl Server {
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async move {
-                let config = SimConfig { history: HISTORY, ..SimConfig::default() };
+                let config = SimConfig::default().with_history(HISTORY);
                 let sim = Sim::start(config).await.unwrap();
                 tell.send(sim.addr()).unwrap();
                 while let Some(reply) = asked.recv().await {

@@ -16,7 +16,7 @@ use hyper_util::{
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
-use crate::{config::SmsProject, shared::Shared, sms, world::Due};
+use crate::{config::SmsProject, log, shared::Shared, sms, world::Due};
 
 /// Maximum count of callbacks that are posted at the same time.
 const MAX_CONCURRENT_CALLBACKS: usize = 32;
@@ -83,7 +83,7 @@ async fn deliver(shared: &Shared, http: &Http, due: Due) {
         return;
     }
     let Some(wait) = callback.project.callback_retries.get(usize::from(due.attempt)) else {
-        tracing::warn!(attempts = due.attempt + 1, "a callback was not delivered and is dropped");
+        log::callback_dropped(due.attempt + 1);
         return;
     };
     let at = shared.clock.now().plus(*wait);
@@ -109,7 +109,7 @@ async fn post(http: &Http, callback: &Callback<'_>) -> bool {
         .method(Method::POST)
         .uri(url)
         .header(CONTENT_TYPE, "application/json")
-        .header("Karaden-Version", &callback.project.callback_version)
+        .header("Karaden-Version", callback.project.callback_version.as_str())
         .body(Full::new(callback.body.clone()));
     let Ok(request) = request else { return false };
     match tokio::time::timeout(RECEIVER_TIMEOUT, http.request(request)).await {

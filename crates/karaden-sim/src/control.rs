@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     body::{Reply, json, json_of, text},
     config::{DeliveryMode, Quirks},
+    error::ClockError,
     fault::Fault,
     request::Call,
     shared::Shared,
+    time::{Day, Instant, parse_date_time},
 };
 
 /// Maximum count of active faults.
@@ -33,14 +35,16 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
         ("/delivery", &Method::GET) => Ok(json_of(StatusCode::OK, &Delivery::of(shared))),
         ("/delivery", &Method::PUT) => put_delivery(shared, call),
         ("/clock", &Method::GET) => Ok(json_of(StatusCode::OK, &Clock::of(shared))),
-        ("/clock", &Method::POST) => advance(shared, call),
+        ("/clock", &Method::POST) => advance_clock(shared, call),
+        ("/clock", &Method::PUT) => set_clock(shared, call),
+        ("/reset", &Method::POST) => Ok(reset(shared)),
         ("/healthz", &Method::GET) => Ok(text(StatusCode::OK, "ok\n")),
-        ("/faults" | "/quirks" | "/delivery" | "/clock" | "/healthz", _) => {
+        ("/faults" | "/quirks" | "/delivery" | "/clock" | "/reset" | "/healthz", _) => {
             Ok(text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
         }
         _ => return None,
     };
-    Some(result.unwrap_or_else(|problem| text(StatusCode::BAD_REQUEST, problem)))
+    Some(result.unwrap_or_else(|problem| text(StatusCode::BAD_REQUEST, format!("{problem}\n"))))
 }
 
 fn put_faults(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
@@ -81,7 +85,8 @@ fn put_quirks(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Delivery {
-    mode: DeliveryMode,
+    #[serde(default)]
+    mode: Option<DeliveryMode>,
     #[serde(default)]
     sent_after_ms: Option<u64>,
     #[serde(default)]
@@ -90,6 +95,8 @@ struct Delivery {
     late_after_ms: Option<u64>,
     #[serde(default)]
     bulk_after_ms: Option<u64>,
+    #[serde(default)]
+    changed_hands_on: Option<Day>,
 }
 
 impl Delivery {
@@ -97,11 +104,12 @@ impl Delivery {
         let delivery = shared.world().delivery;
         let millis = |duration: Duration| u64::try_from(duration.as_millis()).ok();
         Self {
-            mode: delivery.mode,
+            mode: Some(delivery.mode),
             sent_after_ms: millis(delivery.sent_after),
             result_after_ms: millis(delivery.result_after),
             late_after_ms: millis(delivery.late_after),
             bulk_after_ms: millis(delivery.bulk_after),
+            changed_hands_on: delivery.changed_hands_on,
         }
     }
 }
@@ -110,7 +118,8 @@ fn put_delivery(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let requested = read::<Delivery>(call)?;
     let mut world = shared.world();
     let delivery = &mut world.delivery;
-    delivery.mode = requested.mode;
+    delivery.mode = requested.mode.unwrap_or(delivery.mode);
+    delivery.changed_hands_on = requested.changed_hands_on.or(delivery.changed_hands_on);
     for (setting, requested) in [
         (&mut delivery.sent_after, requested.sent_after_ms),
         (&mut delivery.result_after, requested.result_after_ms),
@@ -146,16 +155,36 @@ struct Advance {
     advance_ms: u64,
 }
 
-fn advance(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
+fn advance_clock(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let requested = read::<Advance>(call)?;
-    if shared.clock.advance(Duration::from_millis(requested.advance_ms)).is_none() {
-        return Ok(text(
-            StatusCode::CONFLICT,
-            "the system clock cannot be moved: start with --clock manual",
-        ));
+    Ok(moved(shared, shared.clock.advance(Duration::from_millis(requested.advance_ms))))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SetClock {
+    now: String,
+}
+
+fn set_clock(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
+    let requested = read::<SetClock>(call)?;
+    let at: Option<Instant> = parse_date_time(&requested.now);
+    let at = at.ok_or("now is a date-time such as 2026-01-01T09:00:00+09:00")?;
+    Ok(moved(shared, shared.clock.set(at)))
+}
+
+/// Makes the response to a move of the clock.
+fn moved(shared: &Shared, result: Result<(), ClockError>) -> Reply {
+    if let Err(error) = result {
+        return text(StatusCode::CONFLICT, format!("{error}\n"));
     }
     shared.changed();
-    Ok(json_of(StatusCode::OK, &Clock::of(shared)))
+    json_of(StatusCode::OK, &Clock::of(shared))
+}
+
+fn reset(shared: &Shared) -> Reply {
+    shared.reset();
+    json_of(StatusCode::OK, &Clock::of(shared))
 }
 
 fn read<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, String> {

@@ -1,14 +1,25 @@
 //! Faults: how the simulator fails, for which requests and how often.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::operation::{Api, Operation};
 
 /// How the response fails. Each mode says whether the request still takes effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// ```
+/// use karaden_sim::FaultMode;
+///
+/// assert_eq!("accept_then_drop".parse(), Ok(FaultMode::AcceptThenDrop));
+/// assert_eq!("503".parse(), Ok(FaultMode::Status(503)));
+/// assert_eq!(FaultMode::Status(503).to_string(), "503");
+/// assert!(FaultMode::AcceptThenDrop.accepts() && !FaultMode::Status(503).accepts());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[non_exhaustive]
 pub enum FaultMode {
     /// No fault: `PUT /faults` with this mode removes all faults.
     None,
@@ -39,7 +50,8 @@ pub enum FaultMode {
     Redirect,
     /// An error that quotes the request with its secrets; the request has no effect.
     EchoError,
-    /// This HTTP status with the API's error body; the request has no effect.
+    /// This HTTP status, 200 to 599, with the API's error body; the request has no effect. Any other
+    /// number acts as 500.
     Status(u16),
 }
 
@@ -79,44 +91,74 @@ impl FaultMode {
     }
 }
 
-impl TryFrom<String> for FaultMode {
-    type Error = String;
+/// A text is not the name of a [`FaultMode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "a mode is one of none, timeout, accept_then_timeout, slow, drop, accept_then_drop, drop_mid_body, \
+     malformed, empty, html, huge, gzip_bomb, redirect, echo_error or an HTTP status from 200 to 599"
+)]
+#[non_exhaustive]
+pub struct InvalidFaultMode;
 
-    fn try_from(name: String) -> Result<Self, String> {
+impl FromStr for FaultMode {
+    type Err = InvalidFaultMode;
+
+    fn from_str(name: &str) -> Result<Self, InvalidFaultMode> {
         if let Some((_, mode)) = NAMES.iter().find(|(known, _)| *known == name) {
             return Ok(*mode);
         }
-        if let Ok(status @ 200..=599) = name.parse() {
-            return Ok(Self::Status(status));
+        match name.parse() {
+            Ok(status @ 200..=599) => Ok(Self::Status(status)),
+            _ => Err(InvalidFaultMode),
         }
-        let known: Vec<_> = NAMES.iter().map(|(known, _)| *known).collect();
-        Err(format!("a mode is one of {} or an HTTP status from 200 to 599", known.join(", ")))
+    }
+}
+
+impl fmt::Display for FaultMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Status(status) = self {
+            return write!(f, "{status}");
+        }
+        let name = NAMES.iter().find(|(_, known)| known == self).map_or("none", |(name, _)| name);
+        f.write_str(name)
+    }
+}
+
+impl TryFrom<String> for FaultMode {
+    type Error = InvalidFaultMode;
+
+    fn try_from(name: String) -> Result<Self, InvalidFaultMode> {
+        name.parse()
     }
 }
 
 impl From<FaultMode> for String {
     fn from(mode: FaultMode) -> Self {
-        if let FaultMode::Status(status) = mode {
-            return status.to_string();
-        }
-        NAMES.iter().find(|(_, known)| *known == mode).map_or("none", |(name, _)| *name).to_owned()
+        mode.to_string()
     }
 }
 
-/// A fault and the requests that it applies to: those that match all of its filters.
+/// A fault and the requests that it applies to: those that match all of its filters. `PUT /faults`
+/// takes it as JSON with the names of these fields.
 ///
 /// ```
-/// use karaden_sim::{Fault, FaultMode};
+/// use std::time::Duration;
+///
+/// use karaden_sim::{Fault, FaultMode, Operation};
 ///
 /// let fault: Fault = serde_json::from_str(
-///     r#"{"mode":"429","count":2,"api":"sms","retry_after":1}"#,
+///     r#"{"mode":"429","count":2,"operation":"send","retry_after":1}"#,
 /// )?;
-/// assert_eq!(fault.mode, FaultMode::Status(429));
-/// assert_eq!(fault.count, Some(2));
+/// let same = Fault::new(FaultMode::Status(429))
+///     .times(2)
+///     .with_operation(Operation::Send)
+///     .with_retry_after(Duration::from_secs(1));
+/// assert_eq!(fault, same);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Fault {
     /// How the response fails.
     pub mode: FaultMode,
@@ -186,6 +228,62 @@ impl Fault {
         self
     }
 
+    /// Limits the fault to one API.
+    #[must_use]
+    pub const fn with_api(mut self, api: Api) -> Self {
+        self.api = Some(api);
+        self
+    }
+
+    /// Limits the fault to one call.
+    #[must_use]
+    pub const fn with_operation(mut self, operation: Operation) -> Self {
+        self.operation = Some(operation);
+        self
+    }
+
+    /// Limits the fault to requests about this number, as eleven digits.
+    #[must_use]
+    pub fn with_to(mut self, to: impl Into<String>) -> Self {
+        self.to = Some(to.into());
+        self
+    }
+
+    /// Limits the fault to requests with this tag or tracking code.
+    #[must_use]
+    pub fn with_tag(mut self, tag: impl Into<String>) -> Self {
+        self.tag = Some(tag.into());
+        self
+    }
+
+    /// Adds a `Retry-After` header of whole seconds; a fraction is cut off.
+    #[must_use]
+    pub const fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after.as_secs());
+        self
+    }
+
+    /// Sets the delay of a slow response, in whole milliseconds by the system clock.
+    #[must_use]
+    pub fn with_delay(mut self, delay: Duration) -> Self {
+        self.delay_ms = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        self
+    }
+
+    /// Sets the HTTP status of an HTML page or of a redirect.
+    #[must_use]
+    pub const fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Sets the target of a redirect.
+    #[must_use]
+    pub fn with_location(mut self, location: impl Into<String>) -> Self {
+        self.location = Some(location.into());
+        self
+    }
+
     pub(crate) fn delay(&self) -> Duration {
         Duration::from_millis(self.delay_ms.unwrap_or(5_000))
     }
@@ -233,6 +331,10 @@ impl Faults {
         self.active.len()
     }
 
+    pub(crate) fn hits(&self) -> u64 {
+        self.hits
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.active.is_empty()
     }
@@ -275,12 +377,13 @@ mod tests {
     #[test]
     fn every_mode_round_trips_through_its_name() {
         for (name, mode) in NAMES {
-            assert_eq!(FaultMode::try_from(name.to_owned()), Ok(mode));
-            assert_eq!(String::from(mode), name);
+            assert_eq!(name.parse(), Ok(mode));
+            assert_eq!(mode.to_string(), name);
+            assert!(InvalidFaultMode.to_string().contains(name), "{name}");
         }
-        assert_eq!(FaultMode::try_from("503".to_owned()), Ok(FaultMode::Status(503)));
+        assert_eq!("503".parse(), Ok(FaultMode::Status(503)));
         for name in ["", "199", "600", "slowly", "-1"] {
-            assert!(FaultMode::try_from(name.to_owned()).is_err(), "{name}");
+            assert_eq!(name.parse::<FaultMode>(), Err(InvalidFaultMode), "{name}");
         }
     }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use uuid::{Builder, Uuid, Variant, Version};
 
 /// A message's place in the order of acceptance, from 0.
 pub(crate) type Sequence = u64;
@@ -17,7 +18,7 @@ const FACTOR: u64 = 0x5851_F42D_4C95;
 
 /// The id of a message, a bulk file or a bulk send. Displays as a lower-case UUID.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Id(u128);
+pub(crate) struct Id(Uuid);
 
 impl Id {
     /// Parses a UUID in its canonical form, upper or lower case.
@@ -27,13 +28,13 @@ impl Id {
 
     /// Formats for the push API: with letters, so that a client cannot parse it as a number.
     pub(crate) fn push(self) -> String {
-        format!("km{:032x}", self.0)
+        format!("km{}", self.0.simple())
     }
 
     /// Parses the format of [`push`](Self::push).
     pub(crate) fn parse_push(text: &str) -> Option<Self> {
         let digits = text.strip_prefix("km").filter(|digits| digits.len() == 32)?;
-        u128::from_str_radix(digits, 16).ok().map(Self)
+        Uuid::try_parse(digits).ok().map(Self)
     }
 }
 
@@ -45,18 +46,7 @@ impl Serialize for Id {
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut hex = [0_u8; 36];
-        let mut value = self.0;
-        for position in (0..36).rev() {
-            hex[position] = if matches!(position, 8 | 13 | 18 | 23) {
-                b'-'
-            } else {
-                let digit = b"0123456789abcdef"[(value & 0xf) as usize];
-                value >>= 4;
-                digit
-            };
-        }
-        f.write_str(std::str::from_utf8(&hex).unwrap_or_default())
+        fmt::Display::fmt(&self.0.hyphenated(), f)
     }
 }
 
@@ -75,37 +65,24 @@ impl Ids {
         let node = sequence.wrapping_add(self.seed).wrapping_mul(FACTOR) & NODE_MASK;
         let one = mix(self.seed ^ mix(sequence));
         let two = mix(one);
-        let high = (one & !0xf000) | 0x4000; // version 4
-        let low = ((two & 0x3fff) | 0x8000) << NODE_BITS | node; // variant 1
-        Id(u128::from(high) << 64 | u128::from(low))
+        let random = u128::from(one) << 64 | u128::from(two << NODE_BITS | node);
+        let builder = Builder::from_u128(random);
+        let builder = builder.with_version(Version::Random).with_variant(Variant::RFC4122);
+        Id(builder.into_uuid())
     }
 
     /// Returns the sequence number of an id that [`id`](Self::id) made; `None` for any other id.
     pub(crate) fn sequence(self, id: Id) -> Option<Sequence> {
         #[expect(clippy::cast_possible_truncation, reason = "the last 48 bits are wanted")]
-        let node = id.0 as u64 & NODE_MASK;
+        let node = id.0.as_u128() as u64 & NODE_MASK;
         let sequence = node.wrapping_mul(inverse(FACTOR)).wrapping_sub(self.seed) & NODE_MASK;
         (self.id(sequence) == id).then_some(sequence)
     }
 }
 
-/// Parses a UUID of any version.
-pub(crate) fn parse_uuid(text: &str) -> Option<u128> {
-    let bytes = text.as_bytes();
-    if bytes.len() != 36 {
-        return None;
-    }
-    let mut value = 0_u128;
-    for (position, &byte) in bytes.iter().enumerate() {
-        if matches!(position, 8 | 13 | 18 | 23) {
-            if byte != b'-' {
-                return None;
-            }
-            continue;
-        }
-        value = value << 4 | u128::from(char::from(byte).to_digit(16)?);
-    }
-    Some(value)
+/// Parses a UUID of any version in its canonical form: 36 characters.
+pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
+    Uuid::try_parse(text).ok().filter(|_| text.len() == 36)
 }
 
 /// Returns the multiplicative inverse of the odd number `factor` modulo 2^64, by Newton's method.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One of the two APIs.
+/// One of the two APIs. JSON has `push` and `sms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Api {
@@ -12,9 +12,17 @@ pub enum Api {
     Sms,
 }
 
-/// One call of either API. A [`Fault`](crate::Fault) can be limited to one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One call of either API. A [`Fault`](crate::Fault) can be limited to one. JSON has the names in snake
+/// case, such as `bulk_file`.
+///
+/// ```
+/// use karaden_sim::{Api, Operation};
+///
+/// assert_eq!((Operation::BulkFile.api(), Operation::Queue.api()), (Api::Sms, Api::Push));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Operation {
     /// SMS API: send one message.
     Send,

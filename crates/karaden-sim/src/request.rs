@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use url::form_urlencoded;
 
 use crate::time::Instant;
 

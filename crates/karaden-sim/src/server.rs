@@ -26,6 +26,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
 };
+#[cfg(feature = "tls")]
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -33,15 +34,16 @@ use self::{
     calls::{handle_api, operation},
     cut::{Cut, Cuttable},
 };
+#[cfg(feature = "tls")]
+use crate::tls;
 use crate::{
     body::{Reply, text},
-    control, inbox,
+    control, inbox, log,
     operation::Operation,
     request::Call,
     shared::Shared,
     sms,
     storage::MAX_UPLOAD_BYTES,
-    tls,
 };
 
 /// Maximum size of a request body.
@@ -56,7 +58,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Accepts connections until the simulator stops, then waits for the open ones.
-pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, tls: Option<TlsAcceptor>) {
+pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener) {
     let graceful = GracefulShutdown::new();
     let cut_all = CancellationToken::new();
     let _cut_on_drop = cut_all.clone().drop_guard();
@@ -78,15 +80,10 @@ pub(crate) async fn run(shared: Arc<Shared>, listener: TcpListener, tls: Option<
                     cut: Cut::child_of(&cut_all),
                 };
                 let _ = stream.set_nodelay(true);
-                match &tls {
-                    None => drop(tokio::spawn(connection.serve(stream))),
-                    Some(acceptor) => {
-                        drop(tokio::spawn(connection.serve_tls(acceptor.clone(), stream)));
-                    }
-                }
+                drop(tokio::spawn(connection.serve_socket(stream)));
             }
             Err(error) => {
-                tracing::warn!(error = %error, "cannot accept a connection");
+                log::accept_failed(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -104,6 +101,16 @@ struct Connection {
 }
 
 impl Connection {
+    async fn serve_socket(self, stream: TcpStream) {
+        #[cfg(feature = "tls")]
+        if let Some(identity) = &self.shared.config.tls {
+            let acceptor = identity.acceptor();
+            return self.serve_tls(acceptor, stream).await;
+        }
+        self.serve(stream).await;
+    }
+
+    #[cfg(feature = "tls")]
     async fn serve_tls(self, acceptor: TlsAcceptor, stream: TcpStream) {
         let accepted = tokio::select! {
             accepted = tls::accept(&acceptor, stream) => accepted,
@@ -111,7 +118,7 @@ impl Connection {
         };
         match accepted {
             Ok(stream) => self.serve(stream).await,
-            Err(error) => tracing::debug!(error = %error, "a TLS handshake failed"),
+            Err(error) => log::handshake_failed(&error),
         }
     }
 
@@ -146,7 +153,7 @@ async fn handle(shared: &Arc<Shared>, request: Request<Incoming>, cut: &Cut) -> 
     let Ok(body) = read_body(body, limit).await else {
         return text(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
     };
-    let call = Call {
+    let mut call = Call {
         method: &parts.method,
         path,
         query: parts.uri.query().unwrap_or_default(),
@@ -164,7 +171,11 @@ async fn handle(shared: &Arc<Shared>, request: Request<Incoming>, cut: &Cut) -> 
             misbehave::handle(shared, &call, operation, cut).await
         }
         Some(operation) => handle_api(shared, &call, operation),
-        None => handle_other(shared, &call),
+        None => {
+            inbox::wait(shared, &call).await;
+            call.now = shared.clock.now();
+            handle_other(shared, &call)
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) watchers: Arc<Semaphore>,
     world: Mutex<World>,
     has_faults: AtomicBool,
+    /// The seed of the ids since the last reset.
+    seed: AtomicU64,
     revision: watch::Sender<u64>,
 }
 
@@ -48,6 +50,7 @@ impl Shared {
             stop: CancellationToken::new(),
             world: Mutex::new(world),
             has_faults: AtomicBool::new(false),
+            seed: AtomicU64::new(seed),
             revision: watch::Sender::new(0),
             config,
         }
@@ -55,6 +58,18 @@ impl Shared {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes everything as it was at the start.
+    pub(crate) fn reset(&self) {
+        // Without a seed in the configuration, an id of before must not name a message of later.
+        let next = |seed| Some(self.config.seed.unwrap_or_else(|| mix(seed)));
+        let _ = self.seed.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        let mut world = self.world();
+        *world = World::new(&self.config, self.seed.load(Ordering::Acquire));
+        self.update_has_faults(&world);
+        self.clock.reset();
+        self.release_and_notify(world);
     }
 
     /// Whether any fault is active. Cheaper than the lock, which most requests then need only once.

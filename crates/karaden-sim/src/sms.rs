@@ -11,7 +11,6 @@ mod field;
 mod list;
 mod path;
 mod send;
-mod version;
 mod wire;
 
 use http::Method;

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    str::FromStr,
     time::{Duration, SystemTime},
 };
 
@@ -9,7 +10,8 @@ use jiff::{
     civil,
     tz::{Offset, TimeZone},
 };
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use thiserror::Error;
 
 /// Japan's offset, the only time zone of the service.
 const JST: Offset = Offset::constant(9);
@@ -80,6 +82,18 @@ impl Instant {
     }
 }
 
+impl From<Instant> for SystemTime {
+    fn from(at: Instant) -> Self {
+        let length = Duration::from_millis(at.0.unsigned_abs());
+        let shown = if at.0 < 0 {
+            Self::UNIX_EPOCH.checked_sub(length)
+        } else {
+            Self::UNIX_EPOCH.checked_add(length)
+        };
+        shown.unwrap_or(Self::UNIX_EPOCH)
+    }
+}
+
 impl From<SystemTime> for Instant {
     /// Drops the fraction of the millisecond. Turns instants outside the calendar into its ends.
     fn from(at: SystemTime) -> Self {
@@ -127,9 +141,70 @@ pub(crate) fn parse_minute(text: &str) -> Option<Instant> {
     in_japan(civil::DateTime::strptime("%Y%m%d%H%M", text).ok()?)
 }
 
-/// Whether `text` is a calendar day as `YYYYMMDD`.
-pub(crate) fn is_day(text: &str) -> bool {
-    text.len() == 8 && parse_minute(&format!("{text}0000")).is_some()
+/// A day of the calendar, in Japan's time. Written as 空電プッシュ writes `PermitDate`: `YYYYMMDD`.
+///
+/// ```
+/// use karaden_sim::Day;
+///
+/// let day: Day = "20260401".parse()?;
+/// assert_eq!(day, Day::new(2026, 4, 1)?);
+/// assert_eq!(day.to_string(), "20260401");
+/// assert!(Day::new(2026, 2, 29).is_err());
+/// # Ok::<(), karaden_sim::InvalidDay>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Day(civil::Date);
+
+/// A day is not in the calendar, or not written as `YYYYMMDD`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not a day of the form YYYYMMDD")]
+#[non_exhaustive]
+pub struct InvalidDay;
+
+impl Day {
+    /// Makes the day of this year (0 to 9999), month (1 to 12) and day of the month.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidDay`]: the calendar has no such day.
+    pub fn new(year: u16, month: u8, day: u8) -> Result<Self, InvalidDay> {
+        let [month, day] = [month, day].map(i8::try_from);
+        let year = i16::try_from(year).ok().filter(|year| *year <= 9_999).ok_or(InvalidDay)?;
+        let (month, day) = (month.map_err(|_| InvalidDay)?, day.map_err(|_| InvalidDay)?);
+        civil::Date::new(year, month, day).map(Self).map_err(|_hidden| InvalidDay)
+    }
+}
+
+impl FromStr for Day {
+    type Err = InvalidDay;
+
+    fn from_str(text: &str) -> Result<Self, InvalidDay> {
+        if text.len() != 8 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(InvalidDay);
+        }
+        civil::Date::strptime("%Y%m%d", text).map(Self).map_err(|_hidden| InvalidDay)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}{:02}{:02}", self.0.year(), self.0.month(), self.0.day())
+    }
+}
+
+impl TryFrom<String> for Day {
+    type Error = InvalidDay;
+
+    fn try_from(text: String) -> Result<Self, InvalidDay> {
+        text.parse()
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> Self {
+        day.to_string()
+    }
 }
 
 fn in_japan(at: civil::DateTime) -> Option<Instant> {
@@ -175,7 +250,12 @@ mod tests {
         for text in ["20191231", "2019123123590", "201913010000", "20191231235x"] {
             assert_eq!(parse_minute(text), None, "{text}");
         }
-        assert!(is_day("20200229") && !is_day("20190229") && !is_day("2020-02-29"));
+        let day = |text: &str| text.parse::<Day>();
+        assert_eq!(day("20200229"), Day::new(2020, 2, 29));
+        for text in ["20190229", "2020-02-29", "202002", "+2020229"] {
+            assert_eq!(day(text), Err(InvalidDay), "{text}");
+        }
+        assert!(Day::new(10_000, 1, 1).is_err() && Day::new(2020, 200, 1).is_err());
     }
 
     #[test]

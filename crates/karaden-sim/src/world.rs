@@ -14,15 +14,15 @@ use std::{
     time::Duration,
 };
 
-pub use self::outcome::{Carrier, Outcome};
+pub use self::outcome::{Carrier, Intervention, Outcome};
 pub(crate) use self::{
     bulk::{BulkJob, BulkStatus, BulkStore, Refused, Rejection, Row, URL_LIFETIME},
     history::{History, Selection},
     message::{Message, Owner, SendRequest, Stage, Texts},
     number::Number,
-    outcome::{Intervention, is_restricted},
+    outcome::is_restricted,
     schedule::Due,
-    text::utf16_units,
+    text::{utf16_units, weighed_units},
 };
 use self::{outcome::Plan, schedule::Schedule, short::ShortKey};
 use crate::{
@@ -76,7 +76,7 @@ impl World {
             request.to,
             request.earliest(now),
             request.limited_at,
-            request.checks_history,
+            request.consent_on,
             &self.delivery,
         );
         self.overtake_waiting(&mut plan, request.to, now);

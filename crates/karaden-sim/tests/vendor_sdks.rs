@@ -1,7 +1,7 @@
 //! The simulator against tools that know nothing of it: the vendor's own SDKs, and Prism validating
 //! every request and response against an OpenAPI file.
 //!
-//! Built only with the feature `vendor-sdk-tests`, and then it fails without what it needs:
+//! Run only when named (`--test vendor_sdks`), and then it fails without what it needs:
 //!
 //! | variable | what |
 //! |---|---|
@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use karaden_sim::{Absent, Quirks, Running, Sim, SimConfig};
+use karaden_sim::{Absent, Quirks, Sim, SimConfig};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use testkit::Prism;
@@ -67,9 +67,51 @@ async fn the_vendors_node_sdk_works_unchanged() {
     drive(command).await;
 }
 
+/// Runs the example of this language in the guide against a fresh simulator.
+async fn run_example(language: &str, command: impl FnOnce(&str) -> Command + Send + 'static) {
+    let guide = here("../../docs/testing-against-the-simulator.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let (_, block) = guide.split_once(&format!("```{language}\n")).unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let sim = Sim::start(SimConfig::default()).await.unwrap();
+    let program = block.replace("http://127.0.0.1:8090", &sim.url());
+    assert_ne!(program, block, "the address of the guide");
+    let run = move || command(&program).output();
+    let output = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success(), "{said}");
+    let sent = sim.inbox(Some(NUMBER)).remove(0);
+    assert_eq!(said.trim(), format!("{} waiting", sent.id));
+    assert_eq!(sent.body, "認証コード 123456");
+    sim.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_python_example_of_the_guide_sends_a_message() {
+    let python = needed("KARADEN_SDK_PYTHON");
+    run_example("python", move |program| {
+        let mut command = Command::new(python);
+        command.args(["-c", program]);
+        command
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_javascript_example_of_the_guide_sends_a_message() {
+    let modules = needed("KARADEN_SDK_NODE_MODULES");
+    run_example("javascript", move |program| {
+        let mut command = Command::new("node");
+        command.args(["-e", program]).env("NODE_PATH", modules);
+        command
+    })
+    .await;
+}
+
 /// A simulator behind Prism, which marks every violation of the file it was given.
 struct Proxied {
-    sim: Running,
+    sim: Sim,
     prism: Prism,
     client: Client,
 }
@@ -77,8 +119,8 @@ struct Proxied {
 impl Proxied {
     /// Prism forwards what it gets under `/` to `upstream_path` of the simulator.
     async fn start(openapi: &Path, upstream_path: &str, absent: Absent) -> Self {
-        let quirks = Quirks { absent, ..Quirks::default() };
-        let sim = Sim::start(SimConfig { quirks, ..SimConfig::default() }).await.unwrap();
+        let quirks = Quirks::default().with_absent(absent);
+        let sim = Sim::start(SimConfig::default().with_quirks(quirks)).await.unwrap();
         let modules = PathBuf::from(needed("KARADEN_SDK_NODE_MODULES"));
         let (openapi, upstream) = (openapi.to_owned(), format!("{}{upstream_path}", sim.url()));
         let start = move || Prism::proxy(&modules, &openapi, &upstream);

@@ -55,7 +55,7 @@ pub(crate) struct Demo {
     temporary: Option<tempfile::TempDir>,
     /// The clock of the gateway. A walk moves it forward instead of waiting.
     pub(crate) clock: Arc<DemoClock>,
-    pub(crate) simulator: karaden_sim::Running,
+    pub(crate) simulator: karaden_sim::Sim,
     pub(crate) gateway: Running,
     stop_application: CancellationToken,
     application: TaskTracker,
@@ -75,10 +75,9 @@ impl Demo {
         let clock: SharedClock = Arc::clone(&demo_clock) as _;
         let listener = listen(options.listen).await?;
         let ops_listener = listen(options.ops_listen).await?;
-        let simulator =
-            Sim::start(SimConfig { listen: options.sim_listen, ..SimConfig::default() })
-                .await
-                .with_context(|| format!("cannot start the simulator on {}", options.sim_listen))?;
+        let simulator = Sim::start(SimConfig::default().with_listen(options.sim_listen))
+            .await
+            .with_context(|| format!("cannot start the simulator on {}", options.sim_listen))?;
         let gateway_url = local_url(listener.local_addr()?);
         let stop_application = CancellationToken::new();
         let (application, application_at) =

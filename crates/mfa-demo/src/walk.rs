@@ -121,8 +121,8 @@ impl<'d> Walk<'d> {
         expect(&phone, StatusCode::OK)?;
         step(7, "The user receives the text message", phone.took)?;
         line(&format!(
-            "GET /inbox.json  ->  200, {} segment(s), received at {}",
-            message.segments,
+            "GET /inbox.json  ->  200, {} part(s), received at {}",
+            message.parts,
             message.received_at.as_deref().unwrap_or("-")
         ))?;
         self.code_is_typed(&page, &code_in(&message)?).await

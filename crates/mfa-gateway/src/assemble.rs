@@ -347,11 +347,8 @@ mod tests {
     /// A contract that demands a text for Rakuten, and keeps the tracking code of single messages.
     #[tokio::test]
     async fn what_is_said_of_the_push_contract_reaches_the_sender() {
-        let account = PushAccount {
-            required_texts: vec![CarrierField::Rakuten.as_str().to_owned()],
-            ..PushAccount::default()
-        };
-        let config = SimConfig { push_accounts: vec![account.clone()], ..SimConfig::default() };
+        let account = PushAccount::default().with_required_texts([CarrierField::Rakuten.as_str()]);
+        let config = SimConfig::default().with_push_accounts([account.clone()]);
         let sim = Sim::start(config).await.expect("it starts");
         let of = |carrier_fields: &[CarrierField], tracks_single_messages| {
             sender(&Sender::KaradenPush {

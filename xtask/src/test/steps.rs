@@ -169,11 +169,6 @@ impl Session {
         process::run(&mut self.cargo_command(arguments), LIMIT, &mut |_| {})
     }
 
-    /// Returns all features, and that of the tests with the vendor's software.
-    fn vendor_features(&self) -> String {
-        format!("{},karaden-sim/vendor-sdk-tests", self.features)
-    }
-
     fn cargo_test(&self, targets: &[&str], tally: &mut Tally) -> Result<()> {
         let mut command =
             self.cargo_command(&["test", "--workspace", "--locked", "--no-fail-fast"]);
@@ -192,8 +187,8 @@ fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
         session.cargo(&arguments)
     };
     lint(&["--all-targets"], &session.features)?;
-    // These targets need a feature that `features` leaves out.
-    lint(&VENDOR_TESTS, &session.vendor_features())
+    // These targets are no part of `--all-targets`.
+    lint(&VENDOR_TESTS, &session.features)
 }
 
 /// Checks each published crate with each of its features alone, and with none.
@@ -301,7 +296,7 @@ const OPENAPI: &str = "KARADEN_OPENAPI";
 fn vendor(session: &mut Session, tally: &mut Tally) -> Result<()> {
     let software = Vendor::provide(&session.metadata)?;
     let mut command = session.cargo_command(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    command.args(["--features", &session.vendor_features()]).args(VENDOR_TESTS);
+    command.args(["--features", &session.features]).args(VENDOR_TESTS);
     command.envs(software.variables());
     match machine::variable(OPENAPI) {
         Some(file) => {

@@ -27,7 +27,7 @@ const RUNTIME: &[&str] = &[
     "rusqlite",
 ];
 
-const LIGHT: [Light; 6] = [
+const LIGHT: [Light; 7] = [
     // Pure: no I/O, no clock, no async. Randomness is a feature of its own.
     Light {
         package: "otp-core",
@@ -47,6 +47,12 @@ const LIGHT: [Light; 6] = [
         package: "karaden-client",
         arguments: &["--no-default-features"],
         forbidden: &["reqwest", "hyper", "rustls", "aws-lc-sys", "native-tls", "openssl-sys"],
+    },
+    // Tests compile the simulator without its program.
+    Light {
+        package: "karaden-sim",
+        arguments: &["--no-default-features"],
+        forbidden: &["anyhow", "clap", "rustls", "tracing-subscriber", "url"],
     },
     // One crypto provider in the process, and no OpenSSL.
     Light {

@@ -7,7 +7,7 @@ use karaden_client::{
     ErrorKind, Options, PhoneNumber, PollPolicy, RefusalReason, Resolution, ResolvePolicy,
     SendError, SendOutcome, Waited, push, sms,
 };
-use karaden_sim::{Api, Fault, FaultMode, Operation, Running, Sim, SimConfig};
+use karaden_sim::{Api, Fault, FaultMode, Operation, Sim, SimConfig};
 
 use crate::{clients::{push_client_of, sms_client_of}, common::{TENANT, assert_clean, full, options}};
 
@@ -16,19 +16,19 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
-async fn sim() -> Running {
+async fn sim() -> Sim {
     Sim::start(SimConfig::default()).await.expect("a simulator")
 }
 
-fn sms_client(sim: &Running) -> sms::Client {
+fn sms_client(sim: &Sim) -> sms::Client {
     sms_client_with(sim, options().with_total_timeout(Duration::from_secs(5)))
 }
 
-fn sms_client_with(sim: &Running, options: Options) -> sms::Client {
+fn sms_client_with(sim: &Sim, options: Options) -> sms::Client {
     sms_client_of(&sim.url(), "demo-token").with_options(options).build().expect("a client")
 }
 
-fn push_client(sim: &Running) -> push::Client {
+fn push_client(sim: &Sim) -> push::Client {
     let builder = push_client_of(&sim.url(), "demo-push", "demo-code");
     builder.with_options(options()).build().expect("a client")
 }
@@ -133,7 +133,7 @@ async fn a_reserved_message_is_cancelled_once() {
 async fn a_message_accepted_under_a_fault_is_found_and_delivered_once() {
     for mode in ACCEPTS {
         let sim = sim().await;
-        let fault = Fault { operation: Some(Operation::Send), ..Fault::new(mode) };
+        let fault = Fault::new(mode).with_operation(Operation::Send);
         sim.set_faults(vec![fault.times(1)]);
         let client = sms_client(&sim);
         let result = client.send(message("090-1111-2222", "t-1")).await;
@@ -149,7 +149,7 @@ async fn a_message_accepted_under_a_fault_is_found_and_delivered_once() {
 async fn a_message_lost_under_a_fault_comes_back_and_is_sent_once() {
     for mode in [FaultMode::Drop, FaultMode::Html, FaultMode::Redirect, FaultMode::Status(500)] {
         let sim = sim().await;
-        let fault = Fault { operation: Some(Operation::Send), ..Fault::new(mode) };
+        let fault = Fault::new(mode).with_operation(Operation::Send);
         sim.set_faults(vec![fault.times(1)]);
         let client = sms_client(&sim);
         let result = client.send(message("090-1111-2222", "t-1")).await;
@@ -164,7 +164,7 @@ async fn a_message_lost_under_a_fault_comes_back_and_is_sent_once() {
 #[tokio::test]
 async fn a_busy_server_receives_one_message() {
     let sim = sim().await;
-    let fault = Fault { api: Some(Api::Sms), ..Fault::new(FaultMode::Status(429)) };
+    let fault = Fault::new(FaultMode::Status(429)).with_api(Api::Sms);
     sim.set_faults(vec![fault.times(2)]);
     let sent = sms_client(&sim).send(message("090-1111-2222", "t-1")).await.expect("a response");
     assert!(sent.accepted().is_some());
@@ -248,7 +248,7 @@ async fn every_outcome_of_push_is_told_apart() {
 async fn a_push_message_of_unknown_outcome_is_found_by_its_tracking_code() {
     let sim = sim().await;
     let fault =
-        Fault { operation: Some(Operation::Queue), ..Fault::new(FaultMode::AcceptThenDrop) };
+        Fault::new(FaultMode::AcceptThenDrop).with_operation(Operation::Queue);
     sim.set_faults(vec![fault.times(1)]);
     let client = push_client(&sim);
     let result = client.send(push_message("090-1111-2222", "12345678")).await;
@@ -279,7 +279,7 @@ async fn a_push_message_of_unknown_outcome_is_found_by_its_tracking_code() {
 #[tokio::test]
 async fn a_single_push_message_is_not_taken_as_absent_where_its_code_was_ignored() {
     let sim = sim().await;
-    sim.set_quirks(karaden_sim::Quirks { push_single_untracked: true, ..Default::default() });
+    sim.set_quirks(karaden_sim::Quirks::default().with_push_single_untracked(true));
     let fault = Fault::new(FaultMode::AcceptThenDrop).times(1);
     sim.set_faults(vec![fault.clone()]);
     let client = push_client(&sim);
@@ -303,7 +303,7 @@ async fn a_single_push_message_is_not_taken_as_absent_where_its_code_was_ignored
 #[tokio::test]
 async fn a_slow_response_is_awaited_or_its_message_is_found_later() {
     let sim = sim().await;
-    let slow = |ms| Fault { delay_ms: Some(ms), ..Fault::new(FaultMode::Slow) }.times(1);
+    let slow = |ms| Fault::new(FaultMode::Slow).with_delay(Duration::from_millis(ms)).times(1);
     let impatient = options().with_total_timeout(Duration::from_millis(600));
     let client = sms_client_with(&sim, impatient);
     sim.set_faults(vec![slow(50)]);
@@ -380,7 +380,7 @@ async fn a_bulk_start_whose_response_is_lost_starts_once() {
         [(FaultMode::AcceptThenDrop, "AlreadyStarted"), (FaultMode::Drop, "Started")]
     {
         let sim = sim().await;
-        let fault = Fault { operation: Some(Operation::BulkStart), ..Fault::new(mode) };
+        let fault = Fault::new(mode).with_operation(Operation::BulkStart);
         sim.set_faults(vec![fault.times(1)]);
         let client = sms_client(&sim);
         let result = started(&client).await;
@@ -400,10 +400,10 @@ async fn a_hostile_file_name_is_dropped_and_an_endless_202_ends() {
     let sim = sim().await;
     let client = sms_client(&sim);
     let bulk = started(&client).await.expect("a response").accepted().expect("accepted");
-    sim.set_quirks(karaden_sim::Quirks { hostile_file_name: true, ..Default::default() });
+    sim.set_quirks(karaden_sim::Quirks::default().with_hostile_file_name(true));
     let result = client.download_bulk(&bulk.id, &often()).await.expect("the file");
     assert_eq!(result.file_name(), None);
-    sim.set_quirks(karaden_sim::Quirks { bulk_never_ready: true, ..Default::default() });
+    sim.set_quirks(karaden_sim::Quirks::default().with_bulk_never_ready(true));
     let short = often().with_timeout(Duration::from_millis(100));
     let error = client.download_bulk(&bulk.id, &short).await.expect_err("never ready");
     assert_eq!(error.kind(), ErrorKind::GaveUp);

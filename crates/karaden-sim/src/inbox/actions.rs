@@ -7,11 +7,11 @@ use http::{
     header::{HeaderValue, LOCATION},
 };
 
+use super::messages::parse_id;
 use crate::{
     body::{Reply, text},
     config::DeliveryMode,
     fault::{Fault, FaultMode},
-    id::Id,
     request::{Call, Form},
     shared::Shared,
     world::Intervention,
@@ -56,7 +56,7 @@ pub(super) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
 
 /// A message may have got its result after the page was rendered. That is not an error.
 fn message(shared: &Shared, call: &Call<'_>, form: &Form<'_>) -> bool {
-    let id = form.get("id").and_then(|id| Id::parse(id).or_else(|| Id::parse_push(id)));
+    let id = form.get("id").and_then(parse_id);
     let action = match form.get("do") {
         Some("deliver") => Intervention::Deliver,
         Some("out_of_range") => Intervention::OutOfRange,
@@ -77,15 +77,14 @@ fn delivery(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
 
 fn fault(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
     let Some(value) = form.get("mode") else { return false };
-    let Ok(mode) = FaultMode::try_from(value.to_owned()) else { return false };
+    let Ok(mode) = value.parse::<FaultMode>() else { return false };
     let mut world = shared.world();
     // Sends only: the fault must not be used up by look-ups, which clients make on their own.
     for operation in [crate::Operation::Send, crate::Operation::Queue] {
         if mode == FaultMode::None {
             world.faults.replace(Vec::new());
         } else {
-            let fault = Fault { operation: Some(operation), ..Fault::new(mode).times(1) };
-            world.faults.add(fault);
+            world.faults.add(Fault::new(mode).times(1).with_operation(operation));
         }
     }
     shared.update_has_faults(&world);
@@ -95,7 +94,7 @@ fn fault(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
 fn clock(shared: &Shared, _call: &Call<'_>, form: &Form<'_>) -> bool {
     let seconds = form.get("seconds").and_then(|seconds| seconds.parse::<u32>().ok());
     let Some(seconds) = seconds else { return false };
-    shared.clock.advance(Duration::from_secs(u64::from(seconds))).is_some()
+    shared.clock.advance(Duration::from_secs(u64::from(seconds))).is_ok()
 }
 
 fn clear(shared: &Shared, _call: &Call<'_>, _form: &Form<'_>) -> bool {

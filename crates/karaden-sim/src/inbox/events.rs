@@ -51,7 +51,7 @@ pub(super) fn events(shared: &Arc<Shared>) -> Reply {
 
 /// Waits until one of the newest messages changes after `seen` because time passes. With a manual
 /// clock it never returns: each move of the clock counts as a change of the inbox.
-async fn next_change(shared: &Shared, seen: Instant) {
+pub(super) async fn next_change(shared: &Shared, seen: Instant) {
     let next = newest_messages(&shared.world().history, None)
         .take(MAX_OBSERVED)
         .flat_map(|message| message.plan.change_times().filter(|at| *at > seen))

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    id::Id,
     operation::Api,
     shared::Shared,
     time::Instant,
@@ -12,8 +13,22 @@ use crate::{
 /// Maximum count of messages in one response.
 pub(super) const MAX_MESSAGES: usize = 1_000;
 
-/// A message of the inbox. `Debug` shows neither number nor text.
+/// A message of the inbox, in the form of `/inbox.json`. `Debug` shows neither number nor text.
+///
+/// ```
+/// use karaden_sim::{Api, InboxMessage, MessageState};
+///
+/// // From GET /inbox.json?all=1
+/// let json = r#"{"id":"km8a1f","to":"09012345678","body":"123456","api":"push","carrier":"au",
+///     "received_at":null,"accepted_at":"2026-01-01T09:00:00+09:00","state":"out_of_range",
+///     "parts":1,"tags":["20260101"]}"#;
+/// let message: InboxMessage = serde_json::from_str(json)?;
+/// assert_eq!((message.api, message.state), (Api::Push, MessageState::OutOfRange));
+/// assert!(!format!("{message:?}").contains("123456"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct InboxMessage {
     /// The id that the API returned.
     pub id: String,
@@ -29,13 +44,39 @@ pub struct InboxMessage {
     pub received_at: Option<String>,
     /// When the API accepted it, ISO 8601 with Japan's offset.
     pub accepted_at: String,
-    /// The state: `waiting`, `canceled`, `sent`, `received`, `out_of_range`, `error`, `unknown`,
-    /// `history_mismatch`, `send_error` or `expired`.
-    pub state: String,
+    /// How far it is.
+    pub state: MessageState,
     /// The number of parts.
-    pub segments: u16,
+    pub parts: u16,
     /// Its tags, or its tracking code.
     pub tags: Vec<String>,
+}
+
+/// How far a message is. JSON has the names in snake case, such as `out_of_range`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MessageState {
+    /// Accepted or reserved, but not yet sent to the carrier.
+    Waiting,
+    /// Cancelled before it was sent.
+    Canceled,
+    /// Sent to the carrier, without a result yet.
+    Sent,
+    /// It arrived.
+    Received,
+    /// The handset is off or out of range.
+    OutOfRange,
+    /// The carrier reported a delivery error.
+    Error,
+    /// The carrier reported that the result is unknown.
+    Unknown,
+    /// Not sent: the number changed hands after the consent.
+    HistoryMismatch,
+    /// Not sent: the carrier rejected it.
+    SendError,
+    /// Not sent: `limited_at` passed.
+    Expired,
 }
 
 impl std::fmt::Debug for InboxMessage {
@@ -59,7 +100,7 @@ pub(crate) fn arrived(shared: &Shared, to: Option<&str>, now: Instant) -> Vec<In
 }
 
 /// Returns all messages, arrived or not, the last accepted first.
-pub(super) fn all_messages(shared: &Shared, to: Option<&str>, now: Instant) -> Vec<InboxMessage> {
+pub(crate) fn all_messages(shared: &Shared, to: Option<&str>, now: Instant) -> Vec<InboxMessage> {
     let world = shared.world();
     newest_messages(&world.history, to).map(|message| describe(message, now)).collect()
 }
@@ -85,8 +126,8 @@ fn describe(message: &Message, now: Instant) -> InboxMessage {
         carrier: message.carrier,
         received_at: message.arrived_at(now).map(|at| at.iso().to_string()),
         accepted_at: message.accepted_at.iso().to_string(),
-        state: state_name(message.stage(now)).to_owned(),
-        segments: message.parts(),
+        state: MessageState::of(message.stage(now)),
+        parts: message.parts(),
         tags: message.request.tags.iter().map(ToString::to_string).collect(),
     }
 }
@@ -98,19 +139,26 @@ pub(super) fn public_id(message: &Message) -> String {
     }
 }
 
-const fn state_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Waiting => "waiting",
-        Stage::Canceled => "canceled",
-        Stage::Sent | Stage::Final(Outcome::Silent) => "sent",
-        Stage::Final(outcome) => match outcome {
-            Outcome::Received => "received",
-            Outcome::OutOfRange | Outcome::LateReceived => "out_of_range",
-            Outcome::Error => "error",
-            Outcome::HistoryMismatch => "history_mismatch",
-            Outcome::SendError => "send_error",
-            Outcome::Expired => "expired",
-            Outcome::Unknown | Outcome::Uncertain | Outcome::Silent => "unknown",
-        },
+/// Parses the id of either API.
+pub(crate) fn parse_id(text: &str) -> Option<Id> {
+    Id::parse(text).or_else(|| Id::parse_push(text))
+}
+
+impl MessageState {
+    const fn of(stage: Stage) -> Self {
+        match stage {
+            Stage::Waiting => Self::Waiting,
+            Stage::Canceled => Self::Canceled,
+            Stage::Sent | Stage::Final(Outcome::Silent) => Self::Sent,
+            Stage::Final(outcome) => match outcome {
+                Outcome::Received => Self::Received,
+                Outcome::OutOfRange | Outcome::LateReceived => Self::OutOfRange,
+                Outcome::Error => Self::Error,
+                Outcome::HistoryMismatch => Self::HistoryMismatch,
+                Outcome::SendError => Self::SendError,
+                Outcome::Expired => Self::Expired,
+                Outcome::Unknown | Outcome::Uncertain | Outcome::Silent => Self::Unknown,
+            },
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use askama::Template;
 use http::StatusCode;
-use url::form_urlencoded;
 
 use super::{
     messages::{newest_messages, public_id},

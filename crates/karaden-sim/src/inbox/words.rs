@@ -106,8 +106,8 @@ impl Language {
     pub(super) fn length(self, units: usize, parts: u16) -> String {
         match self {
             Self::Ja => format!("{units}字・{parts}通分"),
-            Self::En if parts == 1 => format!("{units} units, 1 segment"),
-            Self::En => format!("{units} units, {parts} segments"),
+            Self::En if parts == 1 => format!("{units} units, 1 part"),
+            Self::En => format!("{units} units, {parts} parts"),
         }
     }
 

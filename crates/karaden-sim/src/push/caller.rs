@@ -1,13 +1,26 @@
 //! The first check of every request: token and security code.
 
 use super::status::Status;
-use crate::{config::PushAccount, operation::Api, request::Form, shared::Shared, world::Owner};
+use crate::{
+    config::PushAccount,
+    operation::Api,
+    request::Form,
+    shared::Shared,
+    world::{Owner, weighed_units},
+};
 
 /// A request that passed the first check.
 #[derive(Debug)]
 pub(crate) struct Caller<'a> {
     pub(crate) owner: Owner,
     pub(crate) account: &'a PushAccount,
+}
+
+impl Caller<'_> {
+    /// Returns the length of a text by the account's rule for line breaks.
+    pub(super) fn units(&self, text: &str) -> usize {
+        weighed_units(text, self.account.line_break_units)
+    }
 }
 
 /// Checks the two secrets of a form.

@@ -10,16 +10,13 @@ use super::{
 };
 use crate::{
     body::{Reply, json_of},
-    config::{ListRule, TrackingRule},
+    config::{ListRule, TEXT_PARAMETERS, TrackingRule},
     request::Form,
     shared::Shared,
-    time::{Instant, is_day},
-    world::{Number, SendRequest, Texts, is_restricted, utf16_units},
+    time::Instant,
+    world::{Number, SendRequest, Texts, is_restricted},
 };
 
-/// The text parameters of `karadenqueue`, in the order of [`Texts::PerCarrier`].
-const TEXTS: [&str; 5] =
-    ["DocomoMessage", "SoftbankMessage", "AuMessage", "OptionMessage", "RakutenMessage"];
 /// The parts of `sepakaradenqueue`.
 const PARTS: [&str; 10] = [
     "message1",
@@ -33,7 +30,7 @@ const PARTS: [&str; 10] = [
     "message9",
     "message10",
 ];
-/// Maximum length of one part in UTF-16 units. A line break counts as one.
+/// Maximum length of one part in UTF-16 units.
 const MAX_PART_UNITS: usize = 70;
 
 /// `POST karadenqueue.json`: one text per carrier.
@@ -46,7 +43,8 @@ pub(super) fn queue(shared: &Shared, form: &Form<'_>, now: Instant) -> Result<Re
     let request = SendRequest {
         tags,
         is_shorten: form.get("ShorturlFlg") == Some("1"),
-        checks_history: form.get("PermitDate").is_some_and(is_day),
+        // What is not a day is ignored: no source shows that the service refuses it.
+        consent_on: form.get("PermitDate").and_then(|day| day.parse().ok()),
         ..SendRequest::new(caller.owner, to, texts)
     };
     Ok(accept(shared, request, now))
@@ -62,7 +60,7 @@ pub(super) fn queue_long(shared: &Shared, form: &Form<'_>, now: Instant) -> Resu
     let to = check_number(shared, form, &caller)?;
     let tags = tracking(form, &caller)?;
     let parts = PARTS.map(|name| form.get(name).unwrap_or_default());
-    let too_long = parts.iter().any(|part| utf16_units(part) > MAX_PART_UNITS);
+    let too_long = parts.iter().any(|part| caller.units(part) > MAX_PART_UNITS);
     if parts[0].is_empty() || too_long {
         return Err(Status::BadText);
     }
@@ -123,11 +121,11 @@ pub(super) fn check_tracking(code: &str, rule: TrackingRule) -> Result<(), Statu
 }
 
 fn carrier_texts(form: &Form<'_>, caller: &Caller<'_>) -> Result<Texts, Status> {
-    let texts = TEXTS.map(|name| form.get(name).unwrap_or_default());
+    let texts = TEXT_PARAMETERS.map(|name| form.get(name).unwrap_or_default());
     let limit = caller.account.single_limit;
     let missing = |name: &String| form.filled(name).is_none();
     if texts.iter().all(|text| text.is_empty())
-        || texts.iter().any(|text| utf16_units(text) > limit)
+        || texts.iter().any(|text| caller.units(text) > limit)
         || caller.account.required_texts.iter().any(missing)
     {
         return Err(Status::BadText);

@@ -154,7 +154,7 @@ const fn result_status(stage: Stage, unknown: UnknownCode) -> u64 {
 /// `carrier` while the service determines the carrier of the number.
 const BEING_DETERMINED: u64 = 5;
 
-/// Returns `carrier`. The code of Rakuten is not public; 6 is our choice.
+/// Returns `carrier`. The codes of Rakuten and of carriers abroad are not public; 6 and 7 are our choice.
 const fn carrier_code(carrier: Carrier) -> u64 {
     match carrier {
         Carrier::Docomo => 1,
@@ -162,5 +162,6 @@ const fn carrier_code(carrier: Carrier) -> u64 {
         Carrier::Au => 3,
         Carrier::Option => 4,
         Carrier::Rakuten => 6,
+        Carrier::International => 7,
     }
 }

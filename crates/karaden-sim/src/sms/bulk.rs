@@ -14,9 +14,7 @@ use super::{
     caller::Caller,
     error::{ErrorObject, Failure, Problems},
     field::Field,
-    send,
-    version::Version,
-    wire,
+    send, wire,
 };
 use crate::{
     body::{Reply, empty, json_of},
@@ -26,6 +24,7 @@ use crate::{
     shared::Shared,
     signed_url,
     time::{Instant, Iso, parse_date_time},
+    version::ApiVersion,
     world::{BulkJob, BulkStatus, Refused, Row, URL_LIFETIME, World},
 };
 
@@ -154,7 +153,7 @@ pub(crate) fn result_file(shared: &Shared, job: &BulkJob, world: &World, now: In
     let Some(project) = shared.config.projects.get(usize::from(job.owner.index)) else {
         return String::new();
     };
-    let caller = Caller { owner: job.owner, project, version: Version::V20240301 };
+    let caller = Caller { owner: job.owner, project, version: ApiVersion::V20240301 };
     let view = wire::View::new(&caller, world.quirks.absent, now);
     let object = |row| match row {
         &Row::Accepted(sequence) => world.history.at(sequence).map(|message| view.object(message)),

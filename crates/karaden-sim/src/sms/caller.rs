@@ -1,8 +1,9 @@
 //! The checks of every request: version, bearer token, tenant.
 
-use super::{error::Failure, version::Version};
+use super::error::Failure;
 use crate::{
-    config::SmsProject, id::parse_uuid, operation::Api, request::Call, shared::Shared, world::Owner,
+    config::SmsProject, id::parse_uuid, operation::Api, request::Call, shared::Shared,
+    version::ApiVersion, world::Owner,
 };
 
 /// A request that passed the common checks.
@@ -10,7 +11,7 @@ use crate::{
 pub(crate) struct Caller<'a> {
     pub(crate) owner: Owner,
     pub(crate) project: &'a SmsProject,
-    pub(crate) version: Version,
+    pub(crate) version: ApiVersion,
 }
 
 /// Checks version, bearer token and tenant, in this order.
@@ -20,8 +21,8 @@ pub(super) fn check<'a>(
     tenant: &str,
 ) -> Result<Caller<'a>, Failure> {
     let version = match call.header("karaden-version") {
-        Some(asked) => Version::parse(asked),
-        None => shared.world().quirks.default_version.as_deref().and_then(Version::parse),
+        Some(asked) => asked.parse().ok(),
+        None => shared.world().quirks.default_version,
     };
     let version = version.ok_or_else(Failure::invalid_version)?;
     let token = bearer(call).ok_or_else(Failure::unauthenticated)?;

@@ -221,7 +221,7 @@ mod tests {
         let to = Number::parse(NUMBERS[number]).unwrap();
         let tags = tags.iter().map(|tag| TAGS[*tag].into()).collect();
         let request = SendRequest { tags, ..SendRequest::new(owner, to, Texts::One("x".into())) };
-        let plan = Plan::new(to, NOW, None, false, &Delivery::default());
+        let plan = Plan::new(to, NOW, None, None, &Delivery::default());
         history.push(request, Box::default(), plan, NOW);
     }
 

@@ -4,12 +4,12 @@ use super::{
     number::Number,
     outcome::{Carrier, Outcome, Plan},
     short::ShortKey,
-    text::{segments, utf16_units},
+    text::{parts, utf16_units},
 };
 use crate::{
     id::{Id, Sequence},
     operation::Api,
-    time::Instant,
+    time::{Day, Instant},
 };
 
 /// The project or account that a message belongs to, by its index in the configuration.
@@ -46,7 +46,8 @@ impl Texts {
                 Carrier::Docomo => &texts[0],
                 Carrier::Softbank => &texts[1],
                 Carrier::Au => &texts[2],
-                Carrier::Option => &texts[3],
+                // The one integration that is known sends this text to every other carrier.
+                Carrier::Option | Carrier::International => &texts[3],
                 Carrier::Rakuten => &texts[4],
             },
         }
@@ -74,8 +75,9 @@ pub(crate) struct SendRequest {
     /// The service setting; 0 in the push API, which has none.
     pub(crate) service_id: u64,
     pub(crate) is_shorten: bool,
-    /// Whether to send only if the number has the same owner as when consent was given.
-    pub(crate) checks_history: bool,
+    /// When the owner of the number gave consent: the message is sent only if the number has not
+    /// changed hands since. `None`: it is sent in any case.
+    pub(crate) consent_on: Option<Day>,
     /// How many parts the sender split the text into; `None` if the carrier splits it.
     pub(crate) parts: Option<u16>,
     pub(crate) scheduled_at: Option<Instant>,
@@ -95,7 +97,7 @@ impl SendRequest {
             tags: Box::default(),
             service_id: 0,
             is_shorten: false,
-            checks_history: false,
+            consent_on: None,
             parts: None,
             scheduled_at: None,
             limited_at: None,
@@ -151,7 +153,7 @@ impl Message {
 
     /// Returns into how many parts the text is split.
     pub(crate) fn parts(&self) -> u16 {
-        let split = || u16::try_from(segments(utf16_units(self.body()))).unwrap_or(u16::MAX);
+        let split = || u16::try_from(parts(utf16_units(self.body()))).unwrap_or(u16::MAX);
         self.request.parts.unwrap_or_else(split)
     }
 

@@ -6,7 +6,7 @@ use super::number::Number;
 use crate::{
     config::{Delivery, DeliveryMode},
     id::mix,
-    time::Instant,
+    time::{Day, Instant},
 };
 
 /// The outcome of a message.
@@ -21,16 +21,25 @@ use crate::{
 /// | 03 | [`Error`](Self::Error) | 1 / 3 | done, error |
 /// | 04 | [`Unknown`](Self::Unknown) | 1 / 99 (or 4) | done, unknown |
 /// | 05 | [`Silent`](Self::Silent) | 1 / 0 forever | done, none forever |
-/// | 06 | [`HistoryMismatch`](Self::HistoryMismatch) if `PermitDate` was given | 3 / 0 | done, received |
+/// | 06 | [`HistoryMismatch`](Self::HistoryMismatch) if `PermitDate` was given and is not later than [`changed_hands_on`](crate::Delivery::changed_hands_on) | 3 / 0 | done, received |
 /// | 07 | [`SendError`](Self::SendError) | 2 / 0 | error, none |
-/// | 08 | [`LateReceived`](Self::LateReceived) | 1 / 2, later 1 / 1 | done, unconnected, later received |
+/// | 08 | [`LateReceived`](Self::LateReceived); out of range for good if `limited_at` comes first | 1 / 2, later 1 / 1 | done, unconnected, later received |
 /// | 09 | [`Uncertain`](Self::Uncertain) | 9 / 0 | done, unknown |
 /// | 10 | the send is rejected | `status` 203 | 422 |
-/// | 11 to 15 | [`Received`](Self::Received) by docomo, SoftBank, au, Rakuten, the optional carrier | 1 / 1 | done, received |
+/// | 11 to 16 | [`Received`](Self::Received) by docomo, SoftBank, au, Rakuten, the optional carrier, `international` | 1 / 1 | done, received |
 ///
 /// Any other number receives its messages, from a carrier that depends on its digits.
+///
+/// ```
+/// use karaden_sim::Outcome;
+///
+/// assert_eq!(Outcome::for_number("09000000002"), Some(Outcome::OutOfRange));
+/// assert_eq!(Outcome::for_number("07000000013"), Some(Outcome::Received));
+/// assert_eq!(Outcome::for_number("09012345678"), None);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Outcome {
     /// The message arrives.
     Received,
@@ -46,7 +55,8 @@ pub enum Outcome {
     HistoryMismatch,
     /// The carrier rejects the message. Nothing is sent.
     SendError,
-    /// Out of range first, received later.
+    /// Out of range first, received later: [`Delivery::late_after`](crate::Delivery::late_after) after
+    /// the first result, unless `limited_at` comes before that.
     LateReceived,
     /// It is unknown whether the message was sent.
     Uncertain,
@@ -63,7 +73,7 @@ impl Outcome {
 
     pub(crate) fn of(number: Number) -> Option<Self> {
         Some(match number.magic()? {
-            1 | 11..=15 => Self::Received,
+            1 | 11..=16 => Self::Received,
             2 => Self::OutOfRange,
             3 => Self::Error,
             4 => Self::Unknown,
@@ -87,9 +97,14 @@ pub(crate) fn is_restricted(number: Number) -> bool {
     number.magic() == Some(10)
 }
 
-/// A mobile carrier.
+/// A mobile carrier, by the names of the SMS API.
+///
+/// ```
+/// assert_eq!(karaden_sim::Carrier::Softbank.as_str(), "softbank");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Carrier {
     /// NTT docomo.
     Docomo,
@@ -101,6 +116,8 @@ pub enum Carrier {
     Rakuten,
     /// The optional carrier of the push API (Y!mobile).
     Option,
+    /// A carrier abroad. Only the vendor's Node SDK has this name.
+    International,
 }
 
 impl Carrier {
@@ -113,6 +130,7 @@ impl Carrier {
             Some(13) => Self::Au,
             Some(14) => Self::Rakuten,
             Some(15) => Self::Option,
+            Some(16) => Self::International,
             Some(_) => Self::Docomo,
             None => OTHERS[(mix(number.key()) % 4) as usize],
         }
@@ -126,6 +144,7 @@ impl Carrier {
             Self::Au => "au",
             Self::Rakuten => "Rakuten",
             Self::Option => "Y!mobile",
+            Self::International => "International",
         }
     }
 
@@ -138,15 +157,20 @@ impl Carrier {
             Self::Au => "au",
             Self::Rakuten => "rakuten",
             Self::Option => "option",
+            Self::International => "international",
         }
     }
 }
 
-/// What a button of the inbox page does to one message.
+/// What [`Sim::intervene`](crate::Sim::intervene) and the buttons of the inbox page do to one message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Intervention {
+#[non_exhaustive]
+pub enum Intervention {
+    /// The message arrives now.
     Deliver,
+    /// The carrier reports now that the handset is off or out of range.
     OutOfRange,
+    /// The carrier reports a delivery error now.
     Fail,
 }
 
@@ -173,7 +197,7 @@ impl Plan {
         number: Number,
         start: Instant,
         limited_at: Option<Instant>,
-        checks_history: bool,
+        consent_on: Option<Day>,
         delivery: &Delivery,
     ) -> Self {
         let sent_at = start.plus(delivery.sent_after);
@@ -185,7 +209,8 @@ impl Plan {
             back_in_range_at: Instant::NEVER,
             waits_for_next: false,
         };
-        if plan.outcome == Outcome::HistoryMismatch && !checks_history {
+        let is_blocked = consent_on.is_some_and(|day| delivery.changed_hands_since(day));
+        if plan.outcome == Outcome::HistoryMismatch && !is_blocked {
             plan.outcome = Outcome::Received;
         }
         plan.apply(delivery);
@@ -199,7 +224,12 @@ impl Plan {
             plan.result_at = Instant::NEVER;
         }
         if plan.outcome == Outcome::LateReceived {
-            plan.back_in_range_at = plan.result_at.plus(delivery.late_after);
+            let back_at = plan.result_at.plus(delivery.late_after);
+            if limited_at.is_some_and(|limit| limit < back_at) {
+                plan.outcome = Outcome::OutOfRange;
+            } else {
+                plan.back_in_range_at = back_at;
+            }
         }
         plan
     }
@@ -272,7 +302,7 @@ mod tests {
             mode,
             ..Delivery::default()
         };
-        Plan::new(Number::parse(number).unwrap(), START, None, true, &delivery)
+        Plan::new(Number::parse(number).unwrap(), START, None, None, &delivery)
     }
 
     fn after(seconds: u64) -> Instant {
@@ -305,16 +335,36 @@ mod tests {
     fn a_message_that_cannot_be_sent_by_limited_at_expires() {
         let number = Number::parse("09012345678").unwrap();
         let delivery = Delivery { sent_after: Duration::from_secs(1), ..Delivery::default() };
-        let outcome = |limit| Plan::new(number, START, Some(limit), false, &delivery).outcome;
+        let outcome = |limit| Plan::new(number, START, Some(limit), None, &delivery).outcome;
         assert_eq!(outcome(after(1)), Outcome::Received);
         assert_eq!(outcome(after(1).minus(Duration::from_millis(1))), Outcome::Expired);
     }
 
     #[test]
+    fn a_handset_that_is_back_in_range_after_limited_at_stays_out_of_range() {
+        let number = Number::parse("09000000008").unwrap();
+        let delivery = Delivery::default();
+        let plan = |limit| Plan::new(number, START, Some(limit), None, &delivery);
+        assert_eq!(plan(after(60)).arrives_at(), Some(after(60)), "limited_at itself is in time");
+        let early = plan(after(60).minus(Duration::from_millis(1)));
+        assert_eq!((early.outcome, early.arrives_at()), (Outcome::OutOfRange, None));
+        assert_eq!(early.result_times().count(), 1);
+    }
+
+    #[test]
     fn number_history_is_checked_only_on_request() {
         let number = Number::parse("09000000006").unwrap();
-        let outcome = |checks| Plan::new(number, START, None, checks, &Delivery::default()).outcome;
-        assert_eq!(outcome(true), Outcome::HistoryMismatch);
-        assert_eq!(outcome(false), Outcome::Received);
+        let outcome = |consent_on, delivery: Delivery| {
+            Plan::new(number, START, None, consent_on, &delivery).outcome
+        };
+        let [before, day, after] = [1, 2, 3].map(|day| Day::new(2026, 4, day).ok());
+        let unknown = Delivery::default();
+        assert_eq!(outcome(None, unknown), Outcome::Received);
+        assert_eq!(outcome(after, unknown), Outcome::HistoryMismatch);
+        let known = unknown.with_changed_hands_on(day.unwrap());
+        assert_eq!(outcome(before, known), Outcome::HistoryMismatch);
+        assert_eq!(outcome(day, known), Outcome::HistoryMismatch, "the day itself is too early");
+        assert_eq!(outcome(after, known), Outcome::Received);
+        assert_eq!(outcome(None, known), Outcome::Received);
     }
 }

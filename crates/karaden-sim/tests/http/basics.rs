@@ -1,7 +1,7 @@
 //! One message through each API, and starting the simulator.
 
 use crate::support::{NUMBER, TENANT, start};
-use karaden_sim::{Sim, SimConfig, SimError, SmsProject};
+use karaden_sim::{PushAccount, Sim, SimConfig, SimError, SmsProject};
 use serde_json::json;
 
 #[tokio::test]
@@ -45,9 +45,9 @@ async fn both_inquiries_find_a_message_of_the_push_api() {
 
 #[tokio::test]
 async fn other_addresses_than_loopback_need_permission() {
-    let everywhere = SimConfig { listen: ([0, 0, 0, 0], 0).into(), ..SimConfig::default() };
+    let everywhere = SimConfig::default().with_listen(([0, 0, 0, 0], 0));
     assert!(matches!(Sim::start(everywhere.clone()).await, Err(SimError::NotLoopback)));
-    let allowed = SimConfig { allow_non_loopback: true, ..everywhere };
+    let allowed = everywhere.with_allow_non_loopback(true);
     Sim::start(allowed).await.unwrap().shutdown().await;
 }
 
@@ -104,11 +104,9 @@ async fn debug_shows_no_secret_number_or_text() {
     let bench = start(config).await;
     bench.send(NUMBER, &[("tags[]", "secret-tag")]).await;
     let inbox = bench.sim.inbox(None);
-    let fault = karaden_sim::Fault {
-        to: Some(NUMBER.to_owned()),
-        tag: Some("secret-tag".to_owned()),
-        ..karaden_sim::Fault::new(karaden_sim::FaultMode::Drop)
-    };
+    let fault = karaden_sim::Fault::new(karaden_sim::FaultMode::Drop)
+        .with_to(NUMBER)
+        .with_tag("secret-tag");
     let shown = format!("{shown_config} {:?} {inbox:?} {fault:?}", bench.sim);
     for secret in ["demo-token", "demo-push", "demo-code", NUMBER, "123456", "secret-tag"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
@@ -116,15 +114,30 @@ async fn debug_shows_no_secret_number_or_text() {
 }
 
 #[tokio::test]
-async fn a_tenant_id_that_is_not_a_uuid_is_rejected() {
-    let project = SmsProject { tenant_id: "demo".to_owned(), ..SmsProject::default() };
-    let config = SimConfig { projects: vec![project], ..SimConfig::default() };
-    assert!(matches!(Sim::start(config).await, Err(SimError::BadTenant)));
+async fn an_impossible_setting_is_rejected_by_its_name() {
+    let project = |project| SimConfig::default().with_projects([project]);
+    let account = PushAccount::default().with_required_texts(["docomoMessage"]);
+    for (config, expected) in [
+        (project(SmsProject::default().with_tenant_id("demo")), "tenant_id"),
+        (project(SmsProject::default().with_api_token("a\nb")), "api_token"),
+        (project(SmsProject::default().with_callback_url("https://localhost/")), "callback_url"),
+        (project(SmsProject::default().with_callback_url("/callback")), "callback_url"),
+        (SimConfig::default().with_public_url("localhost:8081"), "public_url"),
+        (SimConfig::default().with_push_accounts([account]), "required_texts"),
+    ] {
+        match Sim::start(config).await {
+            Err(error @ SimError::InvalidSetting { setting, .. }) => {
+                assert_eq!(setting, expected);
+                assert!(error.to_string().starts_with(expected), "{error}");
+            }
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
 async fn equal_seeds_produce_equal_ids() {
-    let config = SimConfig { seed: Some(7), ..SimConfig::default() };
+    let config = SimConfig::default().with_seed(7);
     let (one, two) = (start(config.clone()).await, start(config).await);
     let id = async |bench: &crate::support::Bench| bench.send(NUMBER, &[]).await["id"].clone();
     assert_eq!(id(&one).await, id(&two).await);

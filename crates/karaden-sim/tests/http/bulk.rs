@@ -51,7 +51,7 @@ async fn a_bulk_send_goes_from_upload_to_result_file() {
     for (seconds, status, ready) in
         [(0, "waiting", 202), (10, "processing", 202), (10, "done", 302)]
     {
-        bench.sim.advance(Duration::from_secs(seconds));
+        bench.sim.advance(Duration::from_secs(seconds)).unwrap();
         assert_eq!(state().await["status"], status);
         assert_eq!(result().await.status(), ready, "{status}");
     }
@@ -150,9 +150,9 @@ async fn the_storage_accepts_only_signed_urls() {
     assert_eq!(put(&url.replace("expires=1", "expires=2"), "text/csv", None).await, 403);
     assert_eq!(put(url.split('?').next().unwrap(), "text/csv", None).await, 403);
     assert_eq!(put(&format!("{url}0"), "text/csv", None).await, 403);
-    bench.sim.advance(Duration::from_millis(15 * 60 * 1_000 - 1));
+    bench.sim.advance(Duration::from_millis(15 * 60 * 1_000 - 1)).unwrap();
     assert_eq!(put(url, "text/csv", None).await, 200);
-    bench.sim.advance(Duration::from_millis(1));
+    bench.sim.advance(Duration::from_millis(1)).unwrap();
     assert_eq!(put(url, "text/csv", None).await, 403);
 }
 
@@ -168,22 +168,22 @@ async fn downloads_expire_and_need_no_token() {
     };
     assert_eq!(fetch(true).await.unwrap().status(), 400);
     assert_eq!(fetch(false).await.unwrap().status(), 200);
-    bench.sim.advance(Duration::from_secs(15 * 60));
+    bench.sim.advance(Duration::from_secs(15 * 60)).unwrap();
     assert_eq!(fetch(false).await.unwrap().status(), 403);
 }
 
 #[tokio::test]
 async fn quirks_make_bulk_sends_fail() {
-    let quirks = Quirks { bulk_never_ready: true, hostile_file_name: true, ..Quirks::default() };
-    let bench = start(SimConfig { quirks, ..SimConfig::default() }).await;
+    let quirks = Quirks::default().with_bulk_never_ready(true).with_hostile_file_name(true);
+    let bench = start(SimConfig::default().with_quirks(quirks)).await;
     let id = run(&bench, CSV).await;
     let path = format!("/messages/bulks/{id}/messages");
     assert_eq!(get(&bench, &path).await.status(), 202);
-    bench.sim.set_quirks(Quirks { hostile_file_name: true, ..Quirks::default() });
+    bench.sim.set_quirks(Quirks::default().with_hostile_file_name(true));
     let location = get(&bench, &path).await.headers()["location"].to_str().unwrap().to_owned();
     let file = bench.client.get(location).send().await.unwrap();
     assert!(file.headers()["content-disposition"].to_str().unwrap().contains("../"));
-    bench.sim.set_quirks(Quirks { upload_expired: true, ..Quirks::default() });
+    bench.sim.set_quirks(Quirks::default().with_upload_expired(true));
     let made = crate::bulk::file(&bench).await;
     assert_eq!(upload(&bench, &made["url"], CSV).await.status(), 403);
 }
@@ -196,16 +196,15 @@ async fn bulk_sending_needs_its_version_and_plan() {
         .bearer_auth("demo-token")
         .header("Karaden-Version", "2023-12-01");
     assert_eq!(old.send().await.unwrap().status(), 404);
-    let project = SmsProject { bulk: false, ..SmsProject::default() };
-    let bench = start(SimConfig { projects: vec![project], ..SimConfig::default() }).await;
+    let project = SmsProject::default().with_bulk(false);
+    let bench = start(SimConfig::default().with_projects([project])).await;
     let response = bench.sms(Method::POST, "/messages/bulks/files").send().await.unwrap();
     assert_eq!(response.status(), 403);
 }
 
 #[tokio::test]
 async fn urls_start_with_the_public_url() {
-    let config =
-        SimConfig { public_url: Some("http://sim.example:1/".to_owned()), ..SimConfig::default() };
+    let config = SimConfig::default().with_public_url("http://sim.example:1/");
     let bench = start(config).await;
     let url = file(&bench).await["url"].as_str().unwrap().to_owned();
     assert!(url.starts_with("http://sim.example:1/storage/uploads/"), "{url}");

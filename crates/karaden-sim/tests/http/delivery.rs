@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use karaden_sim::{DeliveryMode, Quirks, SimConfig, SmsProject};
+use karaden_sim::{DeliveryMode, Intervention, MessageState, Quirks, SimConfig, SmsProject};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
@@ -71,8 +71,7 @@ async fn next(stream: &mut tokio::net::TcpStream, bytes: &mut Vec<u8>) -> Option
 }
 
 fn calling_back(config: SimConfig, url: &str) -> SimConfig {
-    let project = SmsProject { callback_url: Some(url.to_owned()), ..SmsProject::default() };
-    SimConfig { projects: vec![project], ..config }
+    config.with_projects([SmsProject::default().with_callback_url(url)])
 }
 
 fn bodies(bench: &Bench) -> Vec<String> {
@@ -97,12 +96,12 @@ async fn a_message_reaches_each_stage_at_its_time() {
         ["result", "status", "sent_result"].map(|name| message[name].as_str().unwrap().to_owned())
     };
     assert_eq!(state().await, ["processing", "waiting", "none"]);
-    bench.sim.advance(Duration::from_secs(2));
+    bench.sim.advance(Duration::from_secs(2)).unwrap();
     assert_eq!(state().await, ["processing", "done", "none"]);
     assert_eq!(bodies(&bench), Vec::<String>::new());
-    bench.sim.advance(Duration::from_millis(2_999));
+    bench.sim.advance(Duration::from_millis(2_999)).unwrap();
     assert_eq!(state().await, ["processing", "done", "none"]);
-    bench.sim.advance(Duration::from_millis(1));
+    bench.sim.advance(Duration::from_millis(1)).unwrap();
     assert_eq!(state().await, ["done", "done", "received"]);
     let message = bench.message(&id).await;
     assert_eq!(message["sent_at"], "2026-01-01T09:00:02+09:00");
@@ -127,6 +126,8 @@ async fn magic_numbers_select_the_outcome() {
         ("07000000012", ["done", "done", "received", "softbank"]),
         ("08000000013", ["done", "done", "received", "au"]),
         ("06000000014", ["done", "done", "received", "rakuten"]),
+        ("09000000015", ["done", "done", "received", "option"]),
+        ("09000000016", ["done", "done", "received", "international"]),
     ] {
         let sent = bench.send(number, &[]).await;
         let message = bench.message(sent["id"].as_str().unwrap()).await;
@@ -136,8 +137,27 @@ async fn magic_numbers_select_the_outcome() {
     let refused = [("service_id", "1"), ("to", "09000000010"), ("body", "x")];
     assert_eq!(bench.send_raw(&refused).await.status(), 422);
     let late = bench.send("09000000008", &[]).await;
-    bench.sim.advance(Duration::from_secs(60));
+    bench.sim.advance(Duration::from_secs(60)).unwrap();
     assert_eq!(bench.message(late["id"].as_str().unwrap()).await["sent_result"], "received");
+}
+
+#[tokio::test]
+async fn an_unconnected_message_is_delivered_later_only_up_to_limited_at() {
+    let bench = start(manual()).await;
+    let ids = async |number, limit: &[(&str, &str)]| {
+        bench.send(number, limit).await["id"].as_str().unwrap().to_owned()
+    };
+    let delivered = ids("09000000008", &[("limited_at", "2026-01-01T09:01:00+09:00")]).await;
+    let too_late = ids("09000000008", &[("limited_at", "2026-01-01T09:00:59+09:00")]).await;
+    let for_good = ids("09000000002", &[]).await;
+    bench.sim.advance(Duration::from_secs(60)).unwrap();
+    assert_eq!(bench.message(&delivered).await["sent_result"], "received");
+    bench.sim.advance(Duration::from_secs(365 * 24 * 60 * 60)).unwrap();
+    for id in [too_late, for_good] {
+        let message = bench.message(&id).await;
+        assert_eq!((&message["status"], &message["result"]), (&json!("done"), &json!("done")));
+        assert_eq!(message["sent_result"], "unconnected");
+    }
 }
 
 #[tokio::test]
@@ -159,10 +179,10 @@ async fn out_of_order_swaps_two_messages() {
     assert_eq!(bodies(&bench), Vec::<String>::new());
     send(&bench, "second").await;
     assert_eq!(bodies(&bench), ["second"]);
-    bench.sim.advance(Duration::from_millis(1));
+    bench.sim.advance(Duration::from_millis(1)).unwrap();
     assert_eq!(bodies(&bench), ["first", "second"], "the last to arrive is first");
     send(&bench, "alone").await;
-    bench.sim.advance(Duration::from_secs(60));
+    bench.sim.advance(Duration::from_secs(60)).unwrap();
     assert_eq!(bodies(&bench)[0], "alone");
 }
 
@@ -173,9 +193,9 @@ async fn late_messages_arrive_after_the_delay() {
     assert_eq!(bench.put("/delivery", &body).await.status(), 200);
     assert_eq!(bench.get_json("/delivery").await["late_after_ms"], 5_000);
     send(&bench, "x").await;
-    bench.sim.advance(Duration::from_millis(4_999));
+    bench.sim.advance(Duration::from_millis(4_999)).unwrap();
     assert_eq!(bodies(&bench), Vec::<String>::new());
-    bench.sim.advance(Duration::from_millis(1));
+    bench.sim.advance(Duration::from_millis(1)).unwrap();
     assert_eq!(bodies(&bench), ["x"]);
 }
 
@@ -184,7 +204,7 @@ async fn a_held_message_waits_for_a_button() {
     let bench = start(manual()).await;
     bench.sim.set_delivery_mode(DeliveryMode::Hold);
     let ids = [send(&bench, "a").await, send(&bench, "b").await, send(&bench, "c").await];
-    bench.sim.advance(Duration::from_secs(3_600));
+    bench.sim.advance(Duration::from_secs(3_600)).unwrap();
     assert_eq!(bodies(&bench), Vec::<String>::new());
     for (id, button) in ids.iter().zip(["deliver", "out_of_range", "fail"]) {
         let form = [("id", id.as_str()), ("do", button), ("back", "/?lang=en")];
@@ -200,6 +220,42 @@ async fn a_held_message_waits_for_a_button() {
         assert_eq!(bench.message(id).await["sent_result"], result);
     }
     assert_eq!(bench.message(&ids[0]).await["received_at"], "2026-01-01T10:00:00+09:00");
+}
+
+#[tokio::test]
+async fn a_held_message_is_released_from_rust_too() {
+    let bench = start(manual()).await;
+    bench.sim.set_delivery_mode(DeliveryMode::Hold);
+    let id = send(&bench, "a").await;
+    assert_eq!(bench.sim.messages(Some(NUMBER))[0].state, MessageState::Sent);
+    assert!(bench.sim.inbox(Some(NUMBER)).is_empty());
+    assert!(!bench.sim.intervene("nonsense", Intervention::Deliver));
+    assert!(bench.sim.intervene(&id, Intervention::Deliver));
+    assert!(!bench.sim.intervene(&id, Intervention::Fail), "the result is final");
+    assert_eq!(bench.sim.inbox(Some(NUMBER))[0].state, MessageState::Received);
+}
+
+#[tokio::test]
+async fn waiting_for_a_message_ends_when_it_arrives() {
+    let mut config = manual();
+    config.delivery.result_after = Duration::from_secs(3);
+    let bench = start(config).await;
+    let waiting = bench.sim.wait_for_message(NUMBER);
+    let sending = async {
+        send(&bench, "x").await;
+        bench.sim.advance(Duration::from_secs(3)).unwrap();
+    };
+    let limit = Duration::from_secs(10);
+    let (message, ()) =
+        tokio::time::timeout(limit, async { tokio::join!(waiting, sending) }).await.unwrap();
+    assert_eq!(message.body, "x");
+    // By the system clock nothing but time moves it.
+    let mut config = SimConfig::default();
+    config.delivery.result_after = Duration::from_millis(30);
+    let bench = start(config).await;
+    send(&bench, "y").await;
+    let waiting = bench.sim.wait_for_message(NUMBER);
+    assert_eq!(tokio::time::timeout(limit, waiting).await.unwrap().body, "y");
 }
 
 #[tokio::test]
@@ -225,13 +281,13 @@ async fn a_rejected_callback_is_retried_and_then_dropped() {
     for wait in [1, 10, 60] {
         // The wait for the next attempt starts when the last one has failed, which the test cannot see:
         // move the clock until the attempt comes.
-        bench.sim.advance(Duration::from_secs(wait));
+        bench.sim.advance(Duration::from_secs(wait)).unwrap();
         let retried = async {
             loop {
                 tokio::select! {
                     retried = receiver.received.recv() => break retried,
                     () = tokio::time::sleep(Duration::from_millis(20)) => {
-                        bench.sim.advance(Duration::from_secs(wait));
+                        bench.sim.advance(Duration::from_secs(wait)).unwrap();
                     }
                 }
             }
@@ -239,7 +295,7 @@ async fn a_rejected_callback_is_retried_and_then_dropped() {
         let retried = tokio::time::timeout(Duration::from_secs(10), retried).await.unwrap();
         assert_eq!(retried.unwrap().1["sent_result"], "received");
     }
-    bench.sim.advance(Duration::from_secs(3_600));
+    bench.sim.advance(Duration::from_secs(3_600)).unwrap();
     let marker = bench.send("09000000003", &[]).await;
     assert_eq!(receiver.next().await.1["id"], marker["id"], "the first was dropped");
 }
@@ -250,7 +306,7 @@ async fn callbacks_follow_changes_of_the_delivery() {
     let bench = start(calling_back(manual(), &receiver.url)).await;
     let late = bench.send("09000000008", &[]).await;
     assert_eq!(receiver.next().await.1["sent_result"], "unconnected");
-    bench.sim.advance(Duration::from_secs(60));
+    bench.sim.advance(Duration::from_secs(60)).unwrap();
     let (_, body) = receiver.next().await;
     assert_eq!((&body["id"], &body["sent_result"]), (&late["id"], &json!("received")));
 
@@ -264,8 +320,8 @@ async fn callbacks_follow_changes_of_the_delivery() {
     let reserved = bench.send(NUMBER, &[("scheduled_at", "2026-01-01T02:00:00Z")]).await;
     let id = reserved["id"].as_str().unwrap();
     bench.sms(Method::POST, &format!("/messages/{id}/cancel")).send().await.unwrap();
-    bench.sim.advance(Duration::from_secs(7_200));
-    bench.sim.set_quirks(Quirks { callback_twice: true, ..Quirks::default() });
+    bench.sim.advance(Duration::from_secs(7_200)).unwrap();
+    bench.sim.set_quirks(Quirks::default().with_callback_twice(true));
     let marker = bench.send(NUMBER, &[]).await;
     for _ in 0..2 {
         assert_eq!(

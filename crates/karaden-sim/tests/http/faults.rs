@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use karaden_sim::{Fault, FaultMode, SimConfig};
+use karaden_sim::{ClockError, Delivery, Fault, FaultMode, SimConfig};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, NUMBER, START_SECONDS, manual, start};
+use crate::support::{Bench, NUMBER, manual, start};
 
 const FORM: [(&str, &str); 4] =
     [("service_id", "1"), ("to", NUMBER), ("body", "secret text"), ("tags[]", "t1")];
@@ -309,11 +309,70 @@ async fn only_a_manual_clock_can_be_moved() {
         request.send().await.unwrap()
     };
     assert_eq!(bench.get_json("/clock").await["now"], "2026-01-01T09:00:00+09:00");
-    assert_eq!(START_SECONDS % 60, 0);
     assert_eq!(advance(&bench).await.status(), 200);
     let clock = bench.get_json("/clock").await;
     assert_eq!(clock, json!({"mode": "manual", "now": "2026-01-01T09:01:30+09:00"}));
+    let set = async |bench: &Bench, now: &str| bench.put("/clock", &json!({"now": now})).await;
+    assert_eq!(set(&bench, "2026-01-02T00:00:00Z").await.status(), 200);
+    assert_eq!(bench.get_json("/clock").await["now"], "2026-01-02T09:00:00+09:00");
+    assert_eq!(set(&bench, "2026-01-01T23:59:59Z").await.status(), 409, "not back");
+    assert_eq!(set(&bench, "tomorrow").await.status(), 400);
     let real = start(SimConfig::default()).await;
     assert_eq!(advance(&real).await.status(), 409);
-    assert!(!real.sim.advance(Duration::from_secs(1)));
+    assert_eq!(set(&real, "2099-01-01T00:00:00Z").await.status(), 409);
+    assert_eq!(real.sim.advance(Duration::from_secs(1)), Err(ClockError::Real));
+}
+
+#[tokio::test]
+async fn a_reset_makes_everything_as_at_the_start() {
+    let delivery = Delivery::default().with_late_after(Duration::from_secs(5));
+    let bench = start(SimConfig::deterministic().with_delivery(delivery)).await;
+    let first = bench.send(NUMBER, &[]).await;
+    bench.fault(json!({"mode": "500", "operation": "list"})).await;
+    bench.put("/quirks", &json!({"push_numbers": true})).await;
+    bench.put("/delivery", &json!({"mode": "hold", "late_after_ms": 1})).await;
+    bench.sim.advance(Duration::from_secs(60)).unwrap();
+    let reset = bench.request(Method::POST, "/reset").send().await.unwrap();
+    assert_eq!(reset.status(), 200);
+    assert_eq!(bench.list(&[]).await["data"], json!([]), "neither fault nor message");
+    assert_eq!(bench.get_json("/quirks").await["push_numbers"], false);
+    assert_eq!(bench.sim.delivery(), delivery);
+    assert_eq!(bench.get_json("/clock").await["now"], "2026-01-01T09:00:00+09:00");
+    assert_eq!(bench.send(NUMBER, &[]).await, first, "the same response, id and times included");
+}
+
+#[tokio::test]
+async fn after_a_reset_without_a_seed_old_ids_are_unknown() {
+    let bench = start(SimConfig::default()).await;
+    let old = bench.send(NUMBER, &[]).await;
+    bench.sim.reset();
+    assert_ne!(bench.send(NUMBER, &[]).await["id"], old["id"]);
+    let path = format!("/messages/{}", old["id"].as_str().unwrap());
+    assert_eq!(bench.sms(Method::GET, &path).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn part_of_the_delivery_can_be_changed() {
+    let bench = start(SimConfig::default()).await;
+    let change = json!({"late_after_ms": 7, "changed_hands_on": "20260401"});
+    assert_eq!(bench.put("/delivery", &change).await.status(), 200);
+    assert_eq!(bench.put("/delivery", &json!({"mode": "late"})).await.status(), 200);
+    let expected = json!({"mode": "late", "sent_after_ms": 0, "result_after_ms": 0,
+        "late_after_ms": 7, "bulk_after_ms": 0, "changed_hands_on": "20260401"});
+    assert_eq!(bench.get_json("/delivery").await, expected);
+    let wrong = json!({"changed_hands_on": "2026-04-01"});
+    assert_eq!(bench.put("/delivery", &wrong).await.status(), 400);
+}
+
+#[tokio::test]
+async fn faults_are_added_and_counted_from_rust_too() {
+    let bench = start(SimConfig::default()).await;
+    bench.sim.add_fault(Fault::new(FaultMode::Status(503)).with_to(NUMBER).times(1));
+    bench.sim.add_fault(Fault::new(FaultMode::Status(403)));
+    let form = |to| [("service_id", "1"), ("to", to), ("body", "x")];
+    assert_eq!(bench.send_raw(&form(NUMBER)).await.status(), 503);
+    assert_eq!(bench.send_raw(&form(NUMBER)).await.status(), 403);
+    assert_eq!(bench.sim.fault_hits(), 2);
+    bench.sim.set_faults(Vec::new());
+    assert_eq!(bench.send_raw(&form(NUMBER)).await.status(), 200);
 }

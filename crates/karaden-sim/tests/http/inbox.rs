@@ -22,7 +22,7 @@ async fn press(bench: &Bench, path: &str, form: &[(&str, &str)]) -> Response {
 async fn the_newest_message_is_first_and_a_number_can_be_selected() {
     let bench = start(manual()).await;
     bench.send(NUMBER, &[("tags[]", "t")]).await;
-    bench.sim.advance(Duration::from_secs(1));
+    bench.sim.advance(Duration::from_secs(1)).unwrap();
     bench.push("karadenqueue", &[("To", NUMBER), ("AuMessage", "push")]).await;
     bench.send("08011112222", &[]).await;
     bench.send("09000000002", &[]).await;
@@ -33,7 +33,7 @@ async fn the_newest_message_is_first_and_a_number_can_be_selected() {
     let own = bench.get_json(&format!("/inbox.json?to={NUMBER}")).await;
     assert_eq!((&own[0]["api"], &own[1]["api"]), (&json!("push"), &json!("sms")));
     assert_eq!(own[1]["received_at"], "2026-01-01T09:00:00+09:00");
-    assert_eq!((&own[1]["segments"], &own[1]["tags"]), (&json!(1), &json!(["t"])));
+    assert_eq!((&own[1]["parts"], &own[1]["tags"]), (&json!(1), &json!(["t"])));
     assert_eq!(bench.get_json("/inbox.json?to=nonsense").await, json!([]));
 
     let everything = bench.get_json("/inbox.json?all=1").await;
@@ -56,8 +56,7 @@ async fn the_page_shows_each_message_with_its_code() {
     assert_eq!(page.matches(r#"data-testid="message""#).count(), 2);
     assert_eq!(page.matches(r#"data-testid="pending""#).count(), 1);
     assert!(page.contains("圏外"));
-    for id in ["banner", "phone", "messages", "message-state", "message-segments", "tabs", "clear"]
-    {
+    for id in ["banner", "phone", "messages", "message-state", "message-parts", "tabs", "clear"] {
         assert!(page.contains(&format!(r#"data-testid="{id}""#)), "{id}");
     }
 }
@@ -190,4 +189,33 @@ async fn the_live_part_can_be_requested_alone() {
     let live = page(&bench, "/?part=live").await;
     assert!(!live.contains("<html") && live.contains(r#"data-testid="phone""#));
     assert!(live.contains(r#"data-testid="deliver""#));
+}
+
+#[tokio::test]
+async fn the_messages_can_be_deleted() {
+    let bench = start(SimConfig::default()).await;
+    bench.send(NUMBER, &[]).await;
+    let deleted = bench.request(Method::DELETE, "/inbox.json").send().await.unwrap();
+    assert_eq!(deleted.status(), 200);
+    assert_eq!(bench.get_json("/inbox.json?all=1").await, json!([]));
+    assert_eq!(bench.request(Method::POST, "/inbox.json").send().await.unwrap().status(), 405);
+    bench.send(NUMBER, &[]).await;
+    bench.sim.delete_messages();
+    assert!(bench.sim.messages(None).is_empty());
+}
+
+#[tokio::test]
+async fn inbox_json_waits_for_a_message_if_asked_to() {
+    let mut config = manual();
+    config.delivery.result_after = Duration::from_secs(3);
+    let bench = start(config).await;
+    let waiting = bench.get_json("/inbox.json?to=09012345678&wait_ms=60000");
+    let sending = async {
+        bench.send(NUMBER, &[]).await;
+        bench.sim.advance(Duration::from_secs(3)).unwrap();
+    };
+    let (arrived, ()) = tokio::join!(waiting, sending);
+    assert_eq!(arrived[0]["to"], NUMBER);
+    let other = bench.get_json("/inbox.json?to=08012345678&wait_ms=1").await;
+    assert_eq!(other, json!([]), "after the wait");
 }

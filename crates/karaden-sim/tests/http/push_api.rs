@@ -27,13 +27,11 @@ async fn inquire(bench: &Bench, id: &str) -> Value {
 
 #[tokio::test]
 async fn checks_run_in_the_documented_order() {
-    let account = PushAccount {
-        long_split: false,
-        list_rule: ListRule::AllowOnly,
-        tracking: TrackingRule::Refused,
-        ..PushAccount::default()
-    };
-    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    let account = PushAccount::default()
+        .with_long_split(false)
+        .with_list_rule(ListRule::AllowOnly)
+        .with_tracking(TrackingRule::Refused);
+    let bench = start(SimConfig::default().with_push_accounts([account])).await;
     // Each request also fails all later checks.
     let wrong = raw(&bench, "/v2/sepakaradenqueue.json", "Token=x&SecurityCode=demo-code").await;
     assert_eq!(wrong, json!({"status": "201"}));
@@ -85,7 +83,7 @@ async fn raw_utf8_extra_slashes_and_trailing_ampersands_are_accepted() {
     let id = queued["messageId"].as_str().unwrap();
     assert!(id.contains(|c: char| c.is_ascii_alphabetic()), "{id}");
     assert_eq!(bench.sim.inbox(None)[0].body, "認証コード 1二");
-    assert_eq!(bench.sim.inbox(None)[0].segments, 2);
+    assert_eq!(bench.sim.inbox(None)[0].parts, 2);
 }
 
 #[tokio::test]
@@ -114,6 +112,44 @@ async fn texts_up_to_the_limit_are_accepted() {
 }
 
 #[tokio::test]
+async fn a_line_break_counts_as_the_account_says() {
+    for (account, units) in
+        [(PushAccount::default(), 3), (PushAccount::default().with_line_break_units(1), 1)]
+    {
+        let bench = start(SimConfig::default().with_push_accounts([account])).await;
+        let status = async |length: usize| {
+            let text = format!("\n{}", "あ".repeat(length));
+            let fields = [("To", NUMBER), ("AuMessage", &text), ("message1", &text)];
+            let single = bench.push("karadenqueue", &fields).await["status"].clone();
+            assert_eq!(bench.push("sepakaradenqueue", &fields).await["status"], single);
+            single
+        };
+        assert_eq!(status(70 - units).await, "100", "{units}");
+        assert_eq!(status(71 - units).await, "301", "{units}");
+    }
+}
+
+#[tokio::test]
+async fn a_permit_date_after_the_number_changed_hands_passes() {
+    let bench = start(manual()).await;
+    let changed = json!({"changed_hands_on": "20250101"});
+    assert_eq!(bench.put("/delivery", &changed).await.status(), 200);
+    for (permit_date, message, result) in [
+        ("20241231", "3", "0"),
+        ("20250101", "3", "0"),
+        ("20250102", "1", "1"),
+        ("not a day", "1", "1"),
+    ] {
+        let id = queue(&bench, "09000000006", &[("PermitDate", permit_date)]).await;
+        let found = inquire(&bench, &id).await;
+        let state = (&found["messagestatus"], &found["resultstatus"]);
+        assert_eq!(state, (&json!(message), &json!(result)), "{permit_date}");
+        let has_carrier = found["carrier"] != "" && found["senddate"] != "";
+        assert_eq!(has_carrier, message == "1", "{found}");
+    }
+}
+
+#[tokio::test]
 async fn each_carrier_gets_its_own_text() {
     let bench = start(SimConfig::default()).await;
     let texts = [
@@ -129,6 +165,7 @@ async fn each_carrier_gets_its_own_text() {
         ("09000000013", "3", "a"),
         ("09000000014", "6", "r"),
         ("09000000015", "4", "o"),
+        ("09000000016", "7", "o"),
     ] {
         let mut fields = vec![("To", number)];
         fields.extend(texts);
@@ -143,9 +180,8 @@ async fn each_carrier_gets_its_own_text() {
 
 #[tokio::test]
 async fn an_account_can_require_text_parameters() {
-    let account =
-        PushAccount { required_texts: vec!["RakutenMessage".to_owned()], ..PushAccount::default() };
-    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    let account = PushAccount::default().with_required_texts(["RakutenMessage"]);
+    let bench = start(SimConfig::default().with_push_accounts([account])).await;
     let four = [("To", NUMBER), ("DocomoMessage", "x"), ("AuMessage", "x")];
     assert_eq!(bench.push("karadenqueue", &four).await["status"], "301");
     let five = [("To", NUMBER), ("DocomoMessage", "x"), ("RakutenMessage", "x")];
@@ -165,18 +201,18 @@ async fn a_message_goes_from_accepted_to_sent_to_arrived() {
             .map(|name| found[name].as_str().unwrap().to_owned())
     };
     assert_eq!(state().await, ["0", "0", "5", ""]);
-    bench.sim.advance(Duration::from_millis(1_999));
+    bench.sim.advance(Duration::from_millis(1_999)).unwrap();
     assert_eq!(state().await[0], "0");
-    bench.sim.advance(Duration::from_millis(1));
+    bench.sim.advance(Duration::from_millis(1)).unwrap();
     let sent = state().await;
     assert_eq!(sent, ["1", "0", "5", "2026/01/01 09:00:02"]);
-    bench.sim.set_quirks(Quirks { push_empty_carrier: true, ..Quirks::default() });
+    bench.sim.set_quirks(Quirks::default().with_push_empty_carrier(true));
     assert_eq!(state().await[2], "");
-    bench.sim.advance(Duration::from_millis(1_500));
+    bench.sim.advance(Duration::from_millis(1_500)).unwrap();
     let found = state().await;
     assert_eq!(found[..2], ["1", "0"]);
     assert!(["1", "2", "3", "6"].contains(&&*found[2]), "{found:?}");
-    bench.sim.advance(Duration::from_millis(1_500));
+    bench.sim.advance(Duration::from_millis(1_500)).unwrap();
     assert_eq!(state().await[..2], ["1", "1"]);
 }
 
@@ -253,7 +289,7 @@ async fn magic_numbers_select_the_outcome() {
     let refused = bench.push("karadenqueue", &[("To", "09000000010"), ("AuMessage", "x")]).await;
     assert_eq!(refused["status"], "203");
     let late = queue(&bench, "09000000008", &[]).await;
-    bench.sim.advance(Duration::from_secs(60));
+    bench.sim.advance(Duration::from_secs(60)).unwrap();
     assert_eq!(inquire(&bench, &late).await["resultstatus"], "1");
 }
 
@@ -293,11 +329,11 @@ async fn a_tracking_inquiry_returns_all_messages_by_page() {
 
 #[tokio::test]
 async fn tracking_codes_follow_the_accounts_rule() {
-    let any = PushAccount { tracking: TrackingRule::Any, ..PushAccount::default() };
+    let any = PushAccount::default().with_tracking(TrackingRule::Any);
     for (account, nine_digits, word) in
         [(PushAccount::default(), "205", "205"), (any, "100", "100")]
     {
-        let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+        let bench = start(SimConfig::default().with_push_accounts([account])).await;
         for (code, expected) in
             [("20260101", "100"), ("202601011", nine_digits), ("login-1", word), ("", "100")]
         {
@@ -310,7 +346,7 @@ async fn tracking_codes_follow_the_accounts_rule() {
 #[tokio::test]
 async fn a_quirk_ignores_the_tracking_codes_of_single_messages() {
     let bench = start(SimConfig::default()).await;
-    bench.sim.set_quirks(Quirks { push_single_untracked: true, ..Quirks::default() });
+    bench.sim.set_quirks(Quirks::default().with_push_single_untracked(true));
     queue(&bench, NUMBER, &[("TrackingCode", "not even valid")]).await;
     queue(&bench, NUMBER, &[("TrackingCode", "20260101")]).await;
     let find = async || bench.push("karadeninquiry_tr", &[("TrackingCode", "20260101")]).await;
@@ -340,13 +376,9 @@ async fn sepakaradenqueue_ignores_shorturlflg_and_permitdate() {
 
 #[tokio::test]
 async fn a_message_of_another_account_is_unknown() {
-    let second = PushAccount {
-        token: "second".into(),
-        security_code: "second-code".into(),
-        ..PushAccount::default()
-    };
+    let second = PushAccount::default().with_token("second").with_security_code("second-code");
     let push_accounts = vec![PushAccount::default(), second];
-    let bench = start(SimConfig { push_accounts, ..SimConfig::default() }).await;
+    let bench = start(SimConfig::default().with_push_accounts(push_accounts)).await;
     let id = queue(&bench, NUMBER, &[("TrackingCode", "1")]).await;
     let secrets = "Token=second&SecurityCode=second-code";
     let found = bench.get_json(&format!("/v2/karadeninquiry.json?{secrets}&messageId={id}")).await;
@@ -365,8 +397,8 @@ async fn a_message_of_another_account_is_unknown() {
 
 #[tokio::test]
 async fn the_send_list_can_be_extended_and_replaced_and_bad_rows_are_reported() {
-    let account = PushAccount { list_rule: ListRule::AllowOnly, ..PushAccount::default() };
-    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    let account = PushAccount::default().with_list_rule(ListRule::AllowOnly);
+    let bench = start(SimConfig::default().with_push_accounts([account])).await;
     let set = async |kind: &str, numbers: &[&str]| {
         let rows: Vec<_> =
             numbers.iter().map(|n| json!({"phonenumber": n, "status": "1"})).collect();
@@ -393,8 +425,8 @@ async fn the_send_list_can_be_extended_and_replaced_and_bad_rows_are_reported() 
 
 #[tokio::test]
 async fn a_send_to_a_number_on_the_block_list_is_rejected() {
-    let account = PushAccount { list_rule: ListRule::Block, ..PushAccount::default() };
-    let bench = start(SimConfig { push_accounts: vec![account], ..SimConfig::default() }).await;
+    let account = PushAccount::default().with_list_rule(ListRule::Block);
+    let bench = start(SimConfig::default().with_push_accounts([account])).await;
     queue(&bench, NUMBER, &[]).await;
     let body = json!({"token": "demo-push", "securitycode": "demo-code", "type": "1",
         "list": [{"phonenumber": NUMBER, "status": "1"}]});
@@ -413,13 +445,13 @@ async fn quirks_change_the_wire_format() {
         bench.sim.set_quirks(quirks);
         inquire(&bench, &id).await
     };
-    let found = with(Quirks { push_numbers: true, ..Quirks::default() }).await;
+    let found = with(Quirks::default().with_push_numbers(true)).await;
     assert_eq!((&found["status"], &found["resultstatus"]), (&json!(100), &json!(99)));
-    let found = with(Quirks { push_unknown: UnknownCode::Four, ..Quirks::default() }).await;
+    let found = with(Quirks::default().with_push_unknown(UnknownCode::Four)).await;
     assert_eq!(found["resultstatus"], "4");
-    let found = with(Quirks { push_no_carrier: true, ..Quirks::default() }).await;
+    let found = with(Quirks::default().with_push_no_carrier(true)).await;
     assert!(found.get("carrier").is_none());
-    bench.sim.set_quirks(Quirks { push_empty_result: true, ..Quirks::default() });
+    bench.sim.set_quirks(Quirks::default().with_push_empty_result(true));
     let silent = queue(&bench, "09000000005", &[]).await;
     assert_eq!(inquire(&bench, &silent).await["resultstatus"], "");
     let response = bench.put("/quirks", &json!({"push_numbers": true})).await;

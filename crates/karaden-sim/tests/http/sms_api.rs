@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::{Bench, NUMBER, TENANT, manual, start};
-use karaden_sim::{Absent, Quirks, SimConfig, SmsProject};
+use karaden_sim::{Absent, ApiVersion, Quirks, SimConfig, SmsProject};
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
@@ -84,8 +84,8 @@ async fn checks_run_in_order_version_bearer_tenant_object_validation() {
 
 #[tokio::test]
 async fn a_quirk_sets_the_version_of_requests_without_one() {
-    let quirks = Quirks { default_version: Some("2023-01-01".to_owned()), ..Quirks::default() };
-    let bench = start(SimConfig { quirks, ..SimConfig::default() }).await;
+    let quirks = Quirks::default().with_default_version(ApiVersion::V20230101);
+    let bench = start(SimConfig::default().with_quirks(quirks)).await;
     let response = bench
         .request(Method::GET, &format!("/api/{TENANT}/messages"))
         .bearer_auth("demo-token")
@@ -190,7 +190,7 @@ async fn fields_without_a_value_are_null_or_omitted() {
     let names = ["scheduled_at", "limited_at", "received_at", "is_shorten_clicked", "error"];
     let message = bench.message(id).await;
     assert!(names.iter().all(|name| message.get(name) == Some(&Value::Null)), "{message}");
-    bench.sim.set_quirks(Quirks { absent: Absent::Omit, ..Quirks::default() });
+    bench.sim.set_quirks(Quirks::default().with_absent(Absent::Omit));
     let message = bench.message(id).await;
     assert!(names.iter().all(|name| message.get(name).is_none()), "{message}");
 }
@@ -269,11 +269,11 @@ async fn pages_contain_each_message_once_newest_first() {
 
 #[tokio::test]
 async fn every_filter_selects_its_messages() {
-    let services = SmsProject { service_ids: vec![1, 7], ..SmsProject::default() };
-    let bench = start(SimConfig { projects: vec![services], ..manual() }).await;
+    let services = SmsProject::default().with_service_ids([1, 7]);
+    let bench = start(manual().with_projects([services])).await;
     let id = |message: Value| message["id"].as_str().unwrap().to_owned();
     let plain = id(bench.send(NUMBER, &[]).await);
-    bench.sim.advance(Duration::from_secs(60));
+    bench.sim.advance(Duration::from_secs(60)).unwrap();
     let tagged = id(bench.send("08011112222", &[("tags[]", "x"), ("tags[]", "y")]).await);
     let lost = id(bench.send("09000000002", &[]).await);
     let failed = id(bench.send("09000000007", &[]).await);
@@ -323,7 +323,7 @@ async fn a_reservation_can_be_cancelled_until_five_minutes_before() {
     };
     let (early, late) =
         (id("2026-01-01T09:10:00+09:00").await, id("2026-01-01T09:09:59+09:00").await);
-    bench.sim.advance(Duration::from_secs(5 * 60));
+    bench.sim.advance(Duration::from_secs(5 * 60)).unwrap();
     let canceled = crate::support::ok(cancel(&early).await).await;
     assert_eq!((&canceled["status"], &canceled["result"]), (&json!("canceled"), &json!("done")));
     assert_eq!(canceled["updated_at"], "2026-01-01T09:05:00+09:00");
@@ -335,7 +335,7 @@ async fn a_reservation_can_be_cancelled_until_five_minutes_before() {
     assert_eq!(error(cancel(immediate).await).await, can_not_cancel());
     assert_eq!(error(cancel(TENANT).await).await, not_found());
 
-    bench.sim.advance(Duration::from_secs(60 * 60));
+    bench.sim.advance(Duration::from_secs(60 * 60)).unwrap();
     assert_eq!(bench.message(&early).await["sent_result"], "none");
     assert_eq!(bench.message(&late).await["sent_result"], "received");
     assert_eq!(bench.sim.inbox(None).len(), 2);
@@ -343,9 +343,9 @@ async fn a_reservation_can_be_cancelled_until_five_minutes_before() {
 
 #[tokio::test]
 async fn a_message_of_another_project_is_not_found() {
-    let second = SmsProject { api_token: "second".into(), ..SmsProject::default() };
+    let second = SmsProject::default().with_api_token("second");
     let projects = vec![SmsProject::default(), second];
-    let bench = start(SimConfig { projects, ..SimConfig::default() }).await;
+    let bench = start(SimConfig::default().with_projects(projects)).await;
     let sent = bench.send(NUMBER, &[("tags[]", "x")]).await;
     let get = |path: String| {
         bench
@@ -389,7 +389,7 @@ async fn short_urls_replace_links_and_count_clicks() {
 
 #[tokio::test]
 async fn the_history_is_limited_and_drops_the_oldest() {
-    let bench = start(SimConfig { history: 3, ..SimConfig::default() }).await;
+    let bench = start(SimConfig::default().with_history(3)).await;
     let mut sent = Vec::new();
     for tag in ["a", "b", "c", "d", "e"] {
         sent.push(bench.send(NUMBER, &[("tags[]", tag)]).await["id"].as_str().unwrap().to_owned());
@@ -436,8 +436,8 @@ async fn only_the_formats_of_the_vendors_sdks_are_read() {
 
 #[tokio::test]
 async fn a_service_setting_can_shorten_by_default() {
-    let project = SmsProject { is_shorten: true, ..SmsProject::default() };
-    let bench = start(SimConfig { projects: vec![project], ..SimConfig::default() }).await;
+    let project = SmsProject::default().with_is_shorten(true);
+    let bench = start(SimConfig::default().with_projects([project])).await;
     assert_eq!(bench.send(NUMBER, &[]).await["is_shorten"], true);
     assert_eq!(bench.send(NUMBER, &[("is_shorten", "false")]).await["is_shorten"], false);
 }
@@ -445,7 +445,7 @@ async fn a_service_setting_can_shorten_by_default() {
 #[tokio::test]
 async fn a_quirk_removes_object_from_errors() {
     let bench = start(SimConfig::default()).await;
-    bench.sim.set_quirks(Quirks { error_without_object: true, ..Quirks::default() });
+    bench.sim.set_quirks(Quirks::default().with_error_without_object(true));
     let response = bench.send_raw(&[("service_id", "1")]).await;
     assert_eq!(response.status(), 422);
     let error: Value = response.json().await.unwrap();

@@ -1,8 +1,8 @@
 //! Shared by all tests: a running simulator with an HTTP client.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use karaden_sim::{ClockMode, Running, Sim, SimConfig};
+use karaden_sim::{ClockMode, Sim, SimConfig};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 
@@ -10,12 +10,10 @@ use serde_json::Value;
 pub(crate) const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
 /// An ordinary number, not a magic one.
 pub(crate) const NUMBER: &str = "09012345678";
-/// 2026-01-01T09:00:00+09:00, the start of manual clocks.
-pub(crate) const START_SECONDS: u64 = 1_767_225_600;
 
 /// A simulator and a client that follows no redirects.
 pub(crate) struct Bench {
-    pub(crate) sim: Running,
+    pub(crate) sim: Sim,
     pub(crate) client: Client,
 }
 
@@ -30,10 +28,9 @@ pub(crate) async fn start(config: SimConfig) -> Bench {
     Bench { sim: Sim::start(config).await.unwrap(), client }
 }
 
-/// A configuration with a manual clock that starts at [`START_SECONDS`].
+/// A configuration with a manual clock that starts at 2026-01-01T09:00:00+09:00, and random ids.
 pub(crate) fn manual() -> SimConfig {
-    let at = SystemTime::UNIX_EPOCH + Duration::from_secs(START_SECONDS);
-    SimConfig { clock: ClockMode::Manual(at), ..SimConfig::default() }
+    SimConfig::default().with_clock(ClockMode::manual())
 }
 
 impl Bench {

@@ -1,25 +1,28 @@
 //! HTTPS.
 
-use karaden_sim::{Sim, SimConfig, SimError, TlsIdentity};
+use karaden_sim::{InvalidIdentity, SimConfig, TlsIdentity};
 use reqwest::Method;
-use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Bench, NUMBER, ok, start};
 
-fn identity() -> TlsIdentity {
+/// A certificate for the simulator and its key, both in PEM.
+fn pems() -> [String; 2] {
     let certified = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    TlsIdentity {
-        certificates_pem: certified.cert.pem(),
-        key_pem: SecretString::from(certified.signing_key.serialize_pem()),
-    }
+    [certified.cert.pem(), certified.signing_key.serialize_pem()]
+}
+
+fn identity() -> TlsIdentity {
+    let [certificate, key] = pems();
+    TlsIdentity::new(&certificate, &key).unwrap()
 }
 
 #[tokio::test]
 async fn with_a_certificate_it_serves_https_and_its_urls_are_https() {
-    let identity = identity();
-    let root = reqwest::Certificate::from_pem(identity.certificates_pem.as_bytes()).unwrap();
-    let plain = start(SimConfig { tls: Some(identity), ..SimConfig::default() }).await;
+    let [certificate, key] = pems();
+    let root = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
+    let identity = TlsIdentity::new(&certificate, &key).unwrap();
+    let plain = start(SimConfig::default().with_tls(identity)).await;
     let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy().build().unwrap();
     let bench = Bench { client, ..plain };
     assert!(bench.sim.url().starts_with("https://127.0.0.1:"), "{}", bench.sim.url());
@@ -32,7 +35,7 @@ async fn with_a_certificate_it_serves_https_and_its_urls_are_https() {
 
 #[tokio::test]
 async fn http_and_untrusting_clients_get_no_response() {
-    let bench = start(SimConfig { tls: Some(identity()), ..SimConfig::default() }).await;
+    let bench = start(SimConfig::default().with_tls(identity())).await;
     bench.request(Method::GET, "/healthz").send().await.unwrap_err();
     let mut stream = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
@@ -43,22 +46,18 @@ async fn http_and_untrusting_clients_get_no_response() {
 
 #[tokio::test]
 async fn a_silent_client_does_not_delay_the_shutdown() {
-    let bench = start(SimConfig { tls: Some(identity()), ..SimConfig::default() }).await;
+    let bench = start(SimConfig::default().with_tls(identity())).await;
     let silent = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
     bench.sim.shutdown().await;
     drop(silent);
 }
 
-#[tokio::test]
-async fn a_certificate_without_its_key_is_rejected_and_debug_hides_the_key() {
-    let (one, other) = (identity(), identity());
-    let shown = format!("{one:?}");
-    assert!(!shown.contains("PRIVATE KEY"), "{shown}");
-    let mixed = TlsIdentity { key_pem: other.key_pem, ..one.clone() };
-    let none = TlsIdentity { certificates_pem: String::new(), ..one.clone() };
-    let no_key = TlsIdentity { key_pem: SecretString::from("nonsense"), ..one };
-    for tls in [mixed, none, no_key] {
-        let started = Sim::start(SimConfig { tls: Some(tls), ..SimConfig::default() }).await;
-        assert!(matches!(started, Err(SimError::BadIdentity)));
+#[test]
+fn a_certificate_without_its_key_is_rejected_and_debug_hides_both() {
+    let [[certificate, key], [_, other]] = [pems(), pems()];
+    let shown = format!("{:?}", TlsIdentity::new(&certificate, &key).unwrap());
+    assert_eq!(shown, "TlsIdentity { .. }");
+    for (certificate, key) in [(&*certificate, &*other), ("", &key), (&certificate, "nonsense")] {
+        assert!(matches!(TlsIdentity::new(certificate, key), Err(InvalidIdentity { .. })));
     }
 }

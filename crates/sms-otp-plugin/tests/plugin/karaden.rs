@@ -9,7 +9,7 @@ use karaden_client::{
     Options, RetryPolicy, push, sms,
     transport::{Exchange, ScriptedTransport},
 };
-use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Running, Sim, SimConfig, TrackingRule};
+use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Sim, SimConfig, TrackingRule};
 use mfa_plugin_api::Step;
 use otp_core::{ChallengeId, PhoneNumber, message::Host};
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpConfig, SmsTexts};
@@ -23,11 +23,11 @@ fn options() -> Options {
     Options::default().with_total_timeout(Duration::from_secs(2)).with_retry(RetryPolicy::once())
 }
 
-async fn sim() -> Running {
+async fn sim() -> Sim {
     Sim::start(SimConfig::default()).await.unwrap()
 }
 
-fn sms_sender(sim: &Running) -> KaradenSmsSender {
+fn sms_sender(sim: &Sim) -> KaradenSmsSender {
     let service = sms::ServiceId::new(1).unwrap();
     let client =
         sms::Client::builder("159bfd33-b9b7-f424-4755-c119b324591d", "demo-token", service)
@@ -37,17 +37,17 @@ fn sms_sender(sim: &Running) -> KaradenSmsSender {
     KaradenSmsSender::new(client.unwrap())
 }
 
-fn push_builder(sim: &Running) -> push::ClientBuilder {
+fn push_builder(sim: &Sim) -> push::ClientBuilder {
     push::Client::builder(format!("{}/v2/", sim.url()), "demo-push", "demo-code")
         .with_options(options())
 }
 
 /// Of a contract that is known to keep the tracking codes of single messages.
-fn push_sender(sim: &Running) -> KaradenPushSender {
+fn push_sender(sim: &Sim) -> KaradenPushSender {
     KaradenPushSender::new(push_builder(sim).with_tracked_single_messages().build().unwrap())
 }
 
-fn both(sim: &Running) -> [Arc<dyn SmsSender>; 2] {
+fn both(sim: &Sim) -> [Arc<dyn SmsSender>; 2] {
     [Arc::new(sms_sender(sim)), Arc::new(push_sender(sim))]
 }
 
@@ -125,7 +125,7 @@ async fn a_push_message_that_is_not_found_is_absent_only_where_single_messages_a
     assert_eq!(push_sender(&sim).look_up(sms.reference(), now()).await.unwrap(), LookUp::Absent);
     untold.look_up(sms.reference(), now()).await.unwrap_err();
     // The service ignores the code: the message is on the phone, and not found.
-    sim.set_quirks(Quirks { push_single_untracked: true, ..Quirks::default() });
+    sim.set_quirks(Quirks::default().with_push_single_untracked(true));
     untold.send(&sms).await.unwrap();
     untold.look_up(sms.reference(), now()).await.unwrap_err();
     sim.set_quirks(Quirks::default());
@@ -137,8 +137,8 @@ async fn a_push_message_that_is_not_found_is_absent_only_where_single_messages_a
 
 #[tokio::test]
 async fn a_contract_without_tracking_codes_gets_its_messages_without() {
-    let account = PushAccount { tracking: TrackingRule::Refused, ..PushAccount::default() };
-    let config = SimConfig { push_accounts: vec![account], ..SimConfig::default() };
+    let account = PushAccount::default().with_tracking(TrackingRule::Refused);
+    let config = SimConfig::default().with_push_accounts([account]);
     let sim = Sim::start(config).await.unwrap();
     let sender = push_sender(&sim);
     // All at once: each is refused, none is lost.

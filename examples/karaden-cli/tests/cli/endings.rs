@@ -7,7 +7,7 @@ use karaden_sim::{Fault, FaultMode, Operation, PushAccount, Quirks, Sim, SimConf
 use crate::{NUMBER, TEXT, command, push, run, sim};
 
 fn fault(mode: FaultMode, operation: Operation) -> Vec<Fault> {
-    vec![Fault { operation: Some(operation), ..Fault::new(mode) }]
+    vec![Fault::new(mode).with_operation(operation)]
 }
 
 /// Makes a folder with a CSV file of these rows.
@@ -87,8 +87,7 @@ async fn errors_after_a_bulk_start_exit_with_5() {
 async fn bulk_start_with_a_lost_response_exits_with_5() {
     let sim = sim().await;
     sim.set_faults(vec![
-        Fault { operation: Some(Operation::BulkStart), ..Fault::new(FaultMode::AcceptThenDrop) }
-            .times(1),
+        Fault::new(FaultMode::AcceptThenDrop).with_operation(Operation::BulkStart).times(1),
     ]);
     let (folder, csv) = folder_with(&[GOOD]);
     let out = folder.path().to_str().expect("UTF-8");
@@ -116,7 +115,7 @@ fn saved(folder: &Path) -> usize {
 async fn bulk_never_overwrites_a_result_file() {
     let start = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
     let clock = karaden_sim::ClockMode::Manual(start);
-    let sim = Sim::start(SimConfig { clock, ..SimConfig::default() }).await.expect("a simulator");
+    let sim = Sim::start(SimConfig::default().with_clock(clock)).await.expect("a simulator");
     let (folder, csv) = folder_with(&[GOOD]);
     let out = folder.path().to_str().expect("UTF-8");
     // The clock stands still, so both results have the same name.
@@ -124,7 +123,7 @@ async fn bulk_never_overwrites_a_result_file() {
         let (code, shown, err) = run(command(&sim, &["bulk", &csv, "--out", out])).await;
         assert_eq!((code, saved(folder.path())), (0, at), "{shown} {err}");
     }
-    let quirks = Quirks { hostile_file_name: true, ..Quirks::default() };
+    let quirks = Quirks::default().with_hostile_file_name(true);
     sim.set_quirks(quirks);
     let (code, ..) = run(command(&sim, &["bulk", &csv, "--out", out])).await;
     assert_eq!((code, saved(folder.path())), (0, 3));
@@ -132,8 +131,8 @@ async fn bulk_never_overwrites_a_result_file() {
 
 #[tokio::test]
 async fn refused_tracking_code_is_left_out_only_if_it_was_generated() {
-    let account = PushAccount { tracking: TrackingRule::Refused, ..PushAccount::default() };
-    let config = SimConfig { push_accounts: vec![account], ..SimConfig::default() };
+    let account = PushAccount::default().with_tracking(TrackingRule::Refused);
+    let config = SimConfig::default().with_push_accounts([account]);
     let sim = Sim::start(config).await.expect("a simulator");
     let (code, out, err) = run(push(&sim, &["--json", "send", NUMBER, TEXT])).await;
     assert!(code == 0 && out.contains(r#""tag":null"#), "{code} {out} {err}");
@@ -159,9 +158,8 @@ async fn generated_tracking_code_has_eight_digits_and_a_lost_response_without_on
 
 #[tokio::test]
 async fn configured_carrier_fields_are_sent() {
-    let account =
-        PushAccount { required_texts: vec!["RakutenMessage".to_owned()], ..PushAccount::default() };
-    let config = SimConfig { push_accounts: vec![account], ..SimConfig::default() };
+    let account = PushAccount::default().with_required_texts(["RakutenMessage"]);
+    let config = SimConfig::default().with_push_accounts([account]);
     let sim = Sim::start(config).await.expect("a simulator");
     let (code, _, err) = run(push(&sim, &["send", NUMBER, TEXT])).await;
     assert!(code == 3 && err.contains("with_carrier_fields"), "{code} {err}");

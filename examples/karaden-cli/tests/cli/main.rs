@@ -5,17 +5,17 @@ mod network;
 
 use std::process::Output;
 
-use karaden_sim::{Fault, FaultMode, Operation, Running, Sim, SimConfig};
+use karaden_sim::{Fault, FaultMode, Operation, Sim, SimConfig};
 use tokio::process::Command;
 
 const NUMBER: &str = "090-0000-0001";
 const TEXT: &str = "確認コード 482913";
 
-async fn sim() -> Running {
+async fn sim() -> Sim {
     Sim::start(SimConfig::default()).await.expect("a simulator")
 }
 
-fn command(sim: &Running, arguments: &[&str]) -> Command {
+fn command(sim: &Sim, arguments: &[&str]) -> Command {
     command_at(&sim.url(), arguments)
 }
 
@@ -33,7 +33,7 @@ fn command_at(url: &str, arguments: &[&str]) -> Command {
     command
 }
 
-fn push(sim: &Running, arguments: &[&str]) -> Command {
+fn push(sim: &Sim, arguments: &[&str]) -> Command {
     let mut command = command(sim, arguments);
     command
         .env("KARADEN_API", "push")
@@ -123,7 +123,7 @@ async fn exit_codes_distinguish_refused_failed_and_wrong_use() {
 #[tokio::test]
 async fn lost_response_is_looked_up_and_the_message_arrives_once() {
     let sim = sim().await;
-    let fault = Fault { operation: Some(Operation::Send), ..Fault::new(FaultMode::AcceptThenDrop) };
+    let fault = Fault::new(FaultMode::AcceptThenDrop).with_operation(Operation::Send);
     sim.set_faults(vec![fault.times(1)]);
     let (code, out, err) = run(command(&sim, &["send", NUMBER, TEXT, "--tag", "t-1"])).await;
     assert!(code == 0 && !out.is_empty() && err.contains("t-1"), "{code} {out} {err}");

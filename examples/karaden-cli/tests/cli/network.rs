@@ -29,8 +29,7 @@ fn response() -> String {
 #[tokio::test]
 async fn list_follow_goes_on_after_faults_and_shows_changes() {
     let sim = sim().await;
-    let list =
-        |mode, count| Fault { operation: Some(Operation::List), ..Fault::new(mode) }.times(count);
+    let list = |mode, count| Fault::new(mode).with_operation(Operation::List).times(count);
     // More faults than one call of the client retries.
     sim.set_faults(vec![list(FaultMode::Status(503), 4)]);
     let mut follow = command(&sim, &["list", "--follow", "--every", "20ms"])
@@ -52,10 +51,7 @@ async fn list_follow_goes_on_after_faults_and_shows_changes() {
     assert!(line.contains(&id) && line.contains("canceled"), "{line}");
 
     // An error that is not retryable ends it.
-    sim.set_faults(vec![Fault {
-        operation: Some(Operation::List),
-        ..Fault::new(FaultMode::Status(401))
-    }]);
+    sim.set_faults(vec![Fault::new(FaultMode::Status(401)).with_operation(Operation::List)]);
     let ended = follow.wait().await.expect("an end");
     assert_eq!(ended.code(), Some(3));
 }
