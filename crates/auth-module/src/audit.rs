@@ -83,11 +83,12 @@ impl AuditRecord {
 /// # Contract
 ///
 /// 1. **Append only.** Records are added in the order of the calls, and never changed or removed.
+///    Calls at the same time lose no record.
 /// 2. **Flushed means kept.** After [`flush`](Self::flush) succeeded, every record taken before it
 ///    survives a crash. The module flushes before it acknowledges a login, a logout or an
 ///    administrator's change.
-/// 3. **A lost record is reported.** If a record could not be kept, the next `flush` fails: no login
-///    succeeds without its record.
+/// 3. **A lost record is reported.** If a record could not be kept, the next `flush` fails, and so does
+///    each flush that was waiting before that one returned: no login succeeds without its record.
 ///
 /// `conformance::audit` tests each clause.
 #[async_trait]

@@ -2,14 +2,13 @@
 
 use std::{
     collections::BTreeMap,
-    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
 use auth_module::{
-    AuditId, AuditQuery, AuditReader, AuditRecord, AuditTrail, AuthError, StoredAuditRecord,
-    UserId,
+    AuditId, AuditQuery, AuditReader, AuditRecord, AuditTrail, AuthError, AuthErrorKind,
+    StoredAuditRecord, UserId,
     time::{from_millis, to_millis},
 };
 use rusqlite::{Connection, Row, named_params, params, types::Type};
@@ -23,11 +22,13 @@ pub struct SqliteAuditTrail {
     lost: Arc<Mutex<Lost>>,
 }
 
-/// The records that were lost since the last flush.
+/// The records that were lost since the file was opened.
 #[derive(Debug, Default)]
 struct Lost {
     count: u64,
-    /// Why the first of them was lost.
+    /// How many of them a flush has reported.
+    reported: u64,
+    /// Why the first that was not reported was lost.
     cause: Option<AuthError>,
 }
 
@@ -51,14 +52,23 @@ impl AuditTrail for SqliteAuditTrail {
     }
 
     async fn flush(&self) -> Result<(), AuthError> {
+        // A record that no flush has reported yet may be one of this caller, also if another flush
+        // reports it while this one waits.
+        let reported_before = locked(&self.lost).reported;
         // One queue, in order: when this write is done, so is every write before it.
         let written = self.file.write(|_| Ok(())).await;
-        let lost = mem::take(&mut *locked(&self.lost));
+        let mut lost = locked(&self.lost);
         // The cause of a loss comes first: whether this write fails too depends on whether it shares a
         // commit with the record.
-        let Some(cause) = lost.cause else { return written };
-        tracing::error!(lost = lost.count, "audit records could not be kept");
-        Err(cause)
+        if lost.count == reported_before {
+            return written;
+        }
+        let count = lost.count - reported_before;
+        tracing::error!(lost = count, "audit records could not be kept");
+        lost.reported = lost.count;
+        Err(lost.cause.take().unwrap_or_else(|| {
+            AuthError::new(AuthErrorKind::Unavailable, "an audit record could not be kept")
+        }))
     }
 }
 
