@@ -1,36 +1,55 @@
 //! What every implementation of a port has to pass: one function for each clause of its contract.
 //!
-//! An implementation of a port, or a wrapper of one, runs the same functions as the ones of this
-//! workspace:
+//! A test of your implementation, or of a wrapper of one, runs the functions that the implementations of
+//! this workspace run. `docs/write-a-directory.md` in the repository is the guide, with a whole directory
+//! and a whole session store.
 //!
 //! ```
 //! use std::sync::Arc;
 //!
-//! use auth_module::{MemorySessions, conformance::{self, SessionsKit}};
+//! use auth_module::{
+//!     MemorySessions,
+//!     conformance::{SessionsKit, run, sessions},
+//! };
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-//!     let store = Arc::new(MemorySessions::new(1000));
-//!     conformance::run(&conformance::sessions::clauses(), &SessionsKit::new(store)).await;
-//! });
-//! # Ok(())
-//! # }
+//! fn main() -> std::io::Result<()> {
+//!     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+//!         let store = Arc::new(MemorySessions::new(1000));
+//!         run(&sessions::clauses(), &SessionsKit::new(store)).await;
+//!     });
+//!     Ok(())
+//! }
 //! ```
 //!
-//! A kit may be used for all clauses: each call uses names, tokens and ids of its own, so the store may
-//! be empty or not. Some clauses need something more and are not in `clauses()`:
+//! # Which functions to run
 //!
-//! | the implementation | also runs |
-//! |---|---|
-//! | is durable | the functions `…_acknowledged_means_kept` and `audit::clause_2_flushed_means_kept` |
-//! | has a bound | [`sessions::clause_11_full_means_refused`] |
-//! | can lose audit records | [`audit::clause_3_a_lost_record_is_reported`] |
-//! | checks hashes | [`password_check::clause_5_a_wrong_name_costs_the_same`] |
+//! | what you wrote | the kit | always | and if it |
+//! |---|---|---|---|
+//! | [`Users`](crate::Users) | [`UsersKit`] | [`users::clauses`] | |
+//! | [`PasswordCheck`](crate::PasswordCheck) | [`PasswordCheckKit`] | [`password_check::clauses`] | checks hashes: [`password_check::clause_5_a_wrong_name_costs_the_same`] |
+//! | [`HashSource`](crate::HashSource) and [`UserAdministration`](crate::UserAdministration) | [`StoredUsersKit`] | [`hash_source::clauses`], [`user_administration::clauses`] | is durable: [`user_administration::clause_5_acknowledged_means_kept`] |
+//! | [`Sessions`](crate::Sessions) | [`SessionsKit`] | [`sessions::clauses`] | is durable: [`sessions::clause_10_acknowledged_means_kept`]; has a bound: [`sessions::clause_11_full_means_refused`] |
+//! | [`AuditTrail`](crate::AuditTrail) and [`AuditReader`](crate::AuditReader) | [`AuditKit`] | [`audit::clauses`] | is durable: [`audit::clause_2_flushed_means_kept`]; can lose records: [`audit::clause_3_a_lost_record_is_reported`] |
 //!
-//! Each function panics with the number of the clause that is broken. It needs a Tokio runtime with all
-//! drivers; several threads make the races tougher.
+//! A directory is tested with users whom a [`Seed`] adds, behind its back if it is read-only.
 //!
-//! Not covered by semver: any release may add a clause.
+//! # What a run needs
+//!
+//! - **A Tokio runtime** with all drivers. The races have 32 callers, so use several threads. On one
+//!   thread, the calls of a store that never waits follow each other.
+//! - **Any data.** Each call uses names, tokens and ids of its own, so the store may be empty or not, and one
+//!   kit may be used for all clauses. What a clause has added stays there: use a database for tests.
+//! - **No clock.** The clauses pass instants of the year 2100 and later. A store must not compare them with
+//!   its own clock, except to sweep what has expired.
+//!
+//! # Panics
+//!
+//! Each function panics with the number of the clause that is broken. [`run`] ends at the first one; to see
+//! each, call [`Clause::check`] in a test of its own.
+//!
+//! # Stability
+//!
+//! This module is not covered by semver: any release may add a clause, or make one stricter.
 
 pub mod audit;
 mod clause;

@@ -127,11 +127,12 @@ pub enum UpdateOutcome {
 /// 2. **No lost update.** [`save_pending`](Self::save_pending) and `complete` write only over the
 ///    version that the caller has read.
 /// 3. **Ended is ended.** After a call that ends something was acknowledged, no later load finds it:
-///    at once through the same handle, and within one second on any other node.
+///    at once through the same handle, and within one second on any other node. No other call that
+///    was under way brings it back, and only one call reports the end.
 /// 4. **The caller's clock decides.** At `expires_at` itself, a login or session has expired. The
 ///    backend's clock only sweeps.
 /// 5. **A session is replaced or nothing happens.** If the session that a login steps up has ended,
-///    `complete` returns [`Gone`](UpdateOutcome::Gone): a logout cannot be undone.
+///    `complete` returns [`Gone`](UpdateOutcome::Gone) and writes nothing: a logout cannot be undone.
 /// 6. **A use moves forward and revives nothing.** [`touch_session`](Self::touch_session) and
 ///    [`refresh_user`](Self::refresh_user) never replace a later instant by an earlier one, and do
 ///    nothing to a session that has ended. They do not wait for the store.

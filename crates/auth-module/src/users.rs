@@ -18,12 +18,16 @@ use crate::{
 /// # Contract
 ///
 /// 1. **One name, one user.** A login name belongs to at most one user, and a user's id never
-///    changes. Both look-ups return the same user.
+///    changes. Both look-ups return the same user, with the groups and the phone number that the
+///    directory has.
 /// 2. **Pages in order.** [`list`](Self::list) returns users in the order of their login names. A
 ///    page begins with the first name after `after`, so pages neither skip nor repeat a user.
 /// 3. **A search is literal.** [`search`](Self::search) finds each user whose login name or display
 ///    name contains the text. It ignores the case of ASCII letters, knows no wildcard, and returns
 ///    pages as `list` does.
+/// 4. **A change is seen by the next read.** A disabled account is read as disabled. The
+///    [generation](User::generation) rises with a new password and when the account is disabled, or it
+///    is always 0.
 ///
 /// `conformance::users` has one test for each clause.
 #[async_trait]
@@ -53,11 +57,14 @@ const _: fn(&dyn Users) = |_| {};
 ///
 /// # Contract
 ///
-/// 1. **All or none.** [`add`](Self::add) adds every account of the call or none of them.
-/// 2. **One winner.** Of any number of calls that add one login name, one succeeds.
-/// 3. **One thing at a time.** [`change`](Self::change) changes what it names and nothing else, and
-///    the next read sees it. For an unknown user it changes nothing and returns `false`.
-/// 4. **The generation rises** with a new password and when an account is disabled, and with
+/// 1. **All or none.** [`add`](Self::add) adds every account of the call or none of them. A call with
+///    an id that is taken is an error.
+/// 2. **One winner.** Of any number of calls that add one login name, one succeeds, and the others add
+///    nothing.
+/// 3. **One thing at a time.** [`change`](Self::change) changes what it names and nothing else, also
+///    beside other changes, and the next read sees it. For an unknown user it changes nothing and
+///    returns `false`.
+/// 4. **The generation rises** with each new password and each time an account is disabled, and with
 ///    nothing else. See [`User::generation`].
 /// 5. **Acknowledged means kept.** What a durable store has acknowledged survives a crash.
 ///
@@ -65,6 +72,10 @@ const _: fn(&dyn Users) = |_| {};
 #[async_trait]
 pub trait UserAdministration: Debug + Send + Sync + 'static {
     /// Adds all of `accounts` or none.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed, or when a new account has the id of another.
     async fn add(&self, accounts: Vec<Account>) -> Result<AccountsAdded, AuthError>;
 
     /// Changes one thing about a user. Returns `false` if there is no such user.

@@ -3,12 +3,12 @@
 //! A trail can only be judged by what is read back, so the functions `clause_…` are the clauses of the
 //! trail, and `reader_clause_…` those of the reader.
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, future::poll_fn, task::Poll, time::SystemTime};
 
 use super::{
     AuditKit, Clause,
     clause::clauses,
-    kit::{SECOND, ok, start, user},
+    kit::{CALLERS, SECOND, at_once, ok, start, user},
 };
 use crate::{
     audit::AuditRecord,
@@ -47,8 +47,8 @@ async fn numbered(kit: &AuditKit, user: &UserId, count: usize) {
     ok(kit.trail.flush().await);
 }
 
-/// Clause 1, **append only**: records stand in the order of the calls, and a later one changes no
-/// earlier one.
+/// Clause 1, **append only**: records stand in the order of the calls, a later one changes no earlier one,
+/// and none is lost beside other calls.
 ///
 /// # Panics
 ///
@@ -63,6 +63,33 @@ pub async fn clause_1_append_only(kit: &AuditKit) {
     assert_eq!(both[20..], first, "clause 1: nothing is changed");
     let expected: Vec<String> = (0..20).rev().map(|n| n.to_string()).collect();
     assert_eq!(numbers(&both[..20]), expected, "clause 1: in the order of the calls");
+    callers_beside_each_other(kit).await;
+}
+
+/// Records of many callers at once: none is lost, and those of one caller stay in order.
+async fn callers_beside_each_other(kit: &AuditKit) {
+    const EACH: usize = 10;
+    let users: Vec<UserId> = (0..CALLERS).map(|_| user().id).collect();
+    at_once(|number| {
+        let (kit, user) = (kit.clone(), users[number].clone());
+        async move {
+            for n in 0..EACH {
+                let record = AuditRecord::new("test.event", start()).about(&user);
+                kit.trail.record(record.with("n", n.to_string()));
+                tokio::task::yield_now().await;
+            }
+        }
+    })
+    .await;
+    ok(kit.trail.flush().await);
+    let expected: Vec<String> = (0..EACH).rev().map(|n| n.to_string()).collect();
+    let mut ids = BTreeSet::new();
+    for user in &users {
+        let found = about(kit, user).await;
+        assert_eq!(numbers(&found), expected, "clause 1: of many callers at once");
+        ids.extend(found.into_iter().map(|record| record.id));
+    }
+    assert_eq!(ids.len(), CALLERS * EACH, "clause 1: each record has an id of its own");
 }
 
 /// Clause 2, **flushed means kept**. `open` is called twice and has to return the same data again.
@@ -84,7 +111,8 @@ where
     assert_eq!(about(&open().await, &user).await, before, "clause 2: kept");
 }
 
-/// Clause 3, **a lost record is reported**: `lose` makes the trail lose what it takes from then on.
+/// Clause 3, **a lost record is reported** to each flush that waits for it: `lose` makes the trail lose
+/// what it takes from then on.
 ///
 /// # Panics
 ///
@@ -94,6 +122,27 @@ pub async fn clause_3_a_lost_record_is_reported(kit: &AuditKit, lose: impl Async
     lose().await;
     kit.trail.record(AuditRecord::new("test.event", start()));
     assert!(kit.trail.flush().await.is_err(), "clause 3: the record was lost");
+
+    // Of two callers whose records are lost together, each has to be told.
+    for _ in 0..2 {
+        kit.trail.record(AuditRecord::new("test.event", start()));
+    }
+    let (mut one, mut other) = (kit.trail.flush(), kit.trail.flush());
+    let first = poll_fn(|cx| {
+        let results = [one.as_mut().poll(cx), other.as_mut().poll(cx)];
+        Poll::Ready(results.map(|result| match result {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }))
+    })
+    .await;
+    let results = match first {
+        [None, None] => vec![one.await, other.await],
+        // One was answered before the other began to wait, so the other is a later one.
+        [Some(result), _] => vec![result],
+        [None, Some(result)] => vec![one.await, result],
+    };
+    assert!(results.iter().all(Result::is_err), "clause 3: each caller who waits is told");
 }
 
 /// Clause 1 of the reader, **complete and unchanged**: each part of a record is read back.
@@ -123,6 +172,30 @@ pub async fn reader_clause_1_complete_and_unchanged(kit: &AuditKit) {
     assert_eq!(found.len(), records.len(), "reader, clause 1: every record");
     for (found, record) in found.iter().rev().zip(&records) {
         assert_eq!(*found, StoredAuditRecord::of(found.id, record), "reader, clause 1");
+    }
+    each_caller_finds_its_own(kit).await;
+}
+
+/// Many callers record, flush and search at once.
+async fn each_caller_finds_its_own(kit: &AuditKit) {
+    let found = at_once(|_| {
+        let (kit, user) = (kit.clone(), user().id);
+        async move {
+            let mut found = Vec::new();
+            for round in 1..=3 {
+                let record = AuditRecord::new("test.event", start()).about(&user);
+                kit.trail.record(record.with("n", round.to_string()));
+                // Another caller's flush may write this record.
+                tokio::task::yield_now().await;
+                ok(kit.trail.flush().await);
+                found.push((round, about(&kit, &user).await.len()));
+            }
+            found
+        }
+    })
+    .await;
+    for (expected, count) in found.into_iter().flatten() {
+        assert_eq!(count, expected, "reader, clause 1: flushed is found, beside other calls");
     }
 }
 

@@ -1,9 +1,11 @@
 //! The clauses of [`HashSource`](crate::HashSource), one function each.
 
+use std::sync::Arc;
+
 use super::{
     Clause, StoredUsersKit,
     clause::clauses,
-    kit::{hash, ok, start, user},
+    kit::{CALLERS, at_once, hash, ok, start, user},
 };
 use crate::{
     password::{HashCost, PasswordHash},
@@ -70,7 +72,8 @@ pub async fn clause_2_costs_are_counted(kit: &StoredUsersKit) {
     assert_eq!(count(4).await, fours + 1, "clause 2: one more user");
 }
 
-/// Clause 3, **a rehash replaces only what was verified**, and only for that user.
+/// Clause 3, **a rehash replaces only what was verified**, and only for that user, also beside other
+/// calls.
 ///
 /// # Panics
 ///
@@ -93,4 +96,38 @@ pub async fn clause_3_a_rehash_replaces_only_what_was_verified(kit: &StoredUsers
     assert_eq!(stored(kit, &one).await, Some(new.to_phc()), "clause 3: unchanged again");
     assert_eq!(kit.found(&one).await, before, "clause 3: the user, the generation included");
     assert!(!ok(kit.hashes.rehash(&user().id, &old, third).await), "clause 3: no such user");
+    rehashes_race_with_a_change(kit).await;
+}
+
+/// Of many rehashes of one hash, one succeeds. None of them survives a change of the password.
+async fn rehashes_race_with_a_change(kit: &StoredUsersKit) {
+    let (user, old, changed) = (user(), hash(1), hash(3));
+    kit.added(&user, Some(old.clone())).await;
+    let results = at_once(|_| {
+        let (hashes, id, old) = (Arc::clone(&kit.hashes), user.id.clone(), old.clone());
+        async move {
+            let new = hash(2);
+            (ok(hashes.rehash(&id, &old, new.clone()).await), new)
+        }
+    })
+    .await;
+    let winners: Vec<_> = results.iter().filter(|(is_done, _)| *is_done).collect();
+    assert_eq!(winners.len(), 1, "clause 3: of many rehashes one succeeds");
+    let current = winners[0].1.clone();
+    assert_eq!(stored(kit, &user).await, Some(current.to_phc()), "clause 3: the one of the winner");
+
+    at_once(|number| {
+        let (kit, id) = (kit.clone(), user.id.clone());
+        let (current, changed) = (current.clone(), changed.clone());
+        async move {
+            if number == CALLERS / 2 {
+                let change = Change::Password(changed);
+                assert!(ok(kit.administration.change(&id, change, start()).await));
+            } else {
+                ok(kit.hashes.rehash(&id, &current, hash(2)).await);
+            }
+        }
+    })
+    .await;
+    assert_eq!(stored(kit, &user).await, Some(changed.to_phc()), "clause 3: the changed password");
 }

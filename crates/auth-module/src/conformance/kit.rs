@@ -14,6 +14,7 @@ use std::{
 use async_trait::async_trait;
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
+use otp_core::PhoneNumber;
 use secrecy::SecretString;
 
 use crate::{
@@ -55,14 +56,15 @@ pub(super) fn unique() -> String {
     format!("{:032x}", u128::from_be_bytes(bytes()))
 }
 
-/// The instant at which a clause begins.
+/// The instant at which a clause begins: in the year 2100. A store that sweeps by its own clock, as with
+/// a time to live, sweeps nothing before a clause has looked at it.
 pub(super) fn start() -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    SystemTime::UNIX_EPOCH + Duration::from_secs(4_102_444_800)
 }
 
 /// A user whom no other call uses.
 pub(super) fn user() -> User {
-    named(&format!("u{}", unique()))
+    named(&format!("u{}x", unique()))
 }
 
 /// A user with this login name.
@@ -70,7 +72,14 @@ pub(super) fn named(name: &str) -> User {
     let name = LoginName::parse(name).expect("a login name");
     let mut user = User::new(UserId::from_random(bytes()), name, "A Name", start());
     user.groups = ["admins", "staff"].map(str::to_owned).into();
+    user.phone_number = Some(phone_number());
+    user.phone_number_changed_at = Some(start());
     user
+}
+
+/// The phone number of the users of this module.
+pub(super) fn phone_number() -> PhoneNumber {
+    PhoneNumber::from_japanese("090-1234-5678").expect("a number")
 }
 
 /// A digest that no other call uses.
@@ -141,6 +150,11 @@ pub(super) async fn eventually(holds: impl AsyncFn() -> bool) -> bool {
     false
 }
 
+/// Gives writes that nothing waits for the time to be done.
+pub(super) async fn until_notes_are_written() {
+    tokio::time::sleep(Duration::from_millis(50)).await;
+}
+
 /// Runs a call of each number at the same time and returns what they returned.
 pub(super) async fn at_once<T, F>(call: impl Fn(usize) -> F) -> Vec<T>
 where
@@ -156,10 +170,15 @@ where
 }
 
 /// Puts users into the directory under test, behind its back if it is read-only.
+///
+/// For an LDAP server, it writes the entries as an administrator of that server would.
 #[async_trait]
 pub trait Seed: Debug + Send + Sync {
-    /// Adds a user with this password.
-    async fn add(&self, user: &User, password: Option<&str>);
+    /// Adds a user with the login name, the display name, the groups and the phone number of `user`, and
+    /// with this password. Returns the user's id.
+    ///
+    /// A directory that makes its own ids does not use that of `user`.
+    async fn add(&self, user: &User, password: Option<&str>) -> UserId;
 
     /// Sets the password of a user.
     async fn set_password(&self, id: &UserId, password: &str);
@@ -190,13 +209,14 @@ impl StoreSeed {
 
 #[async_trait]
 impl Seed for StoreSeed {
-    async fn add(&self, user: &User, password: Option<&str>) {
+    async fn add(&self, user: &User, password: Option<&str>) -> UserId {
         let hash = match password {
             Some(password) => Some(self.hash(password).await),
             None => None,
         };
         let added = self.administration.add(vec![Account::new(user.clone(), hash)]).await;
         assert_eq!(ok(added), AccountsAdded::Done);
+        user.id.clone()
     }
 
     async fn set_password(&self, id: &UserId, password: &str) {
@@ -215,6 +235,14 @@ pub struct UsersKit {
     pub users: Arc<dyn Users>,
     /// Adds the users that the clauses look up.
     pub seed: Arc<dyn Seed>,
+}
+
+impl UsersKit {
+    /// Adds `user`, who gets the id of the directory.
+    pub(super) async fn added(&self, mut user: User, password: Option<&str>) -> User {
+        user.id = self.seed.add(&user, password).await;
+        user
+    }
 }
 
 /// What the clauses of [`PasswordCheck`] need.

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use otp_core::PhoneNumber;
-
 use super::{
     Clause, StoredUsersKit,
     clause::clauses,
-    kit::{CALLERS, SECOND, at_once, hash, named, ok, start, unique, user},
+    kit::{CALLERS, SECOND, at_once, hash, named, ok, phone_number, start, unique, user},
 };
 use crate::{
     password::PasswordHash,
@@ -33,7 +31,7 @@ async fn is_there(kit: &StoredUsersKit, user: &User) -> bool {
     ok(kit.users.find_by_name(&user.login_name).await).is_some()
 }
 
-/// Clause 1, **all or none**: one name that is taken, and no account is added.
+/// Clause 1, **all or none**: one name or id that is taken, and no account is added.
 ///
 /// # Panics
 ///
@@ -58,26 +56,51 @@ pub async fn clause_1_all_or_none(kit: &StoredUsersKit) {
         assert_eq!(&kit.found(user).await, user, "clause 1: as it was added");
     }
     assert_eq!(ok(kit.administration.add(Vec::new()).await), AccountsAdded::Done, "clause 1: none");
+    an_id_is_given_once(kit, &old).await;
 }
 
-/// Clause 2, **one winner**: of many calls that add one name, one succeeds.
+async fn an_id_is_given_once(kit: &StoredUsersKit, old: &User) {
+    let (new, mut same_id) = (user(), user());
+    same_id.id = old.id.clone();
+    let added = kit.administration.add([&new, &same_id].map(account).to_vec()).await;
+    assert!(added.is_err(), "clause 1: an id that is taken");
+    let mut twice = user();
+    twice.id = new.id.clone();
+    let added = kit.administration.add([&new, &twice].map(account).to_vec()).await;
+    assert!(added.is_err(), "clause 1: an id that is there twice");
+    for user in [&new, &same_id, &twice] {
+        assert!(!is_there(kit, user).await, "clause 1: none");
+    }
+    assert_eq!(&kit.found(old).await, old, "clause 1: the id stays with its user");
+}
+
+/// Clause 2, **one winner**: of many calls that add one name, one succeeds, and the others add nothing.
 ///
 /// # Panics
 ///
 /// If the clause is broken, or the implementation fails.
 pub async fn clause_2_one_winner(kit: &StoredUsersKit) {
     let name = format!("w{}", unique());
-    let users: Vec<User> = (0..CALLERS).map(|_| named(&name)).collect();
+    let batches: Vec<[User; 3]> = (0..CALLERS).map(|_| [user(), named(&name), user()]).collect();
     let results = at_once(|number| {
-        let (administration, user) = (Arc::clone(&kit.administration), users[number].clone());
-        async move { ok(administration.add(vec![Account::new(user, None)]).await) }
+        let administration = Arc::clone(&kit.administration);
+        let batch = batches[number].each_ref().map(account).to_vec();
+        async move { ok(administration.add(batch).await) }
     })
     .await;
     let winners: Vec<usize> =
         (0..CALLERS).filter(|&number| results[number] == AccountsAdded::Done).collect();
     let [winner] = winners[..] else { panic!("clause 2: one winner, not {winners:?}") };
-    let found = ok(kit.users.find_by_name(&users[winner].login_name).await);
-    assert_eq!(found.map(|user| user.id), Some(users[winner].id.clone()), "clause 2: the winner");
+    let found = ok(kit.users.find_by_name(&batches[winner][1].login_name).await);
+    assert_eq!(found.as_ref(), Some(&batches[winner][1]), "clause 2: the winner");
+    for (number, [before, _, after]) in batches.iter().enumerate() {
+        let result = &results[number];
+        let expected = if number == winner { [true; 2] } else { [false; 2] };
+        let found = [is_there(kit, before).await, is_there(kit, after).await];
+        assert_eq!(found, expected, "clause 2: {result:?}, with all of its accounts or none");
+        let is_told = *result == AccountsAdded::NamesTaken(vec![1]);
+        assert!(number == winner || is_told, "clause 2: which name is taken: {result:?}");
+    }
 }
 
 /// Clause 3, **one thing at a time**: each change changes what it names and nothing else.
@@ -90,12 +113,11 @@ pub async fn clause_3_one_thing_at_a_time(kit: &StoredUsersKit) {
     let mut password = hash(1);
     kit.added(&expected, Some(password.clone())).await;
     kit.added(&other, Some(hash(2))).await;
-    let phone = PhoneNumber::from_japanese("090-1234-5678").expect("a number");
     let new_password = hash(3);
     for change in [
         Change::LoggedIn,
-        Change::PhoneNumber(Some(phone.clone())),
         Change::PhoneNumber(None),
+        Change::PhoneNumber(Some(phone_number())),
         Change::Password(new_password.clone()),
         Change::Disabled(true),
         Change::Disabled(false),
@@ -119,13 +141,46 @@ pub async fn clause_3_one_thing_at_a_time(kit: &StoredUsersKit) {
         let stored = stored.password_hash.as_ref().map(PasswordHash::to_phc);
         assert_eq!(stored, Some(password.to_phc()), "clause 3: {change:?}");
         assert_eq!(kit.found(&other).await, other, "clause 3: another user");
-        let unknown = ok(kit.administration.change(&user().id, change, later).await);
-        assert!(!unknown, "clause 3: an unknown user");
+        let unknown = user().id;
+        let changed = ok(kit.administration.change(&unknown, change, later).await);
+        assert!(!changed, "clause 3: an unknown user");
+        let found = ok(kit.users.find_by_id(&unknown).await);
+        assert_eq!(found, None, "clause 3: an unknown user stays unknown");
     }
+    changes_beside_each_other(kit).await;
 }
 
-/// Clause 4, **the generation rises** with a new password and when the account is disabled, and with
-/// nothing else.
+/// Changes of different things at the same time: each of them holds.
+async fn changes_beside_each_other(kit: &StoredUsersKit) {
+    let (user, password) = (user(), hash(3));
+    kit.added(&user, Some(hash(1))).await;
+    let changes = [
+        Change::PhoneNumber(None),
+        Change::Password(password.clone()),
+        Change::Disabled(true),
+        Change::LoggedIn,
+    ];
+    at_once(|number| {
+        let (administration, id) = (Arc::clone(&kit.administration), user.id.clone());
+        let change = changes[number % changes.len()].clone();
+        async move { assert!(ok(administration.change(&id, change, start()).await), "clause 3") }
+    })
+    .await;
+    let mut expected = user;
+    expected.phone_number = None;
+    expected.is_disabled = true;
+    expected.last_login_at = Some(start());
+    let mut found = kit.found(&expected).await;
+    // Clause 4 is about this one.
+    found.generation = expected.generation;
+    assert_eq!(found, expected, "clause 3: changes at the same time");
+    let stored = ok(kit.hashes.account(&expected.login_name).await).expect("the account");
+    let stored = stored.password_hash.as_ref().map(PasswordHash::to_phc);
+    assert_eq!(stored, Some(password.to_phc()), "clause 3: a password at the same time");
+}
+
+/// Clause 4, **the generation rises** with each new password and each time the account is disabled, and
+/// with nothing else.
 ///
 /// # Panics
 ///
@@ -147,6 +202,17 @@ pub async fn clause_4_the_generation_rises(kit: &StoredUsersKit) {
         assert_eq!(after > before, rises, "clause 4: {change:?}");
         assert!(after >= before, "clause 4: it never falls: {change:?}");
     }
+    let before = kit.found(&user).await.generation;
+    at_once(|_| {
+        let (administration, id) = (Arc::clone(&kit.administration), user.id.clone());
+        async move {
+            let change = Change::Password(hash(2));
+            assert!(ok(administration.change(&id, change, start()).await), "clause 4");
+        }
+    })
+    .await;
+    let risen = kit.found(&user).await.generation - before;
+    assert!(risen >= CALLERS as u64, "clause 4: {CALLERS} passwords at once, {risen} generations");
 }
 
 /// Clause 5, **acknowledged means kept**. `open` is called twice and has to return the same data again.

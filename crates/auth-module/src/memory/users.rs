@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    error::AuthError,
+    error::{AuthError, AuthErrorKind},
     name::LoginName,
     password::{HashCost, HashSource, PasswordHash},
     time::whole_millis,
@@ -124,6 +124,13 @@ impl UserAdministration for MemoryUsers {
         let taken: Vec<usize> = positions(&accounts, is_taken);
         if !taken.is_empty() {
             return Ok(AccountsAdded::NamesTaken(taken));
+        }
+        let mut ids: HashSet<&UserId> = kept.values().map(|account| &account.user.id).collect();
+        if !accounts.iter().all(|account| ids.insert(&account.user.id)) {
+            return Err(AuthError::new(
+                AuthErrorKind::Unavailable,
+                "the id of a new user is taken",
+            ));
         }
         kept.extend(accounts.into_iter().map(|a| (a.user.login_name.clone(), a)));
         Ok(AccountsAdded::Done)

@@ -27,7 +27,9 @@ use crate::{
 /// 2. **Anything else is wrong.** The password is compared byte by byte and whole. An empty password,
 ///    an unknown name, a text that is no login name and a user without a password are
 ///    [`Wrong`](PasswordVerdict::Wrong).
-/// 3. **A disabled account is not verified**, even with the right password.
+/// 3. **A disabled account is not verified**, even with the right password: it is
+///    [`Locked`](PasswordVerdict::Locked) then, or `Wrong` if the directory does not tell the two apart.
+///    With another password it is `Wrong`.
 /// 4. **A change holds at once.** After a password was set, the old one is wrong.
 /// 5. **A wrong name costs what a wrong password costs**, so that the time does not tell whether a
 ///    user exists.

@@ -5,15 +5,18 @@ use std::time::Duration;
 use crate::{
     conformance::{
         SessionsKit,
-        kit::{HOUR, MINUTE, SECOND, ok, pending_of, session_of, start, user},
+        kit::{
+            CALLERS, HOUR, MINUTE, SECOND, at_once, ok, pending_of, session_of, start, token, user,
+        },
     },
-    session_store::EndAll,
+    session_store::{EndAll, UpdateOutcome, Version},
     token::TokenDigest,
 };
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Clause 3, **ended is ended**, by each of the calls that end something, and nothing else ends.
+/// Clause 3, **ended is ended**, by each of the calls that end something, also beside other calls, and
+/// nothing else ends.
 ///
 /// # Panics
 ///
@@ -21,6 +24,9 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 pub async fn clause_3_ended_is_ended(kit: &SessionsKit) {
     each_call_ends_its_own(kit).await;
     all_of_a_user_end(kit).await;
+    one_call_reports_the_end(kit).await;
+    nothing_outlives_the_end_of_all(kit).await;
+    no_save_outlives_an_end(kit).await;
 }
 
 /// Whether the session is over: at once through one handle, and a second later through any.
@@ -90,6 +96,72 @@ async fn all_of_a_user_end(kit: &SessionsKit) {
     assert!(kit.pending(others, start()).await.is_some(), "clause 3: another user's login");
     let ended = ok(kit.node().end_all(&user.id, EndAll::PendingLoginsAndSessions).await);
     assert_eq!(ended, 0, "clause 3: ends once");
+}
+
+async fn one_call_reports_the_end(kit: &SessionsKit) {
+    let user = user();
+    let session = session_of(&user, start());
+    let id = session.id.clone();
+    let token = kit.opened(&user, session).await;
+    let ends = at_once(|number| {
+        let (node, user, id) = (kit.node(), user.id.clone(), id.clone());
+        async move {
+            match number % 3 {
+                0 => usize::from(ok(node.end_session(token).await).is_some()),
+                1 => usize::from(ok(node.end_session_by_id(&user, &id).await).is_some()),
+                _ => ok(node.end_all(&user, EndAll::PendingLoginsAndSessions).await),
+            }
+        }
+    })
+    .await;
+    assert_eq!(ends.iter().sum::<usize>(), 1, "clause 3: one session ends once");
+    assert!(is_over(kit, token).await, "clause 3: many ends");
+}
+
+/// Logins complete while all of their user ends: each of them ends, as a login or as a session.
+async fn nothing_outlives_the_end_of_all(kit: &SessionsKit) {
+    let user = user();
+    let mut logins = Vec::with_capacity(CALLERS);
+    for _ in 0..CALLERS {
+        logins.push((kit.open(&pending_of(&user)).await, token()));
+    }
+    let ended = at_once(|number| {
+        let (node, session) = (kit.node(), session_of(&user, start()));
+        let ((pending, token), user) = (logins[number], user.id.clone());
+        async move {
+            if number % (CALLERS / 2) == 1 {
+                return ok(node.end_all(&user, EndAll::PendingLoginsAndSessions).await);
+            }
+            let outcome = ok(node.complete(pending, Version::FIRST, token, session, None).await);
+            assert_ne!(outcome, UpdateOutcome::Conflict, "clause 3: ended, not changed");
+            0
+        }
+    })
+    .await;
+    for (pending, token) in &logins {
+        assert!(kit.pending(*pending, start()).await.is_none(), "clause 3: no login is left");
+        assert!(is_over(kit, *token).await, "clause 3: no session is left");
+    }
+    assert_eq!(ended.iter().sum::<usize>(), CALLERS, "clause 3: each ends once");
+}
+
+async fn no_save_outlives_an_end(kit: &SessionsKit) {
+    let login = pending_of(&user());
+    let token = kit.open(&login).await;
+    at_once(|number| {
+        let (node, login) = (kit.node(), login.clone());
+        async move {
+            if number == CALLERS / 2 {
+                assert!(ok(node.end_pending(token).await), "clause 3: it was open");
+                let found = ok(node.load_pending(token, start()).await);
+                assert_eq!(found, None, "clause 3: at once");
+            } else {
+                ok(node.save_pending(token, login, Version::FIRST).await);
+            }
+        }
+    })
+    .await;
+    assert!(kit.pending(token, start()).await.is_none(), "clause 3: saved while it ended");
 }
 
 /// Clause 4, **the caller's clock decides**: up to the last millisecond and no longer, in any year.

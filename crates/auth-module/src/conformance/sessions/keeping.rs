@@ -1,6 +1,6 @@
 //! Clauses 6 to 8, 10 and 11: what is kept, listed and noted.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{cell::Cell, future::Future, sync::Arc, time::Duration};
 
 use mfa_plugin_api::{FactorId, PluginState};
 
@@ -8,7 +8,8 @@ use crate::{
     conformance::{
         SessionsKit,
         kit::{
-            MINUTE, SECOND, destination, eventually, ok, pending_of, session_of, start, token, user,
+            CALLERS, MINUTE, SECOND, at_once, destination, eventually, ok, pending_of, session_of,
+            start, token, until_notes_are_written, user,
         },
     },
     factor_snapshot::{FactorSnapshot, FactorStatus},
@@ -25,6 +26,8 @@ pub async fn clause_6_a_use_moves_forward(kit: &SessionsKit) {
     uses_move_forward(kit).await;
     snapshots_move_forward(kit).await;
     nothing_is_revived(kit).await;
+    notes_beside_each_other_move_forward(kit).await;
+    no_note_outlives_an_end(kit).await;
 }
 
 async fn uses_move_forward(kit: &SessionsKit) {
@@ -64,6 +67,8 @@ async fn snapshots_move_forward(kit: &SessionsKit) {
         eventually(async || snapshot().await.as_ref() == Some(&newer)).await,
         "clause 6: newer"
     );
+    let used_at = kit.session(token, now).await.map(|session| session.seen_at);
+    assert_eq!(used_at, Some(start()), "clause 6: a refresh is no use");
     node.refresh_user(token, older);
     // A use behind it shows that it was handled.
     node.touch_session(token, now);
@@ -97,6 +102,63 @@ async fn nothing_is_revived(kit: &SessionsKit) {
     assert!(kit.session(token, now).await.is_none(), "clause 6: an ended session");
     let listed = ok(kit.node().sessions_of(&user.id, now, 100).await);
     assert_eq!(listed.len(), 1, "clause 6: lists too");
+}
+
+/// Many uses and refreshes at once: the latest of each holds.
+async fn notes_beside_each_other_move_forward(kit: &SessionsKit) {
+    let user = user();
+    let token = kit.opened(&user, session_of(&user, start())).await;
+    let snapshot = |minutes: usize| {
+        let minutes = u32::try_from(minutes).expect("few callers");
+        UserSnapshot::new(&user, start() + minutes * MINUTE)
+    };
+    // The latest is not the last.
+    let minutes = |number: usize| (number + CALLERS / 2) % CALLERS;
+    at_once(|number| {
+        let (node, note) = (kit.node(), snapshot(minutes(number)));
+        async move {
+            node.touch_session(token, note.checked_at);
+            node.refresh_user(token, note);
+        }
+    })
+    .await;
+    let latest = snapshot(CALLERS - 1);
+    // Each load is a second later than the one before, so that no cache has the old state.
+    let loads = Cell::new(1);
+    let is_latest = async || {
+        let now = latest.checked_at + loads.replace(loads.get() + 1) * SECOND;
+        let found = kit.session(token, now).await.expect("clause 6: open");
+        found.seen_at == latest.checked_at && found.record.user == latest
+    };
+    assert!(eventually(is_latest).await, "clause 6: the latest of many notes at once");
+    until_notes_are_written().await;
+    assert!(is_latest().await, "clause 6: the latest stays");
+}
+
+/// Sessions end while their notes are under way.
+async fn no_note_outlives_an_end(kit: &SessionsKit) {
+    let user = user();
+    let mut sessions = Vec::with_capacity(CALLERS);
+    for _ in 0..CALLERS {
+        sessions.push(kit.opened(&user, session_of(&user, start())).await);
+    }
+    let later = start() + MINUTE;
+    at_once(|number| {
+        let (node, token) = (kit.node(), sessions[number]);
+        let snapshot = UserSnapshot::new(&user, later);
+        async move {
+            node.touch_session(token, later);
+            node.refresh_user(token, snapshot);
+            assert!(ok(node.end_session(token).await).is_some(), "clause 6: it was open");
+        }
+    })
+    .await;
+    until_notes_are_written().await;
+    for token in sessions {
+        assert!(kit.session(token, later).await.is_none(), "clause 6: ended after a note");
+    }
+    let listed = ok(kit.node().sessions_of(&user.id, later, 100).await);
+    assert_eq!(listed, [], "clause 6: lists too");
 }
 
 /// Clause 7, **lists are of one user**: the newest first, no more than asked for, with what was kept;

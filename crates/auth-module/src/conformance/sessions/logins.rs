@@ -8,7 +8,7 @@ use crate::{
     session_store::{UpdateOutcome, Version},
 };
 
-/// Clause 1, **one winner**: of many callers who complete one login, one opens a session.
+/// Clause 1, **one winner**: of many callers who complete or end one login, one succeeds.
 ///
 /// # Panics
 ///
@@ -33,6 +33,32 @@ pub async fn clause_1_one_winner(kit: &SessionsKit) {
     }
     assert_eq!(open, 1, "clause 1: one session");
     assert!(kit.is_open(winners[0].0).await, "clause 1: the winner's");
+    assert!(kit.pending(pending, start()).await.is_none(), "clause 1: the login has ended");
+    completions_race_with_an_end(kit).await;
+}
+
+/// A login is completed or ended, not both.
+async fn completions_race_with_an_end(kit: &SessionsKit) {
+    let user = user();
+    let pending = kit.open(&pending_of(&user)).await;
+    let results = at_once(|number| {
+        let (node, session) = (kit.node(), session_of(&user, start()));
+        async move {
+            if number == CALLERS / 2 {
+                return (None, ok(node.end_pending(pending).await));
+            }
+            let token = token();
+            let outcome = ok(node.complete(pending, Version::FIRST, token, session, None).await);
+            (Some(token), outcome == UpdateOutcome::Done)
+        }
+    })
+    .await;
+    let winners: Vec<_> = results.iter().filter(|(_, is_done)| *is_done).collect();
+    assert_eq!(winners.len(), 1, "clause 1: a login is completed once or ended");
+    for (token, is_done) in &results {
+        let Some(token) = token else { continue };
+        assert_eq!(kit.is_open(*token).await, *is_done, "clause 1: the winner's session");
+    }
     assert!(kit.pending(pending, start()).await.is_none(), "clause 1: the login has ended");
 }
 
@@ -79,7 +105,7 @@ pub async fn clause_2_no_lost_update(kit: &SessionsKit) {
     assert!(kit.pending(token, start()).await.is_none(), "clause 2: revives nothing");
 }
 
-/// Clause 5, **a session is replaced or nothing happens**.
+/// Clause 5, **a session is replaced or nothing happens**, also beside a logout.
 ///
 /// # Panics
 ///
@@ -99,4 +125,37 @@ pub async fn clause_5_replaced_or_nothing(kit: &SessionsKit) {
     assert_eq!(outcome, UpdateOutcome::Gone, "clause 5: what it replaces has ended");
     assert!(!kit.is_open(never).await, "clause 5: opens nothing");
     assert!(kit.is_open(new).await, "clause 5: the other session stays");
+    assert!(kit.pending(pending, start()).await.is_some(), "clause 5: the login stays");
+    replacements_race_with_a_logout(kit).await;
+}
+
+/// Many logins step up one session while it is ended: one call ends it.
+async fn replacements_race_with_a_logout(kit: &SessionsKit) {
+    let user = user();
+    let old = kit.opened(&user, session_of(&user, start())).await;
+    let mut logins = Vec::with_capacity(CALLERS);
+    for _ in 0..CALLERS {
+        logins.push(kit.open(&pending_of(&user)).await);
+    }
+    let logout = CALLERS / 2;
+    let results = at_once(|number| {
+        let (node, session) = (kit.node(), session_of(&user, start()));
+        let (pending, token) = (logins[number], token());
+        async move {
+            if number == logout {
+                return (token, ok(node.end_session(old).await).is_some());
+            }
+            let done = node.complete(pending, Version::FIRST, token, session, Some(old)).await;
+            (token, ok(done) == UpdateOutcome::Done)
+        }
+    })
+    .await;
+    let winners = results.iter().filter(|(_, has_ended_it)| *has_ended_it).count();
+    assert_eq!(winners, 1, "clause 5: one logout or one login ends the old session");
+    for (number, (token, is_done)) in results.iter().enumerate() {
+        let is_session = *is_done && number != logout;
+        assert_eq!(kit.is_open(*token).await, is_session, "clause 5: opened or not");
+        let is_pending = kit.pending(logins[number], start()).await.is_some();
+        assert_eq!(is_pending, !is_session, "clause 5: a login that replaces nothing stays");
+    }
 }
