@@ -95,7 +95,7 @@ async fn a_long_message_arrives_through_push_in_parts() {
     prompt(world.login("f1").begin().await);
     let inbox = sim.inbox(None);
     assert_eq!(inbox.len(), 1);
-    assert_eq!((inbox[0].body.encode_utf16().count(), inbox[0].segments), (113, 2));
+    assert_eq!((inbox[0].body.encode_utf16().count(), inbox[0].parts), (113, 2));
     sim.shutdown().await;
 }
 
