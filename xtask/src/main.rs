@@ -10,6 +10,7 @@ mod machine;
 mod metadata;
 mod process;
 mod settings;
+mod tally;
 mod test;
 mod tidy;
 mod tools;

@@ -5,17 +5,13 @@
 //! need a file we may not distribute are listed at the end.
 
 mod steps;
-mod tally;
 
 use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use self::{
-    steps::{Session, Step},
-    tally::Tally,
-};
-use crate::{machine::Stopwatch, tools};
+use self::steps::{Session, Step};
+use crate::{machine::Stopwatch, tally::Tally, tools};
 
 /// The arguments of `cargo xtask test`.
 #[derive(clap::Args, Debug)]

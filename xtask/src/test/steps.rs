@@ -4,11 +4,12 @@ use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, tim
 
 use anyhow::{Context, Result, bail};
 
-use super::tally::Tally;
 use crate::{
     machine,
     metadata::{self, Metadata, Package, TargetKind, features_together},
-    process, tidy,
+    process,
+    tally::Tally,
+    tidy,
     tools::Tool,
     vendor::Vendor,
 };
