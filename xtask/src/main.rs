@@ -9,6 +9,7 @@ mod bench;
 mod machine;
 mod metadata;
 mod process;
+mod release;
 mod settings;
 mod tally;
 mod test;
@@ -36,6 +37,8 @@ enum Command {
     Tidy,
     /// Write the sample configuration and the documents of the settings
     Settings,
+    /// Test each published crate from its package, outside the workspace
+    Release(release::Arguments),
     /// Measure one subject and print its figures and goals
     Bench(bench::Arguments),
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::main(&arguments),
         Command::Tidy => tidy::main(),
         Command::Settings => settings::main(),
+        Command::Release(arguments) => release::main(&arguments),
         Command::Bench(arguments) => bench::main(&arguments),
     };
     match outcome {

@@ -19,10 +19,19 @@ const NOT_TOGETHER: [(&str, &str, &str); 1] =
 ///
 /// If cargo fails.
 pub(crate) fn load() -> Result<Metadata> {
+    load_from(&machine::workspace_root())
+}
+
+/// Like [`load`], for the workspace at `root`.
+///
+/// # Errors
+///
+/// If cargo fails.
+pub(crate) fn load_from(root: &Path) -> Result<Metadata> {
     let options = ["--locked", "--quiet", "--filter-platform", "x86_64-unknown-linux-gnu"];
     let metadata = MetadataCommand::new()
         .cargo_path(machine::cargo())
-        .current_dir(machine::workspace_root())
+        .current_dir(root)
         .features(CargoOpt::SomeFeatures(Vec::new()))
         .other_options(options.map(str::to_owned))
         .exec()?;
