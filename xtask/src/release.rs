@@ -1,19 +1,23 @@
-//! `cargo xtask release --dry-run`: tests each published crate as its users get it.
+//! `cargo xtask release --dry-run`: tests the published crates as their users get them.
 //!
 //! Each crate is packed, unpacked in a temporary folder outside the workspace, and tested there. Crates of this
 //! workspace come from the other packages, all others from the registry, in the versions of the workspace's lock
 //! file. So a package that needs an unpublished crate, a file that is not packed or a path outside fails.
+//!
+//! The packages are built together, because dependencies with the features of one package at a time would be built
+//! once per package. The step `features` checks each crate with its own features alone.
 
 mod order;
+mod outcomes;
 mod unpacked;
 
 use std::{path::Path, process::Command, time::Duration};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use self::unpacked::Unpacked;
+use self::{outcomes::Outcomes, unpacked::Unpacked};
 use crate::{
-    machine::{self, Stopwatch},
+    machine,
     metadata::{self, Metadata, Package, TargetKind},
     process,
     tally::Tally,
@@ -30,17 +34,6 @@ pub(crate) struct Arguments {
 /// The limit of a single call of cargo.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// The result of one package.
-struct Tested {
-    name: String,
-    files: usize,
-    bytes: u64,
-    tally: Tally,
-    examples: usize,
-    elapsed: Duration,
-    problem: Option<String>,
-}
-
 /// Tests every package and prints how to publish them.
 ///
 /// # Errors
@@ -50,9 +43,9 @@ pub(crate) fn main(arguments: &Arguments) -> Result<()> {
     debug_assert!(arguments.dry_run, "the parser requires it");
     let metadata = metadata::load()?;
     rehearse(&metadata, &mut Tally::default())?;
-    let packages = order::of(&metadata)?;
-    let chosen: String = packages.iter().map(|package| format!(" -p {}", package.name)).collect();
-    println!("\nto publish: cargo publish{chosen}");
+    let names: Vec<&str> =
+        order::of(&metadata)?.iter().map(|package| package.name.as_str()).collect();
+    println!("\nto publish: cargo publish -p {}", names.join(" -p "));
     Ok(())
 }
 
@@ -65,19 +58,36 @@ pub(crate) fn rehearse(metadata: &Metadata, tally: &mut Tally) -> Result<()> {
     let packages = order::of(metadata)?;
     pack(metadata, &packages)?;
     let unpacked = Unpacked::new(metadata, &packages)?;
-    let mut tested = Vec::new();
-    for package in packages {
-        tested.push(test(&unpacked, metadata, package)?);
+    let together = metadata::features_together(packages.iter().copied());
+    let mut outcomes = Outcomes::new(&packages);
+    // The default features are what users get, and all features have all tests.
+    for (set, features) in [("default features", ""), ("all features", together.as_str())] {
+        println!("packages with {set}");
+        let mut command = cargo(unpacked.folder(), "test");
+        command.env("CARGO_TARGET_DIR", &metadata.target_directory).env("INSTA_UPDATE", "no");
+        command.args(["--workspace", "--no-fail-fast", "--features", features]);
+        let outcome = process::run(&mut command, LIMIT, &mut |line| {
+            tally.add_line(line);
+            outcomes.add_line(line);
+        });
+        outcomes.end(set, outcome);
     }
-    print(&tested);
-    let failed: Vec<String> = tested
-        .iter()
-        .filter_map(|one| Some(format!("{}: {}", one.name, one.problem.as_ref()?)))
-        .collect();
-    for one in tested {
-        tally.add(one.tally);
+    println!(
+        "\n{:<20} {:>5} {:>5} {:>6} {:>8}  result",
+        "package", "files", "KiB", "tests", "examples"
+    );
+    for package in &packages {
+        let (files, bytes) = unpacked.size(package)?;
+        println!(
+            "{:<20} {files:>5} {:>5} {:>6} {:>8}  {}",
+            package.name,
+            bytes.div_ceil(1024),
+            outcomes.passed(package),
+            metadata::targets(package, TargetKind::Example).count(),
+            outcomes.problem(package).unwrap_or("ok")
+        );
     }
-    if failed.is_empty() { Ok(()) } else { bail!("{}", failed.join("; ")) }
+    outcomes.verdict()
 }
 
 /// Makes all packages in one call, so that cargo knows which versions are about to be published.
@@ -93,65 +103,11 @@ fn pack(metadata: &Metadata, packages: &[&Package]) -> Result<()> {
     process::run(&mut command, LIMIT, &mut |_| {}).context("cannot make the packages")
 }
 
-/// Runs the unit tests, documentation tests and examples of one package: with its default features, as its users
-/// get it, and with all features that can be combined.
-fn test(unpacked: &Unpacked, metadata: &Metadata, package: &Package) -> Result<Tested> {
-    let folder = unpacked.folder(package);
-    let stopwatch = Stopwatch::start();
-    let mut tally = Tally::default();
-    let together = metadata::features_together([package]);
-    let mut builds = vec![String::new()];
-    if !together.is_empty() {
-        builds.push(together);
-    }
-    let mut problem = None;
-    for features in builds {
-        let set = if features.is_empty() { "default features" } else { "all features" };
-        println!("{} with {set}", package.name);
-        let mut command = cargo(&folder, "test");
-        // The builds of other crates are shared with the workspace's.
-        command.env("CARGO_TARGET_DIR", &metadata.target_directory).env("INSTA_UPDATE", "no");
-        command.args(["--quiet", "--no-fail-fast", "--features", &features]);
-        if let Err(error) = process::run(&mut command, LIMIT, &mut |line| tally.add_line(line)) {
-            problem.get_or_insert(format!("with {set}: {error:#}"));
-        }
-    }
-    let (files, bytes) = unpacked.size(package)?;
-    Ok(Tested {
-        name: package.name.to_string(),
-        files,
-        bytes,
-        tally,
-        examples: metadata::targets(package, TargetKind::Example).count(),
-        elapsed: stopwatch.elapsed(),
-        problem,
-    })
-}
-
 /// Returns a command for cargo in `folder`.
 fn cargo(folder: &Path, subcommand: &str) -> Command {
     let mut command = Command::new(machine::cargo());
     command.current_dir(folder).arg(subcommand);
     command
-}
-
-fn print(tested: &[Tested]) {
-    println!(
-        "\n{:<20} {:>5} {:>5} {:>6} {:>8} {:>7}  result",
-        "package", "files", "KiB", "tests", "examples", "seconds"
-    );
-    for one in tested {
-        println!(
-            "{:<20} {:>5} {:>5} {:>6} {:>8} {:>7.1}  {}",
-            one.name,
-            one.files,
-            one.bytes.div_ceil(1024),
-            one.tally.passed,
-            one.examples,
-            one.elapsed.as_secs_f64(),
-            one.problem.as_deref().unwrap_or("ok")
-        );
-    }
 }
 
 #[cfg(test)]
@@ -160,66 +116,98 @@ mod tests {
 
     use super::*;
 
-    /// Writes a workspace of tiny crates, each with the given lines in its manifest and its library.
-    fn workspace(folder: &Path, crates: &[(&str, &str, &str)]) -> Metadata {
+    /// A tiny crate.
+    struct Tiny {
+        name: &'static str,
+        /// Lines at the end of its manifest.
+        manifest: &'static str,
+        library: &'static str,
+    }
+
+    const GOOD: Tiny = Tiny {
+        name: "good",
+        manifest: "",
+        library: "/// ```\n/// assert_eq!(good::one(), 1);\n/// ```\npub fn one() -> u8 { 1 }\n",
+    };
+
+    const USER: Tiny = Tiny {
+        name: "user",
+        manifest: "[dependencies]\ngood = { path = \"../good\", version = \"0.1.0\" }\n",
+        library: "#[test]\nfn one() { assert_eq!(good::one(), 1); }\n",
+    };
+
+    const KIT: Tiny =
+        Tiny { name: "kit", manifest: "publish = false\n", library: "pub fn two() -> u8 { 2 }\n" };
+
+    /// Rehearses the release of a workspace with these crates and a file beside the sources of the first one.
+    fn rehearse_tiny(crates: &[Tiny]) -> (Result<()>, Tally) {
+        let folder = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {
-            let path = folder.join(path);
+            let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
         write("Cargo.toml", "[workspace]\nresolver = \"3\"\nmembers = [\"crates/*\"]\n");
-        for (name, manifest, library) in crates {
+        for tiny in crates {
             write(
-                &format!("crates/{name}/Cargo.toml"),
+                &format!("crates/{}/Cargo.toml", tiny.name),
                 &format!(
-                    "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\ndescription = \"x\"\n\
-                     license = \"MIT\"\nrepository = \"x\"\ninclude = [\"src/**\"]\n{manifest}"
+                    "[package]\nname = \"{}\"\nversion = \"0.1.0\"\nedition = \"2024\"\ndescription = \"x\"\n\
+                     license = \"MIT\"\nrepository = \"x\"\ninclude = [\"src/**\"]\n{}",
+                    tiny.name, tiny.manifest
                 ),
             );
-            write(&format!("crates/{name}/src/lib.rs"), library);
+            write(&format!("crates/{}/src/lib.rs", tiny.name), tiny.library);
         }
-        write("crates/good/notes.txt", "beside the sources");
-        let mut lock = cargo(folder, "generate-lockfile");
+        write(&format!("crates/{}/notes.md", crates[0].name), "Beside the sources.");
+        let mut lock = cargo(folder.path(), "generate-lockfile");
         process::run(lock.arg("--quiet").arg("--offline"), LIMIT, &mut |_| {}).unwrap();
-        metadata::load_from(folder).unwrap()
+        let mut metadata = metadata::load_from(folder.path()).unwrap();
+        metadata.target_directory = metadata.workspace_root.join("target");
+        let mut tally = Tally::default();
+        let outcome = rehearse(&metadata, &mut tally);
+        (outcome, tally)
+    }
+
+    fn problem(bad: Tiny) -> String {
+        rehearse_tiny(&[bad, GOOD, KIT]).0.unwrap_err().to_string()
     }
 
     #[test]
-    fn only_packages_that_work_without_the_workspace_pass() {
-        let folder = tempfile::tempdir().unwrap();
-        let metadata = workspace(
-            folder.path(),
-            &[
-                ("kit", "publish = false\n", "pub fn two() -> u8 { 2 }\n"),
-                (
-                    "good",
-                    "",
-                    "/// ```\n/// assert_eq!(good::one(), 1);\n/// ```\npub fn one() -> u8 { 1 }\n",
-                ),
-                (
-                    "user",
-                    "[dependencies]\ngood = { path = \"../good\", version = \"0.1.0\" }\n",
-                    "#[test]\nfn one() { assert_eq!(good::one(), 1); }\n",
-                ),
-                (
-                    "unpublished",
-                    "[dev-dependencies]\nkit = { path = \"../kit\" }\n",
-                    "#[test]\nfn two() { assert_eq!(kit::two(), 2); }\n",
-                ),
-                ("unpacked", "", "#![doc = include_str!(\"../notes.md\")]\n"),
-                (
-                    "outside",
-                    "",
-                    "#[test]\nfn notes() { std::fs::read(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/../good/notes.txt\")).unwrap(); }\n",
-                ),
-            ],
-        );
-        fs::write(folder.path().join("crates/unpacked/notes.md"), "Beside the sources.").unwrap();
-        let mut tally = Tally::default();
-        let error = rehearse(&metadata, &mut tally).unwrap_err().to_string();
-        let failed: Vec<&str> =
-            error.split("; ").filter_map(|problem| problem.split(": ").next()).collect();
-        assert_eq!(failed, ["outside", "unpacked", "unpublished"], "{error}");
-        assert_eq!((tally.passed, tally.failed), (2, 1));
+    fn packages_that_need_published_crates_only_pass() {
+        let (outcome, tally) = rehearse_tiny(&[GOOD, USER, KIT]);
+        outcome.unwrap();
+        // Once with the default features and once with all.
+        assert_eq!((tally.passed, tally.failed), (4, 0));
+    }
+
+    #[test]
+    fn a_package_that_needs_an_unpublished_crate_fails() {
+        let problem = problem(Tiny {
+            name: "unpublished",
+            manifest: "[dev-dependencies]\nkit = { path = \"../kit\" }\n",
+            library: "#[test]\nfn two() { assert_eq!(kit::two(), 2); }\n",
+        });
+        assert!(problem.starts_with("unpublished: "), "{problem}");
+    }
+
+    #[test]
+    fn a_package_without_a_file_that_it_includes_fails() {
+        let problem = problem(Tiny {
+            name: "unpacked",
+            manifest: "",
+            library: "#![doc = include_str!(\"../notes.md\")]\n",
+        });
+        assert!(problem.starts_with("unpacked: "), "{problem}");
+    }
+
+    #[test]
+    fn a_package_whose_test_reads_outside_of_it_fails() {
+        let problem = problem(Tiny {
+            name: "outside",
+            manifest: "",
+            library: "#[test]\nfn good() { std::fs::read(\"../good/src/lib.rs\").unwrap(); }\n",
+        });
+        assert!(problem.starts_with("outside: "), "{problem}");
     }
 }

@@ -23,34 +23,31 @@ pub(super) struct Unpacked {
 }
 
 impl Unpacked {
-    /// Unpacks each of `packages`, which have been packed. Cargo finds each of them there instead of in the registry.
+    /// Unpacks each of `packages`, which have been packed, and makes a workspace of them.
     ///
     /// # Errors
     ///
     /// If the folder cannot be written, or if a package is missing.
     pub(super) fn new(metadata: &Metadata, packages: &[&Package]) -> Result<Self> {
+        let root = metadata.workspace_root.as_std_path();
         let unpacked = Self {
-            folder: folder(metadata.workspace_root.as_std_path()),
+            folder: folder(root),
             packed: metadata.target_directory.join("package").into_std_path_buf(),
         };
         unpacked.clear()?;
-        fs::create_dir_all(unpacked.folder.join(".cargo"))?;
+        fs::create_dir(&unpacked.folder)?;
         for package in packages {
             unpacked.unpack(package)?;
-            fs::copy(
-                metadata.workspace_root.join("Cargo.lock"),
-                unpacked.folder(package).join("Cargo.lock"),
-            )?;
         }
-        let manifest = fs::read_to_string(metadata.workspace_root.join("Cargo.toml"))?;
-        let settings = unpacked.settings(&manifest.parse()?, packages);
-        fs::write(unpacked.folder.join(".cargo/config.toml"), settings.to_string())?;
+        fs::copy(root.join("Cargo.lock"), unpacked.folder.join("Cargo.lock"))?;
+        let ours = fs::read_to_string(root.join("Cargo.toml"))?.parse()?;
+        fs::write(unpacked.folder.join("Cargo.toml"), manifest(&ours, packages).to_string())?;
         Ok(unpacked)
     }
 
-    /// Returns the folder of one package.
-    pub(super) fn folder(&self, package: &Package) -> PathBuf {
-        self.folder.join(full_name(package))
+    /// Returns the folder of the workspace.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Returns the number of files in a package, and its size in bytes.
@@ -76,27 +73,6 @@ impl Unpacked {
         process::run(&mut command, LIMIT, &mut |_| {})
     }
 
-    /// Returns the settings of cargo for all packages: where our crates are, and the workspace's profiles, without
-    /// which the builds of other crates could not be shared.
-    fn settings(&self, manifest: &toml::Table, packages: &[&Package]) -> toml::Table {
-        let found = packages.iter().map(|package| {
-            let path = self.folder(package).display().to_string();
-            (
-                package.name.to_string(),
-                toml::Table::from_iter([("path".to_owned(), path.into())]).into(),
-            )
-        });
-        let patch = toml::Table::from_iter([(
-            "crates-io".to_owned(),
-            toml::Table::from_iter(found).into(),
-        )]);
-        let mut settings = toml::Table::from_iter([("patch".to_owned(), patch.into())]);
-        if let Some(profiles) = manifest.get("profile") {
-            settings.insert("profile".to_owned(), profiles.clone());
-        }
-        settings
-    }
-
     fn clear(&self) -> Result<()> {
         match fs::remove_dir_all(&self.folder) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -120,6 +96,27 @@ fn folder(root: &Path) -> PathBuf {
     let mut hasher = DefaultHasher::new();
     root.hash(&mut hasher);
     std::env::temp_dir().join(format!("xtask-release-{:016x}", hasher.finish()))
+}
+
+/// Returns the manifest of a workspace of the packages. Cargo finds each of them there instead of in the registry. The
+/// profiles are those of `ours`, without which the builds of other crates could not be shared.
+fn manifest(ours: &toml::Table, packages: &[&Package]) -> toml::Table {
+    let members: Vec<toml::Value> =
+        packages.iter().map(|package| full_name(package).into()).collect();
+    let found: toml::Table = packages
+        .iter()
+        .map(|package| (package.name.to_string(), table([("path", full_name(package))]).into()))
+        .collect();
+    let workspace = table([("resolver", toml::Value::from("3")), ("members", members.into())]);
+    let mut manifest = table([("workspace", workspace), ("patch", table([("crates-io", found)]))]);
+    if let Some(profiles) = ours.get("profile") {
+        manifest.insert("profile".to_owned(), profiles.clone());
+    }
+    manifest
+}
+
+fn table<const N: usize>(pairs: [(&str, impl Into<toml::Value>); N]) -> toml::Table {
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value.into())).collect()
 }
 
 fn full_name(package: &Package) -> String {
