@@ -21,10 +21,19 @@ pub(crate) fn cargo() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
+/// Returns the rustc of the toolchain that runs this program.
+pub(crate) fn rustc() -> String {
+    beside_cargo("rustc")
+}
+
 /// Returns the rustdoc of the toolchain that runs this program.
 pub(crate) fn rustdoc() -> String {
-    let sibling = Path::new(&cargo()).with_file_name("rustdoc");
-    if sibling.is_file() { sibling.display().to_string() } else { "rustdoc".to_owned() }
+    beside_cargo("rustdoc")
+}
+
+fn beside_cargo(program: &str) -> String {
+    let sibling = Path::new(&cargo()).with_file_name(program);
+    if sibling.is_file() { sibling.display().to_string() } else { program.to_owned() }
 }
 
 /// Returns the value of an environment variable, or `None` if it is unset, empty or not UTF-8.

@@ -1,15 +1,18 @@
 //! The project's commands. `cargo xtask test` runs every check, `cargo xtask tidy` only the rules on the source
-//! tree, `cargo xtask settings` writes the generated documents, and `cargo xtask bench NAME` measures.
+//! tree. `settings`, `api` and `deps` write generated documents, `release` tests the packages, and `bench` measures.
 #![expect(
     clippy::print_stdout,
     reason = "a command-line tool prints its results on standard output"
 )]
 
+mod api;
 mod bench;
+mod deps;
 mod machine;
 mod metadata;
 mod process;
 mod release;
+mod rustdoc;
 mod settings;
 mod tally;
 mod test;
@@ -37,6 +40,10 @@ enum Command {
     Tidy,
     /// Write the sample configuration and the documents of the settings
     Settings,
+    /// Compare the public API of each published crate with its file in docs/api
+    Api(api::Arguments),
+    /// Print how many crates each published crate brings along
+    Deps(deps::Arguments),
     /// Test each published crate from its package, outside the workspace
     Release(release::Arguments),
     /// Measure one subject and print its figures and goals
@@ -48,6 +55,8 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::main(&arguments),
         Command::Tidy => tidy::main(),
         Command::Settings => settings::main(),
+        Command::Api(arguments) => api::main(&arguments),
+        Command::Deps(arguments) => deps::main(&arguments),
         Command::Release(arguments) => release::main(&arguments),
         Command::Bench(arguments) => bench::main(&arguments),
     };

@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
-use crate::{machine, metadata};
+use crate::{deps, machine, metadata};
 
 /// The exceptions in xtask/tidy.toml, each with its reason.
 #[derive(Debug, Deserialize)]
@@ -67,6 +67,7 @@ fn examine(root: &Path) -> Result<Vec<String>> {
     findings.extend(files::check(root, &tracked, &exceptions.long_files)?);
     findings.extend(imports::check(root, &tracked, &folders)?);
     findings.extend(unused::check(&manifest, &metadata));
+    findings.extend(deps::check(&metadata, root)?);
     Ok(findings)
 }
 

@@ -1,13 +1,19 @@
 //! The steps of `cargo xtask test`, in the order in which they run. Cheap steps that fail often come first.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    machine,
+    api, machine,
     metadata::{self, Metadata, Package, TargetKind, features_together},
-    process,
+    process, release,
+    rustdoc::Rustdoc,
     tally::Tally,
     tidy,
     tools::Tool,
@@ -50,7 +56,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "features",
-        what: "each feature of the published crates alone, and none",
+        what: "each published crate with no feature, each alone, and all",
         needs: &[Tool::OpenSslHeaders],
         after: &[],
         run: each_feature,
@@ -61,6 +67,20 @@ pub(crate) const ALL: &[Step] = &[
         needs: &[],
         after: &[],
         run: docs,
+    },
+    Step {
+        name: "msrv",
+        what: "the minimum Rust version that the crates state is the one of this run",
+        needs: &[],
+        after: &[],
+        run: |session, _| session.has_stated_rust("that minimum").map(|_| ()),
+    },
+    Step {
+        name: "api",
+        what: "the public API of the published crates, against docs/api",
+        needs: &[],
+        after: &[],
+        run: public_api,
     },
     Step {
         name: "build",
@@ -91,6 +111,13 @@ pub(crate) const ALL: &[Step] = &[
         needs: &[],
         after: &["build"],
         run: |session, tally| session.cargo_test(&["--doc"], tally),
+    },
+    Step {
+        name: "release",
+        what: "each published crate tested from its package, outside the workspace",
+        needs: &[],
+        after: &["build"],
+        run: |session, tally| release::rehearse(&session.metadata, tally),
     },
     Step {
         name: "vendor",
@@ -170,6 +197,22 @@ impl Session {
         process::run(&mut self.cargo_command(arguments), LIMIT, &mut |_| {})
     }
 
+    /// Whether this run uses the Rust version that the published crates state as their minimum. If not, notes that
+    /// `what` was not checked.
+    fn has_stated_rust(&mut self, what: &str) -> Result<bool> {
+        let used = process::output(Command::new(machine::rustc()).arg("--version"))?;
+        let stated = metadata::published(&self.metadata)
+            .find_map(|package| package.rust_version.as_ref())
+            .context("no published crate states a rust-version")?;
+        let has = used.starts_with(&format!("rustc {}.{}.", stated.major, stated.minor));
+        println!("stated: Rust {stated}; this run: {}", used.trim());
+        if !has {
+            let used = used.trim();
+            self.unchecked.push(format!("{what}: Cargo.toml states Rust {stated}, this is {used}"));
+        }
+        Ok(has)
+    }
+
     fn cargo_test(&self, targets: &[&str], tally: &mut Tally) -> Result<()> {
         let mut command =
             self.cargo_command(&["test", "--workspace", "--locked", "--no-fail-fast"]);
@@ -192,31 +235,24 @@ fn clippy(session: &mut Session, _: &mut Tally) -> Result<()> {
     lint(&VENDOR_TESTS, &session.features)
 }
 
-/// Checks each published crate with each of its features alone, and with none.
+/// Checks each published crate without features, with each of its features alone, and with all.
 fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
     let mut failed = Vec::new();
     for package in metadata::published(&session.metadata) {
+        let name = package.name.as_str();
         let named = package.features.keys().map(String::as_str).filter(|name| *name != "default");
-        for feature in std::iter::once("").chain(named) {
-            let name = package.name.as_str();
-            let build =
-                format!("{name} with {}", if feature.is_empty() { "no feature" } else { feature });
+        let alone =
+            named.map(|feature| (feature, vec!["--no-default-features", "--features", feature]));
+        let mut builds = vec![("no feature", vec!["--no-default-features"])];
+        builds.extend(alone);
+        builds.push(("all features", vec!["--all-features"]));
+        for (set, choice) in builds {
+            let build = format!("{name} with {set}");
             println!("{build}");
-            let build_alone = [
-                "clippy",
-                "--quiet",
-                "--locked",
-                "--package",
-                name,
-                "--lib",
-                "--no-default-features",
-                "--features",
-                feature,
-                "--",
-                "-D",
-                "warnings",
-            ];
-            if session.cargo(&build_alone).is_err() {
+            let mut arguments = vec!["clippy", "--quiet", "--locked", "--package", name, "--lib"];
+            arguments.extend(choice);
+            arguments.extend(["--", "-D", "warnings"]);
+            if session.cargo(&arguments).is_err() {
                 failed.push(build);
             }
         }
@@ -224,29 +260,44 @@ fn each_feature(session: &mut Session, _: &mut Tally) -> Result<()> {
     if failed.is_empty() { Ok(()) } else { bail!("{}", failed.join(", ")) }
 }
 
-/// Builds the docs as docs.rs does: with `--cfg docsrs`, which needs a nightly feature of rustdoc. The wrapper
-/// unlocks it for rustdoc alone, so that no dependency is built a second time.
+/// Builds the docs as docs.rs does: with `--cfg docsrs`, which needs an unstable feature of rustdoc.
 fn docs(session: &mut Session, _: &mut Tally) -> Result<()> {
-    let folder = metadata::scratch(&session.metadata)?;
-    let wrapper = folder.join("rustdoc-docsrs");
-    fs::write(
-        &wrapper,
-        format!("#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec '{}' \"$@\"\n", machine::rustdoc()),
-    )?;
-    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))
-        .context("the rustdoc wrapper")?;
-    let features = session.features.as_str();
-    let mut command = session.cargo_command(&[
-        "doc",
-        "--workspace",
-        "--no-deps",
-        "--keep-going",
-        "--locked",
-        "--features",
-        features,
-    ]);
-    command.env("RUSTDOC", &wrapper).env("RUSTDOCFLAGS", "--cfg docsrs -D warnings");
-    process::run(&mut command, LIMIT, &mut |_| {})
+    let mut command = Rustdoc::unlocked(&session.metadata)?.cargo("doc");
+    command.current_dir(&session.root);
+    command.args(["--workspace", "--no-deps", "--keep-going", "--locked"]);
+    command.args(["--features", &session.features]);
+    command.env("RUSTDOCFLAGS", "--cfg docsrs -D warnings");
+    process::run(&mut command, LIMIT, &mut |_| {})?;
+    let unmarked: Vec<String> = metadata::published(&session.metadata)
+        .filter(|package| !marks_features(&session.root, &session.metadata, package))
+        .map(|package| package.name.to_string())
+        .collect();
+    if unmarked.is_empty() {
+        return Ok(());
+    }
+    bail!("the front pages of {} do not say which items need a feature", unmarked.join(", "))
+}
+
+/// Whether the front page of the package's documentation marks what needs a feature, if `lib.rs` has such items.
+fn marks_features(root: &Path, metadata: &Metadata, package: &Package) -> bool {
+    let library = root.join(metadata::folder(package, root)).join("src/lib.rs");
+    let folder = metadata.target_directory.join("doc").join(package.name.replace('-', "_"));
+    let read = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+    let code = read(&library);
+    let gated = code
+        .lines()
+        .zip(code.lines().skip(1))
+        .any(|(line, next)| line.starts_with("#[cfg(feature") && next.starts_with("pub "));
+    !gated || read(folder.join("index.html").as_std_path()).contains("stab portability")
+}
+
+/// Compares the public API with docs/api. Each Rust version writes the API in another format, so that only one can
+/// be read.
+fn public_api(session: &mut Session, _: &mut Tally) -> Result<()> {
+    if session.has_stated_rust("the public API")? {
+        api::check(&session.metadata)?;
+    }
+    Ok(())
 }
 
 fn build(session: &mut Session, _: &mut Tally) -> Result<()> {

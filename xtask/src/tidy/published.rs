@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use cargo_metadata::semver::Version;
+
 use crate::metadata::{self, Metadata, Package};
 
 /// Finds what is missing in the published crates.
@@ -64,16 +66,26 @@ fn files(package: &Package, root: &Path) -> Vec<String> {
         }
     }
     let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
-    findings.extend(changelog(&text("CHANGELOG.md")));
+    findings.extend(changelog(&text("CHANGELOG.md"), &package.version));
     findings.extend(readme(&text("README.md"), package));
     findings.extend(library(&text("src/lib.rs")));
     findings
 }
 
-fn changelog(text: &str) -> Option<String> {
-    let has_section = text.lines().any(|line| line.starts_with("## "));
-    (!has_section).then(|| "CHANGELOG.md has no section".to_owned())
+/// Checks the changelog. Before the first release it has nothing to report: nobody saw what changed until then.
+fn changelog(text: &str, version: &Version) -> Option<String> {
+    let marked = |line: &&str| line.starts_with('#') || line.starts_with('-');
+    let entries: Vec<&str> = text.lines().filter(marked).collect();
+    if *version > FIRST {
+        let has_section = entries.iter().any(|line| line.starts_with("## "));
+        return (!has_section).then(|| "CHANGELOG.md has no section".to_owned());
+    }
+    (entries != ["# Changelog", "## [Unreleased]", "- First version."])
+        .then(|| format!("CHANGELOG.md must only say that {version} is the first version"))
 }
+
+/// The version of a crate that was never released.
+const FIRST: Version = Version::new(0, 1, 0);
 
 /// Checks the README, which is the crate's front page: an example, and every feature by name.
 fn readme(text: &str, package: &Package) -> Vec<String> {
@@ -86,7 +98,18 @@ fn readme(text: &str, package: &Package) -> Vec<String> {
         package.features.keys().filter(|feature| *feature != "default" && !named(feature));
     findings
         .extend(unnamed.map(|feature| format!("README.md does not name the feature `{feature}`")));
+    if let Some(version) = &package.rust_version {
+        let line = minimum_rust(version);
+        if !text.contains(&line) {
+            findings.push(format!("README.md does not say `{line}`"));
+        }
+    }
     findings
+}
+
+/// Returns what each front page says about the oldest Rust that will do.
+fn minimum_rust(version: &Version) -> String {
+    format!("Minimum Rust version: {}.{}", version.major, version.minor)
 }
 
 fn library(text: &str) -> Vec<String> {
@@ -151,17 +174,31 @@ mod tests {
         let package = package(&complete());
         assert_eq!(
             readme("# x", &package),
-            ["README.md has no example", "README.md does not name the feature `sqlite`"]
+            [
+                "README.md has no example",
+                "README.md does not name the feature `sqlite`",
+                "README.md does not say `Minimum Rust version: 1.90`",
+            ]
         );
         assert!(
-            readme("# x\n```rust\nlet x = 1;\n```\n| `sqlite` | a file |\n", &package).is_empty()
+            readme("# x\n```rust\nlet x = 1;\n```\n| `sqlite` | a file |\nMinimum Rust version: 1.90.\n", &package).is_empty()
         );
     }
 
     #[test]
-    fn empty_changelog_and_missing_front_page_are_found() {
-        assert!(changelog("# Changelog\n").is_some());
-        assert!(changelog("# Changelog\n\n## Unreleased\n").is_none());
+    fn other_changelog_and_missing_front_page_are_found() {
+        let first = "# Changelog\n\nAll changes.\n\n## [Unreleased]\n\n- First version.\n";
+        let longer = format!("{first}- And a second.\n");
+        let next = Version::new(0, 1, 1);
+        for (text, version, is_good) in [
+            (first, &FIRST, true),
+            (longer.as_str(), &FIRST, false),
+            ("# Changelog\n", &FIRST, false),
+            (longer.as_str(), &next, true),
+            ("# Changelog\n", &next, false),
+        ] {
+            assert_eq!(changelog(text, version).is_none(), is_good, "{version}: {text}");
+        }
         assert_eq!(library("//! Docs.\n").len(), 2);
     }
 
@@ -170,9 +207,11 @@ mod tests {
         let mut fields = complete();
         fields["name"] = json!("x");
         let findings = check(&graph(&[fields]), Path::new("/nonexistent"));
-        for expected in
-            ["x: no LICENSE-MIT", "x: no LICENSE-APACHE", "x: CHANGELOG.md has no section"]
-        {
+        for expected in [
+            "x: no LICENSE-MIT",
+            "x: no LICENSE-APACHE",
+            "x: CHANGELOG.md must only say that 0.1.0 is the first version",
+        ] {
             assert!(findings.iter().any(|finding| finding == expected), "{expected}: {findings:?}");
         }
     }
