@@ -84,9 +84,9 @@ async fn auth_module() -> Result<Arc<AuthModule>> {
 /// The SMS factor. With a `KaradenSmsSender` as the sender, it sends messages.
 fn sms_factor(sender: RecordingSender) -> Result<SmsOtpPlugin> {
     let texts = SmsTexts::new("Example", message::Host::new("auth.example.jp")?);
-    let config = SmsOtpConfig::new(texts, PseudonymKey::from_bytes(&key()?)?)?;
+    let config = SmsOtpConfig::new(texts, PseudonymKey::from_bytes(&key()?)?);
     let keys = KeyRing::new(KeyId::new(1), DigestKey::from_bytes(&key()?)?);
-    Ok(SmsOtpPlugin::new(config, keys, Arc::new(sender)))
+    Ok(SmsOtpPlugin::new(config, keys, Arc::new(sender))?)
 }
 
 #[tokio::main(flavor = "current_thread")]
