@@ -283,6 +283,7 @@ pub struct InvalidLength;
 
 /// Why an input is not a code. It is not an attempt, so do not count it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
 pub enum Malformed {
     /// The input is a message with several different codes.
     #[error("more than one code was entered")]

@@ -102,7 +102,7 @@ impl Tat {
     }
 }
 
-/// The result of a charge.
+/// The result of a charge. Exhaustive on purpose: the caller has to handle each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The events are within the rate.

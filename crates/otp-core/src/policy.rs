@@ -9,6 +9,8 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// The limits as a configuration states them. [`Policy::new`] checks them.
 ///
+/// Write `..Default::default()` after the fields that you set: a later version may have more.
+///
 /// ```
 /// use otp_core::{Policy, PolicySettings};
 ///
@@ -178,6 +180,7 @@ impl InvalidPolicy {
 
 /// A setting that is out of range. Its `Display` is the setting's name and the allowed range.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PolicyProblem {
     /// The setting.
     pub setting: PolicySetting,
@@ -223,6 +226,7 @@ impl PolicySetting {
 
 /// The values that a setting allows. Its `Display` completes the phrase *must be …*.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AllowedValues {
     /// A whole number in this range.
     Count(RangeInclusive<u8>),

@@ -4,6 +4,7 @@ use thiserror::Error;
 
 /// A parameter is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum InvalidParameter {
     /// Codes have 6 to 8 digits.
     #[error("a code has 6 to 8 digits")]
@@ -16,7 +17,7 @@ pub enum InvalidParameter {
     Period,
 }
 
-/// Why a code was not accepted.
+/// Why a code was not accepted. Exhaustive on purpose: the caller has to handle each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum NotAccepted {
     /// The code is right, but it or a later one has already been accepted.

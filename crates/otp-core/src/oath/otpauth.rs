@@ -51,6 +51,7 @@ impl Label {
 
 /// What changes from code to code.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Moving {
     /// A counter, and its next value.
     Counter(Hotp, Counter),
@@ -157,6 +158,7 @@ impl Otpauth {
 
 /// The error of [`Otpauth::parse`]: which part of the URI is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum InvalidUri {
     /// The kind is neither `totp` nor `hotp`.
     #[error("the kind is neither totp nor hotp")]

@@ -13,6 +13,7 @@ use crate::code::{Chars, OtpCode};
 
 /// The hash of the HMAC. Most authenticator apps support only SHA-1, which is secure for this use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Algorithm {
     /// HMAC-SHA-1, the default of both RFCs.
     #[default]
