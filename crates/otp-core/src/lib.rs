@@ -31,7 +31,8 @@ pub use policy::{
     AllowedValues, InvalidPolicy, Policy, PolicyProblem, PolicySetting, PolicySettings,
 };
 pub use record::{
-    Attempt, AttemptRefused, Challenge, ChallengeParts, ConsumeRefused, Consumed, DeliveryStatus,
-    InvalidRecord, LockoutState, NewChallenge, NotConsumed, OpenRefused, Rejected, ResendPermit,
-    ResendRefused, SubjectRecord, Verified,
+    Attempt, AttemptLimiter, AttemptRefused, Challenge, ChallengeParts, ConsumeRefused, Consumed,
+    CountedAttempt, DeliveryStatus, InvalidRecord, LimiterParts, LockedOut, LockoutState,
+    NewChallenge, NotConsumed, OpenRefused, Rejected, ResendPermit, ResendRefused, SubjectRecord,
+    Verified,
 };

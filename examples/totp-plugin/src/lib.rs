@@ -14,18 +14,20 @@ use mfa_plugin_api::{
     FlowContext, Message, MfaPlugin, PluginError, PluginState, Prompt, Rejection, RejectionKind,
     Reply, Step, Submission, Unavailable,
 };
-use otp_core::oath::{self, Drift, Totp};
-
-/// After this many wrong codes only an administrator can unblock the user.
-const MAX_FAILURES: u8 = 10;
+use otp_core::{
+    AttemptLimiter, LockedOut, LockoutState, Policy,
+    oath::{self, Drift, Totp},
+};
 
 /// The factor `totp`.
 ///
-/// Users and their last steps are in memory, which keeps the example short. A real plugin keeps both in a store,
-/// where checking and recording are one atomic method.
+/// Each user's app, last step and limiter are in the memory of this process, which keeps the example short: a restart
+/// forgets failures and locks, and a second process has its own. A real plugin keeps them in a store, where counting
+/// is one atomic step, and checking and recording another.
 #[derive(Debug)]
 pub struct TotpPlugin {
     descriptor: Descriptor,
+    policy: Policy,
     users: Mutex<HashMap<String, Enrolled>>,
 }
 
@@ -33,13 +35,17 @@ pub struct TotpPlugin {
 struct Enrolled {
     app: Totp,
     last: Option<oath::Step>,
-    failures: u8,
+    limiter: AttemptLimiter,
 }
 
 impl Default for TotpPlugin {
     fn default() -> Self {
         let factor = FactorId::new("totp").expect("`totp` is a factor name");
-        Self { descriptor: Descriptor::new(factor), users: Mutex::default() }
+        Self {
+            descriptor: Descriptor::new(factor),
+            policy: Policy::default(),
+            users: Mutex::default(),
+        }
     }
 }
 
@@ -47,22 +53,28 @@ impl TotpPlugin {
     /// Enrols an app for the user with this id.
     pub fn enrol(&self, user: impl Into<String>, app: Totp) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.insert(user.into(), Enrolled { app, last: None, failures: 0 });
+        users.insert(user.into(), Enrolled { app, last: None, limiter: AttemptLimiter::new() });
     }
 
-    /// Calls `f` with the user's enrolment. Returns *denied* for a blocked user, *unavailable* without enrolment.
+    /// Calls `f` with the user's enrolment. Returns *unavailable* without enrolment.
     fn with_user(&self, context: &FlowContext<'_>, f: impl FnOnce(&mut Enrolled) -> Step) -> Reply {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let step = match users.get_mut(context.subject.id()) {
-            Some(user) if user.failures >= MAX_FAILURES => {
-                Step::Denied(Denied::new(Message::new("totp-blocked")))
-            }
             Some(user) => f(user),
             None => Step::Unavailable(Unavailable::new(Message::new("totp-not-enrolled"))),
         };
         // The only state is that the factor has begun.
         Reply::new(step).with_state(PluginState::from_bytes("begun"))
     }
+}
+
+fn denied(locked_out: LockedOut) -> Step {
+    Step::Denied(match locked_out {
+        LockedOut::Blocked => Denied::new(Message::new("totp-blocked")),
+        LockedOut::Locked { until } => {
+            Denied::new(Message::new("totp-locked").with("until", until)).with_until(until)
+        }
+    })
 }
 
 fn ask(app: &Totp) -> Prompt {
@@ -84,7 +96,13 @@ impl MfaPlugin for TotpPlugin {
     }
 
     async fn begin(&self, context: &FlowContext<'_>) -> Result<Reply, PluginError> {
-        Ok(self.with_user(context, |user| Step::Prompt(ask(&user.app))))
+        Ok(self.with_user(context, |user| {
+            match user.limiter.lockout_state(&self.policy, context.now) {
+                LockoutState::Open => Step::Prompt(ask(&user.app)),
+                LockoutState::Locked { until } => denied(LockedOut::Locked { until }),
+                LockoutState::Blocked => denied(LockedOut::Blocked),
+            }
+        }))
     }
 
     async fn submit(
@@ -98,10 +116,14 @@ impl MfaPlugin for TotpPlugin {
                 return reject(&user.app, RejectionKind::Malformed, "totp-malformed");
             };
             // Counted before it is compared, so that parallel attempts gain nothing. `last` refuses a used code.
-            user.failures += 1;
+            let attempt = match user.limiter.begin_attempt(&self.policy, context.now) {
+                Ok(attempt) => attempt,
+                Err(locked_out) => return denied(locked_out),
+            };
             match user.app.verify(&typed, context.now, Drift::default(), user.last) {
                 Ok(step) => {
-                    (user.last, user.failures) = (Some(step), 0);
+                    user.last = Some(step);
+                    user.limiter.succeed(attempt);
                     Step::Done(Evidence::new([AuthenticationMethod::OTP], context.now))
                 }
                 Err(_) => reject(&user.app, RejectionKind::Wrong, "totp-wrong"),

@@ -17,8 +17,8 @@ use otp_core::oath::{Algorithm, OathSecret, Totp};
 use totp_plugin::TotpPlugin;
 
 fn app() -> Result<Totp, Box<dyn Error>> {
-    // The key of RFC 6238, appendix B. A real key is random and shown as a QR code.
-    let secret = OathSecret::from_bytes(b"12345678901234567890")?;
+    // A host shows it to its user as a QR code.
+    let secret = OathSecret::random(Algorithm::Sha1);
     Ok(Totp::new(secret, Algorithm::Sha1, 6, Duration::from_secs(30))?)
 }
 
@@ -57,8 +57,13 @@ impl Candidate for Enrolled {
 
     fn wrong_answer(&self) -> Submission {
         let login = TestLogin::new(&self.plugin, self.subject(), Services::new());
-        let tomorrow = login.now() + Duration::from_secs(24 * 60 * 60);
-        Submission::new().with("code", self.code_at(tomorrow))
+        let step = Duration::from_secs(30);
+        let right = [login.now() - step, login.now(), login.now() + step];
+        let right = right.map(|at| self.code_at(at));
+        // Of four codes, at most three are right.
+        let wrong = ["000000", "000001", "000002", "000003"].map(str::to_owned);
+        let wrong = wrong.into_iter().find(|code| !right.contains(code));
+        Submission::new().with("code", wrong.unwrap_or_default())
     }
 }
 

@@ -11,23 +11,9 @@ use crate::{
     format::CodeFormat,
     id::{ChallengeId, Purpose, SubjectKey},
     key::{KeyRing, UnknownKey},
-    record::{challenge::Challenge, refused::ConsumeRefused},
+    record::{challenge::Challenge, limiter::LockoutState, refused::ConsumeRefused},
     time::Millis,
 };
-
-/// Whether a subject may use the factor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LockoutState {
-    /// It may.
-    Open,
-    /// It may not before `until`, after too many attempts in a short time.
-    Locked {
-        /// The first instant at which it may use the factor again.
-        until: SystemTime,
-    },
-    /// It may not until an administrator unlocks it, after too many consecutive failures.
-    Blocked,
-}
 
 /// One attempt that the store has counted. Neither `Clone` nor `Copy`, so it verifies one code.
 #[derive(Debug)]
@@ -98,6 +84,8 @@ impl Attempt {
 }
 
 /// Why a counted attempt failed.
+///
+/// Exhaustive on purpose: the caller has to handle each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Rejected {
     /// The challenge has expired.

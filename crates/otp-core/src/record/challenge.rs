@@ -9,10 +9,13 @@ use crate::{
     id::{ChallengeId, KeyId, Nonce, Purpose},
     key::{KeyRing, UnknownKey},
     policy::Policy,
+    record::invalid::InvalidRecord,
     time::Millis,
 };
 
 /// The arguments of a challenge that is to be opened.
+///
+/// Exhaustive on purpose: a store that does not keep a field has to fail to compile.
 #[derive(Clone, Copy, Debug)]
 pub struct NewChallenge {
     /// Its id: 16 new random bytes.
@@ -207,9 +210,14 @@ impl Challenge {
         }
     }
 
-    /// Creates a challenge from what [`to_parts`](Self::to_parts) returned; `None` if an instant is out of range.
-    pub fn from_parts(parts: &ChallengeParts) -> Option<Self> {
-        Some(Self {
+    /// Creates a challenge from what [`to_parts`](Self::to_parts) returned.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRecord`] if an instant is after the year 9999.
+    pub fn from_parts(parts: &ChallengeParts) -> Result<Self, InvalidRecord> {
+        let millis = |millis| Millis::from_u64(millis).ok_or(InvalidRecord);
+        Ok(Self {
             id: parts.id,
             nonce: parts.nonce,
             purpose: parts.purpose,
@@ -217,9 +225,9 @@ impl Challenge {
             attempts: parts.attempts,
             resends: parts.resends,
             kid: parts.kid,
-            opened_at: Millis::from_u64(parts.opened_at_millis)?,
-            expires_at: Millis::from_u64(parts.expires_at_millis)?,
-            resend_at: Millis::from_u64(parts.resend_at_millis)?,
+            opened_at: millis(parts.opened_at_millis)?,
+            expires_at: millis(parts.expires_at_millis)?,
+            resend_at: millis(parts.resend_at_millis)?,
         })
     }
 
@@ -229,6 +237,8 @@ impl Challenge {
 }
 
 /// The fields of a [`Challenge`] as plain values. Instants are milliseconds since the Unix epoch.
+///
+/// Exhaustive on purpose: a store that does not keep a field has to fail to compile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each field is described at the getter of the same name")]
 pub struct ChallengeParts {

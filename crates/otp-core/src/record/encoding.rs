@@ -1,12 +1,12 @@
 //! Writing a record as bytes and reading it back. [`layout`](crate::layout) describes the bytes.
 
-use thiserror::Error;
-
 use crate::{
     id::{ChallengeId, KeyId, Nonce, Purpose},
     layout::{CHALLENGE_LEN, HEADER_LEN, VERSION},
     record::{
         challenge::{Challenge, DeliveryStatus},
+        invalid::InvalidRecord,
+        limiter::AttemptLimiter,
         subject::SubjectRecord,
     },
     time::Millis,
@@ -15,17 +15,17 @@ use crate::{
 impl SubjectRecord {
     /// Returns the record as bytes, in the layout that [`layout`](crate::layout) describes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let challenges = self.challenges.as_slice();
+        let (limiter, challenges) = (&self.limiter, self.challenges.as_slice());
         let mut bytes = Vec::with_capacity(HEADER_LEN + CHALLENGE_LEN * challenges.len());
         bytes.extend_from_slice(&[
             VERSION,
-            self.consecutive_failures,
-            self.attempts_in_window,
-            self.consecutive_locks,
-            u8::from(self.is_blocked),
+            limiter.consecutive_failures,
+            limiter.attempts_in_window,
+            limiter.consecutive_locks,
+            u8::from(limiter.is_blocked),
         ]);
-        put_millis(&mut bytes, self.last_attempt_at);
-        put_millis(&mut bytes, self.locked_until);
+        put_millis(&mut bytes, limiter.last_attempt_at);
+        put_millis(&mut bytes, limiter.locked_until);
         bytes.push(u8::try_from(challenges.len()).unwrap_or(u8::MAX));
         for challenge in challenges {
             put_challenge(&mut bytes, challenge);
@@ -45,11 +45,6 @@ impl SubjectRecord {
         if reader.0.is_empty() { Ok(record) } else { Err(InvalidRecord) }
     }
 }
-
-/// The error of [`SubjectRecord::from_bytes`]: the bytes are not a record of this version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not a subject record of a known version")]
-pub struct InvalidRecord;
 
 fn put_millis(bytes: &mut Vec<u8>, at: Millis) {
     bytes.extend_from_slice(&at.as_u64().to_be_bytes());
@@ -87,7 +82,7 @@ impl Reader<'_> {
         if self.byte()? != VERSION {
             return None;
         }
-        let mut record = SubjectRecord {
+        let limiter = AttemptLimiter {
             consecutive_failures: self.byte()?,
             attempts_in_window: self.byte()?,
             consecutive_locks: self.byte()?,
@@ -98,8 +93,8 @@ impl Reader<'_> {
             },
             last_attempt_at: self.millis()?,
             locked_until: self.millis()?,
-            ..SubjectRecord::default()
         };
+        let mut record = SubjectRecord { limiter, ..SubjectRecord::default() };
         let count = usize::from(self.byte()?);
         if count > SubjectRecord::MAX_OPEN {
             return None;

@@ -1,10 +1,13 @@
-//! Why the record refuses: one enum per operation, one variant per decision of the caller.
+//! Why the record refuses: one enum per operation, one variant per decision of the caller. All are exhaustive on
+//! purpose: the caller has to handle each case.
 
 use std::time::SystemTime;
 
 use thiserror::Error;
 
-/// Why no challenge was opened.
+use super::limiter::LockedOut;
+
+/// Why no challenge was opened. Exhaustive: the caller has to handle each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OpenRefused {
     /// Too many consecutive failures. Only an administrator can unlock the subject.
@@ -27,7 +30,7 @@ pub enum OpenRefused {
     },
 }
 
-/// Why no attempt was handed out. Nothing was counted.
+/// Why no attempt was handed out. Nothing was counted. Exhaustive: the caller has to handle each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AttemptRefused {
     /// The challenge has no attempts left. The user needs a new code.
@@ -50,7 +53,7 @@ pub enum AttemptRefused {
     NotFound,
 }
 
-/// Why a proof was not accepted.
+/// Why a proof was not accepted. Exhaustive: the caller has to handle each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ConsumeRefused {
     /// The right code came in time, but the challenge expired before it was consumed.
@@ -61,7 +64,7 @@ pub enum ConsumeRefused {
     NotFound,
 }
 
-/// Why the code must not be sent again now.
+/// Why the code must not be sent again now. Exhaustive: the caller has to handle each case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum ResendRefused {
     /// The challenge has no attempts left, so its code would be useless.
@@ -92,3 +95,18 @@ pub enum ResendRefused {
         at: SystemTime,
     },
 }
+
+macro_rules! from_locked_out {
+    ($($refused:ty),+) => {$(
+        impl From<LockedOut> for $refused {
+            fn from(locked_out: LockedOut) -> Self {
+                match locked_out {
+                    LockedOut::Blocked => Self::Blocked,
+                    LockedOut::Locked { until } => Self::Locked { until },
+                }
+            }
+        }
+    )+};
+}
+
+from_locked_out!(OpenRefused, AttemptRefused, ResendRefused);

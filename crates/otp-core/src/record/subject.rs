@@ -3,9 +3,10 @@
 use std::time::SystemTime;
 
 use super::{
-    attempt::{Attempt, Consumed, LockoutState, NotConsumed, Verified},
+    attempt::{Attempt, Consumed, NotConsumed, Verified},
     challenge::{Challenge, DeliveryStatus, NewChallenge},
     challenges::Challenges,
+    limiter::{AttemptLimiter, LockoutState},
     refused::{AttemptRefused, ConsumeRefused, OpenRefused, ResendRefused},
 };
 use crate::{
@@ -14,7 +15,8 @@ use crate::{
     time::Millis,
 };
 
-/// The counters and open challenges of one subject, and the rules over them.
+/// The counters and open challenges of one subject, and the rules over them. The counters are those of an
+/// [`AttemptLimiter`].
 ///
 /// A store keeps one [`SubjectRecord`] per [`SubjectKey`] and applies each method in one atomic step. The
 /// instant is an argument, so every rule can be tested on both sides of its boundary, and every store
@@ -83,12 +85,7 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SubjectRecord {
     pub(super) challenges: Challenges,
-    pub(super) last_attempt_at: Millis,
-    pub(super) locked_until: Millis,
-    pub(super) consecutive_failures: u8,
-    pub(super) attempts_in_window: u8,
-    pub(super) consecutive_locks: u8,
-    pub(super) is_blocked: bool,
+    pub(super) limiter: AttemptLimiter,
 }
 
 impl SubjectRecord {
@@ -114,11 +111,7 @@ impl SubjectRecord {
         now: SystemTime,
     ) -> Result<Challenge, OpenRefused> {
         let at = Millis::from(now);
-        match self.lockout_state_at(policy, at) {
-            LockoutState::Open => {}
-            LockoutState::Locked { until } => return Err(OpenRefused::Locked { until }),
-            LockoutState::Blocked => return Err(OpenRefused::Blocked),
-        }
+        self.limiter.check(policy, at)?;
         let slice = self.challenges.as_slice();
         if slice.iter().any(|c| c.id == new.id) {
             return Err(OpenRefused::DuplicateId);
@@ -149,11 +142,7 @@ impl SubjectRecord {
         now: SystemTime,
     ) -> Result<Attempt, AttemptRefused> {
         let at = Millis::from(now);
-        match self.lockout_state_at(policy, at) {
-            LockoutState::Open => {}
-            LockoutState::Locked { until } => return Err(AttemptRefused::Locked { until }),
-            LockoutState::Blocked => return Err(AttemptRefused::Blocked),
-        }
+        self.limiter.check(policy, at)?;
         let challenge = self.find_mut(id).ok_or(AttemptRefused::NotFound)?;
         if challenge.is_expired_at(at) {
             return Err(AttemptRefused::Expired);
@@ -163,13 +152,14 @@ impl SubjectRecord {
         }
         challenge.attempts += 1;
         let challenge = challenge.clone();
-        self.count(policy, at);
-        let lockout_state = self.lockout_state_at(policy, at);
-        let attempts_left = match lockout_state {
-            LockoutState::Open => self.attempts_left(&challenge, policy),
-            LockoutState::Locked { .. } | LockoutState::Blocked => 0,
-        };
-        Ok(Attempt { subject, challenge, attempts_left, lockout_state })
+        let counted = self.limiter.count(policy, at);
+        let of_challenge = policy.attempts_per_challenge().saturating_sub(challenge.attempts);
+        Ok(Attempt {
+            subject,
+            challenge,
+            attempts_left: of_challenge.min(counted.attempts_left()),
+            lockout_state: counted.lockout_state(),
+        })
     }
 
     /// Consumes a proof: removes its challenge and clears the subject's counters, lock and block.
@@ -217,11 +207,7 @@ impl SubjectRecord {
         now: SystemTime,
     ) -> Result<ResendPermit, ResendRefused> {
         let at = Millis::from(now);
-        match self.lockout_state_at(policy, at) {
-            LockoutState::Open => {}
-            LockoutState::Locked { until } => return Err(ResendRefused::Locked { until }),
-            LockoutState::Blocked => return Err(ResendRefused::Blocked),
-        }
+        self.limiter.check(policy, at)?;
         let challenge = self.find_mut(id).ok_or(ResendRefused::NotFound)?;
         if challenge.is_expired_at(at) {
             return Err(ResendRefused::Expired);
@@ -282,8 +268,7 @@ impl SubjectRecord {
 
     /// Clears counters, lock and block, for administrators. Open challenges and their attempts stay.
     pub fn unlock(&mut self) {
-        let challenges = std::mem::take(&mut self.challenges);
-        *self = Self { challenges, ..Self::default() };
+        self.limiter.unlock();
     }
 
     /// Returns the challenge `id` if it is open. At its `expires_at` it has expired.
@@ -298,22 +283,22 @@ impl SubjectRecord {
 
     /// Returns whether the subject may use the factor at `now`.
     pub fn lockout_state(&self, policy: &Policy, now: SystemTime) -> LockoutState {
-        self.lockout_state_at(policy, now.into())
+        self.limiter.lockout_state(policy, now)
     }
 
     /// Returns the attempts since the last success. Each was wrong, is in flight or was given up.
     pub const fn consecutive_failures(&self) -> u8 {
-        self.consecutive_failures
+        self.limiter.consecutive_failures()
     }
 
     /// Returns the locks since the last success.
     pub const fn consecutive_locks(&self) -> u8 {
-        self.consecutive_locks
+        self.limiter.consecutive_locks()
     }
 
     /// Returns the attempts that count towards the next lock at `now`.
     pub fn attempts_in_window(&self, policy: &Policy, now: SystemTime) -> u8 {
-        self.counted(policy, now.into())
+        self.limiter.attempts_in_window(policy, now)
     }
 
     /// Whether the record has no challenge and no failure since the last success, so that a store may drop
@@ -343,50 +328,11 @@ impl SubjectRecord {
     fn find_mut(&mut self, id: ChallengeId) -> Option<&mut Challenge> {
         self.challenges.as_mut_slice().iter_mut().find(|c| c.id == id)
     }
-
-    fn lockout_state_at(&self, policy: &Policy, at: Millis) -> LockoutState {
-        if self.is_blocked || self.consecutive_failures >= policy.max_consecutive_failures() {
-            LockoutState::Blocked
-        } else if at < self.locked_until {
-            LockoutState::Locked { until: self.locked_until.into() }
-        } else {
-            LockoutState::Open
-        }
-    }
-
-    /// Returns the attempts that count towards the next lock: 0 after a quiet period.
-    fn counted(&self, policy: &Policy, at: Millis) -> u8 {
-        let is_quiet = self.last_attempt_at.until(at) >= policy.quiet_period();
-        if is_quiet { 0 } else { self.attempts_in_window }
-    }
-
-    /// Counts an attempt, and locks or blocks the subject if it was the last one allowed.
-    fn count(&mut self, policy: &Policy, at: Millis) {
-        self.attempts_in_window = self.counted(policy, at).saturating_add(1);
-        self.consecutive_failures = self.consecutive_failures.saturating_add(1);
-        // A clock that goes back must not shorten the lock or move the quiet period.
-        self.last_attempt_at = self.last_attempt_at.max(at);
-        self.is_blocked = self.consecutive_failures >= policy.max_consecutive_failures();
-        if self.attempts_in_window >= policy.attempts_per_subject() {
-            self.locked_until =
-                self.last_attempt_at.after(policy.lock_after(self.consecutive_locks));
-            self.consecutive_locks = self.consecutive_locks.saturating_add(1);
-            self.attempts_in_window = 0;
-        }
-    }
-
-    /// Returns the attempts left to a challenge. The subject's own limits can lower them.
-    fn attempts_left(&self, challenge: &Challenge, policy: &Policy) -> u8 {
-        let of_challenge = policy.attempts_per_challenge().saturating_sub(challenge.attempts);
-        let of_subject = policy.attempts_per_subject().saturating_sub(self.attempts_in_window);
-        let of_failures =
-            policy.max_consecutive_failures().saturating_sub(self.consecutive_failures);
-        of_challenge.min(of_subject).min(of_failures)
-    }
 }
 
 /// Permission to send the code of a challenge again.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ResendPermit {
     /// The challenge with the resend counted. Its code is the same as before.
     pub challenge: Challenge,

@@ -2,6 +2,7 @@
 
 mod challenge;
 mod forms;
+mod limiter;
 mod limits;
 mod resend;
 

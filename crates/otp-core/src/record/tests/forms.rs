@@ -6,7 +6,7 @@ use crate::layout;
 #[test]
 fn bytes_are_read_back() {
     let mut blocked = Bench::opened().record;
-    blocked.is_blocked = true;
+    blocked.limiter.is_blocked = true;
     for record in [SubjectRecord::new(), Bench::opened().record, busy_record(), blocked] {
         let bytes = record.to_bytes();
         assert_eq!(bytes.len(), 22 + 78 * record.challenges().len());
@@ -51,12 +51,15 @@ fn each_field_is_where_the_layout_says() {
     let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |sum, byte| (sum << 8) + u64::from(*byte));
     let header = |field: layout::Field| number(&bytes[field.range()]);
     assert_eq!(header(layout::VERSION_FIELD), u64::from(layout::VERSION));
-    assert_eq!(header(layout::CONSECUTIVE_FAILURES), u64::from(record.consecutive_failures));
-    assert_eq!(header(layout::ATTEMPTS_IN_WINDOW), u64::from(record.attempts_in_window));
-    assert_eq!(header(layout::CONSECUTIVE_LOCKS), u64::from(record.consecutive_locks));
-    assert_eq!(header(layout::IS_BLOCKED), u64::from(record.is_blocked));
-    assert_eq!(header(layout::LAST_ATTEMPT_AT), record.last_attempt_at.as_u64());
-    assert_eq!(header(layout::LOCKED_UNTIL), record.locked_until.as_u64());
+    assert_eq!(
+        header(layout::CONSECUTIVE_FAILURES),
+        u64::from(record.limiter.consecutive_failures)
+    );
+    assert_eq!(header(layout::ATTEMPTS_IN_WINDOW), u64::from(record.limiter.attempts_in_window));
+    assert_eq!(header(layout::CONSECUTIVE_LOCKS), u64::from(record.limiter.consecutive_locks));
+    assert_eq!(header(layout::IS_BLOCKED), u64::from(record.limiter.is_blocked));
+    assert_eq!(header(layout::LAST_ATTEMPT_AT), record.limiter.last_attempt_at.as_u64());
+    assert_eq!(header(layout::LOCKED_UNTIL), record.limiter.locked_until.as_u64());
     assert_eq!(header(layout::CHALLENGE_COUNT), record.challenges().len() as u64);
     let packed = bytes[layout::HEADER_LEN..].chunks_exact(layout::CHALLENGE_LEN);
     for (challenge, packed) in record.challenges().iter().zip(packed) {
@@ -150,7 +153,7 @@ fn a_record_that_is_left_with_one_challenge_is_short_again() {
 fn parts_are_put_together_again() {
     let challenge = &busy_record().challenges()[2].clone();
     let parts = challenge.to_parts();
-    assert_eq!(Challenge::from_parts(&parts).as_ref(), Some(challenge));
+    assert_eq!(Challenge::from_parts(&parts).as_ref(), Ok(challenge));
     let last = 253_402_300_799_999;
     for (millis, is_good) in [(last, true), (last + 1, false)] {
         for parts in [
@@ -158,7 +161,7 @@ fn parts_are_put_together_again() {
             ChallengeParts { expires_at_millis: millis, ..parts.clone() },
             ChallengeParts { resend_at_millis: millis, ..parts.clone() },
         ] {
-            assert_eq!(Challenge::from_parts(&parts).is_some(), is_good);
+            assert_eq!(Challenge::from_parts(&parts).is_ok(), is_good);
         }
     }
 }
