@@ -335,7 +335,7 @@ mod tests {
     use karaden_sim::{PushAccount, Sim, SimConfig};
     use otp_core::{ChallengeId, PhoneNumber};
     use sms_otp_plugin::SMS_OTP;
-    use sms_sender::{LookUp, OutgoingSms, Reference, SendOutcome};
+    use sms_sender::{LookUp, OutgoingSms, Reference, SmsOutcome};
 
     use super::*;
 
@@ -367,12 +367,12 @@ mod tests {
         let sms = OutgoingSms::new(phone, "code 123456".to_owned(), reference, now());
 
         let refused = without.send(&sms).await.expect("an answer");
-        assert!(matches!(refused, SendOutcome::Refused(_)), "{refused:?}");
+        assert!(matches!(refused, SmsOutcome::Refused(_)), "{refused:?}");
         without.look_up(sms.reference(), now()).await.expect_err("no proof of absence");
         let absent = with.look_up(sms.reference(), now()).await.expect("an answer");
         assert_eq!(absent, LookUp::Absent);
         let sent = with.send(&sms).await.expect("an answer");
-        assert!(matches!(sent, SendOutcome::Accepted(_)), "{sent:?}");
+        assert!(matches!(sent, SmsOutcome::Accepted(_)), "{sent:?}");
         sim.shutdown().await;
     }
 

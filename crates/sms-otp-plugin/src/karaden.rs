@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use karaden_client::{Error, PhoneNumber, RefusalReason, push, sms};
 use sms_sender::{
-    Accepted, DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
-    SendError, SendOutcome, SmsSender, TextLimit,
+    DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsAccepted,
+    SmsError, SmsOutcome, SmsSender, TextLimit,
 };
 
 /// Units of a line break. We count 3, to be safe; what the vendor counts is not published.
@@ -47,12 +47,12 @@ impl SmsSender for KaradenSmsSender {
         Self::TEXT_LIMIT
     }
 
-    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
-            return Ok(SendOutcome::Refused(RefusedReason::Number));
+            return Ok(SmsOutcome::Refused(RefusedReason::Number));
         };
         let Ok(message) = sms_message(sms, to) else {
-            return Ok(SendOutcome::Refused(RefusedReason::Message));
+            return Ok(SmsOutcome::Refused(RefusedReason::Message));
         };
         let mut sent = self.client.send(message).await;
         if let Ok(karaden_client::SendOutcome::Refused(refusal)) = sent {
@@ -65,10 +65,10 @@ impl SmsSender for KaradenSmsSender {
         }
         match sent {
             Ok(karaden_client::SendOutcome::Accepted(message)) => {
-                let mut accepted = Accepted::new(message.id.as_str());
+                let mut accepted = SmsAccepted::new(message.id.as_str());
                 accepted.charged_count =
                     message.charged_count_per_sent.and_then(|count| u32::try_from(count).ok());
-                Ok(SendOutcome::Accepted(accepted))
+                Ok(SmsOutcome::Accepted(accepted))
             }
             Ok(karaden_client::SendOutcome::Refused(refusal)) => refused(refusal.into_error()),
             Err(failed) => Err(failure(failed.into_error())),
@@ -146,12 +146,12 @@ impl SmsSender for KaradenPushSender {
         Self::TEXT_LIMIT
     }
 
-    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
-            return Ok(SendOutcome::Refused(RefusedReason::Number));
+            return Ok(SmsOutcome::Refused(RefusedReason::Number));
         };
         let Ok(mut message) = push_message(sms, to) else {
-            return Ok(SendOutcome::Refused(RefusedReason::Message));
+            return Ok(SmsOutcome::Refused(RefusedReason::Message));
         };
         let has_code = !self.refuses_codes.load(Ordering::Relaxed);
         if !has_code {
@@ -171,7 +171,7 @@ impl SmsSender for KaradenPushSender {
         }
         match sent {
             Ok(karaden_client::SendOutcome::Accepted(accepted)) => {
-                Ok(SendOutcome::Accepted(Accepted::new(accepted.message_id.as_str())))
+                Ok(SmsOutcome::Accepted(SmsAccepted::new(accepted.message_id.as_str())))
             }
             Ok(karaden_client::SendOutcome::Refused(refusal)) => refused(refusal.into_error()),
             Err(failed) => Err(failure(failed.into_error())),
@@ -236,11 +236,11 @@ fn push_status(delivery: &push::Delivery) -> DeliveryStatus {
 }
 
 /// Converts a refusal. Only a rate limit is worth another attempt later.
-fn refused(error: Error) -> Result<SendOutcome, SendError> {
+fn refused(error: Error) -> Result<SmsOutcome, SmsError> {
     let reason = match error.refusal() {
         Some(RefusalReason::RateLimited(wait)) => {
             let wait = *wait;
-            return Err(SendError::not_sent(error).with_retry_after(wait));
+            return Err(SmsError::not_sent(error).with_retry_after(wait));
         }
         Some(RefusalReason::InvalidNumber | RefusalReason::Restricted) => RefusedReason::Number,
         Some(RefusalReason::Validation(fields)) if fields.iter().any(|f| f == "to") => {
@@ -255,14 +255,14 @@ fn refused(error: Error) -> Result<SendOutcome, SendError> {
         hint = error.refusal().and_then(RefusalReason::hint),
         "karaden refused a message"
     );
-    Ok(SendOutcome::Refused(reason))
+    Ok(SmsOutcome::Refused(reason))
 }
 
-fn failure(error: Error) -> SendError {
+fn failure(error: Error) -> SmsError {
     let wait = error.retry_after();
     if error.is_definitely_not_sent() {
-        SendError::not_sent(error).with_retry_after(wait)
+        SmsError::not_sent(error).with_retry_after(wait)
     } else {
-        SendError::unknown(error)
+        SmsError::unknown(error)
     }
 }

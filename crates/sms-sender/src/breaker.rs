@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     message::{OutgoingSms, Reference},
-    outcome::{LookUp, LookUpError, SendError, SendOutcome},
+    outcome::{LookUp, LookUpError, SmsError, SmsOutcome},
     sender::SmsSender,
 };
 
@@ -175,17 +175,17 @@ impl SmsSender for CircuitBreaker {
         self.inner.text_limit()
     }
 
-    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let Some(_permit) = self.permit().await else {
             let wait = Some(self.settings.longest_wait);
-            return Err(SendError::not_sent(BreakerRejection::Busy).with_retry_after(wait));
+            return Err(SmsError::not_sent(BreakerRejection::Busy).with_retry_after(wait));
         };
         let admitted = self.admit().map_err(|wait| {
-            SendError::not_sent(BreakerRejection::Open).with_retry_after(Some(wait))
+            SmsError::not_sent(BreakerRejection::Open).with_retry_after(Some(wait))
         })?;
         let outcome = timeout(self.settings.call_timeout, self.inner.send(sms))
             .await
-            .unwrap_or_else(|_| Err(SendError::unknown(NoResponse)));
+            .unwrap_or_else(|_| Err(SmsError::unknown(NoResponse)));
         match &outcome {
             Ok(_) => admitted.succeeded(),
             Err(_) => admitted.failed(),

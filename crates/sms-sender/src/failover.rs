@@ -7,7 +7,7 @@ use otp_core::message::TextLimit;
 
 use crate::{
     message::{OutgoingSms, Reference},
-    outcome::{LookUp, LookUpError, RefusedReason, SendError, SendOutcome},
+    outcome::{LookUp, LookUpError, RefusedReason, SmsError, SmsOutcome},
     sender::SmsSender,
 };
 
@@ -40,10 +40,10 @@ impl FailoverSender {
     }
 }
 
-fn is_for_next(outcome: &Result<SendOutcome, SendError>) -> bool {
+fn is_for_next(outcome: &Result<SmsOutcome, SmsError>) -> bool {
     match outcome {
-        Ok(SendOutcome::Accepted(_)) => false,
-        Ok(SendOutcome::Refused(reason)) => match reason {
+        Ok(SmsOutcome::Accepted(_)) => false,
+        Ok(SmsOutcome::Refused(reason)) => match reason {
             RefusedReason::Account => true,
             RefusedReason::Message | RefusedReason::Number => false,
         },
@@ -59,7 +59,7 @@ impl SmsSender for FailoverSender {
         others.fold(self.first.text_limit(), TextLimit::strictest)
     }
 
-    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let mut outcome = self.first.send(sms).await;
         for next in &self.others {
             if !is_for_next(&outcome) {

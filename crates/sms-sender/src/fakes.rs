@@ -11,7 +11,7 @@ use otp_core::{DeliveryStatus, message::TextLimit};
 
 use crate::{
     message::{OutgoingSms, Reference},
-    outcome::{Accepted, LookUp, LookUpError, RefusedReason, SendError, SendOutcome},
+    outcome::{LookUp, LookUpError, RefusedReason, SmsAccepted, SmsError, SmsOutcome},
     sender::SmsSender,
 };
 
@@ -145,23 +145,23 @@ impl SmsSender for RecordingSender {
         self.text_limit
     }
 
-    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let mut state = self.state();
         let next = state.next.pop_front();
         match next {
-            Some(Next::NotSent) => return Err(SendError::not_sent("scripted")),
-            Some(Next::Refused(reason)) => return Ok(SendOutcome::Refused(reason)),
-            Some(Next::UnknownLost) => return Err(SendError::unknown("scripted")),
+            Some(Next::NotSent) => return Err(SmsError::not_sent("scripted")),
+            Some(Next::Refused(reason)) => return Ok(SmsOutcome::Refused(reason)),
+            Some(Next::UnknownLost) => return Err(SmsError::unknown("scripted")),
             Some(Next::UnknownArrived) | None => {}
         }
         state.sent.push(RecordedSms(sms.clone()));
         let status = LookUp::Present(DeliveryStatus::Pending);
         state.status.entry(sms.reference().clone()).or_insert(status);
         if next.is_some() {
-            return Err(SendError::unknown("scripted"));
+            return Err(SmsError::unknown("scripted"));
         }
         let id = format!("recorded-{}", state.sent.len());
-        Ok(SendOutcome::Accepted(Accepted::new(id).with_charged_count(1)))
+        Ok(SmsOutcome::Accepted(SmsAccepted::new(id).with_charged_count(1)))
     }
 
     async fn look_up(&self, reference: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
@@ -209,12 +209,12 @@ impl SmsSender for FailingSender {
         self.text_limit
     }
 
-    async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, _: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         *self.calls.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         Err(if self.is_not_sent {
-            SendError::not_sent("the provider is down")
+            SmsError::not_sent("the provider is down")
         } else {
-            SendError::unknown("the provider is down")
+            SmsError::unknown("the provider is down")
         })
     }
 

@@ -15,6 +15,6 @@ pub use crate::{
     failover::FailoverSender,
     fakes::{FailingSender, RecordedSms, RecordingSender},
     message::{OutgoingSms, Reference},
-    outcome::{Accepted, LookUp, LookUpError, RefusedReason, SendError, SendOutcome},
+    outcome::{LookUp, LookUpError, RefusedReason, SmsAccepted, SmsError, SmsOutcome},
     sender::SmsSender,
 };

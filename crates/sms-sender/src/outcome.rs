@@ -6,9 +6,9 @@ use otp_core::DeliveryStatus;
 
 /// The outcome of a send to which the provider responded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SendOutcome {
+pub enum SmsOutcome {
     /// The provider has the message.
-    Accepted(Accepted),
+    Accepted(SmsAccepted),
     /// The provider refused the message. It was not sent.
     Refused(RefusedReason),
 }
@@ -16,14 +16,14 @@ pub enum SendOutcome {
 /// What the provider said about a message that it accepted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Accepted {
+pub struct SmsAccepted {
     /// The provider's own id of the message.
     pub id: Option<String>,
     /// The number of messages that it bills for this one, if it said so.
     pub charged_count: Option<u32>,
 }
 
-impl Accepted {
+impl SmsAccepted {
     /// Creates the outcome for a message with the provider's `id`.
     pub fn new(id: impl Into<String>) -> Self {
         Self { id: Some(id.into()), charged_count: None }
@@ -62,13 +62,13 @@ impl RefusedReason {
 
 /// A send that the provider neither accepted nor refused.
 #[derive(Debug)]
-pub struct SendError {
+pub struct SmsError {
     is_not_sent: bool,
     retry_after: Option<Duration>,
     source: Box<dyn StdError + Send + Sync>,
 }
 
-impl SendError {
+impl SmsError {
     /// Creates the error for a message that was not sent.
     pub fn not_sent(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { is_not_sent: true, retry_after: None, source: source.into() }
@@ -97,7 +97,7 @@ impl SendError {
     }
 }
 
-impl fmt::Display for SendError {
+impl fmt::Display for SmsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.is_not_sent {
             "the message was not sent"
@@ -107,7 +107,7 @@ impl fmt::Display for SendError {
     }
 }
 
-impl StdError for SendError {
+impl StdError for SmsError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(self.source.as_ref())
     }

@@ -15,7 +15,7 @@ use otp_core::message::TextLimit;
 
 use crate::{
     message::{OutgoingSms, Reference},
-    outcome::{LookUp, LookUpError, SendError, SendOutcome},
+    outcome::{LookUp, LookUpError, SmsError, SmsOutcome},
 };
 
 /// Sends text messages through one provider.
@@ -44,8 +44,8 @@ pub trait SmsSender: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`SendError::is_not_sent`] tells the two kinds apart: if it is true, the message may be sent again.
-    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError>;
+    /// [`SmsError::is_not_sent`] tells the two kinds apart: if it is true, the message may be sent again.
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError>;
 
     /// Asks the provider for the message with this `reference`, sent at about `sent_at`.
     ///

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use otp_core::{ChallengeId, PhoneNumber};
 use sms_sender::{
     BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender, LookUp,
-    LookUpError, OutgoingSms, RecordingSender, Reference, RefusedReason, SendError, SendOutcome,
+    LookUpError, OutgoingSms, RecordingSender, Reference, RefusedReason, SmsError, SmsOutcome,
     SmsSender, TextLimit,
 };
 use tokio::{sync::Semaphore, time::Instant};
@@ -153,9 +153,9 @@ impl SmsSender for Stuck {
         TextLimit::new(70, 1)
     }
 
-    async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, _: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let _pass = self.0.acquire().await.unwrap();
-        Err(SendError::not_sent("open"))
+        Err(SmsError::not_sent("open"))
     }
 
     async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {

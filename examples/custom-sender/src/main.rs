@@ -21,8 +21,8 @@ use karaden_sim::{Sim, SimConfig};
 use otp_core::{ChallengeId, PhoneNumber};
 use sms_otp_plugin::KaradenSmsSender;
 use sms_sender::{
-    Accepted, BreakerSettings, CircuitBreaker, FailoverSender, LookUp, LookUpError, OutgoingSms,
-    Reference, SendError, SendOutcome, SmsSender, TextLimit,
+    BreakerSettings, CircuitBreaker, FailoverSender, LookUp, LookUpError, OutgoingSms, Reference,
+    SmsAccepted, SmsError, SmsOutcome, SmsSender, TextLimit,
 };
 
 /// A modem with its own interface, as an example of another provider.
@@ -38,14 +38,14 @@ impl SmsSender for Modem {
         TextLimit::new(70, 1)
     }
 
-    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         if !self.has_signal.load(SeqCst) {
             // The modem sent nothing, so another sender may send the message.
-            return Err(SendError::not_sent("the modem has no signal"));
+            return Err(SmsError::not_sent("the modem has no signal"));
         }
         // A real modem gets `sms.to().as_e164()` and `sms.expose_text()` here. If it stops responding
-        // after that, return `SendError::unknown`: then no other sender sends the message again.
-        Ok(SendOutcome::Accepted(Accepted::new(format!("modem-{}", sms.reference().as_str()))))
+        // after that, return `SmsError::unknown`: then no other sender sends the message again.
+        Ok(SmsOutcome::Accepted(SmsAccepted::new(format!("modem-{}", sms.reference().as_str()))))
     }
 
     async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
@@ -85,10 +85,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         modem.has_signal.store(has_signal, SeqCst);
         let sms = message(nth, SystemTime::now())?;
         match sender.send(&sms).await? {
-            SendOutcome::Accepted(accepted) => {
+            SmsOutcome::Accepted(accepted) => {
                 println!("signal {has_signal}: accepted as {}", accepted.id.unwrap_or_default());
             }
-            SendOutcome::Refused(reason) => return Err(reason.as_str().into()),
+            SmsOutcome::Refused(reason) => return Err(reason.as_str().into()),
         }
     }
     let at_karaden = sim.inbox(None).len();

@@ -6,7 +6,7 @@ use otp_core::{
     Challenge, DeliveryStatus, LockoutState, NewChallenge, Nonce, OpenRefused, PhoneNumber,
     ResendRefused,
 };
-use sms_sender::{OutgoingSms, Reference, SendOutcome};
+use sms_sender::{OutgoingSms, Reference, SmsOutcome};
 
 use super::call::{Call, unix_seconds};
 use crate::{
@@ -228,13 +228,13 @@ impl Call<'_> {
                 .with("to", phone.masked())
         };
         match outcome {
-            Ok(SendOutcome::Accepted(accepted)) => {
+            Ok(SmsOutcome::Accepted(accepted)) => {
                 let id = accepted.id.as_deref().unwrap_or_default();
                 self.audit(event("otp.sent").with("message", id));
                 quotas.settle(accepted.charged_count).await;
                 Ok(SendAttempt::MaybeSent(Sent::Accepted))
             }
-            Ok(SendOutcome::Refused(reason)) => {
+            Ok(SmsOutcome::Refused(reason)) => {
                 self.audit(event("otp.send_refused").with("reason", reason.as_str()));
                 quotas.refund(charged).await;
                 Ok(SendAttempt::NotSent)

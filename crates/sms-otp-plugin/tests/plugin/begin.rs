@@ -10,8 +10,8 @@ use mfa_plugin_api::{Arg, FieldKind, PluginError, Services, Step};
 use otp_core::AllowedPrefixes;
 use sms_otp_plugin::{DailyBudget, SendLimitSettings, SendLimits, SmsOtpConfig};
 use sms_sender::{
-    Accepted, FailingSender, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SendError,
-    SendOutcome, SmsSender, TextLimit,
+    FailingSender, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsAccepted,
+    SmsError, SmsOutcome, SmsSender, TextLimit,
 };
 
 use crate::support::{PHONE, World, action_names, config, notice, prompt, text_keys};
@@ -274,8 +274,8 @@ impl SmsSender for Splitting {
         TextLimit::new(70, 1)
     }
 
-    async fn send(&self, _: &OutgoingSms) -> Result<SendOutcome, SendError> {
-        Ok(SendOutcome::Accepted(Accepted::new("m-1").with_charged_count(20)))
+    async fn send(&self, _: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        Ok(SmsOutcome::Accepted(SmsAccepted::new("m-1").with_charged_count(20)))
     }
 
     async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {

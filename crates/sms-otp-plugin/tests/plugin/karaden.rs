@@ -14,7 +14,7 @@ use mfa_plugin_api::Step;
 use otp_core::{ChallengeId, PhoneNumber, message::Host};
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpConfig, SmsTexts};
 use sms_sender::{
-    DeliveryStatus, LookUp, OutgoingSms, Reference, RefusedReason, SendOutcome, SmsSender,
+    DeliveryStatus, LookUp, OutgoingSms, Reference, RefusedReason, SmsOutcome, SmsSender,
 };
 
 use crate::support::{World, config, prompt};
@@ -71,7 +71,7 @@ async fn a_message_arrives_and_is_found_by_its_reference() {
         let at = sms.now();
         let absent = sender.look_up(sms.reference(), at).await.unwrap();
         assert_eq!(absent, LookUp::Absent);
-        let SendOutcome::Accepted(accepted) = sender.send(&sms).await.unwrap() else {
+        let SmsOutcome::Accepted(accepted) = sender.send(&sms).await.unwrap() else {
             panic!("not accepted")
         };
         assert!(accepted.id.is_some());
@@ -147,14 +147,14 @@ async fn a_contract_without_tracking_codes_gets_its_messages_without() {
         tokio::spawn(async move { sender.send(&message("09012345678", nth)).await })
     });
     for sent in sends.collect::<Vec<_>>() {
-        assert!(matches!(sent.await.unwrap().unwrap(), SendOutcome::Accepted(_)));
+        assert!(matches!(sent.await.unwrap().unwrap(), SmsOutcome::Accepted(_)));
     }
     assert_eq!(sim.inbox(None).len(), 4);
     assert!(sim.inbox(None).iter().all(|one| one.tags.is_empty()));
     sender.look_up(message("09012345678", 0).reference(), now()).await.unwrap_err();
     // Any other refusal stays one.
     let outcome = sender.send(&message("09000000010", 0)).await.unwrap();
-    assert_eq!(outcome, SendOutcome::Refused(RefusedReason::Number));
+    assert_eq!(outcome, SmsOutcome::Refused(RefusedReason::Number));
     sim.shutdown().await;
 }
 
@@ -181,7 +181,7 @@ async fn a_refused_deadline_is_left_out_and_nothing_else() {
             .build();
         let sender = KaradenSmsSender::new(client.unwrap());
         let outcome = sender.send(&message("09012345678", 0)).await.unwrap();
-        assert_eq!(matches!(outcome, SendOutcome::Accepted(_)), is_sent, "{outcome:?}");
+        assert_eq!(matches!(outcome, SmsOutcome::Accepted(_)), is_sent, "{outcome:?}");
         let sent = script.requests();
         assert_eq!(sent.len(), requests);
         let has_deadline = |at: usize| sent[at].body().windows(11).any(|w| w == b"limited_at=");
@@ -216,7 +216,7 @@ async fn a_refused_number_is_about_the_number() {
     let sim = sim().await;
     for sender in both(&sim) {
         let outcome = sender.send(&message("09000000010", 0)).await.unwrap();
-        assert_eq!(outcome, SendOutcome::Refused(RefusedReason::Number));
+        assert_eq!(outcome, SmsOutcome::Refused(RefusedReason::Number));
     }
     assert!(sim.inbox(None).is_empty());
     sim.shutdown().await;
@@ -237,7 +237,7 @@ async fn wrong_credentials_are_about_the_account() {
     let sms = KaradenSmsSender::new(client.unwrap());
     for sender in [Arc::new(push) as Arc<dyn SmsSender>, Arc::new(sms)] {
         let outcome = sender.send(&message("09012345678", 0)).await.unwrap();
-        assert_eq!(outcome, SendOutcome::Refused(RefusedReason::Account));
+        assert_eq!(outcome, SmsOutcome::Refused(RefusedReason::Account));
     }
     sim.shutdown().await;
 }

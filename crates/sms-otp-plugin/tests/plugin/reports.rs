@@ -12,8 +12,8 @@ use otp_cache::{
 use sms_otp_plugin::Reported;
 use sms_sender::{
     DeliveryStatus::{self, Delivered, Failed, OutOfRange, Pending},
-    LookUp, LookUpError, OutgoingSms, RecordingSender, Reference, SendError, SendOutcome,
-    SmsSender, TextLimit,
+    LookUp, LookUpError, OutgoingSms, RecordingSender, Reference, SmsError, SmsOutcome, SmsSender,
+    TextLimit,
 };
 use tokio::sync::Notify;
 
@@ -141,7 +141,7 @@ impl SmsSender for SlowSender {
         self.sender.text_limit()
     }
 
-    async fn send(&self, sms: &OutgoingSms) -> Result<SendOutcome, SendError> {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let outcome = self.sender.send(sms).await;
         self.entered.notify_one();
         self.gate.notified().await;
