@@ -1,7 +1,8 @@
 //! A circuit breaker around an [`SmsSender`].
 
 use std::{
-    collections::VecDeque,
+    collections::{VecDeque, hash_map::RandomState},
+    hash::BuildHasher as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -17,24 +18,25 @@ use crate::{
     message::{OutgoingSms, Reference},
     outcome::{LookUp, LookUpError, SmsError, SmsOutcome},
     sender::SmsSender,
+    trace,
 };
 
-/// When a [`CircuitBreaker`] opens, and how much it lets through.
+/// When a [`CircuitBreaker`] opens, and how much it lets through. [`CircuitBreaker::new`] checks the values.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BreakerSettings {
-    /// Failures within `window` that open the breaker. Default 5.
+    /// Failures within `window` that open the breaker: 2 or more. Default 5.
     pub failures: usize,
-    /// How long a failure counts. Default 30 s.
+    /// How long a failure counts: more than 0. Default 30 s.
     pub window: Duration,
-    /// How long it stays open before one call probes the provider. Default 10 s.
+    /// How long it stays open before one call probes the provider: more than 0. Default 10 s.
     pub open_for: Duration,
-    /// Calls to the provider at the same time. Default 32.
+    /// Calls to the provider at the same time: 1 to 10,000. Default 32.
     pub concurrent_calls: usize,
     /// How long a call may wait for a permit. Default 1 s.
     pub longest_wait: Duration,
-    /// The time limit of a call. Longer than the sender's own limits, so that it acts only if they fail.
-    /// Default 12 s.
+    /// The time limit of a call: more than 0. Longer than the sender's own limits, so that it acts only if
+    /// they fail. Default 12 s.
     pub call_timeout: Duration,
 }
 
@@ -51,31 +53,106 @@ impl Default for BreakerSettings {
     }
 }
 
+impl BreakerSettings {
+    /// Sets how many `failures` within `window` open the breaker.
+    #[must_use]
+    pub fn with_failures(self, failures: usize, window: Duration) -> Self {
+        Self { failures, window, ..self }
+    }
+
+    /// Sets how long the breaker stays open.
+    #[must_use]
+    pub fn with_open_for(self, open_for: Duration) -> Self {
+        Self { open_for, ..self }
+    }
+
+    /// Sets how many calls run at the same time, and how long a further one may wait for its turn.
+    #[must_use]
+    pub fn with_concurrent_calls(self, concurrent_calls: usize, longest_wait: Duration) -> Self {
+        Self { concurrent_calls, longest_wait, ..self }
+    }
+
+    /// Sets the time limit of a call.
+    #[must_use]
+    pub fn with_call_timeout(self, call_timeout: Duration) -> Self {
+        Self { call_timeout, ..self }
+    }
+}
+
+/// Why settings are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidBreakerSettings {
+    /// A duration is 0.
+    #[error("a duration of the circuit breaker is 0")]
+    Duration,
+    /// With fewer than 2 failures one user could open the breaker for all.
+    #[error("the circuit breaker opens after 2 or more failures")]
+    Failures,
+    /// There is no call, or there are too many at the same time.
+    #[error("the circuit breaker lets 1 to 10,000 calls run at the same time")]
+    ConcurrentCalls,
+}
+
+/// The longest time that rate limits keep a breaker open, whatever the provider asks for.
+const MAX_RATE_LIMITED: Duration = Duration::from_secs(60);
+const MAX_CONCURRENT_CALLS: usize = 10_000;
+
 /// Bounds the calls to a sender in number and time, and stops them while the provider is down.
 ///
 /// ```text
 ///            5 failures in 30 s                  10 s later
 ///   closed ─────────────────────▶ open ─────────────────────▶ one probe
 ///     ▲                             ▲                            │      │
-///     └──────── it succeeded ───────┼────────────────────────────┘      │
+///     └── the provider responded ───┼────────────────────────────┘      │
 ///                                   └──────────── it failed ────────────┘
 /// ```
 ///
-/// A refusal is a success: the provider responded. Only *not sent* and *unknown* are failures. A call that
-/// the breaker rejects is *not sent*.
+/// | outcome of a call | counts as |
+/// |---|---|
+/// | accepted, refused | a response: it resets the count |
+/// | *not sent*, *unknown* | a failure |
+/// | *rate limited* | neither: the provider works |
+///
+/// One user cannot open the breaker for the others. Of the failures that open it, at most all but one are
+/// about the same number. A rate limit (HTTP 429) for one number never opens it. If as many *different*
+/// numbers as `failures` are rate limited within `window`, the limit is about the account. Then the breaker
+/// opens for as long as the provider asks: `open_for` to 60 s.
+///
+/// A call that the breaker rejects is *not sent*.
 #[derive(Debug)]
 pub struct CircuitBreaker {
     inner: Arc<dyn SmsSender>,
     settings: BreakerSettings,
     permits: Semaphore,
     state: Mutex<State>,
+    /// Numbers are kept as keyed hashes only.
+    hasher: RandomState,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    failures: VecDeque<Instant>,
+    failures: Incidents,
+    rate_limits: Incidents,
     open_until: Option<Instant>,
     is_probing: bool,
+}
+
+/// Recent incidents, each with the hash of the number that it was about.
+#[derive(Debug, Default)]
+struct Incidents(VecDeque<(Instant, u64)>);
+
+impl Incidents {
+    /// Adds one and removes those older than `window`. Of one number at most `per_number` count.
+    fn add(&mut self, number: u64, now: Instant, window: Duration, per_number: usize) {
+        self.0.retain(|(at, _)| now.duration_since(*at) < window);
+        if self.0.iter().filter(|(_, other)| *other == number).count() >= per_number
+            && let Some(oldest) = self.0.iter().position(|(_, other)| *other == number)
+        {
+            self.0.remove(oldest);
+        }
+        self.0.push_back((now, number));
+    }
 }
 
 /// Why the breaker rejected a call.
@@ -93,9 +170,25 @@ struct NoResponse;
 
 impl CircuitBreaker {
     /// Creates a closed breaker around `inner`.
-    pub fn new(inner: Arc<dyn SmsSender>, settings: BreakerSettings) -> Self {
-        let permits = Semaphore::new(settings.concurrent_calls.max(1));
-        Self { inner, settings, permits, state: Mutex::default() }
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidBreakerSettings`] for a value out of its range.
+    pub fn new(
+        inner: Arc<dyn SmsSender>,
+        settings: BreakerSettings,
+    ) -> Result<Self, InvalidBreakerSettings> {
+        if settings.failures < 2 {
+            return Err(InvalidBreakerSettings::Failures);
+        }
+        if !(1..=MAX_CONCURRENT_CALLS).contains(&settings.concurrent_calls) {
+            return Err(InvalidBreakerSettings::ConcurrentCalls);
+        }
+        if [settings.window, settings.open_for, settings.call_timeout].contains(&Duration::ZERO) {
+            return Err(InvalidBreakerSettings::Duration);
+        }
+        let permits = Semaphore::new(settings.concurrent_calls);
+        Ok(Self { inner, settings, permits, state: Mutex::default(), hasher: RandomState::new() })
     }
 
     /// Whether the breaker is open.
@@ -137,27 +230,52 @@ struct Admitted<'a> {
 }
 
 impl Admitted<'_> {
-    fn succeeded(self) {
+    fn ended(self, number: u64, outcome: &Result<SmsOutcome, SmsError>) {
         let mut state = self.breaker.state();
-        state.failures.clear();
-        state.open_until = None;
+        match outcome {
+            Ok(_) => state.close(),
+            Err(error) if error.is_rate_limited() => {
+                if self.is_half_open_probe {
+                    state.close();
+                }
+                self.rate_limited(&mut state, number, error.retry_after());
+            }
+            Err(_) => self.failed(&mut state, number),
+        }
     }
 
-    fn failed(self) {
+    fn failed(&self, state: &mut State, number: u64) {
         let settings = &self.breaker.settings;
         let now = Instant::now();
-        let mut state = self.breaker.state();
-        while state.failures.front().is_some_and(|at| now.duration_since(*at) >= settings.window) {
-            state.failures.pop_front();
+        state.failures.add(number, now, settings.window, settings.failures - 1);
+        if self.is_half_open_probe || state.failures.0.len() >= settings.failures {
+            state.open(now + settings.open_for);
+            trace::opened("the provider fails");
         }
-        state.failures.push_back(now);
-        let is_opening =
-            self.is_half_open_probe || state.failures.len() >= settings.failures.max(1);
-        if is_opening {
-            state.open_until = Some(now + settings.open_for);
-            state.failures.clear();
-            tracing::warn!("circuit breaker opened: the sms provider fails");
+    }
+
+    fn rate_limited(&self, state: &mut State, number: u64, retry_after: Option<Duration>) {
+        let settings = &self.breaker.settings;
+        let now = Instant::now();
+        state.rate_limits.add(number, now, settings.window, 1);
+        if state.rate_limits.0.len() >= settings.failures {
+            let wait = retry_after.unwrap_or_default().min(MAX_RATE_LIMITED);
+            state.open(now + wait.max(settings.open_for));
+            trace::opened("the provider limits the rate of many numbers");
         }
+    }
+}
+
+impl State {
+    fn close(&mut self) {
+        self.failures.0.clear();
+        self.open_until = None;
+    }
+
+    fn open(&mut self, until: Instant) {
+        self.open_until = Some(until);
+        self.failures.0.clear();
+        self.rate_limits.0.clear();
     }
 }
 
@@ -186,10 +304,7 @@ impl SmsSender for CircuitBreaker {
         let outcome = timeout(self.settings.call_timeout, self.inner.send(sms))
             .await
             .unwrap_or_else(|_| Err(SmsError::unknown(NoResponse)));
-        match &outcome {
-            Ok(_) => admitted.succeeded(),
-            Err(_) => admitted.failed(),
-        }
+        admitted.ended(self.hasher.hash_one(sms.to()), &outcome);
         outcome
     }
 

@@ -1,4 +1,4 @@
-//! Sends through the next provider what the one before did not send.
+//! Several senders, of which the next one sends what the one before did not.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -9,13 +9,14 @@ use crate::{
     message::{OutgoingSms, Reference},
     outcome::{LookUp, LookUpError, RefusedReason, SmsError, SmsOutcome},
     sender::SmsSender,
+    trace,
 };
 
 /// Tries several senders in order. The next one is tried only if the message was not sent.
 ///
 /// An *unknown* outcome ends the attempt: the next provider could send the message a second time. A
-/// refusal of the number or the text ends it too. A refusal of our account with one provider goes on to
-/// the next.
+/// refusal of the number or the text ends it too. A refusal of the account with one provider, and a rate
+/// limit, lead to the next.
 #[derive(Debug)]
 pub struct FailoverSender {
     first: Arc<dyn SmsSender>,
@@ -45,7 +46,7 @@ fn is_for_next(outcome: &Result<SmsOutcome, SmsError>) -> bool {
         Ok(SmsOutcome::Accepted(_)) => false,
         Ok(SmsOutcome::Refused(reason)) => match reason {
             RefusedReason::Account => true,
-            RefusedReason::Message | RefusedReason::Number => false,
+            RefusedReason::ChangedHands | RefusedReason::Message | RefusedReason::Number => false,
         },
         Err(error) => error.is_not_sent(),
     }
@@ -65,7 +66,7 @@ impl SmsSender for FailoverSender {
             if !is_for_next(&outcome) {
                 break;
             }
-            tracing::warn!(reference = sms.reference().as_str(), "sms sender failed over");
+            trace::failed_over(sms.reference().as_str());
             outcome = next.send(sms).await;
         }
         outcome
@@ -80,8 +81,8 @@ impl SmsSender for FailoverSender {
         let mut failed = None;
         for sender in self.senders() {
             match sender.look_up(reference, sent_at).await {
-                Ok(LookUp::Present(status)) => return Ok(LookUp::Present(status)),
                 Ok(LookUp::Absent) => {}
+                Ok(present) => return Ok(present),
                 Err(error) => failed = Some(error),
             }
         }

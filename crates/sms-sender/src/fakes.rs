@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use otp_core::{DeliveryStatus, message::TextLimit};
 
 use crate::{
     message::{OutgoingSms, Reference},
-    outcome::{LookUp, LookUpError, RefusedReason, SmsAccepted, SmsError, SmsOutcome},
+    outcome::{LookUp, LookUpError, RefusedReason, SmsAccepted, SmsError, SmsOutcome, SmsReport},
     sender::SmsSender,
 };
 
@@ -36,6 +36,11 @@ impl RecordedSms {
     /// Returns the deadline for sending, if there is one.
     pub fn deadline(&self) -> Option<SystemTime> {
         self.0.deadline()
+    }
+
+    /// Returns since when the number is the recipient's, if that is known.
+    pub fn phone_since(&self) -> Option<SystemTime> {
+        self.0.phone_since()
     }
 
     /// Returns the reference.
@@ -75,12 +80,13 @@ struct Recorded {
     sent: Vec<RecordedSms>,
     next: VecDeque<Next>,
     looked_up: Vec<Reference>,
-    status: HashMap<Reference, LookUp>,
+    reports: HashMap<Reference, SmsReport>,
 }
 
 #[derive(Debug)]
 enum Next {
     NotSent,
+    RateLimited(Option<Duration>),
     Refused(RefusedReason),
     UnknownArrived,
     UnknownLost,
@@ -114,6 +120,11 @@ impl RecordingSender {
         self.state().next.push_back(Next::NotSent);
     }
 
+    /// Makes the next send fail as *rate limited*, with the wait that the provider asks for.
+    pub fn limit_next(&self, retry_after: Option<Duration>) {
+        self.state().next.push_back(Next::RateLimited(retry_after));
+    }
+
     /// Makes the next send end as *refused*.
     pub fn refuse_next(&self, reason: RefusedReason) {
         self.state().next.push_back(Next::Refused(reason));
@@ -131,7 +142,12 @@ impl RecordingSender {
 
     /// Sets what look-ups of `reference` find from now on.
     pub fn set_status(&self, reference: &Reference, status: DeliveryStatus) {
-        self.state().status.insert(reference.clone(), LookUp::Present(status));
+        self.set_report(reference, SmsReport::new(status));
+    }
+
+    /// Sets what look-ups of `reference` find from now on, with carrier and parts.
+    pub fn set_report(&self, reference: &Reference, report: SmsReport) {
+        self.state().reports.insert(reference.clone(), report);
     }
 
     fn state(&self) -> MutexGuard<'_, Recorded> {
@@ -147,27 +163,33 @@ impl SmsSender for RecordingSender {
 
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let mut state = self.state();
+        if sms.is_past_deadline() {
+            return Err(SmsError::not_sent("the deadline has passed"));
+        }
         let next = state.next.pop_front();
         match next {
             Some(Next::NotSent) => return Err(SmsError::not_sent("scripted")),
+            Some(Next::RateLimited(wait)) => {
+                return Err(SmsError::rate_limited("scripted").with_retry_after(wait));
+            }
             Some(Next::Refused(reason)) => return Ok(SmsOutcome::Refused(reason)),
             Some(Next::UnknownLost) => return Err(SmsError::unknown("scripted")),
             Some(Next::UnknownArrived) | None => {}
         }
         state.sent.push(RecordedSms(sms.clone()));
-        let status = LookUp::Present(DeliveryStatus::Pending);
-        state.status.entry(sms.reference().clone()).or_insert(status);
+        let report = SmsReport::new(DeliveryStatus::Pending);
+        state.reports.entry(sms.reference().clone()).or_insert(report);
         if next.is_some() {
             return Err(SmsError::unknown("scripted"));
         }
         let id = format!("recorded-{}", state.sent.len());
-        Ok(SmsOutcome::Accepted(SmsAccepted::new(id).with_charged_count(1)))
+        Ok(SmsOutcome::Accepted(SmsAccepted::new(id).with_parts(1)))
     }
 
     async fn look_up(&self, reference: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
         let mut state = self.state();
         state.looked_up.push(reference.clone());
-        Ok(state.status.get(reference).copied().unwrap_or(LookUp::Absent))
+        Ok(state.reports.get(reference).cloned().map_or(LookUp::Absent, LookUp::Present))
     }
 }
 

@@ -7,14 +7,18 @@ mod fakes;
 mod message;
 mod outcome;
 mod sender;
+#[cfg(feature = "sender-kit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "sender-kit")))]
+pub mod sender_kit;
+mod trace;
 
-pub use otp_core::{DeliveryStatus, message::TextLimit};
+pub use otp_core::{self, DeliveryStatus, message::TextLimit};
 
 pub use crate::{
-    breaker::{BreakerSettings, CircuitBreaker},
+    breaker::{BreakerSettings, CircuitBreaker, InvalidBreakerSettings},
     failover::FailoverSender,
     fakes::{FailingSender, RecordedSms, RecordingSender},
     message::{OutgoingSms, Reference},
-    outcome::{LookUp, LookUpError, RefusedReason, SmsAccepted, SmsError, SmsOutcome},
+    outcome::{LookUp, LookUpError, RefusedReason, SmsAccepted, SmsError, SmsOutcome, SmsReport},
     sender::SmsSender,
 };

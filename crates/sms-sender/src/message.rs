@@ -12,6 +12,7 @@ pub struct OutgoingSms {
     text: Zeroizing<String>,
     now: SystemTime,
     deadline: Option<SystemTime>,
+    phone_since: Option<SystemTime>,
     reference: Reference,
 }
 
@@ -19,13 +20,25 @@ impl OutgoingSms {
     /// Creates a message of `text` to the number `to`, sent at the instant `now` and found again by
     /// `reference`.
     pub fn new(to: PhoneNumber, text: String, reference: Reference, now: SystemTime) -> Self {
-        Self { to, text: Zeroizing::new(text), now, deadline: None, reference }
+        Self { to, text: Zeroizing::new(text), now, deadline: None, phone_since: None, reference }
     }
 
     /// Sets the deadline: the provider must not send the message at `deadline` or later.
     #[must_use]
     pub fn with_deadline(mut self, deadline: SystemTime) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets since when the number is the recipient's: the instant of their consent.
+    ///
+    /// A provider with a number-history check then sends nothing if the number was reassigned to another
+    /// person after that, and the status is
+    /// [`DeliveryStatus::ChangedHands`](crate::DeliveryStatus::ChangedHands). A sender without such a check
+    /// ignores it.
+    #[must_use]
+    pub fn with_phone_since(mut self, since: SystemTime) -> Self {
+        self.phone_since = Some(since);
         self
     }
 
@@ -47,6 +60,16 @@ impl OutgoingSms {
     /// Returns the deadline for sending, if there is one (Karaden's `limited_at`).
     pub fn deadline(&self) -> Option<SystemTime> {
         self.deadline
+    }
+
+    /// Whether the deadline has passed: at the deadline itself it has. Such a message is not sent.
+    pub fn is_past_deadline(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= self.now)
+    }
+
+    /// Returns since when the number is the recipient's, if that is known.
+    pub fn phone_since(&self) -> Option<SystemTime> {
+        self.phone_since
     }
 
     /// Returns the unique name of the message at the provider.

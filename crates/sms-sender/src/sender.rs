@@ -22,14 +22,21 @@ use crate::{
 ///
 /// # Contract
 ///
-/// 1. **One message.** [`send`](Self::send) causes at most one message. It does not retry once the message
-///    may have left.
-/// 2. **In doubt, unknown.** Unless it is certain that the message was not sent, the error is of the kind
-///    *unknown*.
-/// 3. **Bounded.** Both calls end within a time limit of the implementation, whatever the provider does.
-/// 4. **Silent.** Neither the number nor the text appears in logs, errors or `Debug`.
-/// 5. **Says its limit.** A text within [`text_limit`](Self::text_limit) is never refused for its length or its
-///    characters. The limit does not change.
+/// [`sender_kit`](crate::sender_kit) has one check for each clause.
+///
+/// 1. **One message.** [`send`](Self::send) causes at most one message. Once a request may have taken effect,
+///    `send` does not make another one.
+/// 2. **Accepted.** [`SmsOutcome::Accepted`] means that the provider confirmed that it has the message.
+/// 3. **In doubt, unknown.** After *refused*, *rate limited* or *not sent*, it is certain that the message was
+///    not sent. In all other cases the error is *unknown*.
+/// 4. **Bounded.** Both calls end within a time limit of the implementation, whatever the provider does.
+/// 5. **On time.** A message [whose deadline has passed](OutgoingSms::is_past_deadline) is not sent.
+/// 6. **Found again.** [`look_up`](Self::look_up) finds a message that the provider has by its reference, also
+///    if the response to `send` was lost. It returns [`LookUp::Absent`] only if the provider says that it has
+///    no such message. If the provider keeps no record, every look-up is an error.
+/// 7. **Silent.** Neither the number nor the text nor a credential appears in logs, errors or `Debug`.
+/// 8. **Says its limit.** A text within [`text_limit`](Self::text_limit) is never refused for its length or its
+///    characters. A longer one is refused, and the provider does not see it. The limit does not change.
 ///
 /// # Cancel safety
 ///
@@ -44,7 +51,7 @@ pub trait SmsSender: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`SmsError::is_not_sent`] tells the two kinds apart: if it is true, the message may be sent again.
+    /// If [`SmsError::is_not_sent`] is true, the message may be sent again. Otherwise it may be on its way.
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError>;
 
     /// Asks the provider for the message with this `reference`, sent at about `sent_at`.

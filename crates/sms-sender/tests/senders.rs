@@ -9,14 +9,19 @@ use std::{
 use async_trait::async_trait;
 use otp_core::{ChallengeId, PhoneNumber};
 use sms_sender::{
-    BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender, LookUp,
-    LookUpError, OutgoingSms, RecordingSender, Reference, RefusedReason, SmsError, SmsOutcome,
-    SmsSender, TextLimit,
+    BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender,
+    InvalidBreakerSettings, LookUp, LookUpError, OutgoingSms, RecordingSender, Reference,
+    RefusedReason, SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
 };
 use tokio::{sync::Semaphore, time::Instant};
 
 fn sms() -> OutgoingSms {
-    let to = PhoneNumber::from_japanese("09012345678").unwrap();
+    sms_to(0)
+}
+
+/// A message to the `n`th user.
+fn sms_to(n: u32) -> OutgoingSms {
+    let to = PhoneNumber::from_japanese(&format!("0901234{n:04}")).unwrap();
     let reference = Reference::new(ChallengeId::from_bytes([3; 16]), 1);
     OutgoingSms::new(to, "text".to_owned(), reference, SystemTime::UNIX_EPOCH)
 }
@@ -44,11 +49,13 @@ fn a_reference_is_short_plain_and_tells_messages_apart() {
 #[tokio::test]
 async fn only_a_message_that_was_not_sent_goes_to_the_next_sender() {
     type Script = fn(&RecordingSender);
-    let cases: [(Script, usize, usize); 6] = [
+    let cases: [(Script, usize, usize); 8] = [
         (|_| {}, 1, 0),
         (RecordingSender::fail_next, 0, 1),
         (|first| first.refuse_next(RefusedReason::Account), 0, 1),
+        (|first| first.limit_next(None), 0, 1),
         (|first| first.refuse_next(RefusedReason::Number), 0, 0),
+        (|first| first.refuse_next(RefusedReason::ChangedHands), 0, 0),
         (RecordingSender::lose_next_answer, 1, 0),
         (RecordingSender::lose_next_request, 0, 0),
     ];
@@ -75,7 +82,10 @@ async fn a_message_is_looked_for_at_every_sender() {
     let look_up = async || both.look_up(sms.reference(), SystemTime::UNIX_EPOCH).await;
     assert_eq!(look_up().await.unwrap(), LookUp::Absent);
     second.set_status(sms.reference(), DeliveryStatus::Delivered);
-    assert_eq!(look_up().await.unwrap(), LookUp::Present(DeliveryStatus::Delivered));
+    assert_eq!(
+        look_up().await.unwrap(),
+        LookUp::Present(SmsReport::new(DeliveryStatus::Delivered))
+    );
     assert_eq!((first.looked_up().len(), second.looked_up().len()), (2, 2));
     // Absent means absent everywhere: a sender that does not say leaves it open.
     let unsure =
@@ -84,16 +94,16 @@ async fn a_message_is_looked_for_at_every_sender() {
 }
 
 fn breaker(inner: impl SmsSender) -> CircuitBreaker {
-    CircuitBreaker::new(Arc::new(inner), BreakerSettings::default())
+    CircuitBreaker::new(Arc::new(inner), BreakerSettings::default()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_five_failures_a_provider_is_left_alone_for_ten_seconds() {
     let provider = FailingSender::not_sent();
     let breaker = breaker(provider.clone());
-    for _ in 0..5 {
+    for n in 0..5 {
         assert!(!breaker.is_open());
-        breaker.send(&sms()).await.unwrap_err();
+        breaker.send(&sms_to(n)).await.unwrap_err();
     }
     for _ in 0..20 {
         let error = breaker.send(&sms()).await.unwrap_err();
@@ -115,14 +125,14 @@ async fn after_five_failures_a_provider_is_left_alone_for_ten_seconds() {
 async fn failures_far_apart_and_refusals_open_nothing() {
     let provider = RecordingSender::new();
     let breaker = breaker(provider.clone());
-    for _ in 0..20 {
+    for n in 0..20 {
         provider.fail_next();
-        breaker.send(&sms()).await.unwrap_err();
+        breaker.send(&sms_to(n)).await.unwrap_err();
         tokio::time::advance(Duration::from_secs(8)).await;
     }
-    for _ in 0..20 {
+    for n in 0..20 {
         provider.refuse_next(RefusedReason::Number);
-        breaker.send(&sms()).await.unwrap();
+        breaker.send(&sms_to(n)).await.unwrap();
     }
     assert!(!breaker.is_open());
 }
@@ -131,9 +141,9 @@ async fn failures_far_apart_and_refusals_open_nothing() {
 async fn an_answer_closes_it_again() {
     let provider = RecordingSender::new();
     let breaker = breaker(provider.clone());
-    for _ in 0..5 {
+    for n in 0..5 {
         provider.lose_next_request();
-        breaker.send(&sms()).await.unwrap_err();
+        breaker.send(&sms_to(n)).await.unwrap_err();
     }
     assert!(breaker.is_open());
     breaker.look_up(sms().reference(), SystemTime::UNIX_EPOCH).await.unwrap_err();
@@ -141,6 +151,99 @@ async fn an_answer_closes_it_again() {
     tokio::time::advance(Duration::from_secs(10)).await;
     breaker.send(&sms()).await.unwrap();
     assert!(!breaker.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_user_opens_it_for_nobody_else() {
+    type Script = fn(&RecordingSender);
+    let scripts: [Script; 5] = [
+        RecordingSender::fail_next,
+        RecordingSender::lose_next_request,
+        |provider| provider.limit_next(Some(Duration::from_secs(3600))),
+        |provider| provider.refuse_next(RefusedReason::Number),
+        |provider| provider.refuse_next(RefusedReason::ChangedHands),
+    ];
+    for (case, script) in scripts.into_iter().enumerate() {
+        let provider = RecordingSender::new();
+        let breaker = breaker(provider.clone());
+        for _ in 0..100 {
+            script(&provider);
+            // What came of it is for that user.
+            let _ = breaker.send(&sms_to(1)).await;
+        }
+        assert!(!breaker.is_open(), "{case}");
+        breaker.send(&sms_to(2)).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_users_failure_opens_it() {
+    let provider = FailingSender::unknown();
+    let breaker = breaker(provider.clone());
+    for _ in 0..10 {
+        breaker.send(&sms_to(1)).await.unwrap_err();
+    }
+    assert!(!breaker.is_open());
+    breaker.send(&sms_to(2)).await.unwrap_err();
+    assert!(breaker.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn rate_limits_of_many_numbers_stop_sending_for_as_long_as_the_provider_asks() {
+    let seconds = Duration::from_secs;
+    for (asked, open_for) in
+        [(None, 10), (Some(seconds(1)), 10), (Some(seconds(25)), 25), (Some(seconds(3600)), 60)]
+    {
+        let provider = RecordingSender::new();
+        let breaker = breaker(provider.clone());
+        for n in 0..5 {
+            assert!(!breaker.is_open());
+            provider.limit_next(asked);
+            assert!(breaker.send(&sms_to(n)).await.unwrap_err().is_rate_limited());
+        }
+        let error = breaker.send(&sms_to(9)).await.unwrap_err();
+        assert!(error.is_not_sent() && !error.is_rate_limited());
+        assert_eq!(error.retry_after(), Some(seconds(open_for)), "{asked:?}");
+        assert!(provider.sent().is_empty());
+        tokio::time::advance(seconds(open_for)).await;
+        breaker.send(&sms_to(9)).await.unwrap();
+        assert!(!breaker.is_open());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limited_probe_shows_that_the_provider_works() {
+    let provider = RecordingSender::new();
+    let breaker = breaker(provider.clone());
+    for n in 0..5 {
+        provider.fail_next();
+        breaker.send(&sms_to(n)).await.unwrap_err();
+    }
+    tokio::time::advance(Duration::from_secs(10)).await;
+    provider.limit_next(None);
+    assert!(breaker.send(&sms_to(1)).await.unwrap_err().is_rate_limited());
+    assert!(!breaker.is_open());
+}
+
+#[test]
+fn settings_out_of_their_range_are_refused() {
+    let good = BreakerSettings::default;
+    let second = Duration::from_secs(1);
+    let zero = Duration::ZERO;
+    use InvalidBreakerSettings as Invalid;
+    for (settings, expected) in [
+        (good().with_failures(1, second), Some(Invalid::Failures)),
+        (good().with_failures(2, zero), Some(Invalid::Duration)),
+        (good().with_failures(2, second), None),
+        (good().with_open_for(zero), Some(Invalid::Duration)),
+        (good().with_call_timeout(zero), Some(Invalid::Duration)),
+        (good().with_concurrent_calls(0, second), Some(Invalid::ConcurrentCalls)),
+        (good().with_concurrent_calls(10_001, second), Some(Invalid::ConcurrentCalls)),
+        (good().with_concurrent_calls(10_000, zero), None),
+    ] {
+        let breaker = CircuitBreaker::new(Arc::new(RecordingSender::new()), settings.clone());
+        assert_eq!(breaker.err(), expected, "{settings:?}");
+    }
 }
 
 /// Answers nobody before its gate is opened.
@@ -196,8 +299,8 @@ async fn no_more_calls_run_at_once_than_allowed() {
 async fn a_trial_that_is_dropped_lets_the_next_one_try() {
     let gate = Arc::new(Semaphore::new(100));
     let breaker = Arc::new(breaker(Stuck(Arc::clone(&gate))));
-    for _ in 0..5 {
-        breaker.send(&sms()).await.unwrap_err();
+    for n in 0..5 {
+        breaker.send(&sms_to(n)).await.unwrap_err();
     }
     tokio::time::advance(Duration::from_secs(10)).await;
     let held = gate.acquire_many(100).await.unwrap();
