@@ -182,6 +182,7 @@ otp-limited = There were too many text messages. Try again after { $until }.
 otp-locked = There were too many attempts. Try again after { $until }.
 otp-blocked = There were too many attempts, so you cannot use text message codes. Ask your administrator.
 otp-unavailable = We cannot send text messages right now. Try again later.
+otp-changed-hands = We cannot send text messages to your registered phone number. Ask your administrator.
 otp-help-delay = A text message can take a few minutes to arrive.
 otp-help-signal = Check the signal and the flight mode of your phone.
 otp-help-filter = Check that your phone does not block unknown senders.

@@ -154,6 +154,7 @@ otp-limited = SMSの送信回数が上限に達しました。{ $until }以降�
 otp-locked = 入力の失敗が続いたため、{ $until }まで利用できません。
 otp-blocked = 入力の失敗が続いたため、SMS認証を利用できません。管理者にお問い合わせください。
 otp-unavailable = ただいまSMSを送信できません。しばらくしてからもう一度お試しください。
+otp-changed-hands = 登録された電話番号にはSMSを送信できません。管理者にお問い合わせください。
 otp-help-delay = SMSの到着には数分かかることがあります。
 otp-help-signal = 電波状況と機内モードをご確認ください。
 otp-help-filter = 迷惑SMSの設定で受信を拒否していないかご確認ください。

@@ -19,6 +19,11 @@ impl Subject {
     /// The attribute with the phone number, in E.164 or in the national form.
     pub const PHONE_NUMBER: &'static str = "phone_number";
 
+    /// The attribute with the day since when the phone number is the subject's, as `YYYY-MM-DD` in Japan: the day
+    /// on which they proved or stated it. A provider can then check that the number was not reassigned to
+    /// another person since. Optional. An invalid date is an error: the plugin sends no message.
+    pub const PHONE_SINCE: &'static str = "phone_since";
+
     /// Returns the subject `id` of `tenant`, without attributes and credentials.
     ///
     /// The id must be the canonical one: plugins count attempts per id.

@@ -9,11 +9,13 @@ use std::{
 };
 
 use async_trait::async_trait;
-use karaden_client::{Error, PhoneNumber, RefusalReason, push, sms};
+use karaden_client::{Error, ErrorKind, PhoneNumber, RefusalReason, push, sms};
 use sms_sender::{
     DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsAccepted,
-    SmsError, SmsOutcome, SmsSender, TextLimit,
+    SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
 };
+
+use crate::trace;
 
 /// Units of a line break. We count 3, to be safe; what the vendor counts is not published.
 const LINE_BREAK: usize = 3;
@@ -25,6 +27,8 @@ const LOOK_AROUND: Duration = Duration::from_secs(60 * 60);
 ///
 /// If Karaden refuses a message only because of its `limited_at`, it is sent without one: a late code is
 /// useless but harmless.
+///
+/// This API has no number-history check: [`OutgoingSms::phone_since`] is ignored.
 #[derive(Debug, Clone)]
 pub struct KaradenSmsSender {
     client: sms::Client,
@@ -35,7 +39,7 @@ impl KaradenSmsSender {
     pub const TEXT_LIMIT: TextLimit =
         TextLimit::new(70, 9).with_line_break(LINE_BREAK).with_basic_plane_only();
 
-    /// Sends through `client`.
+    /// Creates a sender that uses `client`.
     pub fn new(client: sms::Client) -> Self {
         Self { client }
     }
@@ -48,6 +52,12 @@ impl SmsSender for KaradenSmsSender {
     }
 
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        if sms.is_past_deadline() {
+            return Err(SmsError::not_sent("the deadline has passed"));
+        }
+        if self.text_limit().split(sms.expose_text()).is_err() {
+            return Ok(SmsOutcome::Refused(RefusedReason::Message));
+        }
         let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
             return Ok(SmsOutcome::Refused(RefusedReason::Number));
         };
@@ -59,15 +69,15 @@ impl SmsSender for KaradenSmsSender {
             if !is_about_the_deadline(refusal.error()) {
                 return refused(refusal.into_error());
             }
-            tracing::warn!("karaden refuses limited_at: the message is sent without it");
+            trace::warn("karaden refuses limited_at: the message is sent without it");
             // Refused means not sent, so this is no second message.
             sent = self.client.send(refusal.into_message().without_limited_at()).await;
         }
         match sent {
             Ok(karaden_client::SendOutcome::Accepted(message)) => {
                 let mut accepted = SmsAccepted::new(message.id.as_str());
-                accepted.charged_count =
-                    message.charged_count_per_sent.and_then(|count| u32::try_from(count).ok());
+                accepted.carrier = sms_carrier(&message);
+                accepted.parts = sms_parts(&message);
                 Ok(SmsOutcome::Accepted(accepted))
             }
             Ok(karaden_client::SendOutcome::Refused(refusal)) => refused(refusal.into_error()),
@@ -78,7 +88,12 @@ impl SmsSender for KaradenSmsSender {
     async fn look_up(&self, reference: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
         let tag = sms::Tag::new(reference.as_str()).map_err(LookUpError::new)?;
         let found = self.client.find_by_tag(&tag).await.map_err(LookUpError::new)?;
-        Ok(found.map_or(LookUp::Absent, |message| LookUp::Present(sms_status(&message))))
+        Ok(found.map_or(LookUp::Absent, |message| {
+            let mut report = SmsReport::new(sms_status(&message));
+            report.carrier = sms_carrier(&message);
+            report.parts = sms_parts(&message);
+            LookUp::Present(report)
+        }))
     }
 }
 
@@ -99,6 +114,18 @@ fn sms_message(
     }
 }
 
+/// Returns the carrier, if it is known. Other words come from the server and are not passed on.
+fn sms_carrier(message: &sms::Message) -> Option<String> {
+    match message.carrier.as_ref()? {
+        sms::Carrier::Checking | sms::Carrier::Unknown | sms::Carrier::Other(_) => None,
+        known => Some(known.as_str().to_owned()),
+    }
+}
+
+fn sms_parts(message: &sms::Message) -> Option<u32> {
+    message.charged_count_per_sent.and_then(|count| u32::try_from(count).ok())
+}
+
 fn sms_status(message: &sms::Message) -> DeliveryStatus {
     match (&message.status, &message.sent_result) {
         (_, Some(sms::SentResult::Received)) => DeliveryStatus::Delivered,
@@ -109,21 +136,26 @@ fn sms_status(message: &sms::Message) -> DeliveryStatus {
     }
 }
 
-/// Sends through 空電プッシュ v2. This API has no deadline.
+/// Sends through 空電プッシュ v2. This API has no deadline: a message that it takes in time may leave later.
 ///
 /// A text of more than one part is sent as a long message (長文分割送信), which the contract has to include.
 ///
 /// The tracking code is the last eight digits of the reference, read as a number: the only form that is
 /// known to be accepted. If the contract refuses tracking codes, this and all further messages are sent
 /// without one and cannot be looked up. With 10,000 messages in two hours, one look-up in 10,000 finds
-/// another message. Its status shows on the page and decides nothing.
+/// another message. Its status shows on the page. Only *changed hands* decides something: that code is not
+/// accepted.
 ///
 /// A message that is not found counts as not sent only if the client was built
 /// [with tracked single messages](push::ClientBuilder::with_tracked_single_messages). Otherwise the
 /// look-up fails, and the outcome stays unknown.
+///
+/// With the [number-history check](Self::with_number_history) Karaden sends nothing to a number that was
+/// reassigned since [`OutgoingSms::phone_since`]. A look-up then finds [`DeliveryStatus::ChangedHands`].
 #[derive(Debug, Clone)]
 pub struct KaradenPushSender {
     client: push::Client,
+    checks_history: bool,
     /// Whether the contract has refused a tracking code. Shared by all clones.
     refuses_codes: Arc<AtomicBool>,
 }
@@ -134,23 +166,40 @@ impl KaradenPushSender {
     pub const TEXT_LIMIT: TextLimit =
         TextLimit::new(70, 7).with_line_break(LINE_BREAK).with_basic_plane_only();
 
-    /// Sends through `client`.
+    /// Creates a sender that uses `client`.
     pub fn new(client: push::Client) -> Self {
-        Self { client, refuses_codes: Arc::new(AtomicBool::new(false)) }
+        Self { client, checks_history: false, refuses_codes: Arc::new(AtomicBool::new(false)) }
+    }
+
+    /// Asks for the number-history check (`PermitDate`) of each message whose
+    /// [`phone_since`](OutgoingSms::phone_since) is known. For contracts with this option only.
+    ///
+    /// Karaden checks single texts only. So the [text limit](SmsSender::text_limit) is then one part: a longer
+    /// text could reach the number's new owner.
+    #[must_use]
+    pub fn with_number_history(mut self) -> Self {
+        self.checks_history = true;
+        self
     }
 }
 
 #[async_trait]
 impl SmsSender for KaradenPushSender {
     fn text_limit(&self) -> TextLimit {
-        Self::TEXT_LIMIT
+        if self.checks_history { Self::TEXT_LIMIT.with_max_parts(1) } else { Self::TEXT_LIMIT }
     }
 
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        if sms.is_past_deadline() {
+            return Err(SmsError::not_sent("the deadline has passed"));
+        }
+        if self.text_limit().split(sms.expose_text()).is_err() {
+            return Ok(SmsOutcome::Refused(RefusedReason::Message));
+        }
         let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
             return Ok(SmsOutcome::Refused(RefusedReason::Number));
         };
-        let Ok(mut message) = push_message(sms, to) else {
+        let Ok(mut message) = self.message(sms, to) else {
             return Ok(SmsOutcome::Refused(RefusedReason::Message));
         };
         let has_code = !self.refuses_codes.load(Ordering::Relaxed);
@@ -163,8 +212,8 @@ impl SmsSender for KaradenPushSender {
                 return refused(refusal.into_error());
             }
             self.refuses_codes.store(true, Ordering::Relaxed);
-            tracing::warn!(
-                "karaden refuses tracking codes: messages are sent without and cannot be looked up"
+            trace::warn(
+                "karaden refuses tracking codes: messages are sent without and cannot be looked up",
             );
             // Refused means not sent, so this is no second message.
             sent = self.client.send(refusal.into_message().without_tracking_code()).await;
@@ -192,7 +241,11 @@ impl SmsSender for KaradenPushSender {
         let found = self.client.find_by_tracking_code(&code, from, to).await;
         let found = found.map_err(LookUpError::new)?;
         match found.first() {
-            Some(message) => Ok(LookUp::Present(push_status(&message.delivery))),
+            Some(message) => {
+                let mut report = SmsReport::new(push_status(&message.delivery));
+                report.carrier = push_carrier(&message.delivery);
+                Ok(LookUp::Present(report))
+            }
             None if self.client.tracks_single_messages() => Ok(LookUp::Absent),
             None => Err(LookUpError::new("not found, but the service may ignore tracking codes")),
         }
@@ -209,19 +262,38 @@ fn tracking_code(reference: &Reference) -> Result<push::TrackingCode, karaden_cl
     push::TrackingCode::unique(&format!("{number:08}"))
 }
 
-fn push_message(
-    sms: &OutgoingSms,
-    to: PhoneNumber,
-) -> Result<push::NewMessage, karaden_client::Invalid> {
-    let code = tracking_code(sms.reference())?;
-    let one_part = KaradenPushSender::TEXT_LIMIT.with_max_parts(1);
-    if one_part.split(sms.expose_text()).is_ok() {
-        let message = push::NewMessage::new(to, sms.expose_text())?;
-        message.with_tracking_code(code).without_short_urls()
-    } else {
-        // A long message has no short URLs.
-        Ok(push::NewMessage::long(to, sms.expose_text())?.with_tracking_code(code))
+impl KaradenPushSender {
+    fn message(
+        &self,
+        sms: &OutgoingSms,
+        to: PhoneNumber,
+    ) -> Result<push::NewMessage, karaden_client::Invalid> {
+        let code = tracking_code(sms.reference())?;
+        let one_part = Self::TEXT_LIMIT.with_max_parts(1);
+        if one_part.split(sms.expose_text()).is_err() {
+            // A long message has no short URLs.
+            return Ok(push::NewMessage::long(to, sms.expose_text())?.with_tracking_code(code));
+        }
+        let message = push::NewMessage::new(to, sms.expose_text())?
+            .with_tracking_code(code)
+            .without_short_urls()?;
+        match sms.phone_since().filter(|_| self.checks_history) {
+            Some(since) => message.with_permit_date(since, sms.now()),
+            None => Ok(message),
+        }
     }
+}
+
+/// Returns the carrier in the words of the Karaden SMS API, if it is known.
+fn push_carrier(delivery: &push::Delivery) -> Option<String> {
+    let name = match delivery.carrier.as_ref()? {
+        push::Carrier::Docomo => "docomo",
+        push::Carrier::Softbank => "softbank",
+        push::Carrier::Au => "au",
+        push::Carrier::Option => "option",
+        _ => return None,
+    };
+    Some(name.to_owned())
 }
 
 fn push_status(delivery: &push::Delivery) -> DeliveryStatus {
@@ -240,7 +312,7 @@ fn refused(error: Error) -> Result<SmsOutcome, SmsError> {
     let reason = match error.refusal() {
         Some(RefusalReason::RateLimited(wait)) => {
             let wait = *wait;
-            return Err(SmsError::not_sent(error).with_retry_after(wait));
+            return Err(SmsError::rate_limited(error).with_retry_after(wait));
         }
         Some(RefusalReason::InvalidNumber | RefusalReason::Restricted) => RefusedReason::Number,
         Some(RefusalReason::Validation(fields)) if fields.iter().any(|f| f == "to") => {
@@ -249,19 +321,17 @@ fn refused(error: Error) -> Result<SmsOutcome, SmsError> {
         Some(reason) if reason.is_account_problem() => RefusedReason::Account,
         _ => RefusedReason::Message,
     };
-    tracing::warn!(
-        reason = error.refusal().map(RefusalReason::as_str),
-        status = error.status(),
-        hint = error.refusal().and_then(RefusalReason::hint),
-        "karaden refused a message"
-    );
+    trace::refused(&error);
     Ok(SmsOutcome::Refused(reason))
 }
 
 fn failure(error: Error) -> SmsError {
     let wait = error.retry_after();
     if error.is_definitely_not_sent() {
-        SmsError::not_sent(error).with_retry_after(wait)
+        let is_rate_limited = error.kind() == ErrorKind::RateLimited;
+        let error =
+            if is_rate_limited { SmsError::rate_limited(error) } else { SmsError::not_sent(error) };
+        error.with_retry_after(wait)
     } else {
         SmsError::unknown(error)
     }

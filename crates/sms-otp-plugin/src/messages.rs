@@ -29,6 +29,7 @@ pub const MESSAGES: &[(&str, &[&str])] = &[
     ("otp-locked", &["until"]),
     ("otp-blocked", &[]),
     ("otp-unavailable", &[]),
+    ("otp-changed-hands", &[]),
     ("otp-help-delay", &[]),
     ("otp-help-signal", &[]),
     ("otp-help-filter", &[]),

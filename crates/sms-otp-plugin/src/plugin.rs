@@ -46,7 +46,13 @@ use crate::{
 /// Without `Arc<dyn DeliveryNotes>` everything works, but [`report`](Self::report) is an error. Without
 /// `Arc<dyn Notifier>` an open page shows news only after its next look-up. The phone number
 /// comes from the subject's attribute [`PHONE_NUMBER`](mfa_plugin_api::Subject::PHONE_NUMBER) and from
-/// nowhere else.
+/// nowhere else. With the attribute [`PHONE_SINCE`](mfa_plugin_api::Subject::PHONE_SINCE) the provider is asked
+/// whether the number was reassigned to another person since that day. If the attribute is no date, or one in
+/// the future, no message is sent.
+///
+/// If the number has changed hands, the factor is unavailable: the code of the message is never accepted, no
+/// further message goes to the number while that code could be used, and the audit trail has
+/// `otp.number_changed_hands`.
 #[derive(Debug)]
 pub struct SmsOtpPlugin {
     descriptor: Descriptor,
@@ -132,6 +138,9 @@ impl MfaPlugin for SmsOtpPlugin {
         let call = Call::new(&self.parts, context)?;
         let challenge = call.open_challenge().await?;
         match challenge {
+            Some(challenge) if challenge.delivery() == DeliveryStatus::ChangedHands => {
+                Ok(call.changed_hands(&challenge))
+            }
             Some(challenge) if *action == RESEND => call.resend(&challenge).await,
             Some(challenge) if *action == NEW_CODE && call.is_used_up(&challenge) => {
                 call.send_new().await

@@ -69,7 +69,7 @@ fn delivery_notice(delivery: DeliveryStatus) -> Option<Notice> {
     let key = match delivery {
         DeliveryStatus::Delivered => "otp-delivered",
         DeliveryStatus::OutOfRange => "otp-out-of-range",
-        DeliveryStatus::Failed | DeliveryStatus::ChangedHands => "otp-not-delivered",
+        DeliveryStatus::Failed => "otp-not-delivered",
         _ => return None,
     };
     Some(Notice::new(Message::new(key)))
@@ -150,6 +150,12 @@ pub(crate) fn blocked() -> Denied {
 /// whether a number exists.
 pub(crate) fn unavailable() -> Unavailable {
     Unavailable::new(Message::new("otp-unavailable"))
+}
+
+/// Makes the page for a number that belongs to another person. The user has passed another factor already,
+/// and is told whom to ask.
+pub(crate) fn changed_hands() -> Unavailable {
+    Unavailable::new(Message::new("otp-changed-hands"))
 }
 
 pub(crate) fn limited(until: SystemTime) -> Unavailable {

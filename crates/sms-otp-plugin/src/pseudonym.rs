@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use rand::{TryRng as _, rngs::SysRng};
 use sha2::Sha256;
 
 /// The key of the pseudonyms under which limits and logs know numbers, users and addresses.
@@ -31,6 +32,18 @@ impl PseudonymKey {
         let mut mac = Hmac::new_from_slice(key).map_err(|_| PseudonymKeyTooShort)?;
         mac.update(b"sms-otp-plugin/pseudonym/1");
         Ok(Self(mac))
+    }
+
+    /// Creates a random key from the system's random generator. Store its source if pseudonyms have to stay
+    /// the same after a restart: use [`from_bytes`](Self::from_bytes) then.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no randomness.
+    pub fn random() -> Self {
+        let mut key = [0; 32];
+        SysRng.try_fill_bytes(&mut key).expect("the system has randomness");
+        Self::from_bytes(&key).expect("32 bytes are a key")
     }
 
     /// Returns the pseudonym of `value`: 32 hexadecimal digits.
@@ -73,6 +86,7 @@ mod tests {
         assert_ne!(name, key.pseudonym("+819012345679"));
         assert_ne!(name, PseudonymKey::from_bytes(&[2; 32]).unwrap().pseudonym("+819012345678"));
         assert_ne!(key.pseudonym_of(&["ab", "c"]), key.pseudonym_of(&["a", "bc"]));
+        assert_ne!(PseudonymKey::random().pseudonym("a"), PseudonymKey::random().pseudonym("a"));
         assert_eq!(PseudonymKey::from_bytes(&[1; 31]).unwrap_err(), PseudonymKeyTooShort);
     }
 }

@@ -9,7 +9,7 @@ use otp_core::{
     gcra::{InvalidRate, Rate},
 };
 
-use crate::{pseudonym::PseudonymKey, store_failed::store_failed};
+use crate::{pseudonym::PseudonymKey, store_failed::store_failed, trace};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -68,9 +68,9 @@ impl Default for SendLimits {
     }
 }
 
-/// The limits as a configuration states them; [`SendLimits::new`] checks them.
+/// The limits as a configuration states them. [`SendLimits::new`] checks the values.
 #[derive(Debug, Clone)]
-#[expect(clippy::exhaustive_structs, reason = "made to be filled in with `..Default::default()`")]
+#[non_exhaustive]
 pub struct SendLimitSettings {
     /// Messages to one number in an hour. Default 5.
     pub per_number_hourly: u32,
@@ -105,14 +105,54 @@ impl Default for SendLimitSettings {
     }
 }
 
+impl SendLimitSettings {
+    /// Sets how many messages may go to one number in an hour and in a day.
+    #[must_use]
+    pub fn with_per_number(self, hourly: u32, daily: u32) -> Self {
+        Self { per_number_hourly: hourly, per_number_daily: daily, ..self }
+    }
+
+    /// Sets how many messages one user may cause in an hour and in a day.
+    #[must_use]
+    pub fn with_per_user(self, hourly: u32, daily: u32) -> Self {
+        Self { per_user_hourly: hourly, per_user_daily: daily, ..self }
+    }
+
+    /// Sets how many messages one client address may cause in an hour.
+    #[must_use]
+    pub fn with_per_address(self, hourly: u32) -> Self {
+        Self { per_address_hourly: hourly, ..self }
+    }
+
+    /// Sets how many messages may go to one block of ten thousand numbers in a `period`.
+    #[must_use]
+    pub fn with_per_block(self, messages: u32, period: Duration) -> Self {
+        Self { per_block: messages, per_block_period: period, ..self }
+    }
+
+    /// Sets the budget for all messages.
+    #[must_use]
+    pub fn with_daily_budget(self, budget: DailyBudget) -> Self {
+        Self { daily_budget: Some(budget), ..self }
+    }
+}
+
 /// A budget for all messages of a day, in a unit of money such as yen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "complete by definition: a sum and a price")]
+#[non_exhaustive]
 pub struct DailyBudget {
     /// What may be spent in a day; it refills evenly over the day.
     pub per_day: u32,
-    /// What one billed message costs.
+    /// What one billed part of a message costs.
     pub price: u32,
+}
+
+impl DailyBudget {
+    /// Creates a budget of `per_day` for messages of which each billed part costs `price`.
+    /// [`SendLimits::new`] checks the values.
+    pub fn new(per_day: u32, price: u32) -> Self {
+        Self { per_day, price }
+    }
 }
 
 /// The limits, in the order in which they are charged.
@@ -181,38 +221,36 @@ impl<'a> SendQuotas<'a> {
     /// # Errors
     ///
     /// If the store failed. Then nothing may be sent.
-    pub(crate) async fn charge(&self) -> Result<Result<Charged, LimitReached>, PluginError> {
+    pub(crate) async fn charge(
+        &self,
+    ) -> Result<Result<ChargedSend<'_>, LimitReached>, PluginError> {
         let charged = self.quota.charge(&self.charges, self.now).await;
         let charged = charged.map_err(|error| store_failed("charging the send limits", error))?;
-        Ok(charged.map_err(|refused| LimitReached {
-            limit: NAMES.get(refused.which).copied().unwrap_or("unknown"),
-            until: refused.until,
-        }))
+        Ok(match charged {
+            Ok(charged) => Ok(ChargedSend { quotas: self, charged }),
+            Err(refused) => Err(LimitReached {
+                limit: NAMES.get(refused.which).copied().unwrap_or("unknown"),
+                until: refused.until,
+            }),
+        })
     }
 
-    /// Refunds a message that was not sent.
-    pub(crate) async fn refund(&self, charged: &Charged) {
-        if let Err(error) = self.quota.refund(charged, self.now).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "send limits not refunded");
-        }
-    }
-
-    /// Charges the budget for the billed messages beyond the first, and warns if four fifths are spent.
-    pub(crate) async fn settle(&self, billed: Option<u32>) {
+    /// Charges the budget for the billed parts beyond the first, and warns if four fifths are spent.
+    async fn settle(&self, parts: u32) {
         let Some(budget) = self.charges.get(BUDGET) else { return };
-        let more = budget.events.saturating_mul(billed.unwrap_or(1).saturating_sub(1));
+        let more = budget.events.saturating_mul(parts.saturating_sub(1));
         match self.quota.charge(&[budget.with_events(more)], self.now).await {
             Ok(Ok(charged)) if charged.left() < budget.rate.burst() / 5 => {
-                tracing::warn!(left = charged.left(), "four fifths of the sms budget are spent");
+                trace::warn("four fifths of the sms budget are spent");
             }
             Ok(Ok(_)) => {}
             Ok(Err(_)) => {
-                tracing::warn!("the sms budget is spent");
+                trace::warn("the sms budget is spent");
                 if let Err(error) = self.charge_remaining_budget(budget).await {
-                    not_settled(&error);
+                    trace::failed("sms budget not settled", &error);
                 }
             }
-            Err(error) => not_settled(&error),
+            Err(error) => trace::failed("sms budget not settled", &error),
         }
     }
 
@@ -231,8 +269,31 @@ impl<'a> SendQuotas<'a> {
     }
 }
 
-fn not_settled(error: &StoreError) {
-    tracing::warn!(error = error as &dyn std::error::Error, "sms budget not settled");
+/// One message that is charged to the limits. Ends in one of its methods; if it is dropped, as when the
+/// caller is cancelled, the charge stays.
+#[derive(Debug)]
+#[must_use = "a charge is refunded or kept"]
+pub(crate) struct ChargedSend<'a> {
+    quotas: &'a SendQuotas<'a>,
+    charged: Charged,
+}
+
+impl ChargedSend<'_> {
+    /// Refunds the charge, because the message was not sent.
+    pub(crate) async fn refund(self) {
+        let SendQuotas { quota, now, .. } = self.quotas;
+        if let Err(error) = quota.refund(&self.charged, *now).await {
+            trace::failed("send limits not refunded", &error);
+        }
+    }
+
+    /// Keeps the charge of a message that was sent, or may have been. The budget pays for the billed `parts`,
+    /// if the provider told their number.
+    pub(crate) async fn keep(self, parts: Option<u32>) {
+        if let Some(parts) = parts {
+            self.quotas.settle(parts).await;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -242,16 +303,21 @@ mod tests {
     #[test]
     fn a_limit_that_allows_nothing_is_refused() {
         let settings = SendLimitSettings::default;
-        let budget = |per_day, price| Some(DailyBudget { per_day, price });
+        let budget =
+            |per_day, price| settings().with_daily_budget(DailyBudget::new(per_day, price));
         for bad in [
-            SendLimitSettings { per_number_hourly: 0, ..settings() },
-            SendLimitSettings { per_block_period: Duration::ZERO, ..settings() },
-            SendLimitSettings { daily_budget: budget(9, 10), ..settings() },
-            SendLimitSettings { daily_budget: budget(9, 0), ..settings() },
+            settings().with_per_number(0, 10),
+            settings().with_per_number(5, 0),
+            settings().with_per_user(0, 10),
+            settings().with_per_user(5, 0),
+            settings().with_per_address(0),
+            settings().with_per_block(0, HOUR),
+            settings().with_per_block(30, Duration::ZERO),
+            budget(9, 10),
+            budget(9, 0),
         ] {
             assert_eq!(SendLimits::new(&bad), Err(InvalidRate), "{bad:?}");
         }
-        let good = SendLimitSettings { daily_budget: budget(10, 10), ..settings() };
-        assert!(SendLimits::new(&good).is_ok());
+        assert!(SendLimits::new(&budget(10, 10)).is_ok());
     }
 }

@@ -76,7 +76,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_base_url(format!("{}/api", sim.url()))
         .build()?;
     let karaden =
-        CircuitBreaker::new(Arc::new(KaradenSmsSender::new(karaden)), BreakerSettings::default());
+        CircuitBreaker::new(Arc::new(KaradenSmsSender::new(karaden)), BreakerSettings::default())?;
     let modem = Arc::new(Modem::default());
     let sender = FailoverSender::new(Arc::clone(&modem) as Arc<dyn SmsSender>)
         .with_fallback(Arc::new(karaden));

@@ -1,13 +1,17 @@
 //! Verifying the code that the user typed.
 
 use mfa_plugin_api::{AuditEvent, AuthenticationMethod, Evidence, PluginError, Reply, Step};
-use otp_core::{Attempt, AttemptRefused, LockoutState, Rejected, TypedCode, Verified};
+use otp_core::{
+    Attempt, AttemptRefused, DeliveryStatus, LockoutState, Rejected, TypedCode, Verified,
+};
 
 use super::call::{Call, unix_seconds};
 use crate::{
     prompts::{self, Ended},
+    recipient::Recipient,
     state::challenge_id,
     store_failed::store_failed,
+    trace,
 };
 
 impl Call<'_> {
@@ -47,17 +51,21 @@ impl Call<'_> {
     }
 
     async fn compare(&self, attempt: Attempt, typed: &TypedCode) -> Result<Reply, PluginError> {
-        let Some(phone) = &self.phone else {
+        let Ok(Recipient { phone, .. }) = &self.recipient else {
             // The number was removed while the code was on its way.
             return Ok(self.unavailable(prompts::unavailable()));
         };
         let challenge = attempt.challenge().clone();
+        if challenge.delivery() == DeliveryStatus::ChangedHands {
+            // A stranger may have read the code, so the right one is worth nothing either.
+            return Ok(self.changed_hands(&challenge));
+        }
         let (keys, format) = (&self.parts.keys, self.config().format());
         match attempt.verify(keys, &self.binding(phone), format, typed, self.now()) {
             Ok(verified) => self.consume(verified).await,
             Err(Rejected::Expired) => Ok(self.end(Ended::Expired)),
             Err(Rejected::KeyRetired) => {
-                tracing::warn!("the key of an open challenge has left the key ring");
+                trace::warn("the key of an open challenge has left the key ring");
                 Ok(self.end(Ended::Expired))
             }
             Err(Rejected::WrongCode { attempts_left, lockout_state }) => {

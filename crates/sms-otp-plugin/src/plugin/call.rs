@@ -3,19 +3,21 @@
 use std::{sync::Arc, time::SystemTime};
 
 use mfa_plugin_api::{
-    AuditEvent, FlowContext, PluginError, Prompt, Reply, Services, Step, Subject, Unavailable,
+    AuditEvent, FlowContext, PluginError, Prompt, Reply, Services, Step, Unavailable,
 };
 use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, Quota};
-use otp_core::{AllowedPrefixes, Binding, Challenge, KeyRing, PhoneNumber, SubjectKey};
+use otp_core::{Binding, Challenge, DeliveryStatus, KeyRing, PhoneNumber, SubjectKey};
 use sms_sender::SmsSender;
 
 use super::look_ups::LookUps;
 use crate::{
     config::SmsOtpConfig,
     prompts::{self, CodePage, Ended},
+    recipient::{NoRecipient, Recipient},
     state::{OtpState, Sent, challenge_id},
     store_failed::store_failed,
     text::Templates,
+    trace,
 };
 
 /// What all calls of the plugin share.
@@ -37,7 +39,7 @@ pub(super) struct Call<'a> {
     pub(super) notes: Option<&'a Arc<dyn DeliveryNotes>>,
     pub(super) notifier: Option<&'a Arc<dyn Notifier>>,
     pub(super) subject: SubjectKey,
-    pub(super) phone: Option<PhoneNumber>,
+    pub(super) recipient: Result<Recipient, NoRecipient>,
     pub(super) state: Option<OtpState>,
 }
 
@@ -56,16 +58,10 @@ impl<'a> Call<'a> {
             notes: context.services.find(),
             notifier: context.services.find(),
             subject: SubjectKey::derive(context.subject.tenant(), context.subject.id()),
-            phone: phone_number(context.subject, parts.config.prefixes()),
+            recipient: Recipient::of(context.subject, parts.config.prefixes(), context.now),
             state: OtpState::load(context),
         })
     }
-}
-
-/// Returns the user's number, if messages may be sent to it.
-fn phone_number(subject: &Subject, prefixes: AllowedPrefixes) -> Option<PhoneNumber> {
-    let text = subject.attribute(Subject::PHONE_NUMBER)?;
-    PhoneNumber::from_japanese_with(text, prefixes).ok()
 }
 
 impl Call<'_> {
@@ -125,12 +121,16 @@ impl Call<'_> {
     }
 
     pub(super) fn masked_to(&self) -> String {
-        self.phone.as_ref().map(PhoneNumber::masked).unwrap_or_default()
+        self.recipient.as_ref().map(|to| to.phone.masked()).unwrap_or_default()
     }
 
     /// Returns the same call with the login at `generation`.
     pub(super) fn at_generation(&self, generation: u32, sent: Sent) -> Self {
-        Self { phone: self.phone.clone(), state: Some(OtpState { generation, sent }), ..*self }
+        Self {
+            recipient: self.recipient.clone(),
+            state: Some(OtpState { generation, sent }),
+            ..*self
+        }
     }
 
     /// Asks for the code of `challenge`, with no news.
@@ -145,6 +145,9 @@ impl Call<'_> {
         sent: Sent,
         change: impl FnOnce(Prompt) -> Prompt,
     ) -> Reply {
+        if challenge.delivery() == DeliveryStatus::ChangedHands {
+            return self.changed_hands(challenge);
+        }
         if self.is_exhausted(challenge) {
             return self.end(Ended::Exhausted);
         }
@@ -171,6 +174,22 @@ impl Call<'_> {
         self.keep(Step::Unavailable(unavailable))
     }
 
+    /// Reports that the number of `challenge` belongs to another person: no code is asked for, and none is
+    /// sent. The user can use another factor.
+    pub(super) fn changed_hands(&self, challenge: &Challenge) -> Reply {
+        self.audit(self.about("otp.number_changed_hands", challenge));
+        self.unavailable(prompts::changed_hands())
+    }
+
+    /// Creates an event about the message of `challenge`.
+    pub(super) fn about(&self, event: &'static str, challenge: &Challenge) -> AuditEvent {
+        let event = AuditEvent::new(event).with("challenge", challenge.id());
+        let Ok(to) = &self.recipient else { return event };
+        event
+            .with("number", self.config().pseudonym_key().pseudonym(to.phone.as_e164()))
+            .with("to", to.phone.masked())
+    }
+
     pub(super) fn audit(&self, event: AuditEvent) {
         self.context.audit.record(event);
     }
@@ -192,10 +211,7 @@ where
 pub(super) async fn notify(notifier: Option<&Arc<dyn Notifier>>, subject: SubjectKey) {
     let Some(notifier) = notifier else { return };
     if let Err(error) = notifier.notify(subject).await {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the pages of other nodes were not notified"
-        );
+        trace::failed("the pages of other nodes were not notified", &error);
     }
 }
 

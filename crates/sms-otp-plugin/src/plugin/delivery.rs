@@ -2,15 +2,16 @@
 
 use std::time::{Duration, SystemTime};
 
-use mfa_plugin_api::{PluginError, Prompt};
+use mfa_plugin_api::{AuditEvent, PluginError, Prompt};
 use otp_core::{Challenge, DeliveryStatus};
-use sms_sender::{LookUp, Reference};
+use sms_sender::{LookUp, Reference, SmsReport};
 
 use super::call::{Call, notify};
 use crate::{
     prompts::{self, Ended},
     state::Sent,
     store_failed::store_failed,
+    trace,
 };
 
 /// How long a page waits for the provider's response.
@@ -19,9 +20,12 @@ const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(2);
 const ABSENT_AFTER: Duration = Duration::from_secs(30);
 
 impl Call<'_> {
-    /// Returns the prompt of this login, whose open challenge is `challenge`; `None` if it has not begun.
+    /// Returns the prompt of this login, whose open challenge is `challenge`; `None` if it has not begun, or if
+    /// its number changed hands.
     pub(super) fn prompt(&self, challenge: Option<&Challenge>) -> Option<Prompt> {
         match challenge {
+            // `begin` says that the number changed hands, so that the host can go on to another factor.
+            Some(challenge) if challenge.delivery() == DeliveryStatus::ChangedHands => None,
             Some(challenge) if self.is_exhausted(challenge) => {
                 Some(prompts::needs_new_code(Ended::Exhausted))
             }
@@ -35,8 +39,8 @@ impl Call<'_> {
     pub(super) async fn looked_up(&self) -> Result<Option<Challenge>, PluginError> {
         let Some(challenge) = self.open_challenge().await? else { return Ok(None) };
         match self.news(&challenge, self.now()).await {
-            Some(delivery) => {
-                self.record(&challenge, delivery, self.now()).await?;
+            Some(report) => {
+                self.record(&challenge, &report, self.now()).await?;
                 self.open_challenge().await
             }
             None => Ok(Some(challenge)),
@@ -55,12 +59,8 @@ impl Call<'_> {
         self.parts.look_ups.next_at(&last_reference(challenge), challenge.expires_at(), now)
     }
 
-    /// Asks the provider if that is due at `now`, and returns the status if it has changed.
-    pub(super) async fn news(
-        &self,
-        challenge: &Challenge,
-        now: SystemTime,
-    ) -> Option<DeliveryStatus> {
+    /// Asks the provider if that is due at `now`, and returns its report if the status has changed.
+    pub(super) async fn news(&self, challenge: &Challenge, now: SystemTime) -> Option<SmsReport> {
         let reference = last_reference(challenge);
         let look_ups = &self.parts.look_ups;
         if !self.can_change(challenge) || !look_ups.is_due(&reference, challenge.expires_at(), now)
@@ -71,34 +71,44 @@ impl Call<'_> {
         let found = match tokio::time::timeout(LOOK_UP_TIMEOUT, asked).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "sms look-up failed");
+                trace::failed_quietly("sms look-up failed", &error);
                 return None;
             }
             Err(_) => return None,
         };
-        let delivery = match found {
-            LookUp::Present(DeliveryStatus::Pending) => return None,
-            LookUp::Present(status) => status,
-            LookUp::Absent if self.is_lost(challenge, now) => DeliveryStatus::Failed,
+        let report = match found {
+            LookUp::Present(report) if report.status == DeliveryStatus::Pending => return None,
+            LookUp::Present(report) => report,
+            LookUp::Absent if self.is_lost(challenge, now) => {
+                SmsReport::new(DeliveryStatus::Failed)
+            }
             LookUp::Absent => return None,
         };
-        if is_final(delivery) {
+        if is_final(report.status) {
             look_ups.forget(&reference);
         }
-        (delivery != challenge.delivery()).then_some(delivery)
+        (report.status != challenge.delivery()).then_some(report)
     }
 
     /// Records news of a delivery, and wakes every page that waits for it.
     pub(super) async fn record(
         &self,
         challenge: &Challenge,
-        delivery: DeliveryStatus,
+        report: &SmsReport,
         now: SystemTime,
     ) -> Result<(), PluginError> {
         self.store
-            .record_delivery(self.subject, challenge.id(), delivery, self.config().policy(), now)
+            .record_delivery(
+                self.subject,
+                challenge.id(),
+                report.status,
+                self.config().policy(),
+                now,
+            )
             .await
             .map_err(|error| store_failed("recording a delivery", error))?;
+        let event = self.about("otp.delivery", challenge).with("status", name_of(report.status));
+        self.audit(with_details(event, report.carrier.as_deref(), report.parts));
         notify(self.notifier, self.subject).await;
         Ok(())
     }
@@ -112,6 +122,33 @@ impl Call<'_> {
     fn is_lost(&self, challenge: &Challenge, now: SystemTime) -> bool {
         let age = now.duration_since(challenge.opened_at()).unwrap_or_default();
         self.sent() == Sent::Unknown && challenge.resends() == 0 && age >= ABSENT_AFTER
+    }
+}
+
+/// Adds what the provider told about a message to an event.
+pub(super) fn with_details(
+    event: AuditEvent,
+    carrier: Option<&str>,
+    parts: Option<u32>,
+) -> AuditEvent {
+    let event = match carrier {
+        Some(carrier) => event.with("carrier", carrier),
+        None => event,
+    };
+    match parts {
+        Some(parts) => event.with("parts", parts),
+        None => event,
+    }
+}
+
+/// Returns the status as one word, for the audit trail.
+fn name_of(status: DeliveryStatus) -> &'static str {
+    match status {
+        DeliveryStatus::ChangedHands => "changed_hands",
+        DeliveryStatus::Delivered => "delivered",
+        DeliveryStatus::Failed => "failed",
+        DeliveryStatus::OutOfRange => "out_of_range",
+        _ => "pending",
     }
 }
 

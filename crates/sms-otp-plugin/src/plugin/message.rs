@@ -1,19 +1,23 @@
 //! Sending one message: quota, challenge, text, provider, in this order.
 
 use mfa_plugin_api::{AuditEvent, PluginError, Prompt, Reply, Step};
-use otp_cache::Charged;
 use otp_core::{
     Challenge, DeliveryStatus, LockoutState, NewChallenge, Nonce, OpenRefused, PhoneNumber,
     ResendRefused,
 };
-use sms_sender::{OutgoingSms, Reference, SmsOutcome};
+use sms_sender::{OutgoingSms, Reference, RefusedReason, SmsOutcome, SmsReport};
 
-use super::call::{Call, unix_seconds};
+use super::{
+    call::{Call, unix_seconds},
+    delivery::with_details,
+};
 use crate::{
     prompts::{self, Ended},
-    quotas::{LimitReached, SendQuotas},
+    quotas::{ChargedSend, LimitReached, SendQuotas},
+    recipient::Recipient,
     state::{OtpState, Sent, challenge_id},
     store_failed::store_failed,
+    trace,
 };
 
 /// How many challenge ids are tried before opening fails. An id that is in use belongs to a call of this login
@@ -22,10 +26,14 @@ const MAX_IDS_TRIED: u32 = 8;
 
 /// What became of one message.
 enum SendAttempt {
-    /// The message was sent, or may have been.
-    MaybeSent(Sent),
-    /// The message was not sent, and its quota was refunded.
+    /// The message was sent. The provider bills this many parts, if it said so.
+    Accepted(Option<u32>),
+    /// The message was not sent: the number belongs to another person.
+    ChangedHands,
+    /// The message was not sent.
     NotSent,
+    /// The message may have been sent.
+    Unknown,
 }
 
 impl Call<'_> {
@@ -47,11 +55,14 @@ impl Call<'_> {
         generation: u32,
         told: impl FnOnce(Prompt, String) -> Prompt,
     ) -> Result<Reply, PluginError> {
-        let Some(phone) = &self.phone else {
-            self.audit(AuditEvent::new("otp.phone_number_missing"));
-            return Ok(self.unavailable(prompts::unavailable()));
+        let to = match &self.recipient {
+            Ok(to) => to,
+            Err(why) => {
+                self.audit(AuditEvent::new(why.event()));
+                return Ok(self.unavailable(prompts::unavailable()));
+            }
         };
-        let quotas = self.quotas(phone);
+        let quotas = self.quotas(&to.phone);
         let charged = match quotas.charge().await? {
             Ok(charged) => charged,
             Err(reached) => {
@@ -64,39 +75,37 @@ impl Call<'_> {
             }
         };
         let (challenge, generation) = match self.open(generation).await {
-            Ok(Opened::New(challenge, generation)) => (challenge, generation),
-            Ok(Opened::Already(challenge, generation)) => {
-                // Another request of the same login sends the message.
-                quotas.refund(&charged).await;
-                return Ok(self.at_generation(generation, Sent::Unknown).ask_again(&challenge));
-            }
-            Ok(Opened::Refused(lockout_state)) => {
-                quotas.refund(&charged).await;
-                return Ok(self.denied(lockout_state));
-            }
-            Err(error) => {
-                quotas.refund(&charged).await;
-                return Err(error);
+            Ok(opened) => opened,
+            Err(why) => {
+                charged.refund().await;
+                return match why {
+                    // Another request of the same login sends the message.
+                    NotOpened::Already(challenge, generation) => {
+                        Ok(self.at_generation(generation, Sent::Unknown).ask_again(&challenge))
+                    }
+                    NotOpened::Refused(lockout_state) => Ok(self.denied(lockout_state)),
+                    NotOpened::Failed(error) => Err(error),
+                };
             }
         };
-        match self.send_message(&challenge, phone, &quotas, &charged).await? {
-            SendAttempt::MaybeSent(sent) => {
-                let call = self.at_generation(generation, sent);
-                let to = phone.masked();
-                Ok(call.ask(&challenge, sent, |prompt| told(prompt, to)))
-            }
-            SendAttempt::NotSent => {
-                self.revoke(&challenge).await;
-                let reply = Reply::new(Step::Unavailable(prompts::unavailable()));
-                let state = OtpState { generation, sent: Sent::Unknown };
-                Ok(reply.with_state(state.to_state()))
-            }
-        }
+        let asked = |sent| {
+            let prompt = |prompt| told(prompt, to.phone.masked());
+            Ok(self.at_generation(generation, sent).ask(&challenge, sent, prompt))
+        };
+        let step = match self.send_message(&challenge, to, charged).await? {
+            SendAttempt::Accepted(_) => return asked(Sent::Accepted),
+            SendAttempt::Unknown => return asked(Sent::Unknown),
+            SendAttempt::ChangedHands => prompts::changed_hands(),
+            SendAttempt::NotSent => prompts::unavailable(),
+        };
+        self.revoke(&challenge).await;
+        let state = OtpState { generation, sent: Sent::Unknown };
+        Ok(Reply::new(Step::Unavailable(step)).with_state(state.to_state()))
     }
 
     /// Sends the code of `challenge` again, if cooldown, count and quotas allow it.
     pub(super) async fn resend(&self, challenge: &Challenge) -> Result<Reply, PluginError> {
-        let Some(phone) = &self.phone else {
+        let Ok(to) = &self.recipient else {
             return Ok(self.unavailable(prompts::unavailable()));
         };
         let reject = |rejection| {
@@ -112,7 +121,7 @@ impl Call<'_> {
         if self.is_past_deadline(challenge) {
             return reject(prompts::resends_exhausted());
         }
-        let quotas = self.quotas(phone);
+        let quotas = self.quotas(&to.phone);
         let charged = match quotas.charge().await? {
             Ok(charged) => charged,
             Err(reached) => {
@@ -125,34 +134,54 @@ impl Call<'_> {
         let granted = self
             .store
             .grant_resend(self.subject, challenge.id(), self.config().policy(), self.now())
-            .await;
-        let refused = match granted {
-            Ok(Ok(granted)) => {
-                let handed =
-                    self.send_message(&granted.challenge, phone, &quotas, &charged).await?;
-                let SendAttempt::MaybeSent(sent) = handed else {
-                    let challenge = self.shorten_cooldown(granted.challenge).await;
-                    let rejection = prompts::resend_failed();
-                    return Ok(self
-                        .ask(&challenge, self.sent(), |prompt| prompt.with_rejection(rejection)));
+            .await
+            .map_err(|error| NotGranted::Failed(store_failed("granting a resend", error)))
+            .and_then(|granted| granted.map_err(NotGranted::Refused));
+        let granted = match granted {
+            Ok(permit) => permit.challenge,
+            Err(why) => {
+                charged.refund().await;
+                return match why {
+                    NotGranted::Failed(error) => Err(error),
+                    NotGranted::Refused(ResendRefused::TooEarly { at }) => {
+                        reject(prompts::resend_wait(at, self.now()))
+                    }
+                    NotGranted::Refused(ResendRefused::Exhausted) => {
+                        reject(prompts::resends_exhausted())
+                    }
+                    NotGranted::Refused(ResendRefused::AttemptsExhausted) => {
+                        Ok(self.end(Ended::Exhausted))
+                    }
+                    NotGranted::Refused(ResendRefused::Expired | ResendRefused::NotFound) => {
+                        Ok(self.end(Ended::Expired))
+                    }
+                    NotGranted::Refused(ResendRefused::Locked { until }) => {
+                        Ok(self.denied(LockoutState::Locked { until }))
+                    }
+                    NotGranted::Refused(ResendRefused::Blocked) => {
+                        Ok(self.denied(LockoutState::Blocked))
+                    }
                 };
-                let notice = prompts::resent(phone.masked());
-                return Ok(self.ask(&granted.challenge, sent, |prompt| prompt.with_notice(notice)));
-            }
-            Ok(Err(refused)) => refused,
-            Err(error) => {
-                quotas.refund(&charged).await;
-                return Err(store_failed("granting a resend", error));
             }
         };
-        quotas.refund(&charged).await;
-        match refused {
-            ResendRefused::TooEarly { at } => reject(prompts::resend_wait(at, self.now())),
-            ResendRefused::Exhausted => reject(prompts::resends_exhausted()),
-            ResendRefused::AttemptsExhausted => Ok(self.end(Ended::Exhausted)),
-            ResendRefused::Expired | ResendRefused::NotFound => Ok(self.end(Ended::Expired)),
-            ResendRefused::Locked { until } => Ok(self.denied(LockoutState::Locked { until })),
-            ResendRefused::Blocked => Ok(self.denied(LockoutState::Blocked)),
+        let resent = |sent| {
+            let notice = prompts::resent(to.phone.masked());
+            Ok(self.ask(&granted, sent, |prompt| prompt.with_notice(notice)))
+        };
+        match self.send_message(&granted, to, charged).await? {
+            SendAttempt::Accepted(_) => resent(Sent::Accepted),
+            SendAttempt::Unknown => resent(Sent::Unknown),
+            SendAttempt::ChangedHands => {
+                // The code of an earlier message may have been read by a stranger.
+                let report = SmsReport::new(DeliveryStatus::ChangedHands);
+                self.record(&granted, &report, self.now()).await?;
+                Ok(self.unavailable(prompts::changed_hands()))
+            }
+            SendAttempt::NotSent => {
+                let challenge = self.shorten_cooldown(granted).await;
+                let rejection = prompts::resend_failed();
+                Ok(self.ask(&challenge, self.sent(), |prompt| prompt.with_rejection(rejection)))
+            }
         }
     }
 
@@ -168,11 +197,11 @@ impl Call<'_> {
     }
 
     /// Opens the next challenge of this login. Ids in use belong to calls that were cut off.
-    async fn open(&self, first: u32) -> Result<Opened, PluginError> {
+    async fn open(&self, first: u32) -> Result<(Challenge, u32), NotOpened> {
         for generation in first..first.saturating_add(MAX_IDS_TRIED) {
             let id = challenge_id(self.context, generation);
             let mut nonce = [0; 16];
-            self.context.randomness.fill(&mut nonce)?;
+            self.context.randomness.fill(&mut nonce).map_err(PluginError::from)?;
             let new = NewChallenge {
                 id,
                 purpose: self.config().purpose(),
@@ -182,85 +211,90 @@ impl Call<'_> {
             };
             let opened = self.store.open(self.subject, new, self.config().policy(), self.now());
             match opened.await.map_err(|error| store_failed("opening a challenge", error))? {
-                Ok(challenge) => return Ok(Opened::New(challenge, generation)),
+                Ok(challenge) => return Ok((challenge, generation)),
                 Err(OpenRefused::Locked { until } | OpenRefused::TooManyOpen { until }) => {
-                    return Ok(Opened::Refused(LockoutState::Locked { until }));
+                    return Err(NotOpened::Refused(LockoutState::Locked { until }));
                 }
-                Err(OpenRefused::Blocked) => return Ok(Opened::Refused(LockoutState::Blocked)),
+                Err(OpenRefused::Blocked) => {
+                    return Err(NotOpened::Refused(LockoutState::Blocked));
+                }
                 Err(OpenRefused::DuplicateId) => {
                     let found = self.store.load(self.subject, id, self.now()).await;
                     let found =
                         found.map_err(|error| store_failed("loading a challenge", error))?;
                     if let Some(challenge) = found {
-                        return Ok(Opened::Already(challenge, generation));
+                        return Err(NotOpened::Already(challenge, generation));
                     }
                 }
             }
         }
-        Err(PluginError::Internal {
+        Err(NotOpened::Failed(PluginError::Internal {
             context: "opening a challenge",
             source: "every id of this login is in use".into(),
-        })
+        }))
     }
 
-    /// Renders the text and sends it. Refunds the quota of a message that was not sent.
+    /// Renders the text and sends it. Keeps the charge only if the message was sent, or may have been.
     async fn send_message(
         &self,
         challenge: &Challenge,
-        phone: &PhoneNumber,
-        quotas: &SendQuotas<'_>,
-        charged: &Charged,
+        to: &Recipient,
+        charged: ChargedSend<'_>,
     ) -> Result<SendAttempt, PluginError> {
-        let sms = match self.render(challenge, phone) {
-            Ok(sms) => sms,
-            Err(error) => {
-                quotas.refund(charged).await;
-                return Err(error);
-            }
+        let sent = match self.render(challenge, to) {
+            Ok(sms) => Ok(self.hand_over(challenge, &sms).await),
+            Err(error) => Err(error),
         };
+        match sent {
+            Ok(SendAttempt::Accepted(parts)) => charged.keep(parts).await,
+            Ok(SendAttempt::Unknown) => charged.keep(None).await,
+            Ok(SendAttempt::ChangedHands | SendAttempt::NotSent) | Err(_) => charged.refund().await,
+        }
+        sent
+    }
+
+    /// Passes the message to the provider, and records what became of it.
+    async fn hand_over(&self, challenge: &Challenge, sms: &OutgoingSms) -> SendAttempt {
         // Before the message is sent, so that a fast report finds it.
         self.keep_note(challenge, sms.reference()).await;
-        let outcome = self.parts.sender.send(&sms).await;
-        let event = |name| {
-            AuditEvent::new(name)
-                .with("challenge", challenge.id())
-                .with("number", self.config().pseudonym_key().pseudonym(phone.as_e164()))
-                .with("to", phone.masked())
-        };
-        match outcome {
+        match self.parts.sender.send(sms).await {
             Ok(SmsOutcome::Accepted(accepted)) => {
                 let id = accepted.id.as_deref().unwrap_or_default();
-                self.audit(event("otp.sent").with("message", id));
-                quotas.settle(accepted.charged_count).await;
-                Ok(SendAttempt::MaybeSent(Sent::Accepted))
+                let event = self.about("otp.sent", challenge).with("message", id);
+                self.audit(with_details(event, accepted.carrier.as_deref(), accepted.parts));
+                SendAttempt::Accepted(accepted.parts)
+            }
+            Ok(SmsOutcome::Refused(RefusedReason::ChangedHands)) => {
+                self.audit(self.about("otp.number_changed_hands", challenge));
+                SendAttempt::ChangedHands
             }
             Ok(SmsOutcome::Refused(reason)) => {
-                self.audit(event("otp.send_refused").with("reason", reason.as_str()));
-                quotas.refund(charged).await;
-                Ok(SendAttempt::NotSent)
+                let event = self.about("otp.send_refused", challenge);
+                self.audit(event.with("reason", reason.as_str()));
+                SendAttempt::NotSent
             }
             Err(error) if error.is_not_sent() => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "sms not sent");
-                self.audit(event("otp.not_sent"));
-                quotas.refund(charged).await;
-                Ok(SendAttempt::NotSent)
+                trace::failed("sms not sent", &error);
+                let event = self.about("otp.not_sent", challenge);
+                self.audit(if error.is_rate_limited() {
+                    event.with("reason", "rate_limited")
+                } else {
+                    event
+                });
+                SendAttempt::NotSent
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "sms outcome unknown");
-                self.audit(event("otp.send_unknown"));
-                Ok(SendAttempt::MaybeSent(Sent::Unknown))
+                trace::failed("sms outcome unknown", &error);
+                self.audit(self.about("otp.send_unknown", challenge));
+                SendAttempt::Unknown
             }
         }
     }
 
-    fn render(
-        &self,
-        challenge: &Challenge,
-        phone: &PhoneNumber,
-    ) -> Result<OutgoingSms, PluginError> {
+    fn render(&self, challenge: &Challenge, to: &Recipient) -> Result<OutgoingSms, PluginError> {
         let config = self.config();
         let code = challenge
-            .code(&self.parts.keys, &self.binding(phone), config.format())
+            .code(&self.parts.keys, &self.binding(&to.phone), config.format())
             .map_err(|error| PluginError::Internal {
                 context: "deriving a code",
                 source: Box::new(error),
@@ -272,12 +306,15 @@ impl Call<'_> {
             source: Box::new(error),
         })?;
         let reference = Reference::new(challenge.id(), challenge.resends());
-        let sms =
-            OutgoingSms::new(phone.clone(), text.expose_secret().to_owned(), reference, self.now());
-        Ok(match config.deadline(challenge.expires_at()) {
-            Some(deadline) => sms.with_deadline(deadline),
-            None => sms,
-        })
+        let text = text.expose_secret().to_owned();
+        let mut sms = OutgoingSms::new(to.phone.clone(), text, reference, self.now());
+        if let Some(deadline) = config.deadline(challenge.expires_at()) {
+            sms = sms.with_deadline(deadline);
+        }
+        if let Some(since) = to.since {
+            sms = sms.with_phone_since(since);
+        }
+        Ok(sms)
     }
 
     /// Whether the deadline for sending this code has passed. Providers count whole seconds.
@@ -294,10 +331,7 @@ impl Call<'_> {
             .record_delivery(self.subject, challenge.id(), DeliveryStatus::Failed, policy, now)
             .await;
         if let Err(error) = noted {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the failed resend was not recorded"
-            );
+            trace::failed("the failed resend was not recorded", &error);
         }
         self.open_challenge().await.ok().flatten().unwrap_or(challenge)
     }
@@ -305,7 +339,7 @@ impl Call<'_> {
     /// Revokes the challenge of a message that was not sent.
     async fn revoke(&self, challenge: &Challenge) {
         if let Err(error) = self.store.revoke(self.subject, challenge.id()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "challenge not revoked");
+            trace::failed("challenge not revoked", &error);
         }
     }
 
@@ -323,12 +357,24 @@ impl Call<'_> {
     }
 }
 
-/// The result of opening a challenge.
-enum Opened {
-    /// This call opened it and sends its message.
-    New(Challenge, u32),
+/// Why this call did not open a challenge.
+enum NotOpened {
     /// Another request of this login opened it and sends its message.
     Already(Challenge, u32),
+    /// The store failed, or there was no randomness.
+    Failed(PluginError),
     /// The user is locked out.
     Refused(LockoutState),
+}
+
+impl From<PluginError> for NotOpened {
+    fn from(error: PluginError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Why a resend was not granted.
+enum NotGranted {
+    Failed(PluginError),
+    Refused(ResendRefused),
 }

@@ -5,6 +5,7 @@ use otp_core::Challenge;
 use sms_sender::Reference;
 
 use super::call::Call;
+use crate::trace;
 
 /// Returns the key of the note about the message with this reference.
 pub(super) fn note_key(reference: &str) -> NoteKey {
@@ -22,10 +23,7 @@ impl Call<'_> {
             expires_at: challenge.expires_at(),
         };
         if let Err(error) = notes.keep(note_key(reference.as_str()), note, self.now()).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "a delivery report of this message will not be recognised"
-            );
+            trace::failed("a delivery report of this message will not be recognised", &error);
         }
     }
 }

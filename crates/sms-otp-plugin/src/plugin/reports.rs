@@ -11,7 +11,7 @@ use super::{
     delivery::last_reference,
     notes::note_key,
 };
-use crate::{config::SmsOtpConfig, report::Reported, store_failed::store_failed};
+use crate::{config::SmsOtpConfig, report::Reported, store_failed::store_failed, trace};
 
 /// Finds the challenge of the message with `reference`, records `status` and notifies.
 pub(super) async fn record_report(
@@ -27,6 +27,9 @@ pub(super) async fn record_report(
     let Some(note) = found.map_err(|error| store_failed("finding a delivery note", error))? else {
         return Ok(Reported::Unknown);
     };
+    if status == DeliveryStatus::ChangedHands {
+        trace::warn("a number changed hands: its code is worthless now");
+    }
     if status == DeliveryStatus::Pending || !is_news(store, &note, reference, status, now).await? {
         return Ok(Reported::NothingNew);
     }

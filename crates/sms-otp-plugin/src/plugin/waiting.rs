@@ -8,6 +8,7 @@ use otp_core::Challenge;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::call::Call;
+use crate::trace;
 
 /// A wait: the call, its challenge, and when it began.
 struct Wait<'a> {
@@ -42,10 +43,7 @@ impl Call<'_> {
         match self.notifier?.subscribe(self.subject) {
             Ok(subscription) => Some(subscription),
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "a page waits without notifications"
-                );
+                trace::failed("a page waits without notifications", &error);
                 None
             }
         }
@@ -78,8 +76,8 @@ impl Wait<'_> {
             };
             sleep(next_at.duration_since(now).unwrap_or_default()).await;
             let now = self.now();
-            if let Some(delivery) = self.call.news(challenge, now).await {
-                return self.call.record(challenge, delivery, now).await;
+            if let Some(report) = self.call.news(challenge, now).await {
+                return self.call.record(challenge, &report, now).await;
             }
         }
     }

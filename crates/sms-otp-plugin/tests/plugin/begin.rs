@@ -161,15 +161,11 @@ async fn a_provider_that_is_down_can_be_tried_again() {
 }
 
 fn limits(change: impl FnOnce(&mut SendLimitSettings)) -> SmsOtpConfig {
-    let mut settings = SendLimitSettings {
-        per_number_hourly: 100,
-        per_number_daily: 100,
-        per_user_hourly: 100,
-        per_user_daily: 100,
-        per_address_hourly: 100,
-        per_block: 100,
-        ..SendLimitSettings::default()
-    };
+    let mut settings = SendLimitSettings::default()
+        .with_per_number(100, 100)
+        .with_per_user(100, 100)
+        .with_per_address(100)
+        .with_per_block(100, Duration::from_secs(600));
     change(&mut settings);
     config().with_limits(SendLimits::new(&settings).unwrap())
 }
@@ -236,7 +232,7 @@ async fn each_limit_holds_and_says_until_when() {
     assert_eq!((sent, wait), (30, Duration::from_secs(20)));
     assert!(world.audit.names().contains(&"otp.rate_limited"));
 
-    let budget = DailyBudget { per_day: 100, price: 12 };
+    let budget = DailyBudget::new(100, 12);
     let world = World::with_config(limits(|l| l.daily_budget = Some(budget)));
     let (sent, _) = until_refused(&world, fixed("", "", "")).await;
     assert_eq!(sent, 8);
@@ -275,7 +271,7 @@ impl SmsSender for Splitting {
     }
 
     async fn send(&self, _: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
-        Ok(SmsOutcome::Accepted(SmsAccepted::new("m-1").with_charged_count(20)))
+        Ok(SmsOutcome::Accepted(SmsAccepted::new("m-1").with_parts(20)))
     }
 
     async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
@@ -285,7 +281,7 @@ impl SmsSender for Splitting {
 
 #[tokio::test]
 async fn a_message_billed_beyond_the_budget_uses_up_what_is_left_of_it() {
-    let budget = DailyBudget { per_day: 100, price: 12 };
+    let budget = DailyBudget::new(100, 12);
     let config = limits(|l| l.daily_budget = Some(budget));
     let world = World::with_sender(config, Arc::new(Splitting));
     prompt(world.login("f1").begin().await);

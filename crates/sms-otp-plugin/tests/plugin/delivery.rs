@@ -38,7 +38,6 @@ async fn tells_what_became_of_it() {
         (DeliveryStatus::Delivered, Some("otp-delivered")),
         (DeliveryStatus::OutOfRange, Some("otp-out-of-range")),
         (DeliveryStatus::Failed, Some("otp-not-delivered")),
-        (DeliveryStatus::ChangedHands, Some("otp-not-delivered")),
     ] {
         let (_, page) = page_after(status).await;
         assert_eq!(notice(&page), key, "{status:?}");
@@ -51,7 +50,6 @@ async fn a_message_that_did_not_arrive_may_be_sent_again_sooner() {
         (DeliveryStatus::Delivered, 60),
         (DeliveryStatus::OutOfRange, 18),
         (DeliveryStatus::Failed, 18),
-        (DeliveryStatus::ChangedHands, 60),
     ] {
         let (world, page) = page_after(status).await;
         let at = page.actions[0].available_at.expect("a time");

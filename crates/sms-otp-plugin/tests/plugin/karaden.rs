@@ -5,16 +5,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use async_trait::async_trait;
 use karaden_client::{
     Options, RetryPolicy, push, sms,
     transport::{Exchange, ScriptedTransport},
 };
-use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Sim, SimConfig, TrackingRule};
-use mfa_plugin_api::Step;
+use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Running, Sim, SimConfig, TrackingRule};
+use mfa_plugin_api::{Step, Subject};
 use otp_core::{ChallengeId, PhoneNumber, message::Host};
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpConfig, SmsTexts};
 use sms_sender::{
-    DeliveryStatus, LookUp, OutgoingSms, Reference, RefusedReason, SmsOutcome, SmsSender,
+    DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsError,
+    SmsOutcome, SmsSender,
 };
 
 use crate::support::{World, config, prompt};
@@ -56,6 +58,13 @@ fn now() -> SystemTime {
     SystemTime::now()
 }
 
+fn status(found: &LookUp) -> Option<DeliveryStatus> {
+    match found {
+        LookUp::Absent => None,
+        LookUp::Present(report) => Some(report.status),
+    }
+}
+
 fn message(to: &str, nth: u8) -> OutgoingSms {
     let reference = Reference::new(ChallengeId::from_bytes([5; 16]), nth);
     let to = PhoneNumber::new(&to.replacen('0', "+81", 1)).unwrap();
@@ -79,7 +88,7 @@ async fn a_message_arrives_and_is_found_by_its_reference() {
         assert_eq!(inbox.len(), nth + 1);
         assert!(inbox.iter().all(|m| m.body == sms.expose_text()));
         let found = sender.look_up(sms.reference(), at).await.unwrap();
-        assert_eq!(found, LookUp::Present(DeliveryStatus::Delivered));
+        assert_eq!(status(&found), Some(DeliveryStatus::Delivered));
     }
     sim.shutdown().await;
 }
@@ -131,7 +140,7 @@ async fn a_push_message_that_is_not_found_is_absent_only_where_single_messages_a
     sim.set_quirks(Quirks::default());
     untold.send(&message("09012345678", 1)).await.unwrap();
     let found = untold.look_up(message("09012345678", 1).reference(), now()).await.unwrap();
-    assert_eq!(found, LookUp::Present(DeliveryStatus::Delivered));
+    assert_eq!(status(&found), Some(DeliveryStatus::Delivered));
     sim.shutdown().await;
 }
 
@@ -205,7 +214,7 @@ async fn what_the_carrier_says_is_told() {
             let sms = message(number, nth + n);
             sender.send(&sms).await.unwrap();
             let found = sender.look_up(sms.reference(), sms.now()).await.unwrap();
-            assert_eq!(found, LookUp::Present(expected), "{number}");
+            assert_eq!(status(&found), Some(expected), "{number}");
         }
     }
     sim.shutdown().await;
@@ -254,7 +263,7 @@ async fn no_connection_is_not_sent_and_a_lost_answer_is_unknown() {
         }
         sim.set_faults(vec![Fault::new(FaultMode::Status(429))]);
         let error = sender.send(&message("09012345678", 0)).await.unwrap_err();
-        assert!(error.is_not_sent());
+        assert!(error.is_not_sent() && error.is_rate_limited());
     }
     sim.set_faults(Vec::new());
     sim.shutdown().await;
@@ -277,5 +286,92 @@ async fn a_whole_login_through_each_api() {
         let code = inbox[0].body.rsplit_once('#').expect("a code").1.to_owned();
         assert!(matches!(login.submit(&code).await, Step::Done(_)));
     }
+    sim.shutdown().await;
+}
+
+/// Sends to the number that changed hands, which the simulator knows by its digits. No phone has it.
+#[derive(Debug)]
+struct Reassigned(Arc<dyn SmsSender>);
+
+#[async_trait]
+impl SmsSender for Reassigned {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        let to = PhoneNumber::new("+819000000006").unwrap();
+        let text = sms.expose_text().to_owned();
+        let mut sent = OutgoingSms::new(to, text, sms.reference().clone(), sms.now());
+        if let Some(since) = sms.phone_since() {
+            sent = sent.with_phone_since(since);
+        }
+        self.0.send(&sent).await
+    }
+
+    async fn look_up(
+        &self,
+        reference: &Reference,
+        sent_at: SystemTime,
+    ) -> Result<LookUp, LookUpError> {
+        self.0.look_up(reference, sent_at).await
+    }
+}
+
+#[tokio::test]
+async fn the_number_history_check_keeps_the_code_from_the_numbers_new_owner() {
+    let sim = sim().await;
+    let checking = Arc::new(push_sender(&sim).with_number_history());
+    let sending = Arc::new(push_sender(&sim));
+    let api = Arc::new(sms_sender(&sim));
+    // This number was reassigned; it is checked only by a sender and with a day.
+    let mut arrived = 0;
+    let cases: [(Arc<dyn SmsSender>, Option<&str>, bool); 4] = [
+        (checking.clone(), Some("2020-01-01"), true),
+        (checking, None, false),
+        (sending, Some("2020-01-01"), false),
+        (api, Some("2020-01-01"), false),
+    ];
+    for (case, (sender, since, is_kept)) in cases.into_iter().enumerate() {
+        let world = World::with_sender(config(), Arc::new(Reassigned(sender)));
+        world.clock.set(now());
+        let mut login = world.login(&format!("f{case}"));
+        if let Some(since) = since {
+            login.subject = login.subject.with_attribute(Subject::PHONE_SINCE, since);
+        }
+        let begun = login.begin().await;
+        assert!(matches!(begun, Step::Prompt(_)), "{case}: {:?}", world.audit.events());
+        login.status().await;
+        world.advance(3);
+        let shown = login.status().await;
+        arrived += usize::from(!is_kept);
+        assert_eq!(sim.inbox(None).len(), arrived, "{case}");
+        assert_eq!(shown.is_none(), is_kept, "{case}: {shown:?}");
+        let again = login.begin().await;
+        assert_eq!(matches!(again, Step::Unavailable(_)), is_kept, "{case}: {again:?}");
+        assert_eq!(sim.inbox(None).len(), arrived, "{case}: sent again");
+    }
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_carrier_and_the_parts_are_told() {
+    let sim = sim().await;
+    let expected = [(Some("docomo"), Some(1)), (Some("docomo"), None)];
+    for (nth, (sender, expected)) in both(&sim).into_iter().zip(expected).enumerate() {
+        let sms = message("09000000011", u8::try_from(nth).unwrap());
+        sender.send(&sms).await.unwrap();
+        let found = sender.look_up(sms.reference(), sms.now()).await.unwrap();
+        let LookUp::Present(report) = found else { panic!("absent") };
+        assert_eq!((report.carrier.as_deref(), report.parts), expected);
+    }
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_message_whose_deadline_has_passed_is_not_sent() {
+    let sim = sim().await;
+    for sender in both(&sim) {
+        let sms = message("09012345678", 0);
+        let late = sms.clone().with_deadline(sms.now());
+        assert!(sender.send(&late).await.unwrap_err().is_not_sent());
+    }
+    assert!(sim.inbox(None).is_empty());
     sim.shutdown().await;
 }

@@ -2,11 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod begin;
+mod changed_hands;
 mod contract;
 mod counting;
 mod delivery;
 mod histories;
+#[cfg(feature = "karaden")]
 mod karaden;
+#[cfg(feature = "karaden")]
+mod karaden_contract;
+#[cfg(feature = "tracing")]
 mod leaks;
 mod live;
 mod races;

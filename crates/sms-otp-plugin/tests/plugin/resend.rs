@@ -56,11 +56,9 @@ async fn three_resends_at_60_90_and_180_seconds_and_then_a_new_code() {
     let lasting = config().with_lifetime(Duration::from_secs(600)).unwrap();
     let world = World::with_config(
         lasting.with_limits(
-            SendLimits::new(&SendLimitSettings {
-                per_number_hourly: 50,
-                per_user_hourly: 50,
-                ..SendLimitSettings::default()
-            })
+            SendLimits::new(
+                &SendLimitSettings::default().with_per_number(50, 10).with_per_user(50, 10),
+            )
             .unwrap(),
         ),
     );
@@ -184,7 +182,7 @@ async fn without_a_deadline_a_code_is_sent_again_until_its_end() {
 
 #[tokio::test]
 async fn a_resend_counts_against_the_limits_and_says_until_when() {
-    let settings = SendLimitSettings { per_user_hourly: 1, ..SendLimitSettings::default() };
+    let settings = SendLimitSettings::default().with_per_user(1, 10);
     let world = World::with_config(config().with_limits(SendLimits::new(&settings).unwrap()));
     let login = world.login("f1");
     prompt(login.begin().await);

@@ -132,11 +132,8 @@ async fn the_hard_stop_needs_an_administrator() {
         max_consecutive_failures: 50,
         ..PolicySettings::default()
     };
-    let limits = sms_otp_plugin::SendLimitSettings {
-        per_user_hourly: 9,
-        per_number_hourly: 9,
-        ..sms_otp_plugin::SendLimitSettings::default()
-    };
+    let limits =
+        sms_otp_plugin::SendLimitSettings::default().with_per_user(9, 10).with_per_number(9, 10);
     let world = World::with_config(
         config()
             .with_policy(Policy::new(settings).unwrap())
