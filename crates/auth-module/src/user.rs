@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, time::SystemTime};
 use mfa_plugin_api::Subject;
 use otp_core::PhoneNumber;
 
-use crate::{name::LoginName, password::PasswordHash};
+use crate::{name::LoginName, password::PasswordHash, time::day_in_japan};
 
 /// The one canonical id of a user: never reused, never changed, not secret.
 ///
@@ -91,11 +91,14 @@ impl User {
         }
     }
 
-    /// Returns the user as a plugin sees them: the tenant, the id and the phone number.
+    /// Returns the user as a plugin sees them: the tenant, the id, the phone number, and the day on which it was
+    /// set.
     pub fn subject(&self, tenant: &str) -> Subject {
         let subject = Subject::new(tenant, self.id.as_str());
-        match &self.phone_number {
-            Some(number) => subject.with_attribute(Subject::PHONE_NUMBER, number.as_e164()),
+        let Some(number) = &self.phone_number else { return subject };
+        let subject = subject.with_attribute(Subject::PHONE_NUMBER, number.as_e164());
+        match self.phone_number_changed_at {
+            Some(at) => subject.with_attribute(Subject::PHONE_SINCE, day_in_japan(at)),
             None => subject,
         }
     }
@@ -131,5 +134,23 @@ pub(crate) mod as_text {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<UserId, D::Error> {
         UserId::parse(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("no user id"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_plugin_is_told_since_when_the_number_is_the_users() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_193_200);
+        let name = LoginName::parse("alice").unwrap();
+        let mut user = User::new(UserId::from_random([1; 16]), name, "Alice", at);
+        user.phone_number_changed_at = Some(at);
+        assert_eq!(user.subject("t").attribute(Subject::PHONE_SINCE), None);
+        user.phone_number = Some(PhoneNumber::from_japanese("09012345678").unwrap());
+        assert_eq!(user.subject("t").attribute(Subject::PHONE_SINCE), Some("2026-01-01"));
     }
 }

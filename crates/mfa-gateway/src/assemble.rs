@@ -289,7 +289,7 @@ async fn open_otp_cache(config: &Config) -> anyhow::Result<OtpCacheParts> {
 fn sms_otp(config: &Config) -> anyhow::Result<SmsOtpPlugin> {
     let pseudonyms = PseudonymKey::from_bytes(&derive(&config.gateway.secret, "pseudonyms"))?;
     let plugin = config.sms_otp(pseudonyms)?;
-    let breaker = CircuitBreaker::new(sender(&config.sms.sender)?, BreakerSettings::default());
+    let breaker = CircuitBreaker::new(sender(&config.sms.sender)?, BreakerSettings::default())?;
     Ok(SmsOtpPlugin::new(plugin, config.otp.keys.clone(), Arc::new(breaker))?)
 }
 
@@ -313,6 +313,7 @@ fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
             security_code,
             carrier_fields,
             tracks_single_messages,
+            checks_number_history,
         } => {
             let builder =
                 push::Client::builder(base_url.as_str(), token.clone(), security_code.clone())
@@ -323,7 +324,8 @@ fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
             } else {
                 builder.build()?
             };
-            Arc::new(KaradenPushSender::new(client))
+            let sender = KaradenPushSender::new(client);
+            Arc::new(if *checks_number_history { sender.with_number_history() } else { sender })
         }
     })
 }
@@ -335,7 +337,7 @@ mod tests {
     use karaden_sim::{PushAccount, Sim, SimConfig};
     use otp_core::{ChallengeId, PhoneNumber};
     use sms_otp_plugin::SMS_OTP;
-    use sms_sender::{LookUp, OutgoingSms, Reference, SmsOutcome};
+    use sms_sender::{DeliveryStatus, LookUp, OutgoingSms, Reference, SmsOutcome};
 
     use super::*;
 
@@ -350,13 +352,14 @@ mod tests {
         let account = PushAccount::default().with_required_texts([CarrierField::Rakuten.as_str()]);
         let config = SimConfig::default().with_push_accounts([account.clone()]);
         let sim = Sim::start(config).await.expect("it starts");
-        let of = |carrier_fields: &[CarrierField], tracks_single_messages| {
+        let of = |carrier_fields: &[CarrierField], is_full| {
             sender(&Sender::KaradenPush {
                 base_url: format!("{}/v2", sim.url()).parse().expect("a URL"),
                 token: account.token.clone(),
                 security_code: account.security_code.clone(),
                 carrier_fields: carrier_fields.to_vec(),
-                tracks_single_messages,
+                tracks_single_messages: is_full,
+                checks_number_history: is_full,
             })
             .expect("a sender")
         };
@@ -373,6 +376,16 @@ mod tests {
         assert_eq!(absent, LookUp::Absent);
         let sent = with.send(&sms).await.expect("an answer");
         assert!(matches!(sent, SmsOutcome::Accepted(_)), "{sent:?}");
+
+        // The history of this number is checked.
+        let phone = PhoneNumber::new("+819000000006").expect("a number");
+        let reference = Reference::new(ChallengeId::from_bytes([5; 16]), 1);
+        let sms = OutgoingSms::new(phone, "code 123456".to_owned(), reference, now())
+            .with_phone_since(SystemTime::UNIX_EPOCH);
+        with.send(&sms).await.expect("an answer");
+        let found = with.look_up(sms.reference(), now()).await.expect("an answer");
+        let LookUp::Present(report) = found else { panic!("absent") };
+        assert_eq!(report.status, DeliveryStatus::ChangedHands);
         sim.shutdown().await;
     }
 

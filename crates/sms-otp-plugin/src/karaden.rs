@@ -55,7 +55,7 @@ impl SmsSender for KaradenSmsSender {
         if sms.is_past_deadline() {
             return Err(SmsError::not_sent("the deadline has passed"));
         }
-        if self.text_limit().split(sms.expose_text()).is_err() {
+        if !sms.fits(self.text_limit()) {
             return Ok(SmsOutcome::Refused(RefusedReason::Message));
         }
         let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
@@ -193,7 +193,7 @@ impl SmsSender for KaradenPushSender {
         if sms.is_past_deadline() {
             return Err(SmsError::not_sent("the deadline has passed"));
         }
-        if self.text_limit().split(sms.expose_text()).is_err() {
+        if !sms.fits(self.text_limit()) {
             return Ok(SmsOutcome::Refused(RefusedReason::Message));
         }
         let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
@@ -269,8 +269,7 @@ impl KaradenPushSender {
         to: PhoneNumber,
     ) -> Result<push::NewMessage, karaden_client::Invalid> {
         let code = tracking_code(sms.reference())?;
-        let one_part = Self::TEXT_LIMIT.with_max_parts(1);
-        if one_part.split(sms.expose_text()).is_err() {
+        if !sms.fits(Self::TEXT_LIMIT.with_max_parts(1)) {
             // A long message has no short URLs.
             return Ok(push::NewMessage::long(to, sms.expose_text())?.with_tracking_code(code));
         }

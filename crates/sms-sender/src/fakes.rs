@@ -98,7 +98,7 @@ impl RecordingSender {
         Self::default()
     }
 
-    /// Sets the text limit. It is only told: a longer text is recorded too.
+    /// Sets the text limit. Default: one part of 70 units. Other texts are refused.
     #[must_use]
     pub fn with_text_limit(mut self, limit: TextLimit) -> Self {
         self.text_limit = limit;
@@ -165,6 +165,9 @@ impl SmsSender for RecordingSender {
         let mut state = self.state();
         if sms.is_past_deadline() {
             return Err(SmsError::not_sent("the deadline has passed"));
+        }
+        if !sms.fits(self.text_limit) {
+            return Ok(SmsOutcome::Refused(RefusedReason::Message));
         }
         let next = state.next.pop_front();
         match next {

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::SystemTime};
 
-use otp_core::{ChallengeId, PhoneNumber};
+use otp_core::{ChallengeId, PhoneNumber, message::TextLimit};
 use zeroize::Zeroizing;
 
 /// One text message to send. `Debug` shows neither the number nor the text.
@@ -65,6 +65,11 @@ impl OutgoingSms {
     /// Whether the deadline has passed: at the deadline itself it has. Such a message is not sent.
     pub fn is_past_deadline(&self) -> bool {
         self.deadline.is_some_and(|deadline| deadline <= self.now)
+    }
+
+    /// Whether the text is within `limit`, in length and characters. A text that is not is refused.
+    pub fn fits(&self, limit: TextLimit) -> bool {
+        limit.excluded(&self.text).is_none() && limit.split(&self.text).is_ok()
     }
 
     /// Returns since when the number is the recipient's, if that is known.

@@ -71,6 +71,7 @@ pub async fn breaches<C: Candidate>(fresh: impl AsyncFn() -> C) -> Vec<Breach> {
         clauses::on_time(&fresh().await).await,
         clauses::found_again(&fresh().await).await,
         clauses::silent(&fresh().await).await,
+        clauses::says_its_limit(&fresh().await).await,
     ];
     checks.into_iter().filter_map(Result::err).collect()
 }

@@ -325,7 +325,7 @@ fn the_limit_of_a_failover_is_the_strictest_and_a_breaker_passes_it_on() {
     let failover = FailoverSender::new(of(parts)).with_fallback(of(body));
     let strictest = TextLimit::new(70, 1).with_line_break(3).with_basic_plane_only();
     assert_eq!(failover.text_limit(), strictest);
-    let breaker = CircuitBreaker::new(Arc::new(failover), BreakerSettings::default());
+    let breaker = CircuitBreaker::new(Arc::new(failover), BreakerSettings::default()).unwrap();
     assert_eq!(breaker.text_limit(), strictest);
     assert_eq!(FailingSender::not_sent().with_text_limit(body).text_limit(), body);
 }

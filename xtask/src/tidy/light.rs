@@ -27,7 +27,7 @@ const RUNTIME: &[&str] = &[
     "rusqlite",
 ];
 
-const LIGHT: [Light; 7] = [
+const LIGHT: [Light; 9] = [
     // Pure: no I/O, no clock, no async. Randomness is a feature of its own.
     Light {
         package: "otp-core",
@@ -42,6 +42,18 @@ const LIGHT: [Light; 7] = [
     },
     // A trait crate: every plugin compiles its dependencies.
     Light { package: "mfa-plugin-api", arguments: &["--all-features"], forbidden: RUNTIME },
+    // A custom sender compiles the port, and no provider's client.
+    Light {
+        package: "sms-sender",
+        arguments: &[],
+        forbidden: &["tracing", "hyper", "reqwest", "rustls", "karaden-client"],
+    },
+    // Without Karaden the plugin is for any provider.
+    Light {
+        package: "sms-otp-plugin",
+        arguments: &["--no-default-features"],
+        forbidden: &["karaden-client", "reqwest", "hyper", "rustls", "tracing"],
+    },
     // Without its transport the client is data and rules.
     Light {
         package: "karaden-client",

@@ -32,17 +32,14 @@ pub(super) fn read(section: &Section<'_>) -> Result<SendLimits, Reported> {
         .renamed_from("sends_in_all")
         .number(10_000, 1..=100_000_000);
     let (hourly, daily) = (hourly?, daily?);
-    let settings = SendLimitSettings {
-        per_number_hourly: hourly,
-        per_number_daily: daily,
-        per_user_hourly: hourly,
-        per_user_daily: daily,
-        per_address_hourly: per_address?,
-        per_block: per_block?,
-        // One message is one unit of the budget.
-        daily_budget: Some(DailyBudget { per_day: in_all?, price: 1 }),
-        ..defaults
-    };
+    let per_block_period = defaults.per_block_period;
+    let settings = defaults
+        .with_per_number(hourly, daily)
+        .with_per_user(hourly, daily)
+        .with_per_address(per_address?)
+        .with_per_block(per_block?, per_block_period)
+        // One part of a message is one unit of the budget.
+        .with_daily_budget(DailyBudget::new(in_all?, 1));
     SendLimits::new(&settings).map_err(|error| {
         section.problem(
             "sends_per_day_total",

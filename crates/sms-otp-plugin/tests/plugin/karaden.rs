@@ -10,13 +10,13 @@ use karaden_client::{
     Options, RetryPolicy, push, sms,
     transport::{Exchange, ScriptedTransport},
 };
-use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Running, Sim, SimConfig, TrackingRule};
+use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Sim, SimConfig, TrackingRule};
 use mfa_plugin_api::{Step, Subject};
 use otp_core::{ChallengeId, PhoneNumber, message::Host};
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpConfig, SmsTexts};
 use sms_sender::{
     DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsError,
-    SmsOutcome, SmsSender,
+    SmsOutcome, SmsSender, TextLimit,
 };
 
 use crate::support::{World, config, prompt};
@@ -295,6 +295,10 @@ struct Reassigned(Arc<dyn SmsSender>);
 
 #[async_trait]
 impl SmsSender for Reassigned {
+    fn text_limit(&self) -> TextLimit {
+        self.0.text_limit()
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let to = PhoneNumber::new("+819000000006").unwrap();
         let text = sms.expose_text().to_owned();
@@ -318,6 +322,7 @@ impl SmsSender for Reassigned {
 async fn the_number_history_check_keeps_the_code_from_the_numbers_new_owner() {
     let sim = sim().await;
     let checking = Arc::new(push_sender(&sim).with_number_history());
+    assert_eq!(checking.text_limit().max_parts(), 1, "longer texts are not checked");
     let sending = Arc::new(push_sender(&sim));
     let api = Arc::new(sms_sender(&sim));
     // This number was reassigned; it is checked only by a sender and with a day.

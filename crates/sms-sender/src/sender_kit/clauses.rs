@@ -163,15 +163,47 @@ pub(super) async fn silent(candidate: &dyn Candidate) -> Result<(), Breach> {
     Ok(())
 }
 
+/// Clause 8.
+pub(super) async fn says_its_limit(candidate: &dyn Candidate) -> Result<(), Breach> {
+    let limit = candidate.sender().text_limit();
+    let units = limit.part_units() * limit.max_parts();
+    ensure(8, units > 0, || "no text fits".to_owned())?;
+    candidate.set_mode(ProviderMode::Accepting);
+    if candidate.modes().contains(&ProviderMode::Accepting) {
+        let longest = with_text(candidate, 0, "あ".repeat(units));
+        let sent = send(candidate, &longest).await;
+        ensure(8, matches!(sent, Some(Ok(SmsOutcome::Accepted(_)))), || {
+            format!("a text of {units} units is within the limit, and send returned {sent:?}")
+        })?;
+        let before = candidate.requests();
+        let mut refused = vec!["あ".repeat(units + 1)];
+        if limit.is_basic_plane_only() {
+            refused.push("𠮷".to_owned());
+        }
+        for (nth, text) in (1..).zip(refused) {
+            let sent = send(candidate, &with_text(candidate, nth, text)).await;
+            let is_refused = matches!(sent, Some(Ok(SmsOutcome::Refused(_))));
+            ensure(8, is_refused && candidate.requests() == before, || {
+                format!("a text beyond the limit: {sent:?}")
+            })?;
+        }
+    }
+    ensure(8, candidate.sender().text_limit() == limit, || "the limit has changed".to_owned())
+}
+
 /// Returns the modes of the provider, each with a number for its message.
 fn modes(candidate: &dyn Candidate) -> impl Iterator<Item = (u8, ProviderMode)> {
     (0_u8..).zip(candidate.modes().iter().copied())
 }
 
 fn message(candidate: &dyn Candidate, nth: u8) -> OutgoingSms {
+    with_text(candidate, nth, TEXT.to_owned())
+}
+
+fn with_text(candidate: &dyn Candidate, nth: u8, text: String) -> OutgoingSms {
     let reference = Reference::new(ChallengeId::from_bytes([0x5a; 16]), nth);
     let now = candidate.now();
-    OutgoingSms::new(candidate.recipient(), TEXT.to_owned(), reference, now)
+    OutgoingSms::new(candidate.recipient(), text, reference, now)
         .with_deadline(now + Duration::from_secs(290))
 }
 

@@ -79,6 +79,10 @@ struct Down;
 
 #[async_trait::async_trait]
 impl SmsSender for Down {
+    fn text_limit(&self) -> sms_sender::TextLimit {
+        sms_sender::TextLimit::new(160, 1)
+    }
+
     async fn send(
         &self,
         sms: &sms_sender::OutgoingSms,

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use sms_sender::{
     DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsAccepted,
-    SmsError, SmsOutcome, SmsReport, SmsSender, sender_kit::ProviderMode,
+    SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit, sender_kit::ProviderMode,
 };
 use tokio::time::timeout;
 
@@ -96,10 +96,12 @@ enum Broken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     CallsLostNotSent,
+    ClaimsTooMuch,
     ForgetsReference,
     IgnoresDeadline,
     NeverGivesUp,
     NeverLooksUpInTime,
+    PassesOnAnyText,
     RepeatsLost,
     ShowsNumber,
     ShowsText,
@@ -110,7 +112,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Each fault with the clause that it breaks.
-    pub(crate) const ALL: [(Self, u8); 11] = [
+    pub(crate) const ALL: [(Self, u8); 13] = [
         (Self::RepeatsLost, 1),
         (Self::TakesAnyResponse, 2),
         (Self::CallsLostNotSent, 3),
@@ -122,6 +124,8 @@ impl Fault {
         (Self::ShowsNumber, 7),
         (Self::ShowsText, 7),
         (Self::ShowsToken, 7),
+        (Self::ClaimsTooMuch, 8),
+        (Self::PassesOnAnyText, 8),
     ];
 }
 
@@ -176,9 +180,19 @@ impl fmt::Debug for Model {
 
 #[async_trait]
 impl SmsSender for Model {
+    fn text_limit(&self) -> TextLimit {
+        let said = if self.has(Fault::ClaimsTooMuch) { 71 } else { 70 };
+        TextLimit::new(said, 1).with_basic_plane_only()
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         if sms.is_past_deadline() && !self.has(Fault::IgnoresDeadline) {
             return Err(SmsError::not_sent("the deadline has passed"));
+        }
+        if !sms.fits(TextLimit::new(70, 1).with_basic_plane_only())
+            && !self.has(Fault::PassesOnAnyText)
+        {
+            return Ok(SmsOutcome::Refused(RefusedReason::Message));
         }
         let sent = self.attempt(sms).await;
         match sent {

@@ -47,6 +47,8 @@ pub enum Sender {
         carrier_fields: Vec<CarrierField>,
         /// Whether a single message that a look-up does not find was not sent.
         tracks_single_messages: bool,
+        /// Whether Karaden checks that a number was not reassigned since it was set.
+        checks_number_history: bool,
     },
 }
 
@@ -146,12 +148,20 @@ fn karaden_push(section: &Section<'_>, insecure: bool) -> Result<Sender, Reporte
              otherwise its outcome stays unknown.",
         )
         .flag(false);
+    let checks_number_history = section
+        .key(
+            "checks_number_history",
+            "Set to true if your contract has 携帯電話履歴判定. Then no code goes to a phone number that was \
+             reassigned to another person since it was set here, and the message must fit into one part.",
+        )
+        .flag(false);
     Ok(Sender::KaradenPush {
         base_url: base_url?,
         token: token?,
         security_code: security_code?,
         carrier_fields: carrier_fields?,
         tracks_single_messages: tracks_single_messages?,
+        checks_number_history: checks_number_history?,
     })
 }
 
@@ -189,14 +199,21 @@ mod tests {
     #[test]
     fn the_needs_of_a_push_contract_can_be_configured() {
         let text = format!(
-            "{PUSH}carrier_fields = [\"docomo\", \"rakuten\"]\ntracks_single_messages = true\n"
+            "{PUSH}carrier_fields = [\"docomo\", \"rakuten\"]\ntracks_single_messages = true\n\
+             checks_number_history = true\n"
         );
         let sender = read_from(&text, read).expect("a sender");
-        let Sender::KaradenPush { carrier_fields, tracks_single_messages, .. } = sender else {
+        let Sender::KaradenPush {
+            carrier_fields,
+            tracks_single_messages,
+            checks_number_history,
+            ..
+        } = sender
+        else {
             panic!("another sender: {sender:?}")
         };
         assert_eq!(carrier_fields, [CarrierField::Docomo, CarrierField::Rakuten]);
-        assert!(tracks_single_messages);
+        assert!(tracks_single_messages && checks_number_history);
         for (given, said) in [
             ("carrier_fields = []", "karaden_push.carrier_fields: is empty; "),
             (
