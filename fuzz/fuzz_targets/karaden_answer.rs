@@ -10,7 +10,7 @@ use std::{
 };
 
 use karaden_client::{
-    Options, PhoneNumber, PollPolicy, RetryPolicy, SendOutcome, push, sms,
+    Options, Recipient, PollPolicy, RetryPolicy, SendOutcome, push, sms,
     transport::{Exchange, ScriptedTransport},
 };
 use libfuzzer_sys::fuzz_target;
@@ -78,8 +78,8 @@ fn options() -> Options {
     Options::default().with_retry(RetryPolicy::once())
 }
 
-fn number() -> PhoneNumber {
-    PhoneNumber::new(NUMBER).unwrap()
+fn number() -> Recipient {
+    Recipient::new(NUMBER).unwrap()
 }
 
 /// One look-up without a wait.

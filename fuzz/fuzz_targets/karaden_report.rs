@@ -3,7 +3,7 @@
 #![no_main]
 
 use karaden_client::{
-    PhoneNumber,
+    Recipient,
     sms::callback::{CallbackSecret, Received, receive},
 };
 use libfuzzer_sys::fuzz_target;
@@ -17,9 +17,9 @@ fuzz_target!(|body: &[u8]| {
         assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
     }
     let Ok(text) = std::str::from_utf8(body) else { return };
-    if let Ok(number) = PhoneNumber::new(text) {
+    if let Ok(number) = Recipient::new(text) {
         assert_eq!(number.expose_digits().len(), 11);
-        assert_eq!(PhoneNumber::new(number.expose_digits()).as_ref(), Ok(&number));
+        assert_eq!(Recipient::new(number.expose_digits()).as_ref(), Ok(&number));
     }
     // Only the last segment of the path counts. With another one the response is 404.
     assert_eq!(receive("POST", text, b"", &secret).status() == 404, !ends_in_secret(text));

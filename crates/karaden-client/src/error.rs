@@ -13,9 +13,9 @@ use crate::{invalid::Invalid, operation::Operation, redact, refusal::RefusalReas
 /// message text. `Display` is one phrase and does not repeat the source.
 ///
 /// ```
-/// use karaden_client::{ErrorKind, PhoneNumber};
+/// use karaden_client::{ErrorKind, Recipient};
 ///
-/// let error = karaden_client::Error::from(PhoneNumber::new("03-1234-5678").unwrap_err());
+/// let error = karaden_client::Error::from(Recipient::new("03-1234-5678").unwrap_err());
 /// assert_eq!(error.kind(), ErrorKind::InvalidInput);
 /// assert!(error.is_definitely_not_sent());
 /// assert!(!error.is_retryable());

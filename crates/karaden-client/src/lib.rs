@@ -7,8 +7,8 @@ mod invalid;
 mod operation;
 mod options;
 mod outcome;
-mod phone;
 mod random;
+mod recipient;
 mod redact;
 mod refusal;
 mod retry;
@@ -34,8 +34,8 @@ pub use self::{
     invalid::{Found, Invalid, Rule},
     options::Options,
     outcome::{NotSent, Refusal, Resolution, ResolvePolicy, SendError, SendOutcome, UnknownSend},
-    phone::PhoneNumber,
     random::{FixedRandomness, Randomness, SystemRandomness},
+    recipient::Recipient,
     refusal::RefusalReason,
     retry::RetryPolicy,
     transport::Transport,

@@ -4,16 +4,16 @@
 //! Where they leave a question open, it prefers an unknown outcome to a second message.
 
 mod client;
-mod delivery;
 mod new_message;
 mod outcome;
+mod report;
 mod response;
 mod send_list;
 
 pub use self::{
     client::{Client, ClientBuilder},
-    delivery::{Carrier, Delivery, MessageId, MessageStatus, ResultStatus, Tracked},
     new_message::{CarrierField, CarrierTexts, NewMessage, TrackingCode},
     outcome::{Accepted, Resolution, SendError, SendOutcome, UnknownSend},
+    report::{Carrier, MessageId, MessageReport, MessageStatus, ResultStatus, Tracked},
     send_list::{ListChange, RowFailure, RowProblem},
 };

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context as _, Result, anyhow, bail};
 use futures_util::TryStreamExt as _;
 use karaden_client::{
-    PhoneNumber, PollPolicy, RefusalReason, Resolution, ResolvePolicy, SendError, SendOutcome,
-    push, sms,
+    PollPolicy, Recipient, RefusalReason, Resolution, ResolvePolicy, SendError, SendOutcome, push,
+    sms,
 };
 use rand::{TryRng as _, rngs::SysRng};
 use serde_json::json;
@@ -80,7 +80,7 @@ fn since(text: &str) -> Result<SystemTime, String> {
 }
 
 pub(crate) async fn send(account: &Account, send: SendArguments, show: Show) -> Result<Ending> {
-    let to = PhoneNumber::new(&send.number)?;
+    let to = Recipient::new(&send.number)?;
     let text = match send.text.as_str() {
         "-" => read_stdin().await?,
         text => text.to_owned(),
@@ -109,7 +109,7 @@ fn random<const N: usize>() -> Result<[u8; N]> {
 
 async fn send_sms(
     client: &sms::Client,
-    to: PhoneNumber,
+    to: Recipient,
     text: String,
     send: SendArguments,
     show: Show,
@@ -158,7 +158,7 @@ async fn send_sms(
 
 async fn send_push(
     client: &push::Client,
-    to: PhoneNumber,
+    to: Recipient,
     text: String,
     send: SendArguments,
     show: Show,
@@ -275,7 +275,7 @@ fn ending_of_delivery(received: bool) -> Ending {
 pub(crate) async fn list(client: &sms::Client, list: ListArguments, show: Show) -> Result<Ending> {
     let mut query = sms::ListQuery::default();
     if let Some(to) = &list.to {
-        query = query.with_to(PhoneNumber::new(to)?);
+        query = query.with_to(Recipient::new(to)?);
     }
     if let Some(tag) = &list.tag {
         query = query.with_tag(tag);

@@ -42,7 +42,7 @@ impl Show {
     }
 
     /// Prints the delivery of a message of 空電プッシュ.
-    pub(crate) fn delivery(self, id: &str, delivery: &push::Delivery) {
+    pub(crate) fn delivery(self, id: &str, delivery: &push::MessageReport) {
         let message = delivery.message_status.as_ref().map_or("-".into(), |s| format!("{s:?}"));
         let result = delivery.result_status.as_ref().map_or("-".into(), |s| format!("{s:?}"));
         let carrier = delivery.carrier.as_ref().map_or("-".into(), |c| format!("{c:?}"));

@@ -26,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use karaden_client::{Options, PhoneNumber, SendOutcome, sms};
+use karaden_client::{Options, Recipient, SecretString, SendOutcome, sms};
 use serde::{Deserialize, Serialize};
 use testkit::measure::{Goal, Report, Samples};
 use tokio::io::AsyncReadExt as _;
@@ -80,11 +80,10 @@ impl Target {
 fn simulator(folder: &Path) {
     let tls = std::fs::read_to_string(folder.join("cert.pem")).ok().map(|certificates_pem| {
         let key = std::fs::read_to_string(folder.join("key.pem")).unwrap();
-        karaden_sim::TlsIdentity::new(&certificates_pem, &key).unwrap()
+        karaden_sim::TlsIdentity { certificates_pem, key_pem: SecretString::from(key) }
     });
     runtime().block_on(async {
-        let mut config = karaden_sim::SimConfig::default().with_history(10_000);
-        config.tls = tls;
+        let config = karaden_sim::SimConfig { history: 10_000, tls, ..Default::default() };
         let sim = karaden_sim::Sim::start(config).await.unwrap();
         println!("{}", sim.addr());
         let mut end = Vec::new();
@@ -182,7 +181,7 @@ fn client(target: &Target) -> sms::Client {
 }
 
 async fn send_ours(client: &sms::Client, at: usize, until: Instant) -> u64 {
-    let to = PhoneNumber::new("09012345678").unwrap();
+    let to = Recipient::new("09012345678").unwrap();
     let mut sent = 0;
     while Instant::now() < until {
         let tag = sms::Tag::new(&format!("t-{at}-{sent}")).unwrap();

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded::Serializer};
 
 use super::{
-    delivery::{Delivery, MessageId, Tracked, WireDelivery},
     new_message::{CarrierField, NewMessage, TrackingCode},
     outcome::{Accepted, Resolution, SendError, SendOutcome, UnknownSend},
+    report::{MessageId, MessageReport, Tracked, WireReport},
     response,
 };
 use crate::{
@@ -107,11 +107,11 @@ impl Client {
     /// # Errors
     ///
     /// [`ErrorKind::NotFound`] for an unknown id, otherwise as for every call.
-    pub async fn inquire(&self, id: &MessageId) -> Result<Delivery, Error> {
+    pub async fn inquire(&self, id: &MessageId) -> Result<MessageReport, Error> {
         let url = self.inquiry_url(id);
         let request = self.inner.engine.get(url);
         let parse_response = |response: &Response| {
-            response::success::<WireDelivery>(response).map(WireDelivery::into_delivery)
+            response::success::<WireReport>(response).map(WireReport::into_report)
         };
         self.inner
             .engine
@@ -133,8 +133,8 @@ impl Client {
         &self,
         id: &MessageId,
         policy: &PollPolicy,
-    ) -> Result<Waited<Delivery>, Error> {
-        waiting::poll(policy, || self.inquire(id), Delivery::is_final).await
+    ) -> Result<Waited<MessageReport>, Error> {
+        waiting::poll(policy, || self.inquire(id), MessageReport::is_final).await
     }
 
     /// Returns all messages with this tracking code that were sent between two instants, each message
@@ -164,7 +164,7 @@ impl Client {
             let rows = list.or_else(none).ok_or_else(no_proof_of_absence)?;
             start += rows.len();
             let before = found.len();
-            let tracked = rows.into_iter().filter_map(WireDelivery::into_tracked);
+            let tracked = rows.into_iter().filter_map(WireReport::into_tracked);
             found.extend(tracked.filter(|one| seen.insert(one.message_id.clone())));
             let last = i64::try_from(start - 1).unwrap_or(i64::MAX);
             if found.len() > before && maxrecord.is_none_or(|max| max > last) {
@@ -282,7 +282,7 @@ struct WireTracked {
     #[serde(default, deserialize_with = "wire::number")]
     maxrecord: Option<i64>,
     #[serde(default)]
-    list: Option<Vec<WireDelivery>>,
+    list: Option<Vec<WireReport>>,
 }
 
 /// Returns the error for a page that has no messages, but does not prove that none exist. If the page

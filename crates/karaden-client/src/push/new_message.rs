@@ -4,7 +4,7 @@ use std::{fmt, time::SystemTime};
 
 use crate::{
     invalid::{Found, Invalid, Rule},
-    phone::PhoneNumber,
+    recipient::Recipient,
     text::{self, PartRule, Plane, TextRule},
     time,
 };
@@ -250,7 +250,7 @@ impl fmt::Debug for CarrierTexts {
 /// It is not `Clone`: sending consumes it, and it comes back only if it was not sent.
 /// `Debug` hides number and text.
 pub struct NewMessage {
-    to: PhoneNumber,
+    to: Recipient,
     text: Text,
     tracking_code: Option<TrackingCode>,
     short_urls: Option<bool>,
@@ -270,7 +270,7 @@ impl NewMessage {
     ///
     /// On field `DocomoMessage`, the first one with the text: [`Rule::NotEmpty`],
     /// [`Rule::AtMost`], [`Rule::NoControl`], [`Rule::BasicPlane`].
-    pub fn new(to: PhoneNumber, text: impl Into<String>) -> Result<Self, Invalid> {
+    pub fn new(to: Recipient, text: impl Into<String>) -> Result<Self, Invalid> {
         Self::per_carrier(to, CarrierTexts::same(text))
     }
 
@@ -279,7 +279,7 @@ impl NewMessage {
     /// # Errors
     ///
     /// As for [`new`](Self::new); the field is the carrier's, such as `AuMessage`.
-    pub fn per_carrier(to: PhoneNumber, texts: CarrierTexts) -> Result<Self, Invalid> {
+    pub fn per_carrier(to: Recipient, texts: CarrierTexts) -> Result<Self, Invalid> {
         Self::per_carrier_up_to(to, texts, PART_UNITS)
     }
 
@@ -290,7 +290,7 @@ impl NewMessage {
     ///
     /// As for [`per_carrier`](Self::per_carrier).
     pub fn per_carrier_up_to(
-        to: PhoneNumber,
+        to: Recipient,
         texts: CarrierTexts,
         max_units: usize,
     ) -> Result<Self, Invalid> {
@@ -314,7 +314,7 @@ impl NewMessage {
     ///
     /// On field `message`: [`Rule::NotEmpty`], [`Rule::NoControl`], [`Rule::BasicPlane`],
     /// [`Rule::AtMostParts`].
-    pub fn long(to: PhoneNumber, text: impl Into<String>) -> Result<Self, Invalid> {
+    pub fn long(to: Recipient, text: impl Into<String>) -> Result<Self, Invalid> {
         let text = text::with_plain_line_breaks(text.into());
         let rule = TextRule {
             field: "message",
@@ -333,7 +333,7 @@ impl NewMessage {
         Ok(Self::with_text(to, Text::Parts(parts)))
     }
 
-    fn with_text(to: PhoneNumber, text: Text) -> Self {
+    fn with_text(to: Recipient, text: Text) -> Self {
         Self { to, text, tracking_code: None, short_urls: None, permit_date: None }
     }
 
@@ -382,7 +382,7 @@ impl NewMessage {
     /// since `consented_at`, the instant of its owner's consent. The day is that of Japan.
     ///
     /// The refusal comes later, as
-    /// [`MessageStatus::NumberChangedHands`](super::MessageStatus::NumberChangedHands).
+    /// [`MessageStatus::ChangedHands`](super::MessageStatus::ChangedHands).
     ///
     /// # Errors
     ///
@@ -409,7 +409,7 @@ impl NewMessage {
     }
 
     /// Returns the recipient's number.
-    pub fn to(&self) -> &PhoneNumber {
+    pub fn to(&self) -> &Recipient {
         &self.to
     }
 

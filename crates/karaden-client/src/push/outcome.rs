@@ -1,6 +1,6 @@
 //! The outcome types of a send through 空電プッシュ.
 
-use super::{delivery::MessageId, new_message::NewMessage};
+use super::{new_message::NewMessage, report::MessageId};
 
 /// A message that 空電プッシュ accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::{client::Client, response};
 use crate::{
     error::Error,
     operation::{Operation, Safety},
-    phone::PhoneNumber,
+    recipient::Recipient,
     redact,
     transport::Response,
     wire::{self, open_enum},
@@ -59,7 +59,7 @@ impl Client {
     /// # Errors
     ///
     /// As for every call. Rows that fail are in the [`ListChange`].
-    pub async fn add_to_send_list(&self, numbers: &[PhoneNumber]) -> Result<ListChange, Error> {
+    pub async fn add_to_send_list(&self, numbers: &[Recipient]) -> Result<ListChange, Error> {
         self.change_send_list("1", "add_to_send_list", numbers).await
     }
 
@@ -69,7 +69,7 @@ impl Client {
     /// # Errors
     ///
     /// As for every call. Rows that fail are in the [`ListChange`].
-    pub async fn replace_send_list(&self, numbers: &[PhoneNumber]) -> Result<ListChange, Error> {
+    pub async fn replace_send_list(&self, numbers: &[Recipient]) -> Result<ListChange, Error> {
         self.change_send_list("0", "replace_send_list", numbers).await
     }
 
@@ -77,9 +77,9 @@ impl Client {
         &self,
         kind: &str,
         name: &'static str,
-        numbers: &[PhoneNumber],
+        numbers: &[Recipient],
     ) -> Result<ListChange, Error> {
-        let row = |number: &PhoneNumber| WireEntry {
+        let row = |number: &Recipient| WireEntry {
             phonenumber: number.expose_digits().to_owned(),
             status: "1",
         };

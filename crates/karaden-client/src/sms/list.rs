@@ -22,7 +22,7 @@ use crate::{
     error::{Effect, Error, ErrorKind},
     invalid::{Found, Invalid, Rule},
     operation::{Operation, Safety},
-    phone::PhoneNumber,
+    recipient::Recipient,
     time,
     transport::Response,
     wire,
@@ -47,7 +47,7 @@ const MAX_REPEATED_PAGES: u32 = 100;
 #[must_use]
 pub struct ListQuery {
     service_id: Option<ServiceId>,
-    to: Option<PhoneNumber>,
+    to: Option<Recipient>,
     status: Option<Status>,
     result: Option<MessageResult>,
     sent_result: Option<SentResult>,
@@ -66,7 +66,7 @@ impl ListQuery {
     }
 
     /// Lists only messages to this number.
-    pub fn with_to(mut self, to: PhoneNumber) -> Self {
+    pub fn with_to(mut self, to: Recipient) -> Self {
         self.to = Some(to);
         self
     }

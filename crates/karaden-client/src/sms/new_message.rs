@@ -9,7 +9,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::{
     invalid::{Found, Invalid, Rule},
-    phone::PhoneNumber,
+    recipient::Recipient,
     text::{self, Plane, TextRule},
     time,
 };
@@ -87,11 +87,11 @@ fn check_tag(tag: &str, allowed: impl Fn(char) -> bool) -> Result<(), Invalid> {
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};
-/// use karaden_client::{PhoneNumber, sms};
+/// use karaden_client::{Recipient, sms};
 ///
 /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
 /// let message = sms::NewMessage::new(
-///     PhoneNumber::new("090-1234-5678")?,
+///     Recipient::new("090-1234-5678")?,
 ///     "確認コード 123456",
 ///     sms::Tag::from_random([7; 16]),
 /// )?
@@ -101,7 +101,7 @@ fn check_tag(tag: &str, allowed: impl Fn(char) -> bool) -> Result<(), Invalid> {
 /// ```
 pub struct NewMessage {
     service_id: Option<ServiceId>,
-    to: PhoneNumber,
+    to: Recipient,
     body: String,
     tag: Tag,
     labels: Vec<String>,
@@ -117,7 +117,7 @@ impl NewMessage {
     ///
     /// On field `body`: [`Rule::NotEmpty`], [`Rule::AtMost`] 660 UTF-16 units,
     /// [`Rule::NoControl`], [`Rule::BasicPlane`].
-    pub fn new(to: PhoneNumber, body: impl Into<String>, tag: Tag) -> Result<Self, Invalid> {
+    pub fn new(to: Recipient, body: impl Into<String>, tag: Tag) -> Result<Self, Invalid> {
         Self::checked(to, body.into(), tag, Plane::Basic)
     }
 
@@ -128,14 +128,14 @@ impl NewMessage {
     ///
     /// As for [`new`](Self::new), without [`Rule::BasicPlane`].
     pub fn with_any_characters(
-        to: PhoneNumber,
+        to: Recipient,
         body: impl Into<String>,
         tag: Tag,
     ) -> Result<Self, Invalid> {
         Self::checked(to, body.into(), tag, Plane::Any)
     }
 
-    fn checked(to: PhoneNumber, body: String, tag: Tag, plane: Plane) -> Result<Self, Invalid> {
+    fn checked(to: Recipient, body: String, tag: Tag, plane: Plane) -> Result<Self, Invalid> {
         let body = text::with_plain_line_breaks(body);
         let rule = TextRule { field: "body", max_units: MAX_UNITS, line_break_units: 1, plane };
         text::check(&body, rule)?;
@@ -241,7 +241,7 @@ impl NewMessage {
     }
 
     /// Returns the recipient's number.
-    pub fn to(&self) -> &PhoneNumber {
+    pub fn to(&self) -> &Recipient {
         &self.to
     }
 

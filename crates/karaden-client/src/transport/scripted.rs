@@ -59,7 +59,7 @@ impl Exchange {
 /// ```
 /// # tokio_test(async {
 /// use karaden_client::transport::{Exchange, ScriptedTransport};
-/// use karaden_client::{PhoneNumber, SendOutcome, push};
+/// use karaden_client::{Recipient, SendOutcome, push};
 ///
 /// let script = ScriptedTransport::new([Exchange::reply(
 ///     200,
@@ -68,7 +68,7 @@ impl Exchange {
 /// let client = push::Client::builder("https://karaden.example/v2/", "token", "code")
 ///     .with_transport(script.clone())
 ///     .build()?;
-/// let message = push::NewMessage::new(PhoneNumber::new("090-1234-5678")?, "確認コード 123456")?;
+/// let message = push::NewMessage::new(Recipient::new("090-1234-5678")?, "確認コード 123456")?;
 /// let SendOutcome::Accepted(accepted) = client.send(message).await? else { panic!() };
 /// assert_eq!(accepted.message_id.as_str(), "abc123");
 /// assert_eq!(script.requests().len(), 1);

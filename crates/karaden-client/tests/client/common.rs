@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use karaden_client::{
-    FixedRandomness, Options, PhoneNumber, RetryPolicy, push, sms, transport::ScriptedTransport,
+    FixedRandomness, Options, Recipient, RetryPolicy, push, sms, transport::ScriptedTransport,
 };
 
 /// A token that must never appear.
@@ -28,8 +28,8 @@ pub(crate) fn options() -> Options {
     Options::default().with_randomness(FixedRandomness(0)).with_retry(retry)
 }
 
-pub(crate) fn number() -> PhoneNumber {
-    PhoneNumber::new(NUMBER).expect("a mobile number")
+pub(crate) fn number() -> Recipient {
+    Recipient::new(NUMBER).expect("a mobile number")
 }
 
 pub(crate) fn sms_message() -> sms::NewMessage {

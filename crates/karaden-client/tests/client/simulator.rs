@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
 use karaden_client::{
-    ErrorKind, Options, PhoneNumber, PollPolicy, RefusalReason, Resolution, ResolvePolicy,
+    ErrorKind, Options, Recipient, PollPolicy, RefusalReason, Resolution, ResolvePolicy,
     SendError, SendOutcome, Waited, push, sms,
 };
 use karaden_sim::{Api, Fault, FaultMode, Operation, Sim, SimConfig};
@@ -33,8 +33,8 @@ fn push_client(sim: &Sim) -> push::Client {
     builder.with_options(options()).build().expect("a client")
 }
 
-fn number(digits: &str) -> PhoneNumber {
-    PhoneNumber::new(digits).expect("a mobile number")
+fn number(digits: &str) -> Recipient {
+    Recipient::new(digits).expect("a mobile number")
 }
 
 fn message(to: &str, tag: &str) -> sms::NewMessage {

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use karaden_client::{Options, PhoneNumber, PollPolicy, RetryPolicy};
+use karaden_client::{Options, PollPolicy, Recipient, RetryPolicy};
 use testkit::Prism;
 
 use self::{
@@ -57,8 +57,8 @@ fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
 }
 
-fn number() -> PhoneNumber {
-    PhoneNumber::new("09012345678").expect("a mobile number")
+fn number() -> Recipient {
+    Recipient::new("09012345678").expect("a mobile number")
 }
 
 /// Fails on anything that Prism found, and on a call that never reached it.

@@ -13,21 +13,21 @@ use crate::{
 /// or `0081` for the leading 0. `Debug` shows the last four digits only.
 ///
 /// ```
-/// use karaden_client::PhoneNumber;
+/// use karaden_client::Recipient;
 ///
-/// let number = PhoneNumber::new("+81 90-1234-5678")?;
+/// let number = Recipient::new("+81 90-1234-5678")?;
 /// assert_eq!(number.expose_digits(), "09012345678");
 /// assert_eq!(number.masked(), "*******5678");
-/// assert_eq!(PhoneNumber::new("０９０ー１２３４ー５６７８")?, number);
+/// assert_eq!(Recipient::new("０９０ー１２３４ー５６７８")?, number);
 /// # Ok::<(), karaden_client::Invalid>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct PhoneNumber(String);
+pub struct Recipient(String);
 
 /// The prefixes of Japanese mobile numbers.
 const MOBILE: [&str; 4] = ["060", "070", "080", "090"];
 
-impl PhoneNumber {
+impl Recipient {
     /// Parses a mobile number: 060, 070, 080 or 090 and eight more digits.
     ///
     /// # Errors
@@ -67,9 +67,9 @@ impl PhoneNumber {
     }
 }
 
-impl fmt::Debug for PhoneNumber {
+impl fmt::Debug for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PhoneNumber({})", self.masked())
+        write!(f, "Recipient({})", self.masked())
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
             "０９０１２３４５６７８",
             "（090）1234ー5678",
         ] {
-            assert_eq!(PhoneNumber::new(spelling).expect(spelling).expose_digits(), "09012345678");
+            assert_eq!(Recipient::new(spelling).expect(spelling).expose_digits(), "09012345678");
         }
     }
 
@@ -143,30 +143,30 @@ mod tests {
             ("090１２３４５６７٨", Found::ForeignCharacter),
         ];
         for (number, found) in rows {
-            let invalid = PhoneNumber::new(number).expect_err(number);
+            let invalid = Recipient::new(number).expect_err(number);
             assert_eq!((invalid.field(), invalid.found()), ("to", found), "{number}");
         }
     }
 
     #[test]
     fn a_contract_may_allow_other_prefixes() {
-        assert!(PhoneNumber::with_prefixes("020-1234-5678", &["020"]).is_ok());
-        assert!(PhoneNumber::with_prefixes("090-1234-5678", &["020"]).is_err());
+        assert!(Recipient::with_prefixes("020-1234-5678", &["020"]).is_ok());
+        assert!(Recipient::with_prefixes("090-1234-5678", &["020"]).is_err());
     }
 
     #[test]
     fn debug_and_errors_hide_the_number() {
-        let shown = format!("{:?}", PhoneNumber::new("09012345678"));
+        let shown = format!("{:?}", Recipient::new("09012345678"));
         assert!(!shown.contains("0901234"), "{shown}");
-        let shown = format!("{:?} {0}", PhoneNumber::new("0901234567x").expect_err("letter"));
+        let shown = format!("{:?} {0}", Recipient::new("0901234567x").expect_err("letter"));
         assert!(!shown.contains("1234"), "{shown}");
     }
 
     proptest! {
         #[test]
         fn normalising_twice_changes_nothing(text in "[+0-9０-９ ーa-]{0,24}") {
-            if let Ok(number) = PhoneNumber::new(&text) {
-                prop_assert_eq!(PhoneNumber::new(number.expose_digits()), Ok(number));
+            if let Ok(number) = Recipient::new(&text) {
+                prop_assert_eq!(Recipient::new(number.expose_digits()), Ok(number));
             }
         }
     }

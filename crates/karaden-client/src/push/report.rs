@@ -45,7 +45,7 @@ open_enum! {
         /// Sending failed. It was not delivered.
         Error = "2",
         /// Blocked by the number-history check: the number was reassigned since the consent.
-        NumberChangedHands = "3",
+        ChangedHands = "3",
         /// Unknown; it may have reached the user.
         Unknown = "9",
     }
@@ -86,7 +86,7 @@ open_enum! {
 /// The state of a message. `Debug` hides the text.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Delivery {
+pub struct MessageReport {
     /// The state between the service and the carrier.
     pub message_status: Option<MessageStatus>,
     /// The state between the carrier and the handset.
@@ -101,15 +101,15 @@ pub struct Delivery {
     pub text: Option<String>,
 }
 
-impl Delivery {
+impl MessageReport {
     /// Returns whether the state is final.
     ///
     /// *Out of range* is not final: the carrier retries for a while.
     pub fn is_final(&self) -> bool {
         match &self.message_status {
-            Some(
-                MessageStatus::Error | MessageStatus::NumberChangedHands | MessageStatus::Unknown,
-            ) => true,
+            Some(MessageStatus::Error | MessageStatus::ChangedHands | MessageStatus::Unknown) => {
+                true
+            }
             Some(MessageStatus::Accepted) => false,
             _ => matches!(
                 self.result_status,
@@ -124,9 +124,9 @@ impl Delivery {
     }
 }
 
-impl fmt::Debug for Delivery {
+impl fmt::Debug for MessageReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery")
+        f.debug_struct("MessageReport")
             .field("message_status", &self.message_status)
             .field("result_status", &self.result_status)
             .field("carrier", &self.carrier)
@@ -143,12 +143,12 @@ pub struct Tracked {
     /// The id.
     pub message_id: MessageId,
     /// The state.
-    pub delivery: Delivery,
+    pub report: MessageReport,
 }
 
-/// [`Delivery`] in a response, and an element of the list by tracking code.
+/// [`MessageReport`] in a response, and an element of the list by tracking code.
 #[derive(Deserialize)]
-pub(super) struct WireDelivery {
+pub(super) struct WireReport {
     #[serde(default, rename = "messageId", deserialize_with = "wire::text")]
     message_id: Option<String>,
     #[serde(default, deserialize_with = "wire::text")]
@@ -184,10 +184,10 @@ fn code(text: Option<&String>) -> Option<&str> {
     }
 }
 
-impl WireDelivery {
-    pub(super) fn into_delivery(self) -> Delivery {
+impl WireReport {
+    pub(super) fn into_report(self) -> MessageReport {
         let carrier = code(self.carrier.as_ref()).map(Carrier::from);
-        Delivery {
+        MessageReport {
             message_status: code(self.messagestatus.as_ref()).map(MessageStatus::from),
             result_status: code(self.resultstatus.as_ref()).map(ResultStatus::from),
             sent_at: self.senddate.as_deref().and_then(time::parse_japanese),
@@ -199,7 +199,7 @@ impl WireDelivery {
 
     pub(super) fn into_tracked(self) -> Option<Tracked> {
         let message_id = MessageId::new(self.message_id.as_deref()?)?;
-        Some(Tracked { message_id, delivery: self.into_delivery() })
+        Some(Tracked { message_id, report: self.into_report() })
     }
 
     /// Returns the text of the carrier, or any other text if it has none.
