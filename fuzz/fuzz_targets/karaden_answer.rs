@@ -105,8 +105,8 @@ async fn check_sms(responses: &[ScriptedResponse<'_>], input: &[u8]) {
             .build()
             .unwrap()
     };
-    let tag = sms::Tag::from_random([1; 16]);
-    let message = sms::NewMessage::new(number(), SECRETS[3], tag.clone()).unwrap();
+    let tag = sms::Tag::new("tag-1").unwrap();
+    let message = sms::NewMessage::new(number(), SECRETS[3]).unwrap().with_tag(tag.clone());
     let sent = client().send(message).await;
     if let Ok(SendOutcome::Accepted(message)) = &sent {
         assert!(responses[0].status == 200 && !message.id.as_str().is_empty());
@@ -127,7 +127,11 @@ async fn check_sms(responses: &[ScriptedResponse<'_>], input: &[u8]) {
 
 async fn check_push(responses: &[ScriptedResponse<'_>], input: &[u8]) {
     let client = || {
-        push::Client::builder("https://karaden.example/v2", SECRETS[1], SECRETS[2])
+        let credentials = push::Credentials::new()
+            .with_base_url("https://karaden.example/v2")
+            .with_token(SECRETS[1])
+            .with_security_code(SECRETS[2]);
+        push::Client::builder(credentials)
             .with_options(options())
             .with_transport(script(responses))
             .build()
@@ -141,7 +145,7 @@ async fn check_push(responses: &[ScriptedResponse<'_>], input: &[u8]) {
     assert_clean(&sent, input);
     let id = push::MessageId::new("m").unwrap();
     assert_clean(&client().inquire(&id).await, input);
-    let code = push::TrackingCode::unique("1").unwrap();
+    let code = push::TrackingCode::new("1").unwrap();
     assert_clean(&client().find_by_tracking_code(&code, now, now).await, input);
     assert_clean(&client().add_to_send_list(&[number()]).await, input);
 }

@@ -13,9 +13,12 @@ use http::{
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::{
-    error::{Effect, Error, ErrorKind},
+    error::{Effect, Error},
+    error_kind::ErrorKind,
+    invalid::{Found, Invalid, Rule},
     operation::{Operation, Safety},
     options::Options,
     setup::Setup,
@@ -65,13 +68,13 @@ impl Engine {
     }
 
     pub(crate) fn post_json(&self, url: Url, json: Vec<u8>) -> Request {
-        self.request(Method::POST, url, Bytes::from(json))
+        self.request(Method::POST, url, wiped(json))
             .with_header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
     pub(crate) fn post_form(&self, url: impl Into<Arc<Url>>, form: String) -> Request {
         let headers = Arc::clone(&self.form_headers);
-        Request { headers, ..self.request(Method::POST, url, Bytes::from(form)) }
+        Request { headers, ..self.request(Method::POST, url, wiped(form.into_bytes())) }
     }
 
     fn request(&self, method: Method, url: impl Into<Arc<Url>>, body: Bytes) -> Request {
@@ -149,8 +152,7 @@ impl Engine {
             if retry + 1 >= policy.max_attempts() || !error.is_retryable() {
                 return Err(error);
             }
-            let random = self.options.randomness.next_u64();
-            let wait = policy.delay(retry, error.retry_after(), random);
+            let wait = policy.next_delay(retry, error.retry_after());
             if began.elapsed().saturating_add(wait) >= limit {
                 return Err(error);
             }
@@ -190,6 +192,11 @@ impl Engine {
             Safety::Write => result,
         }
     }
+}
+
+/// Makes a body that is wiped once no request uses it any more. The HTTP library's own buffers are not.
+fn wiped(body: Vec<u8>) -> Bytes {
+    Bytes::from_owner(Zeroizing::new(body))
 }
 
 /// Refuses a response that has a content or transfer coding that was not requested. Its bytes may
@@ -275,10 +282,17 @@ pub(crate) fn is_safe_link(url: &Url, from: &Url, allow_http: bool) -> bool {
     is_safe(url, allow_http) && (url.scheme() == "https" || from.scheme() == "http" || allow_http)
 }
 
-/// Returns whether `text` is safe as one segment of a path: 1 to 64 letters, digits, `-` or `_`.
-pub(crate) fn is_path_part(text: &str) -> bool {
+/// Checks that `text` is safe as one segment of a path: 1 to 64 letters, digits, `-` or `_`. Any other
+/// text could send a request to another path.
+pub(crate) fn path_part(field: &'static str, text: &str) -> Result<String, Invalid> {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    !text.is_empty() && text.len() <= 64 && text.bytes().all(plain)
+    let refuse = |rule, found| Err(Invalid::new(field, rule, found));
+    match text.len() {
+        0 => refuse(Rule::NotEmpty, Found::Empty),
+        _ if !text.bytes().all(plain) => refuse(Rule::SafeCharacters, Found::ForeignCharacter),
+        length if length > 64 => refuse(Rule::AtMost(64), Found::Units(length)),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 /// Parses a base URL: https, or http where that is allowed, without query, fragment and

@@ -4,7 +4,9 @@ use std::{error::Error as StdError, fmt, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{invalid::Invalid, operation::Operation, redact, refusal::RefusalReason};
+use crate::{
+    error_kind::ErrorKind, invalid::Invalid, operation::Operation, redact, refusal::RefusalReason,
+};
 
 /// The error type of this crate. Branch on [`kind`](Self::kind),
 /// [`is_retryable`](Self::is_retryable) and [`is_outcome_unknown`](Self::is_outcome_unknown).
@@ -31,73 +33,10 @@ struct Inner {
     retry_after: Option<Duration>,
     refusal: Option<RefusalReason>,
     fields: Vec<String>,
+    field_texts: Vec<(String, SecretString)>,
     invalid: Option<Invalid>,
     server_text: Option<SecretString>,
     source: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-/// The kinds of [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The client is configured with an unusable value, such as a base URL without TLS.
-    Config,
-    /// A local check refused a value before anything was sent. See [`Error::invalid`].
-    InvalidInput,
-    /// No connection took the request: name look-up, TCP, TLS or proxy failed.
-    Connect,
-    /// No complete response came in time.
-    Timeout,
-    /// The connection broke, and the request may have been sent.
-    Interrupted,
-    /// The response is not what the API promises: not JSON, empty, compressed or without its id.
-    Decode,
-    /// The response is longer than the configured limit.
-    TooLarge,
-    /// The server sent a redirect. Redirects are never followed with credentials.
-    Redirect,
-    /// The token, access key or security code was not accepted.
-    Unauthenticated,
-    /// Not permitted for this plan, project or address.
-    Forbidden,
-    /// The object does not exist or belongs to another project.
-    NotFound,
-    /// The object was already used, such as a bulk file that was started before.
-    Conflict,
-    /// Too many requests. See [`Error::retry_after`].
-    RateLimited,
-    /// Karaden refused the request. See [`Error::refusal`].
-    Refused,
-    /// The server failed (HTTP 5xx, or status 999).
-    Server,
-    /// The wait ended before the expected state was reached.
-    GaveUp,
-    /// A bulk send ended in Karaden's state `error`.
-    BulkFailed,
-}
-
-impl ErrorKind {
-    fn phrase(self) -> &'static str {
-        match self {
-            Self::Config => "the client is misconfigured",
-            Self::InvalidInput => "a local check refused a value",
-            Self::Connect => "no connection to the server",
-            Self::Timeout => "no complete response in time",
-            Self::Interrupted => "the connection broke before the response was complete",
-            Self::Decode => "the response is not what the API promises",
-            Self::TooLarge => "the response is longer than allowed",
-            Self::Redirect => "the server sent a redirect",
-            Self::Unauthenticated => "the credentials were not accepted",
-            Self::Forbidden => "the request is not permitted",
-            Self::NotFound => "the object was not found",
-            Self::Conflict => "the object was already used",
-            Self::RateLimited => "too many requests",
-            Self::Refused => "the request was refused",
-            Self::Server => "the server failed",
-            Self::GaveUp => "gave up waiting",
-            Self::BulkFailed => "the bulk send failed",
-        }
-    }
 }
 
 /// What a failed call may have changed on the server.
@@ -120,6 +59,7 @@ impl Error {
             retry_after: None,
             refusal: None,
             fields: Vec::new(),
+            field_texts: Vec::new(),
             invalid: None,
             server_text: None,
             source: None,
@@ -163,6 +103,11 @@ impl Error {
         self
     }
 
+    /// Returns the error of a refused call, which had no effect.
+    pub(crate) fn refused(reason: RefusalReason) -> Self {
+        Self::new(reason.error_kind(), Effect::None).with_refusal(reason)
+    }
+
     pub(crate) fn with_refusal(mut self, reason: RefusalReason) -> Self {
         self.0.refusal = Some(reason);
         self
@@ -173,8 +118,17 @@ impl Error {
         self
     }
 
+    /// Keeps texts about fields. The caller has bounded their number.
+    pub(crate) fn with_field_texts<'a>(
+        mut self,
+        texts: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let keep = |(field, text): (&str, &str)| (field.to_owned(), cut(text).into());
+        self.0.field_texts = texts.map(keep).collect();
+        self
+    }
+
     pub(crate) fn with_server_text(mut self, text: Option<&str>) -> Self {
-        let cut = |text: &str| text.chars().take(1000).collect::<String>();
         self.0.server_text = text.filter(|text| !text.is_empty()).map(cut).map(SecretString::from);
         self
     }
@@ -264,12 +218,26 @@ impl Error {
         self.0.invalid.as_ref()
     }
 
+    /// Returns Karaden's texts about invalid fields, for an operator: each with the name of its field. A
+    /// field may have several texts. At most 20 fields and 20 texts, each cut to 1,000 characters.
+    ///
+    /// They may quote the number and the text of the message: do not log them or show them to a user.
+    /// Neither `Debug` nor `Display` shows them.
+    pub fn expose_field_texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.field_texts.iter().map(|(field, text)| (field.as_str(), text.expose_secret()))
+    }
+
     /// Returns the server's error text for a support case, cut to 1,000 characters.
     ///
     /// It may quote the number and the text of the message: do not log it or show it.
     pub fn expose_server_text(&self) -> Option<&str> {
         self.0.server_text.as_ref().map(ExposeSecret::expose_secret)
     }
+}
+
+/// Returns the first 1,000 characters of a text of the server.
+fn cut(text: &str) -> String {
+    text.chars().take(1000).collect()
 }
 
 impl From<Invalid> for Error {

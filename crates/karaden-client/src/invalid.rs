@@ -51,6 +51,8 @@ pub enum Rule {
     NotEmpty,
     /// Must not be longer than this many units.
     AtMost(usize),
+    /// Must have at least this many units.
+    AtLeast(usize),
     /// Must only use characters of the Basic Multilingual Plane. A handset may show others wrongly.
     BasicPlane,
     /// Must not contain control characters other than line breaks.
@@ -75,6 +77,14 @@ pub enum Rule {
     SingleTextOnly,
     /// Must be one of the values that the list can be filtered by.
     ListFilter,
+    /// Must be a plain file name: not a path, not a hidden file, not a device.
+    FileName,
+    /// Must not be set for a row of a bulk send.
+    NotInBulk,
+    /// Must not have more than this many rows.
+    AtMostRows(usize),
+    /// Must be a URL that begins with `http:` or `https:`.
+    HttpUrl,
 }
 
 impl fmt::Display for Rule {
@@ -83,6 +93,7 @@ impl fmt::Display for Rule {
             Self::MobileNumber => f.write_str("must be a Japanese mobile number"),
             Self::NotEmpty => f.write_str("must not be empty"),
             Self::AtMost(units) => write!(f, "must have at most {units} units"),
+            Self::AtLeast(units) => write!(f, "must have at least {units} units"),
             Self::BasicPlane => f.write_str("must only use the Basic Multilingual Plane"),
             Self::NoControl => f.write_str("must not contain control characters"),
             Self::SafeCharacters => f.write_str("must only use safe characters"),
@@ -95,6 +106,10 @@ impl fmt::Display for Rule {
             Self::NeedsVersion(version) => write!(f, "needs API version {version} or later"),
             Self::SingleTextOnly => f.write_str("must not be set for a long text"),
             Self::ListFilter => f.write_str("must be a value that the list can be filtered by"),
+            Self::FileName => f.write_str("must be a plain file name"),
+            Self::NotInBulk => f.write_str("must not be set for a row of a bulk send"),
+            Self::AtMostRows(rows) => write!(f, "must have at most {rows} rows"),
+            Self::HttpUrl => f.write_str("must be an http or https URL"),
         }
     }
 }
@@ -109,6 +124,10 @@ pub enum Found {
     Units(usize),
     /// This many digits.
     Digits(usize),
+    /// A file of this many rows.
+    Rows(usize),
+    /// A value that is set.
+    Set,
     /// The right number of digits, but not the prefix of a mobile number.
     OtherPrefix,
     /// A character that is not allowed.
@@ -143,6 +162,8 @@ impl fmt::Display for Found {
             Self::Empty => f.write_str("an empty text"),
             Self::Units(units) => write!(f, "{units} units"),
             Self::Digits(digits) => write!(f, "{digits} digits"),
+            Self::Rows(rows) => write!(f, "{rows} rows"),
+            Self::Set => f.write_str("a value"),
             Self::OtherPrefix => f.write_str("another prefix"),
             Self::ForeignCharacter => f.write_str("another character"),
             Self::SupplementaryCharacter => f.write_str("a character beyond it"),

@@ -2,10 +2,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod engine;
+mod environment;
 mod error;
+mod error_kind;
 mod invalid;
 mod operation;
 mod options;
+mod out_of_range;
 mod outcome;
 mod random;
 mod recipient;
@@ -14,6 +17,7 @@ mod refusal;
 mod retry;
 mod setup;
 mod text;
+mod text_type;
 mod time;
 mod trace;
 mod waiting;
@@ -23,18 +27,19 @@ pub mod push;
 pub mod sms;
 pub mod transport;
 
+pub use async_trait::async_trait;
+pub use bytes;
+pub use futures_core;
+pub use http;
 pub use secrecy::{ExposeSecret, SecretString};
 
-#[cfg(feature = "reqwest")]
-#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
-pub use reqwest;
-
 pub use self::{
-    error::{Error, ErrorKind},
+    error::Error,
+    error_kind::ErrorKind,
     invalid::{Found, Invalid, Rule},
     options::Options,
+    out_of_range::OUT_OF_RANGE_WINDOW,
     outcome::{NotSent, Refusal, Resolution, ResolvePolicy, SendError, SendOutcome, UnknownSend},
-    random::{FixedRandomness, Randomness, SystemRandomness},
     recipient::Recipient,
     refusal::RefusalReason,
     retry::RetryPolicy,

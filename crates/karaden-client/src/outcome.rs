@@ -15,9 +15,24 @@ use std::{error::Error as StdError, fmt, time::Duration};
 
 use crate::{error::Error, refusal::RefusalReason};
 
+/// How long before `now`, and where the API can tell after it, `resolve` looks for a message.
+pub(crate) const LOOK_AROUND: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A send that got a response. `A` describes an accepted message, `M` is the message.
+///
+/// `Ok` of a send does not mean *accepted*: Karaden's refusals (wrong token, invalid number, rate limit)
+/// are here too, because they give the message back. [`into_accepted`](Self::into_accepted) turns them
+/// into an error:
+///
+/// ```
+/// use karaden_client::{Error, sms};
+///
+/// async fn send(client: &sms::Client, message: sms::NewMessage) -> Result<sms::MessageId, Error> {
+///     Ok(client.send(message).await?.into_accepted()?.id)
+/// }
+/// ```
 #[derive(Debug)]
-#[must_use = "a refused message was not sent"]
+#[must_use = "`Ok` does not mean accepted: a refused message was not sent. See `into_accepted`"]
 pub enum SendOutcome<A, M> {
     /// Karaden accepted the message.
     Accepted(A),
@@ -26,19 +41,28 @@ pub enum SendOutcome<A, M> {
 }
 
 impl<A, M> SendOutcome<A, M> {
-    /// Returns the accepted message, or `None` if it was refused.
-    pub fn accepted(self) -> Option<A> {
+    /// Returns the accepted message, or the refusal as an error.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`], which holds the message. `?` turns it into an [`Error`].
+    pub fn into_accepted(self) -> Result<A, Refusal<M>> {
         match self {
-            Self::Accepted(accepted) => Some(accepted),
-            Self::Refused(_) => None,
+            Self::Accepted(accepted) => Ok(accepted),
+            Self::Refused(refusal) => Err(refusal),
         }
+    }
+
+    /// Returns whether Karaden accepted the message.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted(_))
     }
 }
 
 /// A refusal by Karaden, with the message, which can be sent again once the cause is fixed.
 pub struct Refusal<M> {
     error: Error,
-    message: M,
+    message: Box<M>,
 }
 
 impl<M> Refusal<M> {
@@ -62,9 +86,33 @@ impl<M> Refusal<M> {
         self.error
     }
 
+    /// Returns Karaden's texts about the fields that it found invalid. They may quote the number and the
+    /// text of the message: do not log them. See [`Error::expose_field_texts`].
+    pub fn expose_field_texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.error.expose_field_texts()
+    }
+
     /// Returns the message, which was not sent.
     pub fn into_message(self) -> M {
-        self.message
+        *self.message
+    }
+}
+
+impl<M> fmt::Display for Refusal<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Karaden refused the message")
+    }
+}
+
+impl<M> StdError for Refusal<M> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl<M> From<Refusal<M>> for Error {
+    fn from(refusal: Refusal<M>) -> Self {
+        refusal.into_error()
     }
 }
 
@@ -313,7 +361,7 @@ pub(crate) fn to_send_result<A, M>(
             Err(SendError::Unknown(UnknownSend { error, look_up_error: None, message }))
         }
         Err(error) if error.refusal().is_some() => {
-            Ok(SendOutcome::Refused(Refusal { error, message }))
+            Ok(SendOutcome::Refused(Refusal { error, message: Box::new(message) }))
         }
         Err(error) => Err(SendError::NotSent(NotSent { error, message: Box::new(message) })),
     }

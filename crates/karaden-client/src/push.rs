@@ -4,6 +4,7 @@
 //! Where they leave a question open, it prefers an unknown outcome to a second message.
 
 mod client;
+mod credentials;
 mod new_message;
 mod outcome;
 mod report;
@@ -12,6 +13,7 @@ mod send_list;
 
 pub use self::{
     client::{Client, ClientBuilder},
+    credentials::Credentials,
     new_message::{CarrierField, CarrierTexts, NewMessage, TrackingCode},
     outcome::{Accepted, Resolution, SendError, SendOutcome, UnknownSend},
     report::{Carrier, MessageId, MessageReport, MessageStatus, ResultStatus, Tracked},

@@ -1,32 +1,20 @@
-//! Randomness as a parameter.
-
-use std::fmt::Debug;
+//! The only place of this crate that draws random numbers: from the system's generator.
 
 use rand::{TryRng as _, rngs::SysRng};
 
-/// A source of random numbers for the jitter of waits. No secret is made from it.
-pub trait Randomness: Debug + Send + Sync + 'static {
-    /// Returns the next number, uniform over all of `u64`.
-    fn next_u64(&self) -> u64;
+/// Returns random bytes.
+///
+/// # Panics
+///
+/// If the system has no randomness. A tag that is not random could be that of another message.
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).expect("the system has a source of randomness");
+    bytes
 }
 
-/// The operating system's randomness: the default.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemRandomness;
-
-impl Randomness for SystemRandomness {
-    fn next_u64(&self) -> u64 {
-        // Without entropy, the longest wait is the safe one.
-        SysRng.try_next_u64().unwrap_or(u64::MAX)
-    }
-}
-
-/// A source that always returns the same number, for tests and for programs without jitter.
-#[derive(Clone, Copy, Debug)]
-pub struct FixedRandomness(pub u64);
-
-impl Randomness for FixedRandomness {
-    fn next_u64(&self) -> u64 {
-        self.0
-    }
+/// Returns a random number for the length of a wait.
+pub(crate) fn jitter() -> u64 {
+    // Without randomness, the longest wait is the safe one.
+    SysRng.try_next_u64().unwrap_or(u64::MAX)
 }

@@ -1,6 +1,6 @@
 //! The phone number of a recipient.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use crate::{
     invalid::{Found, Invalid, Rule},
@@ -10,7 +10,12 @@ use crate::{
 /// A Japanese mobile number in the form that both APIs accept: 11 digits, starting with 0.
 ///
 /// Accepted spellings: hyphens, spaces, dots and brackets anywhere, full-width digits, and `+81`
-/// or `0081` for the leading 0. `Debug` shows the last four digits only.
+/// or `0081` for the leading 0. So the E.164 form of another library works too:
+/// `Recipient::new(number.as_e164())`.
+///
+/// `Debug` shows the last four digits only. There is neither `Display` nor `AsRef<str>`:
+/// [`expose_digits`](Self::expose_digits) is the one accessor of the number. With the feature `serde` a
+/// recipient is serialised as its eleven digits, in clear: that is personal data.
 ///
 /// ```
 /// use karaden_client::Recipient;
@@ -70,6 +75,32 @@ impl Recipient {
 impl fmt::Debug for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Recipient({})", self.masked())
+    }
+}
+
+impl FromStr for Recipient {
+    type Err = Invalid;
+
+    /// Parses a number as [`new`](Self::new) does.
+    fn from_str(number: &str) -> Result<Self, Invalid> {
+        Self::new(number)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Recipient {
+    fn serialize<S: serde::Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_str(&self.0)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Recipient {
+    /// Reads a number with any prefix, because [`with_prefixes`](Recipient::with_prefixes) may have made
+    /// it.
+    fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let number = String::deserialize(input)?;
+        Self::with_prefixes(&number, &["0"]).map_err(serde::de::Error::custom)
     }
 }
 

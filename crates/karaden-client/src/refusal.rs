@@ -2,7 +2,15 @@
 
 use std::time::Duration;
 
+use crate::error_kind::ErrorKind;
+
 /// Karaden's reason for refusing a request. A refused message was not sent.
+///
+/// [`ErrorKind`] says what kind of failure any call met. A reason says more, and only about a refusal:
+/// [`Error::refusal`](crate::Error::refusal) has one if Karaden itself refused the request. Each reason
+/// [belongs to](Self::error_kind) one kind. The reverse does not hold. An HTTP status without an error
+/// object of the API, such as a 403 page of a proxy, has a kind but no reason. So branch on the reason
+/// where you handle refusals, and on the kind everywhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RefusalReason {
@@ -58,6 +66,26 @@ impl RefusalReason {
                 | Self::NotFound
                 | Self::SplitNotEnabled
         )
+    }
+
+    /// Returns the kind of the [`Error`](crate::Error) of a call that was refused for this reason.
+    pub fn error_kind(&self) -> ErrorKind {
+        match self {
+            Self::Unauthenticated => ErrorKind::Unauthenticated,
+            Self::Forbidden | Self::SplitNotEnabled => ErrorKind::Forbidden,
+            Self::NotFound | Self::InvalidMessageId => ErrorKind::NotFound,
+            Self::Conflict => ErrorKind::Conflict,
+            Self::RateLimited(_) => ErrorKind::RateLimited,
+            Self::InvalidTenant
+            | Self::InvalidVersion
+            | Self::Validation(_)
+            | Self::InvalidNumber
+            | Self::Restricted
+            | Self::InvalidTrackingCode
+            | Self::InvalidText
+            | Self::NotCancellable
+            | Self::Other(_) => ErrorKind::Refused,
+        }
     }
 
     /// Returns what an operator may check if the request itself seems right: a fixed phrase.

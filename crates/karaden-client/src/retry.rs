@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::random;
+
 /// How often and for how long a call is retried.
 ///
 /// A failure is retried only if it definitely had no effect: no connection was made, or the server
@@ -27,6 +29,7 @@ pub struct RetryPolicy {
     base: Duration,
     cap: Duration,
     deadline: Duration,
+    is_jittered: bool,
 }
 
 impl Default for RetryPolicy {
@@ -37,6 +40,7 @@ impl Default for RetryPolicy {
             base: Duration::from_millis(200),
             cap: Duration::from_secs(2),
             deadline: Duration::from_secs(15),
+            is_jittered: true,
         }
     }
 }
@@ -75,6 +79,14 @@ impl RetryPolicy {
         self
     }
 
+    /// Waits as long as it may before each retry, without a random part: for tests, and for programs
+    /// whose calls cannot fail together.
+    #[must_use]
+    pub fn without_jitter(mut self) -> Self {
+        self.is_jittered = false;
+        self
+    }
+
     /// Returns the number of attempts, the first included.
     pub fn max_attempts(&self) -> u32 {
         self.max_attempts
@@ -83,6 +95,12 @@ impl RetryPolicy {
     /// Returns the time for all attempts and waits of one call.
     pub fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// Returns the wait before retry `retry`, with the jitter of this policy.
+    pub(crate) fn next_delay(&self, retry: u32, retry_after: Option<Duration>) -> Duration {
+        let random = if self.is_jittered { random::jitter() } else { u64::MAX };
+        self.delay(retry, retry_after, random)
     }
 
     /// Returns the wait before retry `retry` (the first is 0), from a uniform random number.

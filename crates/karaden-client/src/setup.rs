@@ -15,14 +15,14 @@ pub(crate) struct Setup {
 /// The methods of a builder that has a field `setup`.
 macro_rules! setup_methods {
     () => {
-        /// Sets timeouts, size limits, retries, proxy and certificates.
+        /// Sets timeouts, size limits and retries.
         pub fn with_options(mut self, options: $crate::options::Options) -> Self {
             self.setup.options = options;
             self
         }
 
-        /// Sets the transport: one that is shared with another client, wrapped, or scripted for a
-        /// test. Proxy, certificates and connect timeout are then up to it.
+        /// Sets the transport: one with a proxy or certificates, one that is shared with another client,
+        /// wrapped, or scripted for a test. Default: `ReqwestTransport`, as its builder makes it.
         pub fn with_transport(mut self, transport: impl $crate::transport::Transport) -> Self {
             self.setup.transport = Some(std::sync::Arc::new(transport));
             self

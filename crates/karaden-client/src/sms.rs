@@ -1,6 +1,10 @@
 //! The Karaden SMS API (`https://prg.karaden.jp/api`): send, look up, list, cancel, bulk.
 
 mod bulk;
+#[cfg(feature = "bulk-csv")]
+mod bulk_column;
+#[cfg(feature = "bulk-csv")]
+mod bulk_csv;
 pub mod callback;
 mod client;
 mod file_name;
@@ -22,4 +26,10 @@ pub use self::{
     new_message::{NewMessage, ServiceId, Tag},
     outcome::{Resolution, SendError, SendOutcome, UnknownSend},
     response::RowError,
+};
+#[cfg(feature = "bulk-csv")]
+#[cfg_attr(docsrs, doc(cfg(feature = "bulk-csv")))]
+pub use self::{
+    bulk_column::BulkColumn,
+    bulk_csv::{BulkCsv, InvalidBulk, InvalidRow},
 };

@@ -68,6 +68,34 @@ pub(crate) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     Some(Duration::try_from(wait).unwrap_or(Duration::ZERO).min(most))
 }
 
+/// An optional instant as a text of RFC 3339, such as `2023-12-01T15:00:00Z`.
+#[cfg(feature = "serde")]
+pub(crate) mod rfc3339 {
+    use std::time::SystemTime;
+
+    use jiff::Timestamp;
+    use serde::{
+        Deserialize, Deserializer, Serialize as _, Serializer, de::Error as _, ser::Error as _,
+    };
+
+    #[expect(clippy::ref_option, reason = "the signature that serde calls")]
+    pub(crate) fn serialize<S: Serializer>(
+        at: &Option<SystemTime>,
+        output: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = at.map(|at| Timestamp::try_from(at).map(|at| at.to_string())).transpose();
+        text.map_err(|_| S::Error::custom("the instant is out of range"))?.serialize(output)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<Option<SystemTime>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(input)? else { return Ok(None) };
+        let at = super::parse_iso(&text);
+        at.map(Some).ok_or_else(|| D::Error::custom("not an instant of RFC 3339"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

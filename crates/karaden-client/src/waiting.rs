@@ -1,10 +1,16 @@
 //! Waiting until the state of a message or a bulk send is final.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
 
-use crate::error::{Effect, Error, ErrorKind};
+use crate::{
+    error::{Effect, Error},
+    error_kind::ErrorKind,
+};
+
+/// How long after the beginning of a wait *not found* counts as *not yet*.
+const UNSEEN_WINDOW: Duration = Duration::from_secs(30);
 
 /// When to look a state up, and when to stop waiting.
 ///
@@ -15,6 +21,7 @@ pub struct PollPolicy {
     interval: Duration,
     longest_interval: Duration,
     timeout: Duration,
+    unseen_window: Duration,
 }
 
 impl Default for PollPolicy {
@@ -25,6 +32,7 @@ impl Default for PollPolicy {
             interval: Duration::from_secs(15),
             longest_interval: Duration::from_secs(30),
             timeout: Duration::from_secs(300),
+            unseen_window: UNSEEN_WINDOW,
         }
     }
 }
@@ -37,6 +45,7 @@ impl PollPolicy {
             interval: Duration::from_secs(20),
             longest_interval: Duration::from_secs(20),
             timeout: Duration::from_secs(1800),
+            unseen_window: UNSEEN_WINDOW,
         }
     }
 
@@ -52,6 +61,16 @@ impl PollPolicy {
     pub fn with_intervals(mut self, first: Duration, longest: Duration) -> Self {
         self.interval = first;
         self.longest_interval = longest;
+        self
+    }
+
+    /// Sets how long after the beginning of the wait *not found* counts as *not yet*. Default 30 s.
+    ///
+    /// A message that was just accepted may not be visible in every copy of the service's data. At the
+    /// end of the window itself, and later, *not found* ends the wait.
+    #[must_use]
+    pub fn with_unseen_window(mut self, unseen_window: Duration) -> Self {
+        self.unseen_window = unseen_window;
         self
     }
 
@@ -87,6 +106,22 @@ impl<T> Waited<T> {
     }
 }
 
+/// Looks the state up until it is final. Temporary errors do not end the wait. `is_final` gets the
+/// present instant, for a caller whose instant at the beginning is `now`.
+pub(crate) async fn poll_at<T, F>(
+    policy: &PollPolicy,
+    now: SystemTime,
+    look_up: impl Fn() -> F,
+    is_final: impl Fn(&T, SystemTime) -> bool,
+) -> Result<Waited<T>, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let began = Instant::now();
+    let present = || now.checked_add(began.elapsed()).unwrap_or(now);
+    poll(policy, look_up, |state| is_final(state, present())).await
+}
+
 /// Looks the state up until it is final. Temporary errors do not end the wait.
 pub(crate) async fn poll<T, F>(
     policy: &PollPolicy,
@@ -101,13 +136,16 @@ where
     let mut failure = None;
     let mut wait = policy.initial_delay;
     let mut interval = policy.interval;
+    let is_unseen = |error: &Error| {
+        error.kind() == ErrorKind::NotFound && began.elapsed() < policy.unseen_window
+    };
     while began.elapsed().saturating_add(wait) <= policy.timeout {
         sleep(wait).await;
         wait = interval;
         match look_up().await {
             Ok(state) if is_final(&state) => return Ok(Waited::Final(state)),
             Ok(state) => seen = Some(state),
-            Err(error) if !error.is_transient() => return Err(error),
+            Err(error) if !error.is_transient() && !is_unseen(&error) => return Err(error),
             Err(error) => {
                 wait = wait.max(error.retry_after().unwrap_or_default());
                 failure = Some(error);

@@ -6,7 +6,8 @@ use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAcces
 
 use crate::{
     engine,
-    error::{Effect, Error, ErrorKind},
+    error::{Effect, Error},
+    error_kind::ErrorKind,
     redact,
     transport::Response,
 };
@@ -22,6 +23,13 @@ pub(crate) fn json<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Option<T> {
         // Fields that are not read may hold any bytes.
         Err(_) => serde_json::from_slice(body).ok(),
     }
+}
+
+/// Like [`json`], but only for a body that is an object. serde reads a struct from a list too: `["message",
+/// "m-1"]` would be a message.
+pub(crate) fn object<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Option<T> {
+    let start = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    if start.first() == Some(&b'{') { json(body) } else { None }
 }
 
 /// Returns the error for a response that is not what the API promises, with an excerpt of it as the
@@ -234,6 +242,20 @@ macro_rules! open_enum {
                     $($word $(| $alias)* => Self::$variant,)+
                     other => Self::Other(other.to_owned()),
                 }
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+                output.serialize_str(self.as_str())
+            }
+        }
+
+        #[cfg(feature = "serde")]
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                <String as serde::Deserialize>::deserialize(input).map(|raw| Self::from(raw.as_str()))
             }
         }
 

@@ -315,10 +315,13 @@ fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
             tracks_single_messages,
             checks_number_history,
         } => {
-            let builder =
-                push::Client::builder(base_url.as_str(), token.clone(), security_code.clone())
-                    .with_carrier_fields(carrier_fields.iter().copied())
-                    .with_options(options(base_url));
+            let credentials = push::Credentials::new()
+                .with_base_url(base_url.as_str())
+                .with_token(token.clone())
+                .with_security_code(security_code.clone());
+            let builder = push::Client::builder(credentials)
+                .with_carrier_fields(carrier_fields.iter().copied())
+                .with_options(options(base_url));
             let client = if *tracks_single_messages {
                 builder.with_tracked_single_messages().build()?
             } else {

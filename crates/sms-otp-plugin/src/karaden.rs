@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use karaden_client::{Error, ErrorKind, PhoneNumber, RefusalReason, push, sms};
+use karaden_client::{Error, ErrorKind, Recipient, RefusalReason, push, sms};
 use sms_sender::{
     DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsAccepted,
     SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
@@ -58,7 +58,7 @@ impl SmsSender for KaradenSmsSender {
         if !sms.fits(self.text_limit()) {
             return Ok(SmsOutcome::Refused(RefusedReason::Message));
         }
-        let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
+        let Ok(to) = Recipient::new(sms.to().as_e164()) else {
             return Ok(SmsOutcome::Refused(RefusedReason::Number));
         };
         let Ok(message) = sms_message(sms, to) else {
@@ -104,10 +104,10 @@ fn is_about_the_deadline(error: &Error) -> bool {
 
 fn sms_message(
     sms: &OutgoingSms,
-    to: PhoneNumber,
+    to: Recipient,
 ) -> Result<sms::NewMessage, karaden_client::Invalid> {
     let tag = sms::Tag::new(sms.reference().as_str())?;
-    let message = sms::NewMessage::new(to, sms.expose_text(), tag)?.without_short_urls();
+    let message = sms::NewMessage::new(to, sms.expose_text())?.with_tag(tag).without_short_urls();
     match sms.deadline() {
         Some(deadline) => message.with_limited_at(deadline, sms.now()),
         None => Ok(message),
@@ -196,7 +196,7 @@ impl SmsSender for KaradenPushSender {
         if !sms.fits(self.text_limit()) {
             return Ok(SmsOutcome::Refused(RefusedReason::Message));
         }
-        let Ok(to) = PhoneNumber::new(sms.to().as_e164()) else {
+        let Ok(to) = Recipient::new(sms.to().as_e164()) else {
             return Ok(SmsOutcome::Refused(RefusedReason::Number));
         };
         let Ok(mut message) = self.message(sms, to) else {
@@ -242,8 +242,8 @@ impl SmsSender for KaradenPushSender {
         let found = found.map_err(LookUpError::new)?;
         match found.first() {
             Some(message) => {
-                let mut report = SmsReport::new(push_status(&message.delivery));
-                report.carrier = push_carrier(&message.delivery);
+                let mut report = SmsReport::new(push_status(&message.report));
+                report.carrier = push_carrier(&message.report);
                 Ok(LookUp::Present(report))
             }
             None if self.client.tracks_single_messages() => Ok(LookUp::Absent),
@@ -259,14 +259,14 @@ fn tracking_code(reference: &Reference) -> Result<push::TrackingCode, karaden_cl
         let next = (u64::from(number) * 36 + u64::from(digit)) % 100_000_000;
         u32::try_from(next).unwrap_or_default()
     });
-    push::TrackingCode::unique(&format!("{number:08}"))
+    push::TrackingCode::new(&format!("{number:08}"))
 }
 
 impl KaradenPushSender {
     fn message(
         &self,
         sms: &OutgoingSms,
-        to: PhoneNumber,
+        to: Recipient,
     ) -> Result<push::NewMessage, karaden_client::Invalid> {
         let code = tracking_code(sms.reference())?;
         if !sms.fits(Self::TEXT_LIMIT.with_max_parts(1)) {
@@ -284,8 +284,8 @@ impl KaradenPushSender {
 }
 
 /// Returns the carrier in the words of the Karaden SMS API, if it is known.
-fn push_carrier(delivery: &push::Delivery) -> Option<String> {
-    let name = match delivery.carrier.as_ref()? {
+fn push_carrier(report: &push::MessageReport) -> Option<String> {
+    let name = match report.carrier.as_ref()? {
         push::Carrier::Docomo => "docomo",
         push::Carrier::Softbank => "softbank",
         push::Carrier::Au => "au",
@@ -295,11 +295,11 @@ fn push_carrier(delivery: &push::Delivery) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn push_status(delivery: &push::Delivery) -> DeliveryStatus {
+fn push_status(report: &push::MessageReport) -> DeliveryStatus {
     use push::{MessageStatus as Sent, ResultStatus as Result};
-    match (&delivery.message_status, &delivery.result_status) {
+    match (&report.message_status, &report.result_status) {
         (_, Some(Result::Received)) => DeliveryStatus::Delivered,
-        (Some(Sent::NumberChangedHands), _) => DeliveryStatus::ChangedHands,
+        (Some(Sent::ChangedHands), _) => DeliveryStatus::ChangedHands,
         (Some(Sent::Error), _) | (_, Some(Result::Error)) => DeliveryStatus::Failed,
         (_, Some(Result::OutOfRange)) => DeliveryStatus::OutOfRange,
         _ => DeliveryStatus::Pending,

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use futures_util::TryStreamExt as _;
 use karaden_client::{
     PollPolicy, Recipient, RefusalReason, Resolution, ResolvePolicy, SendError, SendOutcome, push,
     sms,
 };
-use rand::{TryRng as _, rngs::SysRng};
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;
 
@@ -99,14 +98,6 @@ async fn read_stdin() -> Result<String> {
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|_| anyhow!("the system's random generator failed"))?;
-    Ok(bytes)
-}
-
 async fn send_sms(
     client: &sms::Client,
     to: Recipient,
@@ -121,11 +112,11 @@ async fn send_sms(
         bail!("--no-tag is for KARADEN_API=push; the SMS API accepts every tag");
     }
     let now = settings::now();
-    let tag = match &send.tag {
-        Some(tag) => sms::Tag::new(tag)?,
-        None => sms::Tag::from_random(random()?),
-    };
-    let mut message = sms::NewMessage::new(to, text, tag.clone())?;
+    let mut message = sms::NewMessage::new(to, text)?;
+    if let Some(tag) = &send.tag {
+        message = message.with_tag(sms::Tag::new(tag)?);
+    }
+    let tag = message.tag().clone();
     for label in &send.label {
         message = message.with_label(label)?;
     }
@@ -141,7 +132,7 @@ async fn send_sms(
         Err(error @ SendError::NotSent(_)) => return Err(error.into_error().into()),
         Err(SendError::Unknown(unknown)) => {
             eprintln!("karaden: {}; looking for tag {}", unknown.error(), tag.as_str());
-            match unknown.resolve(client, &ResolvePolicy::default()).await {
+            match unknown.resolve(client, &ResolvePolicy::default(), settings::now()).await {
                 Resolution::Accepted(accepted) => accepted,
                 Resolution::NotSent(_) => bail!("the message was not sent"),
                 Resolution::Unknown(_) => return Ok(still_unknown(Some(tag.as_str()), show)),
@@ -166,19 +157,17 @@ async fn send_push(
     if send.at.is_some() || send.until.is_some() || !send.label.is_empty() {
         bail!("空電プッシュ has no --at, --until or --label");
     }
-    let mut code = match &send.tag {
-        Some(code) => Some(push::TrackingCode::unique(code)?),
-        None if send.no_tag => None,
-        None => Some(push::TrackingCode::from_random(random()?)),
-    };
     let mut message = if send.long {
         push::NewMessage::long(to, text)?
     } else {
         push::NewMessage::new(to, text)?
     };
-    if let Some(code) = &code {
-        message = message.with_tracking_code(code.clone());
+    if let Some(code) = &send.tag {
+        message = message.with_tracking_code(push::TrackingCode::new(code)?);
+    } else if send.no_tag {
+        message = message.without_tracking_code();
     }
+    let mut code = message.tracking_code().cloned();
     let mut sent = client.send(message).await;
     if let Ok(SendOutcome::Refused(refusal)) = sent {
         // Only a generated code is left out. A refused message was not sent.
@@ -205,7 +194,7 @@ async fn send_push(
         }
     };
     let id = accepted.message_id.as_str();
-    show.line(&json!({"id": id, "tag": tag}), &format!("{id}  accepted"));
+    show.line(&json!({"id": id, "tag": tag, "parts": accepted.parts}), &format!("{id}  accepted"));
     if !send.wait {
         return Ok(Ending::Done);
     }
@@ -223,7 +212,7 @@ fn still_unknown(tag: Option<&str>, show: Show) -> Ending {
 pub(crate) async fn status(account: &Account, id: &str, show: Show) -> Result<Ending> {
     match account {
         Account::Sms(client) => show.message(&client.get(&sms_id(id)?).await?),
-        Account::Push(client) => show.delivery(id, &client.inquire(&push_id(id)?).await?),
+        Account::Push(client) => show.report(id, &client.inquire(&push_id(id)?).await?),
     }
     Ok(Ending::Done)
 }
@@ -234,7 +223,11 @@ pub(crate) async fn wait(
     timeout: Duration,
     show: Show,
 ) -> Result<Ending> {
-    let policy = PollPolicy::default().with_initial_delay(Duration::ZERO).with_timeout(timeout);
+    // The id is not new, so a message that is not found does not exist.
+    let policy = PollPolicy::default()
+        .with_initial_delay(Duration::ZERO)
+        .with_unseen_window(Duration::ZERO)
+        .with_timeout(timeout);
     let waited = match account {
         Account::Sms(client) => wait_sms(client, &sms_id(id)?, &policy, show).await,
         Account::Push(client) => wait_push(client, &push_id(id)?, &policy, show).await,
@@ -252,7 +245,7 @@ async fn wait_sms(
     policy: &PollPolicy,
     show: Show,
 ) -> Result<Ending> {
-    let message = client.wait_for_delivery(id, policy).await?.into_inner();
+    let message = client.wait_for_delivery(id, policy, settings::now()).await?.into_inner();
     show.message(&message);
     Ok(ending_of_delivery(message.is_received()))
 }
@@ -263,9 +256,9 @@ async fn wait_push(
     policy: &PollPolicy,
     show: Show,
 ) -> Result<Ending> {
-    let delivery = client.wait_for_delivery(id, policy).await?.into_inner();
-    show.delivery(id.as_str(), &delivery);
-    Ok(ending_of_delivery(delivery.is_received()))
+    let report = client.wait_for_delivery(id, policy, settings::now()).await?.into_inner();
+    show.report(id.as_str(), &report);
+    Ok(ending_of_delivery(report.is_received()))
 }
 
 fn ending_of_delivery(received: bool) -> Ending {
@@ -308,9 +301,9 @@ pub(crate) async fn cancel(client: &sms::Client, id: &str, show: Show) -> Result
 }
 
 fn sms_id(id: &str) -> Result<sms::MessageId> {
-    sms::MessageId::new(id).ok_or_else(|| anyhow!("this is not a message id"))
+    sms::MessageId::new(id).context("this is not a message id")
 }
 
 fn push_id(id: &str) -> Result<push::MessageId> {
-    push::MessageId::new(id).ok_or_else(|| anyhow!("this is not a message id"))
+    push::MessageId::new(id).context("this is not a message id")
 }

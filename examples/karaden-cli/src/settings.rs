@@ -7,17 +7,22 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use jiff::{SignedDuration, Timestamp};
-use karaden_client::{Options, SecretString, push, sms};
+use karaden_client::{
+    Options, SecretString, push, sms,
+    transport::{ReqwestTransport, Transport},
+};
 
 /// The values of the KARADEN_* variables.
 #[derive(Debug)]
 pub(crate) struct Settings {
     api: Option<String>,
     base_url: Option<String>,
-    tenant_id: Option<String>,
+    tenant: Option<String>,
     service_id: Option<String>,
     token: Option<SecretString>,
-    security_code: Option<SecretString>,
+    push_base_url: Option<String>,
+    push_token: Option<SecretString>,
+    push_security_code: Option<SecretString>,
     proxy: Option<SecretString>,
     ca_file: Option<String>,
     carrier_fields: Option<String>,
@@ -29,27 +34,28 @@ impl Settings {
         Ok(Self {
             api: variable("KARADEN_API"),
             base_url: variable("KARADEN_BASE_URL"),
-            tenant_id: variable("KARADEN_TENANT_ID"),
+            tenant: variable("KARADEN_TENANT"),
             service_id: variable("KARADEN_SERVICE_ID"),
             token: secret("KARADEN_TOKEN")?,
-            security_code: secret("KARADEN_SECURITY_CODE")?,
+            push_base_url: variable("KARADEN_PUSH_BASE_URL"),
+            push_token: secret("KARADEN_PUSH_TOKEN")?,
+            push_security_code: secret("KARADEN_PUSH_SECURITY_CODE")?,
             proxy: variable("KARADEN_PROXY").map(SecretString::from),
             ca_file: variable("KARADEN_CA_FILE"),
             carrier_fields: variable("KARADEN_CARRIER_FIELDS"),
         })
     }
 
-    fn options(&self) -> Result<Options> {
-        use karaden_client::ExposeSecret as _;
-        let mut options = Options::default().with_user_agent_suffix("karaden-cli");
+    fn transport(&self) -> Result<impl Transport> {
+        let mut builder = ReqwestTransport::builder();
         if let Some(proxy) = &self.proxy {
-            options = options.with_proxy(proxy.expose_secret());
+            builder = builder.with_proxy(proxy.clone());
         }
         if let Some(path) = &self.ca_file {
             let pem = fs::read(path).with_context(|| format!("KARADEN_CA_FILE {path}"))?;
-            options = options.with_root_certificates_pem(pem);
+            builder = builder.with_root_certificates_pem(pem);
         }
-        Ok(options)
+        Ok(builder.build()?)
     }
 }
 
@@ -85,31 +91,34 @@ impl Account {
         let need = |value: &Option<String>, name: &str| {
             value.clone().ok_or_else(|| anyhow!("{name} is not set"))
         };
-        let token = settings
-            .token
-            .clone()
-            .ok_or_else(|| anyhow!("neither KARADEN_TOKEN nor KARADEN_TOKEN_FILE is set"))?;
-        let options = settings.options()?;
+        let need_secret = |value: &Option<SecretString>, name: &str| {
+            value.clone().ok_or_else(|| anyhow!("neither {name} nor {name}_FILE is set"))
+        };
+        let options = Options::default().with_user_agent_suffix("karaden-cli");
         match settings.api.as_deref().unwrap_or("sms") {
             "sms" => {
+                let token = need_secret(&settings.token, "KARADEN_TOKEN")?;
                 let service = need(&settings.service_id, "KARADEN_SERVICE_ID")?;
                 let service = service.parse().context("KARADEN_SERVICE_ID is not a number")?;
                 let service = sms::ServiceId::new(service)?;
-                let tenant = need(&settings.tenant_id, "KARADEN_TENANT_ID")?;
-                let mut builder =
-                    sms::Client::builder(tenant, token, service).with_options(options);
+                let tenant = need(&settings.tenant, "KARADEN_TENANT")?;
+                let mut builder = sms::Client::builder(tenant, token, service)
+                    .with_options(options)
+                    .with_transport(settings.transport()?);
                 if let Some(url) = &settings.base_url {
                     builder = builder.with_base_url(url);
                 }
                 Ok(Self::Sms(builder.build()?))
             }
             "push" => {
-                let url = need(&settings.base_url, "KARADEN_BASE_URL")?;
-                let code = settings
-                    .security_code
-                    .clone()
-                    .ok_or_else(|| anyhow!("KARADEN_SECURITY_CODE is not set"))?;
-                let mut builder = push::Client::builder(url, token, code).with_options(options);
+                let code = &settings.push_security_code;
+                let credentials = push::Credentials::new()
+                    .with_base_url(need(&settings.push_base_url, "KARADEN_PUSH_BASE_URL")?)
+                    .with_token(need_secret(&settings.push_token, "KARADEN_PUSH_TOKEN")?)
+                    .with_security_code(need_secret(code, "KARADEN_PUSH_SECURITY_CODE")?);
+                let mut builder = push::Client::builder(credentials)
+                    .with_options(options)
+                    .with_transport(settings.transport()?);
                 if let Some(fields) = &settings.carrier_fields {
                     builder = builder.with_carrier_fields(carrier_fields(fields)?);
                 }

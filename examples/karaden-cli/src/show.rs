@@ -41,14 +41,14 @@ impl Show {
         self.line(&json, &format!("{id}  {at}  {to}  {status:<10} {sent:<11} {carrier}"));
     }
 
-    /// Prints the delivery of a message of 空電プッシュ.
-    pub(crate) fn delivery(self, id: &str, delivery: &push::MessageReport) {
-        let message = delivery.message_status.as_ref().map_or("-".into(), |s| format!("{s:?}"));
-        let result = delivery.result_status.as_ref().map_or("-".into(), |s| format!("{s:?}"));
-        let carrier = delivery.carrier.as_ref().map_or("-".into(), |c| format!("{c:?}"));
+    /// Prints the state of a message of 空電プッシュ.
+    pub(crate) fn report(self, id: &str, report: &push::MessageReport) {
+        let message = report.message_status.as_ref().map_or("-".into(), |s| format!("{s:?}"));
+        let result = report.result_status.as_ref().map_or("-".into(), |s| format!("{s:?}"));
+        let carrier = report.carrier.as_ref().map_or("-".into(), |c| format!("{c:?}"));
         let json = json!({
             "id": id, "message_status": message, "result_status": result, "carrier": carrier,
-            "sent_at": delivery.sent_at.map(local), "clicks": delivery.clicks,
+            "sent_at": report.sent_at.map(local), "clicks": report.clicks,
         });
         self.line(&json, &format!("{id}  {message:<10} {result:<11} {carrier}"));
     }

@@ -26,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use karaden_client::{Options, Recipient, SecretString, SendOutcome, sms};
+use karaden_client::{Recipient, SecretString, SendOutcome, sms, transport::ReqwestTransport};
 use serde::{Deserialize, Serialize};
 use testkit::measure::{Goal, Report, Samples};
 use tokio::io::AsyncReadExt as _;
@@ -169,13 +169,13 @@ async fn phase(senders: Vec<Sender>, seconds: f64) -> (Taken, Vec<Sender>) {
 }
 
 fn client(target: &Target) -> sms::Client {
-    let mut options = Options::default();
+    let mut transport = ReqwestTransport::builder();
     if let Some(pem) = target.certificate_pem() {
-        options = options.with_root_certificates_pem(pem).with_only_given_roots();
+        transport = transport.with_root_certificates_pem(pem).with_only_given_roots();
     }
     sms::Client::builder(TENANT, "demo-token", sms::ServiceId::new(1).unwrap())
         .with_base_url(target.url() + "/api")
-        .with_options(options)
+        .with_transport(transport.build().unwrap())
         .build()
         .unwrap()
 }
@@ -185,7 +185,7 @@ async fn send_ours(client: &sms::Client, at: usize, until: Instant) -> u64 {
     let mut sent = 0;
     while Instant::now() < until {
         let tag = sms::Tag::new(&format!("t-{at}-{sent}")).unwrap();
-        let message = sms::NewMessage::new(to.clone(), TEXT, tag).unwrap();
+        let message = sms::NewMessage::new(to.clone(), TEXT).unwrap().with_tag(tag);
         assert!(matches!(client.send(message).await, Ok(SendOutcome::Accepted(_))));
         sent += 1;
     }

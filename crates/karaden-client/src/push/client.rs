@@ -1,11 +1,6 @@
 //! The client of 空電プッシュ v2.
 
-use std::{
-    collections::HashSet,
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{collections::HashSet, fmt, sync::Arc, time::SystemTime};
 
 use http::HeaderMap;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,6 +8,7 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded::Serializer};
 
 use super::{
+    credentials::Credentials,
     new_message::{CarrierField, NewMessage, TrackingCode},
     outcome::{Accepted, Resolution, SendError, SendOutcome, UnknownSend},
     report::{MessageId, MessageReport, Tracked, WireReport},
@@ -20,7 +16,9 @@ use super::{
 };
 use crate::{
     engine::{self, Engine},
-    error::{Effect, Error, ErrorKind},
+    environment::Variables,
+    error::{Effect, Error},
+    error_kind::ErrorKind,
     operation::{Operation, Safety},
     outcome::{self, ResolvePolicy},
     setup::{Setup, setup_methods},
@@ -32,8 +30,6 @@ use crate::{
 
 /// The most pages read for one tracking code.
 const MAX_PAGES: usize = 100;
-/// How long before and after `now` a message is looked up.
-const LOOK_AROUND: Duration = Duration::from_secs(24 * 60 * 60);
 /// Room for a form with one text for each carrier. A `String` that grows leaves a copy of the
 /// credentials in freed memory.
 const FORM_BYTES: usize = 4096;
@@ -56,18 +52,10 @@ struct Inner {
 }
 
 impl Client {
-    /// Starts building a client for this base URL, access key and security code.
-    ///
-    /// The base URL differs between contracts, and ends in `/v2/`.
-    pub fn builder(
-        base_url: impl Into<String>,
-        token: impl Into<SecretString>,
-        security_code: impl Into<SecretString>,
-    ) -> ClientBuilder {
+    /// Starts building a client for this contract.
+    pub fn builder(credentials: Credentials) -> ClientBuilder {
         ClientBuilder {
-            base_url: base_url.into(),
-            token: token.into(),
-            security_code: security_code.into(),
+            credentials,
             carrier_fields: CarrierField::USUAL.to_vec(),
             tracks_single_messages: false,
             setup: Setup::default(),
@@ -97,8 +85,10 @@ impl Client {
             ("karadenqueue.json", "send")
         };
         let request = self.inner.engine.post_form(self.url(path), self.form_of(&message));
-        let result =
-            self.inner.engine.call(Operation::push(name, Safety::Write), request, accepted).await;
+        let parts = message.parts();
+        let parse_response = |response: &Response| accepted(parts, response);
+        let operation = Operation::push(name, Safety::Write);
+        let result = self.inner.engine.call(operation, request, parse_response).await;
         outcome::to_send_result(result, message)
     }
 
@@ -119,12 +109,15 @@ impl Client {
             .await
     }
 
-    /// Waits until the state of a message is final, or the timeout of `policy` passes.
+    /// Waits until the state of a message [is final](MessageReport::is_final), or the timeout of `policy` passes.
+    ///
+    /// `now` is the instant at which the call begins. A message that is not found counts as not visible
+    /// yet during the [unseen window](PollPolicy::with_unseen_window) of `policy`, 30 s by default.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`] and other lasting errors at once. [`ErrorKind::GaveUp`] if the timeout
-    /// passes before the message could be read once.
+    /// [`ErrorKind::NotFound`] after that window, and other lasting errors at once.
+    /// [`ErrorKind::GaveUp`] if the timeout passes before the message could be read once.
     ///
     /// # Cancel safety
     ///
@@ -133,8 +126,9 @@ impl Client {
         &self,
         id: &MessageId,
         policy: &PollPolicy,
+        now: SystemTime,
     ) -> Result<Waited<MessageReport>, Error> {
-        waiting::poll(policy, || self.inquire(id), MessageReport::is_final).await
+        waiting::poll_at(policy, now, || self.inquire(id), MessageReport::is_final).await
     }
 
     /// Returns all messages with this tracking code that were sent between two instants, each message
@@ -298,17 +292,17 @@ fn may_be_untracked() -> Error {
         .with_phrase("not found, but the service may ignore the tracking codes of single messages")
 }
 
-fn accepted(response: &Response) -> Result<Accepted, Error> {
+fn accepted(parts: usize, response: &Response) -> Result<Accepted, Error> {
     let queued: WireQueued = response::success(response)?;
-    let message_id = queued.message_id.as_deref().and_then(MessageId::new);
-    Ok(Accepted { message_id: message_id.ok_or_else(|| wire::unreadable(response))? })
+    let message_id = queued.message_id.as_deref().and_then(|id| MessageId::new(id).ok());
+    Ok(Accepted { message_id: message_id.ok_or_else(|| wire::unreadable(response))?, parts })
 }
 
 impl UnknownSend {
     /// Looks the message up by its tracking code, from one day before `now` to one day after, until it
     /// is found or definitely absent, or the timeout of `policy` passes.
     ///
-    /// Without a [unique](TrackingCode::unique) tracking code there is nothing to look up: the outcome
+    /// Without a [unique](TrackingCode::is_unique) tracking code there is nothing to look up: the outcome
     /// stays unknown. A single message that is not found stays unknown too, unless the client
     /// [tracks](Client::tracks_single_messages) single messages. Public integrations show the code with
     /// [long](NewMessage::long) texts only. A service that ignores the code does not find the message,
@@ -330,13 +324,14 @@ impl UnknownSend {
                 .with_phrase("the message has no unique tracking code");
             return Resolution::Unknown(self.with_look_up_error(why));
         };
-        let from = now.checked_sub(LOOK_AROUND).unwrap_or(now);
-        let to = now.checked_add(LOOK_AROUND).unwrap_or(now);
+        let from = now.checked_sub(outcome::LOOK_AROUND).unwrap_or(now);
+        let to = now.checked_add(outcome::LOOK_AROUND).unwrap_or(now);
         let shows_absence = self.message().is_long() || client.tracks_single_messages();
+        let parts = self.message().parts();
         outcome::resolve(self, policy, || async {
             let found = client.find_by_tracking_code(&code, from, to).await?;
             match found.into_iter().next() {
-                Some(tracked) => Ok(Some(Accepted { message_id: tracked.message_id })),
+                Some(tracked) => Ok(Some(Accepted { message_id: tracked.message_id, parts })),
                 None if shows_absence => Ok(None),
                 None => Err(may_be_untracked()),
             }
@@ -348,15 +343,39 @@ impl UnknownSend {
 /// Builds a [`Client`].
 #[must_use = "call `build`"]
 pub struct ClientBuilder {
-    base_url: String,
-    token: SecretString,
-    security_code: SecretString,
+    credentials: Credentials,
     carrier_fields: Vec<CarrierField>,
     tracks_single_messages: bool,
     setup: Setup,
 }
 
 impl ClientBuilder {
+    /// Starts building a client from environment variables: `KARADEN_PUSH_BASE_URL`,
+    /// `KARADEN_PUSH_TOKEN` and `KARADEN_PUSH_SECURITY_CODE`. An empty variable counts as absent.
+    ///
+    /// ```no_run
+    /// use karaden_client::push;
+    ///
+    /// let client = push::ClientBuilder::from_env()?.build()?;
+    /// # Ok::<(), karaden_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`], whose source names the variable that is missing or not Unicode. It never
+    /// shows a value.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_variables(&Variables::of_the_process())
+    }
+
+    pub(crate) fn from_variables(variables: &Variables) -> Result<Self, Error> {
+        let credentials = Credentials::new()
+            .with_base_url(variables.required("KARADEN_PUSH_BASE_URL")?)
+            .with_token(variables.required("KARADEN_PUSH_TOKEN")?)
+            .with_security_code(variables.required("KARADEN_PUSH_SECURITY_CODE")?);
+        Ok(Client::builder(credentials))
+    }
+
     /// Sets the parameters that carry the text of a single message. Default: docomo, SoftBank, au and
     /// the optional carrier, as in a public integration.
     ///
@@ -385,18 +404,21 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for an unusable URL, proxy or certificate, empty credentials, or no
-    /// carrier fields.
+    /// [`ErrorKind::Config`] for an unusable or missing URL, missing credentials, or no carrier fields.
     pub fn build(self) -> Result<Client, Error> {
-        let base = engine::base_url(&self.base_url, self.setup.options.allow_http)?;
-        if self.token.expose_secret().is_empty() || self.security_code.expose_secret().is_empty() {
-            return Err(Error::config("the token and the security code must not be empty"));
+        let Credentials { base_url, token, security_code } = self.credentials;
+        let base = engine::base_url(&base_url, self.setup.options.allow_http)?;
+        if token.expose_secret().is_empty() {
+            return Err(Error::config("the token is missing"));
+        }
+        if security_code.expose_secret().is_empty() {
+            return Err(Error::config("the security code is missing"));
         }
         if self.carrier_fields.is_empty() {
             return Err(Error::config("a text needs at least one carrier field"));
         }
         let engine = Engine::new(self.setup, HeaderMap::new())?;
-        let Self { token, security_code, carrier_fields, tracks_single_messages, .. } = self;
+        let Self { carrier_fields, tracks_single_messages, .. } = self;
         let inner =
             Inner { engine, base, token, security_code, carrier_fields, tracks_single_messages };
         Ok(Client { inner: Arc::new(inner) })

@@ -1,9 +1,10 @@
 //! A message to be sent, checked while it is built.
 
-use std::{fmt, time::SystemTime};
+use std::{fmt, str::FromStr, time::SystemTime};
 
 use crate::{
     invalid::{Found, Invalid, Rule},
+    random,
     recipient::Recipient,
     text::{self, PartRule, Plane, TextRule},
     time,
@@ -16,10 +17,15 @@ pub(super) const MAX_PARTS: usize = 10;
 /// A line break counts as two, because the service may turn it into CR LF.
 pub(super) const LINE_BREAK_UNITS: usize = 2;
 
-/// The caller's label of a message, for looking it up.
+/// The caller's code of a message: how to be idempotent without an idempotency key.
 ///
-/// Not secret, but Karaden stores it: it must not identify the user.
+/// 空電プッシュ has no idempotency key. After an unknown outcome, a look-up by the code tells whether
+/// the service has the message. So [`NewMessage::new`] draws a random one.
+///
+/// A code is not secret, but Karaden stores it: it must not identify the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(into = "StoredCode", try_from = "StoredCode"))]
 pub struct TrackingCode {
     code: String,
     is_unique: bool,
@@ -28,8 +34,8 @@ pub struct TrackingCode {
 impl TrackingCode {
     /// Checks a code that no other message of the same days has: 1 to 32 ASCII letters or digits.
     ///
-    /// It resolves an unknown outcome. Eight digits are the only form in public integrations. A
-    /// contract may refuse others with [`InvalidTrackingCode`]. The message can then be sent
+    /// Eight digits are the only form in public integrations. A contract may refuse others with
+    /// [`InvalidTrackingCode`]. The message can then be sent
     /// [without a code](NewMessage::without_tracking_code).
     ///
     /// [`InvalidTrackingCode`]: crate::RefusalReason::InvalidTrackingCode
@@ -37,27 +43,31 @@ impl TrackingCode {
     /// # Errors
     ///
     /// [`Rule::NotEmpty`], [`Rule::AtMost`] or [`Rule::SafeCharacters`] on field `TrackingCode`.
-    pub fn unique(code: &str) -> Result<Self, Invalid> {
+    pub fn new(code: &str) -> Result<Self, Invalid> {
         Ok(Self { code: checked(code)?, is_unique: true })
     }
 
-    /// Checks a label that many messages share, such as a campaign or a day. It cannot resolve an
+    /// Checks a code that many messages share, such as a campaign or a day. It cannot resolve an
     /// unknown outcome.
     ///
     /// # Errors
     ///
-    /// As for [`unique`](Self::unique).
-    pub fn label(code: &str) -> Result<Self, Invalid> {
+    /// As for [`new`](Self::new).
+    pub fn shared(code: &str) -> Result<Self, Invalid> {
         Ok(Self { code: checked(code)?, is_unique: false })
     }
 
-    /// Makes a code of eight digits from 64 random bits, which counts as unique.
+    /// Draws a code of eight digits from the system's generator. It counts as unique.
     ///
     /// Eight digits are the only form in public integrations. With 10,000 messages in the two days of a
     /// look-up, one look-up in 10,000 finds the code of another message. If your contract accepts
-    /// longer codes, make one and pass it to [`unique`](Self::unique).
-    pub fn from_random(random: [u8; 8]) -> Self {
-        let number = u64::from_be_bytes(random) % 100_000_000;
+    /// longer codes, make one and pass it to [`new`](Self::new).
+    ///
+    /// # Panics
+    ///
+    /// If the system has no randomness.
+    pub fn random() -> Self {
+        let number = u64::from_be_bytes(random::bytes()) % 100_000_000;
         Self { code: format!("{number:08}"), is_unique: true }
     }
 
@@ -69,6 +79,51 @@ impl TrackingCode {
     /// Returns whether the code is unique.
     pub fn is_unique(&self) -> bool {
         self.is_unique
+    }
+}
+
+impl AsRef<str> for TrackingCode {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl fmt::Display for TrackingCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for TrackingCode {
+    type Err = Invalid;
+
+    /// Checks a unique code, as [`new`](Self::new) does.
+    fn from_str(code: &str) -> Result<Self, Invalid> {
+        Self::new(code)
+    }
+}
+
+/// A [`TrackingCode`] as it is stored. Not a plain text: a shared code must not come back as a unique one.
+#[cfg(feature = "serde")]
+#[derive(serde::Serialize, serde::Deserialize)]
+struct StoredCode {
+    code: String,
+    is_unique: bool,
+}
+
+#[cfg(feature = "serde")]
+impl From<TrackingCode> for StoredCode {
+    fn from(TrackingCode { code, is_unique }: TrackingCode) -> Self {
+        Self { code, is_unique }
+    }
+}
+
+#[cfg(feature = "serde")]
+impl TryFrom<StoredCode> for TrackingCode {
+    type Error = Invalid;
+
+    fn try_from(StoredCode { code, is_unique }: StoredCode) -> Result<Self, Invalid> {
+        if is_unique { Self::new(&code) } else { Self::shared(&code) }
     }
 }
 
@@ -263,13 +318,17 @@ enum Text {
 }
 
 impl NewMessage {
-    /// Creates a message with one text for every carrier: at most 70 UTF-16 units, where a line break
-    /// counts as two.
+    /// Creates a message with one text for every carrier, and a [random](TrackingCode::random) tracking
+    /// code. At most 70 UTF-16 units, where a line break counts as two.
     ///
     /// # Errors
     ///
     /// On field `DocomoMessage`, the first one with the text: [`Rule::NotEmpty`],
     /// [`Rule::AtMost`], [`Rule::NoControl`], [`Rule::BasicPlane`].
+    ///
+    /// # Panics
+    ///
+    /// If the system has no randomness, as all constructors of a message.
     pub fn new(to: Recipient, text: impl Into<String>) -> Result<Self, Invalid> {
         Self::per_carrier(to, CarrierTexts::same(text))
     }
@@ -334,12 +393,13 @@ impl NewMessage {
     }
 
     fn with_text(to: Recipient, text: Text) -> Self {
-        Self { to, text, tracking_code: None, short_urls: None, permit_date: None }
+        let tracking_code = Some(TrackingCode::random());
+        Self { to, text, tracking_code, short_urls: None, permit_date: None }
     }
 
-    /// Sets the label for looking the message up. Default: none.
+    /// Replaces the random tracking code by your own.
     ///
-    /// A service may ignore the label of a single message, see
+    /// A service may ignore the code of a single message, see
     /// [`ClientBuilder::with_tracked_single_messages`](super::ClientBuilder::with_tracked_single_messages).
     #[must_use]
     pub fn with_tracking_code(mut self, code: TrackingCode) -> Self {
@@ -347,8 +407,10 @@ impl NewMessage {
         self
     }
 
-    /// Removes the label, for a contract that refuses it as
+    /// Removes the tracking code, for a contract that refuses it as
     /// [`InvalidTrackingCode`](crate::RefusalReason::InvalidTrackingCode).
+    ///
+    /// If the outcome is then unknown, it stays unknown: nothing can be looked up.
     #[must_use]
     pub fn without_tracking_code(mut self) -> Self {
         self.tracking_code = None;
@@ -413,7 +475,7 @@ impl NewMessage {
         &self.to
     }
 
-    /// Returns the label.
+    /// Returns the tracking code.
     pub fn tracking_code(&self) -> Option<&TrackingCode> {
         self.tracking_code.as_ref()
     }

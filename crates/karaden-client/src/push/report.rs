@@ -5,6 +5,9 @@ use std::{fmt, time::SystemTime};
 use serde::Deserialize;
 
 use crate::{
+    invalid::{Found, Invalid, Rule},
+    out_of_range,
+    text_type::text_type,
     time,
     wire::{self, open_enum},
 };
@@ -16,11 +19,20 @@ pub struct MessageId(String);
 impl MessageId {
     /// Checks an id from Karaden: 1 to 128 printable ASCII characters without spaces.
     ///
-    /// `None` for any other text.
-    pub fn new(id: &str) -> Option<Self> {
+    /// # Errors
+    ///
+    /// [`Rule::NotEmpty`], [`Rule::AtMost`] or [`Rule::SafeCharacters`] on field `messageId`.
+    pub fn new(id: &str) -> Result<Self, Invalid> {
         let id = id.trim();
-        let good = (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic());
-        good.then(|| Self(id.to_owned()))
+        let refuse = |rule, found| Err(Invalid::new("messageId", rule, found));
+        match id.len() {
+            0 => refuse(Rule::NotEmpty, Found::Empty),
+            _ if !id.bytes().all(|b| b.is_ascii_graphic()) => {
+                refuse(Rule::SafeCharacters, Found::ForeignCharacter)
+            }
+            length if length > 128 => refuse(Rule::AtMost(128), Found::Units(length)),
+            _ => Ok(Self(id.to_owned())),
+        }
     }
 
     /// Returns the id as text.
@@ -29,11 +41,7 @@ impl MessageId {
     }
 }
 
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+text_type!(MessageId);
 
 open_enum! {
     /// The state between the service and the carrier (`messagestatus`).
@@ -58,7 +66,8 @@ open_enum! {
         None = "0",
         /// It arrived.
         Received = "1",
-        /// The handset is off or out of range. The message may still arrive.
+        /// The handset is off or out of range. The message may still arrive, see
+        /// [`MessageReport::is_final`].
         OutOfRange = "2",
         /// It could not be delivered.
         Error = "3",
@@ -84,7 +93,12 @@ open_enum! {
 }
 
 /// The state of a message. `Debug` hides the text.
+///
+/// The number of parts is in [`Accepted::parts`](super::Accepted::parts): the service does not repeat it.
+/// With the feature `serde`, `text` is left out, so that stored and shown reports hold no personal data by
+/// accident. Instants are texts of RFC 3339.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct MessageReport {
     /// The state between the service and the carrier.
@@ -94,28 +108,49 @@ pub struct MessageReport {
     /// The carrier. Sometimes absent while the message is processed.
     pub carrier: Option<Carrier>,
     /// When it was sent.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub sent_at: Option<SystemTime>,
     /// How often the short URLs in it were opened.
     pub clicks: Option<i64>,
     /// The text as sent, after URLs were shortened. Personal data.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub text: Option<String>,
 }
 
 impl MessageReport {
-    /// Returns whether the state is final.
+    /// Returns whether nothing more is expected at `now`.
     ///
-    /// *Out of range* is not final: the carrier retries for a while.
-    pub fn is_final(&self) -> bool {
-        match &self.message_status {
-            Some(MessageStatus::Error | MessageStatus::ChangedHands | MessageStatus::Unknown) => {
-                true
-            }
-            Some(MessageStatus::Accepted) => false,
-            _ => matches!(
-                self.result_status,
+    /// *Out of range* is open until [`open_until`](Self::open_until): the carrier may reach the handset
+    /// later. At that instant itself the state is final.
+    pub fn is_final(&self, now: SystemTime) -> bool {
+        match (&self.message_status, &self.result_status) {
+            (
+                Some(MessageStatus::Error | MessageStatus::ChangedHands | MessageStatus::Unknown),
+                _,
+            ) => true,
+            (Some(MessageStatus::Accepted), _) => false,
+            (_, Some(ResultStatus::OutOfRange)) => !out_of_range::is_open(self.open_until(), now),
+            (_, result) => matches!(
+                result,
                 Some(ResultStatus::Received | ResultStatus::Error | ResultStatus::Unknown)
             ),
         }
+    }
+
+    /// Returns until when a message that is [`OutOfRange`](ResultStatus::OutOfRange) may still arrive:
+    /// [`OUT_OF_RANGE_WINDOW`](crate::OUT_OF_RANGE_WINDOW) after `sent_at`. This API has no `limited_at`.
+    ///
+    /// `None` if the service does not state `sent_at`. Then the message stays open.
+    pub fn open_until(&self) -> Option<SystemTime> {
+        out_of_range::open_until(None, self.sent_at)
+    }
+
+    /// Returns whether the number-history check (携帯電話履歴判定) stopped the message: the number was
+    /// reassigned to another person since the consent. The message was not sent.
+    ///
+    /// Only a message [with a permit date](super::NewMessage::with_permit_date) is checked.
+    pub fn is_changed_hands(&self) -> bool {
+        self.message_status == Some(MessageStatus::ChangedHands)
     }
 
     /// Returns whether the message arrived at the handset.
@@ -138,6 +173,7 @@ impl fmt::Debug for MessageReport {
 
 /// One message found by its tracking code.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Tracked {
     /// The id.
@@ -198,7 +234,7 @@ impl WireReport {
     }
 
     pub(super) fn into_tracked(self) -> Option<Tracked> {
-        let message_id = MessageId::new(self.message_id.as_deref()?)?;
+        let message_id = MessageId::new(self.message_id.as_deref()?).ok()?;
         Some(Tracked { message_id, report: self.into_report() })
     }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    error::{Effect, Error, ErrorKind},
+    error::{Effect, Error},
+    error_kind::ErrorKind,
     refusal::RefusalReason,
     transport::Response,
     wire::{self, unreadable},
@@ -33,13 +34,13 @@ pub(super) fn success_with<T: DeserializeOwned>(
     response: &Response,
     good: &[i64],
 ) -> Result<T, Error> {
-    let code = match wire::json::<Status>(response.body()) {
+    let code = match wire::object::<Status>(response.body()) {
         Some(Status { status: Some(code) }) => code,
         _ if response.status() == 200 => return Err(unreadable(response)),
         _ => return Err(wire::by_status(response)),
     };
     match (good.contains(&code), response.status()) {
-        (true, 200) => wire::json(response.body()).ok_or_else(|| unreadable(response)),
+        (true, 200) => wire::object(response.body()).ok_or_else(|| unreadable(response)),
         (true, _) => Err(contradiction(code, response)),
         (false, _) => Err(failure(code, response)),
     }
@@ -65,15 +66,15 @@ struct Id {
 /// or under an HTTP status of a failing proxy. For any other code the HTTP status decides, and under
 /// 200 the outcome is unknown.
 fn failure(code: i64, response: &Response) -> Error {
-    let has_id = wire::json::<Id>(response.body())
+    let has_id = wire::object::<Id>(response.body())
         .and_then(|id| id.message_id)
         .is_some_and(|id| !id.trim().is_empty());
     let status = response.status();
     let is_by_the_service = status == 200 || ((400..500).contains(&status) && status != 408);
     let error = match refusal(code) {
-        Some((kind, reason)) => {
+        Some(reason) => {
             let effect = if is_by_the_service { Effect::None } else { Effect::Unknown };
-            let error = Error::new(kind, effect);
+            let error = Error::new(reason.error_kind(), effect);
             let error = match reason.hint() {
                 Some(hint) => error.with_phrase(hint),
                 None => error,
@@ -99,17 +100,15 @@ fn coded(error: Error, code: i64, response: &Response) -> Error {
 
 /// Returns the refusal for a code that is documented as one. Other codes in the same range probably
 /// have meanings too, but do not prove that nothing was sent.
-fn refusal(code: i64) -> Option<(ErrorKind, RefusalReason)> {
-    use ErrorKind as Kind;
-    use RefusalReason as Why;
+fn refusal(code: i64) -> Option<RefusalReason> {
     Some(match code {
-        201 => (Kind::Unauthenticated, Why::Unauthenticated),
-        202 => (Kind::Refused, Why::InvalidNumber),
-        203 => (Kind::Refused, Why::Restricted),
-        205 => (Kind::Refused, Why::InvalidTrackingCode),
-        206 => (Kind::NotFound, Why::InvalidMessageId),
-        209 => (Kind::Forbidden, Why::SplitNotEnabled),
-        301 => (Kind::Refused, Why::InvalidText),
+        201 => RefusalReason::Unauthenticated,
+        202 => RefusalReason::InvalidNumber,
+        203 => RefusalReason::Restricted,
+        205 => RefusalReason::InvalidTrackingCode,
+        206 => RefusalReason::InvalidMessageId,
+        209 => RefusalReason::SplitNotEnabled,
+        301 => RefusalReason::InvalidText,
         _ => return None,
     })
 }

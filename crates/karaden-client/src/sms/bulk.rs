@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Needs [`ApiVersion::V2024_03_01`](super::ApiVersion::V2024_03_01) and a contract with bulk
-//! sending. The layout of the CSV file is the vendor's and comes with the contract.
+//! sending. The layout of the CSV file is not public and comes with the contract. `BulkCsv`, with the
+//! feature `bulk-csv`, writes a file with columns that you can set.
 
-use std::{fmt, time::SystemTime};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::{
@@ -27,11 +28,13 @@ use super::{
 };
 use crate::{
     engine,
-    error::{Effect, Error, ErrorKind},
+    error::{Effect, Error},
+    error_kind::ErrorKind,
     invalid::{Found, Invalid, Rule},
     operation::{Operation, Safety},
     outcome::{self, SendError, SendOutcome, UnknownSend},
     refusal::RefusalReason,
+    text_type::text_type,
     time,
     transport::Response,
     waiting::{self, PollPolicy, Waited},
@@ -53,9 +56,13 @@ pub type UnknownBulkSend = UnknownSend<UploadedFile>;
 pub struct BulkId(String);
 
 impl BulkId {
-    /// Checks an id from Karaden: 1 to 64 letters, digits, `-` or `_`. `None` for any other text.
-    pub fn new(id: &str) -> Option<Self> {
-        engine::is_path_part(id).then(|| Self(id.to_owned()))
+    /// Checks an id from Karaden: 1 to 64 letters, digits, `-` or `_`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::NotEmpty`], [`Rule::AtMost`] or [`Rule::SafeCharacters`] on field `id`.
+    pub fn new(id: &str) -> Result<Self, Invalid> {
+        engine::path_part("id", id).map(Self)
     }
 
     /// Returns the id as text.
@@ -64,11 +71,7 @@ impl BulkId {
     }
 }
 
-impl fmt::Display for BulkId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+text_type!(BulkId);
 
 open_enum! {
     /// The progress of a bulk send.
@@ -124,6 +127,7 @@ impl UploadedFile {
 
 /// A bulk send as Karaden describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct BulkMessage {
     /// The id.
@@ -133,8 +137,10 @@ pub struct BulkMessage {
     /// Why it failed as a whole.
     pub error: Option<RowError>,
     /// When Karaden accepted it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub created_at: Option<SystemTime>,
     /// When Karaden last changed it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub updated_at: Option<SystemTime>,
 }
 
@@ -206,6 +212,7 @@ impl fmt::Debug for BulkResult {
 
 /// One row of a result file.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct BulkRow {
     /// The message, if the row became one.
@@ -224,7 +231,7 @@ impl Client {
     pub async fn create_bulk_file(&self) -> Result<BulkFile, Error> {
         self.need_bulk()?;
         let request = self.engine().post_empty(self.path(&["bulks", "files"]));
-        let (url, allow_http) = (request.url().clone(), self.engine().options.allow_http);
+        let (url, allow_http) = (Arc::clone(&request.url), self.engine().options.allow_http);
         let parse_response = |response: &Response| bulk_file(response, &url, allow_http);
         // It creates only an address, so it may be repeated like a read.
         self.engine()
@@ -413,7 +420,7 @@ struct WireBulk {
 fn bulk_file(response: &Response, from: &Url, allow_http: bool) -> Result<BulkFile, Error> {
     let file: WireBulk = response::success(response)?;
     let url = file.url.as_deref().and_then(|url| Url::parse(url).ok());
-    let id = file.id.as_deref().and_then(BulkId::new);
+    let id = file.id.as_deref().and_then(|id| BulkId::new(id).ok());
     match (file.object.as_deref(), id, url) {
         (Some("bulk_file"), Some(id), Some(url))
             if engine::is_safe_link(&url, from, allow_http) =>
@@ -428,7 +435,7 @@ fn bulk_file(response: &Response, from: &Url, allow_http: bool) -> Result<BulkFi
 fn bulk_message(response: &Response) -> Result<BulkMessage, Error> {
     let bulk: WireBulk = response::success(response)?;
     let at = |text: &Option<String>| text.as_deref().and_then(time::parse_iso);
-    match (bulk.object.as_deref(), bulk.id.as_deref().and_then(BulkId::new)) {
+    match (bulk.object.as_deref(), bulk.id.as_deref().and_then(|id| BulkId::new(id).ok())) {
         (Some("bulk_message"), Some(id)) => Ok(BulkMessage {
             id,
             status: wire::open(bulk.status.as_deref()),

@@ -10,7 +10,7 @@
 //! ```
 //! use karaden_client::sms::callback::{CallbackSecret, Received, receive};
 //!
-//! let secret = CallbackSecret::new("q3Zt-an-unguessable-part-of-the-path").unwrap();
+//! let secret = CallbackSecret::new("q3Zt-an-unguessable-part-of-the-path")?;
 //! let path = "/callback/q3Zt-an-unguessable-part-of-the-path";
 //! let body = br#"{"object":"message","id":"82bdf9de-a532","status":"done","tags":[]}"#;
 //! let received = receive("POST", path, body, &secret);
@@ -19,17 +19,23 @@
 //! assert_eq!(report.message_id().as_str(), "82bdf9de-a532");
 //!
 //! assert_eq!(receive("POST", "/callback/guess", body, &secret).status(), 404);
+//! # Ok::<(), karaden_client::Invalid>(())
 //! ```
 
 use std::fmt;
 
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Uri, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
+use serde_json::json;
 use subtle::ConstantTimeEq as _;
 
-use super::message::MessageId;
+use super::message::{MessageId, SentResult};
 use crate::{
-    error::{Effect, Error, ErrorKind},
+    error::{Effect, Error},
+    error_kind::ErrorKind,
+    invalid::{Found, Invalid, Rule},
     wire,
 };
 
@@ -40,12 +46,21 @@ pub const MAX_REPORT_BYTES: usize = 64 * 1024;
 pub struct CallbackSecret(SecretString);
 
 impl CallbackSecret {
-    /// Checks a secret: at least 22 of `A-Z a-z 0-9 - _` (128 bits if random). `None` for any other
-    /// text.
-    pub fn new(secret: &str) -> Option<Self> {
+    /// Checks a secret: at least 22 of `A-Z a-z 0-9 - _` (128 bits if random).
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::AtLeast`] or [`Rule::SafeCharacters`] on field `secret`.
+    pub fn new(secret: &str) -> Result<Self, Invalid> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let good = secret.len() >= 22 && secret.bytes().all(plain);
-        good.then(|| Self(SecretString::from(secret)))
+        let refuse = |rule, found| Err(Invalid::new("secret", rule, found));
+        if !secret.bytes().all(plain) {
+            return refuse(Rule::SafeCharacters, Found::ForeignCharacter);
+        }
+        if secret.len() < 22 {
+            return refuse(Rule::AtLeast(22), Found::Units(secret.len()));
+        }
+        Ok(Self(SecretString::from(secret)))
     }
 
     /// Returns whether the last part of `path` is the secret. Takes the same time for any part of its
@@ -64,6 +79,7 @@ impl fmt::Debug for CallbackSecret {
 
 /// A delivery report: the id of its message.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct DeliveryReport {
     message_id: MessageId,
 }
@@ -79,9 +95,9 @@ impl DeliveryReport {
         if body.len() > MAX_REPORT_BYTES {
             return Err(Error::new(ErrorKind::TooLarge, Effect::None));
         }
-        let message_id = wire::json::<WireReport>(body)
+        let message_id = wire::object::<WireReport>(body)
             .filter(|report| report.object.as_deref() == Some("message"))
-            .and_then(|report| MessageId::new(report.id.as_deref()?));
+            .and_then(|report| MessageId::new(report.id.as_deref()?).ok());
         match message_id {
             Some(message_id) => Ok(Self { message_id }),
             None => Err(Error::new(ErrorKind::Decode, Effect::None)
@@ -167,6 +183,47 @@ pub fn receive(method: &str, path: &str, body: &[u8], secret: &CallbackSecret) -
     }
 }
 
+/// Builds the request with which Karaden reports a message, for a test of your callback's route.
+///
+/// The request is a POST of JSON with the header `Karaden-Version`. Its fields and their order are those of
+/// the vendor's page, without the number and the text, which reports do not have. The message is sent
+/// (`done`), with this `sent_result`; all other values are made up.
+///
+/// ```
+/// use karaden_client::{
+///     http::Uri,
+///     sms::{MessageId, SentResult, callback},
+/// };
+///
+/// let secret = callback::CallbackSecret::new("q3Zt-an-unguessable-part-of-the-path")?;
+/// let id = MessageId::new("82bdf9de-a532")?;
+/// let uri = Uri::from_static("/callback/q3Zt-an-unguessable-part-of-the-path");
+/// let request = callback::test_request(uri, &id, &SentResult::Received);
+///
+/// let (method, path) = (request.method().as_str(), request.uri().path());
+/// let received = callback::receive(method, path, request.body(), &secret);
+/// assert_eq!(received.status(), 200);
+/// # Ok::<(), karaden_client::Invalid>(())
+/// ```
+pub fn test_request(uri: Uri, id: &MessageId, sent_result: &SentResult) -> Request<Bytes> {
+    let body = json!({
+        "id": id.as_str(), "object": "message", "project_id": 1, "service_id": 1,
+        "billing_address_id": 1, "tags": [], "is_shorten": false, "result": "done",
+        "status": "done", "sent_result": sent_result.as_str(), "carrier": "docomo",
+        "charged_count_per_sent": 1, "scheduled_at": null, "limited_at": null,
+        "sent_at": "2024-03-01T12:00:00+09:00", "received_at": "2024-03-01T12:00:03+09:00",
+        "charged_at": "2024-03-01T12:00:00+09:00", "created_at": "2024-03-01T12:00:00+09:00",
+        "updated_at": "2024-03-01T12:00:03+09:00",
+    });
+    let mut request = Request::new(Bytes::from(body.to_string()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert("karaden-version", HeaderValue::from_static("2024-03-01"));
+    request
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -203,7 +260,7 @@ mod tests {
     #[test]
     fn a_guessable_secret_is_not_accepted() {
         for short in ["", "callback", "012345678901234567890", "0123456789abcdefghij/."] {
-            assert!(CallbackSecret::new(short).is_none(), "{short}");
+            assert!(CallbackSecret::new(short).is_err(), "{short}");
         }
         let secret = CallbackSecret::new(SECRET).expect("long enough");
         assert!(!format!("{secret:?}").contains(SECRET));

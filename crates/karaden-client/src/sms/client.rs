@@ -1,6 +1,6 @@
 //! The client of the SMS API.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     engine::{self, Engine},
-    error::Error,
+    environment::{self, Variables},
+    error::{Effect, Error},
+    error_kind::ErrorKind,
     operation::{Operation, Safety},
     outcome::{self, ResolvePolicy},
     refusal::RefusalReason,
@@ -121,13 +123,15 @@ impl Client {
         }
     }
 
-    /// Waits until the state of a message is final, or the timeout of `policy` passes.
+    /// Waits until the state of a message [is final](Message::is_final), or the timeout of `policy` passes.
+    ///
+    /// `now` is the instant at which the call begins. A message that is not found counts as not visible
+    /// yet during the [unseen window](PollPolicy::with_unseen_window) of `policy`, 30 s by default.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) and other lasting errors at once.
-    /// [`ErrorKind::GaveUp`](crate::ErrorKind::GaveUp) if the timeout passes before the message could
-    /// be read once.
+    /// [`ErrorKind::NotFound`] after that window, and other lasting errors at once.
+    /// [`ErrorKind::GaveUp`] if the timeout passes before the message could be read once.
     ///
     /// # Cancel safety
     ///
@@ -136,8 +140,9 @@ impl Client {
         &self,
         id: &MessageId,
         policy: &PollPolicy,
+        now: SystemTime,
     ) -> Result<Waited<Message>, Error> {
-        waiting::poll(policy, || self.get(id), Message::is_final).await
+        waiting::poll_at(policy, now, || self.get(id), Message::is_final).await
     }
 
     pub(super) fn engine(&self) -> &Engine {
@@ -170,12 +175,31 @@ impl UnknownSend {
     /// Looks the message up by its tag until it is found or definitely absent, or the timeout of
     /// `policy` passes.
     ///
+    /// `now` protects against a tag that is not unique: a message that Karaden accepted more than one day
+    /// before `now` is not this one. If there are only such messages, the outcome stays unknown.
+    ///
     /// # Cancel safety
     ///
     /// If the future is dropped, the message is dropped too. [`Client::find_by_tag`] finds it later.
-    pub async fn resolve(self, client: &Client, policy: &ResolvePolicy) -> Resolution {
+    pub async fn resolve(
+        self,
+        client: &Client,
+        policy: &ResolvePolicy,
+        now: SystemTime,
+    ) -> Resolution {
         let tag = self.message().tag().clone();
-        outcome::resolve(self, policy, || client.find_by_tag(&tag)).await
+        let oldest = now.checked_sub(outcome::LOOK_AROUND).unwrap_or(now);
+        let is_recent = |message: &Message| message.created_at.is_none_or(|at| at >= oldest);
+        outcome::resolve(self, policy, || async {
+            let found = client.list_tagged(&tag).await?;
+            let is_absent = found.is_empty();
+            match found.into_iter().find(is_recent) {
+                None if !is_absent => Err(Error::new(ErrorKind::GaveUp, Effect::None)
+                    .with_phrase("the tag is not unique: an older message has it")),
+                found => Ok(found),
+            }
+        })
+        .await
     }
 }
 
@@ -216,6 +240,37 @@ pub struct ClientBuilder {
 }
 
 impl ClientBuilder {
+    /// Starts building a client from environment variables: `KARADEN_TENANT`, `KARADEN_TOKEN` and
+    /// `KARADEN_SERVICE_ID`, and `KARADEN_BASE_URL` if it is set. An empty variable counts as absent.
+    ///
+    /// ```no_run
+    /// use karaden_client::sms;
+    ///
+    /// let client = sms::ClientBuilder::from_env()?.build()?;
+    /// # Ok::<(), karaden_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), whose source names the variable that is missing,
+    /// not Unicode or not a service id. It never shows a value.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_variables(&Variables::of_the_process())
+    }
+
+    pub(crate) fn from_variables(variables: &Variables) -> Result<Self, Error> {
+        let tenant = variables.required("KARADEN_TENANT")?;
+        let token = variables.required("KARADEN_TOKEN")?;
+        let service_id = variables.required("KARADEN_SERVICE_ID")?;
+        let service_id = service_id.parse().ok().and_then(|id| ServiceId::new(id).ok());
+        let not_an_id = || environment::problem("KARADEN_SERVICE_ID", "is not a positive number");
+        let builder = Client::builder(tenant, token, service_id.ok_or_else(not_an_id)?);
+        Ok(match variables.optional("KARADEN_BASE_URL")? {
+            Some(base_url) => builder.with_base_url(base_url),
+            None => builder,
+        })
+    }
+
     /// Sets another base URL, up to and including `/api`, such as that of a simulator.
     ///
     /// Default `https://prg.karaden.jp/api`. `http:` is allowed on loopback only, see
@@ -237,14 +292,12 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unusable URL, tenant, token, proxy
-    /// or certificate.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an unusable URL, tenant or token.
     pub fn build(self) -> Result<Client, Error> {
         let mut messages = engine::base_url(&self.base_url, self.setup.options.allow_http)?;
-        if !engine::is_path_part(&self.tenant_id) {
-            return Err(Error::config("the tenant id is not valid in a path"));
-        }
-        let path = format!("{}{}/messages", messages.path(), self.tenant_id);
+        let tenant = engine::path_part("tenant_id", &self.tenant_id)
+            .map_err(|_hidden| Error::config("the tenant id is not valid in a path"))?;
+        let path = format!("{}{tenant}/messages", messages.path());
         messages.set_path(&path);
         let bearer = format!("Bearer {}", self.token.expose_secret());
         let mut headers = HeaderMap::new();

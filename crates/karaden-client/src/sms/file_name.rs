@@ -1,6 +1,9 @@
 //! A file name from a server that is safe to use.
 
-use std::fmt;
+use crate::{
+    invalid::{Found, Invalid, Rule},
+    text_type::text_type,
+};
 
 /// A plain file name: not a path, not a hidden file, not a device.
 ///
@@ -10,22 +13,33 @@ use std::fmt;
 pub struct FileName(String);
 
 impl FileName {
-    /// Checks a name. `None` if it is not safe.
-    pub fn new(name: &str) -> Option<Self> {
+    /// Checks a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Rule::NotEmpty`] or [`Rule::FileName`] on field `filename`.
+    pub fn new(name: &str) -> Result<Self, Invalid> {
+        let refuse = |rule, found| Err(Invalid::new("filename", rule, found));
+        if name.is_empty() {
+            return refuse(Rule::NotEmpty, Found::Empty);
+        }
         let good = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ' | '(' | ')');
         let edge = |c: char| matches!(c, '.' | ' ');
         let plain = (1..=150).contains(&name.len())
             && name.chars().all(good)
             && !name.starts_with(edge)
             && !name.ends_with(edge);
-        (plain && !is_device(name)).then(|| Self(name.to_owned()))
+        if !plain || is_device(name) {
+            return refuse(Rule::FileName, Found::OtherValue);
+        }
+        Ok(Self(name.to_owned()))
     }
 
     /// Returns the name in a `Content-Disposition`, if there is one and it is safe.
     ///
     /// Reads `filename` and ignores `filename*`: the service sends both with the same name.
     pub(super) fn from_disposition(header: &str) -> Option<Self> {
-        Self::new(&parameter(header, "filename")?)
+        Self::new(&parameter(header, "filename")?).ok()
     }
 
     /// Returns the name as text.
@@ -34,11 +48,7 @@ impl FileName {
     }
 }
 
-impl fmt::Display for FileName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+text_type!(FileName);
 
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or(name).trim_end().to_ascii_uppercase();
@@ -129,11 +139,11 @@ mod tests {
             "$(x)",
             "a|b",
         ] {
-            assert_eq!(FileName::new(name), None, "{name:?}");
+            assert!(FileName::new(name).is_err(), "{name:?}");
         }
-        assert_eq!(FileName::new(&"a".repeat(151)), None);
-        assert!(FileName::new("messages_bulk-20240301000000.json").is_some());
-        assert!(FileName::new("comet.json").is_some());
+        assert!(FileName::new(&"a".repeat(151)).is_err());
+        assert!(FileName::new("messages_bulk-20240301000000.json").is_ok());
+        assert!(FileName::new("comet.json").is_ok());
     }
 
     proptest! {

@@ -19,7 +19,8 @@ use super::{
     response,
 };
 use crate::{
-    error::{Effect, Error, ErrorKind},
+    error::{Effect, Error},
+    error_kind::ErrorKind,
     invalid::{Found, Invalid, Rule},
     operation::{Operation, Safety},
     recipient::Recipient,
@@ -252,13 +253,18 @@ impl Client {
     /// As for every call. [`ErrorKind::Decode`] if the server ignores the filter, or lists messages
     /// without this tag: then nothing shows that the message is absent.
     pub async fn find_by_tag(&self, tag: &Tag) -> Result<Option<Message>, Error> {
+        Ok(self.list_tagged(tag).await?.into_iter().next())
+    }
+
+    /// Returns the messages with this tag on the first page. An empty result shows absence.
+    pub(super) async fn list_tagged(&self, tag: &Tag) -> Result<Vec<Message>, Error> {
         let query = ListQuery::default().with_tag(tag.as_str());
         let page = self.list(&query).await?;
         // With the filter, every listed message has the tag: only an empty page shows absence.
         let empty = page.messages.is_empty() && page.unreadable == 0 && !page.has_more;
         let mine = |message: &Message| message.tags.iter().any(|t| t == tag.as_str());
-        let found = page.messages.into_iter().find(mine);
-        if found.is_none() && !empty {
+        let found: Vec<_> = page.messages.into_iter().filter(mine).collect();
+        if found.is_empty() && !empty {
             return Err(Error::new(ErrorKind::Decode, Effect::None)
                 .with_phrase("the list ignores the filter, so it does not show absence"));
         }

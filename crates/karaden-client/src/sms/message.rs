@@ -6,7 +6,11 @@ use serde::Deserialize;
 
 use super::response::{LooseProblem, RowError};
 use crate::{
-    engine, redact, time,
+    engine,
+    invalid::Invalid,
+    out_of_range, redact,
+    text_type::text_type,
+    time,
     wire::{self, open_enum},
 };
 
@@ -17,9 +21,12 @@ pub struct MessageId(String);
 impl MessageId {
     /// Checks an id from Karaden: 1 to 64 letters, digits, `-` or `_`.
     ///
-    /// `None` for any other text, which could send a request to another path.
-    pub fn new(id: &str) -> Option<Self> {
-        engine::is_path_part(id).then(|| Self(id.to_owned()))
+    /// # Errors
+    ///
+    /// [`Rule::NotEmpty`](crate::Rule::NotEmpty), [`Rule::AtMost`](crate::Rule::AtMost) or
+    /// [`Rule::SafeCharacters`](crate::Rule::SafeCharacters) on field `id`.
+    pub fn new(id: &str) -> Result<Self, Invalid> {
+        engine::path_part("id", id).map(Self)
     }
 
     /// Returns the id as text.
@@ -28,11 +35,7 @@ impl MessageId {
     }
 }
 
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+text_type!(MessageId);
 
 open_enum! {
     /// The progress of a message (`result`).
@@ -67,7 +70,7 @@ open_enum! {
         None = "none",
         /// It arrived at the handset.
         Received = "received",
-        /// The handset was off or out of range.
+        /// The handset was off or out of range. The message may still arrive, see [`Message::is_final`].
         Unconnected = "unconnected",
         /// The carrier reported an error.
         Error = "error",
@@ -99,7 +102,12 @@ open_enum! {
 }
 
 /// A message at Karaden. `Debug` hides number and text.
+///
+/// With the feature `serde`, `to` and `body` are left out, so that stored and shown messages hold no
+/// personal data by accident. A program that needs them serialises the two fields itself. Instants are
+/// texts of RFC 3339.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Message {
     /// The id.
@@ -109,8 +117,10 @@ pub struct Message {
     /// The billing address.
     pub billing_address_id: Option<i64>,
     /// The number. Personal data.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub to: Option<String>,
     /// The text. Personal data.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub body: Option<String>,
     /// The tags given at sending.
     pub tags: Vec<String>,
@@ -126,33 +136,57 @@ pub struct Message {
     pub sent_result: Option<SentResult>,
     /// The carrier.
     pub carrier: Option<Carrier>,
-    /// The number of messages that are billed for this one.
+    /// The number of parts that are billed for this message.
     pub charged_count_per_sent: Option<i64>,
     /// Why a row of a bulk send failed; from version 2024-03-01.
     pub error: Option<RowError>,
     /// When it is to be sent, if it was reserved.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub scheduled_at: Option<SystemTime>,
     /// The last instant for sending it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub limited_at: Option<SystemTime>,
     /// When it was sent.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub sent_at: Option<SystemTime>,
     /// When it arrived.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub received_at: Option<SystemTime>,
     /// When it was billed.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub charged_at: Option<SystemTime>,
     /// When Karaden accepted it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub created_at: Option<SystemTime>,
     /// When Karaden last changed it.
+    #[cfg_attr(feature = "serde", serde(with = "crate::time::rfc3339", default))]
     pub updated_at: Option<SystemTime>,
 }
 
 impl Message {
-    /// Returns whether the state is final: everything is done, or sending failed or was cancelled.
-    pub fn is_final(&self) -> bool {
+    /// Returns whether nothing more is expected at `now`.
+    ///
+    /// Final are: received, an error of the carrier, sending that failed or was cancelled, and everything
+    /// that Karaden reports as done. [`Unconnected`](SentResult::Unconnected) alone is open until
+    /// [`open_until`](Self::open_until): the carrier could not reach the handset, and may reach it later.
+    /// At that instant itself the state is final.
+    pub fn is_final(&self, now: SystemTime) -> bool {
         let stopped =
             matches!(self.status, Some(Status::Error | Status::Canceled | Status::ProcessingError));
         let reported = matches!(self.sent_result, Some(SentResult::Received | SentResult::Error));
-        stopped || reported || self.result == Some(MessageResult::Done)
+        let is_done = self.result == Some(MessageResult::Done);
+        let may_arrive = self.sent_result == Some(SentResult::Unconnected)
+            && out_of_range::is_open(self.open_until(), now);
+        stopped || reported || (is_done && !may_arrive)
+    }
+
+    /// Returns until when a message that is [`Unconnected`](SentResult::Unconnected) may still arrive:
+    /// `limited_at`, or else [`OUT_OF_RANGE_WINDOW`](crate::OUT_OF_RANGE_WINDOW) after `sent_at` or, if
+    /// that is absent, after `created_at`.
+    ///
+    /// `None` if Karaden states none of these instants. Then the message stays open.
+    pub fn open_until(&self) -> Option<SystemTime> {
+        out_of_range::open_until(self.limited_at, self.sent_at.or(self.created_at))
     }
 
     /// Returns whether the message arrived at the handset.
@@ -237,7 +271,7 @@ impl WireMessage<'_> {
         }
         let at = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(time::parse_iso);
         Some(Message {
-            id: MessageId::new(self.id.as_deref()?)?,
+            id: MessageId::new(self.id.as_deref()?).ok()?,
             error: self.row_error(),
             scheduled_at: at(&self.scheduled_at),
             limited_at: at(&self.limited_at),

@@ -7,10 +7,14 @@ use std::{
 
 use url::form_urlencoded::Serializer;
 
+#[cfg(feature = "bulk-csv")]
+use super::bulk_column::BulkColumn;
 use crate::{
     invalid::{Found, Invalid, Rule},
+    random,
     recipient::Recipient,
     text::{self, Plane, TextRule},
+    text_type::text_type,
     time,
 };
 
@@ -42,9 +46,14 @@ impl ServiceId {
     }
 }
 
-/// A tag that no other message has. It resolves an unknown outcome.
+/// A tag that no other message has: how to be idempotent without an idempotency key.
 ///
-/// Not secret, but Karaden stores it: it must not identify the user.
+/// Karaden has no idempotency key. After an unknown outcome, a look-up by the tag tells whether Karaden
+/// has the message. That proves something only if no other message ever had the same tag. So
+/// [`NewMessage::new`] draws a random one. Give your own only if your program already has a unique id
+/// of the message, such as the id of a job: then the message can be found without storing the tag.
+///
+/// A tag is not secret, but Karaden stores it: it must not identify the user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Tag(String);
 
@@ -59,9 +68,13 @@ impl Tag {
         Ok(Self(tag.to_owned()))
     }
 
-    /// Makes a tag from 128 random bits.
-    pub fn from_random(random: [u8; 16]) -> Self {
-        Self(format!("kc-{:032x}", u128::from_be_bytes(random)))
+    /// Draws a tag of 128 random bits from the system's generator.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no randomness.
+    pub fn random() -> Self {
+        Self(format!("kc-{:032x}", u128::from_be_bytes(random::bytes())))
     }
 
     /// Returns the tag as text.
@@ -69,6 +82,8 @@ impl Tag {
         &self.0
     }
 }
+
+text_type!(Tag);
 
 fn check_tag(tag: &str, allowed: impl Fn(char) -> bool) -> Result<(), Invalid> {
     let refuse = |rule, found| Err(Invalid::new("tags", rule, found));
@@ -90,12 +105,8 @@ fn check_tag(tag: &str, allowed: impl Fn(char) -> bool) -> Result<(), Invalid> {
 /// use karaden_client::{Recipient, sms};
 ///
 /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-/// let message = sms::NewMessage::new(
-///     Recipient::new("090-1234-5678")?,
-///     "確認コード 123456",
-///     sms::Tag::from_random([7; 16]),
-/// )?
-/// .with_limited_at(now + Duration::from_secs(290), now)?;
+/// let message = sms::NewMessage::new(Recipient::new("090-1234-5678")?, "確認コード 123456")?
+///     .with_limited_at(now + Duration::from_secs(290), now)?;
 /// assert!(!format!("{message:?}").contains("123456"));
 /// # Ok::<(), karaden_client::Invalid>(())
 /// ```
@@ -111,14 +122,18 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    /// Creates a message to `to`. CR LF becomes LF.
+    /// Creates a message to `to` with a [random](Tag::random) tag. CR LF becomes LF.
     ///
     /// # Errors
     ///
     /// On field `body`: [`Rule::NotEmpty`], [`Rule::AtMost`] 660 UTF-16 units,
     /// [`Rule::NoControl`], [`Rule::BasicPlane`].
-    pub fn new(to: Recipient, body: impl Into<String>, tag: Tag) -> Result<Self, Invalid> {
-        Self::checked(to, body.into(), tag, Plane::Basic)
+    ///
+    /// # Panics
+    ///
+    /// If the system has no randomness.
+    pub fn new(to: Recipient, body: impl Into<String>) -> Result<Self, Invalid> {
+        Self::checked(to, body.into(), Plane::Basic)
     }
 
     /// Creates a message whose text may have characters beyond the Basic Multilingual Plane, such as
@@ -127,15 +142,15 @@ impl NewMessage {
     /// # Errors
     ///
     /// As for [`new`](Self::new), without [`Rule::BasicPlane`].
-    pub fn with_any_characters(
-        to: Recipient,
-        body: impl Into<String>,
-        tag: Tag,
-    ) -> Result<Self, Invalid> {
-        Self::checked(to, body.into(), tag, Plane::Any)
+    ///
+    /// # Panics
+    ///
+    /// As for [`new`](Self::new).
+    pub fn with_any_characters(to: Recipient, body: impl Into<String>) -> Result<Self, Invalid> {
+        Self::checked(to, body.into(), Plane::Any)
     }
 
-    fn checked(to: Recipient, body: String, tag: Tag, plane: Plane) -> Result<Self, Invalid> {
+    fn checked(to: Recipient, body: String, plane: Plane) -> Result<Self, Invalid> {
         let body = text::with_plain_line_breaks(body);
         let rule = TextRule { field: "body", max_units: MAX_UNITS, line_break_units: 1, plane };
         text::check(&body, rule)?;
@@ -143,12 +158,19 @@ impl NewMessage {
             service_id: None,
             to,
             body,
-            tag,
+            tag: Tag::random(),
             labels: Vec::new(),
             is_shorten: None,
             scheduled_at: None,
             limited_at: None,
         })
+    }
+
+    /// Replaces the random tag by your own. No other message may have it.
+    #[must_use]
+    pub fn with_tag(mut self, tag: Tag) -> Self {
+        self.tag = tag;
+        self
     }
 
     /// Uses this service setting instead of the client's.
@@ -158,7 +180,7 @@ impl NewMessage {
         self
     }
 
-    /// Adds a tag that need not be unique, such as a campaign: at most 64 characters.
+    /// Adds a tag that many messages may share, such as a campaign: at most 64 characters.
     ///
     /// # Errors
     ///
@@ -255,9 +277,31 @@ impl NewMessage {
         &self.tag
     }
 
+    #[cfg(feature = "bulk-csv")]
+    pub(super) fn is_scheduled(&self) -> bool {
+        self.scheduled_at.is_some()
+    }
+
+    /// Returns the value for a column of a bulk file. Empty if it is not set.
+    #[cfg(feature = "bulk-csv")]
+    pub(super) fn cell(&self, column: BulkColumn, service_id: ServiceId) -> String {
+        match column {
+            BulkColumn::ServiceId => self.service_id.unwrap_or(service_id).as_u32().to_string(),
+            BulkColumn::To => self.to.expose_digits().to_owned(),
+            BulkColumn::Body => self.body.clone(),
+            BulkColumn::Tags => self.tag.as_str().to_owned(),
+            BulkColumn::IsShorten => {
+                self.is_shorten.map_or_else(String::new, |flag| flag.to_string())
+            }
+            BulkColumn::LimitedAt => self.limited_at.and_then(time::iso).unwrap_or_default(),
+        }
+    }
+
     /// Makes the form of a send. Unset values are left out.
     pub(super) fn to_form(&self, service_id: ServiceId) -> String {
-        let mut form = Serializer::new(String::with_capacity(160 + self.body.len() * 3));
+        // Enough room: a `String` that grows leaves a copy of number and text in freed memory.
+        let labels: usize = self.labels.iter().map(|label| label.len() * 3 + 10).sum();
+        let mut form = Serializer::new(String::with_capacity(400 + labels + self.body.len() * 3));
         let service_id = self.service_id.unwrap_or(service_id).as_u32().to_string();
         form.append_pair("service_id", &service_id);
         form.append_pair("to", self.to.expose_digits());

@@ -1,6 +1,6 @@
 //! What the responses of the SMS API mean.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize,
@@ -9,7 +9,8 @@ use serde::{
 
 use crate::{
     engine,
-    error::{Effect, Error, ErrorKind},
+    error::{Effect, Error},
+    error_kind::ErrorKind,
     redact,
     refusal::RefusalReason,
     transport::Response,
@@ -26,84 +27,117 @@ struct Problem {
     #[serde(default, deserialize_with = "wire::text")]
     message: Option<String>,
     #[serde(default)]
-    errors: FieldNames,
+    errors: FieldTexts,
 }
 
-/// The keys of a map from field names to texts. Any other value counts as empty.
+/// A map from field names to texts. Any other value counts as empty.
 #[derive(Default)]
-struct FieldNames(BTreeSet<String>);
+struct FieldTexts(BTreeMap<String, Vec<String>>);
 
-impl<'de> Deserialize<'de> for FieldNames {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        input.deserialize_any(FieldNamesVisitor)
+impl FieldTexts {
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    /// Returns the texts, each with the name of its field: at most 20.
+    fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .flat_map(|(name, texts)| texts.iter().map(move |text| (name.as_str(), text.as_str())))
+            .take(MAX_FIELDS)
     }
 }
 
-struct FieldNamesVisitor;
+/// The most fields that are kept of an error object, and the most texts about them.
+const MAX_FIELDS: usize = 20;
 
-impl<'de> Visitor<'de> for FieldNamesVisitor {
-    type Value = FieldNames;
+impl<'de> Deserialize<'de> for FieldTexts {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_any(FieldTextsVisitor)
+    }
+}
+
+struct FieldTextsVisitor;
+
+impl<'de> Visitor<'de> for FieldTextsVisitor {
+    type Value = FieldTexts;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldNames, A::Error> {
-        let mut names = BTreeSet::new();
-        while let Some((name, _texts)) = map.next_entry::<String, IgnoredAny>()? {
-            // Only words that look like names: any other text could quote the request. At most 20 names.
-            if names.len() < 20 && redact::word(&name).is_some() {
-                names.insert(name);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldTexts, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some((name, Texts(texts))) = map.next_entry::<String, Texts>()? {
+            // Only words that look like names: any other text could quote the request.
+            if fields.len() < MAX_FIELDS && redact::word(&name).is_some() {
+                fields.insert(name, texts);
             }
         }
-        Ok(FieldNames(names))
+        Ok(FieldTexts(fields))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FieldNames, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FieldTexts, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(FieldNames::default())
+        Ok(FieldTexts::default())
     }
 
-    fn visit_unit<E>(self) -> Result<FieldNames, E> {
-        Ok(FieldNames::default())
+    fn visit_unit<E>(self) -> Result<FieldTexts, E> {
+        Ok(FieldTexts::default())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<FieldNames, E> {
-        Ok(FieldNames::default())
+    fn visit_bool<E>(self, _: bool) -> Result<FieldTexts, E> {
+        Ok(FieldTexts::default())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<FieldNames, E> {
-        Ok(FieldNames::default())
+    fn visit_i64<E>(self, _: i64) -> Result<FieldTexts, E> {
+        Ok(FieldTexts::default())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<FieldNames, E> {
-        Ok(FieldNames::default())
+    fn visit_u64<E>(self, _: u64) -> Result<FieldTexts, E> {
+        Ok(FieldTexts::default())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<FieldNames, E> {
-        Ok(FieldNames::default())
+    fn visit_f64<E>(self, _: f64) -> Result<FieldTexts, E> {
+        Ok(FieldTexts::default())
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<FieldNames, E> {
-        Ok(FieldNames::default())
+    fn visit_str<E>(self, _: &str) -> Result<FieldTexts, E> {
+        Ok(FieldTexts::default())
     }
 }
 
-/// Why a bulk send, or one of its rows, failed. `Debug` hides Karaden's text.
+/// The texts about one field: a list, or one text.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Texts(#[serde(deserialize_with = "wire::texts")] Vec<String>);
+
+/// Why a bulk send, or one of its rows, failed. `Debug` hides Karaden's texts, and the feature `serde`
+/// leaves them out.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct RowError {
     /// Karaden's code, if it looks like one.
     pub code: Option<String>,
     /// The names of the invalid fields, if Karaden states them.
     pub fields: Vec<String>,
+    #[cfg_attr(feature = "serde", serde(skip))]
     text: Option<String>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    field_texts: Vec<(String, String)>,
 }
 
 impl RowError {
     /// Returns Karaden's text. It may quote the number and the text of the row: do not log it.
     pub fn expose_server_text(&self) -> Option<&str> {
         self.text.as_deref()
+    }
+
+    /// Returns Karaden's texts about invalid fields, each with the name of its field: at most 20. They may
+    /// quote the number and the text of the row: do not log them.
+    pub fn expose_field_texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.field_texts.iter().map(|(field, text)| (field.as_str(), text.as_str()))
     }
 }
 
@@ -130,7 +164,13 @@ impl LooseProblem {
     pub(super) fn row_error(&self) -> Option<RowError> {
         let problem = self.0.as_ref()?;
         let code = problem.code.as_deref().and_then(redact::word).map(str::to_owned);
-        Some(RowError { code, fields: field_names(problem), text: problem.message.clone() })
+        let owned = |(field, text): (&str, &str)| (field.to_owned(), text.to_owned());
+        Some(RowError {
+            code,
+            fields: problem.errors.names(),
+            text: problem.message.clone(),
+            field_texts: problem.errors.texts().map(owned).collect(),
+        })
     }
 }
 
@@ -139,13 +179,13 @@ pub(super) fn success<'de, T: Deserialize<'de>>(response: &'de Response) -> Resu
     if response.status() != 200 {
         return Err(failure(response));
     }
-    wire::json(response.body()).ok_or_else(|| unreadable(response))
+    wire::object(response.body()).ok_or_else(|| unreadable(response))
 }
 
 /// Returns the error for a response that is not a success.
 pub(super) fn failure(response: &Response) -> Error {
     let status = response.status();
-    let problem = wire::json::<Problem>(response.body())
+    let problem = wire::object::<Problem>(response.body())
         .filter(|problem| problem.object.as_deref() == Some("error"));
     let Some(problem) = problem else {
         // A success without the expected body, such as 204, proves nothing.
@@ -153,15 +193,15 @@ pub(super) fn failure(response: &Response) -> Error {
     };
     let code = problem.code.as_deref().unwrap_or("");
     let error = match refusal(status, code, &problem, response) {
-        Some((kind, reason)) => Error::new(kind, Effect::None)
+        Some(reason) => Error::refused(reason)
             .with_status(status)
-            .with_retry_after(engine::retry_after(response))
-            .with_refusal(reason),
+            .with_retry_after(engine::retry_after(response)),
         None => engine::by_status(response),
     };
     error
         .with_code(code)
-        .with_fields(field_names(&problem))
+        .with_fields(problem.errors.names())
+        .with_field_texts(problem.errors.texts())
         .with_server_text(problem.message.as_deref())
 }
 
@@ -172,30 +212,23 @@ fn refusal(
     code: &str,
     problem: &Problem,
     response: &Response,
-) -> Option<(ErrorKind, RefusalReason)> {
-    use ErrorKind as Kind;
+) -> Option<RefusalReason> {
     use RefusalReason as Why;
     if !(400..500).contains(&status) || status == 408 {
         return None;
     }
     Some(match (status, code) {
-        (_, "invalid_tenant") => (Kind::Refused, Why::InvalidTenant),
-        (_, "invalid_version") => (Kind::Refused, Why::InvalidVersion),
-        (_, "can_not_cancel_message") => (Kind::Refused, Why::NotCancellable),
-        (_, "validation_error") | (422, _) => {
-            (Kind::Refused, Why::Validation(field_names(problem)))
-        }
-        (_, "unauthentication") | (401, _) => (Kind::Unauthenticated, Why::Unauthenticated),
-        (_, "model_not_found") | (404, _) => (Kind::NotFound, Why::NotFound),
-        (403, _) => (Kind::Forbidden, Why::Forbidden),
-        (409, _) => (Kind::Conflict, Why::Conflict),
-        (429, _) => (Kind::RateLimited, Why::RateLimited(engine::retry_after(response))),
-        _ => (Kind::Refused, Why::Other(redact::word(code).map(str::to_owned))),
+        (_, "invalid_tenant") => Why::InvalidTenant,
+        (_, "invalid_version") => Why::InvalidVersion,
+        (_, "can_not_cancel_message") => Why::NotCancellable,
+        (_, "validation_error") | (422, _) => Why::Validation(problem.errors.names()),
+        (_, "unauthentication") | (401, _) => Why::Unauthenticated,
+        (_, "model_not_found") | (404, _) => Why::NotFound,
+        (403, _) => Why::Forbidden,
+        (409, _) => Why::Conflict,
+        (429, _) => Why::RateLimited(engine::retry_after(response)),
+        _ => Why::Other(redact::word(code).map(str::to_owned)),
     })
-}
-
-fn field_names(problem: &Problem) -> Vec<String> {
-    problem.errors.0.iter().cloned().collect()
 }
 
 /// Fails if a request about the object `requested` got a response about `received`.

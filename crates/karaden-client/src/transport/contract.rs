@@ -4,16 +4,39 @@ use std::{
     error::Error as StdError,
     fmt::{self, Debug},
     sync::Arc,
-    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use tokio::time::Instant;
-use url::Url;
+use http::HeaderMap;
+
+use super::request::Request;
 
 /// Carries out one HTTP request.
+///
+/// A transport of your own can be tested without a client: build requests with [`Request::builder`]. With
+/// the feature `transport-kit`, `transport_kit` has a check for each clause of the contract.
+///
+/// A wrapper adds what every request should have, such as a trace context:
+///
+/// ```
+/// use karaden_client::{
+///     async_trait, http::HeaderValue,
+///     transport::{Request, Response, Transport, TransportError},
+/// };
+///
+/// #[derive(Debug)]
+/// struct Traced<T>(T);
+///
+/// #[async_trait]
+/// impl<T: Transport> Transport for Traced<T> {
+///     async fn execute(&self, mut request: Request) -> Result<Response, TransportError> {
+///         let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+///         request.headers_mut().insert("traceparent", HeaderValue::from_static(parent));
+///         self.0.execute(request).await
+///     }
+/// }
+/// ```
 ///
 /// # Contract
 ///
@@ -55,70 +78,6 @@ macro_rules! transport_behind_a_pointer {
     };
 }
 transport_behind_a_pointer!(Arc, Box);
-
-/// One HTTP request as data.
-#[derive(Clone)]
-pub struct Request {
-    pub(crate) method: Method,
-    // Shared, so that another attempt costs no copies.
-    pub(crate) url: Arc<Url>,
-    pub(crate) headers: Arc<HeaderMap>,
-    pub(crate) body: Bytes,
-    pub(crate) max_body_bytes: usize,
-    /// Set for transfers, which take longer than calls.
-    pub(crate) time_limit: Option<Duration>,
-    /// Set for each attempt.
-    pub(crate) deadline: Option<Instant>,
-}
-
-impl Request {
-    /// Returns the method.
-    pub fn method(&self) -> &Method {
-        &self.method
-    }
-
-    /// Returns the whole URL. Its query may hold secrets: do not log it.
-    pub fn url(&self) -> &Url {
-        &self.url
-    }
-
-    /// Returns the headers. Those with secrets are marked sensitive.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
-    }
-
-    /// Returns the body, which is empty if there is none.
-    pub fn body(&self) -> &Bytes {
-        &self.body
-    }
-
-    /// Returns the length in bytes up to which a response body may be read.
-    pub fn max_body_bytes(&self) -> usize {
-        self.max_body_bytes
-    }
-
-    /// Returns the instant at which the client gives up this attempt, on the clock of Tokio's timer.
-    ///
-    /// `None` if the time limits are beyond the range of that clock.
-    pub fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
-
-    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        Arc::make_mut(&mut self.headers).insert(name, value);
-        self
-    }
-}
-
-impl Debug for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("method", &self.method)
-            .field("host", &self.url.host_str())
-            .field("body_bytes", &self.body.len())
-            .finish_non_exhaustive()
-    }
-}
 
 /// A complete response.
 #[derive(Clone)]

@@ -9,20 +9,18 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     body::Bounded,
-    contract::{Request, Response, Transport, TransportError, TransportErrorKind},
+    contract::{Response, Transport, TransportError, TransportErrorKind},
     outgoing::{Handover, Outgoing},
+    request::Request,
+    settings::ReqwestTransportBuilder,
 };
-use crate::{error::Error, options::Options};
+use crate::error::Error;
 
-/// The most headers of a response. hyper's own limit bounds the bytes of the head: about 400 KiB.
-const MAX_HEADERS: usize = 100;
-/// The most idle connections that are kept for one host.
-const MAX_IDLE: usize = 128;
 /// Whether a client that is built here can speak TLS.
 const HAS_TLS: bool =
     cfg!(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"));
 
-/// HTTP over [`reqwest`]. Needs a Tokio runtime with I/O and time. Cheap to clone; clones share their
+/// HTTP over the crate reqwest. Needs a Tokio runtime with I/O and time. Cheap to clone; clones share their
 /// connections.
 ///
 /// # What counts as *not sent*
@@ -46,85 +44,10 @@ pub struct ReqwestTransport {
 }
 
 impl ReqwestTransport {
-    /// Builds a client with the timeouts, proxy and certificates of `options`: HTTP/1.1, no
-    /// redirects, no retries, no proxy from the environment, no decompression.
-    ///
-    /// It speaks HTTP/1.1 only, so that a broken connection leaves at most one outcome unknown. For
-    /// HTTP/2 see [`from_client`](Self::from_client).
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a certificate or the proxy URL cannot be
-    /// read, or if TLS cannot be set up.
-    pub fn new(options: &Options) -> Result<Self, Error> {
-        has_crypto_provider()?;
-        // Zero would keep an idle connection until the next sweep.
-        let max_idle = if options.pool_idle_timeout.is_zero() { 0 } else { MAX_IDLE };
-        let mut builder = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .http1_only()
-            .http1_max_headers(MAX_HEADERS)
-            .connect_timeout(options.connect_limit())
-            .pool_idle_timeout(options.pool_idle_timeout)
-            .pool_max_idle_per_host(max_idle)
-            .tcp_nodelay(true)
-            .no_proxy();
-        if let Some(proxy) = &options.proxy {
-            let proxy = reqwest::Proxy::all(proxy.0.as_str())
-                .map_err(|_hidden| Error::config("the proxy URL cannot be used"))?;
-            builder = builder.proxy(proxy);
-        }
-        builder = Self::trust(builder, options)?;
-        let http = builder.build().map_err(|error| {
-            Error::config("the HTTP client cannot be built").with_source(error.without_url())
-        })?;
-        Ok(Self { http, lacks_tls: !HAS_TLS })
-    }
-
-    /// Uses your client, with your settings for connecting, TLS, proxies and HTTP versions.
-    ///
-    /// Build it without redirects and without retries (`reqwest::retry::never()`): a send that is
-    /// repeated below this crate is billed and delivered twice.
-    ///
-    /// Over HTTP/2 many requests share a connection. If it breaks, the outcome of all of them is
-    /// *unknown*.
-    pub fn from_client(http: reqwest::Client) -> Self {
-        Self { http, lacks_tls: false }
-    }
-
-    #[cfg(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls"))]
-    fn trust(
-        mut builder: reqwest::ClientBuilder,
-        options: &Options,
-    ) -> Result<reqwest::ClientBuilder, Error> {
-        let mut roots = Vec::new();
-        for pem in &options.root_certificates {
-            let bundle = reqwest::Certificate::from_pem_bundle(pem)
-                .map_err(|_hidden| Error::config("a root certificate cannot be read"))?;
-            if bundle.is_empty() {
-                return Err(Error::config("a root certificate text holds no certificate"));
-            }
-            roots.extend(bundle);
-        }
-        builder = builder.tls_version_min(reqwest::tls::Version::TLS_1_2);
-        Ok(match (options.only_given_roots, roots.is_empty()) {
-            (true, _) => builder.tls_certs_only(roots),
-            (false, false) => builder.tls_certs_merge(roots),
-            (false, true) => builder,
-        })
-    }
-
-    #[cfg(not(any(feature = "rustls", feature = "rustls-no-provider", feature = "native-tls")))]
-    fn trust(
-        builder: reqwest::ClientBuilder,
-        options: &Options,
-    ) -> Result<reqwest::ClientBuilder, Error> {
-        if options.only_given_roots || !options.root_certificates.is_empty() {
-            return Err(Error::config("certificates need one of the TLS features"));
-        }
-        Ok(builder)
+    /// Starts building a transport: HTTP/1.1, no redirects, no retries, no proxy from the environment, no
+    /// decompression.
+    pub fn builder() -> ReqwestTransportBuilder {
+        ReqwestTransportBuilder::default()
     }
 
     /// Runs one exchange, whatever its deadline.
@@ -151,14 +74,14 @@ impl fmt::Debug for ReqwestTransport {
 #[async_trait]
 impl Transport for ReqwestTransport {
     async fn execute(&self, request: Request) -> Result<Response, TransportError> {
-        if self.lacks_tls && request.url().scheme() == "https" {
+        if self.lacks_tls && request.url.scheme() == "https" {
             let error = TransportError::new(TransportErrorKind::Unusable);
             return Err(error.with_source("https needs one of the TLS features"));
         }
         // Lets the runtime look at its sockets. Without it, a runtime that ran nothing since the last
         // call does not know that the server closed an idle connection, or wrote to it unasked.
         tokio::task::yield_now().await;
-        let (deadline, max_body_bytes) = (request.deadline(), request.max_body_bytes());
+        let (deadline, max_body_bytes) = (request.deadline, request.max_body_bytes);
         let (request, handover) = to_reqwest(request);
         let ended = until(deadline, self.exchange(request, max_body_bytes)).await;
         let error = match ended {
@@ -171,7 +94,7 @@ impl Transport for ReqwestTransport {
             // A request that no transport can send stays a mistake of configuration.
             (TransportErrorKind::Unusable, true) => error,
             (_, true) => error.with_kind(TransportErrorKind::Connect),
-            // A client that follows redirects may fail to connect after it sent the request.
+            // Such an error after a connection took the request proves nothing.
             (TransportErrorKind::Connect | TransportErrorKind::Unusable, false) => {
                 error.with_kind(TransportErrorKind::Interrupted)
             }
@@ -244,22 +167,16 @@ fn hide(error: reqwest::Error) -> TransportError {
     TransportError::new(kind).with_source(error.without_url())
 }
 
-/// Fails if reqwest would panic for want of a crypto provider.
-#[cfg(all(feature = "rustls-no-provider", not(any(feature = "rustls", feature = "native-tls"))))]
-fn has_crypto_provider() -> Result<(), Error> {
-    match rustls::crypto::CryptoProvider::get_default() {
-        Some(_) => Ok(()),
-        None => Err(Error::config("no rustls crypto provider is installed")),
+impl ReqwestTransportBuilder {
+    /// Builds the transport.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a certificate or the proxy URL cannot be read, or
+    /// if TLS cannot be set up.
+    pub fn build(self) -> Result<ReqwestTransport, Error> {
+        Ok(ReqwestTransport { http: self.to_reqwest()?, lacks_tls: !HAS_TLS })
     }
-}
-
-#[cfg(not(all(
-    feature = "rustls-no-provider",
-    not(any(feature = "rustls", feature = "native-tls"))
-)))]
-#[expect(clippy::unnecessary_wraps, reason = "the features may leave the provider to the program")]
-fn has_crypto_provider() -> Result<(), Error> {
-    Ok(())
 }
 
 #[cfg(test)]
@@ -330,7 +247,7 @@ mod tests {
     }
 
     fn client() -> reqwest::Client {
-        ReqwestTransport::new(&Options::default()).expect("a transport").http
+        ReqwestTransport::builder().build().expect("a transport").http
     }
 
     // The next three hold hyper to the order that `Outgoing` relies on.

@@ -10,7 +10,10 @@ use std::{
 use async_trait::async_trait;
 use http::{HeaderName, HeaderValue};
 
-use super::contract::{Request, Response, Transport, TransportError, TransportErrorKind};
+use super::{
+    contract::{Response, Transport, TransportError, TransportErrorKind},
+    request::Request,
+};
 
 /// One step of a script: the response to the next request.
 #[derive(Debug)]
@@ -57,26 +60,28 @@ impl Exchange {
 /// A request beyond the end of the script fails with [`TransportErrorKind::Connect`].
 ///
 /// ```
-/// # tokio_test(async {
-/// use karaden_client::transport::{Exchange, ScriptedTransport};
-/// use karaden_client::{Recipient, SendOutcome, push};
+/// use karaden_client::{
+///     Error, Recipient, push,
+///     transport::{Exchange, ScriptedTransport},
+/// };
 ///
-/// let script = ScriptedTransport::new([Exchange::reply(
-///     200,
-///     r#"{"status":"100","messageId":"abc123"}"#,
-/// )]);
-/// let client = push::Client::builder("https://karaden.example/v2/", "token", "code")
-///     .with_transport(script.clone())
-///     .build()?;
-/// let message = push::NewMessage::new(Recipient::new("090-1234-5678")?, "確認コード 123456")?;
-/// let SendOutcome::Accepted(accepted) = client.send(message).await? else { panic!() };
-/// assert_eq!(accepted.message_id.as_str(), "abc123");
-/// assert_eq!(script.requests().len(), 1);
-/// # Ok::<(), karaden_client::Error>(()) });
-/// # fn tokio_test<F: std::future::Future<Output = Result<(), karaden_client::Error>>>(f: F) {
-/// #     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-/// #         .block_on(f).unwrap();
-/// # }
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), Error> {
+///     let script = ScriptedTransport::new([Exchange::reply(
+///         200,
+///         r#"{"status":"100","messageId":"abc123"}"#,
+///     )]);
+///     let credentials = push::Credentials::new()
+///         .with_base_url("https://karaden.example/v2/")
+///         .with_token("token")
+///         .with_security_code("code");
+///     let client = push::Client::builder(credentials).with_transport(script.clone()).build()?;
+///     let message = push::NewMessage::new(Recipient::new("090-1234-5678")?, "確認コード 123456")?;
+///     let accepted = client.send(message).await?.into_accepted()?;
+///     assert_eq!(accepted.message_id.as_str(), "abc123");
+///     assert_eq!(script.requests().len(), 1);
+///     Ok(())
+/// }
 /// ```
 #[derive(Clone, Default)]
 pub struct ScriptedTransport {
@@ -126,6 +131,7 @@ impl fmt::Debug for ScriptedTransport {
 #[async_trait]
 impl Transport for ScriptedTransport {
     async fn execute(&self, request: Request) -> Result<Response, TransportError> {
+        let max_body_bytes = request.max_body_bytes();
         let step = self.with_state(|state| {
             state.requests.push(request);
             state.script.pop_front()
@@ -136,6 +142,11 @@ impl Transport for ScriptedTransport {
         if !after.is_zero() {
             tokio::time::sleep(after).await;
         }
-        reply.map_err(TransportError::new)
+        match reply {
+            Ok(response) if response.body().len() > max_body_bytes => {
+                Err(TransportError::new(TransportErrorKind::TooLarge))
+            }
+            reply => reply.map_err(TransportError::new),
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Clients of a server on this machine, over the transport that a client takes by default.
 
-use karaden_client::{Options, push, sms};
+use karaden_client::{Options, push, sms, transport::ReqwestTransportBuilder};
 
-use crate::common::{SECURITY_CODE, TENANT, TOKEN, options};
+use crate::common::{TENANT, TOKEN, contract, options};
 
 pub(crate) fn sms_client(url: &str) -> sms::Client {
     sms_client_with(url, options())
@@ -12,15 +12,26 @@ pub(crate) fn sms_client_with(url: &str, options: Options) -> sms::Client {
     sms_client_of(url, TOKEN).with_options(options).build().expect("a client")
 }
 
+/// A client with a transport of these settings.
+pub(crate) fn sms_client_over(
+    url: &str,
+    options: Options,
+    transport: ReqwestTransportBuilder,
+) -> sms::Client {
+    let transport = transport.build().expect("a transport");
+    let builder = sms_client_of(url, TOKEN).with_options(options);
+    builder.with_transport(transport).build().expect("a client")
+}
+
 pub(crate) fn sms_client_of(url: &str, token: &str) -> sms::ClientBuilder {
     let service = sms::ServiceId::new(1).expect("positive");
     sms::Client::builder(TENANT, token, service).with_base_url(format!("{url}/api"))
 }
 
 pub(crate) fn push_client(url: &str) -> push::Client {
-    push_client_of(url, TOKEN, SECURITY_CODE).with_options(options()).build().expect("a client")
+    push_client_of(url).with_options(options()).build().expect("a client")
 }
 
-pub(crate) fn push_client_of(url: &str, token: &str, security_code: &str) -> push::ClientBuilder {
-    push::Client::builder(format!("{url}/v2/"), token, security_code)
+pub(crate) fn push_client_of(url: &str) -> push::ClientBuilder {
+    push::Client::builder(contract(&format!("{url}/v2/")))
 }

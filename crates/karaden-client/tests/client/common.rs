@@ -2,9 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use karaden_client::{
-    FixedRandomness, Options, Recipient, RetryPolicy, push, sms, transport::ScriptedTransport,
-};
+use karaden_client::{Options, Recipient, RetryPolicy, push, sms, transport::ScriptedTransport};
 
 /// A token that must never appear.
 pub(crate) const TOKEN: &str = "tok-SECRET-7f3a";
@@ -24,8 +22,8 @@ pub(crate) fn now() -> SystemTime {
 
 /// Short waits, no jitter.
 pub(crate) fn options() -> Options {
-    let retry = RetryPolicy::default().with_base(Duration::from_millis(1));
-    Options::default().with_randomness(FixedRandomness(0)).with_retry(retry)
+    let retry = RetryPolicy::default().with_base(Duration::from_millis(1)).without_jitter();
+    Options::default().with_retry(retry)
 }
 
 pub(crate) fn number() -> Recipient {
@@ -33,12 +31,21 @@ pub(crate) fn number() -> Recipient {
 }
 
 pub(crate) fn sms_message() -> sms::NewMessage {
-    sms::NewMessage::new(number(), TEXT, sms::Tag::new("tag-1").expect("a tag")).expect("a message")
+    let tag = sms::Tag::new("tag-1").expect("a tag");
+    sms::NewMessage::new(number(), TEXT).expect("a message").with_tag(tag)
 }
 
 pub(crate) fn push_message() -> push::NewMessage {
-    let code = push::TrackingCode::unique("12345678").expect("a code");
+    let code = push::TrackingCode::new("12345678").expect("a code");
     push::NewMessage::new(number(), TEXT).expect("a message").with_tracking_code(code)
+}
+
+/// A contract of the push API with the secrets of the tests.
+pub(crate) fn contract(base_url: &str) -> push::Credentials {
+    push::Credentials::new()
+        .with_base_url(base_url)
+        .with_token(TOKEN)
+        .with_security_code(SECURITY_CODE)
 }
 
 /// A client of the SMS API that plays `script` and makes one attempt per call.
@@ -56,7 +63,7 @@ pub(crate) fn scripted_push(script: &ScriptedTransport) -> push::Client {
 }
 
 pub(crate) fn scripted_push_builder(script: &ScriptedTransport) -> push::ClientBuilder {
-    push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
+    push::Client::builder(contract("https://karaden.example/v2"))
         .with_options(options().with_retry(RetryPolicy::once()))
         .with_transport(script.clone())
 }

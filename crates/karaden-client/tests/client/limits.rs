@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use karaden_client::{
-    ErrorKind, FixedRandomness, Options, RetryPolicy, push,
+    ErrorKind, Options, RetryPolicy, push,
     transport::{
         Exchange, Request, Response, ScriptedTransport, Transport, TransportError,
         TransportErrorKind,
     },
 };
 
-use crate::common::{options, push_message};
+use crate::common::{contract, options, push_message};
 
 fn client(script: &ScriptedTransport, options: Options) -> push::Client {
-    push::Client::builder("https://karaden.example/v2/", "token", "code")
+    push::Client::builder(contract("https://karaden.example/v2/"))
         .with_transport(script.clone())
         .with_options(options)
         .build()
@@ -41,9 +41,10 @@ async fn a_request_without_time_left_is_not_sent() {
 async fn no_attempt_follows_a_wait_that_ended_after_the_deadline() {
     // The timer counts in milliseconds: this wait ends after two, when the deadline has passed.
     let retry = RetryPolicy::default()
+        .without_jitter()
         .with_base(Duration::from_micros(1500))
         .with_deadline(Duration::from_micros(1600));
-    let options = options().with_randomness(FixedRandomness(u64::MAX)).with_retry(retry);
+    let options = options().with_retry(retry);
     let script = failing(TransportErrorKind::Connect);
     let error = client(&script, options).send(push_message()).await.expect_err("no time");
     assert!(error.is_definitely_not_sent(), "{error:?}");
@@ -58,7 +59,7 @@ async fn limits_beyond_the_range_of_the_clock_never_end() {
     let response = Exchange::reply(200, r#"{"status":"100","messageId":"m-1"}"#);
     let script = ScriptedTransport::new([response.after(Duration::from_secs(1 << 20))]);
     let sent = client(&script, options).send(push_message()).await;
-    sent.expect("a response").accepted().expect("accepted");
+    sent.expect("a response").into_accepted().expect("accepted");
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,7 +79,7 @@ struct NeverConnects;
 #[async_trait::async_trait]
 impl Transport for NeverConnects {
     async fn execute(&self, request: Request) -> Result<Response, TransportError> {
-        tokio::time::sleep_until(request.deadline().expect("a deadline")).await;
+        tokio::time::sleep_until(request.deadline().expect("a deadline").into()).await;
         Err(TransportError::new(TransportErrorKind::Connect))
     }
 }
@@ -90,7 +91,7 @@ async fn a_transport_that_ends_at_the_deadline_can_report_not_sent() {
         (options().with_retry(once).with_total_timeout(Duration::from_secs(1)), 1),
         (options().with_retry(once.with_deadline(Duration::from_secs(2))), 2),
     ] {
-        let client = push::Client::builder("https://karaden.example/v2/", "token", "code")
+        let client = push::Client::builder(contract("https://karaden.example/v2/"))
             .with_transport(NeverConnects)
             .with_options(options)
             .build()
@@ -109,7 +110,7 @@ async fn a_transport_that_ends_at_the_deadline_can_report_not_sent() {
 ))]
 #[tokio::test(start_paused = true)]
 async fn https_without_tls_is_a_matter_of_configuration() {
-    let client = push::Client::builder("https://127.0.0.1:1/v2/", "token", "code")
+    let client = push::Client::builder(contract("https://127.0.0.1:1/v2/"))
         .with_options(options())
         .build()
         .expect("a client");
@@ -121,7 +122,7 @@ async fn https_without_tls_is_a_matter_of_configuration() {
 #[cfg(not(feature = "reqwest"))]
 #[test]
 fn without_a_transport_one_must_be_given() {
-    let builder = push::Client::builder("https://karaden.example/v2/", "token", "code");
+    let builder = push::Client::builder(contract("https://karaden.example/v2/"));
     let error = builder.build().expect_err("no transport");
     assert_eq!(error.kind(), ErrorKind::Config);
 }
@@ -130,7 +131,7 @@ fn without_a_transport_one_must_be_given() {
 #[cfg(all(feature = "rustls-no-provider", not(any(feature = "rustls", feature = "native-tls"))))]
 #[test]
 fn without_a_crypto_provider_the_client_is_not_built() {
-    let builder = push::Client::builder("https://karaden.example/v2/", "token", "code");
+    let builder = push::Client::builder(contract("https://karaden.example/v2/"));
     let error = builder.build().expect_err("no provider");
     assert_eq!(error.kind(), ErrorKind::Config);
 }

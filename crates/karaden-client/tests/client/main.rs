@@ -2,12 +2,17 @@
 
 mod common;
 mod limits;
+mod refusals;
 mod resolving;
 mod round_trip;
+mod seam;
 mod waiting;
 
 #[cfg(feature = "tracing")]
 mod spans;
+
+#[cfg(feature = "serde")]
+mod stored;
 
 macro_rules! over_http {
     ($($module:ident),+) => {

@@ -1,6 +1,6 @@
 //! Requests and responses of 空電プッシュ.
 
-use crate::{common::{SECURITY_CODE, TOKEN, assert_clean, full, now, number, push_message}, clients::push_client};
+use crate::{common::{SECURITY_CODE, TOKEN, assert_clean, contract, full, now, number, push_message}, clients::push_client};
 use karaden_client::{ErrorKind, RefusalReason, Rule, SendOutcome, push, transport::{Exchange, ScriptedTransport}};
 use mockito::{Matcher, Server, ServerGuard};
 
@@ -47,7 +47,7 @@ async fn send_fills_every_carrier_and_the_credentials() {
     let texts = push::CarrierTexts::same("本文&+%").with_au("短文").with_rakuten_field();
     let message = push::NewMessage::per_carrier(number(), texts)
         .expect("valid")
-        .with_tracking_code(push::TrackingCode::unique("12345678").expect("a code"))
+        .with_tracking_code(push::TrackingCode::new("12345678").expect("a code"))
         .without_short_urls()
         .and_then(|message| message.with_permit_date(now(), now()))
         .expect("a single text, not in the future");
@@ -71,7 +71,8 @@ async fn a_long_text_goes_in_numbered_parts() {
     let message = push::NewMessage::long(number(), format!("{first}{second}")).expect("valid");
     assert_eq!(message.parts(), 2);
     let outcome = push_client(&server.url()).send(message).await.expect("a response");
-    assert_eq!(outcome.accepted().expect("accepted").message_id.as_str(), "7");
+    let accepted = outcome.into_accepted().expect("accepted");
+    assert_eq!((accepted.message_id.as_str(), accepted.parts), ("7", 2));
     mock.assert_async().await;
 }
 
@@ -91,14 +92,14 @@ async fn a_text_is_sent_in_the_fields_of_the_client() {
     ] {
         let script =
             ScriptedTransport::new([Exchange::reply(200, r#"{"status":"100","messageId":"1"}"#)]);
-        let mut builder = push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
+        let mut builder = push::Client::builder(contract("https://karaden.example/v2"))
             .with_transport(script.clone());
         if let Some(fields) = fields {
             builder = builder.with_carrier_fields(fields.iter().copied());
         }
         let message = push::NewMessage::per_carrier(number(), texts).expect("valid");
         let client = builder.build().expect("a client");
-        client.send(message).await.expect("a response").accepted().expect("accepted");
+        client.send(message).await.expect("a response").into_accepted().expect("accepted");
         let sent: Vec<_> = url::form_urlencoded::parse(script.requests()[0].body())
             .filter(|(name, _)| name.ends_with("Message"))
             .map(|(name, text)| {
@@ -108,7 +109,7 @@ async fn a_text_is_sent_in_the_fields_of_the_client() {
             .collect();
         assert_eq!(sent, expected);
     }
-    let none = push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
+    let none = push::Client::builder(contract("https://karaden.example/v2"))
         .with_carrier_fields([])
         .build();
     assert_eq!(none.expect_err("no fields").kind(), ErrorKind::Config);
@@ -145,8 +146,8 @@ fn parameters_of_single_texts_are_refused_for_long_ones() {
 
 #[test]
 fn a_random_code_has_the_form_that_is_known() {
-    for random in [[0; 8], [7; 8], [0xff; 8]] {
-        let code = push::TrackingCode::from_random(random);
+    for _ in 0..1000 {
+        let code = push::TrackingCode::random();
         assert!(code.is_unique() && code.as_str().len() == 8, "{code:?}");
         assert!(code.as_str().bytes().all(|digit| digit.is_ascii_digit()), "{code:?}");
     }
@@ -269,7 +270,7 @@ async fn an_inquiry_reads_codes_as_strings_or_numbers() {
         assert_eq!(delivery.carrier, Some(push::Carrier::Softbank));
         assert_eq!(delivery.text.as_deref(), Some("ソフト"));
         assert_eq!(delivery.clicks, Some(0));
-        assert!(delivery.is_final() && delivery.is_received());
+        assert!(delivery.is_final(now()) && delivery.is_received());
         assert!(!format!("{delivery:?}").contains("ソフト"));
         mock.assert_async().await;
     }
@@ -301,7 +302,7 @@ async fn tracking_codes_are_read_page_by_page() {
             .await;
         mocks.push(mock);
     }
-    let code = push::TrackingCode::unique("12345678").expect("a code");
+    let code = push::TrackingCode::new("12345678").expect("a code");
     let to = now() + std::time::Duration::from_secs(60);
     let found = push_client(&server.url())
         .find_by_tracking_code(&code, now(), to)
@@ -316,7 +317,7 @@ async fn tracking_codes_are_read_page_by_page() {
 
 #[tokio::test]
 async fn absence_is_believed_under_http_200_only() {
-    let code = push::TrackingCode::unique("12345678").expect("a code");
+    let code = push::TrackingCode::new("12345678").expect("a code");
     let none = r#"{"status":"100","maxrecord":"0","list":[]}"#;
     for (http, kind) in [(404, ErrorKind::NotFound), (203, ErrorKind::Decode)] {
         let (server, mock) = tracked_with(http, none).await;
@@ -373,7 +374,7 @@ async fn found_on(pages: &[(&str, &str)]) -> Result<Vec<String>, ErrorKind> {
             .with_body(body);
         mocks.push(mock.create_async().await);
     }
-    let code = push::TrackingCode::unique("12345678").expect("a code");
+    let code = push::TrackingCode::new("12345678").expect("a code");
     let found = push_client(&server.url()).find_by_tracking_code(&code, now(), now()).await;
     for mock in mocks {
         mock.assert_async().await;

@@ -41,7 +41,8 @@ async fn a_message_that_arrived_is_found_and_not_sent_again() {
         Exchange::reply(200, FOUND),
     ]);
     let client = scripted_sms(&script);
-    let resolution = unknown_sms(&client).await.resolve(&client, &ResolvePolicy::default()).await;
+    let resolution =
+        unknown_sms(&client).await.resolve(&client, &ResolvePolicy::default(), now()).await;
     let Resolution::Accepted(message) = resolution else { panic!("{resolution:?}") };
     assert_eq!(message.id.as_str(), "m-1");
     let posts = script.requests().iter().filter(|r| r.method() == "POST").count();
@@ -55,7 +56,7 @@ async fn only_lasting_absence_returns_the_message() {
     let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
-    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
     assert!(began.elapsed() >= Duration::from_secs(30), "{:?}", began.elapsed());
     let Resolution::NotSent(message) = resolution else { panic!("{resolution:?}") };
     assert_eq!(message.tag().as_str(), "tag-1");
@@ -71,9 +72,53 @@ async fn a_failed_look_up_restarts_the_absence_window() {
     let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
-    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
     assert!(matches!(resolution, Resolution::NotSent(_)), "{resolution:?}");
     assert!(began.elapsed() >= Duration::from_secs(69), "{:?}", began.elapsed());
+}
+
+/// A program that gives every message the same tag loses them, if the look-up takes the first one with
+/// the tag for the message.
+#[tokio::test(start_paused = true)]
+async fn an_older_message_with_the_same_tag_is_not_this_one() {
+    let found = |created_at: &str| {
+        let body = format!(
+            r#"{{"object":"list","has_more":false,"data":[
+            {{"object":"message","id":"old","tags":["tag-1"],"created_at":"2027-01-14T16:59:59+09:00"}},
+            {{"object":"message","id":"new","tags":["tag-1"],"created_at":"{created_at}"}}]}}"#
+        );
+        Exchange::reply(200, body)
+    };
+    // `now()` is 2027-01-15T17:00:00+09:00.
+    let script = ScriptedTransport::new([broken(), found("2027-01-14T17:00:00+09:00")]);
+    let client = scripted_sms(&script);
+    let unknown = unknown_sms(&client).await;
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
+    let Resolution::Accepted(message) = resolution else { panic!("{resolution:?}") };
+    assert_eq!(message.id.as_str(), "new");
+
+    let script = ScriptedTransport::new([broken()]);
+    script.extend((0..100).map(|_| found("2027-01-01T00:00:00+09:00")));
+    let client = scripted_sms(&script);
+    let unknown = unknown_sms(&client).await;
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
+    let Resolution::Unknown(unknown) = resolution else { panic!("{resolution:?}") };
+    let shown = full(unknown.look_up_error().expect("a reason"));
+    assert!(shown.contains("the tag is not unique"), "{shown}");
+}
+
+#[test]
+fn every_message_draws_its_own_tag_or_tracking_code() {
+    let drawn: std::collections::HashSet<_> = (0..1000)
+        .map(|_| sms::NewMessage::new(number(), "x").expect("a message").tag().to_string())
+        .collect();
+    assert_eq!(drawn.len(), 1000);
+    // Eight digits collide now and then.
+    let drawn: std::collections::HashSet<_> = (0..100)
+        .map(|_| push::NewMessage::new(number(), "x").expect("a message"))
+        .map(|message| message.tracking_code().expect("a code").to_string())
+        .collect();
+    assert!(drawn.len() > 95, "{}", drawn.len());
 }
 
 #[tokio::test(start_paused = true)]
@@ -83,7 +128,7 @@ async fn without_a_response_the_outcome_stays_unknown() {
     let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
-    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
     assert!(began.elapsed() <= Duration::from_secs(90));
     let Resolution::Unknown(unknown) = resolution else { panic!("{resolution:?}") };
     assert!(unknown.error().is_outcome_unknown());
@@ -100,7 +145,7 @@ async fn a_look_up_waits_for_retry_after() {
     let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
-    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
     assert!(matches!(resolution, Resolution::Accepted(_)), "{resolution:?}");
     assert_eq!(began.elapsed(), Duration::from_secs(40));
 
@@ -112,7 +157,7 @@ async fn a_look_up_waits_for_retry_after() {
     let client = scripted_sms(&script);
     let unknown = unknown_sms(&client).await;
     let began = tokio::time::Instant::now();
-    let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+    let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
     assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
     assert_eq!(began.elapsed(), Duration::ZERO);
 }
@@ -202,7 +247,7 @@ async fn a_long_push_message_is_found_or_definitely_absent() {
         let script = ScriptedTransport::new([broken(), Exchange::reply(200, NONE)]);
         script.extend((0..100).map(|_| Exchange::reply(200, last)));
         let client = scripted_push(&script);
-        let code = push::TrackingCode::from_random([7; 8]);
+        let code = push::TrackingCode::random();
         let message = push::NewMessage::long(number(), "長い本文。".repeat(30)).expect("valid");
         let sent = client.send(message.with_tracking_code(code.clone())).await;
         let Err(SendError::Unknown(unknown)) = sent else { panic!("{sent:?}") };
@@ -215,8 +260,8 @@ async fn a_long_push_message_is_found_or_definitely_absent() {
             Resolution::Unknown(unknown) => panic!("{unknown:?}"),
         }
         let requests = script.requests();
-        assert!(requests[0].url().path().ends_with("/sepakaradenqueue.json"));
-        assert!(requests[1].url().query().expect("a query").contains(code.as_str()));
+        assert!(requests[0].url().ends_with("/sepakaradenqueue.json"));
+        assert!(requests[1].url().contains(code.as_str()));
     }
 }
 
@@ -230,7 +275,7 @@ async fn a_page_of_messages_that_do_not_show_the_tag_proves_no_absence() {
         script.extend((0..100).map(|_| Exchange::reply(200, body.clone())));
         let client = scripted_sms(&script);
         let unknown = unknown_sms(&client).await;
-        let resolution = unknown.resolve(&client, &ResolvePolicy::default()).await;
+        let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
         let Resolution::Unknown(unknown) = resolution else { panic!("{tags}: {resolution:?}") };
         let why = unknown.look_up_error().map(karaden_client::Error::kind);
         assert_eq!(why, Some(ErrorKind::Decode), "{tags}");
@@ -239,13 +284,14 @@ async fn a_page_of_messages_that_do_not_show_the_tag_proves_no_absence() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_unique_code_nothing_is_looked_up() {
-    for code in [None, Some(push::TrackingCode::label("20270115").expect("a label"))] {
+    for code in [None, Some(push::TrackingCode::shared("20270115").expect("a label"))] {
         let script = ScriptedTransport::new([broken()]);
         let client = scripted_push(&script);
-        let mut message = push::NewMessage::new(number(), "本文").expect("valid");
-        if let Some(code) = code {
-            message = message.with_tracking_code(code);
-        }
+        let message = push::NewMessage::new(number(), "本文").expect("valid");
+        let message = match code {
+            Some(code) => message.with_tracking_code(code),
+            None => message.without_tracking_code(),
+        };
         let Err(SendError::Unknown(unknown)) = client.send(message).await else { panic!() };
         let resolution = unknown.resolve(&client, &ResolvePolicy::default(), now()).await;
         assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
@@ -274,7 +320,7 @@ async fn refused_connections_are_retried_until_one_message_is_sent() {
         .with_transport(script.clone())
         .build()
         .expect("a client");
-    assert!(client.send(sms_message()).await.expect("sent").accepted().is_some());
+    assert!(client.send(sms_message()).await.expect("sent").is_accepted());
     assert_eq!(script.requests().len(), 3);
 }
 
@@ -297,14 +343,17 @@ async fn the_longest_durations_never_end_and_do_not_panic() {
         .expect("a client");
     let id = sms::MessageId::new("m-1").expect("an id");
     let policy = PollPolicy::default().with_initial_delay(forever);
-    let error = client.wait_for_delivery(&id, &policy).await.expect_err("it may not even begin");
+    let error =
+        client.wait_for_delivery(&id, &policy, now()).await.expect_err("it may not even begin");
     assert_eq!(error.kind(), ErrorKind::GaveUp);
     let policy = PollPolicy::default().with_timeout(forever);
-    assert!(client.wait_for_delivery(&id, &policy).await.expect("read").is_final());
+    assert!(client.wait_for_delivery(&id, &policy, now()).await.expect("read").is_final());
     let unknown = unknown_sms(&client).await;
     let policy = ResolvePolicy::default().with_intervals(forever, forever);
-    let Resolution::Unknown(unknown) = unknown.resolve(&client, &policy).await else { panic!() };
+    let Resolution::Unknown(unknown) = unknown.resolve(&client, &policy, now()).await else {
+        panic!()
+    };
     let policy = ResolvePolicy::default().with_timeout(forever);
-    assert!(matches!(unknown.resolve(&client, &policy).await, Resolution::Accepted(_)));
+    assert!(matches!(unknown.resolve(&client, &policy, now()).await, Resolution::Accepted(_)));
     assert_eq!(script.steps_left(), 0);
 }

@@ -74,9 +74,9 @@ proptest! {
             200,
             r#"{"object":"message","id":"m-1"}"#,
         )]);
-        let tag = sms::Tag::from_random([9; 16]);
-        let message = sms::NewMessage::new(number(), body.as_str(), tag.clone())
-            .and_then(|m| m.with_label(&label))
+        let tag = sms::Tag::random();
+        let message = sms::NewMessage::new(number(), body.as_str())
+            .and_then(|m| m.with_tag(tag.clone()).with_label(&label))
             .and_then(|m| m.with_limited_at(now() + Duration::from_secs(ahead), now()))
             .expect("valid");
         let outcome = run(scripted_sms(&script).send(message)).expect("a response");
@@ -102,7 +102,7 @@ proptest! {
         let Ok(message) = message else { return Ok(()) };
         let parts = message.parts();
         prop_assert!(parts <= 10);
-        run(scripted_push(&script).send(message)).expect("a response").accepted().expect("accepted");
+        run(scripted_push(&script).send(message)).expect("a response").into_accepted().expect("accepted");
         let form = form(script.requests()[0].body());
         let sent: String = (1..=parts).map(|at| form[&format!("message{at}")][0].clone()).collect();
         prop_assert_eq!(sent, body);
@@ -122,7 +122,7 @@ proptest! {
         let script = ScriptedTransport::default();
         script.extend((0..3).map(|_| Exchange::reply(status, json.to_string())));
         let client = scripted_sms(&script);
-        let message = sms::NewMessage::new(number(), "本文", sms::Tag::from_random([1; 16]));
+        let message = sms::NewMessage::new(number(), "本文");
         let sent = run(client.send(message.expect("valid")));
         // "Accepted" only ever on 200 with a message; a refusal only ever on 4xx.
         match sent {
@@ -134,7 +134,7 @@ proptest! {
             Err(_) => {}
         }
         let _any = run(client.list(&sms::ListQuery::default()));
-        let _any = run(client.find_by_tag(&sms::Tag::from_random([1; 16])));
+        let _any = run(client.find_by_tag(&sms::Tag::random()));
     }
 
     #[test]
@@ -147,7 +147,7 @@ proptest! {
             prop_assert!(!accepted.message_id.as_str().is_empty());
         }
         let _any = run(client.inquire(&push::MessageId::new("m1").expect("an id")));
-        let code = push::TrackingCode::unique("1").expect("a code");
+        let code = push::TrackingCode::new("1").expect("a code");
         let _any = run(client.find_by_tracking_code(&code, now(), now()));
         let _any = run(client.add_to_send_list(&[number()]));
     }
@@ -156,7 +156,7 @@ proptest! {
     fn no_bytes_break_the_clients(status in 200_u16..600, body: Vec<u8>) {
         let script = ScriptedTransport::default();
         script.extend((0..2).map(|_| Exchange::reply(status, body.clone())));
-        let message = sms::NewMessage::new(number(), "本文", sms::Tag::from_random([1; 16]));
+        let message = sms::NewMessage::new(number(), "本文");
         let _any = run(scripted_sms(&script).send(message.expect("valid")));
         let message = push::NewMessage::new(number(), "本文").expect("valid");
         let _any = run(scripted_push(&script).send(message));

@@ -9,7 +9,7 @@ use karaden_client::{
 };
 use karaden_sim::{Api, Fault, FaultMode, Operation, Sim, SimConfig};
 
-use crate::{clients::{push_client_of, sms_client_of}, common::{TENANT, assert_clean, full, options}};
+use crate::{clients::sms_client_of, common::{TENANT, assert_clean, full, options}};
 
 #[expect(clippy::disallowed_methods, reason = "the simulator runs by the machine's clock here")]
 fn now() -> SystemTime {
@@ -28,8 +28,15 @@ fn sms_client_with(sim: &Sim, options: Options) -> sms::Client {
     sms_client_of(&sim.url(), "demo-token").with_options(options).build().expect("a client")
 }
 
+fn demo(sim: &Sim) -> push::Credentials {
+    push::Credentials::new()
+        .with_base_url(format!("{}/v2", sim.url()))
+        .with_token("demo-push")
+        .with_security_code("demo-code")
+}
+
 fn push_client(sim: &Sim) -> push::Client {
-    let builder = push_client_of(&sim.url(), "demo-push", "demo-code");
+    let builder = push::Client::builder(demo(sim));
     builder.with_options(options()).build().expect("a client")
 }
 
@@ -38,14 +45,14 @@ fn number(digits: &str) -> Recipient {
 }
 
 fn message(to: &str, tag: &str) -> sms::NewMessage {
-    sms::NewMessage::new(number(to), "確認コード 482913", sms::Tag::new(tag).expect("a tag"))
-        .expect("a message")
+    let tag = sms::Tag::new(tag).expect("a tag");
+    sms::NewMessage::new(number(to), "確認コード 482913").expect("a message").with_tag(tag)
 }
 
 fn push_message(to: &str, code: &str) -> push::NewMessage {
     push::NewMessage::new(number(to), "確認コード 482913")
         .expect("a message")
-        .with_tracking_code(push::TrackingCode::unique(code).expect("a code"))
+        .with_tracking_code(push::TrackingCode::new(code).expect("a code"))
 }
 
 fn quick() -> ResolvePolicy {
@@ -78,7 +85,7 @@ async fn send_read_wait_and_list() {
     let client = sms_client(&sim);
     let sent = client.send(message("090-0000-0001", "t-1")).await.expect("a response");
     let SendOutcome::Accepted(sent) = sent else { panic!("{sent:?}") };
-    let waited = client.wait_for_delivery(&sent.id, &often()).await.expect("read");
+    let waited = client.wait_for_delivery(&sent.id, &often(), now()).await.expect("read");
     let Waited::Final(done) = waited else { panic!("{waited:?}") };
     assert!(done.is_received());
     assert_eq!(done.tags, ["t-1"]);
@@ -115,12 +122,12 @@ async fn a_reserved_message_is_cancelled_once() {
         message("090-1111-2222", tag).with_scheduled_at(now + Duration::from_secs(ahead), now)
     };
     let later = reserve(3600, "t-1").expect("valid");
-    let later = client.send(later).await.expect("a response").accepted().expect("accepted");
+    let later = client.send(later).await.expect("a response").into_accepted().expect("accepted");
     let cancelled = client.cancel(&later.id).await.expect("cancelled");
     assert_eq!(cancelled.status, Some(sms::Status::Canceled));
 
     let soon = reserve(120, "t-2").expect("valid");
-    let soon = client.send(soon).await.expect("a response").accepted().expect("accepted");
+    let soon = client.send(soon).await.expect("a response").into_accepted().expect("accepted");
     let error = client.cancel(&soon.id).await.expect_err("less than five minutes");
     assert_eq!(error.refusal(), Some(&RefusalReason::NotCancellable));
 
@@ -139,7 +146,7 @@ async fn a_message_accepted_under_a_fault_is_found_and_delivered_once() {
         let result = client.send(message("090-1111-2222", "t-1")).await;
         let Err(SendError::Unknown(unknown)) = result else { panic!("{mode:?} {result:?}") };
         assert_clean(&full(unknown.error()));
-        let resolution = unknown.resolve(&client, &quick()).await;
+        let resolution = unknown.resolve(&client, &quick(), now()).await;
         assert!(matches!(resolution, Resolution::Accepted(_)), "{mode:?} {resolution:?}");
         assert_eq!(sim.inbox(None).len(), 1, "{mode:?}");
     }
@@ -154,9 +161,9 @@ async fn a_message_lost_under_a_fault_comes_back_and_is_sent_once() {
         let client = sms_client(&sim);
         let result = client.send(message("090-1111-2222", "t-1")).await;
         let Err(SendError::Unknown(unknown)) = result else { panic!("{mode:?} {result:?}") };
-        let resolution = unknown.resolve(&client, &quick()).await;
+        let resolution = unknown.resolve(&client, &quick(), now()).await;
         let Resolution::NotSent(message) = resolution else { panic!("{mode:?} {resolution:?}") };
-        client.send(message).await.expect("a response").accepted().expect("accepted");
+        client.send(message).await.expect("a response").into_accepted().expect("accepted");
         assert_eq!(sim.inbox(None).len(), 1, "{mode:?}");
     }
 }
@@ -167,7 +174,7 @@ async fn a_busy_server_receives_one_message() {
     let fault = Fault::new(FaultMode::Status(429)).with_api(Api::Sms);
     sim.set_faults(vec![fault.times(2)]);
     let sent = sms_client(&sim).send(message("090-1111-2222", "t-1")).await.expect("a response");
-    assert!(sent.accepted().is_some());
+    assert!(sent.is_accepted());
     assert_eq!(sim.inbox(None).len(), 1);
 }
 
@@ -234,13 +241,13 @@ async fn every_outcome_of_push_is_told_apart() {
     ];
     for (at, (to, sent, result, is_final)) in rows.into_iter().enumerate() {
         let outcome = client.send(push_message(to, &at.to_string())).await.expect("a response");
-        let accepted = outcome.accepted().expect("accepted");
+        let accepted = outcome.into_accepted().expect("accepted");
         let delivery = client.inquire(&accepted.message_id).await.expect("read");
         assert_eq!(delivery.message_status, sent, "{to}");
         if result.is_some() {
             assert_eq!(delivery.result_status, result, "{to}");
         }
-        assert_eq!(delivery.is_final(), is_final, "{to}");
+        assert_eq!(delivery.is_final(now()), is_final, "{to}");
     }
 }
 
@@ -264,7 +271,7 @@ async fn a_push_message_of_unknown_outcome_is_found_by_its_tracking_code() {
     assert!(matches!(resolution, Resolution::Unknown(_)), "{resolution:?}");
 
     // Absence is a proof only if the contract tracks single messages.
-    let client = push::Client::builder(format!("{}/v2", sim.url()), "demo-push", "demo-code")
+    let client = push::Client::builder(demo(&sim))
         .with_options(options())
         .with_tracked_single_messages()
         .build()
@@ -292,7 +299,7 @@ async fn a_single_push_message_is_not_taken_as_absent_where_its_code_was_ignored
 
     // A long one keeps its code.
     sim.set_faults(vec![fault]);
-    let code = push::TrackingCode::from_random([3; 8]);
+    let code = push::TrackingCode::random();
     let long = push::NewMessage::long(number("090-1111-2222"), "お知らせ").expect("valid");
     let result = client.send(long.with_tracking_code(code)).await;
     let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
@@ -308,12 +315,12 @@ async fn a_slow_response_is_awaited_or_its_message_is_found_later() {
     let client = sms_client_with(&sim, impatient);
     sim.set_faults(vec![slow(50)]);
     let sent = client.send(message("090-1111-2222", "t-1")).await.expect("a response");
-    assert!(sent.accepted().is_some());
+    assert!(sent.is_accepted());
     sim.set_faults(vec![slow(30_000)]);
     let result = client.send(message("090-1111-2222", "t-2")).await;
     let Err(SendError::Unknown(unknown)) = result else { panic!("{result:?}") };
     assert!(unknown.error().is_timeout());
-    let resolution = unknown.resolve(&client, &quick()).await;
+    let resolution = unknown.resolve(&client, &quick(), now()).await;
     assert!(matches!(resolution, Resolution::Accepted(_)), "{resolution:?}");
     assert_eq!(sim.inbox(None).len(), 2, "each once");
 }
@@ -324,7 +331,7 @@ async fn a_long_push_text_arrives_whole() {
     let text = "いつもご利用ありがとうございます。\nメンテナンスのお知らせです。".repeat(6);
     let message = push::NewMessage::long(number("090-0000-0001"), text.as_str()).expect("fits");
     assert!(message.parts() > 1);
-    push_client(&sim).send(message).await.expect("a response").accepted().expect("accepted");
+    push_client(&sim).send(message).await.expect("a response").into_accepted().expect("accepted");
     let inbox = serde_json::to_string(&sim.inbox(None)).expect("JSON");
     assert!(inbox.contains("メンテナンス"), "{inbox}");
 }
@@ -359,7 +366,7 @@ async fn started(client: &sms::Client) -> Result<sms::BulkSendOutcome, sms::Bulk
 async fn a_bulk_file_is_sent_and_its_result_downloaded() {
     let sim = sim().await;
     let client = sms_client(&sim);
-    let bulk = started(&client).await.expect("a response").accepted().expect("accepted");
+    let bulk = started(&client).await.expect("a response").into_accepted().expect("accepted");
     let waited = client.wait_for_bulk(&bulk.id, &often()).await.expect("read");
     assert!(waited.is_final());
     let result = client.download_bulk(&bulk.id, &often()).await.expect("the file");
@@ -399,7 +406,7 @@ async fn a_bulk_start_whose_response_is_lost_starts_once() {
 async fn a_hostile_file_name_is_dropped_and_an_endless_202_ends() {
     let sim = sim().await;
     let client = sms_client(&sim);
-    let bulk = started(&client).await.expect("a response").accepted().expect("accepted");
+    let bulk = started(&client).await.expect("a response").into_accepted().expect("accepted");
     sim.set_quirks(karaden_sim::Quirks::default().with_hostile_file_name(true));
     let result = client.download_bulk(&bulk.id, &often()).await.expect("the file");
     assert_eq!(result.file_name(), None);
@@ -422,7 +429,7 @@ async fn a_callback_leads_to_its_message() {
     let sim = Sim::start(config).await.expect("a simulator");
     let client = sms_client(&sim);
     let sent = client.send(message("090-0000-0001", "t-1")).await.expect("a response");
-    let sent = sent.accepted().expect("accepted");
+    let sent = sent.into_accepted().expect("accepted");
 
     let (mut stream, _) = listener.accept().await.expect("a callback");
     let mut request = Vec::new();

@@ -187,7 +187,7 @@ async fn cancel_returns_the_message() {
     let id = MessageId::new("m-1").expect("an id");
     let message = sms_client(&server.url()).cancel(&id).await.expect("cancelled");
     assert_eq!(message.status, Some(Status::Canceled));
-    assert!(message.is_final());
+    assert!(message.is_final(now()));
     mock.assert_async().await;
 }
 

@@ -97,7 +97,7 @@ async fn every_version_is_asked_for_and_its_replies_are_read() {
             .with_version(version)
             .build()
             .expect("a client");
-        let sent = client.send(sms_message()).await.expect("a response").accepted();
+        let sent = client.send(sms_message()).await.expect("a response").into_accepted();
         let message = sent.expect("accepted");
         assert_eq!(
             (message.status, message.is_shorten_clicked),

@@ -7,7 +7,7 @@ use karaden_client::{
 use testkit::{LeakScanner, LogCapture};
 
 use crate::common::{
-    NUMBER, SECURITY_CODE, TENANT, TEXT, TOKEN, options, push_message, sms_message,
+    NUMBER, SECURITY_CODE, TENANT, TEXT, TOKEN, contract, options, push_message, sms_message,
 };
 
 fn scanner() -> LeakScanner {
@@ -43,7 +43,7 @@ async fn spans_tell_what_happened_and_nothing_of_the_message() {
     for _ in 0..3 {
         let _outcome = sms.send(sms_message()).await;
     }
-    let push = push::Client::builder("https://karaden.example/v2", TOKEN, SECURITY_CODE)
+    let push = push::Client::builder(contract("https://karaden.example/v2"))
         .with_options(options())
         .with_transport(script)
         .build()

@@ -11,14 +11,17 @@ use std::{
 use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use karaden_client::{ErrorKind, Options, RetryPolicy, SendOutcome, transport::ReqwestTransport};
+use karaden_client::{
+    ErrorKind, RetryPolicy, SendOutcome,
+    transport::{ReqwestTransport, ReqwestTransportBuilder},
+};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    clients::{sms_client_of, sms_client_with},
-    common::{TOKEN, assert_clean, full, options, sms_message},
+    clients::sms_client_over,
+    common::{assert_clean, full, options, sms_message},
 };
 
 struct TlsServer {
@@ -96,27 +99,17 @@ async fn response(
     Ok(hyper::Response::new(Full::from(r#"{"object":"message","id":"m-1"}"#)))
 }
 
-fn trusting(server: &TlsServer) -> Options {
-    options().with_root_certificates_pem(server.pem.clone()).with_only_given_roots()
+/// A transport that trusts this certificate only.
+fn trusting(pem: &str) -> ReqwestTransportBuilder {
+    ReqwestTransport::builder().with_root_certificates_pem(pem).with_only_given_roots()
 }
 
-/// A transport over the program's own client, which speaks HTTP/2 if the server does.
-fn http2_transport(pem: &str) -> ReqwestTransport {
-    let root = reqwest::Certificate::from_pem(pem.as_bytes()).expect("a certificate");
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .no_proxy()
-        .tls_certs_only([root]);
-    ReqwestTransport::from_client(http.build().expect("a client"))
-}
-
+#[cfg(feature = "http2")]
 #[tokio::test]
-async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
+async fn http2_is_spoken_if_it_is_allowed() {
     let server = TlsServer::start("localhost").await;
-    let builder = sms_client_of(&server.url(), TOKEN).with_options(options());
-    let client = builder.with_transport(http2_transport(&server.pem)).build().expect("a client");
-    client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
+    let client = sms_client_over(&server.url(), options(), trusting(&server.pem).with_http2());
+    client.send(sms_message()).await.expect("a response").into_accepted().expect("accepted");
     let sends = (0..20).map(|_| client.send(sms_message()));
     for outcome in futures_util::future::join_all(sends).await {
         assert!(matches!(outcome, Ok(SendOutcome::Accepted(_))), "{outcome:?}");
@@ -129,9 +122,9 @@ async fn a_private_authority_is_trusted_when_given_and_http2_is_spoken() {
 #[tokio::test]
 async fn by_default_a_connection_carries_one_request_at_a_time() {
     let server = TlsServer::start("localhost").await;
-    let client = sms_client_with(&server.url(), trusting(&server));
+    let client = sms_client_over(&server.url(), options(), trusting(&server.pem));
     for _ in 0..5 {
-        client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
+        client.send(sms_message()).await.expect("a response").into_accepted().expect("accepted");
     }
     assert_eq!(server.connections.load(Ordering::SeqCst), 1);
     assert_eq!(server.http2_requests.load(Ordering::SeqCst), 0);
@@ -146,9 +139,9 @@ async fn by_default_a_connection_carries_one_request_at_a_time() {
 #[tokio::test]
 async fn a_given_authority_is_trusted_in_addition_to_the_systems() {
     let server = TlsServer::start("localhost").await;
-    let options = options().with_root_certificates_pem(server.pem.clone());
-    let client = sms_client_with(&server.url(), options);
-    client.send(sms_message()).await.expect("a response").accepted().expect("accepted");
+    let transport = ReqwestTransport::builder().with_root_certificates_pem(server.pem.clone());
+    let client = sms_client_over(&server.url(), options(), transport);
+    client.send(sms_message()).await.expect("a response").into_accepted().expect("accepted");
 }
 
 #[tokio::test]
@@ -156,12 +149,12 @@ async fn an_untrusted_server_gets_no_request() {
     let trusted = TlsServer::start("localhost").await;
     let stranger = TlsServer::start("localhost").await;
     let other_name = TlsServer::start("other.example").await;
-    for (server, options) in [
-        (&stranger, trusting(&trusted)),
-        (&stranger, options()),
-        (&other_name, trusting(&other_name)),
+    for (server, transport) in [
+        (&stranger, trusting(&trusted.pem)),
+        (&stranger, ReqwestTransport::builder()),
+        (&other_name, trusting(&other_name.pem)),
     ] {
-        let client = sms_client_with(&server.url(), options);
+        let client = sms_client_over(&server.url(), options(), transport);
         let error = client.send(sms_message()).await.expect_err("not trusted");
         assert_eq!(error.error().kind(), ErrorKind::Connect, "{error:?}");
         assert!(error.is_definitely_not_sent());
@@ -217,14 +210,14 @@ fn closing_server(last_record: LastRecord) -> (SocketAddr, String, std::sync::mp
 fn a_connection_that_the_server_closed_gets_no_request() {
     for last_record in [LastRecord::Goodbye, LastRecord::Nothing, LastRecord::NewKeys] {
         let (addr, pem, closed) = closing_server(last_record);
-        let options = options().with_root_certificates_pem(pem).with_only_given_roots();
-        let client = sms_client_with(&format!("https://localhost:{}", addr.port()), options);
+        let url = format!("https://localhost:{}", addr.port());
+        let client = sms_client_over(&url, options(), trusting(&pem));
         // This runtime does not run between two calls, so it has not seen the end of the connection.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
         for _ in 0..5 {
             let sent = runtime.block_on(client.send(sms_message()));
-            sent.expect("a response").accepted().expect("accepted");
+            sent.expect("a response").into_accepted().expect("accepted");
             closed.recv_timeout(std::time::Duration::from_secs(10)).expect("closed");
         }
     }
@@ -264,8 +257,8 @@ async fn a_new_connection_that_the_server_ends_at_once_gets_no_request() {
     let (addr, pem) = leaving_server();
     // A second handshake would be a resumption, in which the client sends the last record.
     let options = options().with_retry(RetryPolicy::once());
-    let options = options.with_root_certificates_pem(pem).with_only_given_roots();
-    let client = sms_client_with(&format!("https://localhost:{}", addr.port()), options);
+    let url = format!("https://localhost:{}", addr.port());
+    let client = sms_client_over(&url, options, trusting(&pem));
     let error = client.send(sms_message()).await.expect_err("it left");
     assert!(error.is_definitely_not_sent(), "{error:?}");
     assert_eq!(error.error().kind(), ErrorKind::Connect);
@@ -278,17 +271,20 @@ async fn a_handshake_that_outlasts_the_time_limits_means_not_sent() {
     let url = format!("https://localhost:{}", silent.local_addr().expect("an address").port());
     let short = std::time::Duration::from_millis(100);
     let once = RetryPolicy::once();
-    for options in [
-        options().with_total_timeout(short),
-        options().with_connect_timeout(short).with_retry(once),
-        options().with_retry(once.with_deadline(short)),
+    let usual = ReqwestTransport::builder;
+    for (options, transport) in [
+        (options().with_total_timeout(short), usual()),
+        (options().with_retry(once), usual().with_connect_timeout(short)),
+        (options().with_retry(once.with_deadline(short)), usual()),
     ] {
-        let error = sms_client_with(&url, options).send(sms_message()).await.expect_err("silence");
+        let client = sms_client_over(&url, options, transport);
+        let error = client.send(sms_message()).await.expect_err("silence");
         assert!(error.is_definitely_not_sent(), "{error:?}");
         assert_eq!(error.error().kind(), ErrorKind::Connect);
     }
 }
 
+#[cfg(feature = "http2")]
 #[tokio::test]
 async fn over_http2_a_request_is_not_sent_until_a_connection_takes_it() {
     let (config, pem) = server_config("localhost", rustls::ALL_VERSIONS);
@@ -312,8 +308,8 @@ async fn over_http2_a_request_is_not_sent_until_a_connection_takes_it() {
             .await;
     });
     let short = options().with_total_timeout(std::time::Duration::from_millis(500));
-    let builder = sms_client_of(&url, TOKEN).with_options(short.with_retry(RetryPolicy::once()));
-    let client = builder.with_transport(http2_transport(&pem)).build().expect("a client");
+    let once = short.with_retry(RetryPolicy::once());
+    let client = sms_client_over(&url, once, trusting(&pem).with_http2());
     let error = client.send(sms_message()).await.expect_err("no handshake");
     assert!(error.is_definitely_not_sent(), "{error:?}");
     let error = client.send(sms_message()).await.expect_err("no response");
@@ -326,18 +322,19 @@ async fn over_http2_a_request_is_not_sent_until_a_connection_takes_it() {
 fn unreadable_certificates_are_a_configuration_error() {
     for pem in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         for only in [true, false] {
-            let mut options = Options::default().with_root_certificates_pem(pem);
+            let mut builder = ReqwestTransport::builder().with_root_certificates_pem(pem);
             if only {
-                options = options.with_only_given_roots();
+                builder = builder.with_only_given_roots();
             }
-            let error = ReqwestTransport::new(&options).expect_err(pem);
-            assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
-            let service = karaden_client::sms::ServiceId::new(1).expect("positive");
-            let error = karaden_client::sms::Client::builder("tenant", "token", service)
-                .with_options(options)
-                .build()
-                .expect_err(pem);
-            assert_eq!(error.kind(), ErrorKind::Config, "{pem}");
+            assert_eq!(builder.build().expect_err(pem).kind(), ErrorKind::Config, "{pem}");
         }
+    }
+    #[cfg(any(feature = "rustls", feature = "rustls-no-provider"))]
+    {
+        let builder = ReqwestTransport::builder().with_client_certificate_pem("SECRET");
+        assert!(!format!("{builder:?}").contains("SECRET"));
+        let error = builder.build().expect_err("no certificate");
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(!full(&error).contains("SECRET"));
     }
 }

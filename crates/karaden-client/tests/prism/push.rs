@@ -4,16 +4,20 @@ use std::time::Duration;
 
 use karaden_client::{
     ErrorKind, RefusalReason, SendError,
-    push::{CarrierTexts, Client, MessageId, NewMessage, RowProblem, SendOutcome, TrackingCode},
+    push::{
+        CarrierTexts, Client, Credentials, MessageId, NewMessage, RowProblem, SendOutcome,
+        TrackingCode,
+    },
 };
 
 use crate::{assert_clean, now, number, one_look, options, relay::Relay};
 
 fn client(relay: &Relay) -> Client {
-    Client::builder(format!("{}/v2/", relay.url()), "demo-push", "demo-code")
-        .with_options(options())
-        .build()
-        .expect("a client")
+    let credentials = Credentials::new()
+        .with_base_url(format!("{}/v2/", relay.url()))
+        .with_token("demo-push")
+        .with_security_code("demo-code");
+    Client::builder(credentials).with_options(options()).build().expect("a client")
 }
 
 fn message() -> NewMessage {
@@ -21,7 +25,7 @@ fn message() -> NewMessage {
 }
 
 fn code() -> TrackingCode {
-    TrackingCode::unique("20260101").expect("a code")
+    TrackingCode::new("20260101").expect("a code")
 }
 
 fn id() -> MessageId {
@@ -40,14 +44,14 @@ pub(crate) async fn every_call(relay: &Relay) {
     let long = "いつもご利用ありがとうございます。\n".repeat(20);
     let long = NewMessage::long(number(), long).expect("fits").with_tracking_code(code());
     for message in [message(), full, long] {
-        let accepted = client.send(message).await.expect("a response").accepted();
+        let accepted = client.send(message).await.expect("a response").into_accepted();
         assert_eq!(accepted.expect("accepted").message_id, id());
     }
     let sends = ["POST karadenqueue.json", "POST karadenqueue.json", "POST sepakaradenqueue.json"];
     assert_clean(relay, &sends);
 
     assert!(client.inquire(&id()).await.expect("read").is_received());
-    assert!(client.wait_for_delivery(&id(), &one_look()).await.expect("read").is_final());
+    assert!(client.wait_for_delivery(&id(), &one_look(), now()).await.expect("read").is_final());
     let day = Duration::from_secs(24 * 3600);
     let found = client.find_by_tracking_code(&code(), now() - day, now()).await.expect("a list");
     assert_eq!(found.len(), 1);

@@ -42,8 +42,8 @@ fn client_of(relay: &Relay, root: &str, version: ApiVersion) -> Client {
 }
 
 fn message() -> NewMessage {
-    NewMessage::new(number(), "認証コード 123456", Tag::new("string").expect("a tag"))
-        .expect("a message")
+    let tag = Tag::new("string").expect("a tag");
+    NewMessage::new(number(), "認証コード 123456").expect("a message").with_tag(tag)
 }
 
 fn id() -> MessageId {
@@ -59,7 +59,7 @@ pub(crate) async fn every_call(relay: &Relay, root: &str, file: File) {
     relay.prefer(&[]);
     for version in [ApiVersion::V2023_01_01, ApiVersion::V2023_12_01, ApiVersion::V2024_03_01] {
         let client = client_of(relay, root, version);
-        assert!(client.send(message()).await.expect("a response").accepted().is_some());
+        assert!(client.send(message()).await.expect("a response").is_accepted());
         sending(&client).await;
         assert_clean(relay, &["POST messages"; 4]);
         reading(&client).await;
@@ -81,13 +81,13 @@ async fn sending(client: &Client) {
         message().with_service_id(ServiceId::new(77).expect("positive")).without_limited_at()
     }];
     for message in others {
-        assert!(client.send(message).await.expect("a response").accepted().is_some());
+        assert!(client.send(message).await.expect("a response").is_accepted());
     }
 }
 
 async fn reading(client: &Client) {
     assert!(client.get(&id()).await.is_ok());
-    assert!(client.wait_for_delivery(&id(), &one_look()).await.is_ok());
+    assert!(client.wait_for_delivery(&id(), &one_look(), now()).await.is_ok());
     let day = Duration::from_secs(24 * 3600);
     let full = ListQuery::default()
         .with_service_id(ServiceId::new(1).expect("positive"))
@@ -120,22 +120,24 @@ async fn bulk(relay: &Relay, client: &Client, file: File) {
     };
     relay.prefer(&[("bulks/files", "code=200")]);
     let started = client.start_bulk(uploaded(client).await).await.expect("a response");
-    assert!(started.accepted().is_some());
+    assert!(started.is_accepted());
     assert_clean(relay, &["POST files", &put, "POST bulks"]);
 
     relay.prefer(&[(BULK_RESULT, "code=302")]);
     let read = format!("GET {ID}");
     assert!(client.get_bulk(&bulk_id()).await.is_ok());
-    let waited = client.wait_for_bulk(&bulk_id(), &one_look()).await.expect("read");
+    let waited = client.wait_for_bulk(&bulk_id(), &one_look(), now()).await.expect("read");
     assert_clean(relay, &[&read, &read]);
     // What the file's schema names first is what Prism responds.
     match waited.into_inner().status {
         Some(BulkStatus::Done) => {
-            let result = client.download_bulk(&bulk_id(), &one_look()).await.expect("the file");
+            let result =
+                client.download_bulk(&bulk_id(), &one_look(), now()).await.expect("the file");
             assert!(result.rows().is_ok());
             assert_clean(relay, &[&read, "GET messages", &get]);
             relay.prefer(&[(BULK_RESULT, "code=202")]);
-            let error = client.download_bulk(&bulk_id(), &one_look()).await.expect_err("not ready");
+            let error =
+                client.download_bulk(&bulk_id(), &one_look(), now()).await.expect_err("not ready");
             assert_eq!(error.kind(), ErrorKind::GaveUp);
             assert_clean(relay, &[&read, "GET messages"]);
         }
@@ -230,7 +232,7 @@ pub(crate) async fn responses_generated_from_the_schema(relay: &Relay, root: &st
         let preference = format!("dynamic=true, seed={seed}");
         relay.prefer(&[("", &preference)]);
         match client.send(message()).await {
-            Ok(sent) => assert_whole(&sent.accepted().expect("accepted")),
+            Ok(sent) => assert_whole(&sent.into_accepted().expect("accepted")),
             // Prism makes up the tags too, and a response with other tags is about another message.
             Err(SendError::Unknown(unknown)) => {
                 let error = unknown.error();
@@ -253,9 +255,9 @@ pub(crate) async fn responses_generated_from_the_schema(relay: &Relay, root: &st
         let bulk = client.get_bulk(&bulk_id()).await.expect("a bulk send");
         assert!(bulk.created_at.is_some() && bulk.updated_at.is_some(), "seed {seed} {bulk:?}");
         assert!(!matches!(bulk.status, None | Some(BulkStatus::Other(_))), "seed {seed} {bulk:?}");
-        match client.wait_for_delivery(&id(), &one_look()).await.expect("a message") {
-            Waited::Final(message) => assert!(message.is_final()),
-            Waited::TimedOut(message) => assert!(!message.is_final()),
+        match client.wait_for_delivery(&id(), &one_look(), now()).await.expect("a message") {
+            Waited::Final(message) => assert!(message.is_final(now())),
+            Waited::TimedOut(message) => assert!(!message.is_final(now())),
         }
         let read = format!("GET {ID}");
         let calls = ["POST messages", &read, "GET messages", "POST cancel", &read, &read];

@@ -39,9 +39,14 @@ fn sms_sender(sim: &Sim) -> KaradenSmsSender {
     KaradenSmsSender::new(client.unwrap())
 }
 
+fn contract(sim: &Sim) -> push::Credentials {
+    push::Credentials::new()
+        .with_base_url(format!("{}/v2/", sim.url()))
+        .with_security_code("demo-code")
+}
+
 fn push_builder(sim: &Sim) -> push::ClientBuilder {
-    push::Client::builder(format!("{}/v2/", sim.url()), "demo-push", "demo-code")
-        .with_options(options())
+    push::Client::builder(contract(sim).with_token("demo-push")).with_options(options())
 }
 
 /// Of a contract that is known to keep the tracking codes of single messages.
@@ -234,9 +239,8 @@ async fn a_refused_number_is_about_the_number() {
 #[tokio::test]
 async fn wrong_credentials_are_about_the_account() {
     let sim = sim().await;
-    let client = push::Client::builder(format!("{}/v2/", sim.url()), "wrong", "demo-code")
-        .with_options(options())
-        .build();
+    let client =
+        push::Client::builder(contract(&sim).with_token("wrong")).with_options(options()).build();
     let push = KaradenPushSender::new(client.unwrap());
     let service = sms::ServiceId::new(1).unwrap();
     let client = sms::Client::builder("159bfd33-b9b7-f424-4755-c119b324591d", "wrong", service)

@@ -25,7 +25,7 @@ fn command_at(url: &str, arguments: &[&str]) -> Command {
         .args(arguments)
         .env_clear()
         .env("KARADEN_BASE_URL", format!("{url}/api"))
-        .env("KARADEN_TENANT_ID", "159bfd33-b9b7-f424-4755-c119b324591d")
+        .env("KARADEN_TENANT", "159bfd33-b9b7-f424-4755-c119b324591d")
         .env("KARADEN_SERVICE_ID", "1")
         .env("KARADEN_TOKEN", "demo-token")
         .stdin(std::process::Stdio::null())
@@ -37,9 +37,9 @@ fn push(sim: &Sim, arguments: &[&str]) -> Command {
     let mut command = command(sim, arguments);
     command
         .env("KARADEN_API", "push")
-        .env("KARADEN_BASE_URL", format!("{}/v2", sim.url()))
-        .env("KARADEN_TOKEN", "demo-push")
-        .env("KARADEN_SECURITY_CODE", "demo-code");
+        .env("KARADEN_PUSH_BASE_URL", format!("{}/v2", sim.url()))
+        .env("KARADEN_PUSH_TOKEN", "demo-push")
+        .env("KARADEN_PUSH_SECURITY_CODE", "demo-code");
     command
 }
 

@@ -1,0 +1,115 @@
+//! Environment variables, for `from_env` of both builders. No other place of this crate reads them.
+
+use std::{env::VarError, fmt};
+
+use crate::{
+    error::{Effect, Error},
+    error_kind::ErrorKind,
+};
+
+/// Where variables are looked up.
+pub(crate) struct Variables(Box<dyn Fn(&str) -> Result<String, VarError>>);
+
+impl Variables {
+    /// Returns the variables of this process.
+    pub(crate) fn of_the_process() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "the caller asked for the environment")]
+        Self(Box::new(|name| std::env::var(name)))
+    }
+
+    /// Returns the value of a variable that must be set.
+    pub(crate) fn required(&self, name: &'static str) -> Result<String, Error> {
+        self.optional(name)?.ok_or_else(|| problem(name, "is not set"))
+    }
+
+    /// Returns the value of a variable. An empty one counts as absent.
+    pub(crate) fn optional(&self, name: &'static str) -> Result<Option<String>, Error> {
+        match self.0(name) {
+            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_hidden)) => Err(problem(name, "is not valid Unicode")),
+        }
+    }
+}
+
+/// Returns the error about a variable, without its value.
+pub(crate) fn problem(name: &'static str, what: &'static str) -> Error {
+    Error::new(ErrorKind::Config, Effect::None).with_source(Problem { name, what })
+}
+
+#[derive(Debug)]
+struct Problem {
+    name: &'static str,
+    what: &'static str,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the environment variable {} {}", self.name, self.what)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::{push, sms};
+
+    /// Every variable, except the one that is missing.
+    fn all_but(missing: &'static str) -> Variables {
+        let values = [
+            ("KARADEN_TENANT", "tenant-1"),
+            ("KARADEN_TOKEN", "SECRET-1"),
+            ("KARADEN_SERVICE_ID", "3"),
+            ("KARADEN_PUSH_BASE_URL", "https://karaden.example/v2/"),
+            ("KARADEN_PUSH_TOKEN", "SECRET-2"),
+            ("KARADEN_PUSH_SECURITY_CODE", "SECRET-3"),
+        ];
+        let absent = Err(VarError::NotPresent);
+        let look_up = move |name: &str| match values.iter().find(|(known, _)| *known == name) {
+            Some(_) if name == missing => Ok(String::new()),
+            Some((_, value)) => Ok((*value).to_owned()),
+            None => absent.clone(),
+        };
+        Variables(Box::new(look_up))
+    }
+
+    fn shown(error: &Error) -> String {
+        let source = std::error::Error::source(error).expect("a source");
+        format!("{error:?} {source}")
+    }
+
+    #[test]
+    fn each_missing_variable_is_named() {
+        for name in ["KARADEN_TENANT", "KARADEN_TOKEN", "KARADEN_SERVICE_ID"] {
+            let error = sms::ClientBuilder::from_variables(&all_but(name)).expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(shown(&error).contains(&format!("{name} is not set")), "{}", shown(&error));
+            assert!(!shown(&error).contains("SECRET"), "{}", shown(&error));
+        }
+        for name in ["KARADEN_PUSH_BASE_URL", "KARADEN_PUSH_TOKEN", "KARADEN_PUSH_SECURITY_CODE"] {
+            let error = push::ClientBuilder::from_variables(&all_but(name)).expect_err(name);
+            assert!(shown(&error).contains(&format!("{name} is not set")), "{}", shown(&error));
+            assert!(!shown(&error).contains("SECRET"), "{}", shown(&error));
+        }
+        assert!(sms::ClientBuilder::from_variables(&all_but("")).is_ok());
+        assert!(push::ClientBuilder::from_variables(&all_but("")).is_ok());
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_not_shown() {
+        let not_unicode = |_: &str| Err(VarError::NotUnicode(OsString::from("SECRET")));
+        let variables = Variables(Box::new(not_unicode));
+        let error = variables.required("KARADEN_TOKEN").expect_err("not Unicode");
+        assert!(shown(&error).contains("KARADEN_TOKEN is not valid Unicode"), "{}", shown(&error));
+        assert!(!shown(&error).contains("SECRET"), "{}", shown(&error));
+
+        let zero = |_: &str| Ok("0".to_owned());
+        let error = sms::ClientBuilder::from_variables(&Variables(Box::new(zero)));
+        let shown = shown(&error.expect_err("no service id"));
+        assert!(shown.contains("KARADEN_SERVICE_ID is not a positive number"), "{shown}");
+    }
+}
