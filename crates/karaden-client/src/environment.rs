@@ -8,7 +8,9 @@ use crate::{
 };
 
 /// Where variables are looked up.
-pub(crate) struct Variables(Box<dyn Fn(&str) -> Result<String, VarError>>);
+pub(crate) struct Variables(Box<LookUp>);
+
+type LookUp = dyn Fn(&str) -> Result<String, VarError>;
 
 impl Variables {
     /// Returns the variables of this process.

@@ -1,4 +1,6 @@
-#![doc = include_str!("../README.md")]
+// The programs of the README need the transport.
+#![cfg_attr(feature = "reqwest", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "reqwest"), doc = "Typed async client of both Karaden SMS APIs.")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod engine;
@@ -26,6 +28,9 @@ mod wire;
 pub mod push;
 pub mod sms;
 pub mod transport;
+#[cfg(feature = "transport-kit")]
+#[cfg_attr(docsrs, doc(cfg(feature = "transport-kit")))]
+pub mod transport_kit;
 
 pub use async_trait::async_trait;
 pub use bytes;

@@ -11,6 +11,9 @@ mod waiting;
 #[cfg(feature = "tracing")]
 mod spans;
 
+#[cfg(all(feature = "transport-kit", feature = "reqwest"))]
+mod kit;
+
 #[cfg(feature = "serde")]
 mod stored;
 

@@ -1,0 +1,122 @@
+//! The stage for transports that speak HTTP/1.1.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    fmt, io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, header::LOCATION};
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    body::{Frame, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpListener,
+    task::{JoinHandle, JoinSet},
+};
+
+use super::stage::{Behaviour, Counter, Scene, Stage};
+use crate::transport::Transport;
+
+/// A server on 127.0.0.1 for each scene, over HTTP/1.1 without TLS.
+pub struct Loopback<F>(F);
+
+impl<F, T> Loopback<F>
+where
+    F: Fn() -> T + Send + Sync,
+    T: Transport,
+{
+    /// Creates the stage for transports that `make` makes, a new one for each scene.
+    pub fn new(make: F) -> Self {
+        Self(make)
+    }
+}
+
+impl<F> fmt::Debug for Loopback<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loopback").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<F, T> Stage for Loopback<F>
+where
+    F: Fn() -> T + Send + Sync,
+    T: Transport,
+{
+    async fn set(&self, behaviours: Vec<Behaviour>) -> Scene {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback is free");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let requests = Counter::new();
+        let is_absent = matches!(behaviours.first(), Some(Behaviour::Absent));
+        let behaviours = Arc::new(Mutex::new(VecDeque::from(behaviours)));
+        // Without a server, nothing listens at the address any more.
+        let server = (!is_absent)
+            .then(|| Server(tokio::spawn(serve(listener, behaviours, requests.clone()))));
+        Scene::new((self.0)(), format!("http://{address}/"), requests, server)
+    }
+}
+
+/// The task of a server. Ends with its scene.
+struct Server(JoinHandle<()>);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+type Behaviours = Arc<Mutex<VecDeque<Behaviour>>>;
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+async fn serve(listener: TcpListener, behaviours: Behaviours, requests: Counter) {
+    // Dropped with this task, and ends the connections.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let (behaviours, requests) = (Arc::clone(&behaviours), requests.clone());
+        let service =
+            service_fn(move |request| respond(request, Arc::clone(&behaviours), requests.clone()));
+        connections.spawn(async move {
+            // An error is that of a client that is gone, or of `Behaviour::Close`.
+            let _ended =
+                http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn respond(
+    request: http::Request<Incoming>,
+    behaviours: Behaviours,
+    requests: Counter,
+) -> Result<http::Response<Body>, io::Error> {
+    let _under_way = requests.begin();
+    request.into_body().collect().await.map_err(io::Error::other)?;
+    let next = behaviours.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let whole = |status, body| response(status, Full::new(body).boxed_unsync());
+    match next.unwrap_or(Behaviour::Close) {
+        Behaviour::Absent | Behaviour::Close => Err(io::Error::other("closed on purpose")),
+        Behaviour::Redirect(status) => {
+            let mut response = whole(status, Bytes::new())?;
+            response.headers_mut().insert(LOCATION, HeaderValue::from_static("/elsewhere"));
+            Ok(response)
+        }
+        Behaviour::Respond(status, body) => whole(status, body),
+        Behaviour::Silence => std::future::pending().await,
+        Behaviour::Unannounced(body) => {
+            let frames = stream::iter([Ok(Frame::data(body))]);
+            response(200, StreamBody::new(frames).boxed_unsync())
+        }
+    }
+}
+
+fn response(status: u16, body: Body) -> Result<http::Response<Body>, io::Error> {
+    http::Response::builder().status(status).body(body).map_err(io::Error::other)
+}
