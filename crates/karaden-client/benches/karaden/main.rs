@@ -26,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use karaden_client::{Recipient, SecretString, SendOutcome, sms, transport::ReqwestTransport};
+use karaden_client::{Recipient, SendOutcome, sms, transport::ReqwestTransport};
 use serde::{Deserialize, Serialize};
 use testkit::measure::{Goal, Report, Samples};
 use tokio::io::AsyncReadExt as _;
@@ -80,10 +80,14 @@ impl Target {
 fn simulator(folder: &Path) {
     let tls = std::fs::read_to_string(folder.join("cert.pem")).ok().map(|certificates_pem| {
         let key = std::fs::read_to_string(folder.join("key.pem")).unwrap();
-        karaden_sim::TlsIdentity { certificates_pem, key_pem: SecretString::from(key) }
+        karaden_sim::TlsIdentity::new(&certificates_pem, &key).unwrap()
     });
     runtime().block_on(async {
-        let config = karaden_sim::SimConfig { history: 10_000, tls, ..Default::default() };
+        let config = karaden_sim::SimConfig::default().with_history(10_000);
+        let config = match tls {
+            Some(tls) => config.with_tls(tls),
+            None => config,
+        };
         let sim = karaden_sim::Sim::start(config).await.unwrap();
         println!("{}", sim.addr());
         let mut end = Vec::new();

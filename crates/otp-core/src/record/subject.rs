@@ -317,8 +317,7 @@ impl SubjectRecord {
     pub fn sweep_at(&self) -> Option<SystemTime> {
         let challenges = self.challenges.as_slice();
         let last = challenges.iter().map(|c| c.expires_at).max().unwrap_or_default();
-        let counts = self.consecutive_failures > 0 || self.consecutive_locks > 0 || self.is_blocked;
-        (!counts).then(|| last.into())
+        self.limiter.is_empty().then(|| last.into())
     }
 
     fn find(&self, id: ChallengeId) -> Option<&Challenge> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use karaden_client::{Options, RetryPolicy, push, sms};
-use karaden_sim::{Fault, FaultMode, Operation, Running, Sim, SimConfig};
+use karaden_sim::{Fault, FaultMode, Operation, Sim, SimConfig};
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender};
 use sms_sender::{
     SmsSender,
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 struct Simulated {
     sender: Arc<dyn SmsSender>,
-    sim: Running,
+    sim: Sim,
     sending: Operation,
 }
 
@@ -42,8 +42,11 @@ impl Simulated {
 
     async fn push() -> Self {
         let sim = Sim::start(SimConfig::default()).await.unwrap();
-        let url = format!("{}/v2/", sim.url());
-        let client = push::Client::builder(url, "demo-push", "demo-code")
+        let account = push::Credentials::new()
+            .with_base_url(format!("{}/v2/", sim.url()))
+            .with_token("demo-push")
+            .with_security_code("demo-code");
+        let client = push::Client::builder(account)
             .with_options(options())
             .with_tracked_single_messages()
             .build();
