@@ -102,7 +102,6 @@ impl AttemptLimiter {
     }
 
     /// Clears counters, lock and block after the right answer to a counted attempt.
-    #[expect(clippy::needless_pass_by_value, reason = "an attempt succeeds once")]
     pub fn succeed(&mut self, _attempt: CountedAttempt) {
         self.unlock();
     }
