@@ -4,7 +4,7 @@
 mod challenge_store;
 mod charging;
 mod error;
-#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
+#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite-unbundled"))]
 mod local_notifier;
 mod notes;
 mod notifier;
@@ -22,8 +22,8 @@ pub mod memory;
 #[cfg(feature = "redis")]
 #[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
 pub mod redis;
-#[cfg(feature = "sqlite")]
-#[cfg_attr(docsrs, doc(cfg(feature = "sqlite")))]
+#[cfg(feature = "sqlite-unbundled")]
+#[cfg_attr(docsrs, doc(cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))))]
 pub mod sqlite;
 
 pub use otp_core;
@@ -31,8 +31,11 @@ pub use otp_core;
 pub use challenge_store::ChallengeStore;
 pub use charging::{GrantedCharges, charge_all};
 pub use error::{ConsumeFailed, StoreError, StoreErrorKind};
-#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))]
-#[cfg_attr(docsrs, doc(cfg(any(feature = "memory", feature = "redis", feature = "sqlite"))))]
+#[cfg(any(feature = "memory", feature = "redis", feature = "sqlite-unbundled"))]
+#[cfg_attr(
+    docsrs,
+    doc(cfg(any(feature = "memory", feature = "redis", feature = "sqlite-unbundled")))
+)]
 pub use local_notifier::LocalNotifier;
 pub use notes::{DeliveryNote, DeliveryNotes, NoteKey};
 pub use notifier::{Notifier, Subscription};
