@@ -7,21 +7,20 @@
 //! ```
 //! use std::sync::Arc;
 //!
-//! use otp_cache::memory::MemoryStore; // or yours
-//! use otp_cache::{ChallengeStore, conformance};
+//! use otp_cache::{ChallengeStore, conformance, memory::MemoryStore}; // or your store
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+//! #[tokio::main]
+//! async fn main() {
 //!     conformance::run(|| async { MemoryStore::new() }).await;
+//!     conformance::full_means_refuse(|| async { MemoryStore::with_capacity(9) }, 9).await;
+//!     conformance::run_delivery_notes(|| async { vec![MemoryStore::new()] }).await;
 //!
 //!     // A store behind one trait only, and a single clause.
 //!     let store: Arc<dyn ChallengeStore> = Arc::new(MemoryStore::new());
 //!     conformance::run_challenge_store(|| async { Arc::clone(&store) }).await;
 //!     let kit = conformance::Kit::new(store);
 //!     conformance::challenge_store::clause_2_one_winner(&kit).await;
-//! });
-//! # Ok(())
-//! # }
+//! }
 //! ```
 //!
 //! The factory is called once per clause. It may return a new store each time, or the same one again, because

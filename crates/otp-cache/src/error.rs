@@ -37,6 +37,13 @@ impl StoreErrorKind {
     }
 }
 
+impl fmt::Display for StoreErrorKind {
+    /// The word of [`as_str`](Self::as_str).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The error of a store.
 ///
 /// Every error means *refuse*: verify no code, let no user in, send no message. It never contains a code, a

@@ -4,6 +4,7 @@
 mod challenge_store;
 mod charging;
 mod error;
+mod hex;
 #[cfg(any(feature = "memory", feature = "redis", feature = "sqlite-unbundled"))]
 mod local_notifier;
 mod notes;
@@ -26,11 +27,13 @@ pub mod redis;
 #[cfg_attr(docsrs, doc(cfg(any(feature = "sqlite", feature = "sqlite-unbundled"))))]
 pub mod sqlite;
 
+pub use async_trait::async_trait;
 pub use otp_core;
 
 pub use challenge_store::ChallengeStore;
 pub use charging::{GrantedCharges, charge_all};
 pub use error::{ConsumeFailed, StoreError, StoreErrorKind};
+pub use hex::InvalidKey;
 #[cfg(any(feature = "memory", feature = "redis", feature = "sqlite-unbundled"))]
 #[cfg_attr(
     docsrs,

@@ -2,13 +2,17 @@
 
 use std::{
     fmt::{self, Debug},
+    str::FromStr,
     time::{Duration, SystemTime},
 };
 
 use async_trait::async_trait;
 use otp_core::{ChallengeId, SubjectKey, layout::LAST_MILLIS};
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    hex::{self, InvalidKey},
+};
 
 /// The key of a note: sixteen bytes that stand for the reference of a message.
 ///
@@ -48,7 +52,16 @@ impl NoteKey {
 impl fmt::Display for NoteKey {
     /// 32 lower-case hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(&self.0, f)
+    }
+}
+
+impl FromStr for NoteKey {
+    type Err = InvalidKey;
+
+    /// Reads exactly what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        hex::read(text).map(Self)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     fmt::{self, Debug},
+    str::FromStr,
     time::{Duration, SystemTime},
 };
 
@@ -12,7 +13,10 @@ use otp_core::{
     gcra::{self, Rate, Tat},
 };
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    hex::{self, InvalidKey},
+};
 
 /// The key of a limit: sixteen bytes of a digest, so that a store or its backup names no person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,7 +53,16 @@ impl QuotaKey {
 impl fmt::Display for QuotaKey {
     /// 32 lower-case hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        hex::write(&self.0, f)
+    }
+}
+
+impl FromStr for QuotaKey {
+    type Err = InvalidKey;
+
+    /// Reads exactly what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        hex::read(text).map(Self)
     }
 }
 

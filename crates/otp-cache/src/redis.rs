@@ -86,6 +86,8 @@ use otp_core::{
     layout,
 };
 
+pub use secrecy;
+
 pub use self::{config::RedisConfig, pubsub::RedisNotifier};
 use self::{
     link::Link,

@@ -64,16 +64,18 @@ use crate::{
 
 /// Challenges, counters, quotas and delivery notes in one SQLite file.
 ///
+/// It needs a Tokio runtime with its timer (`enable_time` or `enable_all`).
+///
 /// ```
-/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// use otp_cache::sqlite::SqliteStore;
 ///
-/// let folder = tempfile::tempdir()?;
-/// let store = SqliteStore::open(folder.path().join("otp.db")).await?;
-/// # drop(store);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// # })?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// #[tokio::main(flavor = "current_thread")]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let folder = tempfile::tempdir()?;
+///     let store = SqliteStore::open(folder.path().join("otp.db")).await?;
+///     drop(store);
+///     Ok(())
+/// }
 /// ```
 pub struct SqliteStore {
     database: Database,

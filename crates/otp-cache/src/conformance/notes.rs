@@ -138,8 +138,9 @@ pub async fn clause_4_the_last_one_replaces<S: DeliveryNotes>(kit: &Kit<S>) {
     let rivals: Vec<_> = (0..CALLERS).map(|_| note(kit, now + LIFETIME)).collect();
     ok(kit.node().keep(key, rivals[0], now).await);
     let to_keep = rivals.clone();
+    // In one task, so that the race does not depend on the scheduler.
     let found = kit
-        .at_once(CALLERS, move |number, store| {
+        .in_turn(CALLERS, move |number, store| {
             let note = to_keep[number];
             async move {
                 if number % 2 == 0 {

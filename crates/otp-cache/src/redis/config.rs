@@ -126,7 +126,8 @@ impl RedisConfig {
     /// Sets the timeout of one reply. Default: 1 s. Minimum: 10 ms.
     ///
     /// A call takes at most twice this plus twice the [connect timeout](Self::with_connect_timeout). The
-    /// second attempt is made only if the first server says that the call did not run.
+    /// second attempt is made only if the first server says that the call did not run. A charge of several keys
+    /// that is refused or fails takes as long once more, to give back what it has taken.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout.max(Duration::from_millis(10));

@@ -28,77 +28,6 @@ const SMALL: u32 = 16;
 /// The longest that a call of these stores may take. They answer at once.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// The names of all clauses that a store with this flaw does not pass.
-fn caught(flaw: Flaw) -> Vec<String> {
-    let runtime = runtime();
-    let mut caught = Vec::new();
-    let mut check = |name: &str, clause: &mut dyn FnMut(&Runtime)| {
-        if is_broken(|| clause(&runtime)) {
-            caught.push(name.to_owned());
-        }
-    };
-    let kit = || Kit::new(Flawed::new(flaw));
-    for clause in challenge_store::clauses() {
-        check(clause.name(), &mut |runtime| runtime.block_on(clause.check(kit())));
-    }
-    for clause in quota::clauses() {
-        let name = format!("quota::{}", clause.name());
-        check(&name, &mut |runtime| runtime.block_on(clause.check(kit())));
-    }
-    let small = || Kit::new(Flawed::with_capacity(flaw, SMALL as usize));
-    let disk = Disk::default();
-    let reopened = || std::future::ready(Flawed::on(disk.clone(), flaw));
-    let shared = Arc::new(Flawed::new(flaw));
-    let kit = Kit::new(Arc::clone(&shared));
-    check("clause_7_acknowledged_means_kept", &mut |runtime| {
-        runtime.block_on(challenge_store::clause_7_acknowledged_means_kept(reopened));
-    });
-    check("clause_8_full_means_refuse", &mut |runtime| {
-        runtime.block_on(challenge_store::clause_8_full_means_refuse(&small(), SMALL));
-    });
-    // A store that hangs in an outage fails the clauses about outages too.
-    let patience = Duration::from_secs(60);
-    check("clause_9_failed_means_refused", &mut |_| {
-        let clause = challenge_store::clause_9_failed_means_refused(&kit, &*shared);
-        paused_runtime().block_on(async { timeout(patience, clause).await }).expect("it ends");
-    });
-    let shared = Arc::new(Flawed::new(flaw));
-    let kit = Kit::new(Arc::clone(&shared));
-    check("clause_12_every_call_ends_in_time", &mut |_| {
-        let clause = challenge_store::clause_12_every_call_ends_in_time(&kit, &*shared, LIMIT);
-        paused_runtime().block_on(clause);
-    });
-    let shared = Arc::new(Flawed::new(flaw));
-    let kit = Kit::new(Arc::clone(&shared));
-    check("quota::clause_3_fails_closed", &mut |_| {
-        let clause = quota::clause_3_fails_closed(&kit, &*shared);
-        paused_runtime().block_on(async { timeout(patience, clause).await }).expect("it ends");
-    });
-    let shared = Arc::new(Flawed::new(flaw));
-    let kit = Kit::new(Arc::clone(&shared));
-    check("quota::clause_8_every_call_ends_in_time", &mut |_| {
-        paused_runtime().block_on(quota::clause_8_every_call_ends_in_time(&kit, &*shared, LIMIT));
-    });
-    check("quota::clause_6_full_means_refuse", &mut |runtime| {
-        runtime.block_on(quota::clause_6_full_means_refuse(&small(), SMALL));
-    });
-    check("quota::clause_7_acknowledged_means_kept", &mut |runtime| {
-        runtime.block_on(quota::clause_7_acknowledged_means_kept(reopened));
-    });
-    caught
-}
-
-/// Whether the clauses `must` find the flaw, and no others but `may`: those that a race meets, or not.
-#[track_caller]
-fn is_caught(flaw: Flaw, must: &[&str], may: &[&str]) {
-    let caught = caught(flaw);
-    let missed: Vec<_> = must.iter().filter(|name| !caught.iter().any(|by| by == *name)).collect();
-    assert!(missed.is_empty(), "{flaw:?} is not caught by {missed:?}; it is by {caught:?}");
-    let others: Vec<_> =
-        caught.iter().filter(|by| !must.iter().chain(may).any(|name| by == name)).collect();
-    assert!(others.is_empty(), "{flaw:?} is also caught by {others:?}");
-}
-
 const C1: &str = "clause_1_counted_first";
 const C2: &str = "clause_2_one_winner";
 const C3: &str = "clause_3_nothing_forgets";
@@ -124,6 +53,77 @@ const Q7: &str = "quota::clause_7_acknowledged_means_kept";
 const Q8: &str = "quota::clause_8_every_call_ends_in_time";
 const Q_RULE: &str = "quota::decides_as_the_pure_rule";
 const Q_HISTORIES: &str = "quota::histories_are_linearizable";
+
+/// The names of all clauses that a store with this flaw does not pass.
+fn caught(flaw: Flaw) -> Vec<String> {
+    let runtime = runtime();
+    let mut caught = Vec::new();
+    let mut check = |name: &str, clause: &mut dyn FnMut(&Runtime)| {
+        if is_broken(|| clause(&runtime)) {
+            caught.push(name.to_owned());
+        }
+    };
+    let kit = || Kit::new(Flawed::new(flaw));
+    for clause in challenge_store::clauses() {
+        check(clause.name(), &mut |runtime| runtime.block_on(clause.check(kit())));
+    }
+    for clause in quota::clauses() {
+        let name = format!("quota::{}", clause.name());
+        check(&name, &mut |runtime| runtime.block_on(clause.check(kit())));
+    }
+    let small = || Kit::new(Flawed::with_capacity(flaw, SMALL as usize));
+    let disk = Disk::default();
+    let reopened = || std::future::ready(Flawed::on(disk.clone(), flaw));
+    let shared = Arc::new(Flawed::new(flaw));
+    let kit = Kit::new(Arc::clone(&shared));
+    check(C7, &mut |runtime| {
+        runtime.block_on(challenge_store::clause_7_acknowledged_means_kept(reopened));
+    });
+    check(C8, &mut |runtime| {
+        runtime.block_on(challenge_store::clause_8_full_means_refuse(&small(), SMALL));
+    });
+    // A store that hangs in an outage fails the clauses about outages too.
+    let patience = Duration::from_secs(60);
+    check(C9, &mut |_| {
+        let clause = challenge_store::clause_9_failed_means_refused(&kit, &*shared);
+        paused_runtime().block_on(async { timeout(patience, clause).await }).expect("it ends");
+    });
+    let shared = Arc::new(Flawed::new(flaw));
+    let kit = Kit::new(Arc::clone(&shared));
+    check(C12, &mut |_| {
+        let clause = challenge_store::clause_12_every_call_ends_in_time(&kit, &*shared, LIMIT);
+        paused_runtime().block_on(clause);
+    });
+    let shared = Arc::new(Flawed::new(flaw));
+    let kit = Kit::new(Arc::clone(&shared));
+    check(Q3, &mut |_| {
+        let clause = quota::clause_3_fails_closed(&kit, &*shared);
+        paused_runtime().block_on(async { timeout(patience, clause).await }).expect("it ends");
+    });
+    let shared = Arc::new(Flawed::new(flaw));
+    let kit = Kit::new(Arc::clone(&shared));
+    check(Q8, &mut |_| {
+        paused_runtime().block_on(quota::clause_8_every_call_ends_in_time(&kit, &*shared, LIMIT));
+    });
+    check(Q6, &mut |runtime| {
+        runtime.block_on(quota::clause_6_full_means_refuse(&small(), SMALL));
+    });
+    check(Q7, &mut |runtime| {
+        runtime.block_on(quota::clause_7_acknowledged_means_kept(reopened));
+    });
+    caught
+}
+
+/// Whether the clauses `must` find the flaw, and no others but `may`: those that a race meets, or not.
+#[track_caller]
+fn is_caught(flaw: Flaw, must: &[&str], may: &[&str]) {
+    let caught = caught(flaw);
+    let missed: Vec<_> = must.iter().filter(|name| !caught.iter().any(|by| by == *name)).collect();
+    assert!(missed.is_empty(), "{flaw:?} is not caught by {missed:?}; it is by {caught:?}");
+    let others: Vec<_> =
+        caught.iter().filter(|by| !must.iter().chain(may).any(|name| by == name)).collect();
+    assert!(others.is_empty(), "{flaw:?} is also caught by {others:?}");
+}
 
 #[test]
 fn a_sound_store_of_a_third_party_passes_every_clause() {

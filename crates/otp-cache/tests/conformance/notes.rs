@@ -16,6 +16,14 @@ use crate::{
 /// Room of the stores that have a bound.
 const SMALL: u32 = 16;
 
+const C1: &str = "clause_1_found_until_it_expires";
+const C2: &str = "clause_2_the_callers_clock_decides";
+const C3: &str = "clause_3_keys_are_apart";
+const C4: &str = "clause_4_the_last_one_replaces";
+const C5: &str = "clause_5_acknowledged_means_kept";
+const C6: &str = "clause_6_full_means_refuse";
+const C7: &str = "clause_7_an_outage_is_an_error_in_time";
+
 /// The names of all clauses that a store with this flaw does not pass.
 fn caught(flaw: Flaw) -> Vec<&'static str> {
     let mut caught = Vec::new();
@@ -31,15 +39,15 @@ fn caught(flaw: Flaw) -> Vec<&'static str> {
         });
     }
     let disk = Disk::default();
-    check("clause_5_acknowledged_means_kept", &mut || {
+    check(C5, &mut || {
         let open = || ready(Flawed::on(disk.clone(), flaw));
         runtime.block_on(notes::clause_5_acknowledged_means_kept(open));
     });
-    check("clause_6_full_means_refuse", &mut || {
+    check(C6, &mut || {
         let kit = Kit::new(Flawed::with_capacity(flaw, SMALL as usize));
         runtime.block_on(notes::clause_6_full_means_refuse(&kit, SMALL));
     });
-    check("clause_7_an_outage_is_an_error_in_time", &mut || {
+    check(C7, &mut || {
         let store = Arc::new(Flawed::new(flaw));
         let kit = Kit::new(Arc::clone(&store));
         let clause = notes::clause_7_an_outage_is_an_error_in_time(&kit, &*store);
@@ -48,10 +56,10 @@ fn caught(flaw: Flaw) -> Vec<&'static str> {
     caught
 }
 
+/// Whether exactly these clauses find the flaw.
 #[track_caller]
-fn is_caught(flaw: Flaw, by: &str) {
-    let caught = caught(flaw);
-    assert!(caught.contains(&by), "{flaw:?} must be caught by {by}; it was by {caught:?}");
+fn is_caught(flaw: Flaw, by: &[&str]) {
+    assert_eq!(caught(flaw), by, "{flaw:?}");
 }
 
 #[test]
@@ -61,20 +69,21 @@ fn a_sound_store_passes_every_clause() {
 
 #[test]
 fn flawed_stores_are_caught_by_the_clause_that_they_break() {
-    is_caught(Flaw::IsLate, "clause_1_found_until_it_expires");
-    is_caught(Flaw::CutsNothingOff, "clause_1_found_until_it_expires");
-    is_caught(Flaw::HasItsOwnClock, "clause_2_the_callers_clock_decides");
-    is_caught(Flaw::ShortensKeys, "clause_3_keys_are_apart");
-    is_caught(Flaw::KeepsTheFirst, "clause_4_the_last_one_replaces");
-    is_caught(Flaw::KeepsTheLongerLife, "clause_4_the_last_one_replaces");
-    is_caught(Flaw::WritesInTwoSteps, "clause_4_the_last_one_replaces");
-    is_caught(Flaw::ReturnsBeforeItWrites, "clause_5_acknowledged_means_kept");
-    is_caught(Flaw::Evicts, "clause_6_full_means_refuse");
-    is_caught(Flaw::NeverFull, "clause_6_full_means_refuse");
-    is_caught(Flaw::SweepsNothing, "clause_6_full_means_refuse");
+    is_caught(Flaw::IsLate, &[C1, C2, C4]);
+    is_caught(Flaw::CutsNothingOff, &[C1]);
+    is_caught(Flaw::HasItsOwnClock, &[C2]);
+    // Other clauses may meet two such keys by chance.
+    assert!(caught(Flaw::ShortensKeys).contains(&C3));
+    is_caught(Flaw::KeepsTheFirst, &[C4, C5]);
+    is_caught(Flaw::KeepsTheLongerLife, &[C4]);
+    is_caught(Flaw::WritesInTwoSteps, &[C4]);
+    is_caught(Flaw::ReturnsBeforeItWrites, &[C5]);
+    is_caught(Flaw::Evicts, &[C6]);
+    is_caught(Flaw::NeverFull, &[C6]);
+    is_caught(Flaw::SweepsNothing, &[C6]);
     for flaw in [Flaw::FindsNothingInAnOutage, Flaw::SaysDone, Flaw::Hangs, Flaw::ForgetsInAnOutage]
     {
-        is_caught(flaw, "clause_7_an_outage_is_an_error_in_time");
+        is_caught(flaw, &[C7]);
     }
 }
 
