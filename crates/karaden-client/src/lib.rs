@@ -1,6 +1,4 @@
-// The programs of the README need the transport.
-#![cfg_attr(feature = "reqwest", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "reqwest"), doc = "Typed async client of both Karaden SMS APIs.")]
+#![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod engine;

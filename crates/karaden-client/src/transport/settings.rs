@@ -33,6 +33,7 @@ pub struct ReqwestTransportBuilder {
     proxy: Option<SecretString>,
     root_certificates: Vec<Vec<u8>>,
     only_given_roots: bool,
+    #[cfg(any(feature = "rustls", feature = "rustls-no-provider"))]
     client_certificate: Option<SecretString>,
     http2: bool,
 }
@@ -46,6 +47,7 @@ impl Default for ReqwestTransportBuilder {
             proxy: None,
             root_certificates: Vec::new(),
             only_given_roots: false,
+            #[cfg(any(feature = "rustls", feature = "rustls-no-provider"))]
             client_certificate: None,
             http2: false,
         }
