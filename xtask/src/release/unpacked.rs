@@ -5,15 +5,18 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
 
-use super::LIMIT;
 use crate::{
     metadata::{Metadata, Package},
     process,
 };
+
+/// The limit for one package.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A folder with every package. It is removed at the end.
 #[derive(Debug)]
