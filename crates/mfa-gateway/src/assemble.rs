@@ -20,7 +20,7 @@ use mfa_controller::Controller;
 use mfa_pages::{Language, Site, Texts};
 use mfa_plugin_api::{FactorId, MfaPlugin};
 use mfa_proxy::Proxy;
-use otp_cache::{ChallengeStore, DeliveryNotes, LocalNotifier, Notifier, Quota};
+use otp_cache::{DeliveryNotes, LocalNotifier, Notifier, OtpStore};
 use otp_core::{Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
@@ -54,13 +54,13 @@ pub(crate) struct Additions {
 pub(crate) struct Assembled {
     pub(crate) app: Arc<App>,
     pub(crate) database: Database,
-    challenges: Arc<dyn ChallengeStore>,
+    otp_cache: Arc<dyn OtpStore>,
 }
 
 impl Assembled {
     /// Probes the stores that every login needs.
     pub(crate) async fn probe(&self, now: SystemTime) -> anyhow::Result<()> {
-        self.challenges
+        self.otp_cache
             .subject_status(SubjectKey::derive(TENANT, "probe"), &Policy::default(), now)
             .await
             .context("OTP cache")?;
@@ -89,8 +89,8 @@ pub async fn open_database(data_dir: &Path) -> anyhow::Result<Database> {
 pub async fn open_auth(
     config: &Config,
     database: &Database,
-) -> anyhow::Result<(Arc<AuthModule>, Arc<dyn ChallengeStore>)> {
-    let OtpCacheParts { challenges, quota, notes, notifier } = open_otp_cache(config).await?;
+) -> anyhow::Result<(Arc<AuthModule>, Arc<dyn OtpStore>)> {
+    let OtpCacheParts { otp_cache, notes, notifier } = open_otp_cache(config).await?;
     let master = &config.gateway.secret;
     let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
         .with_allowed_prefixes(config.sms.allowed_prefixes);
@@ -109,13 +109,12 @@ pub async fn open_auth(
         sessions: Arc::new(database.sessions()),
         audit: Arc::new(database.audit_trail()),
         policy: config.policy.clone(),
-        challenges: Arc::clone(&challenges),
-        quota,
+        otp_cache: Arc::clone(&otp_cache),
         notes,
         notifier,
         settings,
     };
-    Ok((Arc::new(AuthModule::new(parts)), challenges))
+    Ok((Arc::new(AuthModule::new(parts)), otp_cache))
 }
 
 /// Builds the gateway.
@@ -125,7 +124,7 @@ pub(crate) async fn assemble(
     clock: SharedClock,
 ) -> anyhow::Result<Assembled> {
     let database = open_database(&config.gateway.data_dir).await?;
-    let (auth, challenges) = open_auth(config, &database).await?;
+    let (auth, otp_cache) = open_auth(config, &database).await?;
     let randomness = Arc::new(SystemRandomness);
     let of_controller = Arc::clone(&randomness) as _;
     let plugins = plugins(config, additions)?;
@@ -142,7 +141,7 @@ pub(crate) async fn assemble(
         event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
     };
     let app = App::new(runtime, settings(config, additions)?);
-    Ok(Assembled { app: Arc::new(app), database, challenges })
+    Ok(Assembled { app: Arc::new(app), database, otp_cache })
 }
 
 /// Makes the settings that a reload may replace.
@@ -255,19 +254,17 @@ fn site(config: &Config, additions: &Additions) -> anyhow::Result<Site> {
 
 /// What the OTP cache consists of.
 struct OtpCacheParts {
-    challenges: Arc<dyn ChallengeStore>,
-    quota: Arc<dyn Quota>,
+    otp_cache: Arc<dyn OtpStore>,
     notes: Arc<dyn DeliveryNotes>,
     notifier: Arc<dyn Notifier>,
 }
 
 impl OtpCacheParts {
     /// One store for everything. One gateway uses it, so the notifier need not reach another process.
-    fn of(store: impl ChallengeStore + Quota + DeliveryNotes) -> Self {
+    fn of(store: impl OtpStore + DeliveryNotes) -> Self {
         let store = Arc::new(store);
         Self {
-            challenges: Arc::clone(&store) as _,
-            quota: Arc::clone(&store) as _,
+            otp_cache: Arc::clone(&store) as _,
             notes: store,
             notifier: Arc::new(LocalNotifier::new()),
         }

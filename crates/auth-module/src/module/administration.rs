@@ -227,7 +227,7 @@ impl AuthModule {
             return Ok(UserChanged::NotFound);
         };
         let subject = SubjectKey::derive(self.parts.settings.tenant(), user.id.as_str());
-        self.parts.challenges.unlock(subject).await.map_err(quota_unavailable)?;
+        self.parts.otp_cache.unlock(subject).await.map_err(quota_unavailable)?;
         self.record(AuditRecord::new("user.unlocked", now).about(&user.id).by(actor));
         self.flush().await?;
         Ok(UserChanged::Done)

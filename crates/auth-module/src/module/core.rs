@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use mfa_plugin_api::{ClientFacts, Services};
-use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, Quota};
+use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, OtpStore, Quota};
 
 use super::settings::AuthSettings;
 use crate::{
@@ -28,10 +28,9 @@ pub struct AuthParts {
     pub administration: Option<Administration>,
     /// Pending logins and sessions. The module caches sessions in memory in front of it.
     pub sessions: Arc<dyn Sessions>,
-    /// The OTP cache: open challenges and the counters against guessing.
-    pub challenges: Arc<dyn ChallengeStore>,
-    /// The rate limits, of passwords here and of messages in plugins.
-    pub quota: Arc<dyn Quota>,
+    /// The OTP cache: open challenges, the counters against guessing, and the rate limits, of passwords here and of
+    /// messages in plugins.
+    pub otp_cache: Arc<dyn OtpStore>,
     /// The notes that lead from a delivery report back to its challenge.
     pub notes: Arc<dyn DeliveryNotes>,
     /// Wakes the pages that wait for news of a user.
@@ -68,8 +67,8 @@ impl AuthModule {
     /// Makes a module of these parts.
     pub fn new(parts: AuthParts) -> Self {
         let services = Services::new()
-            .with::<Arc<dyn ChallengeStore>>(Arc::clone(&parts.challenges))
-            .with::<Arc<dyn Quota>>(Arc::clone(&parts.quota))
+            .with::<Arc<dyn ChallengeStore>>(Arc::clone(&parts.otp_cache) as _)
+            .with::<Arc<dyn Quota>>(Arc::clone(&parts.otp_cache) as _)
             .with::<Arc<dyn DeliveryNotes>>(Arc::clone(&parts.notes))
             .with::<Arc<dyn Notifier>>(Arc::clone(&parts.notifier));
         let settings = &parts.settings;

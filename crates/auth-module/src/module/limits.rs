@@ -48,7 +48,8 @@ impl AuthModule {
         if !self.is_familiar(&name, &address, now).await? {
             charges.push(Charge::new(self.key("user", &[&name]), limits.per_user));
         }
-        let charged = self.parts.quota.charge(&charges, now).await.map_err(quota_unavailable)?;
+        let charged =
+            self.parts.otp_cache.charge(&charges, now).await.map_err(quota_unavailable)?;
         Ok(match charged {
             Ok(charged) => AttemptCharge::Charged(charged),
             Err(refused) => {
@@ -62,7 +63,7 @@ impl AuthModule {
         charged: &Charged,
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        self.parts.quota.refund(charged, now).await.map_err(quota_unavailable)
+        self.parts.otp_cache.refund(charged, now).await.map_err(quota_unavailable)
     }
 
     /// Remembers that `user` completed a login from this address.
@@ -75,7 +76,7 @@ impl AuthModule {
         let (name, address) = (RateLimitKey::Known(user).name(), client.network());
         let mark = Charge::new(self.familiar(&name, &address), familiar_rate());
         // Refused means that two recent logins are remembered already.
-        self.parts.quota.charge(&[mark], now).await.map(drop).map_err(quota_unavailable)
+        self.parts.otp_cache.charge(&[mark], now).await.map(drop).map_err(quota_unavailable)
     }
 
     /// Whether to record one more refusal of this address in the audit trail: 5 in 10 minutes.
@@ -85,7 +86,7 @@ impl AuthModule {
         now: SystemTime,
     ) -> Result<bool, AuthError> {
         let key = self.key("noted", &[&client.network()]);
-        let charged = self.parts.quota.charge(&[Charge::new(key, noted_rate())], now).await;
+        let charged = self.parts.otp_cache.charge(&[Charge::new(key, noted_rate())], now).await;
         Ok(charged.map_err(quota_unavailable)?.is_ok())
     }
 
@@ -100,7 +101,7 @@ impl AuthModule {
         now: SystemTime,
     ) -> Result<bool, AuthError> {
         let asked = Charge::new(self.familiar(name, address), familiar_rate()).with_events(0);
-        let asked = self.parts.quota.charge(&[asked], now).await.map_err(quota_unavailable)?;
+        let asked = self.parts.otp_cache.charge(&[asked], now).await.map_err(quota_unavailable)?;
         Ok(asked.is_ok_and(|asked| asked.left() < familiar_rate().burst()))
     }
 
