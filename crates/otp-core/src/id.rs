@@ -67,9 +67,9 @@ impl FromStr for ChallengeId {
     }
 }
 
-/// The error of parsing a [`ChallengeId`].
+/// The error of parsing a [`ChallengeId`] or a [`SubjectKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("not a challenge id")]
+#[error("not an id in its only spelling")]
 pub struct InvalidId;
 
 /// The key under which a store keeps everything about one subject of one tenant.
@@ -111,6 +111,33 @@ impl fmt::Display for SubjectKey {
     /// 32 lower-case hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for SubjectKey {
+    type Err = InvalidId;
+
+    /// Reads exactly what `Display` writes.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let (digits, rest) = text.as_bytes().as_chunks::<2>();
+        let digits = <&[[u8; 2]; 16]>::try_from(digits).map_err(|_| InvalidId)?;
+        if !rest.is_empty() {
+            return Err(InvalidId);
+        }
+        let mut key = [0; 16];
+        for (byte, [high, low]) in key.iter_mut().zip(digits) {
+            *byte = hex(*high)? << 4 | hex(*low)?;
+        }
+        Ok(Self(key))
+    }
+}
+
+/// Returns the value of a lower-case hexadecimal digit.
+fn hex(digit: u8) -> Result<u8, InvalidId> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(InvalidId),
     }
 }
 
@@ -288,6 +315,11 @@ mod tests {
         assert_eq!(key.as_bytes()[..], Sha256::digest(input)[..16]);
         assert_eq!(key, SubjectKey::from_bytes(*key.as_bytes()));
         assert_eq!(key.to_string().len(), 32);
+        assert_eq!(key.to_string().parse(), Ok(key));
+        let text = key.to_string();
+        for bad in [&text[1..], &format!("{text}0"), &text.replace(char::is_alphabetic, "A"), ""] {
+            assert_eq!(bad.parse::<SubjectKey>(), Err(InvalidId), "{bad}");
+        }
         assert!(key.to_string().starts_with(&format!("{:02x}", key.as_bytes()[0])));
         assert_eq!(format!("{key:?}"), format!("SubjectKey({key})"));
         assert_ne!(SubjectKey::derive("", "ab"), SubjectKey::derive("ab", ""));

@@ -8,7 +8,7 @@ use serde::{
 };
 
 use crate::{
-    id::{ChallengeId, KeyId, Purpose},
+    id::{ChallengeId, KeyId, Purpose, SubjectKey},
     message::Host,
     phone::PhoneNumber,
     record::SubjectRecord,
@@ -37,7 +37,7 @@ macro_rules! from_text {
     };
 }
 
-as_text!(ChallengeId, Purpose, Host);
+as_text!(ChallengeId, SubjectKey, Purpose, Host);
 
 impl Serialize for PhoneNumber {
     /// Writes the number in the clear, as its E.164 text: only into a store that is protected as personal data.
@@ -109,7 +109,7 @@ mod tests {
     use crate::{
         DigestKey, KeyRing, OtpCode, TypedCode,
         message::{OriginBound, SmsTemplate, SmsText},
-        oath::{Hotp, OathSecret, Otpauth, Totp},
+        oath::{Counter, Hotp, OathSecret, Otpauth, Step, Totp},
         record::tests::busy_record,
     };
 
@@ -138,6 +138,10 @@ mod tests {
         assert_eq!(json, r#"["BwcHBwcHBwcHBwcHBwcHBw","step-up",3]"#);
         let read: (ChallengeId, Purpose, KeyId) = serde_json::from_str(&json).unwrap();
         assert_eq!(read, (id, Purpose::STEP_UP, KeyId::new(3)));
+        let stored = (SubjectKey::from_bytes([0xab; 16]), Counter(5), Step(6));
+        let json = serde_json::to_string(&stored).unwrap();
+        assert_eq!(json, r#"["abababababababababababababababab",5,6]"#);
+        assert_eq!(serde_json::from_str::<(SubjectKey, Counter, Step)>(&json).unwrap(), stored);
         assert!(serde_json::from_str::<ChallengeId>(r#""short""#).is_err());
         assert!(serde_json::from_str::<Purpose>(r#""No Purpose""#).is_err());
     }

@@ -11,6 +11,7 @@ use crate::{
 
 /// The number of a code in the sequence of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Counter(pub u64);
 
 /// A device that shows the next code at each push of a button.

@@ -14,6 +14,7 @@ use crate::{
 
 /// The number of a time step since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Step(pub u64);
 
 /// How far the clock of an authenticator may be off, in steps. Default: one step either way (RFC 6238, 5.2
