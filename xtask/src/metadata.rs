@@ -10,8 +10,10 @@ use crate::machine;
 
 /// Features that are left out of builds with all features, each with its reason. The step `features` still builds
 /// each of them alone.
-const NOT_TOGETHER: [(&str, &str, &str); 1] =
-    [("karaden-client", "native-tls", "links OpenSSL, which no other crate here may use")];
+const NOT_TOGETHER: [(&str, &str, &str); 2] = [
+    ("karaden-client", "native-tls", "links OpenSSL, which no other crate here may use"),
+    ("sms-otp-plugin", "native-tls", "links OpenSSL, which no other crate here may use"),
+];
 
 /// Asks cargo about the workspace and all its dependencies. The lock file has to be up to date.
 ///
