@@ -64,6 +64,9 @@ pub struct SimConfig {
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
     pub tls: Option<TlsIdentity>,
+    /// Always `None`.
+    #[cfg(not(feature = "tls"))]
+    pub(crate) tls: Option<std::convert::Infallible>,
     /// The base of upload and download URLs, such as `http://sim.example:8081`. Default `None`: the
     /// `Host` of the request.
     pub public_url: Option<String>,
@@ -88,7 +91,6 @@ impl Default for SimConfig {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             allow_non_loopback: false,
-            #[cfg(feature = "tls")]
             tls: None,
             public_url: None,
             projects: vec![SmsProject::default()],
@@ -140,11 +142,7 @@ impl SimConfig {
     }
 
     pub(crate) fn scheme(&self) -> &'static str {
-        #[cfg(feature = "tls")]
-        if self.tls.is_some() {
-            return "https";
-        }
-        "http"
+        if self.tls.is_some() { "https" } else { "http" }
     }
 
     /// Finds the first setting that the simulator cannot work with.
