@@ -94,8 +94,8 @@ fn a_block_ends_at_its_own_fence() {
 #[test]
 fn every_block_names_a_language_that_is_checked() {
     // `text` is for drawings and output. What is written in another language has to be checked by a test here first.
-    // Those in `console`, the guide of the simulator, run in the tests of karaden-sim.
-    let known = ["console", "json", "rust", "sh", "text", "toml"];
+    // Those of the guide of the simulator, other than in Rust, run in the tests of karaden-sim.
+    let known = ["console", "javascript", "json", "php", "python", "rust", "sh", "text", "toml"];
     for block in blocks() {
         assert!(
             known.contains(&block.language.as_str()),

@@ -1,4 +1,4 @@
-//! Checks of the contract of [`SmsSender`], for the tests of senders.
+//! Checks of the contract of [`SmsSender`](crate::SmsSender), for the tests of senders.
 //!
 //! Not covered by semver: any release may add checks.
 //!

@@ -87,7 +87,7 @@ async fn sending(client: &Client) {
 
 async fn reading(client: &Client) {
     assert!(client.get(&id()).await.is_ok());
-    assert!(client.wait_for_delivery(&id(), &one_look()).await.is_ok());
+    assert!(client.wait_for_delivery(&id(), &one_look(), now()).await.is_ok());
     let day = Duration::from_secs(24 * 3600);
     let full = ListQuery::default()
         .with_service_id(ServiceId::new(1).expect("positive"))
@@ -253,7 +253,7 @@ pub(crate) async fn responses_generated_from_the_schema(relay: &Relay, root: &st
         let bulk = client.get_bulk(&bulk_id()).await.expect("a bulk send");
         assert!(bulk.created_at.is_some() && bulk.updated_at.is_some(), "seed {seed} {bulk:?}");
         assert!(!matches!(bulk.status, None | Some(BulkStatus::Other(_))), "seed {seed} {bulk:?}");
-        match client.wait_for_delivery(&id(), &one_look()).await.expect("a message") {
+        match client.wait_for_delivery(&id(), &one_look(), now()).await.expect("a message") {
             Waited::Final(message) => assert!(message.is_final(now())),
             Waited::TimedOut(message) => assert!(!message.is_final(now())),
         }
