@@ -1,6 +1,7 @@
 //! The steps of `cargo xtask test`, in the order in which they run. Cheap steps that fail often come first.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -135,7 +136,7 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "examples",
-        what: "each program in examples/ runs and succeeds",
+        what: "each example program runs and succeeds",
         needs: &[],
         after: &["build"],
         run: examples,
@@ -175,7 +176,7 @@ impl Session {
         Ok(Self { root: machine::workspace_root(), metadata, features, unchecked: Vec::new() })
     }
 
-    /// Returns a command for a program that the step `build` built.
+    /// Returns a command for a program that the step `build` built. An example's name begins with `examples/`.
     fn built(&self, name: &str) -> Command {
         let mut command = Command::new(self.metadata.target_directory.join("debug").join(name));
         command.current_dir(&self.root);
@@ -369,20 +370,36 @@ fn fuzz(session: &mut Session, _: &mut Tally) -> Result<()> {
 }
 
 /// Runs each example that has no tests of its own. Such a program checks itself and exits with success.
+///
+/// These are the programs in the folder `examples`, and the examples of the published crates.
 fn examples(session: &mut Session, _: &mut Tally) -> Result<()> {
-    let folder = session.root.join("examples");
-    let in_folder = |package: &&Package| package.manifest_path.starts_with(&folder);
-    let untested = session
-        .metadata
-        .workspace_packages()
-        .into_iter()
-        .filter(in_folder)
-        .filter(|package| metadata::targets(package, TargetKind::Test).next().is_none());
-    for program in untested.flat_map(|package| metadata::targets(package, TargetKind::Bin)) {
+    let programs = example_programs(&session.metadata, &session.root)?;
+    for program in programs {
         println!("{program}");
-        process::run(&mut session.built(program), LIMIT, &mut |_| {})?;
+        process::run(&mut session.built(&program), LIMIT, &mut |_| {})?;
     }
     Ok(())
+}
+
+/// Returns the files of the examples that have no tests of their own, relative to the folder of the builds.
+fn example_programs(metadata: &Metadata, root: &Path) -> Result<BTreeSet<String>> {
+    let folder = root.join("examples");
+    let untested = metadata
+        .workspace_packages()
+        .into_iter()
+        .filter(|package| package.manifest_path.starts_with(&folder))
+        .filter(|package| metadata::targets(package, TargetKind::Test).next().is_none())
+        .flat_map(|package| metadata::targets(package, TargetKind::Bin).map(str::to_owned));
+    let mut programs: BTreeSet<String> = untested.collect();
+    for package in metadata::published(metadata) {
+        for name in metadata::targets(package, TargetKind::Example) {
+            // Cargo builds the examples of all crates into one folder, where the second would replace the first.
+            if !programs.insert(format!("examples/{name}")) {
+                bail!("two published crates have an example named {name}");
+            }
+        }
+    }
+    Ok(programs)
 }
 
 /// Ports that the system chooses, so that a run does not disturb other programs.
@@ -408,4 +425,37 @@ fn browser(session: &mut Session, tally: &mut Tally) -> Result<()> {
     let mut tests = npm(&["test"]);
     tests.env("MFA_GATEWAY_BIN", session.built("mfa-gateway").get_program());
     Session::count(&mut tests, tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::metadata::made_up::{graph, target};
+
+    fn programs(examples_of_b: &[serde_json::Value]) -> Result<Vec<String>> {
+        let metadata = graph(&[
+            json!({"name": "a", "targets": [target("a", "lib"), target("one", "example")]}),
+            json!({"name": "b", "targets": examples_of_b}),
+            json!({"name": "c", "publish": [], "targets": [target("hidden", "example")]}),
+            json!({"name": "d", "publish": [], "targets": [target("d", "bin")],
+                "manifest_path": "/x/examples/d/Cargo.toml"}),
+            json!({"name": "e", "publish": [], "targets": [target("e", "bin"), target("it", "test")],
+                "manifest_path": "/x/examples/e/Cargo.toml"}),
+        ]);
+        Ok(example_programs(&metadata, Path::new("/x"))?.into_iter().collect())
+    }
+
+    #[test]
+    fn programs_and_examples_of_published_crates_run() {
+        let found = programs(&[target("two", "example")]).unwrap();
+        assert_eq!(found, ["d", "examples/one", "examples/two"]);
+    }
+
+    #[test]
+    fn two_examples_of_one_name_are_a_failure() {
+        let error = programs(&[target("one", "example")]).unwrap_err().to_string();
+        assert_eq!(error, "two published crates have an example named one");
+    }
 }
