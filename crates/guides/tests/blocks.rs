@@ -107,6 +107,39 @@ fn every_block_names_a_language_that_is_checked() {
 }
 
 #[test]
+fn a_japanese_page_has_the_programs_of_its_english_page() {
+    let crates = fs::read_dir(root().join("crates")).expect("a folder");
+    let mut folders: Vec<PathBuf> = crates.map(|entry| entry.expect("an entry").path()).collect();
+    folders.extend([root(), root().join("docs")]);
+    let mut compared = 0;
+    for path in folders.iter().flat_map(|folder| fs::read_dir(folder).expect("a folder")) {
+        let japanese = path.expect("an entry").path().display().to_string();
+        let Some(name) = japanese.strip_suffix(".ja.md") else { continue };
+        // The simulator's pages show other messages. Tests of that crate run them.
+        if !name.ends_with("karaden-sim/README") {
+            assert_eq!(programs_of(&japanese), programs_of(&format!("{name}.md")), "{japanese}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 5, "only {compared} pages were found");
+}
+
+/// Returns the programs of a page without their comments, which are in the language of the page.
+fn programs_of(page: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(page).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let mut programs = Vec::new();
+    for block in blocks_of(page, &text).into_iter().filter(|block| block.language != "text") {
+        let comment = if block.language == "rust" { "// " } else { "# " };
+        let code =
+            |line: &str| line.split(comment).next().unwrap_or_default().trim_end().to_owned();
+        let mut program = vec![format!("{} {}", block.language, block.marks.join(" "))];
+        program.extend(block.text.lines().map(code));
+        programs.push(program);
+    }
+    programs
+}
+
+#[test]
 fn json_blocks_parse() {
     for block in blocks().iter().filter(|block| block.language == "json") {
         if let Err(error) = serde_json::from_str::<Json>(&block.text) {

@@ -23,6 +23,11 @@ mod trace;
 mod waiting;
 mod wire;
 
+// Runs the programs of the Japanese README.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../README.ja.md")]
+mod japanese_readme {}
+
 pub mod push;
 pub mod sms;
 pub mod transport;

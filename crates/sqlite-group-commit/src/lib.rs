@@ -12,6 +12,11 @@ mod readers;
 mod settings;
 mod writer;
 
+// Runs the program of the Japanese README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.ja.md")]
+mod japanese_readme {}
+
 pub use rusqlite;
 
 pub use database::Database;
