@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use cargo_metadata::{Dependency, DependencyKind};
 
 use super::codemap::Rules;
-use crate::metadata::{Metadata, Package, folder, is_published};
+use crate::metadata::{Metadata, Package, TargetKind, folder, is_published, targets};
 
 /// Crates that the tests of any other crate may use.
 const FOR_TESTS: [&str; 2] = ["karaden-sim", "testkit"];
@@ -27,14 +27,20 @@ pub(crate) fn check(rules: &Rules, metadata: &Metadata, root: &Path) -> Vec<Stri
             .iter()
             .filter(|dependency| members.contains(dependency.name.as_str()));
         for dependency in inside {
-            findings.extend(arrow(rules, package, dependency, root));
+            findings.extend(arrow(rules, package, dependency, &unpublished, root));
             findings.extend(unpublishable(package, dependency, &unpublished));
         }
     }
     findings
 }
 
-fn arrow(rules: &Rules, package: &Package, dependency: &Dependency, root: &Path) -> Option<String> {
+fn arrow(
+    rules: &Rules,
+    package: &Package,
+    dependency: &Dependency,
+    unpublished: &BTreeSet<&str>,
+    root: &Path,
+) -> Option<String> {
     let (from, to) = (package.name.as_str(), dependency.name.as_str());
     let for_tests = dependency.kind == DependencyKind::Development;
     // A crate without a row is a finding of `codemap::check`.
@@ -42,11 +48,18 @@ fn arrow(rules: &Rules, package: &Package, dependency: &Dependency, root: &Path)
     let allowed = rules.of(folder)?;
     // Tests may also name the dependencies of what the crate uses: those are in its graph anyway.
     let is_test_tool = || FOR_TESTS.contains(&to) || from == to || rules.reaches(folder, to);
-    if allowed.has(to) || (for_tests && is_test_tool()) {
+    let is_for_examples = || has_published_examples(package) && !unpublished.contains(to);
+    if allowed.has(to) || (for_tests && (is_test_tool() || is_for_examples())) {
         return None;
     }
     let kind = dependency.kind;
     Some(format!("{from} has a {kind} dependency on {to}, which ARCHITECTURE.md does not allow"))
+}
+
+/// Whether the package is published with examples. Those show it together with other published crates. Cargo has no
+/// dependencies of examples alone.
+fn has_published_examples(package: &Package) -> bool {
+    is_published(package) && targets(package, TargetKind::Example).next().is_some()
 }
 
 /// Finds an unpublished dependency of a published crate, which cannot be packaged then. Cargo drops a dependency
@@ -72,7 +85,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        metadata::made_up::{dependency, graph},
+        metadata::made_up::{dependency, graph, target},
         tidy::codemap,
     };
 
@@ -139,6 +152,23 @@ mod tests {
         assert_eq!(findings("auth", "otp-core", Some("dev"), "^0.1"), NONE);
         assert_eq!(findings("auth", "otp-core", None, "^0.1").len(), 1);
         assert_eq!(findings("otp-core", "auth", Some("dev"), "^0.1").len(), 1);
+    }
+
+    #[test]
+    fn published_examples_may_use_any_published_crate() {
+        let findings = |to: &str, kind: Option<&str>| {
+            let lines = [dependency(to, &json!(kind), "^0.1")];
+            let metadata = graph(&[
+                json!({"name": "otp-core", "dependencies": lines, "targets": [target("login", "example")]}),
+                json!({"name": "otp-cache"}),
+                json!({"name": "mfa-gateway", "publish": []}),
+            ]);
+            check(&codemap::parse(MAP).unwrap(), &metadata, Path::new("/x")).len()
+        };
+        assert_eq!(findings("otp-cache", Some("dev")), 0);
+        assert_eq!(findings("otp-cache", None), 1);
+        // Neither in the map nor published.
+        assert_eq!(findings("mfa-gateway", Some("dev")), 2);
     }
 
     #[test]

@@ -1,0 +1,586 @@
+//! A login with a code by SMS, in axum: otp-core, otp-cache and karaden-client.
+//!
+//! ```text
+//! cargo run -p otp-cache --example axum_login
+//! ```
+//!
+//! The program sends no SMS. It starts the simulator of Karaden and its own server on free ports of the loopback
+//! address, logs a user in with a scripted client, checks each step, and ends. The server comes first, and is what to
+//! copy. The script comes after it. `docs/otp-in-your-own-login.md` explains both.
+//!
+//! | request | does |
+//! |---|---|
+//! | `POST /login` `{"user":"alice"}` | opens a challenge and sends its code; sets a cookie that names the login |
+//! | `POST /login/code` `{"code":"123456"}` | verifies the code; sets the cookie of the session |
+//! | `POST /login/resend` | sends the same code again |
+//! | `GET /me` | returns the name of the user who is logged in |
+//! | `POST /karaden/{secret}` | receives Karaden's delivery reports |
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, State},
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    response::{AppendHeaders, IntoResponse, Response},
+    routing::{any, get, post},
+};
+use karaden_client::{
+    Recipient, Resolution, ResolvePolicy, SendError, SendOutcome,
+    sms::{self, SentResult, callback},
+};
+use karaden_sim::{Fault, FaultMode, Operation, Sim, SimConfig, SmsProject};
+use otp_cache::{
+    ChallengeStore, Charge, Charged, ConsumeFailed, DeliveryNote, DeliveryNotes, LocalNotifier,
+    NoteKey, Notifier, Quota, QuotaKey, QuotaRefused, StoreError, memory::MemoryStore,
+};
+use otp_core::{
+    AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, ConsumeRefused, DeliveryStatus,
+    DigestKey, KeyId, KeyRing, Malformed, NewChallenge, Nonce, OpenRefused, PhoneNumber, Policy,
+    Purpose, Rejected, ResendRefused, SubjectKey,
+    gcra::Rate,
+    message::{Host, OriginBound, SmsTemplate, TemplateSettings, TextLimit},
+};
+use rand::{TryRng as _, rngs::SysRng};
+use serde::{Deserialize, Serialize};
+
+const LIFETIME: Duration = Duration::from_secs(300);
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+struct App {
+    users: HashMap<String, PhoneNumber>, // yours: a directory
+    logins: Mutex<HashMap<String, Login>>,
+    sessions: Mutex<HashMap<String, String>>, // yours: a session store
+    store: MemoryStore,
+    notifier: LocalNotifier,
+    keys: KeyRing,
+    format: CodeFormat,
+    policy: Policy,
+    template: SmsTemplate,
+    per_number: Rate,
+    /// Keeps the digests of phone numbers in the store from being guessed.
+    pepper: String,
+    karaden: sms::Client,
+    callback: callback::CallbackSecret,
+    now: fn() -> SystemTime,
+}
+
+/// What must be the same in all requests of one login. The browser knows the random id only.
+#[derive(Clone)]
+struct Login {
+    id: String,
+    user: String,
+    number: Option<PhoneNumber>,
+    challenge: ChallengeId,
+    expires_at: SystemTime,
+}
+
+impl Login {
+    fn subject(&self) -> SubjectKey {
+        SubjectKey::derive("", &self.user)
+    }
+
+    fn binding(&self) -> Binding<'_> {
+        let destination = self.number.as_ref().map_or("", PhoneNumber::as_e164).as_bytes();
+        let (subject, flow) = (self.user.as_str(), self.id.as_str());
+        Binding { tenant: "", subject, flow, purpose: Purpose::LOGIN, destination }
+    }
+}
+
+#[derive(Deserialize)]
+struct Start {
+    user: String,
+}
+
+/// Not `Debug`: it holds a code.
+#[derive(Deserialize)]
+struct Typed {
+    code: String,
+}
+
+/// An unknown user gets the same answers as a known one: a challenge whose code nobody receives.
+async fn start(
+    State(app): State<Arc<App>>,
+    Json(Start { user }): Json<Start>,
+) -> Result<Response, Refused> {
+    if user.len() > 100 {
+        return Err(Refused::Malformed);
+    }
+    let (now, number) = ((app.now)(), app.users.get(&user).cloned());
+    let (challenge, expires_at) = (ChallengeId::random(), now + LIFETIME);
+    let login = Login { id: random_text(), user, number, challenge, expires_at };
+    let (kid, nonce) = (app.keys.current_id(), Nonce::random());
+    let new = NewChallenge { id: challenge, purpose: Purpose::LOGIN, kid, nonce, expires_at };
+    let charged = app.charge(&login, now).await?;
+    let challenge = app.store.open(login.subject(), new, &app.policy, now).await??;
+    {
+        let mut logins = app.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.retain(|_, login| login.expires_at > now);
+        logins.insert(login.id.clone(), login.clone());
+    }
+    let cookie = set_cookie(LOGIN, &login.id);
+    spawn_send(app, login, challenge, charged);
+    Ok((StatusCode::ACCEPTED, cookie).into_response())
+}
+
+async fn verify(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    Json(typed): Json<Typed>,
+) -> Result<Response, Refused> {
+    let (now, login) = ((app.now)(), app.login(&headers)?);
+    let typed = app.format.normalise(&typed.code)?; // what is no code is no attempt
+    let (subject, id) = (login.subject(), login.challenge);
+    let attempt = app.store.begin_attempt(subject, id, &app.policy, now).await??; // counted
+    let attempts_left = attempt.attempts_left();
+    let verified = attempt.verify(&app.keys, &login.binding(), &app.format, &typed, now)?;
+    if login.number.is_none() {
+        return Err(Refused::Wrong { attempts_left }); // a lucky guess at a code that was never sent
+    }
+    app.store.consume(verified, now).await??; // one winner
+    app.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(&login.id);
+    let session = random_text();
+    let cookie = set_cookie(SESSION, &session);
+    app.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(session, login.user);
+    Ok((StatusCode::NO_CONTENT, cookie).into_response())
+}
+
+async fn resend(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<StatusCode, Refused> {
+    let (now, login) = ((app.now)(), app.login(&headers)?);
+    let charged = app.charge(&login, now).await?;
+    let (subject, id) = (login.subject(), login.challenge);
+    let permit = app.store.grant_resend(subject, id, &app.policy, now).await?;
+    if permit.is_err() {
+        app.store.refund(&charged, now).await?;
+    }
+    spawn_send(app, login, permit?.challenge, charged); // the same code
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn me(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<String, StatusCode> {
+    let sessions = app.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+    let user = cookie(&headers, SESSION).and_then(|id| sessions.get(id));
+    user.cloned().ok_or(StatusCode::UNAUTHORIZED)
+}
+
+/// Responds at once. A report is a hint to read the message, and proves nothing.
+async fn delivery_report(
+    State(app): State<Arc<App>>,
+    method: Method,
+    uri: Uri,
+    body: Bytes,
+) -> StatusCode {
+    let received = callback::receive(method.as_str(), uri.path(), &body, &app.callback);
+    let status = StatusCode::from_u16(received.status());
+    if let callback::Received::Report(report) = received {
+        spawn(async move { app.record(report.message_id()).await });
+    }
+    status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Sends in a task of its own: a server drops the handler of a browser that disconnects, and then nobody would look
+/// up what became of the message. The browser does not wait, so its response takes as long for an unknown user.
+fn spawn_send(app: Arc<App>, login: Login, challenge: Challenge, charged: Charged) {
+    spawn(async move { app.send(&login, &challenge, &charged).await });
+}
+
+fn spawn(task: impl Future<Output = Result<(), Failure>> + Send + 'static) {
+    tokio::spawn(async {
+        if let Err(error) = task.await {
+            eprintln!("{error}"); // your log: errors hold no code and no number
+        }
+    });
+}
+
+impl App {
+    fn login(&self, headers: &HeaderMap) -> Result<Login, Refused> {
+        let logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = cookie(headers, LOGIN).and_then(|id| logins.get(id));
+        found.cloned().ok_or(Refused::NewCodeNeeded)
+    }
+
+    /// Charges one message to the number; for an unknown user, to the name.
+    async fn charge(&self, login: &Login, now: SystemTime) -> Result<Charged, Refused> {
+        let to = login.number.as_ref().map_or(login.user.as_str(), PhoneNumber::as_e164);
+        let key = QuotaKey::derive(&self.pepper, to);
+        Ok(self.store.charge(&[Charge::new(key, self.per_number)], now).await??)
+    }
+
+    async fn send(
+        &self,
+        login: &Login,
+        challenge: &Challenge,
+        charged: &Charged,
+    ) -> Result<(), Failure> {
+        let Some(number) = &login.number else { return Ok(()) };
+        let (now, subject) = ((self.now)(), login.subject());
+        let expires_at = challenge.expires_at();
+        let code = challenge.code(&self.keys, &login.binding(), &self.format)?;
+        let text = self.template.render(&code, expires_at.duration_since(now)?)?;
+        let message =
+            sms::NewMessage::new(Recipient::new(number.as_e164())?, text.expose_secret())?
+                .with_limited_at(expires_at, now)?;
+        let note = DeliveryNote { subject, challenge: challenge.id(), expires_at };
+        self.store.keep(note_key(message.tag().as_str()), note, now).await?; // before the send
+        let is_sent = match self.karaden.send(message).await {
+            Ok(SendOutcome::Accepted(_)) => true,
+            Ok(SendOutcome::Refused(refusal)) => {
+                eprintln!("Karaden refused: {}", refusal.reason().as_str());
+                false
+            }
+            Err(SendError::NotSent(not_sent)) => {
+                eprintln!("not sent: {}", not_sent.error());
+                false
+            }
+            // Looks the message up by its tag.
+            Err(SendError::Unknown(unknown)) => {
+                match unknown.resolve(&self.karaden, &ResolvePolicy::default(), now).await {
+                    Resolution::NotSent(_) => false,
+                    // It may be on its way, so only the user may ask for another.
+                    Resolution::Accepted(_) | Resolution::Unknown(_) => true,
+                }
+            }
+        };
+        if !is_sent {
+            // It costs nothing, and the user may soon ask again.
+            let (id, failed) = (challenge.id(), DeliveryStatus::Failed);
+            self.store.refund(charged, now).await?;
+            self.store.record_delivery(subject, id, failed, &self.policy, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Records what Karaden says about a message, if it is ours: then its tag leads to a note.
+    async fn record(&self, id: &sms::MessageId) -> Result<(), Failure> {
+        let (message, now) = (self.karaden.get(id).await?, (self.now)());
+        let status = match message.sent_result {
+            Some(SentResult::Received) => DeliveryStatus::Delivered,
+            Some(SentResult::Unconnected) => DeliveryStatus::OutOfRange,
+            Some(SentResult::Error) => DeliveryStatus::Failed,
+            _ => DeliveryStatus::Pending,
+        };
+        for tag in &message.tags {
+            if let Some(note) = self.store.find(note_key(tag), now).await? {
+                let (subject, id) = (note.subject, note.challenge);
+                self.store.record_delivery(subject, id, status, &self.policy, now).await?;
+                self.notifier.notify(subject).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn note_key(tag: &str) -> NoteKey {
+    NoteKey::derive("karaden", tag)
+}
+
+/// 128 random bits from the operating system, as text.
+fn random_text() -> String {
+    let mut bytes = [0; 16];
+    SysRng.try_fill_bytes(&mut bytes).expect("the operating system has a random generator");
+    format!("{:032x}", u128::from_be_bytes(bytes))
+}
+
+// A browser takes a cookie with this prefix only from this host, with `Secure`, and for all paths.
+const LOGIN: &str = "__Host-login";
+const SESSION: &str = "__Host-session";
+
+fn set_cookie(name: &str, value: &str) -> AppendHeaders<[(header::HeaderName, String); 1]> {
+    let cookie = format!("{name}={value}; HttpOnly; Secure; SameSite=Strict; Path=/");
+    AppendHeaders([(header::SET_COOKIE, cookie)])
+}
+
+fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|value| value.split("; "));
+    pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Each refusal, as the browser learns of it. Every error of a store means that nobody gets in.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case", tag = "refused")]
+enum Refused {
+    /// What was typed is not a code. Nothing was counted.
+    Malformed,
+    /// Not this code.
+    Wrong { attempts_left: u8 },
+    /// The code has expired, was used, or was tried too often.
+    NewCodeNeeded,
+    /// Locked or too early, until this second of Unix time.
+    Wait { until: u64 },
+    /// Blocked until an administrator calls `unlock`.
+    Blocked,
+    /// A fault of ours.
+    Unavailable,
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Malformed => StatusCode::BAD_REQUEST,
+            Self::Wrong { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NewCodeNeeded => StatusCode::GONE,
+            Self::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Blocked => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, Json(self)).into_response()
+    }
+}
+
+fn wait(until: SystemTime) -> Refused {
+    let since = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Refused::Wait { until: since.as_secs() + 1 }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        eprintln!("{}: {error}", error.kind().as_str()); // your alert
+        Self::Unavailable
+    }
+}
+
+impl From<ConsumeFailed> for Refused {
+    fn from(failed: ConsumeFailed) -> Self {
+        StoreError::from(failed).into()
+    }
+}
+
+impl From<Malformed> for Refused {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl From<QuotaRefused> for Refused {
+    fn from(refused: QuotaRefused) -> Self {
+        refused.until.map_or(Self::Unavailable, wait)
+    }
+}
+
+impl From<OpenRefused> for Refused {
+    fn from(refused: OpenRefused) -> Self {
+        match refused {
+            OpenRefused::Blocked => Self::Blocked,
+            OpenRefused::DuplicateId => Self::Unavailable,
+            OpenRefused::Locked { until } | OpenRefused::TooManyOpen { until } => wait(until),
+        }
+    }
+}
+
+impl From<AttemptRefused> for Refused {
+    fn from(refused: AttemptRefused) -> Self {
+        match refused {
+            AttemptRefused::Blocked => Self::Blocked,
+            AttemptRefused::Locked { until } => wait(until),
+            AttemptRefused::AttemptsExhausted
+            | AttemptRefused::Expired
+            | AttemptRefused::NotFound => Self::NewCodeNeeded,
+        }
+    }
+}
+
+impl From<Rejected> for Refused {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::WrongCode { attempts_left, .. } => Self::Wrong { attempts_left },
+            Rejected::Expired | Rejected::KeyRetired => Self::NewCodeNeeded,
+        }
+    }
+}
+
+impl From<ConsumeRefused> for Refused {
+    fn from(refused: ConsumeRefused) -> Self {
+        match refused {
+            ConsumeRefused::Expired | ConsumeRefused::NotFound => Self::NewCodeNeeded,
+        }
+    }
+}
+
+impl From<ResendRefused> for Refused {
+    fn from(refused: ResendRefused) -> Self {
+        match refused {
+            ResendRefused::Blocked => Self::Blocked,
+            ResendRefused::Locked { until } | ResendRefused::TooEarly { at: until } => wait(until),
+            ResendRefused::AttemptsExhausted
+            | ResendRefused::Exhausted
+            | ResendRefused::Expired
+            | ResendRefused::NotFound => Self::NewCodeNeeded,
+        }
+    }
+}
+
+fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/login", post(start))
+        .route("/login/code", post(verify))
+        .route("/login/resend", post(resend))
+        .route("/me", get(me))
+        .route("/karaden/{secret}", any(delivery_report))
+        .layer(DefaultBodyLimit::max(callback::MAX_REPORT_BYTES))
+        .with_state(app)
+}
+
+/// Puts the parts together. The texts are checked here, not when a message is sent.
+fn app(
+    karaden: sms::Client,
+    callback: callback::CallbackSecret,
+    users: HashMap<String, PhoneNumber>,
+    now: fn() -> SystemTime,
+) -> Result<App, Failure> {
+    let format = CodeFormat::digits(6)?;
+    // One part, as Karaden counts: a line break may count three.
+    let limit = TextLimit::new(70, 1).with_line_break(3).with_basic_plane_only();
+    let settings = TemplateSettings::new(SmsTemplate::JAPANESE, "みどり商店", format, limit)
+        .with_host(Host::new("auth.example.jp")?)
+        .with_longest_lifetime(LIFETIME);
+    Ok(App {
+        users,
+        logins: Mutex::default(),
+        sessions: Mutex::default(),
+        store: MemoryStore::new(),
+        notifier: LocalNotifier::new(),
+        // With a durable store read key and pepper from your secrets, so that they survive a restart too.
+        keys: KeyRing::new(KeyId::new(1), DigestKey::random()),
+        format,
+        policy: Policy::default(),
+        template: SmsTemplate::new(&settings)?,
+        per_number: Rate::new(5, Duration::from_secs(3600))?,
+        pepper: random_text(),
+        karaden,
+        callback,
+        now,
+    })
+}
+
+// ---- The script: a simulated Karaden, a phone, and a browser that checks each step. ----
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::net::TcpListener;
+
+/// How many seconds the clock of the script is ahead, so that it need not wait for a cooldown.
+static AHEAD: AtomicU64 = AtomicU64::new(0);
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+fn clock() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(AHEAD.load(Ordering::Relaxed))
+}
+
+/// A browser that keeps one cookie.
+struct Browser {
+    http: reqwest::Client,
+    url: String,
+    cookie: String,
+}
+
+impl Browser {
+    /// Posts JSON and returns the status and the body. Keeps the cookie that is set.
+    async fn post(&mut self, path: &str, body: &str) -> Result<(u16, String), Failure> {
+        let request = self.http.post(format!("{}{path}", self.url)).body(body.to_owned());
+        let request =
+            request.header("content-type", "application/json").header("cookie", &self.cookie);
+        let response = request.send().await?;
+        if let Some(set) = response.headers().get("set-cookie") {
+            let set = set.to_str()?;
+            assert!(set.ends_with("; HttpOnly; Secure; SameSite=Strict; Path=/"));
+            set.split(';').next().unwrap_or_default().clone_into(&mut self.cookie);
+        }
+        Ok((response.status().as_u16(), response.text().await?))
+    }
+
+    async fn me(&self) -> Result<(u16, String), Failure> {
+        let request = self.http.get(format!("{}/me", self.url)).header("cookie", &self.cookie);
+        let response = request.send().await?;
+        Ok((response.status().as_u16(), response.text().await?))
+    }
+}
+
+const NUMBER: &str = "09012345678";
+
+/// Returns the code of the last message that arrived.
+fn code_on_phone(sim: &Sim) -> Result<String, Failure> {
+    let inbox = sim.inbox(Some(NUMBER)); // the last one first
+    let message = inbox.first().ok_or("no message arrived")?;
+    let bound = OriginBound::parse(&message.body).ok_or("no line for the browser")?;
+    Ok(bound.expose_code().to_owned())
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let secret = random_text();
+    let project = SmsProject::default().with_callback_url(format!("{url}/karaden/{secret}"));
+    let tenant = project.tenant_id.clone();
+    let sim = Sim::start(SimConfig::default().with_projects(vec![project])).await?;
+    let karaden = sms::Client::builder(tenant, "demo-token", sms::ServiceId::new(1)?)
+        .with_base_url(sim.sms_url()) // leave it out for the real service
+        .build()?;
+    let users = HashMap::from([("alice".to_owned(), PhoneNumber::from_japanese(NUMBER)?)]);
+    let app = Arc::new(app(karaden, callback::CallbackSecret::new(&secret)?, users, clock)?);
+    let server = axum::serve(listener, router(Arc::clone(&app)));
+    let running = tokio::spawn(server.into_future());
+
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+    let mut browser = Browser { http, url, cookie: String::new() };
+    let mut news = app.notifier.subscribe(SubjectKey::derive("", "alice"))?;
+
+    // The first login. The connection breaks after Karaden has accepted the message: the outcome is unknown, the
+    // message is looked up by its tag, and it is not sent twice.
+    sim.add_fault(Fault::new(FaultMode::AcceptThenDrop).times(1).with_operation(Operation::Send));
+    assert_eq!(browser.post("/login", r#"{"user":"alice"}"#).await?.0, 202);
+    news.changed().await; // Karaden reported that the message arrived
+    assert_eq!(sim.messages(Some(NUMBER)).len(), 1);
+    let code = code_on_phone(&sim)?;
+
+    // What is not a code is not an attempt. A wrong code is.
+    assert_eq!(browser.post("/login/code", r#"{"code":"12"}"#).await?.0, 400);
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    let answered = browser.post("/login/code", &format!(r#"{{"code":"{wrong}"}}"#)).await?;
+    assert_eq!(answered, (422, r#"{"refused":"wrong","attempts_left":4}"#.to_owned()));
+
+    // A resend: too early, then allowed, with the same code.
+    let (status, body) = browser.post("/login/resend", "").await?;
+    assert_eq!(status, 429);
+    assert!(body.starts_with(r#"{"refused":"wait","until":"#));
+    AHEAD.store(60, Ordering::Relaxed);
+    assert_eq!(browser.post("/login/resend", "").await?.0, 202);
+    news.changed().await;
+    assert_eq!(sim.messages(Some(NUMBER)).len(), 2);
+    assert_eq!(code_on_phone(&sim)?, code);
+
+    // The right code, as people paste it. It works once: a second use is refused.
+    assert_eq!(browser.me().await?.0, 401);
+    let login = browser.cookie.clone();
+    let right = format!(r#"{{"code":"認証コード {code}"}}"#);
+    assert_eq!(browser.post("/login/code", &right).await?.0, 204);
+    assert_eq!(browser.me().await?, (200, "alice".to_owned()));
+    let session = std::mem::replace(&mut browser.cookie, login);
+    let used = (410, r#"{"refused":"new_code_needed"}"#.to_owned());
+    assert_eq!(browser.post("/login/code", &right).await?, used);
+    assert_ne!(browser.cookie, session);
+
+    // An unknown user gets the same answers, and no message is sent.
+    assert_eq!(browser.post("/login", r#"{"user":"mallory"}"#).await?.0, 202);
+    let answered = browser.post("/login/code", r#"{"code":"000000"}"#).await?;
+    assert_eq!(answered, (422, r#"{"refused":"wrong","attempts_left":4}"#.to_owned()));
+    assert_eq!(sim.messages(None).len(), 2);
+
+    // The number gets five messages at once, whatever is asked for. Two were sent, and the refused resend was refunded.
+    for status in [202, 202, 202, 429] {
+        assert_eq!(browser.post("/login", r#"{"user":"alice"}"#).await?.0, status);
+    }
+
+    running.abort();
+    sim.shutdown().await;
+    println!("each step of the login did what it should");
+    Ok(())
+}
