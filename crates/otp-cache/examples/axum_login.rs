@@ -19,7 +19,10 @@
 use std::{
     collections::HashMap,
     error::Error,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -49,6 +52,7 @@ use otp_core::{
 };
 use rand::{TryRng as _, rngs::SysRng};
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
 
 const LIFETIME: Duration = Duration::from_secs(300);
 
@@ -461,10 +465,6 @@ fn app(
 }
 
 // ---- The script: a simulated Karaden, a phone, and a browser that checks each step. ----
-
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use tokio::net::TcpListener;
 
 /// How many seconds the clock of the script is ahead, so that it need not wait for a cooldown.
 static AHEAD: AtomicU64 = AtomicU64::new(0);
