@@ -581,6 +581,6 @@ async fn main() -> Result<(), Failure> {
 
     running.abort();
     sim.shutdown().await;
-    println!("each step of the login did what it should");
+    eprintln!("each step of the login did what it should");
     Ok(())
 }
