@@ -62,9 +62,15 @@ pub fn charge_all(
         let stored = stored(charge.key);
         let again = tats.iter_mut().find(|(key, _)| *key == charge.key);
         let so_far = again.as_ref().map_or(stored, |(_, tat)| Some(*tat));
-        let outcome = gcra::charge(so_far.unwrap_or_default(), &charge.rate, charge.events, now);
-        together.add(charge, outcome);
-        let gcra::Decision::Granted(granted) = outcome else { continue };
+        let so_far = so_far.unwrap_or_default();
+        let granted = match gcra::charge(so_far, &charge.rate, charge.events, now) {
+            gcra::Decision::Granted(granted) => granted,
+            refused => {
+                together.add(charge, refused);
+                continue;
+            }
+        };
+        together.grant(charge, granted);
         if let Some((_, tat)) = again {
             *tat = granted.tat;
         } else {
@@ -94,21 +100,23 @@ impl Together {
         Self { granted, left: u32::MAX, seen: 0, refused: None }
     }
 
+    /// Adds the next charge, which was granted.
+    fn grant(&mut self, charge: &Charge, granted: gcra::Granted) {
+        self.seen += 1;
+        self.left = self.left.min(granted.left);
+        self.granted.push((*charge, granted.tat));
+    }
+
     /// Adds the result of the next charge.
     pub(crate) fn add(&mut self, charge: &Charge, outcome: gcra::Decision) {
-        let which = self.seen;
-        self.seen += 1;
         let until = match outcome {
-            gcra::Decision::Granted(granted) => {
-                self.left = self.left.min(granted.left);
-                self.granted.push((*charge, granted.tat));
-                return;
-            }
+            gcra::Decision::Granted(granted) => return self.grant(charge, granted),
             gcra::Decision::Refused { until } => Some(until),
             gcra::Decision::TooLarge => None,
         };
         let wait = |refused: &QuotaRefused| (refused.until.is_none(), refused.until);
-        let refused = QuotaRefused { which, until };
+        let refused = QuotaRefused { which: self.seen, until };
+        self.seen += 1;
         if self.refused.as_ref().is_none_or(|before| wait(before) <= wait(&refused)) {
             self.refused = Some(refused);
         }
