@@ -114,6 +114,15 @@ struct State {
     earlier: HashMap<SubjectKey, Vec<SubjectRecord>>,
 }
 
+impl State {
+    /// Notes what a replica still has.
+    fn has_changed(&mut self, subject: SubjectKey, before: SubjectRecord) {
+        let earlier = self.earlier.entry(subject).or_default();
+        earlier.truncate(REPLICA_LAG - 1);
+        earlier.insert(0, before);
+    }
+}
+
 /// What a durable store leaves behind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk(Arc<Mutex<State>>);
@@ -236,9 +245,7 @@ impl Flawed {
                 let record = state.subjects.entry(subject).or_default();
                 let before = record.clone();
                 let done = rule(record);
-                let earlier = state.earlier.entry(subject).or_default();
-                earlier.truncate(REPLICA_LAG - 1);
-                earlier.insert(0, before);
+                state.has_changed(subject, before);
                 Ok(done)
             })?
         };
@@ -283,7 +290,7 @@ impl Flawed {
         if !self.has(flaw) || self.under_way.load(Ordering::SeqCst) == 0 {
             return Ok(record);
         }
-        let earlier = self.step(|state| Ok(state.earlier.remove(&subject)))?;
+        let earlier = self.step(|state| Ok(state.earlier.get(&subject).cloned()))?;
         Ok(earlier.and_then(|mut earlier| earlier.pop()).unwrap_or(record))
     }
 
@@ -350,6 +357,7 @@ impl ChallengeStore for Flawed {
         policy: &Policy,
         now: SystemTime,
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
+        let _under_way = UnderWay::begin(&self.under_way);
         self.arrive().await;
         if self.has(Flaw::OpensInTwoSteps) {
             self.step(|state| {
@@ -373,8 +381,9 @@ impl ChallengeStore for Flawed {
             if self.has(Flaw::OpenForgets) {
                 record.unlock();
             }
-            let older = record.challenges().to_vec();
+            let (before, older) = (record.clone(), record.challenges().to_vec());
             let opened = record.open(new, policy, self.instant(now));
+            state.has_changed(subject, before);
             if self.has(Flaw::KeepsTheOlder) {
                 state.older.extend(older.into_iter().map(|challenge| (challenge.id(), challenge)));
             }

@@ -221,13 +221,8 @@ fn a_lost_update_or_an_old_value_of_any_method_has_no_order() {
     is_caught(Flaw::DeliversOnACopy, &[HISTORIES], &[]);
     is_caught(Flaw::RevokesOnACopy, &[HISTORIES], &[]);
     is_caught(Flaw::UnlocksOnACopy, &[HISTORIES], &[]);
-    // An old value has no order only if the read falls into the short time before the copy follows. On a busy machine
-    // a single run can miss it.
-    for flaw in [Flaw::LoadsFromAReplica, Flaw::ReadsTheStatusFromAReplica] {
-        let runs = std::iter::repeat_with(|| caught(flaw)).take(10);
-        let found = runs.into_iter().find(|by| !by.is_empty());
-        assert_eq!(found, Some(vec![HISTORIES.to_owned()]), "{flaw:?}");
-    }
+    is_caught(Flaw::LoadsFromAReplica, &[HISTORIES], &[]);
+    is_caught(Flaw::ReadsTheStatusFromAReplica, &[HISTORIES], &[]);
 }
 
 #[test]

@@ -143,8 +143,12 @@ impl<S: ChallengeStore> Caller<S> {
             },
             8..=9 => self.resend(id).await,
             10..=11 => {
-                let news =
-                    [DeliveryStatus::Delivered, DeliveryStatus::OutOfRange, DeliveryStatus::Failed];
+                let news = [
+                    DeliveryStatus::Delivered,
+                    DeliveryStatus::OutOfRange,
+                    DeliveryStatus::Failed,
+                    DeliveryStatus::ChangedHands,
+                ];
                 self.deliver(id, dice.pick(&news)).await;
             }
             12 => self.revoke(id).await,
