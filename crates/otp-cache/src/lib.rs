@@ -4,7 +4,6 @@
 mod challenge_store;
 mod charging;
 mod error;
-mod hex;
 #[cfg(any(feature = "memory", feature = "redis", feature = "sqlite-unbundled"))]
 mod local_notifier;
 mod notes;
@@ -33,7 +32,6 @@ pub use otp_core;
 pub use challenge_store::ChallengeStore;
 pub use charging::{GrantedCharges, charge_all};
 pub use error::{ConsumeFailed, StoreError, StoreErrorKind};
-pub use hex::InvalidKey;
 #[cfg(any(feature = "memory", feature = "redis", feature = "sqlite-unbundled"))]
 #[cfg_attr(
     docsrs,

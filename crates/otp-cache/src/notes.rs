@@ -7,12 +7,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use otp_core::{ChallengeId, SubjectKey, layout::LAST_MILLIS};
+use otp_core::{ChallengeId, InvalidId, SubjectKey, layout::LAST_MILLIS};
 
-use crate::{
-    StoreError,
-    hex::{self, InvalidKey},
-};
+use crate::StoreError;
 
 /// The key of a note: sixteen bytes that stand for the reference of a message.
 ///
@@ -52,16 +49,24 @@ impl NoteKey {
 impl fmt::Display for NoteKey {
     /// 32 lower-case hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(&self.0, f)
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
 impl FromStr for NoteKey {
-    type Err = InvalidKey;
+    type Err = InvalidId;
 
     /// Reads exactly what `Display` writes.
-    fn from_str(text: &str) -> Result<Self, InvalidKey> {
-        hex::read(text).map(Self)
+    ///
+    /// ```
+    /// use otp_cache::NoteKey;
+    ///
+    /// let key = NoteKey::derive("sms", "0k3v9c");
+    /// assert_eq!(key.to_string().parse(), Ok(key));
+    /// assert!(key.to_string().to_uppercase().parse::<NoteKey>().is_err());
+    /// ```
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse::<SubjectKey>().map(|key| Self(*key.as_bytes()))
     }
 }
 

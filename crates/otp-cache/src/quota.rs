@@ -9,14 +9,11 @@ use std::{
 
 use async_trait::async_trait;
 use otp_core::{
-    SubjectKey,
+    InvalidId, SubjectKey,
     gcra::{self, Rate, Tat},
 };
 
-use crate::{
-    StoreError,
-    hex::{self, InvalidKey},
-};
+use crate::StoreError;
 
 /// The key of a limit: sixteen bytes of a digest, so that a store or its backup names no person.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,16 +50,24 @@ impl QuotaKey {
 impl fmt::Display for QuotaKey {
     /// 32 lower-case hexadecimal digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        hex::write(&self.0, f)
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
 impl FromStr for QuotaKey {
-    type Err = InvalidKey;
+    type Err = InvalidId;
 
     /// Reads exactly what `Display` writes.
-    fn from_str(text: &str) -> Result<Self, InvalidKey> {
-        hex::read(text).map(Self)
+    ///
+    /// ```
+    /// use otp_cache::QuotaKey;
+    ///
+    /// let key = QuotaKey::derive("sms", "0k3v9c");
+    /// assert_eq!(key.to_string().parse(), Ok(key));
+    /// assert!(key.to_string().to_uppercase().parse::<QuotaKey>().is_err());
+    /// ```
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.parse::<SubjectKey>().map(|key| Self(*key.as_bytes()))
     }
 }
 
