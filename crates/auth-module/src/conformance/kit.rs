@@ -150,11 +150,6 @@ pub(super) async fn eventually(holds: impl AsyncFn() -> bool) -> bool {
     false
 }
 
-/// Gives writes that nothing waits for the time to be done.
-pub(super) async fn until_notes_are_written() {
-    tokio::time::sleep(Duration::from_millis(50)).await;
-}
-
 /// Runs a call of each number at the same time and returns what they returned.
 pub(super) async fn at_once<T, F>(call: impl Fn(usize) -> F) -> Vec<T>
 where
@@ -306,6 +301,10 @@ impl SessionsKit {
     pub fn over(nodes: Vec<Arc<dyn Sessions>>) -> Self {
         assert!(!nodes.is_empty(), "a kit needs a handle");
         Self { nodes, next: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn nodes(&self) -> &[Arc<dyn Sessions>] {
+        &self.nodes
     }
 
     pub(super) async fn open(&self, login: &PendingRecord) -> TokenDigest {

@@ -368,7 +368,7 @@ impl Sessions for Faulty {
                 }
             }
             Fault::RefreshesACopy => {
-                let notes = Arc::clone(&self.notes);
+                let (notes, store) = (Arc::clone(&self.notes), Arc::clone(&self.store));
                 let was_open = !self.notes().ended.contains_key(&token);
                 tokio::spawn(async move {
                     others_come_first().await;
@@ -376,7 +376,9 @@ impl Sessions for Faulty {
                     if let (true, Some(ended)) = (was_open, notes.ended.get(&token).cloned()) {
                         notes.revived.insert(token, ended);
                     }
+                    store.refresh_user(token, user);
                 });
+                return;
             }
             Fault::RefreshesTheUse => self.store.touch_session(token, user.checked_at),
             _ => {}

@@ -9,7 +9,7 @@ use crate::{
         SessionsKit,
         kit::{
             CALLERS, MINUTE, SECOND, at_once, destination, eventually, ok, pending_of, session_of,
-            start, token, until_notes_are_written, user,
+            start, token, user,
         },
     },
     factor_snapshot::{FactorSnapshot, FactorStatus},
@@ -131,8 +131,27 @@ async fn notes_beside_each_other_move_forward(kit: &SessionsKit) {
         found.seen_at == latest.checked_at && found.record.user == latest
     };
     assert!(eventually(is_latest).await, "clause 6: the latest of many notes at once");
-    until_notes_are_written().await;
+    notes_are_written(kit).await;
     assert!(is_latest().await, "clause 6: the latest stays");
+}
+
+/// Waits until each handle has written the notes that it took before. The notes of a marker behind them show it.
+async fn notes_are_written(kit: &SessionsKit) {
+    let (user, used_at) = (user(), start() + MINUTE);
+    let snapshot = UserSnapshot::new(&user, used_at);
+    for node in kit.nodes() {
+        let marker = kit.opened(&user, session_of(&user, start())).await;
+        node.touch_session(marker, used_at);
+        node.refresh_user(marker, snapshot.clone());
+        // Each load is a second later than the one before, so that no cache has the old state.
+        let loads = Cell::new(1);
+        let is_written = async || {
+            let now = used_at + loads.replace(loads.get() + 1) * SECOND;
+            let found = ok(node.load_session(marker, now).await);
+            found.is_some_and(|s| s.seen_at == used_at && s.record.user == snapshot)
+        };
+        assert!(eventually(is_written).await, "clause 6: the notes of a marker");
+    }
 }
 
 /// Sessions end while their notes are under way.
@@ -153,7 +172,7 @@ async fn no_note_outlives_an_end(kit: &SessionsKit) {
         }
     })
     .await;
-    until_notes_are_written().await;
+    notes_are_written(kit).await;
     for token in sessions {
         assert!(kit.session(token, later).await.is_none(), "clause 6: ended after a note");
     }
