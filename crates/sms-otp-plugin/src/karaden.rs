@@ -52,14 +52,9 @@ impl SmsSender for KaradenSmsSender {
     }
 
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
-        if sms.is_past_deadline() {
-            return Err(SmsError::not_sent("the deadline has passed"));
-        }
-        if !sms.fits(self.text_limit()) {
-            return Ok(SmsOutcome::Refused(RefusedReason::Message));
-        }
-        let Ok(to) = Recipient::new(sms.to().as_e164()) else {
-            return Ok(SmsOutcome::Refused(RefusedReason::Number));
+        let to = match recipient(sms, self.text_limit()) {
+            Ok(to) => to,
+            Err(outcome) => return outcome,
         };
         let Ok(message) = sms_message(sms, to) else {
             return Ok(SmsOutcome::Refused(RefusedReason::Message));
@@ -95,6 +90,21 @@ impl SmsSender for KaradenSmsSender {
             LookUp::Present(report)
         }))
     }
+}
+
+/// Checks what needs no request, and returns the number. The error is the outcome of the send.
+fn recipient(
+    sms: &OutgoingSms,
+    limit: TextLimit,
+) -> Result<Recipient, Result<SmsOutcome, SmsError>> {
+    if sms.is_past_deadline() {
+        return Err(Err(SmsError::not_sent("the deadline has passed")));
+    }
+    if !sms.fits(limit) {
+        return Err(Ok(SmsOutcome::Refused(RefusedReason::Message)));
+    }
+    Recipient::new(sms.to().as_e164())
+        .map_err(|_invalid| Ok(SmsOutcome::Refused(RefusedReason::Number)))
 }
 
 /// Whether `limited_at` is the only field that Karaden refused.
@@ -190,14 +200,9 @@ impl SmsSender for KaradenPushSender {
     }
 
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
-        if sms.is_past_deadline() {
-            return Err(SmsError::not_sent("the deadline has passed"));
-        }
-        if !sms.fits(self.text_limit()) {
-            return Ok(SmsOutcome::Refused(RefusedReason::Message));
-        }
-        let Ok(to) = Recipient::new(sms.to().as_e164()) else {
-            return Ok(SmsOutcome::Refused(RefusedReason::Number));
+        let to = match recipient(sms, self.text_limit()) {
+            Ok(to) => to,
+            Err(outcome) => return outcome,
         };
         let Ok(mut message) = self.message(sms, to) else {
             return Ok(SmsOutcome::Refused(RefusedReason::Message));
