@@ -17,7 +17,7 @@ planted! {
     FindsAnyId => clause_1_one_name_one_user,
     /// Reads no groups when it looks for an id.
     ForgetsTheGroups => clause_1_one_name_one_user,
-    /// Reads no phone number, so that nobody gets a code.
+    /// Reads no phone number, so no user gets a code.
     ForgetsThePhoneNumber => clause_1_one_name_one_user,
     /// Begins a page with the last user of the page before.
     RepeatsTheLast => clause_2_pages_in_order,
@@ -35,7 +35,7 @@ planted! {
     SkipsDisplayNames => clause_3_a_search_is_literal,
     /// Begins each search at the first name.
     SearchesFromTheStart => clause_3_a_search_is_literal,
-    /// Finds nobody if the text is empty.
+    /// Finds no user if the search text is empty.
     FindsNobodyByNothing => clause_3_a_search_is_literal,
     /// Does not read whether an account is disabled.
     HidesTheDisabled => clause_4_a_change_is_seen,

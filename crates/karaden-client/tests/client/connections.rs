@@ -324,7 +324,7 @@ async fn a_reset_after_the_first_bytes_is_unknown_and_one_before_the_connection_
     assert!(error.is_outcome_unknown(), "{error:?}");
     server.join().expect("no panic");
     // Now the port is closed.
-    let error = client.send(sms_message()).await.expect_err("nobody");
+    let error = client.send(sms_message()).await.expect_err("no server listens");
     assert!(error.is_definitely_not_sent(), "{error:?}");
     assert_eq!(error.error().kind(), ErrorKind::Connect);
 }
