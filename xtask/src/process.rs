@@ -2,7 +2,7 @@
 //! listener, and in unattended runs a time limit.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, PipeReader},
     os::unix::process::CommandExt,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
@@ -84,17 +84,16 @@ fn watch(
     if limit.is_some() {
         command.process_group(0);
     }
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    // Both streams share a pipe, so that their lines keep their order.
+    let (output, writer) = io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let child = command.spawn();
+    // The command would keep its ends of the pipe open, and the output would never end.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child?;
     let stopwatch = Stopwatch::start();
     let (sender, lines) = mpsc::channel();
-    for pipe in
-        [child.stdout.take().map(erase), child.stderr.take().map(erase)].into_iter().flatten()
-    {
-        let sender = sender.clone();
-        thread::spawn(move || read_lines(pipe, &sender));
-    }
-    drop(sender);
+    thread::spawn(move || read_lines(output, &sender));
     loop {
         match lines.recv_timeout(LINE_TIMEOUT) {
             Ok(line) => listener(&line),
@@ -116,11 +115,7 @@ fn watch(
 /// How long to wait for the next line before checking whether the program still runs.
 const LINE_TIMEOUT: Duration = Duration::from_secs(3);
 
-fn erase(pipe: impl Read + Send + 'static) -> Box<dyn Read + Send> {
-    Box::new(pipe)
-}
-
-fn read_lines(pipe: Box<dyn Read + Send>, sender: &Sender<String>) {
+fn read_lines(pipe: PipeReader, sender: &Sender<String>) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
     while pipe.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
@@ -157,13 +152,12 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[test]
-    fn run_passes_each_line_of_both_streams_to_the_listener() {
+    fn run_passes_the_lines_of_both_streams_in_their_order() {
         let mut seen = Vec::new();
         let mut command = Command::new("sh");
         command.args(["-c", "echo one; echo two >&2; printf three"]);
         run(&mut command, MINUTE, &mut |line| seen.push(line.to_owned())).unwrap();
-        seen.sort();
-        assert_eq!(seen, ["one", "three", "two"]);
+        assert_eq!(seen, ["one", "two", "three"]);
     }
 
     #[test]
