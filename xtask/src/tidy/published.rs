@@ -98,6 +98,9 @@ fn readme(text: &str, package: &Package) -> Vec<String> {
         package.features.keys().filter(|feature| *feature != "default" && !named(feature));
     findings
         .extend(unnamed.map(|feature| format!("README.md does not name the feature `{feature}`")));
+    findings.extend(hidden_lines(text).map(|line| {
+        format!("README.md:{line}: a line that only the documentation hides; write a whole program")
+    }));
     if let Some(version) = &package.rust_version {
         let line = minimum_rust(version);
         if !text.contains(&line) {
@@ -105,6 +108,20 @@ fn readme(text: &str, package: &Package) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Returns the lines of Rust code that start with `#` and a space. Rustdoc hides them, other pages show them.
+fn hidden_lines(text: &str) -> impl Iterator<Item = usize> {
+    let mut in_rust = false;
+    let mut in_block = false;
+    text.lines().enumerate().filter_map(move |(index, line)| {
+        if let Some(language) = line.trim_start().strip_prefix("```") {
+            in_block = !in_block;
+            in_rust = in_block && (language.is_empty() || language.starts_with("rust"));
+        }
+        let line = line.trim();
+        (in_rust && (line == "#" || line.starts_with("# "))).then_some(index + 1)
+    })
 }
 
 /// Returns what each front page says about the oldest Rust that will do.
@@ -183,6 +200,12 @@ mod tests {
         assert!(
             readme("# x\n```rust\nlet x = 1;\n```\n| `sqlite` | a file |\nMinimum Rust version: 1.90.\n", &package).is_empty()
         );
+    }
+
+    #[test]
+    fn hidden_lines_of_rust_are_found() {
+        let text = "# x\n```rust\n# fn main() {\n#[derive(Debug)]\nstruct A;\n#\n```\n# y\n```sh\n# why\n```\n";
+        assert_eq!(hidden_lines(text).collect::<Vec<_>>(), [3, 6]);
     }
 
     #[test]
