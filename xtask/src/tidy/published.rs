@@ -65,6 +65,9 @@ fn files(package: &Package, root: &Path) -> Vec<String> {
             (Err(_), _) => findings.push(format!("no {name}")),
         }
     }
+    if !folder.join("README.ja.md").is_file() {
+        findings.push("no README.ja.md".to_owned());
+    }
     let text = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_default();
     findings.extend(changelog(&text("CHANGELOG.md"), &package.version));
     findings.extend(readme(&text("README.md"), package));
@@ -233,6 +236,7 @@ mod tests {
         for expected in [
             "x: no LICENSE-MIT",
             "x: no LICENSE-APACHE",
+            "x: no README.ja.md",
             "x: CHANGELOG.md must only say that 0.1.0 is the first version",
         ] {
             assert!(findings.iter().any(|finding| finding == expected), "{expected}: {findings:?}");
