@@ -153,8 +153,12 @@ impl MfaPlugin for SmsOtpPlugin {
 
     async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Step>, PluginError> {
         let call = Call::new(&self.parts, context)?;
-        let challenge = call.looked_up().await?;
-        Ok(call.prompt(challenge.as_ref()).map(Step::Prompt))
+        Ok(match call.looked_up().await? {
+            Some(challenge) if challenge.delivery() == DeliveryStatus::ChangedHands => {
+                Some(call.changed_hands(&challenge).step)
+            }
+            challenge => call.prompt(challenge.as_ref()).map(Step::Prompt),
+        })
     }
 
     fn live_status(&self) -> Option<&dyn LiveStatus> {

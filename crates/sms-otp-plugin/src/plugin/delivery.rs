@@ -24,7 +24,7 @@ impl Call<'_> {
     /// its number changed hands.
     pub(super) fn prompt(&self, challenge: Option<&Challenge>) -> Option<Prompt> {
         match challenge {
-            // `begin` says that the number changed hands, so that the host can go on to another factor.
+            // The step says so: it is no prompt.
             Some(challenge) if challenge.delivery() == DeliveryStatus::ChangedHands => None,
             Some(challenge) if self.is_exhausted(challenge) => {
                 Some(prompts::needs_new_code(Ended::Exhausted))

@@ -133,9 +133,15 @@ impl Login<'_> {
         self.keep(reply.expect("the plugin answers"))
     }
 
+    /// Returns the prompt that a reload shows.
     pub(crate) async fn status(&self) -> Option<Prompt> {
+        self.current().await.map(prompt)
+    }
+
+    /// Returns the step that a reload finds.
+    pub(crate) async fn current(&self) -> Option<Step> {
         let answer = self.call(async |context| self.world.plugin.status(context).await).await;
-        answer.expect("the plugin answers").map(prompt)
+        answer.expect("the plugin answers")
     }
 
     /// Waits until the page may show something else than `shown`.
