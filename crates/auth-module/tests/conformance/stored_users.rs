@@ -97,6 +97,10 @@ impl Faulty {
         self.generations.lock().unwrap().insert(id.clone(), generation);
     }
 
+    fn raise_generation(&self, id: &UserId) {
+        *self.generations.lock().unwrap().entry(id.clone()).or_default() += 1;
+    }
+
     async fn everyone(&self) -> Result<Vec<Account>, AuthError> {
         let mut accounts = Vec::new();
         for user in self.users.list(None, usize::MAX).await? {
@@ -203,7 +207,7 @@ impl HashSource for Faulty {
                     }
                 }
             }
-            Fault::RaisesByARehash => self.set_generation(id, self.generation(id) + 1),
+            Fault::RaisesByARehash => self.raise_generation(id),
             _ => {}
         }
         let is_done = self.users.rehash(id, &from, to).await?;
@@ -278,10 +282,9 @@ impl UserAdministration for Faulty {
                 let user = User::new(id.clone(), name, "", now);
                 self.users.add(vec![Account::new(user, None)]).await?;
             }
-            Fault::RaisesAlways => self.set_generation(id, generation + 1),
-            Fault::RaisesByARehash | Fault::RaisesOnce if is_rise => {
-                self.set_generation(id, generation + 1);
-            }
+            Fault::RaisesAlways => self.raise_generation(id),
+            Fault::RaisesByARehash if is_rise => self.raise_generation(id),
+            Fault::RaisesOnce if is_rise => self.set_generation(id, generation + 1),
             _ => {}
         }
         Ok(changed || self.fault == Fault::ChangesUnknownUsers)
