@@ -21,7 +21,7 @@ use crate::{
     redis_store::{brisk, connect},
     support::{
         challenge, now,
-        redis::{Cluster, Server, Watched, wait_until},
+        redis::{Cluster, PROMPT, Server, Watched, wait_until},
     },
 };
 
@@ -193,6 +193,7 @@ async fn sentinel_conforms() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn under_sentinel_a_primary_that_dies_at_work_loses_nothing_acknowledged() {
     let mut watched = Watched::start();
+    watched.promote_after(PROMPT);
     let store = Arc::new(brisk(config(&watched)).await);
     let alone = brisk(config(&watched)).await;
     let load = Load::start(&store, ["a", "b", "c", "d"].map(subjects).to_vec());
@@ -214,6 +215,7 @@ async fn under_sentinel_a_primary_that_dies_at_work_loses_nothing_acknowledged()
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_a_cluster_a_primary_that_dies_at_work_loses_nothing_acknowledged() {
     let mut cluster = Cluster::start();
+    cluster.promote_after(PROMPT);
     let store = Arc::new(brisk(RedisConfig::cluster(cluster.urls())).await);
     let alone = brisk(RedisConfig::cluster(cluster.urls())).await;
     // Some work at the part of the cluster that will fail, and as many at the others.
@@ -253,7 +255,6 @@ async fn in_a_cluster_a_primary_that_dies_at_work_loses_nothing_acknowledged() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_primary_that_is_back_before_it_is_missed_has_forgotten_nothing() {
     let mut watched = Watched::start();
-    watched.be_patient(Duration::from_secs(60));
     let store = Arc::new(brisk(config(&watched)).await);
     let load = Load::start(&store, ["a", "b"].map(subjects).to_vec());
     load.wait_for_more("the load is under way");

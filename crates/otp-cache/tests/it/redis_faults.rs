@@ -100,7 +100,6 @@ async fn a_paused_server_times_out_and_comes_back() {
 #[tokio::test]
 async fn sentinels_and_what_they_watch_may_fall_silent() {
     let mut watched = Watched::start();
-    watched.be_patient(Duration::from_secs(60));
     let config = RedisConfig::sentinel(watched.sentinels.iter().map(Server::url), "otp");
     let store = connect(config.clone()).await;
     flushed(&store, std::slice::from_ref(&watched.primary), "a").await;

@@ -15,6 +15,12 @@ use tempfile::TempDir;
 const TRIES: u32 = 1200;
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long servers are silent until another takes their place. A busy machine may stop a server for seconds,
+/// and a promotion that no test asked for loses what was not copied yet.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same where a test asks for a promotion.
+pub(crate) const PROMPT: Duration = Duration::from_millis(1500);
+
 /// Waits until `ready` says so. Polls, because a foreign process has no other way to tell.
 pub(crate) fn wait_until(what: &str, mut ready: impl FnMut() -> bool) {
     for _ in 0..TRIES {
@@ -276,7 +282,16 @@ impl Cluster {
         });
         let cluster = Self { nodes: nodes.collect() };
         cluster.assemble();
+        cluster.promote_after(PATIENCE);
         cluster
+    }
+
+    /// From now on the nodes wait this long before they take one of them for dead.
+    pub(crate) fn promote_after(&self, timeout: Duration) {
+        let millis = timeout.as_millis().to_string();
+        for node in &self.nodes {
+            node.command(&["CONFIG", "SET", "cluster-node-timeout", &millis]).expect("a node");
+        }
     }
 
     fn assemble(&self) {
@@ -424,12 +439,13 @@ impl Watched {
                 info.contains("slaves=1") && info.contains("sentinels=3")
             })
         });
+        self.promote_after(PATIENCE);
         self
     }
 
     /// From now on the Sentinels wait this long before they take a server for dead.
-    pub(crate) fn be_patient(&self, down_after: Duration) {
-        let millis = down_after.as_millis().to_string();
+    pub(crate) fn promote_after(&self, timeout: Duration) {
+        let millis = timeout.as_millis().to_string();
         for sentinel in &self.sentinels {
             let words = ["SENTINEL", "SET", "otp", "down-after-milliseconds", &millis];
             sentinel.command(&words).expect("a Sentinel");
