@@ -20,6 +20,8 @@ pub(crate) enum Tool {
     Node,
     /// OpenSSL's headers, for karaden-client's opt-in feature `native-tls` only.
     OpenSslHeaders,
+    /// A PostgreSQL server for an example. The example starts a cluster of its own.
+    PostgreSql,
     /// The vendor's Python SDK.
     Python,
     /// A Redis server for the store's Redis backend. The tests start it themselves.
@@ -43,6 +45,7 @@ impl Tool {
                 machine::program(&["pkg-config"]).is_some()
                     && headers.iter().any(|path| Path::new(path).is_file())
             }
+            Self::PostgreSql => machine::program(&["initdb"]).is_some() || debian_has_initdb(),
             Self::Python => has_python_venv(),
             Self::Redis => {
                 machine::program(&["redis-server"]).is_some()
@@ -59,6 +62,7 @@ impl Tool {
             Self::JapaneseFont => &["fonts-noto-cjk"],
             Self::Node => &["nodejs", "npm"],
             Self::OpenSslHeaders => &["libssl-dev", "pkg-config"],
+            Self::PostgreSql => &["postgresql"],
             Self::Python => &["python3", "python3-venv"],
             Self::Redis => &["redis-server", "redis-tools"],
         }
@@ -130,6 +134,12 @@ fn has_python_venv() -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
+/// Whether a package of Debian has installed `initdb`. It is not in the path of the shell.
+fn debian_has_initdb() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    versions.map(|version| version.path().join("bin/initdb")).any(|program| program.is_file())
+}
+
 fn font_folder_has(folder: &str, part: &str) -> bool {
     let roots = ["/usr/share/fonts/opentype", "/usr/share/fonts/truetype"];
     roots.iter().filter_map(|root| fs::read_dir(Path::new(root).join(folder)).ok()).any(|entries| {
@@ -156,6 +166,7 @@ mod tests {
             Tool::JapaneseFont,
             Tool::Node,
             Tool::OpenSslHeaders,
+            Tool::PostgreSql,
             Tool::Python,
             Tool::Redis,
         ];

@@ -140,6 +140,20 @@ fn programs_of(page: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn the_store_of_the_guide_is_that_of_the_example() {
+    let store = root().join("crates/otp-cache/examples/postgres_store/store.rs");
+    let store = fs::read_to_string(store).expect("the example");
+    let blocks = blocks().into_iter();
+    let mut ours =
+        blocks.filter(|block| block.page == "docs/write-a-store.md" && block.language == "rust");
+    let shape = ours.next().expect("the first block is the store");
+    let items = shape.text.split("\n\n").filter(|item| !item.starts_with("use "));
+    for item in items {
+        assert!(store.contains(item.trim_end()), "{}: not in store.rs:\n{item}", shape.place());
+    }
+}
+
+#[test]
 fn json_blocks_parse() {
     for block in blocks().iter().filter(|block| block.language == "json") {
         if let Err(error) = serde_json::from_str::<Json>(&block.text) {

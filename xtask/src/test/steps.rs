@@ -137,7 +137,7 @@ pub(crate) const ALL: &[Step] = &[
     Step {
         name: "examples",
         what: "each example program runs and succeeds",
-        needs: &[],
+        needs: &[Tool::PostgreSql],
         after: &["build"],
         run: examples,
     },
