@@ -1,7 +1,7 @@
 //! A sender for a provider with an HTTP API: every outcome, the contract, and a delivery report.
 //!
 //! ```text
-//! cargo run -p custom-sender
+//! cargo run -p sms-sender --features sender-kit --example another_provider
 //! ```
 //!
 //! The provider is invented, and part of this program. No SMS is sent.
