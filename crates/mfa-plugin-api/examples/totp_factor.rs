@@ -1,7 +1,7 @@
 //! Codes from an authenticator app (RFC 6238) as a factor: a whole plugin, checked against the contract.
 //!
 //! ```text
-//! cargo run -p totp-plugin
+//! cargo run -p mfa-plugin-api --features test-kit --example totp_factor
 //! ```
 //!
 //! A host adds the plugin where it lists its plugins, and the factor's name to its rules.
