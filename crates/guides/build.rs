@@ -4,6 +4,9 @@
     reason = "cargo passes the folder for generated code in a variable"
 )]
 
+#[path = "src/joined.rs"]
+mod joined;
+
 use std::{
     env,
     error::Error,
@@ -17,19 +20,31 @@ fn main() -> Result<(), Box<dyn Error>> {
     let docs = root.join("docs");
     // Cargo looks at every file in a folder that it watches, and the root has the builds.
     println!("cargo::rerun-if-changed={}", docs.display());
+    println!("cargo::rerun-if-changed=src/joined.rs");
+    let generated = PathBuf::from(env::var("OUT_DIR")?);
     let mut pages = markdown(&docs)?;
     pages.extend(markdown(&root)?);
     pages.sort();
     let mut modules = String::new();
     for (number, page) in pages.iter().enumerate() {
         println!("cargo::rerun-if-changed={}", page.display());
+        let text = fs::read_to_string(page)?;
+        let joined = joined::joined(&text);
+        // A page as it is, so that an error shows its place.
+        let page = if joined.lines().eq(text.lines()) {
+            page.clone()
+        } else {
+            let page = generated.join(page.file_name().unwrap_or_default());
+            fs::write(&page, joined)?;
+            page
+        };
         writeln!(
             modules,
             "#[doc = include_str!(r#\"{}\"#)]\n#[cfg(doctest)]\nmod page_{number} {{}}",
             page.display()
         )?;
     }
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("pages.rs"), modules)?;
+    fs::write(generated.join("pages.rs"), modules)?;
     Ok(())
 }
 

@@ -33,6 +33,9 @@ impl Descriptor {
 
 /// One authentication factor.
 ///
+/// [Write a factor](https://github.com/sms-otp-mfa/sms-otp-mfa/blob/main/docs/write-a-factor.md)
+/// shows how, step by step.
+///
 /// Hosts hold plugins as `Arc<dyn MfaPlugin>`. A native `async fn` does not allow `dyn` yet, so this trait
 /// and its implementations carry `#[async_trait]`.
 ///

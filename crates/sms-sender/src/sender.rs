@@ -20,6 +20,9 @@ use crate::{
 
 /// Sends text messages through one provider.
 ///
+/// [Write a sender](https://github.com/sms-otp-mfa/sms-otp-mfa/blob/main/docs/write-a-sender.md)
+/// shows how, step by step.
+///
 /// # Contract
 ///
 /// [`sender_kit`](crate::sender_kit) has one check for each clause.

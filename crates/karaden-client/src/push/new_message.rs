@@ -183,7 +183,7 @@ impl CarrierField {
 /// ```
 /// use karaden_client::push::CarrierTexts;
 ///
-/// let texts = CarrierTexts::same("確認コード 123456").with_au("確認 123456").with_rakuten_field();
+/// let texts = CarrierTexts::same("認証コード 123456").with_au("認証 123456").with_rakuten_field();
 /// # let _ = texts;
 /// ```
 #[derive(Clone)]

@@ -105,7 +105,7 @@ fn check_tag(tag: &str, allowed: impl Fn(char) -> bool) -> Result<(), Invalid> {
 /// use karaden_client::{Recipient, sms};
 ///
 /// let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-/// let message = sms::NewMessage::new(Recipient::new("090-1234-5678")?, "確認コード 123456")?
+/// let message = sms::NewMessage::new(Recipient::new("090-1234-5678")?, "認証コード 123456")?
 ///     .with_limited_at(now + Duration::from_secs(290), now)?;
 /// assert!(!format!("{message:?}").contains("123456"));
 /// # Ok::<(), karaden_client::Invalid>(())

@@ -76,7 +76,7 @@ impl Exchange {
 ///         .with_token("token")
 ///         .with_security_code("code");
 ///     let client = push::Client::builder(credentials).with_transport(script.clone()).build()?;
-///     let message = push::NewMessage::new(Recipient::new("090-1234-5678")?, "確認コード 123456")?;
+///     let message = push::NewMessage::new(Recipient::new("090-1234-5678")?, "認証コード 123456")?;
 ///     let accepted = client.send(message).await?.into_accepted()?;
 ///     assert_eq!(accepted.message_id.as_str(), "abc123");
 ///     assert_eq!(script.requests().len(), 1);

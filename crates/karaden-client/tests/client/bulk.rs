@@ -7,7 +7,7 @@ use mockito::{Matcher, Server};
 
 use crate::{common::{TENANT, TOKEN, assert_clean, full, options}, clients::sms_client};
 
-const CSV: &str = "1,09012345678,確認コード 482913\r\n";
+const CSV: &str = "1,09012345678,認証コード 482913\r\n";
 
 fn id() -> BulkId {
     BulkId::new("b-1").expect("an id")

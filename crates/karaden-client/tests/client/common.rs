@@ -11,7 +11,7 @@ pub(crate) const SECURITY_CODE: &str = "sec-SECRET-91bc";
 /// A number of which at most the last four digits may appear.
 pub(crate) const NUMBER: &str = "09012345678";
 /// A text that must never appear.
-pub(crate) const TEXT: &str = "確認コード 482913";
+pub(crate) const TEXT: &str = "認証コード 482913";
 /// A tenant.
 pub(crate) const TENANT: &str = "159bfd33-b9b7-f424-4755-c119b324591d";
 

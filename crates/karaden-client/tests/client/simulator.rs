@@ -46,11 +46,11 @@ fn number(digits: &str) -> Recipient {
 
 fn message(to: &str, tag: &str) -> sms::NewMessage {
     let tag = sms::Tag::new(tag).expect("a tag");
-    sms::NewMessage::new(number(to), "確認コード 482913").expect("a message").with_tag(tag)
+    sms::NewMessage::new(number(to), "認証コード 482913").expect("a message").with_tag(tag)
 }
 
 fn push_message(to: &str, code: &str) -> push::NewMessage {
-    push::NewMessage::new(number(to), "確認コード 482913")
+    push::NewMessage::new(number(to), "認証コード 482913")
         .expect("a message")
         .with_tracking_code(push::TrackingCode::new(code).expect("a code"))
 }

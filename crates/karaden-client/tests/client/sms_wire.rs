@@ -45,7 +45,7 @@ async fn send_says_exactly_this() {
         .match_header("user-agent", concat!("karaden-client/", env!("CARGO_PKG_VERSION")))
         .match_header("accept-encoding", "identity")
         .match_body(Matcher::Exact(
-            "service_id=1&to=09012345678&body=%E7%A2%BA%E8%AA%8D%E3%82%B3%E3%83%BC%E3%83%89+482913\
+            "service_id=1&to=09012345678&body=%E8%AA%8D%E8%A8%BC%E3%82%B3%E3%83%BC%E3%83%89+482913\
              &tags%5B%5D=tag-1&tags%5B%5D=login&is_shorten=false\
              &scheduled_at=2027-01-15T17%3A01%3A00%2B09%3A00\
              &limited_at=2027-01-15T17%3A04%3A50%2B09%3A00"

@@ -52,6 +52,13 @@ impl<'p> TestLogin<'p> {
         }
     }
 
+    /// Sets the facts about the browser. Default: the address 192.0.2.1 and the language `en`.
+    #[must_use]
+    pub fn with_client(mut self, client: ClientFacts) -> Self {
+        self.client = client;
+        self
+    }
+
     /// Returns the instant of the next call.
     pub fn now(&self) -> SystemTime {
         *lock(&self.now)

@@ -9,7 +9,7 @@ use karaden_sim::{Fault, FaultMode, Operation, Sim, SimConfig};
 use tokio::process::Command;
 
 const NUMBER: &str = "090-0000-0001";
-const TEXT: &str = "確認コード 482913";
+const TEXT: &str = "認証コード 482913";
 
 async fn sim() -> Sim {
     Sim::start(SimConfig::default()).await.expect("a simulator")
