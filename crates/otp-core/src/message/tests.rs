@@ -55,7 +55,9 @@ fn the_default_words_become_one_part_and_one_segment() {
 
 #[test]
 fn the_default_words_have_room_for_a_service_of_eight_units() {
-    for (words, service) in [(SmsTemplate::JAPANESE, "みなと市立図書館"), (SmsTemplate::ENGLISH, "MidoriCo")] {
+    for (words, service) in
+        [(SmsTemplate::JAPANESE, "みなと市立図書館"), (SmsTemplate::ENGLISH, "MidoriCo")]
+    {
         let longer = format!("{service}x");
         for (service, excess) in [(service, None), (longer.as_str(), Some(71))] {
             let settings = of_service(words, service)
