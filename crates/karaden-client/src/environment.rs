@@ -1,11 +1,8 @@
 //! Environment variables, for `from_env` of both builders. No other place of this crate reads them.
 
-use std::{env::VarError, fmt};
+use std::env::VarError;
 
-use crate::{
-    error::{Effect, Error},
-    error_kind::ErrorKind,
-};
+use crate::error::Error;
 
 /// Where variables are looked up.
 pub(crate) struct Variables(Box<LookUp>);
@@ -36,29 +33,15 @@ impl Variables {
 
 /// Returns the error about a variable, without its value.
 pub(crate) fn problem(name: &'static str, what: &'static str) -> Error {
-    Error::new(ErrorKind::Config, Effect::None).with_source(Problem { name, what })
+    Error::config(format!("the environment variable {name} {what}"))
 }
-
-#[derive(Debug)]
-struct Problem {
-    name: &'static str,
-    what: &'static str,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the environment variable {} {}", self.name, self.what)
-    }
-}
-
-impl std::error::Error for Problem {}
 
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
 
     use super::*;
-    use crate::{push, sms};
+    use crate::{ErrorKind, push, sms};
 
     /// Every variable, except the one that is missing.
     fn all_but(missing: &'static str) -> Variables {
@@ -80,8 +63,9 @@ mod tests {
     }
 
     fn shown(error: &Error) -> String {
-        let source = std::error::Error::source(error).expect("a source");
-        format!("{error:?} {source}")
+        assert!(format!("{error:?}").contains("KARADEN_"), "{error:?}");
+        assert!(!format!("{error:?}").contains("SECRET"), "{error:?}");
+        error.to_string()
     }
 
     #[test]

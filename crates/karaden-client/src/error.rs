@@ -1,6 +1,6 @@
 //! The error type of this crate.
 
-use std::{error::Error as StdError, fmt, time::Duration};
+use std::{borrow::Cow, error::Error as StdError, fmt, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,7 +12,9 @@ use crate::{
 /// [`is_retryable`](Self::is_retryable) and [`is_outcome_unknown`](Self::is_outcome_unknown).
 ///
 /// `Display`, `Debug` and the sources never show a token, a security code, a phone number or a
-/// message text. `Display` is one phrase and does not repeat the source.
+/// message text. `Display` is one phrase and does not repeat the source. It names a problem of the
+/// configuration and the word of a refusal. All other details, such as which part of TLS failed, are in the
+/// sources: log the whole chain.
 ///
 /// ```
 /// use karaden_client::{ErrorKind, Recipient};
@@ -28,6 +30,7 @@ struct Inner {
     kind: ErrorKind,
     effect: Effect,
     operation: Option<Operation>,
+    problem: Option<Cow<'static, str>>,
     status: Option<u16>,
     code: Option<Box<str>>,
     retry_after: Option<Duration>,
@@ -54,6 +57,7 @@ impl Error {
             kind,
             effect,
             operation: None,
+            problem: None,
             status: None,
             code: None,
             retry_after: None,
@@ -66,8 +70,11 @@ impl Error {
         }))
     }
 
-    pub(crate) fn config(problem: &'static str) -> Self {
-        Self::new(ErrorKind::Config, Effect::None).with_source(Phrase(problem))
+    /// Returns the error about a setting. `problem` is shown, so it must not have the value of a secret.
+    pub(crate) fn config(problem: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::new(ErrorKind::Config, Effect::None);
+        error.0.problem = Some(problem.into());
+        error
     }
 
     pub(crate) fn with_source(
@@ -240,6 +247,17 @@ fn cut(text: &str) -> String {
     text.chars().take(1000).collect()
 }
 
+impl Error {
+    /// Writes what Karaden said, such as ` (restricted, HTTP 200, code 203)`; nothing if it said nothing.
+    pub(crate) fn fmt_response(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = self.0.refusal.as_ref().map(|reason| reason.as_str().to_owned());
+        let status = self.0.status.map(|status| format!("HTTP {status}"));
+        let code = self.0.code.as_ref().map(|code| format!("code {code}"));
+        let parts: Vec<String> = [reason, status, code].into_iter().flatten().collect();
+        if parts.is_empty() { Ok(()) } else { write!(f, " ({})", parts.join(", ")) }
+    }
+}
+
 impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
         let mut error = Self::new(ErrorKind::InvalidInput, Effect::None);
@@ -252,12 +270,10 @@ impl From<Invalid> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.kind.phrase())?;
-        match (self.0.status, self.0.code.as_deref()) {
-            (Some(status), Some(code)) => write!(f, " (HTTP {status}, code {code})"),
-            (Some(status), None) => write!(f, " (HTTP {status})"),
-            (None, Some(code)) => write!(f, " (code {code})"),
-            (None, None) => Ok(()),
-        }?;
+        if let Some(problem) = &self.0.problem {
+            write!(f, ": {problem}")?;
+        }
+        self.fmt_response(f)?;
         if self.is_outcome_unknown() {
             f.write_str("; whether the request took effect is unknown")?;
         }
@@ -272,6 +288,9 @@ impl fmt::Debug for Error {
         out.field("kind", &inner.kind).field("outcome_unknown", &self.is_outcome_unknown());
         if let Some(Operation { api, name, .. }) = inner.operation {
             out.field("operation", &format_args!("{api}.{name}"));
+        }
+        if let Some(problem) = &inner.problem {
+            out.field("problem", problem);
         }
         if let Some(status) = inner.status {
             out.field("status", &status);

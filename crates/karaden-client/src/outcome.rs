@@ -60,6 +60,8 @@ impl<A, M> SendOutcome<A, M> {
 }
 
 /// A refusal by Karaden, with the message, which can be sent again once the cause is fixed.
+///
+/// `Display` shows the word of the reason, the HTTP status and Karaden's code.
 pub struct Refusal<M> {
     error: Error,
     message: Box<M>,
@@ -100,13 +102,15 @@ impl<M> Refusal<M> {
 
 impl<M> fmt::Display for Refusal<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Karaden refused the message")
+        f.write_str("Karaden refused the message")?;
+        self.error.fmt_response(f)
     }
 }
 
 impl<M> StdError for Refusal<M> {
+    /// Returns the source of [`error`](Self::error), which `Display` shows already.
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&self.error)
+        self.error.source()
     }
 }
 

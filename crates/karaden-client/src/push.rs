@@ -14,7 +14,7 @@ mod send_list;
 pub use self::{
     client::{Client, ClientBuilder},
     credentials::Credentials,
-    new_message::{CarrierField, CarrierTexts, NewMessage, TrackingCode},
+    new_message::{CarrierField, CarrierTexts, LINE_BREAK_UNITS, NewMessage, TrackingCode},
     outcome::{Accepted, Resolution, SendError, SendOutcome, UnknownSend},
     report::{Carrier, MessageId, MessageReport, MessageStatus, ResultStatus, Tracked},
     send_list::{ListChange, RowFailure, RowProblem},

@@ -23,6 +23,11 @@ use crate::{
 
 /// A running simulator. Dropping it stops it too, without waiting for requests in progress.
 ///
+/// It runs in tasks of the runtime that starts it. In a runtime of one thread, a test that blocks the thread also
+/// blocks the simulator: call a blocking client from a thread of its own, or take a runtime of several threads.
+///
+/// The methods that take a number read it with hyphens and in E.164 (`+819012345678`) too.
+///
 /// ```
 /// use karaden_sim::{Sim, SimConfig};
 ///
@@ -102,7 +107,7 @@ impl Sim {
     }
 
     /// Returns the messages that have arrived, the last to arrive first, at most 1,000: of all
-    /// numbers, or of the number `to`. A `to` that is not eleven digits has no messages.
+    /// numbers, or of the number `to`. A `to` that is no Japanese number has no messages.
     #[must_use]
     pub fn inbox(&self, to: Option<&str>) -> Vec<InboxMessage> {
         inbox::arrived(&self.shared, to, self.shared.clock.now())
@@ -115,8 +120,11 @@ impl Sim {
         inbox::all_messages(&self.shared, to, self.shared.clock.now())
     }
 
-    /// Waits until a message to the number `to` has arrived, and returns the last one. Returns at once
-    /// if there is one already. Never returns if none arrives: put it under a timeout.
+    /// Waits until a message to the number `to` has arrived, and returns the last one. Never returns if none
+    /// arrives: put it under a timeout.
+    ///
+    /// Returns at once if there is one already, such as that of an earlier login. To wait for the next one,
+    /// [delete the messages](Self::delete_messages) before the request that sends it.
     ///
     /// # Cancel safety
     ///

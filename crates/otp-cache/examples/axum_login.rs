@@ -19,6 +19,7 @@
 use std::{
     collections::HashMap,
     error::Error,
+    io, iter,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -35,7 +36,7 @@ use axum::{
     routing::{any, get, post},
 };
 use karaden_client::{
-    Recipient, Resolution, ResolvePolicy, SendError, SendOutcome,
+    Recipient, Resolution, ResolvePolicy, SendError, SendOutcome, push,
     sms::{self, SentResult, callback},
 };
 use karaden_sim::{Fault, FaultMode, Operation, Sim, SimConfig, SmsProject};
@@ -45,16 +46,18 @@ use otp_cache::{
 };
 use otp_core::{
     AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, ConsumeRefused, DeliveryStatus,
-    DigestKey, KeyId, KeyRing, Malformed, NewChallenge, Nonce, OpenRefused, PhoneNumber, Policy,
-    Purpose, Rejected, ResendRefused, SubjectKey,
+    DigestKey, KeyId, KeyRing, LockoutState, Malformed, NewChallenge, Nonce, OpenRefused,
+    PhoneNumber, Policy, Purpose, Rejected, ResendRefused, SubjectKey, Verified,
     gcra::Rate,
     message::{Host, OriginBound, SmsTemplate, TemplateSettings, TextLimit},
 };
 use rand::{TryRng as _, rngs::SysRng};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
+use tokio_util::task::TaskTracker;
 
 const LIFETIME: Duration = Duration::from_secs(300);
+const CONSUME_TRIES: u32 = 3;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -73,6 +76,7 @@ struct App {
     pepper: String,
     karaden: sms::Client,
     callback: callback::CallbackSecret,
+    tasks: TaskTracker,
     now: fn() -> SystemTime,
 }
 
@@ -123,7 +127,11 @@ async fn start(
     let (kid, nonce) = (app.keys.current_id(), Nonce::random());
     let new = NewChallenge { id: challenge, purpose: Purpose::LOGIN, kid, nonce, expires_at };
     let charged = app.charge(&login, now).await?;
-    let challenge = app.store.open(login.subject(), new, &app.policy, now).await??;
+    let opened = app.store.open(login.subject(), new, &app.policy, now).await?;
+    if opened.is_err() {
+        app.store.refund(&charged, now).await?;
+    }
+    let challenge = opened?;
     {
         let mut logins = app.logins.lock().unwrap_or_else(PoisonError::into_inner);
         logins.retain(|_, login| login.expires_at > now);
@@ -143,12 +151,13 @@ async fn verify(
     let typed = app.format.normalise(&typed.code)?; // what is no code is no attempt
     let (subject, id) = (login.subject(), login.challenge);
     let attempt = app.store.begin_attempt(subject, id, &app.policy, now).await??; // counted
-    let attempts_left = attempt.attempts_left();
+    let (attempts_left, lockout_state) = (attempt.attempts_left(), attempt.lockout_state());
     let verified = attempt.verify(&app.keys, &login.binding(), &app.format, &typed, now)?;
     if login.number.is_none() {
-        return Err(Refused::Wrong { attempts_left }); // a lucky guess at a code that was never sent
+        // A lucky guess at a code that was never sent.
+        return Err(Rejected::WrongCode { attempts_left, lockout_state }.into());
     }
-    app.store.consume(verified, now).await??; // one winner
+    app.consume(verified, now).await?; // one winner
     app.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(&login.id);
     let session = random_text();
     let cookie = set_cookie(SESSION, &session);
@@ -184,7 +193,8 @@ async fn delivery_report(
     let received = callback::receive(method.as_str(), uri.path(), &body, &app.callback);
     let status = StatusCode::from_u16(received.status());
     if let callback::Received::Report(report) = received {
-        spawn(async move { app.record(report.message_id()).await });
+        let tasks = app.tasks.clone();
+        spawn(&tasks, async move { app.record(report.message_id()).await });
     }
     status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
@@ -192,15 +202,23 @@ async fn delivery_report(
 /// Sends in a task of its own: a server drops the handler of a browser that disconnects, and then nobody would look
 /// up what became of the message. The browser does not wait, so its response takes as long for an unknown user.
 fn spawn_send(app: Arc<App>, login: Login, challenge: Challenge, charged: Charged) {
-    spawn(async move { app.send(&login, &challenge, &charged).await });
+    let tasks = app.tasks.clone();
+    spawn(&tasks, async move { app.send(&login, &challenge, &charged).await });
 }
 
-fn spawn(task: impl Future<Output = Result<(), Failure>> + Send + 'static) {
-    tokio::spawn(async {
+fn spawn(tasks: &TaskTracker, task: impl Future<Output = Result<(), Failure>> + Send + 'static) {
+    tasks.spawn(async {
         if let Err(error) = task.await {
-            eprintln!("{error}"); // your log: errors hold no code and no number
+            log("a task failed", &*error);
         }
     });
+}
+
+/// Your log. Errors hold no code and no number. What went wrong is in their sources.
+fn log(what: &str, error: &(dyn Error + 'static)) {
+    let causes = iter::successors(Some(error), |&error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    eprintln!("{what}: {}", texts.join(": "));
 }
 
 impl App {
@@ -213,8 +231,23 @@ impl App {
     /// Charges one message to the number; for an unknown user, to the name.
     async fn charge(&self, login: &Login, now: SystemTime) -> Result<Charged, Refused> {
         let to = login.number.as_ref().map_or(login.user.as_str(), PhoneNumber::as_e164);
-        let key = QuotaKey::derive(&self.pepper, to);
+        let key = QuotaKey::derive(&format!("{}/number/hour", self.pepper), to);
         Ok(self.store.charge(&[Charge::new(key, self.per_number)], now).await??)
+    }
+
+    /// Tries again with the proof that the store gives back: then nothing was done, and the code was right.
+    async fn consume(&self, mut verified: Verified, now: SystemTime) -> Result<(), Refused> {
+        let mut tries_left = CONSUME_TRIES;
+        loop {
+            tries_left -= 1;
+            match self.store.consume(verified, now).await.map_err(ConsumeFailed::into_parts) {
+                Ok(consumed) => return Ok(consumed.map(drop)?),
+                Err((error, Some(proof))) if error.is_retryable() && tries_left > 0 => {
+                    verified = proof;
+                }
+                Err((error, _)) => return Err(error.into()),
+            }
+        }
     }
 
     async fn send(
@@ -224,23 +257,56 @@ impl App {
         charged: &Charged,
     ) -> Result<(), Failure> {
         let Some(number) = &login.number else { return Ok(()) };
-        let (now, subject) = ((self.now)(), login.subject());
+        let (now, subject, id) = ((self.now)(), login.subject(), challenge.id());
+        let is_sent = match self.message(login, number, challenge, now) {
+            Ok(message) => {
+                // Before the send. Without the note, the report finds no challenge; the code is as good.
+                let (tag, expires_at) = (note_key(message.tag().as_str()), challenge.expires_at());
+                let note = DeliveryNote { subject, challenge: id, expires_at };
+                if let Err(error) = self.store.keep(tag, note, now).await {
+                    log("no delivery note", &error);
+                }
+                self.hand_over(message, now).await
+            }
+            Err(error) => {
+                log("no message", &*error);
+                false
+            }
+        };
+        if !is_sent {
+            // It costs nothing, and the user may soon ask again.
+            self.store.refund(charged, now).await?;
+            let failed = DeliveryStatus::Failed;
+            self.store.record_delivery(subject, id, failed, &self.policy, now).await?;
+        }
+        Ok(())
+    }
+
+    fn message(
+        &self,
+        login: &Login,
+        number: &PhoneNumber,
+        challenge: &Challenge,
+        now: SystemTime,
+    ) -> Result<sms::NewMessage, Failure> {
         let expires_at = challenge.expires_at();
         let code = challenge.code(&self.keys, &login.binding(), &self.format)?;
         let text = self.template.render(&code, expires_at.duration_since(now)?)?;
         let message =
-            sms::NewMessage::new(Recipient::new(number.as_e164())?, text.expose_secret())?
-                .with_limited_at(expires_at, now)?;
-        let note = DeliveryNote { subject, challenge: challenge.id(), expires_at };
-        self.store.keep(note_key(message.tag().as_str()), note, now).await?; // before the send
-        let is_sent = match self.karaden.send(message).await {
+            sms::NewMessage::new(Recipient::new(number.as_e164())?, text.expose_secret())?;
+        Ok(message.with_limited_at(expires_at, now)?)
+    }
+
+    /// Returns `false` only for a message that was definitely not sent.
+    async fn hand_over(&self, message: sms::NewMessage, now: SystemTime) -> bool {
+        match self.karaden.send(message).await {
             Ok(SendOutcome::Accepted(_)) => true,
             Ok(SendOutcome::Refused(refusal)) => {
-                eprintln!("Karaden refused: {}", refusal.reason().as_str());
+                log("refused", refusal.error());
                 false
             }
             Err(SendError::NotSent(not_sent)) => {
-                eprintln!("not sent: {}", not_sent.error());
+                log("not sent", not_sent.error());
                 false
             }
             // Looks the message up by its tag.
@@ -251,14 +317,7 @@ impl App {
                     Resolution::Accepted(_) | Resolution::Unknown(_) => true,
                 }
             }
-        };
-        if !is_sent {
-            // It costs nothing, and the user may soon ask again.
-            let (id, failed) = (challenge.id(), DeliveryStatus::Failed);
-            self.store.refund(charged, now).await?;
-            self.store.record_delivery(subject, id, failed, &self.policy, now).await?;
         }
-        Ok(())
     }
 
     /// Records what Karaden says about a message, if it is ours: then its tag leads to a note.
@@ -297,7 +356,9 @@ const LOGIN: &str = "__Host-login";
 const SESSION: &str = "__Host-session";
 
 fn set_cookie(name: &str, value: &str) -> AppendHeaders<[(header::HeaderName, String); 1]> {
-    let cookie = format!("{name}={value}; HttpOnly; Secure; SameSite=Strict; Path=/");
+    // A link on another site has to find the session, but never a login.
+    let same_site = if name == SESSION { "Lax" } else { "Strict" };
+    let cookie = format!("{name}={value}; HttpOnly; Secure; SameSite={same_site}; Path=/");
     AppendHeaders([(header::SET_COOKIE, cookie)])
 }
 
@@ -313,7 +374,7 @@ fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 enum Refused {
     /// What was typed is not a code. Nothing was counted.
     Malformed,
-    /// Not this code.
+    /// Not this code. With 0 attempts left, the user needs a new one.
     Wrong { attempts_left: u8 },
     /// The code has expired, was used, or was tried too often.
     NewCodeNeeded,
@@ -346,14 +407,8 @@ fn wait(until: SystemTime) -> Refused {
 
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
-        eprintln!("{}: {error}", error.kind().as_str()); // your alert
+        log(error.kind().as_str(), &error); // your alert
         Self::Unavailable
-    }
-}
-
-impl From<ConsumeFailed> for Refused {
-    fn from(failed: ConsumeFailed) -> Self {
-        StoreError::from(failed).into()
     }
 }
 
@@ -394,7 +449,11 @@ impl From<AttemptRefused> for Refused {
 impl From<Rejected> for Refused {
     fn from(rejected: Rejected) -> Self {
         match rejected {
-            Rejected::WrongCode { attempts_left, .. } => Self::Wrong { attempts_left },
+            Rejected::WrongCode { attempts_left, lockout_state } => match lockout_state {
+                LockoutState::Open => Self::Wrong { attempts_left },
+                LockoutState::Locked { until } => wait(until),
+                LockoutState::Blocked => Self::Blocked,
+            },
             Rejected::Expired | Rejected::KeyRetired => Self::NewCodeNeeded,
         }
     }
@@ -432,6 +491,19 @@ fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// Serves until `stop`, then waits for the sends: they may last for minutes, and a runtime that ends drops its tasks.
+async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let server = axum::serve(listener, router(Arc::clone(&app)));
+    server.with_graceful_shutdown(stop).await?;
+    app.tasks.close();
+    app.tasks.wait().await;
+    Ok(())
+}
+
 /// Puts the parts together. The texts are checked here, not when a message is sent.
 fn app(
     karaden: sms::Client,
@@ -440,8 +512,9 @@ fn app(
     now: fn() -> SystemTime,
 ) -> Result<App, Failure> {
     let format = CodeFormat::digits(6)?;
-    // One part, as Karaden counts: a line break may count three.
-    let limit = TextLimit::new(70, 1).with_line_break(3).with_basic_plane_only();
+    // One SMS. Karaden also takes up to 660 characters, and bills a longer text as several.
+    let limit =
+        TextLimit::new(70, 1).with_line_break(push::LINE_BREAK_UNITS).with_basic_plane_only();
     let settings = TemplateSettings::new(SmsTemplate::JAPANESE, "みどり商店", format, limit)
         .with_host(Host::new("auth.example.jp")?)
         .with_longest_lifetime(LIFETIME);
@@ -460,6 +533,7 @@ fn app(
         pepper: random_text(),
         karaden,
         callback,
+        tasks: TaskTracker::new(),
         now,
     })
 }
@@ -490,7 +564,8 @@ impl Browser {
         let response = request.send().await?;
         if let Some(set) = response.headers().get("set-cookie") {
             let set = set.to_str()?;
-            assert!(set.ends_with("; HttpOnly; Secure; SameSite=Strict; Path=/"));
+            let same_site = if set.starts_with(SESSION) { "Lax" } else { "Strict" };
+            assert!(set.ends_with(&format!("; HttpOnly; Secure; SameSite={same_site}; Path=/")));
             set.split(';').next().unwrap_or_default().clone_into(&mut self.cookie);
         }
         Ok((response.status().as_u16(), response.text().await?))
@@ -526,8 +601,11 @@ async fn main() -> Result<(), Failure> {
         .build()?;
     let users = HashMap::from([("alice".to_owned(), PhoneNumber::from_japanese(NUMBER)?)]);
     let app = Arc::new(app(karaden, callback::CallbackSecret::new(&secret)?, users, clock)?);
-    let server = axum::serve(listener, router(Arc::clone(&app)));
-    let running = tokio::spawn(server.into_future());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    let running = tokio::spawn(serve(listener, Arc::clone(&app), stopped));
 
     let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
     let mut browser = Browser { http, url, cookie: String::new() };
@@ -579,7 +657,27 @@ async fn main() -> Result<(), Failure> {
         assert_eq!(browser.post("/login", r#"{"user":"alice"}"#).await?.0, status);
     }
 
-    running.abort();
+    // Ten wrong codes lock a user, known or not. What the lock refuses costs no message: later, three are left of five.
+    for last in [r#"{"refused":"wrong","attempts_left":0}"#, r#"{"refused":"wait""#] {
+        assert_eq!(browser.post("/login", r#"{"user":"trent"}"#).await?.0, 202);
+        let mut answered = String::new();
+        for _ in 0..5 {
+            answered = browser.post("/login/code", r#"{"code":"000000"}"#).await?.1;
+        }
+        assert!(answered.starts_with(last), "{answered}");
+    }
+    for _ in 0..5 {
+        assert_eq!(browser.post("/login", r#"{"user":"trent"}"#).await?.0, 429);
+    }
+    AHEAD.fetch_add(15 * 60, Ordering::Relaxed);
+    for _ in 0..3 {
+        assert_eq!(browser.post("/login", r#"{"user":"trent"}"#).await?.0, 202);
+    }
+
+    // The server stops after its last sends.
+    drop(stop);
+    running.await??;
+    assert_eq!(sim.messages(Some(NUMBER)).len(), 5);
     sim.shutdown().await;
     eprintln!("each step of the login did what it should");
     Ok(())

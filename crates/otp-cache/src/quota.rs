@@ -22,14 +22,18 @@ pub struct QuotaKey([u8; 16]);
 impl QuotaKey {
     /// Derives the key of `value` within `scope`: the first 16 bytes of SHA-256 over both.
     ///
-    /// Two limits on the same value, such as per hour and per day, need two scopes. The digest of a phone
-    /// number can be found by trying all numbers. To prevent that, use a keyed hash of it as `value`.
+    /// Two limits on the same value, such as per hour and per day, need two scopes.
+    ///
+    /// The digest of a phone number can be found by trying all numbers. To prevent that, begin the scope with a
+    /// *pepper*: a secret of at least 128 random bits, as text. The limits start anew if it changes.
     ///
     /// ```
     /// use otp_cache::QuotaKey;
     ///
-    /// let hourly = QuotaKey::derive("sms/user/hour", "alice");
-    /// assert_ne!(hourly, QuotaKey::derive("sms/user/day", "alice"));
+    /// let pepper = "a2f0…"; // from your secrets
+    /// let (hour, day) = (format!("{pepper}/sms/hour"), format!("{pepper}/sms/day"));
+    /// let hourly = QuotaKey::derive(&hour, "+819012345678");
+    /// assert_ne!(hourly, QuotaKey::derive(&day, "+819012345678"));
     /// ```
     pub fn derive(scope: &str, value: &str) -> Self {
         // Stores keep quotas under other names than subjects, so both can share the derivation.

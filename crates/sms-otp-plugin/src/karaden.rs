@@ -17,9 +17,6 @@ use sms_sender::{
 
 use crate::trace;
 
-/// Units of a line break. We count 3, to be safe; what the vendor counts is not published.
-const LINE_BREAK: usize = 3;
-
 /// Look-ups by tracking code search this long before and after the time of sending.
 const LOOK_AROUND: Duration = Duration::from_secs(60 * 60);
 
@@ -37,7 +34,7 @@ pub struct KaradenSmsSender {
 impl KaradenSmsSender {
     /// Nine parts of 70 units, which stay within the 660 characters of a `body`. Only the Basic Multilingual Plane.
     pub const TEXT_LIMIT: TextLimit =
-        TextLimit::new(70, 9).with_line_break(LINE_BREAK).with_basic_plane_only();
+        TextLimit::new(70, 9).with_line_break(push::LINE_BREAK_UNITS).with_basic_plane_only();
 
     /// Creates a sender that uses `client`.
     pub fn new(client: sms::Client) -> Self {
@@ -174,7 +171,7 @@ impl KaradenPushSender {
     /// Seven parts of 70 units: `message1` to `message7`, which public integrations use. Only the Basic
     /// Multilingual Plane.
     pub const TEXT_LIMIT: TextLimit =
-        TextLimit::new(70, 7).with_line_break(LINE_BREAK).with_basic_plane_only();
+        TextLimit::new(70, 7).with_line_break(push::LINE_BREAK_UNITS).with_basic_plane_only();
 
     /// Creates a sender that uses `client`.
     pub fn new(client: push::Client) -> Self {

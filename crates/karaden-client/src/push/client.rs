@@ -362,7 +362,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`], whose source names the variable that is missing or not Unicode. It never
+    /// [`ErrorKind::Config`], whose text names the variable that is missing or not Unicode. It never
     /// shows a value.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(&Variables::of_the_process())

@@ -14,8 +14,11 @@ use crate::{
 pub(super) const PART_UNITS: usize = 70;
 /// The most parts of a long text.
 pub(super) const MAX_PARTS: usize = 10;
-/// A line break counts as two, because the service may turn it into CR LF.
-pub(super) const LINE_BREAK_UNITS: usize = 2;
+/// How many UTF-16 units of a text a line break counts as: 3.
+///
+/// What the service counts is **not published**. Public code of its customers has the limit of 70 for a part, and
+/// the strictest of it counts 3 for a line break. A text that fits here fits by every count that is known.
+pub const LINE_BREAK_UNITS: usize = 3;
 
 /// The caller's code of a message: how to be idempotent without an idempotency key.
 ///
@@ -319,7 +322,7 @@ enum Text {
 
 impl NewMessage {
     /// Creates a message with one text for every carrier, and a [random](TrackingCode::random) tracking
-    /// code. At most 70 UTF-16 units, where a line break counts as two.
+    /// code. At most 70 UTF-16 units, where a line break counts as [`LINE_BREAK_UNITS`].
     ///
     /// # Errors
     ///
@@ -367,7 +370,7 @@ impl NewMessage {
     /// A part ends after a line break, a sentence, a comma or a space, if there is one near its limit and
     /// the text still fits into ten parts. Otherwise it ends as late as possible. A character is never
     /// separated from its combining marks. The parts joined are the text. So 700 units always fit,
-    /// unless a line break (two units) or a character with marks is at the end of a part.
+    /// unless a line break ([`LINE_BREAK_UNITS`]) or a character with marks is at the end of a part.
     ///
     /// # Errors
     ///

@@ -252,7 +252,7 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), whose source names the variable that is missing,
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), whose text names the variable that is missing,
     /// not Unicode or not a service id. It never shows a value.
     pub fn from_env() -> Result<Self, Error> {
         Self::from_variables(&Variables::of_the_process())

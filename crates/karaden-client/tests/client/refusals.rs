@@ -74,6 +74,37 @@ async fn each_reason_has_one_kind() {
     assert_eq!(RefusalReason::SplitNotEnabled.error_kind(), ErrorKind::Forbidden);
 }
 
+#[tokio::test]
+async fn a_refusal_shows_its_reason_and_no_part_twice() {
+    let script = ScriptedTransport::new([
+        Exchange::reply(422, REFUSED),
+        Exchange::reply(200, r#"{"status":"205"}"#),
+    ]);
+    let sent = scripted_sms(&script).send(sms_message()).await.expect("a response");
+    let refusal = sent.into_accepted().expect_err("refused");
+    let details = "(validation, HTTP 422, code validation_error)";
+    assert_eq!(refusal.to_string(), format!("Karaden refused the message {details}"));
+    assert_eq!(refusal.error().to_string(), format!("the request was refused {details}"));
+
+    let sent = crate::common::scripted_push(&script).send(crate::common::push_message()).await;
+    let refusal = sent.expect("a response").into_accepted().expect_err("refused");
+    let shown = full(&refusal);
+    let line = shown.lines().last().expect("a line");
+    assert!(line.starts_with("Karaden refused the message (invalid_tracking_code, "), "{line}");
+    assert!(line.contains("without_tracking_code"), "the source is the hint: {line}");
+    assert_eq!(line.matches("invalid_tracking_code").count(), 1, "{line}");
+}
+
+#[test]
+fn a_problem_of_the_configuration_shows_in_its_error() {
+    let client = karaden_client::sms::Client::builder("t", "t", service())
+        .with_base_url("http://karaden.example/api?token=SECRET")
+        .build();
+    let error = client.expect_err("no TLS");
+    assert_eq!(error.to_string(), "the client is misconfigured: the base URL must use https");
+    assert!(!full(&error).contains("SECRET"), "{}", full(&error));
+}
+
 fn recipient() -> Recipient {
     "090-1234-5678".parse().expect("a mobile number")
 }

@@ -110,7 +110,7 @@ pub(super) fn newest_messages<'a>(
     history: &'a History,
     to: Option<&str>,
 ) -> impl Iterator<Item = &'a Message> {
-    let selection = match to.map(Number::parse) {
+    let selection = match to.map(Number::read) {
         None => Some(Selection::All),
         Some(number) => number.map(Selection::Number),
     };

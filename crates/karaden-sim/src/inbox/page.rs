@@ -93,7 +93,7 @@ struct MessageView {
 pub(super) fn page(shared: &Shared, call: &Call<'_>) -> Reply {
     let query = call.query();
     let language = Language::negotiate(query.get("lang"), call.header("accept-language"));
-    let number = query.filled("to").and_then(Number::parse);
+    let number = query.filled("to").and_then(Number::read);
     let view = View::new(shared, language, query.get("lang").is_some(), number, call.now);
     let rendered = if query.get("part") == Some("live") {
         Live { view }.render()

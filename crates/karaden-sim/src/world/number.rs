@@ -13,6 +13,17 @@ impl Number {
         digits.iter().all(u8::is_ascii_digit).then_some(Self(digits))
     }
 
+    /// Reads a number as a test may write it: `+81` or `81` stands for the first 0, and hyphens and spaces are
+    /// dropped. The APIs themselves take eleven digits only.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let text: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+        // A `+` that was not escaped in a query is a space there.
+        match text.strip_prefix("+81").or_else(|| text.strip_prefix("81")) {
+            Some(rest) if rest.len() == 10 => Self::parse(&format!("0{rest}")),
+            _ => Self::parse(&text),
+        }
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
@@ -52,6 +63,18 @@ mod tests {
         assert_eq!(number.grouped(), "090-1234-5678");
         for text in ["", "0901234567", "090123456789", "090-1234-567", "+8190123456", "０９０"] {
             assert_eq!(Number::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_read_as_tests_write_it() {
+        let number = Number::parse("09012345678");
+        for text in ["090-1234-5678", "+819012345678", "+81 90 1234 5678", " 819012345678"] {
+            assert_eq!(Number::read(text), number, "{text}");
+        }
+        assert_eq!(Number::read("81012345678"), Number::parse("81012345678"));
+        for text in ["", "+81", "+8109012345678", "0901234567", "+19012345678", "０９０"] {
+            assert_eq!(Number::read(text), None, "{text}");
         }
     }
 

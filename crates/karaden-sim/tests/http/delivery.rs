@@ -259,6 +259,19 @@ async fn waiting_for_a_message_ends_when_it_arrives() {
 }
 
 #[tokio::test]
+async fn the_methods_of_the_simulator_read_a_number_in_e164_and_with_hyphens() {
+    let bench = start(SimConfig::default()).await;
+    send(&bench, "x").await;
+    for number in ["+819012345678", "090-1234-5678"] {
+        assert_eq!(bench.sim.inbox(Some(number)).len(), 1, "{number}");
+        assert_eq!(bench.sim.messages(Some(number)).len(), 1, "{number}");
+        let waiting = bench.sim.wait_for_message(number);
+        let arrived = tokio::time::timeout(Duration::from_secs(10), waiting).await;
+        assert_eq!(arrived.unwrap().to, NUMBER, "{number}");
+    }
+}
+
+#[tokio::test]
 async fn a_callback_has_the_result_but_neither_number_nor_text() {
     let mut receiver = Receiver::start(&[]).await;
     let bench = start(calling_back(SimConfig::default(), &receiver.url)).await;

@@ -35,6 +35,9 @@ async fn the_newest_message_is_first_and_a_number_can_be_selected() {
     assert_eq!(own[1]["received_at"], "2026-01-01T09:00:00+09:00");
     assert_eq!((&own[1]["parts"], &own[1]["tags"]), (&json!(1), &json!(["t"])));
     assert_eq!(bench.get_json("/inbox.json?to=nonsense").await, json!([]));
+    for spelling in ["090-1234-5678", "+819012345678", "%2B819012345678"] {
+        assert_eq!(bench.get_json(&format!("/inbox.json?to={spelling}")).await, own, "{spelling}");
+    }
 
     let everything = bench.get_json("/inbox.json?all=1").await;
     assert_eq!(everything.as_array().unwrap().len(), 4);

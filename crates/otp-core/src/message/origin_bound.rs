@@ -22,6 +22,8 @@ pub struct Host(String);
 impl Host {
     /// Checks a host name and converts it to lower case. An international name must be in its `xn--` form.
     ///
+    /// A port is refused, as browsers refuse it. For `http://localhost:8080` in development take `localhost`.
+    ///
     /// # Errors
     ///
     /// [`InvalidHost`] for a scheme, a port, a path, an IP address, or a text that is not a domain name.

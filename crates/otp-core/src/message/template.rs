@@ -108,11 +108,14 @@ pub struct SmsTemplate {
 
 impl SmsTemplate {
     /// A Japanese text.
+    ///
+    /// Room for `{service}`: 8 units, in one part of 70 with a [host](TemplateSettings::with_host) of 15 characters,
+    /// codes of 6 digits, 10 minutes, and line breaks that count as 3. A shorter host leaves as much more room.
     pub const JAPANESE: &'static str =
-        "{service}\n認証コード {code}（{minutes}分有効）\n他人に教えないでください";
+        "{service} 認証コード {code}（{minutes}分有効）\n他人に教えないでください";
 
-    /// An English text that GSM 7-bit can encode.
-    pub const ENGLISH: &'static str = "{service}: code {code}, valid {minutes} min. Do not share";
+    /// An English text that GSM 7-bit can encode. Room for `{service}`: as in [`JAPANESE`](Self::JAPANESE).
+    pub const ENGLISH: &'static str = "{service} code {code} ({minutes} min). Do not share";
 
     /// Checks the settings, and that the longest possible message fits.
     ///
@@ -161,7 +164,8 @@ impl SmsTemplate {
 
     /// Renders the message for `code`, which expires after `lifetime`.
     ///
-    /// `{minutes}` is rounded down. It is at least 1, and at most the longest configured lifetime.
+    /// `{minutes}` is rounded down, at least 1, and at most the longest configured lifetime. A full minute counts
+    /// also if up to one second of it has passed, because some time always passes before a message is rendered.
     ///
     /// # Errors
     ///
@@ -321,5 +325,6 @@ fn pieces(words: &str, service: &str, problems: &mut Vec<TemplateProblem>) -> Ve
 }
 
 fn minutes(lifetime: Duration) -> u64 {
-    (lifetime.as_secs() / 60).max(1)
+    // One second of grace, or a code of 5 minutes would say 4 a millisecond after it was opened.
+    (lifetime.saturating_add(Duration::from_secs(1)).as_secs() / 60).max(1)
 }

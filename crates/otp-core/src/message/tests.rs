@@ -41,7 +41,7 @@ fn the_default_words_become_one_part_and_one_segment() {
     let text = template.render(&code("012345"), 5 * MINUTE).unwrap();
     assert_eq!(
         text.expose_secret(),
-        "みどり銀行\n認証コード 012345（5分有効）\n他人に教えないでください\n@auth.example.jp #012345"
+        "みどり銀行 認証コード 012345（5分有効）\n他人に教えないでください\n@auth.example.jp #012345"
     );
     assert_eq!(text.length(), Length { encoding: Encoding::Ucs2, units: 62, segments: 1 });
     assert_eq!(text.length(), template.longest());
@@ -54,11 +54,37 @@ fn the_default_words_become_one_part_and_one_segment() {
 }
 
 #[test]
+fn the_default_words_have_room_for_a_service_of_eight_units() {
+    for (words, service) in
+        [(SmsTemplate::JAPANESE, "みなと市立図書館"), (SmsTemplate::ENGLISH, "MidoriCo")]
+    {
+        let longer = format!("{service}x");
+        for (service, excess) in [(service, None), (longer.as_str(), Some(71))] {
+            let settings = of_service(words, service)
+                .with_host(Host::new("auth.example.jp").unwrap())
+                .with_longest_lifetime(10 * MINUTE);
+            let expected =
+                excess.map(|units| TemplateProblem::TooLong(TooLong { units, allowed: 70 }));
+            assert_eq!(problems(&settings), expected.into_iter().collect::<Vec<_>>(), "{service}");
+        }
+    }
+}
+
+#[test]
 fn minutes_are_rounded_down_and_stay_within_what_was_checked() {
     let template = SmsTemplate::new(&settings("{code} {minutes}")).unwrap();
-    for (life, shown) in [(0, 1), (59, 1), (119, 1), (120, 2), (299, 4), (300, 5), (86_400, 5)] {
+    for (life, shown) in [(0, 1), (59, 1), (118, 1), (120, 2), (298, 4), (300, 5), (86_400, 5)] {
         let text = template.render(&code("123456"), Duration::from_secs(life)).unwrap();
         assert_eq!(text.expose_secret(), format!("123456 {shown}"), "{life} s");
+    }
+}
+
+#[test]
+fn a_minute_of_which_up_to_one_second_has_passed_is_a_full_one() {
+    let template = SmsTemplate::new(&settings("{code} {minutes}")).unwrap();
+    for (millis, shown) in [(299_999, 5), (299_000, 5), (298_999, 4)] {
+        let text = template.render(&code("123456"), Duration::from_millis(millis)).unwrap();
+        assert_eq!(text.expose_secret(), format!("123456 {shown}"), "{millis} ms");
     }
 }
 

@@ -31,6 +31,8 @@ pub struct NewChallenge {
 }
 
 /// What the carrier reported about the last message of a challenge.
+///
+/// A later version may add variants. Treat one that you do not know as [`Pending`](Self::Pending).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DeliveryStatus {

@@ -1,4 +1,4 @@
-//! A store that counts its calls.
+//! A store that counts its calls, and fails some of them on demand.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -6,7 +6,9 @@ use std::{
 };
 
 use async_trait::async_trait;
-use otp_cache::{ChallengeStore, ConsumeFailed, StoreError, SubjectStatus, memory::MemoryStore};
+use otp_cache::{
+    ChallengeStore, ConsumeFailed, StoreError, StoreErrorKind, SubjectStatus, memory::MemoryStore,
+};
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey, Verified,
@@ -16,12 +18,18 @@ use otp_core::{
 pub(crate) struct CountingStore {
     store: MemoryStore,
     calls: AtomicUsize,
+    conflicts: AtomicUsize,
 }
 
 impl CountingStore {
     /// How many calls there were.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Lets the next `calls` of `consume` meet another writer.
+    pub(crate) fn conflict(&self, calls: usize) {
+        self.conflicts.store(calls, Ordering::SeqCst);
     }
 
     fn counted(&self) -> &MemoryStore {
@@ -67,7 +75,13 @@ impl ChallengeStore for CountingStore {
         verified: Verified,
         now: SystemTime,
     ) -> Result<Result<Consumed, ConsumeRefused>, ConsumeFailed> {
-        self.counted().consume(verified, now).await
+        let store = self.counted();
+        let left = |left: usize| left.checked_sub(1);
+        if self.conflicts.fetch_update(Ordering::SeqCst, Ordering::SeqCst, left).is_ok() {
+            let error = StoreError::new(StoreErrorKind::Conflict, "another writer was first");
+            return Err(ConsumeFailed::new(error, verified));
+        }
+        store.consume(verified, now).await
     }
 
     async fn grant_resend(

@@ -1,11 +1,15 @@
 //! Steps 7 to 9: reading, counting, comparing, consuming.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use mfa_plugin_api::{Arg, AuthenticationMethod, RejectionKind, Step};
+use mfa_plugin_api::{Arg, AuthenticationMethod, PluginError, RejectionKind, Step};
+use otp_cache::ChallengeStore;
 use otp_core::{Policy, PolicySettings};
 
-use crate::support::{Login, PHONE, World, action_names, config, prompt, rejection};
+use crate::{
+    counting::CountingStore,
+    support::{Login, PHONE, World, action_names, config, prompt, rejection},
+};
 
 async fn begun<'w>(world: &'w World, flow: &str) -> Login<'w> {
     let login = world.login(flow);
@@ -26,6 +30,25 @@ async fn the_right_code_satisfies_the_factor_once() {
         (RejectionKind::Expired, "otp-expired".into())
     );
     assert_eq!(world.audit.names(), ["otp.sent", "otp.verified"]);
+}
+
+#[tokio::test]
+async fn a_right_code_is_not_lost_to_a_conflict() {
+    for (conflicts, is_done) in [(2, true), (3, false)] {
+        let store = Arc::new(CountingStore::default());
+        let mut world = World::new();
+        world.services = world.services.with::<Arc<dyn ChallengeStore>>(store.clone());
+        let login = begun(&world, "f1").await;
+        store.conflict(conflicts);
+        match login.try_submit(&world.code()).await {
+            Ok(reply) => assert!(is_done && matches!(reply.step, Step::Done(_))),
+            Err(error) => {
+                assert!(!is_done && matches!(error, PluginError::Outage { .. }), "{error:?}");
+                // Nothing was done, so the same code is still good.
+                assert!(matches!(login.submit(&world.code()).await, Step::Done(_)));
+            }
+        }
+    }
 }
 
 #[tokio::test]
