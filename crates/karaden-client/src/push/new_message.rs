@@ -16,6 +16,9 @@ pub(super) const PART_UNITS: usize = 70;
 pub(super) const MAX_PARTS: usize = 10;
 /// A line break counts as two, because the service may turn it into CR LF.
 pub(super) const LINE_BREAK_UNITS: usize = 2;
+/// In a part of a long text it counts as three: a public integration keeps room for so many, and parts are
+/// filled to their limit.
+const PART_LINE_BREAK_UNITS: usize = 3;
 
 /// The caller's code of a message: how to be idempotent without an idempotency key.
 ///
@@ -364,10 +367,11 @@ impl NewMessage {
 
     /// Creates a message with a long text, split into up to ten parts of 70 units (長文分割送信).
     ///
-    /// A part ends after a line break, a sentence, a comma or a space, if there is one near its limit and
-    /// the text still fits into ten parts. Otherwise it ends as late as possible. A character is never
-    /// separated from its combining marks. The parts joined are the text. So 700 units always fit,
-    /// unless a line break (two units) or a character with marks is at the end of a part.
+    /// There are never more parts than if each of them were as long as possible, because each is billed. Within
+    /// that number, a part ends after a line break, a sentence, a comma or a space, if there is one near its
+    /// limit. Otherwise it ends as late as possible, but not between a character and its combining marks. The
+    /// parts joined are the text. So 700 units always fit, unless a line break (three units) is at the end of
+    /// a part.
     ///
     /// # Errors
     ///
@@ -385,7 +389,7 @@ impl NewMessage {
         let rule = PartRule {
             max_parts: MAX_PARTS,
             max_units: PART_UNITS,
-            line_break_units: LINE_BREAK_UNITS,
+            line_break_units: PART_LINE_BREAK_UNITS,
         };
         let refuse = || Invalid::new("message", Rule::AtMostParts(MAX_PARTS), Found::MoreParts);
         let parts = text::split(&text, rule).ok_or_else(refuse)?;
