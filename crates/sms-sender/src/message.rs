@@ -68,8 +68,14 @@ impl OutgoingSms {
     }
 
     /// Whether the text is within `limit`, in length and characters. A text that is not is refused.
+    ///
+    /// Within no limit are a text of white space alone, and one with a control character other than a line break
+    /// (LF): phones do not show them.
     pub fn fits(&self, limit: TextLimit) -> bool {
-        limit.excluded(&self.text).is_none() && limit.split(&self.text).is_ok()
+        !self.text.trim().is_empty()
+            && !self.text.contains(|c: char| c.is_control() && c != '\n')
+            && limit.excluded(&self.text).is_none()
+            && limit.split(&self.text).is_ok()
     }
 
     /// Returns since when the number is the recipient's, if that is known.
@@ -94,7 +100,8 @@ impl fmt::Debug for OutgoingSms {
 
 /// The unique name of one message at the provider: Karaden's tag or tracking code.
 ///
-/// 26 characters, `0`–`9` and `a`–`z`, which both Karaden APIs accept. It is not secret.
+/// 26 characters, `0`–`9` and `a`–`z`, which both Karaden APIs accept. It is not secret. From the 37th message of a
+/// challenge on it has 27.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference(String);
 
@@ -102,13 +109,22 @@ impl Reference {
     /// Names the message that carries the code of `challenge` for the `nth` time, counted from 0.
     pub fn new(challenge: ChallengeId, nth: u8) -> Self {
         let mut rest = u128::from_be_bytes(*challenge.as_bytes());
-        let mut name = [b'0'; 26];
-        name[25] = digit(u128::from(nth));
+        let mut name = [b'0'; 27];
         for place in name[..25].iter_mut().rev() {
             *place = digit(rest);
             rest /= 36;
         }
-        Self(name.iter().copied().map(char::from).collect())
+        let nth = u128::from(nth);
+        // The challenge always has 25 digits, so that the rest of the name belongs to `nth`.
+        let length = if nth < 36 {
+            name[25] = digit(nth);
+            26
+        } else {
+            name[25] = digit(nth / 36);
+            name[26] = digit(nth);
+            27
+        };
+        Self(name[..length].iter().copied().map(char::from).collect())
     }
 
     /// Returns the reference as text.
