@@ -3,6 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use otp_core::{ChallengeId, PhoneNumber, message::TextLimit};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 /// One text message to send. `Debug` shows neither the number nor the text.
@@ -11,16 +12,24 @@ pub struct OutgoingSms {
     to: PhoneNumber,
     text: Zeroizing<String>,
     now: SystemTime,
+    created: Instant,
     deadline: Option<SystemTime>,
     phone_since: Option<SystemTime>,
     reference: Reference,
 }
 
 impl OutgoingSms {
-    /// Creates a message of `text` to the number `to`, sent at the instant `now` and found again by
-    /// `reference`.
+    /// Creates a message of `text` to the number `to`, found again by `reference`. Now it is `now`.
     pub fn new(to: PhoneNumber, text: String, reference: Reference, now: SystemTime) -> Self {
-        Self { to, text: Zeroizing::new(text), now, deadline: None, phone_since: None, reference }
+        Self {
+            to,
+            text: Zeroizing::new(text),
+            now,
+            created: Instant::now(),
+            deadline: None,
+            phone_since: None,
+            reference,
+        }
     }
 
     /// Sets the deadline: the provider must not send the message at `deadline` or later.
@@ -52,9 +61,11 @@ impl OutgoingSms {
         &self.text
     }
 
-    /// Returns the instant at which it is sent.
+    /// Returns the instant that is now: the one at which the message was created, and what has passed since.
+    ///
+    /// It passes by Tokio's timer, so a test can pause it.
     pub fn now(&self) -> SystemTime {
-        self.now
+        self.now.checked_add(self.created.elapsed()).unwrap_or(self.now)
     }
 
     /// Returns the deadline for sending, if there is one (Karaden's `limited_at`).
@@ -62,9 +73,10 @@ impl OutgoingSms {
         self.deadline
     }
 
-    /// Whether the deadline has passed: at the deadline itself it has. Such a message is not sent.
+    /// Whether the deadline has passed [by now](Self::now): at the deadline itself it has. Such a message is not
+    /// sent.
     pub fn is_past_deadline(&self) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= self.now)
+        self.deadline.is_some_and(|deadline| deadline <= self.now())
     }
 
     /// Whether the text is within `limit`, in length and characters. A text that is not is refused.

@@ -97,6 +97,39 @@ async fn only_a_message_that_was_not_sent_goes_to_the_next_sender() {
     }
 }
 
+/// Sends nothing, and takes its time.
+#[derive(Debug)]
+struct Slow(Duration);
+
+#[async_trait]
+impl SmsSender for Slow {
+    fn text_limit(&self) -> TextLimit {
+        TextLimit::new(70, 1)
+    }
+
+    async fn send(&self, _: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        tokio::time::sleep(self.0).await;
+        Err(SmsError::not_sent("no connection in time"))
+    }
+
+    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        Ok(LookUp::Absent)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_sends_nothing_after_the_deadline() {
+    for (slow, sent) in [(4_999, 1), (5_000, 0), (10_000, 0)] {
+        let second = RecordingSender::new();
+        let both = FailoverSender::new(Arc::new(Slow(Duration::from_millis(slow))))
+            .with_fallback(Arc::new(second.clone()));
+        let sms = sms();
+        let sms = sms.clone().with_deadline(sms.now() + Duration::from_secs(5));
+        assert_eq!(both.send(&sms).await.is_ok(), sent == 1);
+        assert_eq!(second.sent().len(), sent, "{slow} ms");
+    }
+}
+
 #[tokio::test]
 async fn the_last_senders_answer_is_the_answer() {
     let down = FailoverSender::new(Arc::new(FailingSender::not_sent()))
