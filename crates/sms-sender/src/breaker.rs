@@ -293,6 +293,10 @@ impl SmsSender for CircuitBreaker {
         self.inner.text_limit()
     }
 
+    fn checks_number_history(&self) -> bool {
+        self.inner.checks_number_history()
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let Some(_permit) = self.permit().await else {
             let wait = Some(self.settings.longest_wait);

@@ -43,8 +43,8 @@ impl OutgoingSms {
     ///
     /// A provider with a number-history check then sends nothing if the number was reassigned to another
     /// person after that, and the status is
-    /// [`DeliveryStatus::ChangedHands`](crate::DeliveryStatus::ChangedHands). A sender without such a check
-    /// ignores it.
+    /// [`DeliveryStatus::ChangedHands`](crate::DeliveryStatus::ChangedHands). A sender
+    /// [without such a check](crate::SmsSender::checks_number_history) ignores it.
     #[must_use]
     pub fn with_phone_since(mut self, since: SystemTime) -> Self {
         self.phone_since = Some(since);

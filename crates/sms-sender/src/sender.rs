@@ -50,6 +50,12 @@ pub trait SmsSender: fmt::Debug + Send + Sync + 'static {
     /// A part is what the provider bills as one message.
     fn text_limit(&self) -> TextLimit;
 
+    /// Whether the provider sends nothing to a number that was reassigned since
+    /// [`OutgoingSms::phone_since`]. Default: no.
+    fn checks_number_history(&self) -> bool {
+        false
+    }
+
     /// Hands one message to the provider.
     ///
     /// # Errors

@@ -97,6 +97,66 @@ async fn only_a_message_that_was_not_sent_goes_to_the_next_sender() {
     }
 }
 
+/// Sends as the other one, and checks the history of numbers.
+#[derive(Debug)]
+struct Checking(RecordingSender);
+
+#[async_trait]
+impl SmsSender for Checking {
+    fn text_limit(&self) -> TextLimit {
+        self.0.text_limit()
+    }
+
+    fn checks_number_history(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        self.0.send(sms).await
+    }
+
+    async fn look_up(&self, reference: &Reference, at: SystemTime) -> Result<LookUp, LookUpError> {
+        self.0.look_up(reference, at).await
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_number_is_to_be_checked_goes_to_no_sender_that_does_not() {
+    let since = || sms().with_phone_since(SystemTime::UNIX_EPOCH);
+    let checking = |recorder: &RecordingSender| Arc::new(Checking(recorder.clone()));
+    type Build = fn(FailoverSender) -> FailoverSender;
+    let as_it_is: Build = |both| both;
+    let unchecked: Build = FailoverSender::dangerous_allow_unchecked_numbers;
+    for (sms, build, is_checked, sent) in [
+        (since(), as_it_is, true, 0),
+        (sms(), as_it_is, true, 1),
+        (since(), unchecked, false, 1),
+        (sms(), unchecked, false, 1),
+    ] {
+        let (first, second) = (RecordingSender::new(), RecordingSender::new());
+        let both = FailoverSender::new(checking(&first)).with_fallback(Arc::new(second.clone()));
+        let both = build(both);
+        assert_eq!(both.checks_number_history(), is_checked);
+        first.fail_next();
+        assert_eq!(both.send(&sms).await.is_ok(), sent == 1);
+        assert_eq!((first.sent().len(), second.sent().len()), (0, sent));
+    }
+    // Not by the first sender either, and behind a breaker neither.
+    let (first, second) = (RecordingSender::new(), RecordingSender::new());
+    let second_checks = breaker(Checking(second.clone()));
+    let both = FailoverSender::new(Arc::new(first.clone())).with_fallback(Arc::new(second_checks));
+    both.send(&since()).await.unwrap();
+    assert_eq!((first.sent().len(), second.sent().len()), (0, 1));
+    both.send(&sms()).await.unwrap();
+    assert_eq!((first.sent().len(), second.sent().len()), (1, 1));
+    // Where nobody checks, nobody is left out.
+    let (first, second, both) = recorders();
+    assert!(!both.checks_number_history());
+    first.fail_next();
+    both.send(&since()).await.unwrap();
+    assert_eq!(second.sent().len(), 1);
+}
+
 /// Sends nothing, and takes its time.
 #[derive(Debug)]
 struct Slow(Duration);
