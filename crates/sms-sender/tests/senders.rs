@@ -11,9 +11,9 @@ use otp_core::{ChallengeId, PhoneNumber};
 use sms_sender::{
     BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender,
     InvalidBreakerSettings, LookUp, LookUpError, OutgoingSms, RecordingSender, Reference,
-    RefusedReason, SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
+    RefusedReason, SmsAccepted, SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 fn sms() -> OutgoingSms {
     sms_to(0)
@@ -333,6 +333,88 @@ async fn rate_limits_of_many_numbers_stop_sending_for_as_long_as_the_provider_as
     }
 }
 
+/// Does what the text says: `accept`, `fail`, `limit` for 60 s or `refuse`, after this many seconds.
+#[derive(Debug)]
+struct Obedient;
+
+#[async_trait]
+impl SmsSender for Obedient {
+    fn text_limit(&self) -> TextLimit {
+        TextLimit::new(70, 1)
+    }
+
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        let (what, seconds) = sms.expose_text().split_once(' ').unwrap();
+        tokio::time::sleep(Duration::from_secs(seconds.parse().unwrap())).await;
+        let minute = Some(Duration::from_secs(60));
+        match what {
+            "accept" => Ok(SmsOutcome::Accepted(SmsAccepted::default())),
+            "limit" => Err(SmsError::rate_limited("too many").with_retry_after(minute)),
+            "refuse" => Ok(SmsOutcome::Refused(RefusedReason::Number)),
+            _ => Err(SmsError::not_sent("down")),
+        }
+    }
+
+    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        Ok(LookUp::Absent)
+    }
+}
+
+/// Sends one message with this text to each of five users.
+fn five(breaker: &Arc<CircuitBreaker>, text: &'static str) -> JoinSet<bool> {
+    (0..5)
+        .map(|n| {
+            let breaker = Arc::clone(breaker);
+            let sms = sms_to(n);
+            let reference = sms.reference().clone();
+            let sms = OutgoingSms::new(sms.to().clone(), text.to_owned(), reference, sms.now());
+            async move { breaker.send(&sms).await.is_ok() }
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_from_before_the_opening_neither_closes_nor_shortens_it() {
+    for (early, opening, open_for) in [
+        ("accept 5", "fail 0", 10),
+        ("refuse 5", "fail 0", 10),
+        ("accept 5", "limit 0", 60),
+        ("refuse 5", "limit 0", 60),
+        ("fail 5", "limit 0", 60),
+    ] {
+        let breaker = Arc::new(breaker(Obedient));
+        let opened_at = Instant::now();
+        let early_calls = five(&breaker, early);
+        tokio::task::yield_now().await;
+        five(&breaker, opening).join_all().await;
+        assert!(breaker.is_open());
+        early_calls.join_all().await;
+        assert_eq!(opened_at.elapsed(), Duration::from_secs(5));
+        let rejected = breaker.send(&sms_of("accept 0")).await.unwrap_err();
+        let left = Duration::from_secs(open_for - 5);
+        assert_eq!(rejected.retry_after(), Some(left), "{early}, {opening}");
+        tokio::time::advance(left).await;
+        breaker.send(&sms_of("accept 0")).await.unwrap();
+        assert!(!breaker.is_open());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_from_before_another_opening_does_not_close_it() {
+    let second = Duration::from_secs(1);
+    let settings = BreakerSettings::default().with_open_for(second);
+    let breaker = Arc::new(CircuitBreaker::new(Arc::new(Obedient), settings).unwrap());
+    let limited = five(&breaker, "limit 5");
+    tokio::task::yield_now().await;
+    five(&breaker, "fail 0").join_all().await;
+    tokio::time::advance(second).await;
+    // The rate limits of the earlier calls open it while the probe runs.
+    breaker.send(&sms_of("refuse 10")).await.unwrap();
+    limited.join_all().await;
+    let rejected = breaker.send(&sms_of("accept 0")).await.unwrap_err();
+    assert_eq!(rejected.retry_after(), Some(Duration::from_secs(60 - 6)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rate_limited_probe_shows_that_the_provider_works() {
     let provider = RecordingSender::new();
@@ -351,7 +433,8 @@ async fn a_rate_limited_probe_shows_that_the_provider_works() {
 fn settings_out_of_their_range_are_refused() {
     let good = BreakerSettings::default;
     let second = Duration::from_secs(1);
-    let zero = Duration::ZERO;
+    let (zero, tick) = (Duration::ZERO, Duration::from_nanos(1));
+    let day = Duration::from_secs(24 * 60 * 60);
     use InvalidBreakerSettings as Invalid;
     for (settings, expected) in [
         (good().with_failures(1, second), Some(Invalid::Failures)),
@@ -362,6 +445,12 @@ fn settings_out_of_their_range_are_refused() {
         (good().with_concurrent_calls(0, second), Some(Invalid::ConcurrentCalls)),
         (good().with_concurrent_calls(10_001, second), Some(Invalid::ConcurrentCalls)),
         (good().with_concurrent_calls(10_000, zero), None),
+        (good().with_open_for(day), None),
+        (good().with_open_for(day + tick), Some(Invalid::Duration)),
+        (good().with_open_for(Duration::MAX), Some(Invalid::Duration)),
+        (good().with_failures(2, day + tick), Some(Invalid::Duration)),
+        (good().with_call_timeout(day + tick), Some(Invalid::Duration)),
+        (good().with_concurrent_calls(32, day + tick), Some(Invalid::Duration)),
     ] {
         let breaker = CircuitBreaker::new(Arc::new(RecordingSender::new()), settings.clone());
         assert_eq!(breaker.err(), expected, "{settings:?}");
