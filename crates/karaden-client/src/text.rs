@@ -65,41 +65,56 @@ pub(crate) struct PartRule {
     pub(crate) line_break_units: usize,
 }
 
-/// Where a text is split.
+/// Where a part may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cuts {
-    /// After the best break.
+    /// After the best break in the last third.
     Readable,
-    /// As late as possible, for the smallest number of parts.
+    /// As late as possible, but not before a mark.
+    BeforeMarks,
+    /// As late as possible.
     Late,
 }
 
 /// Splits `text` into the parts of `rule`. `None` if it does not fit. The parts joined are `text`.
 ///
-/// A part ends after the best break in its last third: a line break, then the end of a sentence, then
-/// a comma, then a space. Without a break it ends as late as possible. If that makes too many parts,
-/// every part ends as late as possible. A character is never separated from the combining marks,
-/// voicing marks and variation selectors after it.
+/// There are never more parts than if each of them were as long as possible, because each is billed. Within
+/// that number, a part ends after the best break in its last third: a line break, then the end of a sentence,
+/// then a comma, then a space. Without a break it ends as late as possible, but not between a character and
+/// the combining marks, voicing marks and variation selectors after it.
 pub(crate) fn split(text: &str, rule: PartRule) -> Option<Vec<String>> {
     // Before any other work: it would not fit even if every part were full.
     if units(text, rule.line_break_units) > rule.max_units.saturating_mul(rule.max_parts) {
         return None;
     }
-    [Cuts::Readable, Cuts::Late]
-        .into_iter()
-        .map(|cuts| split_at(text, cuts, rule))
-        .find(|parts| parts.len() <= rule.max_parts)
-}
-
-fn split_at(text: &str, cuts: Cuts, rule: PartRule) -> Vec<String> {
-    let mut parts = Vec::new();
+    let fewest = fewest_parts(text, rule);
+    if fewest > rule.max_parts {
+        return None;
+    }
+    let mut parts = Vec::with_capacity(fewest);
     let mut rest = text;
-    while units(rest, rule.line_break_units) > rule.max_units {
-        let (part, tail) = rest.split_at(cut(rest, cuts, rule));
+    while parts.len() + 1 < fewest {
+        let left = fewest - parts.len() - 1;
+        let (part, tail) = [Cuts::Readable, Cuts::BeforeMarks]
+            .into_iter()
+            .map(|cuts| rest.split_at(cut(rest, cuts, rule)))
+            .find(|(_, tail)| fewest_parts(tail, rule) <= left)
+            .unwrap_or_else(|| rest.split_at(cut(rest, Cuts::Late, rule)));
         parts.push(part.to_owned());
         rest = tail;
     }
     parts.push(rest.to_owned());
+    Some(parts)
+}
+
+/// Returns the number of parts if each of them is as long as possible.
+fn fewest_parts(text: &str, rule: PartRule) -> usize {
+    let mut parts = 1;
+    let mut rest = text;
+    while units(rest, rule.line_break_units) > rule.max_units {
+        rest = &rest[cut(rest, Cuts::Late, rule)..];
+        parts += 1;
+    }
     parts
 }
 
@@ -108,32 +123,26 @@ fn cut(text: &str, cuts: Cuts, rule: PartRule) -> usize {
     let PartRule { max_units, line_break_units, .. } = rule;
     let mut used = 0;
     let mut best = (0_u8, 0_usize);
+    let mut last = 0;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         used += char_units(c, line_break_units);
-        if used > max_units {
+        // The first character in any case, so that there is progress.
+        if used > max_units && last > 0 {
             break;
         }
-        let end = at + c.len_utf8();
-        if chars.peek().is_some_and(|(_, next)| clings(*next)) {
+        last = at + c.len_utf8();
+        if cuts != Cuts::Late && chars.peek().is_some_and(|(_, next)| clings(*next)) {
             continue;
         }
         let reads_well = cuts == Cuts::Readable && used * 3 > max_units * 2;
         let rank = if reads_well { break_rank(c) } else { 0 };
         if rank >= best.0 {
-            best = (rank, end);
+            best = (rank, last);
         }
     }
-    match best.1 {
-        // One character with more marks than fit: split between its marks, so that there is progress.
-        0 => text
-            .char_indices()
-            .map(|(at, c)| at + c.len_utf8())
-            .take_while(|end| units(&text[..*end], line_break_units) <= max_units)
-            .last()
-            .unwrap_or_else(|| text.chars().next().map_or(text.len(), char::len_utf8)),
-        at => at,
-    }
+    // One character with more marks than fit is split between its marks.
+    if best.1 == 0 { last } else { best.1 }
 }
 
 /// Returns how good a break after `c` is.
@@ -207,6 +216,15 @@ mod tests {
         PartRule { max_parts: usize::MAX, max_units, line_break_units: 2 }
     }
 
+    /// The number of full parts of 70 units.
+    fn fewest(text: &str) -> usize {
+        let add = |(parts, used), c| match used + char_units(c, 2) {
+            used if used > 70 => (parts + 1, char_units(c, 2)),
+            used => (parts, used),
+        };
+        text.chars().fold((1, 0), add).0
+    }
+
     #[test]
     fn cuts_prefer_good_places() {
         let rows: [(&str, &[&str]); 5] = [
@@ -222,15 +240,25 @@ mod tests {
     }
 
     #[test]
-    fn cuts_prefer_to_fit() {
+    fn cuts_prefer_few_parts() {
         let rule = |max_parts| PartRule { max_parts, ..parts_of(10) };
+        let split = |text: &str, max_parts| split(text, rule(max_parts)).expect("fits");
         let text = "1234567。1234567。1234";
-        assert_eq!(split(text, rule(3)).expect("fits"), ["1234567。", "1234567。", "1234"]);
+        assert_eq!(split(text, 3), ["1234567。12", "34567。1234"]);
+        let text = "1234567。1234567。12345";
+        assert_eq!(split(text, 3), ["1234567。", "1234567。", "12345"]);
         let text = "1234567。1234567。12345678";
-        assert_eq!(split(text, rule(3)).expect("fits"), ["1234567。", "1234567。", "12345678"]);
+        assert_eq!(split(text, 3), ["1234567。", "1234567。", "12345678"]);
         let text = "1234567。1234567。123456789012";
-        assert_eq!(split(text, rule(3)).expect("fits"), ["1234567。12", "34567。1234", "56789012"]);
-        assert_eq!(split(&format!("{text}345"), rule(3)), None);
+        for max_parts in [3, 10] {
+            assert_eq!(split(text, max_parts), ["1234567。", "1234567。12", "3456789012"]);
+        }
+        assert_eq!(super::split(&format!("{text}345"), rule(3)), None);
+        // Not even for its marks does a text get one part more.
+        assert_eq!(split("123456789か\u{3099}123456789", 3), ["123456789か", "\u{3099}123456789"]);
+        let text = format!("{}。", "あ".repeat(47)).repeat(10);
+        let seven = super::split(&text, PartRule { max_parts: 10, ..parts_of(70) }).expect("fits");
+        assert_eq!(seven.len(), 7);
     }
 
     proptest! {
@@ -242,6 +270,7 @@ mod tests {
                 prop_assert!(units(part, 2) <= 70);
                 prop_assert!(!part.is_empty() || text.is_empty());
             }
+            prop_assert_eq!(parts.len(), fewest(&text));
         }
 
         #[test]

@@ -196,6 +196,10 @@ impl SmsSender for KaradenPushSender {
         if self.checks_history { Self::TEXT_LIMIT.with_max_parts(1) } else { Self::TEXT_LIMIT }
     }
 
+    fn checks_number_history(&self) -> bool {
+        self.checks_history
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let to = match recipient(sms, self.text_limit()) {
             Ok(to) => to,
@@ -279,7 +283,8 @@ impl KaradenPushSender {
             .with_tracking_code(code)
             .without_short_urls()?;
         match sms.phone_since().filter(|_| self.checks_history) {
-            Some(since) => message.with_permit_date(since, sms.now()),
+            // The clocks of two machines differ a little: a consent is never in the future.
+            Some(since) => message.with_permit_date(since.min(sms.now()), sms.now()),
             None => Ok(message),
         }
     }

@@ -27,16 +27,16 @@ use crate::{
 pub struct BreakerSettings {
     /// Failures within `window` that open the breaker: 2 or more. Default 5.
     pub failures: usize,
-    /// How long a failure counts: more than 0. Default 30 s.
+    /// How long a failure counts: more than 0, at most a day. Default 30 s.
     pub window: Duration,
-    /// How long it stays open before one call probes the provider: more than 0. Default 10 s.
+    /// How long it stays open before one call probes the provider: more than 0, at most a day. Default 10 s.
     pub open_for: Duration,
     /// Calls to the provider at the same time: 1 to 10,000. Default 32.
     pub concurrent_calls: usize,
-    /// How long a call may wait for a permit. Default 1 s.
+    /// How long a call may wait for a permit: at most a day. Default 1 s.
     pub longest_wait: Duration,
-    /// The time limit of a call: more than 0. Longer than the sender's own limits, so that it acts only if
-    /// they fail. Default 12 s.
+    /// The time limit of a call: more than 0, at most a day. Longer than the sender's own limits, so that it
+    /// acts only if they fail. Default 12 s.
     pub call_timeout: Duration,
 }
 
@@ -83,8 +83,8 @@ impl BreakerSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBreakerSettings {
-    /// A duration is 0.
-    #[error("a duration of the circuit breaker is 0")]
+    /// A duration is 0 or longer than a day.
+    #[error("a duration of the circuit breaker is 0 or longer than a day")]
     Duration,
     /// With fewer than 2 failures one user could open the breaker for all.
     #[error("the circuit breaker opens after 2 or more failures")]
@@ -97,6 +97,8 @@ pub enum InvalidBreakerSettings {
 /// The longest time that rate limits keep a breaker open, whatever the provider asks for.
 const MAX_RATE_LIMITED: Duration = Duration::from_secs(60);
 const MAX_CONCURRENT_CALLS: usize = 10_000;
+/// The longest duration of a setting. A longer one is a mistake, and too long for an [`Instant`].
+const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Bounds the calls to a sender in number and time, and stops them while the provider is down.
 ///
@@ -110,7 +112,7 @@ const MAX_CONCURRENT_CALLS: usize = 10_000;
 ///
 /// | outcome of a call | counts as |
 /// |---|---|
-/// | accepted, refused | a response: it resets the count |
+/// | accepted, refused | a response: it resets the count, unless the breaker opened meanwhile |
 /// | *not sent*, *unknown* | a failure |
 /// | *rate limited* | neither: the provider works |
 ///
@@ -135,6 +137,8 @@ struct State {
     failures: Incidents,
     rate_limits: Incidents,
     open_until: Option<Instant>,
+    /// How often the breaker has opened.
+    openings: u64,
     is_probing: bool,
 }
 
@@ -184,7 +188,10 @@ impl CircuitBreaker {
         if !(1..=MAX_CONCURRENT_CALLS).contains(&settings.concurrent_calls) {
             return Err(InvalidBreakerSettings::ConcurrentCalls);
         }
-        if [settings.window, settings.open_for, settings.call_timeout].contains(&Duration::ZERO) {
+        let durations = [settings.window, settings.open_for, settings.call_timeout];
+        if durations.contains(&Duration::ZERO)
+            || durations.into_iter().chain([settings.longest_wait]).any(|d| d > MAX_DURATION)
+        {
             return Err(InvalidBreakerSettings::Duration);
         }
         let permits = Semaphore::new(settings.concurrent_calls);
@@ -209,7 +216,8 @@ impl CircuitBreaker {
         let now = Instant::now();
         let mut state = self.state();
         let Some(open_until) = state.open_until else {
-            return Ok(Admitted { breaker: self, is_half_open_probe: false });
+            let openings = state.openings;
+            return Ok(Admitted { breaker: self, openings, is_half_open_probe: false });
         };
         if now < open_until {
             return Err(open_until - now);
@@ -218,7 +226,7 @@ impl CircuitBreaker {
             return Err(self.settings.open_for);
         }
         state.is_probing = true;
-        Ok(Admitted { breaker: self, is_half_open_probe: true })
+        Ok(Admitted { breaker: self, openings: state.openings, is_half_open_probe: true })
     }
 }
 
@@ -226,6 +234,8 @@ impl CircuitBreaker {
 /// counted.
 struct Admitted<'a> {
     breaker: &'a CircuitBreaker,
+    /// How often the breaker had opened by then.
+    openings: u64,
     is_half_open_probe: bool,
 }
 
@@ -233,9 +243,11 @@ impl Admitted<'_> {
     fn ended(self, number: u64, outcome: &Result<SmsOutcome, SmsError>) {
         let mut state = self.breaker.state();
         match outcome {
-            Ok(_) => state.close(),
+            // A call from before the opening says nothing about the provider since then.
+            Ok(_) if self.openings == state.openings => state.close(),
+            Ok(_) => {}
             Err(error) if error.is_rate_limited() => {
-                if self.is_half_open_probe {
+                if self.is_half_open_probe && self.openings == state.openings {
                     state.close();
                 }
                 self.rate_limited(&mut state, number, error.retry_after());
@@ -272,8 +284,10 @@ impl State {
         self.open_until = None;
     }
 
+    /// Opens, and never for a shorter time than before.
     fn open(&mut self, until: Instant) {
-        self.open_until = Some(until);
+        self.open_until = self.open_until.max(Some(until));
+        self.openings += 1;
         self.failures.0.clear();
         self.rate_limits.0.clear();
     }
@@ -291,6 +305,10 @@ impl Drop for Admitted<'_> {
 impl SmsSender for CircuitBreaker {
     fn text_limit(&self) -> TextLimit {
         self.inner.text_limit()
+    }
+
+    fn checks_number_history(&self) -> bool {
+        self.inner.checks_number_history()
     }
 
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {

@@ -17,22 +17,34 @@ use crate::{
 /// An *unknown* outcome ends the attempt: the next provider could send the message a second time. A
 /// refusal of the number or the text ends it too. A refusal of the account with one provider, and a rate
 /// limit, lead to the next.
+///
+/// If one of the senders [checks the number's history](SmsSender::checks_number_history), a message with
+/// [`phone_since`](OutgoingSms::phone_since) goes only to those that do. If none of them does, it goes to all.
 #[derive(Debug)]
 pub struct FailoverSender {
     first: Arc<dyn SmsSender>,
     others: Vec<Arc<dyn SmsSender>>,
+    allows_unchecked: bool,
 }
 
 impl FailoverSender {
     /// Creates a sender that tries `first`.
     pub fn new(first: Arc<dyn SmsSender>) -> Self {
-        Self { first, others: Vec::new() }
+        Self { first, others: Vec::new(), allows_unchecked: false }
     }
 
     /// Adds a sender that is tried after the others.
     #[must_use]
     pub fn with_fallback(mut self, next: Arc<dyn SmsSender>) -> Self {
         self.others.push(next);
+        self
+    }
+
+    /// Allows a sender without the check of the number's history to send a message that another one would check.
+    /// The message can then reach the person who has the number now.
+    #[must_use]
+    pub fn dangerous_allow_unchecked_numbers(mut self) -> Self {
+        self.allows_unchecked = true;
         self
     }
 
@@ -60,14 +72,32 @@ impl SmsSender for FailoverSender {
         others.fold(self.first.text_limit(), TextLimit::strictest)
     }
 
+    /// Whether every message is checked for which that is asked.
+    fn checks_number_history(&self) -> bool {
+        if self.allows_unchecked {
+            self.senders().all(|sender| sender.checks_number_history())
+        } else {
+            self.senders().any(|sender| sender.checks_number_history())
+        }
+    }
+
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
-        let mut outcome = self.first.send(sms).await;
-        for next in &self.others {
+        let needs_check =
+            sms.phone_since().is_some() && !self.allows_unchecked && self.checks_number_history();
+        let mut outcome = Err(SmsError::not_sent("no sender checks the number's history"));
+        let mut is_first = true;
+        for sender in self.senders() {
+            if needs_check && !sender.checks_number_history() {
+                continue;
+            }
+            if !is_first {
+                trace::failed_over(sms.reference().as_str());
+            }
+            is_first = false;
+            outcome = sender.send(sms).await;
             if !is_for_next(&outcome) {
                 break;
             }
-            trace::failed_over(sms.reference().as_str());
-            outcome = next.send(sms).await;
         }
         outcome
     }

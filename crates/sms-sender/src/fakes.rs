@@ -196,7 +196,8 @@ impl SmsSender for RecordingSender {
     }
 }
 
-/// Fails every call in the same way, like a provider that is down.
+/// Fails every call in the same way, like a provider that is down. As any sender it refuses a text beyond its limit,
+/// and sends nothing after the deadline.
 #[derive(Debug, Clone)]
 pub struct FailingSender {
     is_not_sent: bool,
@@ -234,8 +235,14 @@ impl SmsSender for FailingSender {
         self.text_limit
     }
 
-    async fn send(&self, _: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         *self.calls.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        if sms.is_past_deadline() {
+            return Err(SmsError::not_sent("the deadline has passed"));
+        }
+        if !sms.fits(self.text_limit) {
+            return Ok(SmsOutcome::Refused(RefusedReason::Message));
+        }
         Err(if self.is_not_sent {
             SmsError::not_sent("the provider is down")
         } else {

@@ -3,6 +3,7 @@
 use std::{fmt, time::SystemTime};
 
 use otp_core::{ChallengeId, PhoneNumber, message::TextLimit};
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 /// One text message to send. `Debug` shows neither the number nor the text.
@@ -11,16 +12,24 @@ pub struct OutgoingSms {
     to: PhoneNumber,
     text: Zeroizing<String>,
     now: SystemTime,
+    created: Instant,
     deadline: Option<SystemTime>,
     phone_since: Option<SystemTime>,
     reference: Reference,
 }
 
 impl OutgoingSms {
-    /// Creates a message of `text` to the number `to`, sent at the instant `now` and found again by
-    /// `reference`.
+    /// Creates a message of `text` to the number `to`, found again by `reference`. Now it is `now`.
     pub fn new(to: PhoneNumber, text: String, reference: Reference, now: SystemTime) -> Self {
-        Self { to, text: Zeroizing::new(text), now, deadline: None, phone_since: None, reference }
+        Self {
+            to,
+            text: Zeroizing::new(text),
+            now,
+            created: Instant::now(),
+            deadline: None,
+            phone_since: None,
+            reference,
+        }
     }
 
     /// Sets the deadline: the provider must not send the message at `deadline` or later.
@@ -34,8 +43,8 @@ impl OutgoingSms {
     ///
     /// A provider with a number-history check then sends nothing if the number was reassigned to another
     /// person after that, and the status is
-    /// [`DeliveryStatus::ChangedHands`](crate::DeliveryStatus::ChangedHands). A sender without such a check
-    /// ignores it.
+    /// [`DeliveryStatus::ChangedHands`](crate::DeliveryStatus::ChangedHands). A sender
+    /// [without such a check](crate::SmsSender::checks_number_history) ignores it.
     #[must_use]
     pub fn with_phone_since(mut self, since: SystemTime) -> Self {
         self.phone_since = Some(since);
@@ -52,9 +61,11 @@ impl OutgoingSms {
         &self.text
     }
 
-    /// Returns the instant at which it is sent.
+    /// Returns the instant that is now: the one at which the message was created, and what has passed since.
+    ///
+    /// It passes by Tokio's timer, so a test can pause it.
     pub fn now(&self) -> SystemTime {
-        self.now
+        self.now.checked_add(self.created.elapsed()).unwrap_or(self.now)
     }
 
     /// Returns the deadline for sending, if there is one (Karaden's `limited_at`).
@@ -62,14 +73,21 @@ impl OutgoingSms {
         self.deadline
     }
 
-    /// Whether the deadline has passed: at the deadline itself it has. Such a message is not sent.
+    /// Whether the deadline has passed [by now](Self::now): at the deadline itself it has. Such a message is not
+    /// sent.
     pub fn is_past_deadline(&self) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= self.now)
+        self.deadline.is_some_and(|deadline| deadline <= self.now())
     }
 
     /// Whether the text is within `limit`, in length and characters. A text that is not is refused.
+    ///
+    /// Within no limit are a text of white space alone, and one with a control character other than a line break
+    /// (LF): phones do not show them.
     pub fn fits(&self, limit: TextLimit) -> bool {
-        limit.excluded(&self.text).is_none() && limit.split(&self.text).is_ok()
+        !self.text.trim().is_empty()
+            && !self.text.contains(|c: char| c.is_control() && c != '\n')
+            && limit.excluded(&self.text).is_none()
+            && limit.split(&self.text).is_ok()
     }
 
     /// Returns since when the number is the recipient's, if that is known.
@@ -94,7 +112,8 @@ impl fmt::Debug for OutgoingSms {
 
 /// The unique name of one message at the provider: Karaden's tag or tracking code.
 ///
-/// 26 characters, `0`–`9` and `a`–`z`, which both Karaden APIs accept. It is not secret.
+/// 26 characters, `0`–`9` and `a`–`z`, which both Karaden APIs accept. It is not secret. From the 37th message of a
+/// challenge on it has 27.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference(String);
 
@@ -102,13 +121,22 @@ impl Reference {
     /// Names the message that carries the code of `challenge` for the `nth` time, counted from 0.
     pub fn new(challenge: ChallengeId, nth: u8) -> Self {
         let mut rest = u128::from_be_bytes(*challenge.as_bytes());
-        let mut name = [b'0'; 26];
-        name[25] = digit(u128::from(nth));
+        let mut name = [b'0'; 27];
         for place in name[..25].iter_mut().rev() {
             *place = digit(rest);
             rest /= 36;
         }
-        Self(name.iter().copied().map(char::from).collect())
+        let nth = u128::from(nth);
+        // The challenge always has 25 digits, so that the rest of the name belongs to `nth`.
+        let length = if nth < 36 {
+            name[25] = digit(nth);
+            26
+        } else {
+            name[25] = digit(nth / 36);
+            name[26] = digit(nth);
+            27
+        };
+        Self(name[..length].iter().copied().map(char::from).collect())
     }
 
     /// Returns the reference as text.

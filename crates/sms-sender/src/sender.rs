@@ -38,8 +38,9 @@ use crate::{
 ///    if the response to `send` was lost. It returns [`LookUp::Absent`] only if the provider says that it has
 ///    no such message. If the provider keeps no record, every look-up is an error.
 /// 7. **Silent.** Neither the number nor the text nor a credential appears in logs, errors or `Debug`.
-/// 8. **Says its limit.** A text within [`text_limit`](Self::text_limit) is never refused for its length or its
-///    characters. A longer one is refused, and the provider does not see it. The limit does not change.
+/// 8. **Says its limit.** A text that [fits](OutgoingSms::fits) the [`text_limit`](Self::text_limit) is never
+///    refused for its length or its characters. Another one is refused, and the provider does not see it. The
+///    limit does not change.
 ///
 /// # Cancel safety
 ///
@@ -48,7 +49,15 @@ use crate::{
 pub trait SmsSender: fmt::Debug + Send + Sync + 'static {
     /// Returns how long a text may be, and which characters it may contain. Whoever writes the texts checks them
     /// against it when the program starts.
+    ///
+    /// A part is what the provider bills as one message.
     fn text_limit(&self) -> TextLimit;
+
+    /// Whether the provider sends nothing to a number that was reassigned since
+    /// [`OutgoingSms::phone_since`]. Default: no.
+    fn checks_number_history(&self) -> bool {
+        false
+    }
 
     /// Hands one message to the provider.
     ///

@@ -11,9 +11,9 @@ use otp_core::{ChallengeId, PhoneNumber};
 use sms_sender::{
     BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender,
     InvalidBreakerSettings, LookUp, LookUpError, OutgoingSms, RecordingSender, Reference,
-    RefusedReason, SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
+    RefusedReason, SmsAccepted, SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 fn sms() -> OutgoingSms {
     sms_to(0)
@@ -36,14 +36,43 @@ fn recorders() -> (RecordingSender, RecordingSender, FailoverSender) {
 fn a_reference_is_short_plain_and_tells_messages_apart() {
     let mut seen = std::collections::BTreeSet::new();
     for id in [[0; 16], [0xff; 16], [1; 16], [2; 16]] {
-        for nth in 0..=5 {
+        for nth in 0..=u8::MAX {
             let reference = Reference::new(ChallengeId::from_bytes(id), nth);
             let name = reference.as_str();
-            assert_eq!(name.len(), 26);
+            assert_eq!(name.len(), if nth < 36 { 26 } else { 27 });
             assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
             assert!(seen.insert(name.to_owned()));
         }
     }
+}
+
+/// A message with this text.
+fn sms_of(text: &str) -> OutgoingSms {
+    let sms = sms();
+    OutgoingSms::new(sms.to().clone(), text.to_owned(), sms.reference().clone(), sms.now())
+}
+
+#[test]
+fn a_text_that_phones_do_not_show_fits_no_limit() {
+    let limit = TextLimit::new(70, 1);
+    for text in ["", " ", "\u{a0}", "\n", "a\tb", "a\rb", "a\r\nb", "a\u{7f}", "a\u{85}"] {
+        assert!(!sms_of(text).fits(limit), "{text:?}");
+    }
+    for text in ["a", " a", "a\nb", "a\n", "あ\u{3099}"] {
+        assert!(sms_of(text).fits(limit), "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_sender_for_tests_fails_no_message_that_is_refused_or_late() {
+    let sender = FailingSender::unknown();
+    let refused = SmsOutcome::Refused(RefusedReason::Message);
+    assert_eq!(sender.send(&sms_of(&"あ".repeat(71))).await.unwrap(), refused);
+    assert_eq!(sender.send(&sms_of("a\tb")).await.unwrap(), refused);
+    let late = sms().with_deadline(SystemTime::UNIX_EPOCH);
+    assert!(sender.send(&late).await.unwrap_err().is_not_sent());
+    assert!(!sender.send(&sms()).await.unwrap_err().is_not_sent());
+    assert_eq!(sender.calls(), 4);
 }
 
 #[tokio::test]
@@ -65,6 +94,99 @@ async fn only_a_message_that_was_not_sent_goes_to_the_next_sender() {
         // What came of it is for the caller; here it counts where it went.
         let _ = both.send(&sms()).await;
         assert_eq!((first.sent().len(), second.sent().len()), (at_first, at_second), "{case}");
+    }
+}
+
+/// Sends as the other one, and checks the history of numbers.
+#[derive(Debug)]
+struct Checking(RecordingSender);
+
+#[async_trait]
+impl SmsSender for Checking {
+    fn text_limit(&self) -> TextLimit {
+        self.0.text_limit()
+    }
+
+    fn checks_number_history(&self) -> bool {
+        true
+    }
+
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        self.0.send(sms).await
+    }
+
+    async fn look_up(&self, reference: &Reference, at: SystemTime) -> Result<LookUp, LookUpError> {
+        self.0.look_up(reference, at).await
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_number_is_to_be_checked_goes_to_no_sender_that_does_not() {
+    let since = || sms().with_phone_since(SystemTime::UNIX_EPOCH);
+    let checking = |recorder: &RecordingSender| Arc::new(Checking(recorder.clone()));
+    type Build = fn(FailoverSender) -> FailoverSender;
+    let as_it_is: Build = |both| both;
+    let unchecked: Build = FailoverSender::dangerous_allow_unchecked_numbers;
+    for (sms, build, is_checked, sent) in [
+        (since(), as_it_is, true, 0),
+        (sms(), as_it_is, true, 1),
+        (since(), unchecked, false, 1),
+        (sms(), unchecked, false, 1),
+    ] {
+        let (first, second) = (RecordingSender::new(), RecordingSender::new());
+        let both = FailoverSender::new(checking(&first)).with_fallback(Arc::new(second.clone()));
+        let both = build(both);
+        assert_eq!(both.checks_number_history(), is_checked);
+        first.fail_next();
+        assert_eq!(both.send(&sms).await.is_ok(), sent == 1);
+        assert_eq!((first.sent().len(), second.sent().len()), (0, sent));
+    }
+    // Not by the first sender either, and behind a breaker neither.
+    let (first, second) = (RecordingSender::new(), RecordingSender::new());
+    let second_checks = breaker(Checking(second.clone()));
+    let both = FailoverSender::new(Arc::new(first.clone())).with_fallback(Arc::new(second_checks));
+    both.send(&since()).await.unwrap();
+    assert_eq!((first.sent().len(), second.sent().len()), (0, 1));
+    both.send(&sms()).await.unwrap();
+    assert_eq!((first.sent().len(), second.sent().len()), (1, 1));
+    // Where nobody checks, nobody is left out.
+    let (first, second, both) = recorders();
+    assert!(!both.checks_number_history());
+    first.fail_next();
+    both.send(&since()).await.unwrap();
+    assert_eq!(second.sent().len(), 1);
+}
+
+/// Sends nothing, and takes its time.
+#[derive(Debug)]
+struct Slow(Duration);
+
+#[async_trait]
+impl SmsSender for Slow {
+    fn text_limit(&self) -> TextLimit {
+        TextLimit::new(70, 1)
+    }
+
+    async fn send(&self, _: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        tokio::time::sleep(self.0).await;
+        Err(SmsError::not_sent("no connection in time"))
+    }
+
+    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        Ok(LookUp::Absent)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fallback_sends_nothing_after_the_deadline() {
+    for (slow, sent) in [(4_999, 1), (5_000, 0), (10_000, 0)] {
+        let second = RecordingSender::new();
+        let both = FailoverSender::new(Arc::new(Slow(Duration::from_millis(slow))))
+            .with_fallback(Arc::new(second.clone()));
+        let sms = sms();
+        let sms = sms.clone().with_deadline(sms.now() + Duration::from_secs(5));
+        assert_eq!(both.send(&sms).await.is_ok(), sent == 1);
+        assert_eq!(second.sent().len(), sent, "{slow} ms");
     }
 }
 
@@ -211,6 +333,88 @@ async fn rate_limits_of_many_numbers_stop_sending_for_as_long_as_the_provider_as
     }
 }
 
+/// Does what the text says: `accept`, `fail`, `limit` for 60 s or `refuse`, after this many seconds.
+#[derive(Debug)]
+struct Obedient;
+
+#[async_trait]
+impl SmsSender for Obedient {
+    fn text_limit(&self) -> TextLimit {
+        TextLimit::new(70, 1)
+    }
+
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        let (what, seconds) = sms.expose_text().split_once(' ').unwrap();
+        tokio::time::sleep(Duration::from_secs(seconds.parse().unwrap())).await;
+        let minute = Some(Duration::from_secs(60));
+        match what {
+            "accept" => Ok(SmsOutcome::Accepted(SmsAccepted::default())),
+            "limit" => Err(SmsError::rate_limited("too many").with_retry_after(minute)),
+            "refuse" => Ok(SmsOutcome::Refused(RefusedReason::Number)),
+            _ => Err(SmsError::not_sent("down")),
+        }
+    }
+
+    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
+        Ok(LookUp::Absent)
+    }
+}
+
+/// Sends one message with this text to each of five users.
+fn five(breaker: &Arc<CircuitBreaker>, text: &'static str) -> JoinSet<bool> {
+    (0..5)
+        .map(|n| {
+            let breaker = Arc::clone(breaker);
+            let sms = sms_to(n);
+            let reference = sms.reference().clone();
+            let sms = OutgoingSms::new(sms.to().clone(), text.to_owned(), reference, sms.now());
+            async move { breaker.send(&sms).await.is_ok() }
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_from_before_the_opening_neither_closes_nor_shortens_it() {
+    for (early, opening, open_for) in [
+        ("accept 5", "fail 0", 10),
+        ("refuse 5", "fail 0", 10),
+        ("accept 5", "limit 0", 60),
+        ("refuse 5", "limit 0", 60),
+        ("fail 5", "limit 0", 60),
+    ] {
+        let breaker = Arc::new(breaker(Obedient));
+        let opened_at = Instant::now();
+        let early_calls = five(&breaker, early);
+        tokio::task::yield_now().await;
+        five(&breaker, opening).join_all().await;
+        assert!(breaker.is_open());
+        early_calls.join_all().await;
+        assert_eq!(opened_at.elapsed(), Duration::from_secs(5));
+        let rejected = breaker.send(&sms_of("accept 0")).await.unwrap_err();
+        let left = Duration::from_secs(open_for - 5);
+        assert_eq!(rejected.retry_after(), Some(left), "{early}, {opening}");
+        tokio::time::advance(left).await;
+        breaker.send(&sms_of("accept 0")).await.unwrap();
+        assert!(!breaker.is_open());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_from_before_another_opening_does_not_close_it() {
+    let second = Duration::from_secs(1);
+    let settings = BreakerSettings::default().with_open_for(second);
+    let breaker = Arc::new(CircuitBreaker::new(Arc::new(Obedient), settings).unwrap());
+    let limited = five(&breaker, "limit 5");
+    tokio::task::yield_now().await;
+    five(&breaker, "fail 0").join_all().await;
+    tokio::time::advance(second).await;
+    // The rate limits of the earlier calls open it while the probe runs.
+    breaker.send(&sms_of("refuse 10")).await.unwrap();
+    limited.join_all().await;
+    let rejected = breaker.send(&sms_of("accept 0")).await.unwrap_err();
+    assert_eq!(rejected.retry_after(), Some(Duration::from_secs(60 - 6)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rate_limited_probe_shows_that_the_provider_works() {
     let provider = RecordingSender::new();
@@ -229,7 +433,8 @@ async fn a_rate_limited_probe_shows_that_the_provider_works() {
 fn settings_out_of_their_range_are_refused() {
     let good = BreakerSettings::default;
     let second = Duration::from_secs(1);
-    let zero = Duration::ZERO;
+    let (zero, tick) = (Duration::ZERO, Duration::from_nanos(1));
+    let day = Duration::from_secs(24 * 60 * 60);
     use InvalidBreakerSettings as Invalid;
     for (settings, expected) in [
         (good().with_failures(1, second), Some(Invalid::Failures)),
@@ -240,6 +445,12 @@ fn settings_out_of_their_range_are_refused() {
         (good().with_concurrent_calls(0, second), Some(Invalid::ConcurrentCalls)),
         (good().with_concurrent_calls(10_001, second), Some(Invalid::ConcurrentCalls)),
         (good().with_concurrent_calls(10_000, zero), None),
+        (good().with_open_for(day), None),
+        (good().with_open_for(day + tick), Some(Invalid::Duration)),
+        (good().with_open_for(Duration::MAX), Some(Invalid::Duration)),
+        (good().with_failures(2, day + tick), Some(Invalid::Duration)),
+        (good().with_call_timeout(day + tick), Some(Invalid::Duration)),
+        (good().with_concurrent_calls(32, day + tick), Some(Invalid::Duration)),
     ] {
         let breaker = CircuitBreaker::new(Arc::new(RecordingSender::new()), settings.clone());
         assert_eq!(breaker.err(), expected, "{settings:?}");

@@ -367,10 +367,11 @@ impl NewMessage {
 
     /// Creates a message with a long text, split into up to ten parts of 70 units (長文分割送信).
     ///
-    /// A part ends after a line break, a sentence, a comma or a space, if there is one near its limit and
-    /// the text still fits into ten parts. Otherwise it ends as late as possible. A character is never
-    /// separated from its combining marks. The parts joined are the text. So 700 units always fit,
-    /// unless a line break ([`LINE_BREAK_UNITS`]) or a character with marks is at the end of a part.
+    /// There are never more parts than if each of them were as long as possible, because each is billed. Within
+    /// that number, a part ends after a line break, a sentence, a comma or a space, if there is one near its
+    /// limit. Otherwise it ends as late as possible, but not between a character and its combining marks. The
+    /// parts joined are the text. So 700 units always fit, unless a line break ([`LINE_BREAK_UNITS`]) is at the end
+    /// of a part.
     ///
     /// # Errors
     ///

@@ -328,6 +328,7 @@ async fn the_number_history_check_keeps_the_code_from_the_numbers_new_owner() {
     let checking = Arc::new(push_sender(&sim).with_number_history());
     assert_eq!(checking.text_limit().max_parts(), 1, "longer texts are not checked");
     let sending = Arc::new(push_sender(&sim));
+    assert!(checking.checks_number_history() && !sending.checks_number_history());
     let api = Arc::new(sms_sender(&sim));
     // This number was reassigned; it is checked only by a sender and with a day.
     let mut arrived = 0;
@@ -358,6 +359,39 @@ async fn the_number_history_check_keeps_the_code_from_the_numbers_new_owner() {
         assert_eq!(sim.inbox(None).len(), arrived, "{case}: sent again");
     }
     sim.shutdown().await;
+}
+
+/// A push sender whose requests are recorded. Each one is accepted.
+fn scripted_push(requests: usize) -> (KaradenPushSender, ScriptedTransport) {
+    let accepted = r#"{"status":"100","messageId":"m1"}"#;
+    let script = ScriptedTransport::new((0..requests).map(|_| Exchange::reply(200, accepted)));
+    let account = push::Credentials::new()
+        .with_base_url("https://karaden.example/v2/")
+        .with_token("demo-push")
+        .with_security_code("demo-code");
+    let client = push::Client::builder(account).with_transport(script.clone()).build();
+    (KaradenPushSender::new(client.unwrap()), script)
+}
+
+#[tokio::test]
+async fn a_consent_that_a_clock_puts_into_the_future_is_of_today() {
+    let (sender, script) = scripted_push(2);
+    let sender = sender.with_number_history();
+    // The last moment of 2026-11-30 in Japan.
+    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(1_796_050_799_990);
+    let sms = |since| {
+        let reference = Reference::new(ChallengeId::from_bytes([5; 16]), 0);
+        let to = PhoneNumber::from_japanese("09012345678").unwrap();
+        OutgoingSms::new(to, "code 123456".to_owned(), reference, now).with_phone_since(since)
+    };
+    for skew in [10, 60_000] {
+        let sent = sender.send(&sms(now + Duration::from_millis(skew))).await.unwrap();
+        assert!(matches!(sent, SmsOutcome::Accepted(_)), "{sent:?}");
+    }
+    for request in script.requests() {
+        let body = String::from_utf8(request.body().to_vec()).unwrap();
+        assert!(body.contains("PermitDate=20261130"), "{body}");
+    }
 }
 
 #[tokio::test]
