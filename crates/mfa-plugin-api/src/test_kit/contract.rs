@@ -1,11 +1,15 @@
 //! The contract of a plugin, clause by clause.
 
-use std::fmt::Debug;
-
-use super::{limit::ended, login::TestLogin, names::check_names, race::race};
-use crate::{
-    ActionId, Message, MfaPlugin, PluginError, Prompt, Services, Step, Subject, Submission,
+use super::{
+    candidate::{
+        Candidate, Given, RightAnswer, begun, is_done, start, unknown_action, without_services,
+    },
+    limit::ended,
+    login::TestLogin,
+    names::check_names,
+    race::race,
 };
+use crate::{Message, Prompt, Step, Submission};
 
 /// How many wrong answers a factor may take before it accepts none (NIST SP 800-63B-4, 3.2.2).
 const MAX_GUESSES: usize = 100;
@@ -13,53 +17,7 @@ const MAX_GUESSES: usize = 100;
 /// How often one call is polled before the other, in the races of two calls.
 const LEADS: usize = 4;
 
-/// A plugin to check, with what the checks need.
-pub trait Candidate: Debug + Send + Sync {
-    /// Returns the plugin.
-    fn plugin(&self) -> &dyn MfaPlugin;
-
-    /// Returns a user who can use the factor.
-    fn subject(&self) -> Subject;
-
-    /// Returns the right submission for the open prompt.
-    fn right_answer(&self) -> Submission;
-
-    /// Returns a submission that has the right form and is wrong.
-    fn wrong_answer(&self) -> Submission;
-
-    /// Satisfies the factor elsewhere, as a user does who approves a login on a phone, and returns true.
-    /// Then the checks ask for the status instead of submitting the right answer. Default: returns false.
-    fn approve(&self) -> bool {
-        false
-    }
-
-    /// Returns the services of the host. Default: none.
-    fn services(&self) -> Services {
-        Services::new()
-    }
-
-    /// Makes every provider behind the plugin stop responding, so that its calls never end. Providers whose
-    /// own contract bounds their calls need not. Default: does nothing.
-    fn stall(&self) {}
-
-    /// Returns how many messages the factor has sent so far. Default: 0.
-    fn messages_sent(&self) -> usize {
-        0
-    }
-
-    /// Returns texts that must not appear anywhere: codes, numbers, keys. Called at the end of a check.
-    /// Default: none.
-    fn secrets(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Returns what the plugin has logged so far, if the test captures it. Default: nothing.
-    fn log(&self) -> String {
-        String::new()
-    }
-}
-
-/// A clause of the contract of [`MfaPlugin`].
+/// A clause of the contract of [`MfaPlugin`](crate::MfaPlugin).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Clause {
@@ -437,51 +395,4 @@ async fn names_fit_into_forms(candidate: &dyn Candidate) {
             check_names("contract 11", &prompt);
         }
     }
-}
-
-/// What a call returned; `None` if it did not end.
-type Given = Option<Result<Option<Step>, PluginError>>;
-
-/// How the candidate's user satisfies the factor.
-enum RightAnswer {
-    /// By an approval elsewhere, which `status` reports.
-    Approved,
-    Submitted(Submission),
-}
-
-impl RightAnswer {
-    fn of(candidate: &dyn Candidate) -> Self {
-        if candidate.approve() { Self::Approved } else { Self::Submitted(candidate.right_answer()) }
-    }
-
-    async fn give(&self, login: &TestLogin<'_>) -> Given {
-        match self {
-            Self::Approved => ended(login.status()).await,
-            Self::Submitted(answer) => ended(login.submit(answer)).await.map(|step| step.map(Some)),
-        }
-    }
-}
-
-fn is_done(given: &Given) -> bool {
-    matches!(given, Some(Ok(Some(Step::Done(_)))))
-}
-
-fn start(candidate: &dyn Candidate) -> TestLogin<'_> {
-    TestLogin::new(candidate.plugin(), candidate.subject(), candidate.services())
-}
-
-fn without_services(candidate: &dyn Candidate) -> TestLogin<'_> {
-    TestLogin::new(candidate.plugin(), candidate.subject(), Services::new())
-}
-
-/// Begins the factor. Returns its prompt; `None` leaves the fault to clauses 1, 3 and 6.
-async fn begun(login: &TestLogin<'_>) -> Option<Prompt> {
-    match ended(login.begin()).await {
-        Some(Ok(Step::Prompt(prompt))) => Some(prompt),
-        _ => None,
-    }
-}
-
-fn unknown_action() -> ActionId {
-    ActionId::from_static("no-such-action")
 }
