@@ -14,9 +14,11 @@ mod audit;
 mod candidate;
 mod contract;
 mod enrolment;
+mod guesses;
 mod limit;
 mod login;
 mod names;
+mod others;
 mod race;
 mod randomness;
 

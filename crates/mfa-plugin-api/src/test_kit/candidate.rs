@@ -3,7 +3,9 @@
 use std::fmt::Debug;
 
 use super::{limit::ended, login::TestLogin};
-use crate::{ActionId, MfaPlugin, PluginError, Prompt, Services, Step, Subject, Submission};
+use crate::{
+    ActionId, FlowId, MfaPlugin, PluginError, Prompt, Services, Step, Subject, Submission,
+};
 
 /// A plugin to check, with what the checks need.
 pub trait Candidate: Debug + Send + Sync {
@@ -13,7 +15,14 @@ pub trait Candidate: Debug + Send + Sync {
     /// Returns a user who can use the factor.
     fn subject(&self) -> Subject;
 
-    /// Returns the right submission for the open prompt.
+    /// Returns other users, whom no answer of [`subject`](Self::subject) may satisfy. Those who can use the
+    /// factor have secrets of their own. Default: the same id in another tenant, and another id, both with
+    /// the attributes of `subject` and without its credentials.
+    fn other_subjects(&self) -> Vec<Subject> {
+        namesakes(&self.subject())
+    }
+
+    /// Returns the right submission for the prompt that was opened last.
     fn right_answer(&self) -> Submission;
 
     /// Returns a submission that has the right form and is wrong.
@@ -23,6 +32,13 @@ pub trait Candidate: Debug + Send + Sync {
     /// Then the checks ask for the status instead of submitting the right answer. Default: returns false.
     fn approve(&self) -> bool {
         false
+    }
+
+    /// Whether an answer satisfies only the login that it was made for. A code in a message does, a code of an
+    /// app does not. Asked after `begin`. An approval elsewhere is always for one login. Default: whether the
+    /// factor has sent a message.
+    fn is_bound_to_login(&self) -> bool {
+        self.messages_sent() > 0
     }
 
     /// Returns the services of the host. Default: none.
@@ -80,6 +96,27 @@ pub(super) fn is_done(given: &Given) -> bool {
 
 pub(super) fn start(candidate: &dyn Candidate) -> TestLogin<'_> {
     TestLogin::new(candidate.plugin(), candidate.subject(), candidate.services())
+}
+
+/// Returns a login of `subject` next to the one of [`start`], with randomness of its own.
+pub(super) fn start_another(
+    candidate: &dyn Candidate,
+    subject: Subject,
+    number: usize,
+) -> TestLogin<'_> {
+    TestLogin::new(candidate.plugin(), subject, candidate.services())
+        .with_flow(FlowId::new(format!("another-login-{number}")))
+        // 1 is the seed of `start`.
+        .with_seed(2 + number as u64)
+}
+
+/// Returns users whom no plugin may take for `subject`.
+pub(super) fn namesakes(subject: &Subject) -> Vec<Subject> {
+    let (tenant, id) = (subject.tenant(), subject.id());
+    vec![
+        subject.namesake(format!("{tenant}-2"), id.to_owned()),
+        subject.namesake(tenant.to_owned(), format!("{id}-2")),
+    ]
 }
 
 pub(super) fn without_services(candidate: &dyn Candidate) -> TestLogin<'_> {
