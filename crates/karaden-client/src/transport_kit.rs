@@ -30,7 +30,7 @@ pub use self::{
     clauses::{
         check_all, clause_1_one_attempt, clause_2_no_redirects, clause_3_bounded,
         clause_4_not_sent_means_not_sent, clause_5_the_deadline, clause_6_dropping_ends_it,
-        clause_7_nothing_shows,
+        clause_7_nothing_shows, clause_8_whole,
     },
     loopback::Loopback,
     stage::{Behaviour, Counter, Scene, Stage, UnderWay},

@@ -37,7 +37,14 @@ use otp_core::{
 struct TotpPlugin {
     descriptor: Descriptor,
     policy: Policy,
-    users: Mutex<HashMap<String, Enrolled>>,
+    users: Mutex<HashMap<User, Enrolled>>,
+}
+
+/// Tenant and id: two tenants may have users with the same id.
+type User = (String, String);
+
+fn user(subject: &Subject) -> User {
+    (subject.tenant().to_owned(), subject.id().to_owned())
 }
 
 #[derive(Debug)]
@@ -58,10 +65,10 @@ impl Default for TotpPlugin {
 }
 
 impl TotpPlugin {
-    /// Enrols an app for the user with this id.
-    fn enrol(&self, user: impl Into<String>, app: Totp) {
+    /// Enrols an app for this user.
+    fn enrol(&self, subject: &Subject, app: Totp) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.insert(user.into(), Enrolled { app, last: None, limiter: AttemptLimiter::new() });
+        users.insert(user(subject), Enrolled { app, last: None, limiter: AttemptLimiter::new() });
     }
 
     /// Returns the step for a user who has not typed the right code.
@@ -76,7 +83,7 @@ impl TotpPlugin {
     /// Calls `f` with the user's enrolment. Returns *unavailable* without enrolment.
     fn with_user(&self, context: &FlowContext<'_>, f: impl FnOnce(&mut Enrolled) -> Step) -> Reply {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let step = match users.get_mut(context.subject.id()) {
+        let step = match users.get_mut(&user(context.subject)) {
             Some(user) => f(user),
             None => Step::Unavailable(Unavailable::new(Message::new("totp-not-enrolled"))),
         };
@@ -173,9 +180,9 @@ struct Alice {
 
 impl Alice {
     fn new(app: &Totp) -> Self {
-        let plugin = TotpPlugin::default();
-        plugin.enrol("alice", app.clone());
-        Self { plugin, app: app.clone() }
+        let alice = Self { plugin: TotpPlugin::default(), app: app.clone() };
+        alice.plugin.enrol(&alice.subject(), app.clone());
+        alice
     }
 
     fn login(&self) -> TestLogin<'_> {

@@ -65,6 +65,12 @@ impl Subject {
     pub fn credentials(&self) -> &[Credential] {
         &self.credentials
     }
+
+    /// Returns another user with the same attributes, without credentials.
+    #[cfg(feature = "test-kit")]
+    pub(crate) fn namesake(&self, tenant: String, id: String) -> Self {
+        Self { tenant, id, attributes: self.attributes.clone(), credentials: Vec::new() }
+    }
 }
 
 impl fmt::Debug for Subject {

@@ -31,10 +31,13 @@ use crate::{
 ///
 /// # Contract
 ///
-/// 1. **`begin` is repeatable and enrols nothing.** It returns the open prompt of this flow, or a new one.
+/// 1. **`begin` is repeatable and enrols nothing.** It returns the open prompt of this flow, or a new one if
+///    there is none or the state was lost.
 /// 2. **Enrolled is verified, and once.** Only a call of `submit` that itself verified the user's response
 ///    returns [`EnrolStep::Enrolled`]. Of any number of equal submissions, also parallel ones, exactly one
-///    does. The response shows that the user has the credential, such as a first code of the app.
+///    does. The response shows that the user has the credential, such as a first code of the app. If the
+///    plugin draws the secret, each enrolment has its own. So a response for another user or another
+///    enrolment is wrong; a user is a tenant and an id.
 /// 3. **The credential is complete.** A subject with this credential can use the factor, on every node and
 ///    after a restart. The plugin keeps no other copy of it.
 /// 4. **Each failure has its own form,** as for [`MfaPlugin`](crate::MfaPlugin). A wrong response is a

@@ -49,10 +49,12 @@ impl Descriptor {
 ///    several tabs and nodes. Of all calls with one right answer exactly one returns `Done`. Do each step
 ///    that must not race as one atomic operation of a store, never in the plugin's state.
 /// 3. **`Done` is verified.** Only a call that itself found the right answer, or an approval that the user
-///    has given elsewhere, returns [`Step::Done`]. Returning it from `begin` is an error.
-/// 4. **Guesses are bounded.** A wrong answer is counted before it is compared, in a store and for the user.
-///    After a limit no answer is accepted, not even a right one. The limit is at most 100, as in NIST
-///    SP 800-63B, section 3.2.2.
+///    has given elsewhere, returns [`Step::Done`]. Returning it from `begin` is an error. The answer of
+///    another user is wrong: a user is a tenant and an id. A code that was sent for one login, and an
+///    approval of one, are wrong in another login.
+/// 4. **Guesses are bounded.** A wrong answer is counted before it is compared, in a store and for the user
+///    in all their logins. Counting is one atomic step. After a limit no answer is accepted, not even a
+///    right one. The limit is at most 100, as in NIST SP 800-63B, section 3.2.2.
 /// 5. **Each failure has its own form.** A mistake of the user is a [`Prompt`](crate::Prompt) with a
 ///    rejection, or `Denied`. A failure of a service is `Unavailable`. [`PluginError`] is a fault for the
 ///    operator; it does not change the login.

@@ -11,17 +11,21 @@
 //! not end within five seconds of real time is a fault.
 
 mod audit;
+mod candidate;
 mod contract;
 mod enrolment;
+mod guesses;
 mod limit;
 mod login;
 mod names;
+mod others;
 mod race;
 mod randomness;
 
 pub use self::{
     audit::RecordingAudit,
-    contract::{Candidate, Clause, check_clause, check_contract},
+    candidate::Candidate,
+    contract::{Clause, check_clause, check_contract},
     enrolment::{EnrolCandidate, EnrolClause, check_enrolment, check_enrolment_clause},
     login::TestLogin,
     randomness::{FailingRandomness, SeededRandomness},

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap, HashSet},
     fmt,
     sync::{
         Arc, Mutex,
@@ -29,20 +29,27 @@ enum Flaw {
     AcceptsInParallel,
     AcceptsTwice,
     BadFieldName,
+    CountsAfterComparing,
     CountsInState,
+    CountsPerLogin,
+    CountsWithLostUpdates,
     DoneAtBegin,
     DoneWithoutMethod,
     FaultOnUnknownAction,
     FaultWhenWrong,
     HangsInSubmit,
     HangsWhenStalled,
+    IgnoresLogin,
     IgnoresRandomness,
+    IgnoresTenant,
+    LastWordForAll,
     LeaksIntoAudit,
     LeaksIntoDebug,
     LeaksIntoError,
     LeaksIntoLog,
     LeaksIntoPrompt,
     LeaksIntoState,
+    OneWordForAll,
     OpensBeforeRandomness,
     ReportsAFault,
     SaysNothingWhenWrong,
@@ -59,22 +66,39 @@ enum Flaw {
 
 const MAX_FAILURES: usize = 5;
 
-/// Draws a word, sends it and asks for it.
+/// Draws a word for each login, sends it and asks for it.
 struct Post {
     descriptor: Descriptor,
     flaw: Flaw,
-    is_open: AtomicBool,
-    is_answered: AtomicBool,
     is_stalled: AtomicBool,
-    failures: AtomicUsize,
     sent: AtomicUsize,
-    word: Mutex<Option<String>>,
+    /// By login.
+    words: Mutex<HashMap<String, Word>>,
+    /// The logins for which a word was about to be drawn.
+    opened: Mutex<HashSet<String>>,
+    last: Mutex<Option<String>>,
+    /// By user.
+    failures: Mutex<HashMap<String, usize>>,
     log: Mutex<String>,
+}
+
+struct Word {
+    login: String,
+    text: String,
+    is_answered: bool,
+}
+
+fn user(context: &FlowContext<'_>) -> String {
+    format!("{} {}", context.subject.tenant(), context.subject.id())
+}
+
+fn login(context: &FlowContext<'_>) -> String {
+    format!("{} {}", user(context), context.flow)
 }
 
 impl fmt::Debug for Post {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = self.word().filter(|_| self.flaw == Flaw::LeaksIntoDebug);
+        let word = self.last_word().filter(|_| self.flaw == Flaw::LeaksIntoDebug);
         f.debug_struct("Post")
             .field("flaw", &self.flaw)
             .field("word", &word)
@@ -87,18 +111,33 @@ impl Post {
         Self {
             descriptor: Descriptor::new(FactorId::from_static("post")),
             flaw,
-            is_open: AtomicBool::new(false),
-            is_answered: AtomicBool::new(false),
             is_stalled: AtomicBool::new(false),
-            failures: AtomicUsize::new(0),
             sent: AtomicUsize::new(0),
-            word: Mutex::default(),
+            words: Mutex::default(),
+            opened: Mutex::default(),
+            last: Mutex::default(),
+            failures: Mutex::default(),
             log: Mutex::default(),
         }
     }
 
-    fn word(&self) -> Option<String> {
-        self.word.lock().unwrap().clone()
+    /// Returns under which name the word of this login is kept.
+    fn key(&self, context: &FlowContext<'_>) -> String {
+        match self.flaw {
+            Flaw::OneWordForAll | Flaw::LastWordForAll => String::new(),
+            Flaw::IgnoresLogin => user(context),
+            Flaw::IgnoresTenant => context.subject.id().to_owned(),
+            _ => login(context),
+        }
+    }
+
+    fn word(&self, context: &FlowContext<'_>) -> Option<String> {
+        let words = self.words.lock().unwrap();
+        words.get(&self.key(context)).map(|word| word.text.clone())
+    }
+
+    fn last_word(&self) -> Option<String> {
+        self.last.lock().unwrap().clone()
     }
 
     async fn send(&self) {
@@ -108,30 +147,44 @@ impl Post {
         self.sent.fetch_add(1, SeqCst);
     }
 
-    /// Draws the word, unless this login has one.
+    /// Draws the word and sends it, unless this login has one.
     async fn open(&self, context: &FlowContext<'_>) -> Result<(), PluginError> {
-        if self.flaw == Flaw::SendsBeforeRandomness && self.sent.load(SeqCst) == 0 {
+        let (key, login) = (self.key(context), login(context));
+        let is_new = self.opened.lock().unwrap().insert(key.clone());
+        if self.flaw == Flaw::SendsBeforeRandomness && is_new {
             self.send().await;
         }
-        let mut bytes = [0; 8];
-        if self.flaw == Flaw::OpensBeforeRandomness && self.is_open.swap(true, SeqCst) {
+        if self.flaw == Flaw::OpensBeforeRandomness && !is_new {
             return Ok(());
         }
+        let mut bytes = [0; 8];
         let drawn = context.randomness.fill(&mut bytes);
         if self.flaw != Flaw::IgnoresRandomness {
             drawn?;
         }
-        if !self.is_open.swap(true, SeqCst) || self.flaw == Flaw::OpensBeforeRandomness {
-            *self.word.lock().unwrap() = Some(format!("plum-{:016x}", u64::from_le_bytes(bytes)));
+        let is_drawn = {
+            let mut words = self.words.lock().unwrap();
+            let open = words.get(&key);
+            let is_drawn =
+                open.is_none_or(|word| self.flaw == Flaw::LastWordForAll && word.login != login);
+            if is_drawn {
+                let text = format!("plum-{:016x}", u64::from_le_bytes(bytes));
+                *self.last.lock().unwrap() = Some(text.clone());
+                words.insert(key, Word { login, text, is_answered: false });
+            }
+            is_drawn
+        };
+        if is_drawn && self.flaw != Flaw::SendsBeforeRandomness || self.flaw == Flaw::SendsTwice {
+            self.send().await;
         }
         Ok(())
     }
 
-    fn prompt(&self) -> Prompt {
+    fn prompt(&self, context: &FlowContext<'_>) -> Prompt {
         let name = if self.flaw == Flaw::BadFieldName { "the word" } else { "word" };
         let field = Field::new(name, FieldKind::Text, Message::new("word-label"));
         let prompt = Prompt::new(Message::new("word-title")).with_field(field);
-        match self.word() {
+        match self.word(context) {
             Some(word) if self.flaw == Flaw::LeaksIntoPrompt => {
                 prompt.with_text(Message::new("word-text").with("word", word))
             }
@@ -141,7 +194,7 @@ impl Post {
 
     fn ask(&self, failures: usize, prompt: Prompt) -> Reply {
         let state = match self.flaw {
-            Flaw::LeaksIntoState => self.word().unwrap_or_default(),
+            Flaw::LeaksIntoState => self.last_word().unwrap_or_default(),
             Flaw::CountsInState => "x".repeat(failures),
             _ => "asked".to_owned(),
         };
@@ -157,27 +210,53 @@ impl Post {
     }
 
     /// Whether this is the first right answer.
-    async fn take(&self) -> bool {
+    async fn take(&self, context: &FlowContext<'_>) -> bool {
+        let key = self.key(context);
+        let answer = || {
+            let mut words = self.words.lock().unwrap();
+            let word = words.get_mut(&key);
+            word.is_some_and(|word| !std::mem::replace(&mut word.is_answered, true))
+        };
         match self.flaw {
             Flaw::AcceptsTwice => true,
             Flaw::AcceptsInParallel => {
-                let was_answered = self.is_answered.load(SeqCst);
+                let was_answered = self.words.lock().unwrap().get(&key).unwrap().is_answered;
                 tokio::task::yield_now().await;
-                self.is_answered.store(true, SeqCst);
+                answer();
                 !was_answered
             }
-            _ => !self.is_answered.swap(true, SeqCst),
+            _ => answer(),
         }
     }
 
-    fn count(&self, context: &FlowContext<'_>) -> usize {
+    fn failures(&self, context: &FlowContext<'_>) -> usize {
+        self.failures.lock().unwrap().get(&user(context)).copied().unwrap_or_default()
+    }
+
+    /// Counts an answer before it is compared.
+    async fn count(&self, context: &FlowContext<'_>) -> usize {
         match self.flaw {
-            Flaw::UnlimitedGuesses => 0,
+            Flaw::CountsAfterComparing => self.failures(context) + 1,
             Flaw::CountsInState => {
                 context.state.map_or(0, |state| state.as_bytes().len().saturating_add(1))
             }
-            _ => self.failures.fetch_add(1, SeqCst) + 1,
+            Flaw::CountsPerLogin => self.count_one(login(context)),
+            Flaw::CountsWithLostUpdates => {
+                let failures = self.failures(context) + 1;
+                tokio::task::yield_now().await;
+                self.failures.lock().unwrap().insert(user(context), failures);
+                failures
+            }
+            Flaw::UnlimitedGuesses => 0,
+            _ => self.count_one(user(context)),
         }
+    }
+
+    fn count_one(&self, whose: String) -> usize {
+        let mut failures = self.failures.lock().unwrap();
+        let failures = failures.entry(whose).or_default();
+        *failures += 1;
+        *failures
     }
 }
 
@@ -194,16 +273,13 @@ impl MfaPlugin for Post {
         }
         self.open(context).await?;
         if self.flaw == Flaw::LeaksIntoAudit {
-            let word = self.word().unwrap_or_default();
+            let word = self.last_word().unwrap_or_default();
             context.audit.record(AuditEvent::new("post.sent").with("word", word));
         }
         if self.flaw == Flaw::LeaksIntoLog {
-            self.log.lock().unwrap().push_str(&self.word().unwrap_or_default());
+            self.log.lock().unwrap().push_str(&self.last_word().unwrap_or_default());
         }
-        if self.flaw == Flaw::SendsTwice || self.sent.load(SeqCst) == 0 {
-            self.send().await;
-        }
-        Ok(self.ask(0, self.prompt()))
+        Ok(self.ask(0, self.prompt(context)))
     }
 
     async fn submit(
@@ -211,39 +287,43 @@ impl MfaPlugin for Post {
         context: &FlowContext<'_>,
         typed: &Submission,
     ) -> Result<Reply, PluginError> {
-        let failures = self.count(context);
+        let failures = self.count(context).await;
         if failures > MAX_FAILURES {
             return Ok(Reply::new(Step::Denied(Denied::new(Message::new("word-blocked")))));
         }
         let typed = typed.value("word").or(typed.value("the word")).unwrap_or_default();
-        let is_right = self.word().is_some_and(|word| word == typed);
-        if is_right && self.take().await || !is_right && self.flaw == Flaw::AcceptsAnything {
+        let is_right = self.word(context).is_some_and(|word| word == typed);
+        if is_right && self.take(context).await || !is_right && self.flaw == Flaw::AcceptsAnything {
             return Ok(self.done(context));
         }
         match self.flaw {
+            Flaw::CountsAfterComparing => {
+                tokio::task::yield_now().await;
+                self.count_one(user(context));
+            }
             Flaw::HangsInSubmit if !is_right => std::future::pending().await,
             Flaw::FaultWhenWrong => {
                 let source = "a wrong word".into();
                 return Err(PluginError::Internal { context: "comparing", source });
             }
-            Flaw::SaysNothingWhenWrong => return Ok(self.ask(failures, self.prompt())),
+            Flaw::SaysNothingWhenWrong => return Ok(self.ask(failures, self.prompt(context))),
             _ => {}
         }
         let wrong = Rejection::new(RejectionKind::Wrong, Message::new("word-wrong"));
-        Ok(self.ask(failures, self.prompt().with_rejection(wrong)))
+        Ok(self.ask(failures, self.prompt(context).with_rejection(wrong)))
     }
 
-    async fn action(&self, _: &FlowContext<'_>, _: &ActionId) -> Result<Reply, PluginError> {
+    async fn action(&self, context: &FlowContext<'_>, _: &ActionId) -> Result<Reply, PluginError> {
         match self.flaw {
             Flaw::SendsOnUnknownAction => self.send().await,
             Flaw::FaultOnUnknownAction => return Err(PluginError::MissingService("an action")),
             Flaw::LeaksIntoError => {
-                let source = self.word().unwrap_or_default().into();
+                let source = self.last_word().unwrap_or_default().into();
                 return Err(PluginError::Outage { context: "asking", source });
             }
             _ => {}
         }
-        Ok(self.ask(0, self.prompt()))
+        Ok(self.ask(0, self.prompt(context)))
     }
 
     async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Step>, PluginError> {
@@ -251,12 +331,12 @@ impl MfaPlugin for Post {
         match self.flaw {
             Flaw::SendsOnStatus if has_begun => self.send().await,
             Flaw::StatusCounts => {
-                self.failures.fetch_add(1, SeqCst);
+                self.count_one(user(context));
             }
             _ => {}
         }
         let is_shown = has_begun || self.flaw == Flaw::StatusBeforeBegin;
-        Ok(is_shown.then(|| Step::Prompt(self.prompt())))
+        Ok(is_shown.then(|| Step::Prompt(self.prompt(context))))
     }
 
     fn live_status(&self) -> Option<&dyn LiveStatus> {
@@ -266,14 +346,14 @@ impl MfaPlugin for Post {
 
 #[async_trait]
 impl LiveStatus for Post {
-    async fn changed(&self, _: &FlowContext<'_>, shown: &Prompt) -> Result<(), PluginError> {
+    async fn changed(&self, context: &FlowContext<'_>, shown: &Prompt) -> Result<(), PluginError> {
         match self.flaw {
             Flaw::ReportsAFault => return Err(PluginError::MissingService("a postman")),
             Flaw::SendsWhileWaiting => self.send().await,
             Flaw::WaitsForEver => std::future::pending::<()>().await,
             _ => {}
         }
-        if *shown == self.prompt() {
+        if *shown == self.prompt(context) {
             tokio::time::sleep(MAX_LIVE_WAIT).await;
         }
         Ok(())
@@ -290,7 +370,7 @@ impl Candidate for Post {
     }
 
     fn right_answer(&self) -> Submission {
-        Submission::new().with("word", self.word().unwrap_or_default())
+        Submission::new().with("word", self.last_word().unwrap_or_default())
     }
 
     fn wrong_answer(&self) -> Submission {
@@ -310,7 +390,7 @@ impl Candidate for Post {
     }
 
     fn secrets(&self) -> Vec<String> {
-        self.word().into_iter().collect()
+        self.words.lock().unwrap().values().map(|word| word.text.clone()).collect()
     }
 
     fn log(&self) -> String {
@@ -352,6 +432,9 @@ async fn each_flaw_breaks_exactly_its_clause() {
         (Flaw::AcceptsInParallel, Clause::OneRightAnswerOneDone, "Done from 2 of two parallel"),
         (Flaw::AcceptsTwice, Clause::OneRightAnswerOneDone, "Done from 2 of two parallel"),
         (Flaw::BadFieldName, Clause::NamesFitIntoForms, "is no name for a form"),
+        (Flaw::CountsAfterComparing, Clause::GuessesAreBounded, "200 parallel wrong ones"),
+        (Flaw::CountsPerLogin, Clause::GuessesAreBounded, "a new login accepted an answer"),
+        (Flaw::CountsWithLostUpdates, Clause::GuessesAreBounded, "200 parallel wrong ones"),
         (Flaw::CountsInState, Clause::GuessesAreBounded, "accepted after 100 wrong ones"),
         (Flaw::DoneAtBegin, Clause::DoneIsVerified, "begin satisfied the factor"),
         (Flaw::DoneWithoutMethod, Clause::DoneIsVerified, "evidence without a method"),
@@ -359,6 +442,14 @@ async fn each_flaw_breaks_exactly_its_clause() {
         (Flaw::FaultWhenWrong, Clause::FailuresHaveTheirForm, "a wrong answer returned Err"),
         (Flaw::HangsInSubmit, Clause::EveryCallEnds, "a wrong answer did not end"),
         (Flaw::HangsWhenStalled, Clause::EveryCallEnds, "does not respond"),
+        (Flaw::IgnoresLogin, Clause::DoneIsVerified, "the answer of another login satisfied"),
+        (Flaw::IgnoresTenant, Clause::DoneIsVerified, "the answer of another user satisfied"),
+        (
+            Flaw::LastWordForAll,
+            Clause::DoneIsVerified,
+            "one answer satisfied the factor for either",
+        ),
+        (Flaw::OneWordForAll, Clause::DoneIsVerified, "the answer of another user satisfied"),
         (Flaw::IgnoresRandomness, Clause::NoRandomnessNoChallenge, "returned Ok(Prompt"),
         (Flaw::LeaksIntoAudit, Clause::NoLeaks, "the audit trail shows a secret"),
         (Flaw::LeaksIntoDebug, Clause::NoLeaks, "Debug shows a secret"),
@@ -402,18 +493,35 @@ async fn a_secret_in_an_error_is_found() {
     assert!(broken.iter().any(|(clause, _)| *clause == Clause::NoLeaks), "{broken:?}");
 }
 
+/// What is wrong with approvals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PushFlaw {
+    None,
+    ApprovesEachLogin,
+    TakesTwice,
+}
+
 /// Asks the user to approve the login on a phone.
 #[derive(Debug)]
 struct Push {
     descriptor: Descriptor,
-    is_racy: bool,
-    is_approved: AtomicBool,
+    flaw: PushFlaw,
+    /// The login that the phone shows.
+    shown: Mutex<String>,
+    approved: Mutex<HashSet<String>>,
 }
 
 impl Push {
-    fn new(is_racy: bool) -> Self {
+    fn new(flaw: PushFlaw) -> Self {
         let descriptor = Descriptor::new(FactorId::from_static("push"));
-        Self { descriptor, is_racy, is_approved: AtomicBool::new(false) }
+        Self { descriptor, flaw, shown: Mutex::default(), approved: Mutex::default() }
+    }
+
+    fn key(&self, context: &FlowContext<'_>) -> String {
+        match self.flaw {
+            PushFlaw::ApprovesEachLogin => user(context),
+            _ => login(context),
+        }
     }
 
     fn ask() -> Step {
@@ -427,7 +535,8 @@ impl MfaPlugin for Push {
         &self.descriptor
     }
 
-    async fn begin(&self, _: &FlowContext<'_>) -> Result<Reply, PluginError> {
+    async fn begin(&self, context: &FlowContext<'_>) -> Result<Reply, PluginError> {
+        *self.shown.lock().unwrap() = self.key(context);
         Ok(Reply::new(Self::ask()).with_state(PluginState::from_bytes("asked")))
     }
 
@@ -444,13 +553,14 @@ impl MfaPlugin for Push {
     }
 
     async fn status(&self, context: &FlowContext<'_>) -> Result<Option<Step>, PluginError> {
-        let is_approved = if self.is_racy {
-            let is_approved = self.is_approved.load(SeqCst);
+        let key = self.key(context);
+        let is_approved = if self.flaw == PushFlaw::TakesTwice {
+            let is_approved = self.approved.lock().unwrap().contains(&key);
             tokio::time::sleep(Duration::from_millis(1)).await;
-            self.is_approved.store(false, SeqCst);
+            self.approved.lock().unwrap().remove(&key);
             is_approved
         } else {
-            self.is_approved.swap(false, SeqCst)
+            self.approved.lock().unwrap().remove(&key)
         };
         Ok(match (context.state, is_approved) {
             (None, _) => None,
@@ -481,17 +591,24 @@ impl Candidate for Push {
     }
 
     fn approve(&self) -> bool {
-        self.is_approved.store(true, SeqCst);
+        let shown = self.shown.lock().unwrap().clone();
+        self.approved.lock().unwrap().insert(shown);
         true
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_approval_elsewhere_counts_as_the_right_answer() {
-    check_contract(|| Push::new(false)).await;
-    let broken = broken(|clause| check_clause(clause, || Push::new(true))).await;
-    let [(Clause::OneRightAnswerOneDone, said)] = &*broken else { panic!("{broken:?}") };
-    assert!(said.contains("Done from 2 of two parallel"), "{said}");
+    check_contract(|| Push::new(PushFlaw::None)).await;
+    for (flaw, clause, words) in [
+        (PushFlaw::ApprovesEachLogin, Clause::DoneIsVerified, "the answer of another login"),
+        (PushFlaw::TakesTwice, Clause::OneRightAnswerOneDone, "Done from 2 of two parallel"),
+    ] {
+        let broken = broken(move |clause| check_clause(clause, move || Push::new(flaw))).await;
+        let [(found, said)] = &*broken else { panic!("{flaw:?}: {broken:?}") };
+        assert_eq!(*found, clause, "{flaw:?}: {said}");
+        assert!(said.contains(words), "{flaw:?}: {said}");
+    }
 }
 
 /// Nobody can use it.

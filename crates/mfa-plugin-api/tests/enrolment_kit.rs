@@ -27,17 +27,24 @@ use mfa_plugin_api::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flaw {
     None,
+    DrawsAtEachBegin,
+    DrawsOnce,
     EnrolsAnything,
     EnrolsAtBegin,
     EnrolsInParallel,
     EnrolsTwice,
     FaultWhenWrong,
     HangsInSubmit,
+    IgnoresFlow,
+    IgnoresTenant,
     KeepsTheKey,
+    LastWordForAll,
     LeaksIntoAudit,
     LeaksIntoDebug,
+    OneWordForAll,
     RefusesUnknown,
     SaysNothingWhenWrong,
+    TakesTheFlowForTheWord,
 }
 
 const MAX_FAILURES: usize = 5;
@@ -46,6 +53,8 @@ const MAX_FAILURES: usize = 5;
 struct Words {
     descriptor: Descriptor,
     flaw: Flaw,
+    /// The words that enrolments show, by flow.
+    shown: Mutex<HashMap<String, Shown>>,
     /// The flows of enrolment that have ended.
     enrolled: Mutex<HashSet<String>>,
     /// The words of a plugin that keeps them.
@@ -54,20 +63,20 @@ struct Words {
     used: Mutex<HashSet<String>>,
 }
 
+struct Shown {
+    flow: String,
+    word: String,
+}
+
 impl fmt::Debug for Words {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_shown = self.flaw == Flaw::LeaksIntoDebug;
-        let word = is_shown.then(|| word_of("test-login"));
+        let words = is_shown.then(|| self.words());
         f.debug_struct("Words")
             .field("flaw", &self.flaw)
-            .field("word", &word)
+            .field("words", &words)
             .finish_non_exhaustive()
     }
-}
-
-/// Returns the word of a flow. A real plugin draws it.
-fn word_of(flow: &str) -> String {
-    format!("plum-of-{flow}")
 }
 
 impl Words {
@@ -75,11 +84,54 @@ impl Words {
         Self {
             descriptor: Descriptor::new(FactorId::from_static("words")),
             flaw,
+            shown: Mutex::default(),
             enrolled: Mutex::default(),
             kept: Mutex::default(),
             failures: AtomicUsize::new(0),
             used: Mutex::default(),
         }
+    }
+
+    /// Returns under which name the word of this enrolment is kept.
+    fn key(&self, context: &FlowContext<'_>) -> String {
+        let (tenant, user) = (context.subject.tenant(), context.subject.id());
+        match self.flaw {
+            Flaw::OneWordForAll | Flaw::LastWordForAll => String::new(),
+            Flaw::IgnoresFlow => format!("{tenant} {user}"),
+            Flaw::IgnoresTenant => user.to_owned(),
+            _ => format!("{tenant} {user} {}", context.flow),
+        }
+    }
+
+    /// Draws a word, unless this enrolment has one.
+    fn open(&self, context: &FlowContext<'_>) -> Result<String, PluginError> {
+        let mut bytes = [0; 8];
+        context.randomness.fill(&mut bytes)?;
+        let flow = context.flow.to_string();
+        let word = match self.flaw {
+            Flaw::DrawsOnce => "plum".to_owned(),
+            Flaw::TakesTheFlowForTheWord => format!("plum-of-{flow}"),
+            _ => format!("plum-{:016x}", u64::from_le_bytes(bytes)),
+        };
+        let mut shown = self.shown.lock().unwrap();
+        let is_new = shown.get(&self.key(context)).is_none_or(|shown| match self.flaw {
+            Flaw::DrawsAtEachBegin => true,
+            Flaw::LastWordForAll => shown.flow != flow,
+            _ => false,
+        });
+        if is_new {
+            shown.insert(self.key(context), Shown { flow, word });
+        }
+        Ok(shown[&self.key(context)].word.clone())
+    }
+
+    fn word(&self, context: &FlowContext<'_>) -> Option<String> {
+        let shown = self.shown.lock().unwrap();
+        shown.get(&self.key(context)).map(|shown| shown.word.clone())
+    }
+
+    fn words(&self) -> Vec<String> {
+        self.shown.lock().unwrap().values().map(|shown| shown.word.clone()).collect()
     }
 
     fn prompt() -> Prompt {
@@ -103,12 +155,12 @@ impl Words {
         })
     }
 
-    fn credential(&self, flow: &str) -> Credential {
+    fn credential(&self, flow: &str, word: String) -> Credential {
         if self.flaw == Flaw::KeepsTheKey {
-            self.kept.lock().unwrap().insert(flow.to_owned(), word_of(flow));
+            self.kept.lock().unwrap().insert(flow.to_owned(), word);
             return Credential::new(flow, []);
         }
-        Credential::new(flow, word_of(flow))
+        Credential::new(flow, word)
     }
 
     /// Whether this is the first right response of the flow.
@@ -177,15 +229,15 @@ impl MfaPlugin for Words {
 #[async_trait]
 impl Enrol for Words {
     async fn begin(&self, context: &FlowContext<'_>) -> Result<EnrolReply, PluginError> {
-        let flow = context.flow.as_str();
+        let word = self.open(context)?;
         if self.flaw == Flaw::EnrolsAtBegin {
-            return Ok(EnrolReply::new(EnrolStep::Enrolled(self.credential(flow))));
+            let credential = self.credential(context.flow.as_str(), word);
+            return Ok(EnrolReply::new(EnrolStep::Enrolled(credential)));
         }
         if self.flaw == Flaw::LeaksIntoAudit {
-            let word = word_of(flow);
-            context.audit.record(AuditEvent::new("words.shown").with("word", word));
+            context.audit.record(AuditEvent::new("words.shown").with("word", &word));
         }
-        let text = Message::new("word-text").with("word", word_of(flow));
+        let text = Message::new("word-text").with("word", word);
         Ok(EnrolReply::new(EnrolStep::Prompt(Self::prompt().with_text(text))))
     }
 
@@ -195,9 +247,10 @@ impl Enrol for Words {
         typed: &Submission,
     ) -> Result<EnrolReply, PluginError> {
         let flow = context.flow.as_str();
-        let is_right = typed.value("word") == Some(&*word_of(flow));
+        let word = self.word(context).unwrap_or_default();
+        let is_right = !word.is_empty() && typed.value("word") == Some(&*word);
         if is_right && self.take(flow).await || !is_right && self.flaw == Flaw::EnrolsAnything {
-            return Ok(EnrolReply::new(EnrolStep::Enrolled(self.credential(flow))));
+            return Ok(EnrolReply::new(EnrolStep::Enrolled(self.credential(flow, word))));
         }
         let prompt = match self.flaw {
             Flaw::FaultWhenWrong => {
@@ -241,13 +294,17 @@ impl EnrolCandidate for Words {
     }
 
     fn right_answer(&self, credential: &Credential) -> Submission {
-        Submission::new().with("word", word_of(credential.id()))
+        let word = String::from_utf8(credential.expose_bytes().to_vec()).unwrap();
+        Submission::new().with("word", word)
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![word_of("test-login")]
+        self.words()
     }
 }
+
+/// The word of an enrolled user.
+const WORD: &str = "plum-of-the-kitchen";
 
 /// The same plugin, with a user who is enrolled.
 #[derive(Debug)]
@@ -259,11 +316,11 @@ impl Candidate for Enrolled {
     }
 
     fn subject(&self) -> Subject {
-        Subject::new("test", "alice").with_credential(self.0.credential("kitchen"))
+        Subject::new("test", "alice").with_credential(self.0.credential("kitchen", WORD.to_owned()))
     }
 
     fn right_answer(&self) -> Submission {
-        Submission::new().with("word", word_of("kitchen"))
+        Submission::new().with("word", WORD)
     }
 
     fn wrong_answer(&self) -> Submission {
@@ -271,7 +328,7 @@ impl Candidate for Enrolled {
     }
 
     fn secrets(&self) -> Vec<String> {
-        vec![word_of("kitchen")]
+        vec![WORD.to_owned()]
     }
 }
 
@@ -284,12 +341,19 @@ async fn a_plugin_without_a_flaw_passes_both_contracts() {
 #[tokio::test]
 async fn each_flaw_breaks_exactly_its_clause() {
     let planted = [
+        (Flaw::DrawsAtEachBegin, EnrolClause::BeginIsRepeatable, "returned another prompt"),
+        (Flaw::DrawsOnce, EnrolClause::EnrolledIsVerified, "another user was accepted"),
         (Flaw::EnrolsAnything, EnrolClause::EnrolledIsVerified, "a wrong response enrolled"),
         (Flaw::EnrolsAtBegin, EnrolClause::BeginIsRepeatable, "begin returned Ok(Enrolled"),
         (Flaw::EnrolsInParallel, EnrolClause::EnrolledIsVerified, "from 2 of two parallel"),
         (Flaw::EnrolsTwice, EnrolClause::EnrolledIsVerified, "from 2 of two parallel"),
         (Flaw::FaultWhenWrong, EnrolClause::FailuresHaveTheirForm, "returned Err"),
         (Flaw::HangsInSubmit, EnrolClause::EveryCallEnds, "submit did not end"),
+        (Flaw::IgnoresFlow, EnrolClause::EnrolledIsVerified, "another enrolment was accepted"),
+        (Flaw::IgnoresTenant, EnrolClause::EnrolledIsVerified, "another user was accepted"),
+        (Flaw::LastWordForAll, EnrolClause::EnrolledIsVerified, "who began later"),
+        (Flaw::OneWordForAll, EnrolClause::EnrolledIsVerified, "another user was accepted"),
+        (Flaw::TakesTheFlowForTheWord, EnrolClause::EnrolledIsVerified, "host's randomness"),
         (Flaw::KeepsTheKey, EnrolClause::CredentialIsComplete, "returned Ok(Unavailable"),
         (Flaw::LeaksIntoAudit, EnrolClause::NoLeaks, "the audit trail shows a secret"),
         (Flaw::LeaksIntoDebug, EnrolClause::NoLeaks, "Debug shows a secret"),

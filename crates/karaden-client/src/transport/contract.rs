@@ -54,6 +54,9 @@ use super::request::Request;
 ///    future once more at the deadline and then drops it.
 /// 6. **Dropping ends it.** A dropped future gives up the request.
 /// 7. **Nothing shows.** The URL's query, the headers and the bodies do not appear in logs or errors.
+/// 8. **Whole.** The method, the URL, the headers and the body of the request reach the server as they are. A
+///    transport may add headers. A response is returned only with its whole body: one that was cut off is
+///    [`TransportErrorKind::Interrupted`].
 #[async_trait]
 pub trait Transport: Debug + Send + Sync + 'static {
     /// Sends `request` and reads the whole response.

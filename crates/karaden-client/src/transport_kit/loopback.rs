@@ -2,15 +2,18 @@
 
 use std::{
     collections::VecDeque,
-    convert::Infallible,
     fmt, io,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream;
-use http::{HeaderValue, header::LOCATION};
+use futures_util::{StreamExt as _, stream};
+use http::{
+    HeaderValue,
+    header::{CONTENT_LENGTH, LOCATION},
+};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     body::{Frame, Incoming},
@@ -21,9 +24,10 @@ use hyper_util::rt::TokioIo;
 use tokio::{
     net::TcpListener,
     task::{JoinHandle, JoinSet},
+    time::sleep,
 };
 
-use super::stage::{Behaviour, Counter, Scene, Stage};
+use super::stage::{Behaviour, Counter, Scene, Stage, UnderWay};
 use crate::transport::Transport;
 
 /// A server on 127.0.0.1 for each scene, over HTTP/1.1 without TLS.
@@ -75,7 +79,11 @@ impl Drop for Server {
 }
 
 type Behaviours = Arc<Mutex<VecDeque<Behaviour>>>;
-type Body = UnsyncBoxBody<Bytes, Infallible>;
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// The body of [`Behaviour::Endless`], in chunks.
+const CHUNK: usize = 64 * 1024;
+const CHUNKS: usize = 1024;
 
 async fn serve(listener: TcpListener, behaviours: Behaviours, requests: Counter) {
     // Dropped with this task, and ends the connections.
@@ -97,12 +105,24 @@ async fn respond(
     behaviours: Behaviours,
     requests: Counter,
 ) -> Result<http::Response<Body>, io::Error> {
-    let _under_way = requests.begin();
-    request.into_body().collect().await.map_err(io::Error::other)?;
+    let under_way = requests.begin();
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    under_way.receive(http::Request::from_parts(head, body));
     let next = behaviours.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let whole = |status, body| response(status, Full::new(body).boxed_unsync());
+    let whole = |status, body| {
+        response(status, Full::new(body).map_err(|never| match never {}).boxed_unsync())
+    };
     match next.unwrap_or(Behaviour::Close) {
-        Behaviour::Absent | Behaviour::Close => Err(io::Error::other("closed on purpose")),
+        Behaviour::Absent | Behaviour::Close => Err(closed()),
+        Behaviour::Cut(body) => {
+            let length = body.len() + 1;
+            let mut response = response(200, cut(body))?;
+            response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
+            Ok(response)
+        }
+        Behaviour::CutUnannounced(body) => response(200, cut(body)),
+        Behaviour::Endless => response(200, endless(under_way)),
         Behaviour::Redirect(status) => {
             let mut response = whole(status, Bytes::new())?;
             response.headers_mut().insert(LOCATION, HeaderValue::from_static("/elsewhere"));
@@ -115,6 +135,31 @@ async fn respond(
             response(200, StreamBody::new(frames).boxed_unsync())
         }
     }
+}
+
+fn closed() -> io::Error {
+    io::Error::other("closed on purpose")
+}
+
+/// Returns a body that breaks off after these bytes.
+fn cut(body: Bytes) -> Body {
+    let breaks_off = async {
+        // hyper writes what it has before it waits, and nothing after an error.
+        sleep(Duration::from_millis(50)).await;
+        Err(closed())
+    };
+    let frames = stream::iter([Ok(Frame::data(body))]).chain(stream::once(breaks_off));
+    StreamBody::new(frames).boxed_unsync()
+}
+
+/// Returns the body of [`Behaviour::Endless`]. The request is under way until its end.
+fn endless(under_way: UnderWay) -> Body {
+    let chunk = Bytes::from(vec![b'x'; CHUNK]);
+    let frames = stream::iter(0..CHUNKS).map(move |_| {
+        under_way.write(CHUNK);
+        Ok(Frame::data(chunk.clone()))
+    });
+    StreamBody::new(frames).boxed_unsync()
 }
 
 fn response(status: u16, body: Body) -> Result<http::Response<Body>, io::Error> {

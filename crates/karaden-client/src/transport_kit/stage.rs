@@ -1,6 +1,13 @@
 //! What a check needs: a transport, and a server that behaves as told.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{
+    any::Any,
+    fmt,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,7 +23,15 @@ pub enum Behaviour {
     Absent,
     /// Closes the connection without a response.
     Close,
-    /// Responds with a redirect of this status to another path of the same server.
+    /// Responds with 200 and this body, states a longer body, and closes the connection.
+    Cut(Bytes),
+    /// Responds with 200 and this body, does not state its length, and closes the connection instead of
+    /// ending the body.
+    CutUnannounced(Bytes),
+    /// Responds with 200 and a body of 64 MiB, does not state its length, and reports what it could write with
+    /// [`UnderWay::write`].
+    Endless,
+    /// Responds with a redirect of this status to `/elsewhere` on the same server.
     Redirect(u16),
     /// Responds with this status and body, and states the length of the body.
     Respond(u16, Bytes),
@@ -68,13 +83,27 @@ struct Requests {
     under_way: usize,
 }
 
-/// Counts the requests that reach a server. Clones share the counts.
-#[derive(Clone, Debug)]
-pub struct Counter(Arc<watch::Sender<Requests>>);
+/// Counts the requests that reach a server, and keeps the last one. Clones share both.
+#[derive(Clone)]
+pub struct Counter(Arc<Seen>);
+
+struct Seen {
+    requests: watch::Sender<Requests>,
+    last: Mutex<Option<http::Request<Bytes>>>,
+    written: AtomicUsize,
+}
+
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the last request: clause 7 looks for its secrets in `Debug`.
+        f.debug_tuple("Counter").field(&*self.0.requests.borrow()).finish()
+    }
+}
 
 impl Default for Counter {
     fn default() -> Self {
-        Self(Arc::new(watch::Sender::new(Requests::default())))
+        let requests = watch::Sender::new(Requests::default());
+        Self(Arc::new(Seen { requests, last: Mutex::default(), written: AtomicUsize::new(0) }))
     }
 }
 
@@ -87,7 +116,7 @@ impl Counter {
     /// Counts a request that reached the server. Drop the result when the server is done with it, also
     /// because the client is gone.
     pub fn begin(&self) -> UnderWay {
-        self.0.send_modify(|requests| {
+        self.0.requests.send_modify(|requests| {
             requests.began += 1;
             requests.under_way += 1;
         });
@@ -95,17 +124,25 @@ impl Counter {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.0.borrow().began
+        self.0.requests.borrow().began
+    }
+
+    pub(super) fn last(&self) -> Option<http::Request<Bytes>> {
+        self.0.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn written(&self) -> usize {
+        self.0.written.load(SeqCst)
     }
 
     pub(super) async fn wait_for_one(&self) {
-        let mut requests = self.0.subscribe();
+        let mut requests = self.0.requests.subscribe();
         // The sender lives as long as `self`, so this ends with a value.
         drop(requests.wait_for(|requests| requests.began > 0).await);
     }
 
     pub(super) async fn wait_for_none_under_way(&self) {
-        let mut requests = self.0.subscribe();
+        let mut requests = self.0.requests.subscribe();
         drop(requests.wait_for(|requests| requests.under_way == 0).await);
     }
 }
@@ -115,8 +152,20 @@ impl Counter {
 #[must_use = "dropping it says that the server is done with the request"]
 pub struct UnderWay(Counter);
 
+impl UnderWay {
+    /// Reports the whole request, which clause 8 compares with what the transport was given.
+    pub fn receive(&self, request: http::Request<Bytes>) {
+        *self.0.0.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(request);
+    }
+
+    /// Reports that the server could write so many bytes more of the body of its response.
+    pub fn write(&self, bytes: usize) {
+        self.0.0.written.fetch_add(bytes, SeqCst);
+    }
+}
+
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        self.0.0.send_modify(|requests| requests.under_way -= 1);
+        self.0.0.requests.send_modify(|requests| requests.under_way -= 1);
     }
 }

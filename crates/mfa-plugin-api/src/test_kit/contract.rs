@@ -1,65 +1,22 @@
 //! The contract of a plugin, clause by clause.
 
-use std::fmt::Debug;
-
-use super::{limit::ended, login::TestLogin, names::check_names, race::race};
-use crate::{
-    ActionId, Message, MfaPlugin, PluginError, Prompt, Services, Step, Subject, Submission,
+use super::{
+    candidate::{
+        Candidate, Given, RightAnswer, begun, is_done, start, unknown_action, without_services,
+    },
+    guesses::{MAX_GUESSES, guesses_are_bounded},
+    limit::ended,
+    login::TestLogin,
+    names::check_names,
+    others::an_answer_of_another_satisfies_nothing,
+    race::race,
 };
-
-/// How many wrong answers a factor may take before it accepts none (NIST SP 800-63B-4, 3.2.2).
-const MAX_GUESSES: usize = 100;
+use crate::{Message, Prompt, Step, Submission};
 
 /// How often one call is polled before the other, in the races of two calls.
 const LEADS: usize = 4;
 
-/// A plugin to check, with what the checks need.
-pub trait Candidate: Debug + Send + Sync {
-    /// Returns the plugin.
-    fn plugin(&self) -> &dyn MfaPlugin;
-
-    /// Returns a user who can use the factor.
-    fn subject(&self) -> Subject;
-
-    /// Returns the right submission for the open prompt.
-    fn right_answer(&self) -> Submission;
-
-    /// Returns a submission that has the right form and is wrong.
-    fn wrong_answer(&self) -> Submission;
-
-    /// Satisfies the factor elsewhere, as a user does who approves a login on a phone, and returns true.
-    /// Then the checks ask for the status instead of submitting the right answer. Default: returns false.
-    fn approve(&self) -> bool {
-        false
-    }
-
-    /// Returns the services of the host. Default: none.
-    fn services(&self) -> Services {
-        Services::new()
-    }
-
-    /// Makes every provider behind the plugin stop responding, so that its calls never end. Providers whose
-    /// own contract bounds their calls need not. Default: does nothing.
-    fn stall(&self) {}
-
-    /// Returns how many messages the factor has sent so far. Default: 0.
-    fn messages_sent(&self) -> usize {
-        0
-    }
-
-    /// Returns texts that must not appear anywhere: codes, numbers, keys. Called at the end of a check.
-    /// Default: none.
-    fn secrets(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// Returns what the plugin has logged so far, if the test captures it. Default: nothing.
-    fn log(&self) -> String {
-        String::new()
-    }
-}
-
-/// A clause of the contract of [`MfaPlugin`].
+/// A clause of the contract of [`MfaPlugin`](crate::MfaPlugin).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Clause {
@@ -70,7 +27,9 @@ pub enum Clause {
     OneRightAnswerOneDone,
     /// Clause 3.
     DoneIsVerified,
-    /// Clause 4.
+    /// Clause 4. The guesses are made in one login, over 101 logins, and at once. A candidate whose limits on
+    /// messages are wide allows all these logins. Parallel answers take turns on one task, as in clause 2, and
+    /// the right one begins last.
     GuessesAreBounded,
     /// Clause 5.
     FailuresHaveTheirForm,
@@ -134,8 +93,9 @@ pub async fn check_clause<C: Candidate>(clause: Clause, fresh: impl Fn() -> C) {
             done_is_verified(&fresh()).await;
             a_wrong_answer_satisfies_nothing(&fresh()).await;
             a_missing_service_satisfies_nothing(&fresh()).await;
+            an_answer_of_another_satisfies_nothing(&fresh).await;
         }
-        Clause::GuessesAreBounded => guesses_are_bounded(&fresh()).await,
+        Clause::GuessesAreBounded => guesses_are_bounded(&fresh).await,
         Clause::FailuresHaveTheirForm => failures_have_their_form(&fresh()).await,
         Clause::EveryCallEnds => {
             every_call_ends(&fresh()).await;
@@ -228,32 +188,6 @@ async fn a_missing_service_satisfies_nothing(candidate: &dyn Candidate) {
     let begun = ended(login.begin()).await;
     let is_done = matches!(begun, Some(Ok(Step::Done(_))));
     assert!(!is_done, "contract 3: begin without services satisfied the factor");
-}
-
-async fn guesses_are_bounded(candidate: &dyn Candidate) {
-    let login = start(candidate);
-    let Some(prompt) = begun(&login).await else { return };
-    if prompt.fields.is_empty() {
-        return;
-    }
-    let state = login.state();
-    let (right, wrong) = (candidate.right_answer(), candidate.wrong_answer());
-    for _ in 0..MAX_GUESSES {
-        // As from another tab: a count in the plugin's state would be lost.
-        login.set_state(state.clone());
-        match ended(login.submit(&wrong)).await {
-            None | Some(Ok(Step::Done(_))) => return,
-            Some(Ok(Step::Denied(_))) => break,
-            Some(_) => {}
-        }
-    }
-    login.set_state(state);
-    let late = ended(login.submit(&right)).await;
-    let is_done = matches!(late, Some(Ok(Step::Done(_))));
-    assert!(
-        !is_done,
-        "contract 4: an answer was accepted after {MAX_GUESSES} wrong ones or a denial"
-    );
 }
 
 async fn failures_have_their_form(candidate: &dyn Candidate) {
@@ -437,51 +371,4 @@ async fn names_fit_into_forms(candidate: &dyn Candidate) {
             check_names("contract 11", &prompt);
         }
     }
-}
-
-/// What a call returned; `None` if it did not end.
-type Given = Option<Result<Option<Step>, PluginError>>;
-
-/// How the candidate's user satisfies the factor.
-enum RightAnswer {
-    /// By an approval elsewhere, which `status` reports.
-    Approved,
-    Submitted(Submission),
-}
-
-impl RightAnswer {
-    fn of(candidate: &dyn Candidate) -> Self {
-        if candidate.approve() { Self::Approved } else { Self::Submitted(candidate.right_answer()) }
-    }
-
-    async fn give(&self, login: &TestLogin<'_>) -> Given {
-        match self {
-            Self::Approved => ended(login.status()).await,
-            Self::Submitted(answer) => ended(login.submit(answer)).await.map(|step| step.map(Some)),
-        }
-    }
-}
-
-fn is_done(given: &Given) -> bool {
-    matches!(given, Some(Ok(Some(Step::Done(_)))))
-}
-
-fn start(candidate: &dyn Candidate) -> TestLogin<'_> {
-    TestLogin::new(candidate.plugin(), candidate.subject(), candidate.services())
-}
-
-fn without_services(candidate: &dyn Candidate) -> TestLogin<'_> {
-    TestLogin::new(candidate.plugin(), candidate.subject(), Services::new())
-}
-
-/// Begins the factor. Returns its prompt; `None` leaves the fault to clauses 1, 3 and 6.
-async fn begun(login: &TestLogin<'_>) -> Option<Prompt> {
-    match ended(login.begin()).await {
-        Some(Ok(Step::Prompt(prompt))) => Some(prompt),
-        _ => None,
-    }
-}
-
-fn unknown_action() -> ActionId {
-    ActionId::from_static("no-such-action")
 }

@@ -2,13 +2,17 @@
 
 use std::fmt::Debug;
 
-use super::{limit::ended, login::TestLogin, names::check_names, race::race};
+use super::{candidate::namesakes, limit::ended, login::TestLogin, names::check_names, race::race};
 use crate::{
-    Credential, EnrolStep, MfaPlugin, PluginError, Prompt, Services, Step, Subject, Submission,
+    Credential, EnrolStep, FlowId, MfaPlugin, PluginError, Prompt, Services, Step, Subject,
+    Submission,
 };
 
 /// How often one call is polled before the other, in the races of two calls.
 const LEADS: usize = 4;
+
+/// Not that of [`start`].
+const ANOTHER_SEED: u64 = 2;
 
 /// A plugin whose enrolment is checked, with what the checks need.
 pub trait EnrolCandidate: Debug + Send + Sync {
@@ -17,6 +21,18 @@ pub trait EnrolCandidate: Debug + Send + Sync {
 
     /// Returns a user who can enrol.
     fn subject(&self) -> Subject;
+
+    /// Returns other users, whom no response of [`subject`](Self::subject) may enrol. Default: as that of
+    /// [`Candidate::other_subjects`](super::Candidate::other_subjects).
+    fn other_subjects(&self) -> Vec<Subject> {
+        namesakes(&self.subject())
+    }
+
+    /// Whether the plugin draws the secret of each credential, as for an app. Not so if the credential is
+    /// what the user brings, such as a phone number or the public key of a passkey. Default: returns true.
+    fn has_drawn_secret(&self) -> bool {
+        true
+    }
 
     /// Returns the right response to the prompt of the enrolment, which may show a new secret.
     fn right_response(&self, prompt: &Prompt) -> Submission;
@@ -46,7 +62,7 @@ pub enum EnrolClause {
     /// Clause 1.
     BeginIsRepeatable = 1,
     /// Clause 2. As in [`Clause::OneRightAnswerOneDone`](super::Clause::OneRightAnswerOneDone), the calls
-    /// take turns on one task.
+    /// take turns on one task. Also checks that each enrolment has a secret of its own.
     EnrolledIsVerified,
     /// Clause 3. A fresh candidate takes the place of another node.
     CredentialIsComplete,
@@ -97,6 +113,8 @@ pub async fn check_enrolment_clause<C: EnrolCandidate>(clause: EnrolClause, fres
             for lead in 0..LEADS {
                 one_right_response_enrols_once(&fresh(), lead).await;
             }
+            a_response_of_another_enrols_nothing(&fresh).await;
+            each_enrolment_has_its_secret(&fresh).await;
         }
         EnrolClause::CredentialIsComplete => {
             a_credential_is_complete(&fresh(), &fresh()).await;
@@ -110,9 +128,15 @@ pub async fn check_enrolment_clause<C: EnrolCandidate>(clause: EnrolClause, fres
 
 async fn begin_is_repeatable(candidate: &dyn EnrolCandidate) {
     let flow = start(candidate);
+    let mut open = None;
     for call in ["begin", "a repeated begin", "begin after its state was lost"] {
         match ended(flow.begin_enrolment()).await {
-            Some(Ok(EnrolStep::Prompt(_))) => {}
+            Some(Ok(EnrolStep::Prompt(prompt))) if call == "a repeated begin" => {
+                let is_open = open.as_ref() == Some(&prompt);
+                // Without the prompts, which may show a secret.
+                assert!(is_open, "enrolment 1: {call} returned another prompt");
+            }
+            Some(Ok(EnrolStep::Prompt(prompt))) => open = Some(prompt),
             Some(other) => panic!("enrolment 1: {call} returned {other:?}"),
             None => return,
         }
@@ -158,8 +182,50 @@ async fn one_right_response_enrols_once(candidate: &dyn EnrolCandidate, lead: us
     assert!(!is_enrolled(&again), "enrolment 2: the same response enrolled the user again");
 }
 
+async fn a_response_of_another_enrols_nothing<C: EnrolCandidate>(fresh: &impl Fn() -> C) {
+    for (other, whose) in others(&fresh()) {
+        let candidate = fresh();
+        let (flow, another) = (start(&candidate), start_another(&candidate, other.clone()));
+        let Some(prompt) = begun(&flow).await else { return };
+        let response = candidate.right_response(&prompt);
+        begun(&another).await;
+        let given = ended(another.submit_enrolment(&response)).await;
+        assert!(!is_enrolled(&given), "enrolment 2: the response of another {whose} was accepted");
+
+        let candidate = fresh();
+        let (flow, another) = (start(&candidate), start_another(&candidate, other));
+        begun(&flow).await;
+        let Some(prompt) = begun(&another).await else { continue };
+        let given = ended(flow.submit_enrolment(&candidate.right_response(&prompt))).await;
+        assert!(
+            !is_enrolled(&given),
+            "enrolment 2: the response of another {whose}, who began later, was accepted"
+        );
+    }
+}
+
+async fn each_enrolment_has_its_secret<C: EnrolCandidate>(fresh: &impl Fn() -> C) {
+    let candidate = fresh();
+    if !candidate.has_drawn_secret() {
+        return;
+    }
+    let Some(first) = enrolled(&candidate, &start(&candidate)).await else { return };
+    let is_same = |other: Option<Credential>| {
+        let bytes = first.expose_bytes();
+        // A credential without bytes is for clause 3.
+        !bytes.is_empty() && other.is_some_and(|other| other.expose_bytes() == bytes)
+    };
+    for (other, whose) in others(&candidate) {
+        let other = enrolled(&candidate, &start_another(&candidate, other)).await;
+        assert!(!is_same(other), "enrolment 2: another {whose} has the same secret");
+    }
+    let candidate = fresh();
+    let other = enrolled(&candidate, &start(&candidate).with_seed(ANOTHER_SEED)).await;
+    assert!(!is_same(other), "enrolment 2: the secret does not depend on the host's randomness");
+}
+
 async fn a_credential_is_complete(candidate: &dyn EnrolCandidate, node: &dyn EnrolCandidate) {
-    let Some(credential) = enrolled(candidate).await else { return };
+    let Some(credential) = enrolled(candidate, &start(candidate)).await else { return };
     let answer = node.right_answer(&credential);
     let subject = node.subject().with_credential(credential);
     let login = TestLogin::new(node.plugin(), subject, node.services());
@@ -225,8 +291,8 @@ async fn no_leaks(candidate: &dyn EnrolCandidate) {
 }
 
 async fn remove_is_repeatable(candidate: &dyn EnrolCandidate) {
-    let credential = enrolled(candidate).await.unwrap_or_else(unknown_credential);
     let host = start(candidate);
+    let credential = enrolled(candidate, &host).await.unwrap_or_else(unknown_credential);
     let unknown = unknown_credential();
     for removed in [&credential, &credential, &unknown] {
         let removed = ended(host.remove_credential(removed)).await;
@@ -246,6 +312,19 @@ fn start(candidate: &dyn EnrolCandidate) -> TestLogin<'_> {
     TestLogin::new(candidate.plugin(), candidate.subject(), candidate.services())
 }
 
+/// Returns an enrolment of `subject` next to the one of [`start`], with randomness of its own.
+fn start_another(candidate: &dyn EnrolCandidate, subject: Subject) -> TestLogin<'_> {
+    TestLogin::new(candidate.plugin(), subject, candidate.services())
+        .with_flow(FlowId::new("another-enrolment"))
+        .with_seed(ANOTHER_SEED)
+}
+
+/// Returns those who enrol next to the candidate's user: others, and the same user once more.
+fn others(candidate: &dyn EnrolCandidate) -> Vec<(Subject, &'static str)> {
+    let others = candidate.other_subjects().into_iter().map(|subject| (subject, "user"));
+    others.chain([(candidate.subject(), "enrolment")]).collect()
+}
+
 /// Begins an enrolment. Returns its prompt; `None` leaves the fault to clauses 1 and 5.
 async fn begun(flow: &TestLogin<'_>) -> Option<Prompt> {
     match ended(flow.begin_enrolment()).await {
@@ -255,9 +334,8 @@ async fn begun(flow: &TestLogin<'_>) -> Option<Prompt> {
 }
 
 /// Enrols the user. `None` leaves the fault to clauses 1, 2 and 5.
-async fn enrolled(candidate: &dyn EnrolCandidate) -> Option<Credential> {
-    let flow = start(candidate);
-    let prompt = begun(&flow).await?;
+async fn enrolled(candidate: &dyn EnrolCandidate, flow: &TestLogin<'_>) -> Option<Credential> {
+    let prompt = begun(flow).await?;
     match ended(flow.submit_enrolment(&candidate.right_response(&prompt))).await {
         Some(Ok(EnrolStep::Enrolled(credential))) => Some(credential),
         _ => None,

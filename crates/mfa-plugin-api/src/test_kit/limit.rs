@@ -29,7 +29,7 @@ struct Shared {
 /// Returns the result of `call`, or `None` if it takes longer than `limit` in real time.
 ///
 /// The limit is a thread's: a test may pause the timer of its runtime, and this crate has no other timer.
-async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn within<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
     let shared = Arc::new(Mutex::new(Shared::default()));
     // Dropped at the end of this call, which ends the thread.
     let (_running, ended) = channel::<()>();

@@ -59,6 +59,21 @@ impl<'p> TestLogin<'p> {
         self
     }
 
+    /// Sets the name of the login. Default: `test-login`. No two logins of a host have the same name, so give
+    /// the second one another [seed](Self::with_seed) too.
+    #[must_use]
+    pub fn with_flow(mut self, flow: FlowId) -> Self {
+        self.flow = flow;
+        self
+    }
+
+    /// Sets the seed of the host's randomness. Default: 1.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.randomness = SwitchableRandomness::new(seed);
+        self
+    }
+
     /// Returns the instant of the next call.
     pub fn now(&self) -> SystemTime {
         *lock(&self.now)

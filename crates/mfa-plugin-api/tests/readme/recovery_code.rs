@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use mfa_plugin_api::{
     ActionId, AuthenticationMethod, Denied, Descriptor, Evidence, FactorId, Field, FieldKind,
     FlowContext, Message, MfaPlugin, PluginError, PluginState, Prompt, Rejection, RejectionKind,
-    Reply, Step, Submission, Unavailable,
+    Reply, Step, Subject, Submission, Unavailable,
 };
 
 const MAX_FAILURES: u8 = 5;
@@ -18,7 +18,14 @@ const MAX_FAILURES: u8 = 5;
 /// The factor `recovery-code`. A real plugin keeps its codes in a store, as digests.
 struct RecoveryCodes {
     descriptor: Descriptor,
-    issued: Mutex<HashMap<String, Issued>>,
+    issued: Mutex<HashMap<User, Issued>>,
+}
+
+/// Tenant and id: two tenants may have users with the same id.
+type User = (String, String);
+
+fn user(subject: &Subject) -> User {
+    (subject.tenant().to_owned(), subject.id().to_owned())
 }
 
 struct Issued {
@@ -33,16 +40,16 @@ impl RecoveryCodes {
         Self { descriptor, issued: Mutex::default() }
     }
 
-    /// Issues `code` to the user with this id. It replaces an older one.
-    fn issue(&self, user: &str, code: String) {
+    /// Issues `code` to this user. It replaces an older one.
+    fn issue(&self, subject: &Subject, code: String) {
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        issued.insert(user.to_owned(), Issued { code, failures: 0 });
+        issued.insert(user(subject), Issued { code, failures: 0 });
     }
 
     /// Returns the step for a user who has not typed the right code.
     fn ask(&self, context: &FlowContext<'_>, rejection: Option<Rejection>) -> Step {
         let issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        match issued.get(context.subject.id()) {
+        match issued.get(&user(context.subject)) {
             None => Step::Unavailable(Unavailable::new(Message::new("recovery-none"))),
             Some(issued) if issued.failures >= MAX_FAILURES => {
                 Step::Denied(Denied::new(Message::new("recovery-blocked")))
@@ -57,16 +64,17 @@ impl RecoveryCodes {
     }
 
     /// Whether `typed` is the user's code. Counting, comparing and deleting are one step under the lock.
-    fn take(&self, user: &str, typed: &str) -> bool {
+    fn take(&self, subject: &Subject, typed: &str) -> bool {
         let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(found) = issued.get_mut(user) else { return false };
+        let user = user(subject);
+        let Some(found) = issued.get_mut(&user) else { return false };
         if found.failures >= MAX_FAILURES {
             return false;
         }
         found.failures += 1;
         let is_right = found.code == typed;
         if is_right {
-            issued.remove(user);
+            issued.remove(&user);
         }
         is_right
     }
@@ -100,7 +108,7 @@ impl MfaPlugin for RecoveryCodes {
         submission: &Submission,
     ) -> Result<Reply, PluginError> {
         let typed = submission.value("code").unwrap_or_default();
-        if self.take(context.subject.id(), typed) {
+        if self.take(context.subject, typed) {
             let methods = [AuthenticationMethod::OTP];
             return Ok(reply(Step::Done(Evidence::new(methods, context.now))));
         }
@@ -119,10 +127,7 @@ impl MfaPlugin for RecoveryCodes {
 
 #[cfg(test)]
 mod tests {
-    use mfa_plugin_api::{
-        Subject,
-        test_kit::{Candidate, check_contract},
-    };
+    use mfa_plugin_api::test_kit::{Candidate, check_contract};
 
     use super::*;
 
@@ -154,9 +159,9 @@ mod tests {
     #[tokio::test]
     async fn keeps_the_contract() {
         check_contract(|| {
-            let plugin = RecoveryCodes::new();
-            plugin.issue("alice", "k7wq-2mfd".to_owned());
-            Alice(plugin)
+            let alice = Alice(RecoveryCodes::new());
+            alice.0.issue(&alice.subject(), "k7wq-2mfd".to_owned());
+            alice
         })
         .await;
     }

@@ -1,6 +1,6 @@
 //! The contract that every plugin keeps, checked by the kit of mfa-plugin-api.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use mfa_plugin_api::{
     MfaPlugin, Services, Subject, Submission,
@@ -9,7 +9,7 @@ use mfa_plugin_api::{
 use otp_cache::{
     ChallengeStore, DeliveryNotes, LocalNotifier, Notifier, Quota, memory::MemoryStore,
 };
-use sms_otp_plugin::SmsOtpPlugin;
+use sms_otp_plugin::{SendLimitSettings, SendLimits, SmsOtpPlugin};
 use sms_sender::RecordingSender;
 
 use testkit::LogCapture;
@@ -25,9 +25,10 @@ struct Sms {
 }
 
 impl Sms {
-    fn new(log: LogCapture) -> Self {
+    fn new(limits: &SendLimitSettings, log: LogCapture) -> Self {
         let sender = RecordingSender::new();
-        let plugin = SmsOtpPlugin::new(config(), keys(), Arc::new(sender.clone())).unwrap();
+        let config = config().with_limits(SendLimits::new(limits).unwrap());
+        let plugin = SmsOtpPlugin::new(config, keys(), Arc::new(sender.clone())).unwrap();
         Self { plugin, sender, store: Arc::new(MemoryStore::new()), log }
     }
 
@@ -82,5 +83,12 @@ impl Candidate for Sms {
 async fn keeps_the_contract() {
     let log = LogCapture::new();
     let _capturing = log.start();
-    check_contract(|| Sms::new(log.clone())).await;
+    check_contract(|| Sms::new(&SendLimitSettings::default(), log.clone())).await;
+    // With these limits an attacker may begin as many logins as clause 4 tries.
+    let wide = SendLimitSettings::default()
+        .with_per_number(200, 200)
+        .with_per_user(200, 200)
+        .with_per_address(200)
+        .with_per_block(200, Duration::from_secs(60));
+    check_contract(|| Sms::new(&wide, log.clone())).await;
 }
