@@ -45,8 +45,9 @@ impl Database {
 
     /// Runs `work` in the next transaction and returns once that is on the disk.
     ///
-    /// `work` must neither begin nor end a transaction. If its value is a `Result`, both variants
-    /// are committed: use that for refusals that write nothing.
+    /// `work` must neither begin nor end a transaction. If it does, the transaction is undone and every
+    /// job in it fails. If its value is a `Result`, both variants are committed: use that for refusals
+    /// that write nothing.
     ///
     /// # Errors
     ///

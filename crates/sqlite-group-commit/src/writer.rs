@@ -249,13 +249,17 @@ fn run_job(
     failure_scope: FailureScope,
 ) -> Result<(), Error> {
     if failure_scope == FailureScope::Batch {
-        return job.run(writer.connection()).map_err(Error::of_file);
+        job.run(writer.connection()).map_err(Error::of_file)?;
+        return writer.check_transaction();
     }
     writer.execute("SAVEPOINT job")?;
     match job.run(writer.connection()) {
-        Ok(()) => writer.execute("RELEASE job"),
+        Ok(()) => {
+            writer.check_transaction()?;
+            writer.execute("RELEASE job")
+        }
         // Some errors make SQLite roll back the whole transaction.
-        Err(error) if is_of_statement(&error) && !writer.connection().is_autocommit() => {
+        Err(error) if is_of_statement(&error) && writer.check_transaction().is_ok() => {
             writer.execute("ROLLBACK TO job")?;
             writer.execute("RELEASE job")?;
             job.fail(Error::of_job(error));

@@ -13,6 +13,13 @@ use tempfile::TempDir;
 pub(crate) const LAYOUT: Layout =
     Layout::new(0x5445_5354, &["CREATE TABLE number (n INTEGER NOT NULL) STRICT"]);
 
+/// The same table, and one in which a second row of one number rolls the transaction back.
+pub(crate) const UNIQUE: Layout = Layout::new(
+    0x5445_5354,
+    &["CREATE TABLE number (n INTEGER NOT NULL) STRICT;
+       CREATE TABLE single (n INTEGER UNIQUE ON CONFLICT ROLLBACK) STRICT"],
+);
+
 /// A folder, and the path of a database in it that is not there yet.
 pub(crate) fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();

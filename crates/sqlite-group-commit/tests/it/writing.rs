@@ -3,10 +3,10 @@
 use std::sync::mpsc;
 
 use rusqlite::Connection;
-use sqlite_group_commit::{Capacity, ErrorKind, FailureScope};
+use sqlite_group_commit::{Capacity, Database, ErrorKind, FailureScope, FileSettings};
 use tokio::task::JoinSet;
 
-use crate::support::{add, checkpoint, folder, hold, insert, numbers, open, open_with};
+use crate::support::{UNIQUE, add, checkpoint, folder, hold, insert, numbers, open, open_with};
 
 /// A job that adds a row and then fails.
 fn insert_and_fail(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
@@ -60,6 +60,59 @@ async fn panic_undoes_its_transaction_and_later_jobs_run() {
     assert_eq!(bad.unwrap_err().kind(), ErrorKind::Unavailable);
     add(&database, 3).await.unwrap();
     assert_eq!(numbers(&database).await.unwrap(), [3]);
+}
+
+/// A name, and what a job does.
+type Ending = (&'static str, fn(&Connection));
+
+/// Ways to end the transaction without an error, which no job may do.
+fn endings() -> Vec<Ending> {
+    fn run(connection: &Connection, statements: &[&str]) {
+        for statement in statements {
+            let _ = connection.execute_batch(statement);
+        }
+    }
+    vec![
+        ("a conflict that rolls back", |connection| {
+            run(connection, &["INSERT INTO single VALUES (1)"; 2]);
+        }),
+        ("a conflict, then a row", |connection| {
+            run(connection, &["INSERT INTO single VALUES (1)"; 2]);
+            insert(9)(connection).unwrap();
+        }),
+        ("ROLLBACK", |connection| run(connection, &["ROLLBACK"])),
+        ("ROLLBACK and BEGIN", |connection| {
+            run(connection, &["ROLLBACK", "BEGIN", "SAVEPOINT job"]);
+        }),
+        ("COMMIT", |connection| run(connection, &["COMMIT"])),
+        ("COMMIT and BEGIN", |connection| run(connection, &["COMMIT", "BEGIN", "SAVEPOINT job"])),
+        ("RELEASE", |connection| run(connection, &["RELEASE job", "COMMIT"])),
+    ]
+}
+
+#[tokio::test]
+async fn job_that_ends_the_transaction_fails_all_and_keeps_nothing() {
+    for scope in [FailureScope::Batch, FailureScope::Job] {
+        for (name, end) in endings() {
+            let (_folder, path) = folder();
+            let settings = FileSettings::new(&path, UNIQUE).with_failure_scope(scope);
+            let database = Database::open(settings).await.unwrap();
+            let held = hold(&database);
+            let ended = database.write(Capacity::MayGrow, move |connection| {
+                end(connection);
+                Ok(())
+            });
+            let (first, last) = (add(&database, 1), add(&database, 2));
+            let (first, ended, last, ()) = tokio::join!(first, ended, last, async { drop(held) });
+            for outcome in [first, ended, last] {
+                let error = outcome.expect_err(name);
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{name}, {scope:?}: {error:?}");
+            }
+            assert_eq!(numbers(&database).await.unwrap(), [] as [i64; 0], "{name}, {scope:?}");
+            add(&database, 3).await.unwrap();
+            assert_eq!(numbers(&database).await.unwrap(), [3], "{name}, {scope:?}");
+        }
+    }
 }
 
 /// The log grows by the pages that the jobs change together, not by those of one commit per job.
