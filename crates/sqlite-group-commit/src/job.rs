@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::error::Error;
+use crate::{contain::contain, error::Error};
 
 /// How long a job may wait for its turn: 5 s. After that it fails without having run.
 ///
@@ -35,7 +35,8 @@ pub(crate) trait Job: Send {
     /// Notes that the work of this job alone failed and was undone.
     fn fail(&mut self, error: Error);
 
-    /// Sends the outcome to the caller: `failure` if the transaction was not committed.
+    /// Sends the outcome to the caller: `failure` if the transaction was not committed. Contains panics of the
+    /// caller's code.
     fn reply(self: Box<Self>, failure: Option<&Error>);
 }
 
@@ -127,11 +128,16 @@ where
     }
 
     fn reply(self: Box<Self>, failure: Option<&Error>) {
-        let outcome = match (failure, self.outcome) {
-            (Some(failure), _) => Err(failure.clone()),
-            (None, Some(outcome)) => outcome,
-            (None, None) => return,
+        let Self { work, outcome, reply, .. } = *self;
+        let (reported, unused) = match failure {
+            Some(failure) => (Some(Err(failure.clone())), outcome),
+            None => (outcome, None),
         };
-        self.reply.send(outcome);
+        if let Some(reported) = reported {
+            contain(|| reply.send(reported));
+        }
+        // After the reply, because a panic must not keep it from the caller.
+        contain(|| drop(unused));
+        contain(|| drop(work));
     }
 }

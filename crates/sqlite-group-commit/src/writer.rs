@@ -5,7 +5,6 @@
 //! they fail, and the other jobs go on.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -21,6 +20,7 @@ use tokio::{
 
 use crate::{
     connection::WriteConnection,
+    contain::contain,
     error::{Error, ErrorKind, is_of_statement},
     group_commit::{GroupCommit, spin_time},
     job::{Call, Capacity, Job, OnFailure, QUEUE_TIMEOUT},
@@ -231,9 +231,9 @@ fn in_transaction(
     work: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
     writer.begin()?;
-    // A panic of one job must not end the thread, which all later calls need. The assertion holds
-    // because the connection is dropped after this error.
-    let done = catch_unwind(AssertUnwindSafe(work))
+    // A panic of one job must not end the thread, which all later calls need. After this error the
+    // connection is dropped, so it does not matter what the panic left half done.
+    let done = contain(work)
         .unwrap_or(Err(Error::new(ErrorKind::Unavailable, "a job of the transaction panicked")));
     let committed = done.and_then(|()| writer.commit());
     if committed.is_err() {

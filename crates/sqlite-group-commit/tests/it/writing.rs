@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use rusqlite::Connection;
 use sqlite_group_commit::{Capacity, Database, ErrorKind, FailureScope, FileSettings};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::support::{UNIQUE, add, checkpoint, folder, hold, insert, numbers, open, open_with};
 
@@ -60,6 +60,97 @@ async fn panic_undoes_its_transaction_and_later_jobs_run() {
     assert_eq!(bad.unwrap_err().kind(), ErrorKind::Unavailable);
     add(&database, 3).await.unwrap();
     assert_eq!(numbers(&database).await.unwrap(), [3]);
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        // A panic in a panic aborts the process.
+        assert!(std::thread::panicking(), "a bug in the value");
+    }
+}
+
+/// Panics with a value that panics when it is dropped.
+fn panic_with_a_bomb() -> ! {
+    std::panic::panic_any(Bomb)
+}
+
+/// Whether the writer thread still commits.
+async fn commits(database: &Database, n: i64) -> bool {
+    add(database, n).await.is_ok() && numbers(database).await.is_ok_and(|all| all.contains(&n))
+}
+
+#[tokio::test]
+async fn panic_of_on_failure_leaves_the_writer_running() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let fails = |connection: &Connection| connection.execute_batch("no SQL");
+    for on_failure in [|_| panic!("a bug in the reply"), |_| panic_with_a_bomb()] {
+        database.write_later(Capacity::MayGrow, fails, on_failure).unwrap();
+    }
+    assert!(commits(&database, 1).await);
+}
+
+#[tokio::test]
+async fn panic_of_a_job_with_any_payload_leaves_the_writer_running() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let bad =
+        database.write(Capacity::MayGrow, |_| -> rusqlite::Result<()> { panic_with_a_bomb() });
+    assert_eq!(bad.await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(commits(&database, 1).await);
+}
+
+/// The value of a call that was dropped, and what a job holds that never runs.
+#[tokio::test]
+async fn panic_of_a_drop_leaves_the_writer_running() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let (started, has_started) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let mut dropped = Box::pin(database.write(Capacity::MayGrow, move |_| {
+        started.send(()).unwrap();
+        // An error: the sender was dropped.
+        let _ = released.recv();
+        Ok(Bomb)
+    }));
+    assert!(is_pending(dropped.as_mut()).await);
+    spawn_blocking(move || has_started.recv().unwrap()).await.unwrap();
+    drop(dropped);
+    // The first undoes the transaction. So the second does not run, and its work is dropped.
+    let (failed, failures) = mpsc::channel();
+    let fails = |_: &Connection| -> rusqlite::Result<()> { panic!("a bug in the job") };
+    database.write_later(Capacity::MayGrow, fails, |_| ()).unwrap();
+    let bomb = Bomb;
+    let work = move |_: &Connection| {
+        std::mem::forget(bomb);
+        Ok(())
+    };
+    let on_failure = move |error: sqlite_group_commit::Error| failed.send(error.kind()).unwrap();
+    database.write_later(Capacity::MayGrow, work, on_failure).unwrap();
+    drop(release);
+    assert_eq!(failures.recv(), Ok(ErrorKind::Unavailable));
+    assert!(commits(&database, 1).await);
+}
+
+#[tokio::test]
+async fn panic_of_reclaim_leaves_the_writer_running() {
+    let (_folder, path) = folder();
+    let database = open_with(&path, |settings| {
+        settings.with_max_bytes(20_000).with_reclaim(|_| panic_with_a_bomb())
+    })
+    .await;
+    let fill = |connection: &Connection| {
+        let series = "WITH RECURSIVE generate(value) AS
+            (SELECT 2 UNION ALL SELECT value + 1 FROM generate WHERE value < 9000)
+            INSERT INTO number SELECT value FROM generate";
+        connection.execute(series, []).map(drop)
+    };
+    let full = database.write(Capacity::MayGrow, fill).await.unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::OutOfSpace, "{full:?}");
+    assert!(commits(&database, 1).await);
 }
 
 /// A name, and what a job does.
