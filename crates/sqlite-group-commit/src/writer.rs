@@ -15,7 +15,7 @@ use tokio::{
         mpsc::{self, error::TrySendError},
         oneshot,
     },
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 use crate::{
@@ -23,8 +23,9 @@ use crate::{
     contain::contain,
     error::{Error, ErrorKind, is_of_statement},
     group_commit::{GroupCommit, spin_time},
-    job::{Call, Capacity, Job, OnFailure, QUEUE_TIMEOUT},
+    job::{Call, Capacity, Job, OnFailure, Waiting},
     settings::{FailureScope, FileSettings},
+    turn::{QUEUE_TIMEOUT, Turn},
 };
 
 /// The most jobs that share one commit.
@@ -58,11 +59,14 @@ impl Writer {
         T: Send + 'static,
         W: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let (reply, outcome) = oneshot::channel();
-        // Made before the wait for a place in the queue, so that the timeout covers that wait too.
-        let call = Call::new(capacity, work, reply);
-        self.queue()?.send(Box::new(call)).await.map_err(|_| Error::writer_ended())?;
-        outcome.await.map_err(|_| Error::writer_ended())?
+        let (sender, outcome) = oneshot::channel();
+        let turn = Turn::default();
+        // Both before the wait for a place in the queue, so that the timeout covers that wait too.
+        let deadline = Instant::now() + QUEUE_TIMEOUT;
+        let call = Call::new(capacity, work, Waiting { turn: turn.clone(), outcome: sender });
+        let queued = timeout_at(deadline, self.queue()?.send(Box::new(call))).await;
+        queued.map_err(|_elapsed| Error::queue_timeout())?.map_err(|_| Error::writer_ended())?;
+        turn.outcome(deadline, outcome).await?.map_err(|_| Error::writer_ended())?
     }
 
     /// Queues `work` without waiting.
@@ -195,7 +199,7 @@ fn commit_and_reply(
 
 /// Fails jobs that have waited longer than [`QUEUE_TIMEOUT`], without running them.
 fn fail_timed_out_jobs(batch: &mut Vec<Box<dyn Job>>) {
-    for job in batch.extract_if(.., |job| job.enqueued_at().elapsed() > QUEUE_TIMEOUT) {
+    for job in batch.extract_if(.., |job| job.has_timed_out()) {
         job.reply(Some(&Error::queue_timeout()));
     }
 }

@@ -1,12 +1,22 @@
 //! Commits that several jobs share.
 
-use std::sync::mpsc;
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use rusqlite::Connection;
-use sqlite_group_commit::{Capacity, Database, ErrorKind, FailureScope, FileSettings};
-use tokio::task::{JoinSet, spawn_blocking};
+use sqlite_group_commit::{
+    Capacity, Database, ErrorKind, FailureScope, FileSettings, QUEUE_TIMEOUT,
+};
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time,
+};
 
-use crate::support::{UNIQUE, add, checkpoint, folder, hold, insert, numbers, open, open_with};
+use crate::support::{
+    UNIQUE, add, checkpoint, folder, hold, insert, numbers, open, open_with, release_then,
+};
 
 /// A job that adds a row and then fails.
 fn insert_and_fail(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
@@ -204,6 +214,63 @@ async fn job_that_ends_the_transaction_fails_all_and_keeps_nothing() {
             assert_eq!(numbers(&database).await.unwrap(), [3], "{name}, {scope:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn write_that_waits_too_long_for_its_turn_fails_and_never_runs() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let held = hold(&database);
+    time::pause();
+    let begun = time::Instant::now();
+    let late = time::timeout(2 * QUEUE_TIMEOUT, add(&database, 1)).await;
+    let late = late.expect("it waits for no longer than that").unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::QueueTimeout, "{late:?}");
+    assert!(!late.is_outcome_unknown());
+    assert!(begun.elapsed() <= QUEUE_TIMEOUT + Duration::from_millis(1));
+    time::resume();
+    drop(held);
+    add(&database, 2).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [2]);
+}
+
+#[tokio::test]
+async fn write_that_waits_too_long_for_a_place_in_the_queue_fails() {
+    let (_folder, path) = folder();
+    let database = open_with(&path, |settings| settings.with_queue_length(1)).await;
+    let held = hold(&database);
+    database.write_later(Capacity::MayGrow, insert(1), |error| panic!("{error:?}")).unwrap();
+    time::pause();
+    let late = time::timeout(2 * QUEUE_TIMEOUT, add(&database, 2)).await;
+    let late = late.expect("it waits for no longer than that").unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::QueueTimeout, "{late:?}");
+    time::resume();
+    drop(held);
+    add(&database, 3).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [1, 3]);
+}
+
+#[tokio::test]
+async fn write_that_has_begun_is_not_taken_back() {
+    let (_folder, path) = folder();
+    let database = Arc::new(open(&path).await);
+    let (started, has_started) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let slow = {
+        let database = Arc::clone(&database);
+        tokio::spawn(async move {
+            let work = move |connection: &Connection| {
+                started.send(()).unwrap();
+                // An error: the sender was dropped.
+                let _ = released.recv();
+                insert(1)(connection)
+            };
+            database.write(Capacity::MayGrow, work).await
+        })
+    };
+    spawn_blocking(move || has_started.recv().unwrap()).await.unwrap();
+    release_then(release, slow).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [1]);
 }
 
 /// The log grows by the pages that the jobs change together, not by those of one commit per job.
