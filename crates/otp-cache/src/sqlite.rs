@@ -17,11 +17,11 @@
 //!
 //! # How long a call takes
 //!
-//! A transaction waits two seconds for another process that holds the file. A call that has waited for
-//! five seconds in the queue fails as [`Conflict`](crate::StoreErrorKind::Conflict) without having run.
-//! So with any number of callers, no caller waits longer than ten seconds for a held file. The store
-//! cannot end a write of a disk that hangs. After [`CALL_TIMEOUT`](SqliteStore::CALL_TIMEOUT) the call
-//! fails as [`Unavailable`](crate::StoreErrorKind::Unavailable), and it takes effect once or not at all.
+//! A transaction waits two seconds for another process that holds the file. A call whose work has not begun
+//! after five seconds fails as [`Conflict`](crate::StoreErrorKind::Conflict), and the work never runs. So with any
+//! number of callers, no caller waits longer than five seconds for a held file. The store cannot end a write of
+//! a disk that hangs. After [`CALL_TIMEOUT`](SqliteStore::CALL_TIMEOUT) the call fails as
+//! [`Unavailable`](crate::StoreErrorKind::Unavailable), and it takes effect once or not at all.
 //!
 //! # Layout, version 2
 //!
@@ -484,19 +484,26 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = SqliteStore::open(folder.path().join("otp.db")).await.expect("a fresh folder");
         let (release, hangs) = mpsc::channel::<()>();
+        let (start, started) = mpsc::channel();
         let hanging = store.call(Capacity::NotNeeded, move |_| {
+            start.send(()).expect("the test waits for it");
             let _ = hangs.recv();
             Ok(Ok(()))
         });
         let subject = SubjectKey::derive("", "alice");
+        let behind = async {
+            // The clock stands still while a thread for blocking work is busy.
+            let started = tokio::task::spawn_blocking(move || started.recv()).await;
+            started.expect("no panic").expect("the write begins");
+            store.unlock(subject).await
+        };
         let limit = SqliteStore::CALL_TIMEOUT + Duration::from_secs(1);
-        let (hung, behind) =
-            tokio::time::timeout(limit, async { tokio::join!(hanging, store.unlock(subject)) })
-                .await
-                .expect("both end in time");
-        for error in [hung.expect_err("no reply"), behind.expect_err("no reply")] {
-            assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
-        }
+        let both = tokio::time::timeout(limit, async { tokio::join!(hanging, behind) }).await;
+        let (hung, behind) = both.expect("both end in time");
+        let hung = hung.expect_err("no reply");
+        assert_eq!(hung.kind(), StoreErrorKind::Unavailable, "it may take effect: {hung:?}");
+        let behind = behind.expect_err("no turn");
+        assert_eq!(behind.kind(), StoreErrorKind::Conflict, "it never runs: {behind:?}");
         drop(release);
         tokio::time::resume();
         store.unlock(subject).await.expect("works again");

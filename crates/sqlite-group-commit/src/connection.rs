@@ -1,6 +1,12 @@
 //! The connections to the file: one that writes, and those that read.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -24,6 +30,32 @@ pub(crate) struct WriteConnection {
     file: NamedFile,
     /// The size limit of the file.
     max_pages: Option<i64>,
+    transaction: Transaction,
+}
+
+/// The state of the writer's transaction, which SQLite reports to the hooks of its connection. One thread uses it.
+#[derive(Clone, Debug, Default)]
+struct Transaction {
+    may_commit: Arc<AtomicBool>,
+    has_ended: Arc<AtomicBool>,
+}
+
+impl Transaction {
+    /// Lets only the writer end the transactions of the connection.
+    ///
+    /// A job may end one without an error: it ignores that of `ON CONFLICT ROLLBACK`, or runs `COMMIT`. From
+    /// then on SQLite would commit each statement by itself, and what a job reports as undone would stay.
+    fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let on_commit = self.clone();
+        // `true` turns the commit into a rollback.
+        connection.commit_hook(Some(move || {
+            let is_of_a_job = !on_commit.may_commit.load(Ordering::Relaxed);
+            on_commit.has_ended.store(true, Ordering::Relaxed);
+            is_of_a_job
+        }))?;
+        let on_rollback = self.clone();
+        connection.rollback_hook(Some(move || on_rollback.has_ended.store(true, Ordering::Relaxed)))
+    }
 }
 
 impl WriteConnection {
@@ -59,7 +91,9 @@ impl WriteConnection {
         settings.layout.apply(&mut connection, empty)?;
         let max_pages = settings.max_bytes.map(|bytes| limit(&connection, bytes)).transpose();
         let max_pages = max_pages.map_err(Error::of_file)?;
-        Ok(Self { connection, file, max_pages })
+        let transaction = Transaction::default();
+        transaction.watch(&mut connection).map_err(Error::of_file)?;
+        Ok(Self { connection, file, max_pages, transaction })
     }
 
     pub(crate) fn connection(&self) -> &Connection {
@@ -83,11 +117,24 @@ impl WriteConnection {
         self.file.check()?;
         // IMMEDIATE takes the write lock at once and waits for it. A deferred transaction can fail
         // with `SQLITE_BUSY` at its first write, after it has read.
-        self.execute("BEGIN IMMEDIATE")
+        self.execute("BEGIN IMMEDIATE")?;
+        self.transaction.has_ended.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Checks that no job has ended the transaction.
+    pub(crate) fn check_transaction(&self) -> Result<(), Error> {
+        if self.transaction.has_ended.load(Ordering::Relaxed) || self.connection.is_autocommit() {
+            return Err(Error::new(ErrorKind::Unavailable, "a job ended the transaction"));
+        }
+        Ok(())
     }
 
     pub(crate) fn commit(&self) -> Result<(), Error> {
-        self.execute("COMMIT")
+        self.transaction.may_commit.store(true, Ordering::Relaxed);
+        let committed = self.execute("COMMIT");
+        self.transaction.may_commit.store(false, Ordering::Relaxed);
+        committed
     }
 
     /// Leaves the transaction, unless SQLite has done so already.

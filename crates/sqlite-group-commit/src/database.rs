@@ -45,13 +45,20 @@ impl Database {
 
     /// Runs `work` in the next transaction and returns once that is on the disk.
     ///
-    /// `work` must neither begin nor end a transaction. If its value is a `Result`, both variants
-    /// are committed: use that for refusals that write nothing.
+    /// `work` must neither begin nor end a transaction. If it does, the transaction is undone and every
+    /// job in it fails. If its value is a `Result`, both variants are committed: use that for refusals
+    /// that write nothing.
     ///
     /// # Errors
     ///
     /// See [`ErrorKind`]. After an error nothing of `work` is kept, unless
     /// [`is_outcome_unknown`](Error::is_outcome_unknown).
+    ///
+    /// [`ErrorKind::QueueTimeout`] after [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT) if `work` has not begun by then.
+    ///
+    /// # Panics
+    ///
+    /// If the Tokio runtime has no timer. A panic of `work` is an error of the whole transaction.
     ///
     /// # Cancel safety
     ///
@@ -65,7 +72,10 @@ impl Database {
     }
 
     /// Queues `work` and returns at once. `on_failure` is called on the writer thread if `work` is
-    /// not committed.
+    /// not committed. A panic of `on_failure` ends there.
+    ///
+    /// Work that has not begun after [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT) never runs. `on_failure` is called once
+    /// the writer thread reaches it.
     ///
     /// Writes of the same capacity run in the order in which they were queued. Writes of different
     /// capacity may change places.
@@ -89,7 +99,12 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// See [`ErrorKind`]; [`ErrorKind::JobFailed`] if a statement of `work` fails.
+    /// See [`ErrorKind`]; [`ErrorKind::JobFailed`] if a statement of `work` fails, and
+    /// [`ErrorKind::QueueTimeout`] after [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT) if `work` has not begun by then.
+    ///
+    /// # Panics
+    ///
+    /// If the Tokio runtime has no timer.
     pub async fn read<T, W>(&self, work: W) -> Result<T, Error>
     where
         T: Send + 'static,

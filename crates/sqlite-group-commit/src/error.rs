@@ -25,8 +25,8 @@ pub enum ErrorKind {
     OutOfSpace,
     /// Too many jobs wait for the writer thread. The job was not queued.
     QueueFull,
-    /// The job waited longer than [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT). It did not run. Try
-    /// again.
+    /// The call waited longer than [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT) before its work began. The work never
+    /// runs. Try again.
     QueueTimeout,
     /// The file was filled before and is empty now. It stays empty, because filling it would hide
     /// the loss.

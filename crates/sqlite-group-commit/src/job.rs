@@ -1,17 +1,13 @@
 //! One piece of work in the queue, and the way back to its caller.
 
-use std::time::Duration;
-
 use rusqlite::Connection;
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::error::Error;
-
-/// How long a job may wait for its turn: 5 s. After that it fails without having run.
-///
-/// Without this limit, each queued batch would wait for the busy timeout again while another process
-/// holds the file.
-pub const QUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::{
+    contain::contain,
+    error::Error,
+    turn::{QUEUE_TIMEOUT, Turn},
+};
 
 /// Whether a job may need more space in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +22,8 @@ pub enum Capacity {
 pub(crate) trait Job: Send {
     fn capacity(&self) -> Capacity;
 
-    /// Returns when the caller began to wait.
-    fn enqueued_at(&self) -> Instant;
+    /// Whether the job has waited longer than [`QUEUE_TIMEOUT`].
+    fn has_timed_out(&self) -> bool;
 
     /// Does the work inside the open transaction.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
@@ -35,7 +31,8 @@ pub(crate) trait Job: Send {
     /// Notes that the work of this job alone failed and was undone.
     fn fail(&mut self, error: Error);
 
-    /// Sends the outcome to the caller: `failure` if the transaction was not committed.
+    /// Sends the outcome to the caller: `failure` if the transaction was not committed. Contains panics of the
+    /// caller's code.
     fn reply(self: Box<Self>, failure: Option<&Error>);
 }
 
@@ -47,20 +44,26 @@ impl std::fmt::Debug for dyn Job {
 
 /// Where the outcome of a job goes.
 pub(crate) trait Reply<T>: Send {
-    /// Whether no caller waits any more.
-    fn is_abandoned(&self) -> bool;
+    /// Whether the work may begin. It may not if no caller waits any more.
+    fn begin(&self) -> bool;
 
     fn send(self, outcome: Result<T, Error>);
 }
 
-impl<T: Send> Reply<T> for oneshot::Sender<Result<T, Error>> {
-    fn is_abandoned(&self) -> bool {
-        self.is_closed()
+/// A caller that waits for the outcome.
+pub(crate) struct Waiting<T> {
+    pub(crate) turn: Turn,
+    pub(crate) outcome: oneshot::Sender<Result<T, Error>>,
+}
+
+impl<T: Send> Reply<T> for Waiting<T> {
+    fn begin(&self) -> bool {
+        !self.outcome.is_closed() && self.turn.take()
     }
 
     fn send(self, outcome: Result<T, Error>) {
         // If the caller has gone, the committed work stays.
-        let _ = Self::send(self, outcome);
+        let _ = self.outcome.send(outcome);
     }
 }
 
@@ -68,8 +71,8 @@ impl<T: Send> Reply<T> for oneshot::Sender<Result<T, Error>> {
 pub(crate) struct OnFailure<F>(pub(crate) F);
 
 impl<F: FnOnce(Error) + Send> Reply<()> for OnFailure<F> {
-    fn is_abandoned(&self) -> bool {
-        false
+    fn begin(&self) -> bool {
+        true
     }
 
     fn send(self, outcome: Result<(), Error>) {
@@ -108,14 +111,16 @@ where
         self.capacity
     }
 
-    fn enqueued_at(&self) -> Instant {
-        self.enqueued_at
+    fn has_timed_out(&self) -> bool {
+        self.enqueued_at.elapsed() > QUEUE_TIMEOUT
     }
 
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        // Work is not started for a caller that has gone.
-        if let Some(work) = self.work.take()
-            && !self.reply.is_abandoned()
+        // The jobs before it in the transaction may have taken long.
+        if self.has_timed_out() {
+            self.fail(Error::queue_timeout());
+        } else if self.reply.begin()
+            && let Some(work) = self.work.take()
         {
             self.outcome = Some(Ok(work(connection)?));
         }
@@ -127,11 +132,16 @@ where
     }
 
     fn reply(self: Box<Self>, failure: Option<&Error>) {
-        let outcome = match (failure, self.outcome) {
-            (Some(failure), _) => Err(failure.clone()),
-            (None, Some(outcome)) => outcome,
-            (None, None) => return,
+        let Self { work, outcome, reply, .. } = *self;
+        let (reported, unused) = match failure {
+            Some(failure) => (Some(Err(failure.clone())), outcome),
+            None => (outcome, None),
         };
-        self.reply.send(outcome);
+        if let Some(reported) = reported {
+            contain(|| reply.send(reported));
+        }
+        // After the reply, because a panic must not keep it from the caller.
+        contain(|| drop(unused));
+        contain(|| drop(work));
     }
 }

@@ -2,6 +2,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod connection;
+mod contain;
 mod database;
 mod error;
 mod file;
@@ -10,6 +11,7 @@ mod job;
 mod layout;
 mod readers;
 mod settings;
+mod turn;
 mod writer;
 
 // Runs the program of the Japanese README.
@@ -21,6 +23,7 @@ pub use rusqlite;
 
 pub use database::Database;
 pub use error::{Error, ErrorKind};
-pub use job::{Capacity, QUEUE_TIMEOUT};
+pub use job::Capacity;
 pub use layout::Layout;
 pub use settings::{FailureScope, FileSettings};
+pub use turn::QUEUE_TIMEOUT;

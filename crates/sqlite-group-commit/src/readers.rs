@@ -3,13 +3,17 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
-use tokio::{sync::Semaphore, task::spawn_blocking, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    task::spawn_blocking,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     connection::ReadConnection,
     error::{Error, ErrorKind, is_of_statement},
-    job::QUEUE_TIMEOUT,
     settings::FileSettings,
+    turn::{QUEUE_TIMEOUT, Turn},
 };
 
 /// The most reads at the same time, and the most connections kept for them.
@@ -37,18 +41,19 @@ impl Readers {
         self: &Arc<Self>,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let enqueued_at = Instant::now();
-        let permit = Arc::clone(&self.permits).acquire_owned().await;
-        if enqueued_at.elapsed() > QUEUE_TIMEOUT {
-            return Err(Error::queue_timeout());
-        }
-        let readers = Arc::clone(self);
+        let deadline = Instant::now() + QUEUE_TIMEOUT;
+        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        let permit = permit.map_err(|_elapsed| Error::queue_timeout())?;
+        let (turn, readers) = (Turn::default(), Arc::clone(self));
+        let begins = turn.clone();
         let read = spawn_blocking(move || {
             // Held until the connection is back in the pool.
             let _permit = permit;
-            readers.run(work)
+            if begins.take() { readers.run(work) } else { Err(Error::queue_timeout()) }
         });
-        read.await.unwrap_or(Err(Error::new(ErrorKind::Unavailable, "a read did not finish")))
+        // The threads for blocking work may all be busy, so it waits for one of them too.
+        let read = turn.outcome(deadline, read).await?;
+        read.unwrap_or(Err(Error::new(ErrorKind::Unavailable, "a read did not finish")))
     }
 
     fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {

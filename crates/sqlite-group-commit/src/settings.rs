@@ -53,6 +53,9 @@ impl FileSettings {
     }
 
     /// Sets how long a transaction waits for another process that holds the file. Default: 2 s.
+    ///
+    /// A call waits for [`QUEUE_TIMEOUT`](crate::QUEUE_TIMEOUT) at most until its work begins, also with a longer
+    /// busy timeout.
     #[must_use]
     pub fn with_busy_timeout(mut self, busy_timeout: Duration) -> Self {
         self.busy_timeout = busy_timeout;

@@ -5,7 +5,6 @@
 //! they fail, and the other jobs go on.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -16,15 +15,17 @@ use tokio::{
         mpsc::{self, error::TrySendError},
         oneshot,
     },
-    time::Instant,
+    time::{Instant, timeout_at},
 };
 
 use crate::{
     connection::WriteConnection,
+    contain::contain,
     error::{Error, ErrorKind, is_of_statement},
     group_commit::{GroupCommit, spin_time},
-    job::{Call, Capacity, Job, OnFailure, QUEUE_TIMEOUT},
+    job::{Call, Capacity, Job, OnFailure, Waiting},
     settings::{FailureScope, FileSettings},
+    turn::{QUEUE_TIMEOUT, Turn},
 };
 
 /// The most jobs that share one commit.
@@ -58,11 +59,14 @@ impl Writer {
         T: Send + 'static,
         W: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        let (reply, outcome) = oneshot::channel();
-        // Made before the wait for a place in the queue, so that the timeout covers that wait too.
-        let call = Call::new(capacity, work, reply);
-        self.queue()?.send(Box::new(call)).await.map_err(|_| Error::writer_ended())?;
-        outcome.await.map_err(|_| Error::writer_ended())?
+        let (sender, outcome) = oneshot::channel();
+        let turn = Turn::default();
+        // Both before the wait for a place in the queue, so that the timeout covers that wait too.
+        let deadline = Instant::now() + QUEUE_TIMEOUT;
+        let call = Call::new(capacity, work, Waiting { turn: turn.clone(), outcome: sender });
+        let queued = timeout_at(deadline, self.queue()?.send(Box::new(call))).await;
+        queued.map_err(|_elapsed| Error::queue_timeout())?.map_err(|_| Error::writer_ended())?;
+        turn.outcome(deadline, outcome).await?.map_err(|_| Error::writer_ended())?
     }
 
     /// Queues `work` without waiting.
@@ -195,7 +199,7 @@ fn commit_and_reply(
 
 /// Fails jobs that have waited longer than [`QUEUE_TIMEOUT`], without running them.
 fn fail_timed_out_jobs(batch: &mut Vec<Box<dyn Job>>) {
-    for job in batch.extract_if(.., |job| job.enqueued_at().elapsed() > QUEUE_TIMEOUT) {
+    for job in batch.extract_if(.., |job| job.has_timed_out()) {
         job.reply(Some(&Error::queue_timeout()));
     }
 }
@@ -231,9 +235,9 @@ fn in_transaction(
     work: impl FnOnce() -> Result<(), Error>,
 ) -> Result<(), Error> {
     writer.begin()?;
-    // A panic of one job must not end the thread, which all later calls need. The assertion holds
-    // because the connection is dropped after this error.
-    let done = catch_unwind(AssertUnwindSafe(work))
+    // A panic of one job must not end the thread, which all later calls need. After this error the
+    // connection is dropped, so it does not matter what the panic left half done.
+    let done = contain(work)
         .unwrap_or(Err(Error::new(ErrorKind::Unavailable, "a job of the transaction panicked")));
     let committed = done.and_then(|()| writer.commit());
     if committed.is_err() {
@@ -249,13 +253,17 @@ fn run_job(
     failure_scope: FailureScope,
 ) -> Result<(), Error> {
     if failure_scope == FailureScope::Batch {
-        return job.run(writer.connection()).map_err(Error::of_file);
+        job.run(writer.connection()).map_err(Error::of_file)?;
+        return writer.check_transaction();
     }
     writer.execute("SAVEPOINT job")?;
     match job.run(writer.connection()) {
-        Ok(()) => writer.execute("RELEASE job"),
+        Ok(()) => {
+            writer.check_transaction()?;
+            writer.execute("RELEASE job")
+        }
         // Some errors make SQLite roll back the whole transaction.
-        Err(error) if is_of_statement(&error) && !writer.connection().is_autocommit() => {
+        Err(error) if is_of_statement(&error) && writer.check_transaction().is_ok() => {
             writer.execute("ROLLBACK TO job")?;
             writer.execute("RELEASE job")?;
             job.fail(Error::of_job(error));

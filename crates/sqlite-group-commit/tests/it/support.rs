@@ -4,14 +4,23 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::mpsc,
+    time::Duration,
 };
 
 use rusqlite::Connection;
-use sqlite_group_commit::{Capacity, Database, Error, FileSettings, Layout};
+use sqlite_group_commit::{Capacity, Database, Error, FileSettings, Layout, QUEUE_TIMEOUT};
 use tempfile::TempDir;
+use tokio::{task::JoinHandle, time};
 
 pub(crate) const LAYOUT: Layout =
     Layout::new(0x5445_5354, &["CREATE TABLE number (n INTEGER NOT NULL) STRICT"]);
+
+/// The same table, and one in which a second row of one number rolls the transaction back.
+pub(crate) const UNIQUE: Layout = Layout::new(
+    0x5445_5354,
+    &["CREATE TABLE number (n INTEGER NOT NULL) STRICT;
+       CREATE TABLE single (n INTEGER UNIQUE ON CONFLICT ROLLBACK) STRICT"],
+);
 
 /// A folder, and the path of a database in it that is not there yet.
 pub(crate) fn folder() -> (TempDir, PathBuf) {
@@ -63,6 +72,19 @@ pub(crate) fn hold(database: &Database) -> mpsc::Sender<()> {
     database.write_later(Capacity::NotNeeded, work, |error| panic!("{error:?}")).unwrap();
     has_started.recv().unwrap();
     release
+}
+
+/// Lets more than [`QUEUE_TIMEOUT`] pass for a call that has begun, then lets its work go on.
+pub(crate) async fn release_then<T>(release: mpsc::Sender<()>, call: JoinHandle<T>) -> T {
+    time::pause();
+    time::advance(QUEUE_TIMEOUT + Duration::from_millis(1)).await;
+    // The call sees that its time is over.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    time::resume();
+    drop(release);
+    call.await.unwrap()
 }
 
 /// Another process that holds the file until the connection is closed.

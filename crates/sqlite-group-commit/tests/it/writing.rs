@@ -1,12 +1,22 @@
 //! Commits that several jobs share.
 
-use std::sync::mpsc;
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
 use rusqlite::Connection;
-use sqlite_group_commit::{Capacity, ErrorKind, FailureScope};
-use tokio::task::JoinSet;
+use sqlite_group_commit::{
+    Capacity, Database, ErrorKind, FailureScope, FileSettings, QUEUE_TIMEOUT,
+};
+use tokio::{
+    task::{JoinSet, spawn_blocking},
+    time,
+};
 
-use crate::support::{add, checkpoint, folder, hold, insert, numbers, open, open_with};
+use crate::support::{
+    UNIQUE, add, checkpoint, folder, hold, insert, numbers, open, open_with, release_then,
+};
 
 /// A job that adds a row and then fails.
 fn insert_and_fail(n: i64) -> impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static {
@@ -60,6 +70,207 @@ async fn panic_undoes_its_transaction_and_later_jobs_run() {
     assert_eq!(bad.unwrap_err().kind(), ErrorKind::Unavailable);
     add(&database, 3).await.unwrap();
     assert_eq!(numbers(&database).await.unwrap(), [3]);
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        // A panic in a panic aborts the process.
+        assert!(std::thread::panicking(), "a bug in the value");
+    }
+}
+
+/// Panics with a value that panics when it is dropped.
+fn panic_with_a_bomb() -> ! {
+    std::panic::panic_any(Bomb)
+}
+
+/// Whether the writer thread still commits.
+async fn commits(database: &Database, n: i64) -> bool {
+    add(database, n).await.is_ok() && numbers(database).await.is_ok_and(|all| all.contains(&n))
+}
+
+#[tokio::test]
+async fn panic_of_on_failure_leaves_the_writer_running() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let fails = |connection: &Connection| connection.execute_batch("no SQL");
+    for on_failure in [|_| panic!("a bug in the reply"), |_| panic_with_a_bomb()] {
+        database.write_later(Capacity::MayGrow, fails, on_failure).unwrap();
+    }
+    assert!(commits(&database, 1).await);
+}
+
+#[tokio::test]
+async fn panic_of_a_job_with_any_payload_leaves_the_writer_running() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let bad =
+        database.write(Capacity::MayGrow, |_| -> rusqlite::Result<()> { panic_with_a_bomb() });
+    assert_eq!(bad.await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(commits(&database, 1).await);
+}
+
+/// The value of a call that was dropped, and what a job holds that never runs.
+#[tokio::test]
+async fn panic_of_a_drop_leaves_the_writer_running() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let (started, has_started) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let mut dropped = Box::pin(database.write(Capacity::MayGrow, move |_| {
+        started.send(()).unwrap();
+        // An error: the sender was dropped.
+        let _ = released.recv();
+        Ok(Bomb)
+    }));
+    assert!(is_pending(dropped.as_mut()).await);
+    spawn_blocking(move || has_started.recv().unwrap()).await.unwrap();
+    drop(dropped);
+    // The first undoes the transaction. So the second does not run, and its work is dropped.
+    let (failed, failures) = mpsc::channel();
+    let fails = |_: &Connection| -> rusqlite::Result<()> { panic!("a bug in the job") };
+    database.write_later(Capacity::MayGrow, fails, |_| ()).unwrap();
+    let bomb = Bomb;
+    let work = move |_: &Connection| {
+        std::mem::forget(bomb);
+        Ok(())
+    };
+    let on_failure = move |error: sqlite_group_commit::Error| failed.send(error.kind()).unwrap();
+    database.write_later(Capacity::MayGrow, work, on_failure).unwrap();
+    drop(release);
+    assert_eq!(failures.recv(), Ok(ErrorKind::Unavailable));
+    assert!(commits(&database, 1).await);
+}
+
+#[tokio::test]
+async fn panic_of_reclaim_leaves_the_writer_running() {
+    let (_folder, path) = folder();
+    let database = open_with(&path, |settings| {
+        settings.with_max_bytes(20_000).with_reclaim(|_| panic_with_a_bomb())
+    })
+    .await;
+    let fill = |connection: &Connection| {
+        let series = "WITH RECURSIVE generate(value) AS
+            (SELECT 2 UNION ALL SELECT value + 1 FROM generate WHERE value < 9000)
+            INSERT INTO number SELECT value FROM generate";
+        connection.execute(series, []).map(drop)
+    };
+    let full = database.write(Capacity::MayGrow, fill).await.unwrap_err();
+    assert_eq!(full.kind(), ErrorKind::OutOfSpace, "{full:?}");
+    assert!(commits(&database, 1).await);
+}
+
+/// A name, and what a job does.
+type Ending = (&'static str, fn(&Connection));
+
+/// Ways to end the transaction without an error, which no job may do.
+fn endings() -> Vec<Ending> {
+    fn run(connection: &Connection, statements: &[&str]) {
+        for statement in statements {
+            let _ = connection.execute_batch(statement);
+        }
+    }
+    vec![
+        ("a conflict that rolls back", |connection| {
+            run(connection, &["INSERT INTO single VALUES (1)"; 2]);
+        }),
+        ("a conflict, then a row", |connection| {
+            run(connection, &["INSERT INTO single VALUES (1)"; 2]);
+            insert(9)(connection).unwrap();
+        }),
+        ("ROLLBACK", |connection| run(connection, &["ROLLBACK"])),
+        ("ROLLBACK and BEGIN", |connection| {
+            run(connection, &["ROLLBACK", "BEGIN", "SAVEPOINT job"]);
+        }),
+        ("COMMIT", |connection| run(connection, &["COMMIT"])),
+        ("COMMIT and BEGIN", |connection| run(connection, &["COMMIT", "BEGIN", "SAVEPOINT job"])),
+        ("RELEASE", |connection| run(connection, &["RELEASE job", "COMMIT"])),
+    ]
+}
+
+#[tokio::test]
+async fn job_that_ends_the_transaction_fails_all_and_keeps_nothing() {
+    for scope in [FailureScope::Batch, FailureScope::Job] {
+        for (name, end) in endings() {
+            let (_folder, path) = folder();
+            let settings = FileSettings::new(&path, UNIQUE).with_failure_scope(scope);
+            let database = Database::open(settings).await.unwrap();
+            let held = hold(&database);
+            let ended = database.write(Capacity::MayGrow, move |connection| {
+                end(connection);
+                Ok(())
+            });
+            let (first, last) = (add(&database, 1), add(&database, 2));
+            let (first, ended, last, ()) = tokio::join!(first, ended, last, async { drop(held) });
+            for outcome in [first, ended, last] {
+                let error = outcome.expect_err(name);
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{name}, {scope:?}: {error:?}");
+            }
+            assert_eq!(numbers(&database).await.unwrap(), [] as [i64; 0], "{name}, {scope:?}");
+            add(&database, 3).await.unwrap();
+            assert_eq!(numbers(&database).await.unwrap(), [3], "{name}, {scope:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn write_that_waits_too_long_for_its_turn_fails_and_never_runs() {
+    let (_folder, path) = folder();
+    let database = open(&path).await;
+    let held = hold(&database);
+    time::pause();
+    let begun = time::Instant::now();
+    let late = time::timeout(2 * QUEUE_TIMEOUT, add(&database, 1)).await;
+    let late = late.expect("it waits for no longer than that").unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::QueueTimeout, "{late:?}");
+    assert!(!late.is_outcome_unknown());
+    assert!(begun.elapsed() <= QUEUE_TIMEOUT + Duration::from_millis(1));
+    time::resume();
+    drop(held);
+    add(&database, 2).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [2]);
+}
+
+#[tokio::test]
+async fn write_that_waits_too_long_for_a_place_in_the_queue_fails() {
+    let (_folder, path) = folder();
+    let database = open_with(&path, |settings| settings.with_queue_length(1)).await;
+    let held = hold(&database);
+    database.write_later(Capacity::MayGrow, insert(1), |error| panic!("{error:?}")).unwrap();
+    time::pause();
+    let late = time::timeout(2 * QUEUE_TIMEOUT, add(&database, 2)).await;
+    let late = late.expect("it waits for no longer than that").unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::QueueTimeout, "{late:?}");
+    time::resume();
+    drop(held);
+    add(&database, 3).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [1, 3]);
+}
+
+#[tokio::test]
+async fn write_that_has_begun_is_not_taken_back() {
+    let (_folder, path) = folder();
+    let database = Arc::new(open(&path).await);
+    let (started, has_started) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let slow = {
+        let database = Arc::clone(&database);
+        tokio::spawn(async move {
+            let work = move |connection: &Connection| {
+                started.send(()).unwrap();
+                // An error: the sender was dropped.
+                let _ = released.recv();
+                insert(1)(connection)
+            };
+            database.write(Capacity::MayGrow, work).await
+        })
+    };
+    spawn_blocking(move || has_started.recv().unwrap()).await.unwrap();
+    release_then(release, slow).await.unwrap();
+    assert_eq!(numbers(&database).await.unwrap(), [1]);
 }
 
 /// The log grows by the pages that the jobs change together, not by those of one commit per job.
