@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use sms_sender::{
     DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsAccepted,
     SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
-    sender_kit::{Candidate, ProviderMode, check_contract},
+    sender_kit::{Candidate, ProviderMode, TakenSms, check_contract},
 };
 use tokio::{
     net::TcpListener,
@@ -192,6 +192,7 @@ struct Provider {
     mode: ProviderMode,
     requests: usize,
     messages: HashMap<String, &'static str>,
+    last: Option<TakenSms>,
 }
 
 type Shared = Arc<Mutex<Provider>>;
@@ -207,8 +208,13 @@ async fn respond(
 ) -> Result<Response<Full<Bytes>>, Cause> {
     let mode = lock(&provider).mode;
     if request.method() == Method::GET {
-        if mode == ProviderMode::Stalling {
-            return pending().await;
+        match mode {
+            ProviderMode::FailingAfterTaking => {
+                return response(StatusCode::INTERNAL_SERVER_ERROR, None);
+            }
+            ProviderMode::Garbled => return Ok(Response::new("<html>".into())),
+            ProviderMode::Stalling => return pending().await,
+            _ => {}
         }
         let reference = request.uri().path().trim_start_matches("/messages/");
         let status = lock(&provider).messages.get(reference).copied();
@@ -221,9 +227,12 @@ async fn respond(
         _ => {}
     }
     let message: Value = serde_json::from_slice(request.body())?;
-    let reference = message["reference"].as_str().ok_or("no reference")?;
-    lock(&provider).messages.insert(reference.to_owned(), "sent");
+    let field = |name: &str| message[name].as_str().ok_or("a field is missing");
+    lock(&provider).messages.insert(field("reference")?.to_owned(), "sent");
+    lock(&provider).last = Some(TakenSms::new(field("to")?.parse()?, field("text")?));
     match mode {
+        ProviderMode::FailingAfterTaking => response(StatusCode::INTERNAL_SERVER_ERROR, None),
+        ProviderMode::Garbled => Ok(Response::new("<html>".into())),
         ProviderMode::Losing => Err("the connection breaks".into()),
         ProviderMode::Stalling => pending().await,
         _ => response(StatusCode::CREATED, Some("sent")),
@@ -294,7 +303,7 @@ struct Checked {
 impl Checked {
     async fn start() -> Result<Self, Box<dyn Error>> {
         let mode = ProviderMode::Accepting;
-        let provider = Provider { mode, requests: 0, messages: HashMap::new() };
+        let provider = Provider { mode, requests: 0, messages: HashMap::new(), last: None };
         let provider = Arc::new(Mutex::new(provider));
         let shared = Arc::clone(&provider);
         let server = serve(move |request| respond(Arc::clone(&shared), request)).await?;
@@ -328,6 +337,10 @@ impl Candidate for Checked {
 
     fn messages(&self) -> usize {
         lock(&self.provider).messages.len()
+    }
+
+    fn last_message(&self) -> Option<TakenSms> {
+        lock(&self.provider).last.clone()
     }
 
     fn secrets(&self) -> Vec<String> {

@@ -31,16 +31,20 @@ use crate::{
 ///    `send` does not make another one.
 /// 2. **Accepted.** [`SmsOutcome::Accepted`] means that the provider confirmed that it has the message.
 /// 3. **In doubt, unknown.** After *refused*, *rate limited* or *not sent*, it is certain that the message was
-///    not sent. In all other cases the error is *unknown*.
-/// 4. **Bounded.** Both calls end within a time limit of the implementation, whatever the provider does.
+///    not sent. In all other cases the error is *unknown*: also after a response that the implementation does not
+///    know, such as HTTP 500. If the provider limits the rate, the error [says so](SmsError::is_rate_limited).
+/// 4. **Bounded.** Both calls end within a time limit of the implementation, whatever the provider does, and
+///    however many calls there are at the same time.
 /// 5. **On time.** A message [whose deadline has passed](OutgoingSms::is_past_deadline) is not sent.
 /// 6. **Found again.** [`look_up`](Self::look_up) finds a message that the provider has by its reference, also
 ///    if the response to `send` was lost. It returns [`LookUp::Absent`] only if the provider says that it has
-///    no such message. If the provider keeps no record, every look-up is an error.
+///    no such message, never because there is no response. If the provider keeps no record, every look-up is an
+///    error.
 /// 7. **Silent.** Neither the number nor the text nor a credential appears in logs, errors or `Debug`.
 /// 8. **Says its limit.** A text that [fits](OutgoingSms::fits) the [`text_limit`](Self::text_limit) is never
 ///    refused for its length or its characters. Another one is refused, and the provider does not see it. The
 ///    limit does not change.
+/// 9. **Unchanged.** The provider gets the whole text, character by character, and the number.
 ///
 /// # Cancel safety
 ///

@@ -8,7 +8,7 @@
 //! ```
 //! use sms_sender::{
 //!     RecordingSender, RefusedReason, SmsSender,
-//!     sender_kit::{Candidate, ProviderMode, check_contract},
+//!     sender_kit::{Candidate, ProviderMode, TakenSms, check_contract},
 //! };
 //!
 //! /// A sender and its provider in one.
@@ -25,6 +25,8 @@
 //!         &[
 //!             ProviderMode::Accepting,
 //!             ProviderMode::Down,
+//!             ProviderMode::FailingAfterTaking,
+//!             ProviderMode::Garbled,
 //!             ProviderMode::Losing,
 //!             ProviderMode::RateLimiting,
 //!             ProviderMode::Refusing,
@@ -34,7 +36,9 @@
 //!     fn set_mode(&self, mode: ProviderMode) {
 //!         match mode {
 //!             ProviderMode::Down => self.0.fail_next(),
-//!             ProviderMode::Losing => self.0.lose_next_answer(),
+//!             ProviderMode::FailingAfterTaking
+//!             | ProviderMode::Garbled
+//!             | ProviderMode::Losing => self.0.lose_next_answer(),
 //!             ProviderMode::RateLimiting => self.0.limit_next(None),
 //!             ProviderMode::Refusing => self.0.refuse_next(RefusedReason::Message),
 //!             _ => {}
@@ -48,6 +52,12 @@
 //!     fn messages(&self) -> usize {
 //!         self.0.sent().len()
 //!     }
+//!
+//!     fn last_message(&self) -> Option<TakenSms> {
+//!         let sent = self.0.sent();
+//!         let last = sent.last()?;
+//!         Some(TakenSms::new(last.to().parse().ok()?, last.text()))
+//!     }
 //! }
 //!
 //! #[tokio::main(flavor = "current_thread")]
@@ -59,7 +69,7 @@
 mod candidate;
 mod clauses;
 
-pub use self::candidate::{Breach, Candidate, ProviderMode};
+pub use self::candidate::{Breach, Candidate, ProviderMode, TakenSms};
 
 /// Checks every clause and returns those that do not hold. `fresh` makes a new candidate for each one.
 pub async fn breaches<C: Candidate>(fresh: impl AsyncFn() -> C) -> Vec<Breach> {
@@ -72,6 +82,7 @@ pub async fn breaches<C: Candidate>(fresh: impl AsyncFn() -> C) -> Vec<Breach> {
         clauses::found_again(&fresh().await).await,
         clauses::silent(&fresh().await).await,
         clauses::says_its_limit(&fresh().await).await,
+        clauses::unchanged(&fresh().await).await,
     ];
     checks.into_iter().filter_map(Result::err).collect()
 }

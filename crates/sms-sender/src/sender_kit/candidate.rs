@@ -17,6 +17,11 @@ pub enum ProviderMode {
     Accepting,
     /// It cannot be reached: no request arrives.
     Down,
+    /// It takes the message and responds that it failed, such as with HTTP 500.
+    FailingAfterTaking,
+    /// It takes the message, and its response confirms nothing: such as HTTP 200 with half a body, or with an
+    /// error that the sender does not know.
+    Garbled,
     /// It takes the message, and the connection breaks before its response arrives.
     Losing,
     /// It refuses the request, because there are too many.
@@ -29,9 +34,11 @@ pub enum ProviderMode {
 
 impl ProviderMode {
     /// Every mode.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Accepting,
         Self::Down,
+        Self::FailingAfterTaking,
+        Self::Garbled,
         Self::Losing,
         Self::RateLimiting,
         Self::Refusing,
@@ -39,9 +46,35 @@ impl ProviderMode {
     ];
 }
 
+/// A message as the provider took it. `Debug` does not show the text.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TakenSms {
+    /// The number that it goes to.
+    pub to: PhoneNumber,
+    /// The text.
+    pub text: String,
+}
+
+impl TakenSms {
+    /// Creates the message of `text` to the number `to`.
+    pub fn new(to: PhoneNumber, text: impl Into<String>) -> Self {
+        Self { to, text: text.into() }
+    }
+}
+
+impl fmt::Debug for TakenSms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TakenSms").field("to", &self.to).finish_non_exhaustive()
+    }
+}
+
 /// A sender to check, and the provider that it sends through.
 ///
-/// Look-ups work in every mode but [`Down`](ProviderMode::Down) and [`Stalling`](ProviderMode::Stalling).
+/// Look-ups work while the provider is [`Accepting`](ProviderMode::Accepting),
+/// [`Losing`](ProviderMode::Losing), [`RateLimiting`](ProviderMode::RateLimiting) or
+/// [`Refusing`](ProviderMode::Refusing). In the other modes the provider should treat them as it treats a request
+/// to send.
 pub trait Candidate: fmt::Debug + Send + Sync {
     /// Returns the sender.
     fn sender(&self) -> &dyn SmsSender;
@@ -56,6 +89,9 @@ pub trait Candidate: fmt::Debug + Send + Sync {
 
     /// Returns how many messages the provider has taken so far.
     fn messages(&self) -> usize;
+
+    /// Returns the last message that the provider has taken; `None` if there is none.
+    fn last_message(&self) -> Option<TakenSms>;
 
     /// Returns the modes that the provider has. Default: all. Clauses that need another mode are not checked.
     fn modes(&self) -> &[ProviderMode] {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use sms_sender::{
     BreakerSettings, CircuitBreaker, FailingSender, FailoverSender, RecordingSender, RefusedReason,
-    SmsSender,
-    sender_kit::{Candidate, ProviderMode, breaches, check_contract},
+    SmsSender, TextLimit,
+    sender_kit::{Candidate, ProviderMode, TakenSms, breaches, check_contract},
 };
 
 use crate::model::{Fault, Model, Provider};
@@ -43,6 +43,10 @@ impl Candidate for Modelled {
 
     fn messages(&self) -> usize {
         self.provider.messages()
+    }
+
+    fn last_message(&self) -> Option<TakenSms> {
+        self.provider.last_message()
     }
 
     fn secrets(&self) -> Vec<String> {
@@ -100,6 +104,23 @@ impl SmsSender for Down {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sound_sender_keeps_the_contract_with_any_limit() {
+    for limit in [
+        TextLimit::new(1600, usize::MAX),
+        TextLimit::new(usize::MAX, usize::MAX),
+        TextLimit::new(70, 3).with_line_break(3),
+        TextLimit::new(69, 2).with_line_break(0),
+        TextLimit::new(71, 7).with_line_break(2).with_basic_plane_only(),
+    ] {
+        let limited = |model: Arc<Model>| {
+            let model = Arc::into_inner(model).expect("only this one");
+            Arc::new(model.with_limit(limit)) as Arc<dyn SmsSender>
+        };
+        check_contract(async || Modelled::new(None, limited)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_planted_fault_is_found_by_its_own_clause() {
     for (fault, clause) in Fault::ALL {
         let found = breaches(async || Modelled::new(Some(fault), |model| model)).await;
@@ -121,6 +142,8 @@ impl Candidate for Recorder {
         &[
             ProviderMode::Accepting,
             ProviderMode::Down,
+            ProviderMode::FailingAfterTaking,
+            ProviderMode::Garbled,
             ProviderMode::Losing,
             ProviderMode::RateLimiting,
             ProviderMode::Refusing,
@@ -130,7 +153,9 @@ impl Candidate for Recorder {
     fn set_mode(&self, mode: ProviderMode) {
         match mode {
             ProviderMode::Down => self.0.fail_next(),
-            ProviderMode::Losing => self.0.lose_next_answer(),
+            ProviderMode::FailingAfterTaking | ProviderMode::Garbled | ProviderMode::Losing => {
+                self.0.lose_next_answer();
+            }
             ProviderMode::RateLimiting => self.0.limit_next(None),
             ProviderMode::Refusing => self.0.refuse_next(RefusedReason::Message),
             _ => {}
@@ -143,6 +168,12 @@ impl Candidate for Recorder {
 
     fn messages(&self) -> usize {
         self.0.sent().len()
+    }
+
+    fn last_message(&self) -> Option<TakenSms> {
+        let sent = self.0.sent();
+        let last = sent.last()?;
+        Some(TakenSms::new(last.to().parse().unwrap(), last.text()))
     }
 }
 
@@ -166,6 +197,10 @@ impl Candidate for Failing {
 
     fn messages(&self) -> usize {
         0
+    }
+
+    fn last_message(&self) -> Option<TakenSms> {
+        None
     }
 
     fn keeps_record(&self) -> bool {
