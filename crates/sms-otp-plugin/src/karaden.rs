@@ -129,8 +129,10 @@ fn sms_carrier(message: &sms::Message) -> Option<String> {
     }
 }
 
+/// Returns the number of billed parts. It is 0 before the message is sent, and that means nothing.
 fn sms_parts(message: &sms::Message) -> Option<u32> {
-    message.charged_count_per_sent.and_then(|count| u32::try_from(count).ok())
+    let count = message.charged_count_per_sent.filter(|count| *count > 0)?;
+    u32::try_from(count).ok()
 }
 
 fn sms_status(message: &sms::Message) -> DeliveryStatus {
@@ -226,7 +228,10 @@ impl SmsSender for KaradenPushSender {
         }
         match sent {
             Ok(karaden_client::SendOutcome::Accepted(accepted)) => {
-                Ok(SmsOutcome::Accepted(SmsAccepted::new(accepted.message_id.as_str())))
+                let parts = u32::try_from(accepted.parts).ok();
+                let mut accepted = SmsAccepted::new(accepted.message_id.as_str());
+                accepted.parts = parts;
+                Ok(SmsOutcome::Accepted(accepted))
             }
             Ok(karaden_client::SendOutcome::Refused(refusal)) => refused(refusal.into_error()),
             Err(failed) => Err(failure(failed.into_error())),

@@ -130,7 +130,7 @@ impl SendLimitSettings {
         Self { per_block: messages, per_block_period: period, ..self }
     }
 
-    /// Sets the budget for all messages.
+    /// Sets the budget for all messages. A message whose parts cost more than the whole budget is never sent.
     #[must_use]
     pub fn with_daily_budget(self, budget: DailyBudget) -> Self {
         Self { daily_budget: Some(budget), ..self }
@@ -138,6 +138,10 @@ impl SendLimitSettings {
 }
 
 /// A budget for all messages of a day, in a unit of money such as yen.
+///
+/// Before a message is sent, it is charged for as many parts as the longest message in its language has by the
+/// sender's [text limit](sms_sender::SmsSender::text_limit). If the provider then bills more, the rest is charged
+/// when it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DailyBudget {
@@ -183,6 +187,10 @@ pub(crate) struct LimitReached {
 pub(crate) struct SendQuotas<'a> {
     quota: &'a dyn Quota,
     charges: Vec<Charge>,
+    /// What the budget pays for a part.
+    price: u32,
+    /// For how many parts it is charged.
+    parts: u32,
     now: SystemTime,
 }
 
@@ -193,6 +201,7 @@ impl<'a> SendQuotas<'a> {
         key: &PseudonymKey,
         context: &FlowContext<'_>,
         to: &PhoneNumber,
+        parts: u32,
     ) -> Self {
         // Keyed, so that a store or its backup cannot be searched for numbers.
         let number = key.pseudonym(to.as_e164());
@@ -211,9 +220,11 @@ impl<'a> SendQuotas<'a> {
             named(5, &block, limits.per_block),
         ];
         if let Some(budget) = limits.budget {
-            charges.push(named(BUDGET, "all", budget.rate).with_events(budget.price));
+            let cost = budget.price.saturating_mul(parts);
+            charges.push(named(BUDGET, "all", budget.rate).with_events(cost));
         }
-        Self { quota, charges, now: context.now }
+        let price = limits.budget.map_or(0, |budget| budget.price);
+        Self { quota, charges, price, parts, now: context.now }
     }
 
     /// Charges one message to all limits, or to none.
@@ -235,10 +246,11 @@ impl<'a> SendQuotas<'a> {
         })
     }
 
-    /// Charges the budget for the billed parts beyond the first, and warns if four fifths are spent.
-    async fn settle(&self, parts: u32) {
+    /// Charges the budget for the `billed` parts beyond those that were charged, and warns if four fifths are
+    /// spent.
+    pub(crate) async fn settle(&self, billed: u32) {
         let Some(budget) = self.charges.get(BUDGET) else { return };
-        let more = budget.events.saturating_mul(parts.saturating_sub(1));
+        let more = self.price.saturating_mul(billed.saturating_sub(self.parts));
         match self.quota.charge(&[budget.with_events(more)], self.now).await {
             Ok(Ok(charged)) if charged.left() < budget.rate.burst() / 5 => {
                 trace::warn("four fifths of the sms budget are spent");
@@ -287,12 +299,10 @@ impl ChargedSend<'_> {
         }
     }
 
-    /// Keeps the charge of a message that was sent, or may have been. The budget pays for the billed `parts`,
-    /// if the provider told their number.
-    pub(crate) async fn keep(self, parts: Option<u32>) {
-        if let Some(parts) = parts {
-            self.quotas.settle(parts).await;
-        }
+    /// Keeps the charge of a message that was sent, or may have been. If the provider told that it bills more
+    /// parts, the budget pays for them too.
+    pub(crate) async fn keep(self, billed: Option<u32>) {
+        self.quotas.settle(billed.unwrap_or(self.quotas.parts)).await;
     }
 }
 

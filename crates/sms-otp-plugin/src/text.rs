@@ -122,11 +122,21 @@ impl Templates {
         code: &OtpCode,
         lifetime: Duration,
     ) -> Result<SmsText, OtherFormat> {
+        self.chosen(locale).ok_or(OtherFormat)?.render(code, lifetime)
+    }
+
+    /// Returns the number of parts of the longest message in the language of `locale`.
+    pub(crate) fn longest_parts(&self, locale: &str) -> u32 {
+        let parts = self.chosen(locale).map_or(1, SmsTemplate::longest_parts);
+        u32::try_from(parts).unwrap_or(u32::MAX)
+    }
+
+    fn chosen(&self, locale: &str) -> Option<&SmsTemplate> {
         let primary = locale.split(['-', '_']).next().unwrap_or_default();
         let is_wanted =
             |(language, _): &&(String, SmsTemplate)| language.eq_ignore_ascii_case(primary);
-        let chosen = self.0.iter().find(is_wanted).or_else(|| self.0.first());
-        chosen.ok_or(OtherFormat)?.1.render(code, lifetime)
+        let (_, template) = self.0.iter().find(is_wanted).or_else(|| self.0.first())?;
+        Some(template)
     }
 
     /// Returns each language with the length of its longest message.

@@ -94,7 +94,7 @@ impl<'a> TemplateSettings<'a> {
 /// let settings = TemplateSettings::new(SmsTemplate::JAPANESE, "みどり銀行", six, one_part)
 ///     .with_host(Host::new("auth.example.jp")?);
 /// let template = SmsTemplate::new(&settings)?;
-/// assert_eq!(template.longest().segments, 1);
+/// assert_eq!((template.longest().segments, template.longest_parts()), (1, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -102,6 +102,7 @@ pub struct SmsTemplate {
     pieces: Vec<Piece>,
     host: Option<Host>,
     longest: Length,
+    longest_parts: usize,
     code: CodeFormat,
     longest_lifetime: Duration,
 }
@@ -139,6 +140,7 @@ impl SmsTemplate {
             pieces,
             host: settings.host.clone(),
             longest: Length::of(""),
+            longest_parts: 0,
             code: settings.code,
             longest_lifetime: settings.longest_lifetime,
         };
@@ -151,8 +153,9 @@ impl SmsTemplate {
             problems.push(TemplateProblem::Link);
         }
         // Without some of its characters a text never needs more parts, so the longest one decides.
-        if let Err(too_long) = settings.limit.split(&longest) {
-            problems.push(TemplateProblem::TooLong(too_long));
+        match settings.limit.split(&longest) {
+            Ok(parts) => template.longest_parts = parts.len(),
+            Err(too_long) => problems.push(TemplateProblem::TooLong(too_long)),
         }
         if problems.is_empty() { Ok(template) } else { Err(InvalidTemplate(problems)) }
     }
@@ -160,6 +163,11 @@ impl SmsTemplate {
     /// Returns the length of the longest message.
     pub const fn longest(&self) -> Length {
         self.longest
+    }
+
+    /// Returns the number of parts of the longest message, as the limit splits it.
+    pub const fn longest_parts(&self) -> usize {
+        self.longest_parts
     }
 
     /// Renders the message for `code`, which expires after `lifetime`.

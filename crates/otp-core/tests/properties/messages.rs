@@ -134,7 +134,9 @@ fn a_template_that_was_checked_fits_whatever_it_is_rendered_with() {
         prop_assert_eq!(length.encoding, template.longest().encoding);
         prop_assert!(length.units <= template.longest().units);
         prop_assert!(length.segments <= template.longest().segments);
-        prop_assert_eq!(limit.split(text).unwrap().concat(), text);
+        let parts = limit.split(text).unwrap();
+        prop_assert!(parts.len() <= template.longest_parts());
+        prop_assert_eq!(parts.concat(), text);
         prop_assert_eq!(limit.excluded(text), None);
         prop_assert!(!text.contains('\r'));
         let body = match host {

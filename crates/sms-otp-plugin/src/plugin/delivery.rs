@@ -110,6 +110,12 @@ impl Call<'_> {
         let event = self.about("otp.delivery", challenge).with("status", name_of(report.status));
         self.audit(with_details(event, report.carrier.as_deref(), report.parts));
         notify(self.notifier, self.subject).await;
+        // Once for each message, because a final status does not change.
+        if let (true, Some(billed), Ok(to)) =
+            (is_final(report.status), report.parts, &self.recipient)
+        {
+            self.quotas(&to.phone).settle(billed).await;
+        }
         Ok(())
     }
 

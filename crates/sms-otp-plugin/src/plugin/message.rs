@@ -185,7 +185,8 @@ impl Call<'_> {
         }
     }
 
-    fn quotas(&self, phone: &PhoneNumber) -> SendQuotas<'_> {
+    /// Returns the limits on a message to `phone`.
+    pub(super) fn quotas(&self, phone: &PhoneNumber) -> SendQuotas<'_> {
         let config = self.config();
         SendQuotas::new(
             self.quota.as_ref(),
@@ -193,6 +194,7 @@ impl Call<'_> {
             config.pseudonym_key(),
             self.context,
             phone,
+            self.parts.templates.longest_parts(&self.context.client.locale),
         )
     }
 

@@ -10,8 +10,8 @@ use mfa_plugin_api::{Arg, FieldKind, PluginError, Services, Step};
 use otp_core::AllowedPrefixes;
 use sms_otp_plugin::{DailyBudget, SendLimitSettings, SendLimits, SmsOtpConfig};
 use sms_sender::{
-    FailingSender, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsAccepted,
-    SmsError, SmsOutcome, SmsSender, TextLimit,
+    DeliveryStatus, FailingSender, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason,
+    SmsAccepted, SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
 };
 
 use crate::support::{PHONE, World, action_names, config, notice, prompt, text_keys};
@@ -289,4 +289,26 @@ async fn a_message_billed_beyond_the_budget_uses_up_what_is_left_of_it() {
     // Twelve of a hundred in a day come back in 12 % of a day.
     let wait = refused.retry_at.unwrap().duration_since(world.clock.now()).unwrap();
     assert_eq!(wait, Duration::from_secs(24 * 60 * 60) * 12 / 100);
+}
+
+#[tokio::test]
+async fn parts_that_a_later_report_bills_are_charged_too() {
+    let budget = DailyBudget::new(100, 12);
+    let world = World::with_config(limits(|l| l.daily_budget = Some(budget)));
+    let login = world.login("f1");
+    prompt(login.begin().await);
+    let sms = &world.sender.sent()[0];
+    let report = SmsReport::new(DeliveryStatus::Delivered).with_parts(8);
+    world.sender.set_report(sms.reference(), report);
+    world.advance(3);
+    // Each of them shows the news once.
+    for _ in 0..3 {
+        login.status().await;
+        world.advance(3);
+    }
+    let refused = unavailable(world.login("f2").begin().await);
+    let wait = refused.retry_at.unwrap().duration_since(world.clock.now()).unwrap();
+    // 96 of a hundred are spent. Eight more come back in 8 % of a day, less the 12 s that have passed.
+    let day = Duration::from_secs(24 * 60 * 60);
+    assert_eq!(wait + Duration::from_secs(12), day * 8 / 100);
 }

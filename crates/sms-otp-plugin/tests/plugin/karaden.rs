@@ -13,7 +13,10 @@ use karaden_client::{
 use karaden_sim::{Fault, FaultMode, PushAccount, Quirks, Sim, SimConfig, TrackingRule};
 use mfa_plugin_api::{Step, Subject};
 use otp_core::{ChallengeId, PhoneNumber, message::Host};
-use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpConfig, SmsTexts};
+use sms_otp_plugin::{
+    DailyBudget, KaradenPushSender, KaradenSmsSender, PseudonymKey, SendLimitSettings, SendLimits,
+    SmsOtpConfig, SmsTexts,
+};
 use sms_sender::{
     DeliveryStatus, LookUp, LookUpError, OutgoingSms, Reference, RefusedReason, SmsError,
     SmsOutcome, SmsSender, TextLimit,
@@ -111,6 +114,66 @@ async fn a_long_message_arrives_through_push_in_parts() {
     assert_eq!(inbox.len(), 1);
     assert_eq!((inbox[0].body.encode_utf16().count(), inbox[0].parts), (113, 2));
     sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_budget_pays_for_each_part_of_a_long_message_before_it_is_sent() {
+    let sim = sim().await;
+    for sender in both(&sim) {
+        let limit = sender.text_limit();
+        let texts = SmsTexts::new("み".repeat(145), Host::new("auth.example.jp").unwrap());
+        let budget = SendLimitSettings::default().with_daily_budget(DailyBudget::new(100, 10));
+        let key = PseudonymKey::from_bytes(&[9; 32]).unwrap();
+        let config = SmsOtpConfig::new(texts.with_max_parts(3), key)
+            .with_limits(SendLimits::new(&budget).unwrap());
+        let world = World::with_sender(config, sender);
+        world.clock.set(now());
+        let before = sim.inbox(None).len();
+        for n in 0..3 {
+            let phone = format!("0901234567{n}");
+            prompt(world.login_of(&format!("u{n}"), Some(&phone), &format!("f{n}")).begin().await);
+        }
+        let refused = world.login_of("u3", Some("09012345673"), "f3").begin().await;
+        assert!(matches!(refused, Step::Unavailable(_)), "{refused:?}");
+        let inbox = sim.inbox(None);
+        assert_eq!(inbox.len() - before, 3);
+        for sms in &inbox[..3] {
+            assert_eq!(limit.split(&sms.body).unwrap().len(), 3);
+        }
+    }
+    sim.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_push_text_is_sent_in_no_more_parts_than_its_limit_says() {
+    let (sender, script) = scripted_push(1);
+    let text = format!("{}。", "あ".repeat(47)).repeat(10);
+    assert_eq!(sender.text_limit().split(&text).unwrap().len(), 7);
+    let reference = Reference::new(ChallengeId::from_bytes([5; 16]), 0);
+    let to = PhoneNumber::from_japanese("09012345678").unwrap();
+    let sent = sender.send(&OutgoingSms::new(to, text, reference, now())).await.unwrap();
+    let SmsOutcome::Accepted(accepted) = sent else { panic!("{sent:?}") };
+    assert_eq!(accepted.parts, Some(7));
+    let body = String::from_utf8(script.requests()[0].body().to_vec()).unwrap();
+    assert!(body.contains("message7=") && !body.contains("message8="), "{body}");
+}
+
+#[tokio::test]
+async fn no_billed_parts_before_the_message_is_sent_say_nothing() {
+    let accepted = |count: &str| {
+        let body = format!(r#"{{"object":"message","id":"m-1","charged_count_per_sent":{count}}}"#);
+        Exchange::reply(200, body)
+    };
+    let answers = ["0", "-1", "3"].map(accepted);
+    let client = sms::Client::builder("tenant", "token", sms::ServiceId::new(1).unwrap())
+        .with_transport(ScriptedTransport::new(answers))
+        .build();
+    let sender = KaradenSmsSender::new(client.unwrap());
+    for parts in [None, None, Some(3)] {
+        let sent = sender.send(&message("09012345678", 0)).await.unwrap();
+        let SmsOutcome::Accepted(accepted) = sent else { panic!("{sent:?}") };
+        assert_eq!(accepted.parts, parts);
+    }
 }
 
 #[tokio::test]
