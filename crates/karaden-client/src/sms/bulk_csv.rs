@@ -20,7 +20,7 @@ const MAX_ROWS: usize = 10_000;
 /// Writes the CSV file of a bulk send, in UTF-8 with a header line.
 ///
 /// The vendor does not publish the layout of the file. The default columns are inferred from the
-/// parameters of a single send, and are those of this project's simulator:
+/// fields of a message, and are those of this project's simulator:
 /// `service_id,to,body,tags,is_shorten,limited_at`. Compare them with the documents of your contract, and
 /// change them with [`with_columns`](Self::with_columns). That a file has at most 10,000 rows is inferred
 /// from the vendor's page about the result file.
