@@ -59,13 +59,13 @@ fn quick() -> ResolvePolicy {
     ResolvePolicy::default()
         .with_absence_window(Duration::from_millis(50))
         .with_timeout(Duration::from_secs(5))
-        .with_intervals(Duration::from_millis(10), Duration::from_millis(20))
+        .with_intervals(Duration::from_millis(100), Duration::from_millis(100))
 }
 
 fn often() -> PollPolicy {
     PollPolicy::default()
         .with_initial_delay(Duration::ZERO)
-        .with_intervals(Duration::from_millis(10), Duration::from_millis(20))
+        .with_intervals(Duration::from_millis(100), Duration::from_millis(100))
         .with_timeout(Duration::from_secs(5))
 }
 
