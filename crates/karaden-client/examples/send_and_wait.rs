@@ -42,7 +42,7 @@ async fn send(client: &sms::Client, message: sms::NewMessage) -> sms::Resolution
             // Short for this example. Use the default: a request can arrive after the client gave it up.
             let policy = ResolvePolicy::default()
                 .with_absence_window(Duration::from_millis(200))
-                .with_intervals(Duration::from_millis(50), Duration::from_millis(50));
+                .with_intervals(Duration::from_millis(100), Duration::from_millis(100));
             unknown.resolve(client, &policy, SystemTime::now()).await
         }
     }

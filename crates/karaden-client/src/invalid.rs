@@ -85,6 +85,10 @@ pub enum Rule {
     AtMostRows(usize),
     /// Must be a URL that begins with `http:` or `https:`.
     HttpUrl,
+    /// Must have a column in the file of a bulk send.
+    NeedsColumn,
+    /// Must not occur twice.
+    Unique,
 }
 
 impl fmt::Display for Rule {
@@ -110,6 +114,8 @@ impl fmt::Display for Rule {
             Self::NotInBulk => f.write_str("must not be set for a row of a bulk send"),
             Self::AtMostRows(rows) => write!(f, "must have at most {rows} rows"),
             Self::HttpUrl => f.write_str("must be an http or https URL"),
+            Self::NeedsColumn => f.write_str("must have a column"),
+            Self::Unique => f.write_str("must not occur twice"),
         }
     }
 }
@@ -152,6 +158,10 @@ pub enum Found {
     EarlierVersion,
     /// A long text.
     LongText,
+    /// Nothing.
+    Missing,
+    /// A value that was there before.
+    Repeated,
     /// Another value.
     OtherValue,
 }
@@ -176,6 +186,8 @@ impl fmt::Display for Found {
             Self::MoreParts => f.write_str("more parts"),
             Self::EarlierVersion => f.write_str("an earlier version"),
             Self::LongText => f.write_str("a long text"),
+            Self::Missing => f.write_str("none"),
+            Self::Repeated => f.write_str("a repeated value"),
             Self::OtherValue => f.write_str("another value"),
         }
     }

@@ -13,7 +13,7 @@
 
 use std::{error::Error as StdError, fmt, time::Duration};
 
-use crate::{error::Error, refusal::RefusalReason};
+use crate::{error::Error, refusal::RefusalReason, waiting::SHORTEST_INTERVAL};
 
 /// How long before `now`, and where the API can tell after it, `resolve` looks for a message.
 pub(crate) const LOOK_AROUND: Duration = Duration::from_secs(24 * 60 * 60);
@@ -342,11 +342,12 @@ impl ResolvePolicy {
         self
     }
 
-    /// Sets the first and the longest wait between look-ups. The wait doubles. Default 1 s and 8 s.
+    /// Sets the first and the longest wait between look-ups. The wait doubles. Less than 100 ms counts as
+    /// 100 ms. Default 1 s and 8 s.
     #[must_use]
     pub fn with_intervals(mut self, first: Duration, longest: Duration) -> Self {
-        self.first_interval = first;
-        self.longest_interval = longest;
+        self.first_interval = first.max(SHORTEST_INTERVAL);
+        self.longest_interval = longest.max(SHORTEST_INTERVAL);
         self
     }
 }

@@ -12,6 +12,9 @@ use crate::{
 /// How long after the beginning of a wait *not found* counts as *not yet*.
 const UNSEEN_WINDOW: Duration = Duration::from_secs(30);
 
+/// The shortest wait between two look-ups: less than this is a load on the server, and nobody sees the difference.
+pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
 /// When to look a state up, and when to stop waiting.
 ///
 /// The wait ends after the timeout. To end it earlier, drop the future.
@@ -56,11 +59,11 @@ impl PollPolicy {
         self
     }
 
-    /// Sets the wait after the first look-up, which doubles up to `longest`.
+    /// Sets the wait after the first look-up, which doubles up to `longest`. Less than 100 ms counts as 100 ms.
     #[must_use]
     pub fn with_intervals(mut self, first: Duration, longest: Duration) -> Self {
-        self.interval = first;
-        self.longest_interval = longest;
+        self.interval = first.max(SHORTEST_INTERVAL);
+        self.longest_interval = longest.max(SHORTEST_INTERVAL);
         self
     }
 

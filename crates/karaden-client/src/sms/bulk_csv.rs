@@ -1,6 +1,6 @@
 //! Writing the file of a bulk send.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use bytes::Bytes;
 use csv::{Terminator, WriterBuilder};
@@ -20,7 +20,7 @@ const MAX_ROWS: usize = 10_000;
 /// Writes the CSV file of a bulk send, in UTF-8 with a header line.
 ///
 /// The vendor does not publish the layout of the file. The default columns are inferred from the
-/// parameters of a single send, and are those of this project's simulator:
+/// fields of a message, and are those of this project's simulator:
 /// `service_id,to,body,tags,is_shorten,limited_at`. Compare them with the documents of your contract, and
 /// change them with [`with_columns`](Self::with_columns). That a file has at most 10,000 rows is inferred
 /// from the vendor's page about the result file.
@@ -49,7 +49,8 @@ pub struct BulkCsv {
     columns: Vec<(BulkColumn, String)>,
     /// The number of rows that were added, good or not.
     added: usize,
-    messages: Vec<NewMessage>,
+    /// Each with the number of its row.
+    messages: Vec<(usize, NewMessage)>,
     invalid: Vec<InvalidRow>,
 }
 
@@ -62,7 +63,9 @@ impl BulkCsv {
 
     /// Replaces the columns: their order, and the name of each in the header line.
     ///
-    /// A value without a column is left out of the file.
+    /// A value without a column is left out of the file. The columns [`BulkColumn::To`] and
+    /// [`BulkColumn::Body`] are needed, and no column or name may occur twice: [`finish`](Self::finish) reports
+    /// it.
     #[must_use]
     pub fn with_columns<N: Into<String>>(
         mut self,
@@ -80,7 +83,9 @@ impl BulkCsv {
     /// Adds a message as a row, or the reason why it could not be built. Its
     /// [`scheduled_at`](NewMessage::with_scheduled_at) must not be set.
     ///
-    /// The message's random tag goes into the file, so that the list can be searched for it.
+    /// The message's random tag goes into the file, so that the list can be searched for it. If the file has a
+    /// column for tags, two rows with the same tag are refused: a search could not tell them apart. Upper and
+    /// lower case count as the same.
     pub fn add(&mut self, message: Result<NewMessage, Invalid>) {
         self.added += 1;
         let checked = message.and_then(|message| {
@@ -92,7 +97,7 @@ impl BulkCsv {
         match checked {
             Err(invalid) => self.invalid.push(InvalidRow { row: self.added, invalid }),
             // More rows are an error anyway, so they need no memory.
-            Ok(message) if self.added <= MAX_ROWS => self.messages.push(message),
+            Ok(message) if self.added <= MAX_ROWS => self.messages.push((self.added, message)),
             Ok(_) => {}
         }
     }
@@ -101,28 +106,66 @@ impl BulkCsv {
     ///
     /// # Errors
     ///
-    /// [`InvalidBulk`] with all bad rows, or if there is no row or more than 10,000.
+    /// [`InvalidBulk`] with all bad rows, or if there is no row or more than 10,000, or if the columns are
+    /// unusable.
     #[expect(clippy::missing_panics_doc, reason = "memory takes every record")]
-    pub fn finish(self) -> Result<Bytes, InvalidBulk> {
+    pub fn finish(mut self) -> Result<Bytes, InvalidBulk> {
         let of_the_file = match self.added {
             0 => Some(Invalid::new("rows", Rule::NotEmpty, Found::Empty)),
             rows if rows > MAX_ROWS => {
                 Some(Invalid::new("rows", Rule::AtMostRows(MAX_ROWS), Found::Rows(rows)))
             }
-            _ => None,
+            _ => self.check_columns().err(),
         };
+        self.refuse_repeated_tags();
         if of_the_file.is_some() || !self.invalid.is_empty() {
             return Err(InvalidBulk { of_the_file, rows: self.invalid });
         }
         let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
         let header = self.columns.iter().map(|(_, name)| name.as_str());
         writer.write_record(header).expect("memory takes a record");
-        for message in &self.messages {
+        for (_, message) in &self.messages {
             let cells =
                 self.columns.iter().map(|(column, _)| message.cell(*column, self.service_id));
             writer.write_record(cells).expect("memory takes a record of as many cells");
         }
         Ok(Bytes::from(writer.into_inner().expect("memory takes the rest")))
+    }
+
+    fn check_columns(&self) -> Result<(), Invalid> {
+        for (needed, field) in [(BulkColumn::To, "to"), (BulkColumn::Body, "body")] {
+            if !self.has_column(needed) {
+                return Err(Invalid::new(field, Rule::NeedsColumn, Found::Missing));
+            }
+        }
+        let (mut columns, mut names) = (HashSet::new(), HashSet::new());
+        for (column, name) in &self.columns {
+            if name.is_empty() {
+                return Err(Invalid::new("columns", Rule::NotEmpty, Found::Empty));
+            }
+            if !columns.insert(column) || !names.insert(name) {
+                return Err(Invalid::new("columns", Rule::Unique, Found::Repeated));
+            }
+        }
+        Ok(())
+    }
+
+    fn has_column(&self, wanted: BulkColumn) -> bool {
+        self.columns.iter().any(|(column, _)| *column == wanted)
+    }
+
+    fn refuse_repeated_tags(&mut self) {
+        if !self.has_column(BulkColumn::Tags) {
+            return;
+        }
+        let mut tags = HashSet::new();
+        for (row, message) in &self.messages {
+            if !tags.insert(message.tag().as_str().to_ascii_lowercase()) {
+                let invalid = Invalid::new("tags", Rule::Unique, Found::Repeated);
+                self.invalid.push(InvalidRow { row: *row, invalid });
+            }
+        }
+        self.invalid.sort_by_key(InvalidRow::row);
     }
 }
 
@@ -168,7 +211,7 @@ pub struct InvalidBulk {
 }
 
 impl InvalidBulk {
-    /// Returns what is wrong with the file as a whole: no row, or too many.
+    /// Returns what is wrong with the file as a whole: no row, too many, or unusable columns.
     pub fn of_the_file(&self) -> Option<&Invalid> {
         self.of_the_file.as_ref()
     }
@@ -242,6 +285,56 @@ mod tests {
         assert_eq!(found, [(2, "to"), (3, "body"), (4, "scheduled_at")]);
         let shown = format!("{invalid} {invalid:?}");
         assert!(!shown.contains("1234") && !shown.contains("bad number"), "{shown}");
+    }
+
+    #[test]
+    fn unusable_columns_are_refused() {
+        use BulkColumn::{Body, ServiceId, Tags, To};
+        let finish = |columns: &[(BulkColumn, &'static str)]| {
+            let mut csv = csv().with_columns(columns.iter().copied());
+            csv.add_text("090-1234-5678", "x");
+            let of_the_file = |invalid: InvalidBulk| invalid.of_the_file().cloned();
+            let finished = csv.finish().map(|_| ()).map_err(of_the_file);
+            finished.map_err(|invalid| invalid.map(|invalid| (invalid.field(), invalid.rule())))
+        };
+        let needs = |field| Err(Some((field, Rule::NeedsColumn)));
+        assert_eq!(finish(&[]), needs("to"));
+        assert_eq!(finish(&[(ServiceId, "a"), (To, "b"), (Tags, "c")]), needs("body"));
+        assert_eq!(finish(&[(ServiceId, "a"), (Body, "b"), (Tags, "c")]), needs("to"));
+        let repeated = Err(Some(("columns", Rule::Unique)));
+        assert_eq!(finish(&[(To, "a"), (Body, "b"), (To, "c")]), repeated);
+        assert_eq!(finish(&[(To, "a"), (Body, "a")]), repeated);
+        let empty = Err(Some(("columns", Rule::NotEmpty)));
+        assert_eq!(finish(&[(To, "a"), (Body, "")]), empty);
+        assert_eq!(finish(&[(Body, "a"), (To, "b")]), Ok(()));
+    }
+
+    #[test]
+    fn rows_with_the_same_tag_are_refused() {
+        let tagged = |tag| {
+            let tag = super::super::Tag::new(tag).expect("a tag");
+            message("x").map(|message| message.with_tag(tag))
+        };
+        let with_tags = || {
+            let mut csv = csv();
+            csv.add(tagged("job-1"));
+            csv.add(tagged("job-2"));
+            csv.add(tagged("JOB-1"));
+            csv.add_text("03-1234-5678", "bad number");
+            csv.add(tagged("job-2"));
+            csv
+        };
+        let invalid = with_tags().finish().expect_err("repeated tags");
+        let found: Vec<_> =
+            invalid.rows().iter().map(|row| (row.row(), row.invalid().rule())).collect();
+        let (unique, number) = (Rule::Unique, Rule::MobileNumber);
+        assert_eq!(found, [(3, unique), (4, number), (5, unique)]);
+        assert!(!format!("{invalid} {invalid:?}").to_lowercase().contains("job"));
+
+        // Without the column no tag is in the file.
+        let columns = [BulkColumn::To, BulkColumn::Body].map(|column| (column, column.as_str()));
+        let invalid = with_tags().with_columns(columns).finish().expect_err("the number");
+        assert_eq!(invalid.rows().len(), 1);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The stage for transports that speak HTTP/1.1.
 
 use std::{
+    any::Any,
     collections::VecDeque,
     fmt, io,
+    net::Ipv4Addr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -22,7 +24,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
     task::{JoinHandle, JoinSet},
     time::sleep,
 };
@@ -57,17 +59,25 @@ where
     T: Transport,
 {
     async fn set(&self, behaviours: Vec<Behaviour>) -> Scene {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port on loopback is free");
-        let address = listener.local_addr().expect("a bound socket has an address");
+        let socket = TcpSocket::new_v4().expect("the system has sockets");
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port on loopback is free");
+        let address = socket.local_addr().expect("a bound socket has an address");
         let requests = Counter::new();
         let is_absent = matches!(behaviours.first(), Some(Behaviour::Absent));
-        let behaviours = Arc::new(Mutex::new(VecDeque::from(behaviours)));
-        // Without a server, nothing listens at the address any more.
-        let server = (!is_absent)
-            .then(|| Server(tokio::spawn(serve(listener, behaviours, requests.clone()))));
+        let server: Box<dyn Any + Send + Sync> = if is_absent {
+            // Keeps the port, so that no other server gets it meanwhile, and refuses connections.
+            Box::new(socket)
+        } else {
+            let listener = socket.listen(BACKLOG).expect("a bound socket can listen");
+            let behaviours = Arc::new(Mutex::new(VecDeque::from(behaviours)));
+            Box::new(Server(tokio::spawn(serve(listener, behaviours, requests.clone()))))
+        };
         Scene::new((self.0)(), format!("http://{address}/"), requests, server)
     }
 }
+
+/// The most connections that wait to be accepted.
+const BACKLOG: u32 = 64;
 
 /// The task of a server. Ends with its scene.
 struct Server(JoinHandle<()>);

@@ -50,6 +50,21 @@ async fn a_message_that_arrived_is_found_and_not_sent_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn look_ups_of_an_unknown_message_are_at_least_100_ms_apart() {
+    let script = ScriptedTransport::new([broken()]);
+    script.extend((0..100).map(|_| Exchange::reply(200, EMPTY)));
+    let client = scripted_sms(&script);
+    let unknown = unknown_sms(&client).await;
+    let policy = ResolvePolicy::default()
+        .with_intervals(Duration::ZERO, Duration::ZERO)
+        .with_absence_window(Duration::from_secs(1));
+    let resolution = unknown.resolve(&client, &policy, now()).await;
+    assert!(matches!(resolution, Resolution::NotSent(_)));
+    // The send, and look-ups at 0, 100 … 1000 ms.
+    assert_eq!(script.requests().len(), 12);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_lasting_absence_returns_the_message() {
     let script = ScriptedTransport::new([broken()]);
     script.extend((0..100).map(|_| Exchange::reply(200, EMPTY)));

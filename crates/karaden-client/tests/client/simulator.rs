@@ -59,13 +59,13 @@ fn quick() -> ResolvePolicy {
     ResolvePolicy::default()
         .with_absence_window(Duration::from_millis(50))
         .with_timeout(Duration::from_secs(5))
-        .with_intervals(Duration::from_millis(10), Duration::from_millis(20))
+        .with_intervals(Duration::from_millis(100), Duration::from_millis(100))
 }
 
 fn often() -> PollPolicy {
     PollPolicy::default()
         .with_initial_delay(Duration::ZERO)
-        .with_intervals(Duration::from_millis(10), Duration::from_millis(20))
+        .with_intervals(Duration::from_millis(100), Duration::from_millis(100))
         .with_timeout(Duration::from_secs(5))
 }
 
@@ -351,15 +351,48 @@ async fn many_sends_at_once_all_arrive() {
 }
 
 /// The simulator's own layout; the real one comes with the contract.
-const CSV: &str = "service_id,to,body,tags[]\r\n\
+const CSV: &str = "service_id,to,body,tags\r\n\
     1,09000000001,一番目,b-1\r\n\
     1,0312345678,二番目,b-2\r\n\
     1,09000000002,三番目,b-3\r\n";
 
 async fn started(client: &sms::Client) -> Result<sms::BulkSendOutcome, sms::BulkSendError> {
+    started_with(client, CSV).await
+}
+
+async fn started_with(
+    client: &sms::Client,
+    csv: impl Into<karaden_client::bytes::Bytes>,
+) -> Result<sms::BulkSendOutcome, sms::BulkSendError> {
     let address = client.create_bulk_file().await.expect("an address");
-    let uploaded = client.upload_bulk(address, CSV).await.expect("uploaded");
+    let uploaded = client.upload_bulk(address, csv).await.expect("uploaded");
     client.start_bulk(uploaded).await
+}
+
+#[cfg(feature = "bulk-csv")]
+#[tokio::test]
+async fn each_value_of_a_written_row_arrives() {
+    let sim = sim().await;
+    let client = sms_client(&sim);
+    let limited_at = now() + Duration::from_secs(3600);
+    let mut csv = sms::BulkCsv::new(sms::ServiceId::new(1).expect("positive"));
+    csv.add(message("090-1234-5678", "job-1").without_short_urls().with_limited_at(limited_at, now()));
+    csv.add(Ok(message("090-1234-5679", "job-2").with_short_urls()));
+    let file = csv.finish().expect("two good rows");
+    let bulk = started_with(&client, file).await.expect("a response").into_accepted();
+    let bulk = bulk.expect("accepted");
+    let waited = client.wait_for_bulk(&bulk.id, &often()).await.expect("read");
+    assert!(waited.is_final());
+
+    for (tag, to, is_shorten) in [("job-1", "09012345678", false), ("job-2", "09012345679", true)] {
+        let tag = sms::Tag::new(tag).expect("a tag");
+        let found = client.find_by_tag(&tag).await.expect("read").expect("the message");
+        assert_eq!(found.tags, [tag.as_str()], "{tag}");
+        assert_eq!(found.to.as_deref(), Some(to), "{tag}");
+        assert_eq!(found.body.as_deref(), Some("確認コード 482913"), "{tag}");
+        assert_eq!(found.is_shorten, Some(is_shorten), "{tag}");
+        assert_eq!(found.limited_at.is_some(), !is_shorten, "{tag}");
+    }
 }
 
 #[tokio::test]

@@ -66,6 +66,23 @@ async fn the_timeout_returns_the_last_state() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn look_ups_are_at_least_100_ms_apart() {
+    for short in [Duration::ZERO, Duration::from_millis(99), Duration::from_millis(100)] {
+        let script = ScriptedTransport::default();
+        script.extend((0..100).map(|_| push_state("1", "2")));
+        let policy = PollPolicy::default()
+            .with_initial_delay(Duration::ZERO)
+            .with_intervals(short, short)
+            .with_timeout(Duration::from_secs(1));
+        let id = push::MessageId::new("m1").expect("an id");
+        let waited = scripted_push(&script).wait_for_delivery(&id, &policy, now()).await;
+        assert!(!waited.expect("read").is_final());
+        // At 0, 100 … 1000 ms.
+        assert_eq!(script.requests().len(), 11, "{short:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn lasting_errors_end_the_wait_and_silence_gives_up() {
     let script = ScriptedTransport::new([Exchange::reply(200, r#"{"status":"201"}"#)]);
     let id = push::MessageId::new("m1").expect("an id");

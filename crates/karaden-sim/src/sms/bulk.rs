@@ -1,8 +1,8 @@
 //! Bulk sending: upload URL, start, state, result file. From version 2024-03-01.
 //!
-//! The format of the file is not public. Our choice is CSV in UTF-8. The header line has the names of
-//! the fields of a single send: `service_id`, `to`, `body`, `tags[]`, `is_shorten`, `limited_at`. A
-//! column `scheduled_at` is ignored. If one of the first three is missing, the job ends as `error`.
+//! The format of the file is not public. Our choice is CSV in UTF-8. The columns are inferred from the fields of
+//! a message: `service_id`, `to`, `body`, `tags`, `is_shorten`, `limited_at`. `tags` has one tag. Other columns
+//! are ignored, also `scheduled_at`. If one of the first three is missing, the job ends as `error`.
 
 use http::{
     StatusCode,
@@ -216,9 +216,9 @@ fn read_row(
     now: Instant,
     not_before: Instant,
 ) -> Row {
-    let cells = header.iter().zip(record.iter());
+    let cells = header.iter().zip(record.iter()).filter(|(_, cell)| !cell.is_empty());
     let form = Form::from_pairs(
-        cells.filter(|(column, cell)| *column != "scheduled_at" && !cell.is_empty()),
+        cells.filter_map(|(column, cell)| field_of(column).map(|field| (field, cell))),
     );
     match send::read(&form, caller, now) {
         Ok(mut request) => {
@@ -236,6 +236,19 @@ fn read_row(
             rejection: failure.into_rejection(),
         }),
     }
+}
+
+/// Returns the field of a single send that a column has. `None` for a column that is ignored.
+fn field_of(column: &str) -> Option<&'static str> {
+    Some(match column {
+        "service_id" => "service_id",
+        "to" => "to",
+        "body" => "body",
+        "tags" => "tags[]",
+        "is_shorten" => "is_shorten",
+        "limited_at" => "limited_at",
+        _ => return None,
+    })
 }
 
 /// Makes a validation error about the file.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Bench, TENANT, manual, ok, start};
 
-const CSV: &str = "service_id,to,body,tags[],limited_at\r\n\
+const CSV: &str = "service_id,to,body,tags,limited_at\r\n\
     1,09012345678,\"こんにちは, 世界\",a,\r\n\
     1,090,bad,,\r\n\
     1,09000000002,second,,\r\n";
@@ -212,7 +212,7 @@ async fn urls_start_with_the_public_url() {
 
 #[tokio::test]
 async fn a_refused_row_has_its_fields_and_the_error_of_a_send() {
-    const LINES: &str = "service_id,to,body,tags[],is_shorten,limited_at\r\n\
+    const LINES: &str = "service_id,to,body,tags,is_shorten,limited_at\r\n\
                          2,09012345678,x,a,true,2026-02-01T00:00:00+09:00\r\n";
     let bench = start(manual()).await;
     let id = run(&bench, LINES).await;
