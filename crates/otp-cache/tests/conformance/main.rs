@@ -142,7 +142,7 @@ fn a_store_that_locks_only_rows_that_exist_is_caught_in_every_run() {
 #[test]
 fn a_store_that_counts_too_little_is_caught_by_clause_1() {
     is_caught(Flaw::CountsOnACopy, &[C1, HISTORIES], &[C2, C3, C11]);
-    is_caught(Flaw::CountsNoSubject, &[C1, C3, C7, C8, C9, C11, RULES, HISTORIES], &[]);
+    is_caught(Flaw::CountsNoSubject, &[C1, C3, C4, C7, C8, C9, C11, RULES, HISTORIES], &[]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_store_with_two_winners_is_caught_by_clause_2() {
 #[test]
 fn a_store_that_forgets_is_caught_by_clause_3() {
     is_caught(Flaw::ResendForgets, &[C2, C3, RULES, HISTORIES], &[]);
-    is_caught(Flaw::OpenForgets, &[C1, C3, C7, RULES, HISTORIES], &[]);
+    is_caught(Flaw::OpenForgets, &[C1, C3, C4, C7, RULES, HISTORIES], &[]);
 }
 
 #[test]
@@ -162,6 +162,12 @@ fn a_store_with_a_clock_of_its_own_is_caught_by_clause_4() {
     let others = [C1, C3, C5, C6, C8, C10, C11, RULES, HISTORIES];
     is_caught(Flaw::HasItsOwnClock, &[C4, Q4], &others);
     is_caught(Flaw::IsLate, &[C4, RULES], &[C1, C2, C5, C7, HISTORIES]);
+}
+
+#[test]
+fn a_store_that_a_wrong_clock_locks_is_caught_by_clause_4() {
+    is_caught(Flaw::LocksUntilTheClockCatchesUp, &[C4, RULES], &[]);
+    is_caught(Flaw::ChargesWhenTheClockHasCaughtUp, &[Q4, Q_RULE], &[]);
 }
 
 #[test]
