@@ -48,6 +48,10 @@ pub(crate) enum Flaw {
     IsLate,
     /// Compares the end of the lock itself, and does not ask whether the clock that set it was wrong.
     LocksUntilTheClockCatchesUp,
+    /// Gives every record five minutes to live: `SET key record EX 300`.
+    RecordsExpire,
+    /// Gives a record the time to live of the challenge that was opened last.
+    RecordsExpireWithTheNewest,
     /// Makes another code for a resend.
     ResendsAnotherCode,
     /// Reads the record, and counts the resend when others have been there.
@@ -92,6 +96,8 @@ pub(crate) enum Flaw {
     ChargesByTheMillisecond,
     /// Compares the stored value itself, and does not ask whether the clock that set it was wrong.
     ChargesWhenTheClockHasCaughtUp,
+    /// Gives every key a minute to live.
+    KeysExpire,
     /// Grants while the backend is out.
     GrantsInAnOutage,
     /// Locks the row of a key, and nothing if there is none yet.
@@ -205,6 +211,20 @@ impl Flawed {
 
     fn has(&self, flaw: Flaw) -> bool {
         self.flaw == flaw
+    }
+
+    /// Lets time pass for the backend, which deletes what has no time to live left.
+    pub(crate) fn pass_time(&self, time: Duration) {
+        let mut state = self.state.lock().expect("no panic holds it");
+        let passed = |lives: Duration| time >= lives;
+        match self.flaw {
+            Flaw::RecordsExpire if passed(Duration::from_secs(300)) => state.subjects.clear(),
+            Flaw::RecordsExpireWithTheNewest if passed(Duration::from_secs(3600)) => {
+                state.subjects.retain(|_, record| record.consecutive_failures() > 0);
+            }
+            Flaw::KeysExpire if passed(Duration::from_secs(60)) => state.tats.clear(),
+            _ => {}
+        }
     }
 
     /// Lets other calls run, as a call of a server does.
