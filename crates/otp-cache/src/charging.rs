@@ -63,6 +63,13 @@ pub fn charge_all(
         let again = tats.iter_mut().find(|(key, _)| *key == charge.key);
         let so_far = again.as_ref().map_or(stored, |(_, tat)| Some(*tat));
         let so_far = so_far.unwrap_or_default();
+        let so_far = if again.is_some() {
+            so_far
+        } else {
+            let of_key = charges.iter().filter(|other| other.key == charge.key);
+            let events = of_key.fold(0, |sum: u32, other| sum.saturating_add(other.events));
+            gcra::settled(so_far, &charge.rate, events, now)
+        };
         let granted = match gcra::charge(so_far, &charge.rate, charge.events, now) {
             gcra::Decision::Granted(granted) => granted,
             refused => {
@@ -133,6 +140,25 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    /// A clock was a day ahead, and is right again: a call is granted also if it names a key twice.
+    #[test]
+    fn a_key_that_a_wrong_clock_charged_is_charged_twice_in_one_call() {
+        let hour = Duration::from_secs(3600);
+        let now = SystemTime::UNIX_EPOCH + 1_000 * hour;
+        let rate = gcra::Rate::new(5, hour).expect("a valid rate");
+        let charge = Charge::new(QuotaKey::from_bytes([0; 16]), rate);
+        let ahead = charge_all(&[charge], |_| None, now + 24 * hour).expect("a new key");
+        let (_, tat) = ahead.tats[0];
+        let again = charge_all(&[charge, charge.with_events(2)], |_| Some(tat), now);
+        let again = again.expect("the clock was wrong");
+        assert_eq!((again.receipt.left(), again.new_keys), (0, 0));
+        let (_, tat) = again.tats[0];
+        let refused = charge_all(&[charge], |_| Some(tat), now).expect_err("nothing is left");
+        assert_eq!(refused.until, Some(now + hour / 5));
+        let too_much = charge_all(&[charge.with_events(3); 2], |_| Some(tat), now);
+        assert!(too_much.is_err(), "six of five");
+    }
 
     #[test]
     fn the_longest_wait_wins_and_never_is_the_longest() {

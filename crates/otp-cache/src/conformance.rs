@@ -31,6 +31,7 @@
 //! | a backend that | also runs |
 //! |---|---|
 //! | is shared by processes or nodes | [`run_shared`], with one handle per node |
+//! | deletes by a clock of its own: a time to live, a job | [`run_with_time`], and moves that clock for it |
 //! | is durable | [`survives_reopening`] |
 //! | has a bound | [`full_means_refuse`] |
 //! | can fail: a file, a server, a network | [`failed_means_refused`], with an [`Outage`] |
@@ -43,6 +44,16 @@
 //! threads make the races harder. To test a host, use the wrapper [`Faulty`].
 //!
 //! Not covered by semver: a patch release may add a clause.
+//!
+//! # What no check can see
+//!
+//! * What a killed process or server, or a power cut, leaves behind: [`survives_reopening`] only opens a second handle.
+//! * What a failover to a replica loses, and what an administrator can set so that the server evicts or forgets.
+//! * An expiry of the backend that `pass_time` of [`run_with_time`] does not reach, and one after more than a year.
+//! * A race that needs more callers, more nodes or more time than the suite has: it runs each a few times only.
+//! * What happens with more data than the suite writes, such as a sweep that deletes too much of a large table.
+//! * A notification that is lost among more than some thousands for other subjects.
+//! * Whether a backup or a log holds what the store must not keep.
 
 mod amounts;
 pub mod challenge_store;
@@ -157,6 +168,41 @@ where
     for clause in notifier::clauses() {
         clause.check(Kit::over(factory().await)).await;
     }
+}
+
+/// Runs the part of clause 4 of both contracts that needs time to pass in the backend: its own expiry only sweeps.
+///
+/// The clauses pass a `now` that is later each time, and call `pass_time` before. It moves the clock by which the
+/// backend deletes, so that no test has to wait:
+///
+/// | a backend that deletes | `pass_time` |
+/// |---|---|
+/// | by the caller's `now` only | does nothing: `async \|_\| {}` |
+/// | by a time to live, as Redis does | shortens that of each key, and deletes the keys that have none left |
+/// | by a column and the database's clock | moves the column of each row back, and runs the job that deletes |
+///
+/// It moves every key of the backend, so no other test may use the same data meanwhile.
+///
+/// ```
+/// use otp_cache::{conformance, memory::MemoryStore};
+///
+/// #[tokio::main]
+/// async fn main() {
+///     conformance::run_with_time(|| async { MemoryStore::new() }, async |_| {}).await;
+/// }
+/// ```
+///
+/// # Panics
+///
+/// If a clause is broken or the store fails.
+pub async fn run_with_time<S, F>(factory: impl Fn() -> F, pass_time: impl AsyncFn(Duration))
+where
+    S: ChallengeStore + Quota,
+    F: Future<Output = S>,
+{
+    let kit = Kit::new(factory().await);
+    challenge_store::clause_4_own_expiry_only_sweeps(&kit, &pass_time).await;
+    quota::clause_4_own_expiry_only_sweeps(&Kit::new(factory().await), &pass_time).await;
 }
 
 /// Runs clause 7 of both contracts, *acknowledged means kept*. `open` is called twice for each and must return

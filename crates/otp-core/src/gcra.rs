@@ -25,7 +25,11 @@ use std::time::{Duration, SystemTime};
 
 use thiserror::Error;
 
+use crate::time::MAX_CLOCK_LEAD;
+
 const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 24 * 3600);
+
+const MAX_CLOCK_LEAD_MICROS: u64 = MAX_CLOCK_LEAD.as_secs() * 1_000_000;
 
 /// A burst of events that refills evenly over a period.
 ///
@@ -127,10 +131,13 @@ pub struct Granted {
 }
 
 /// Charges `events` to a key whose stored value is `tat`, at the instant `now`.
+///
+/// A value that a wrong clock has set far ahead refuses nothing: see [`MAX_CLOCK_LEAD`].
 pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Decision {
     if events > rate.burst {
         return Decision::TooLarge;
     }
+    let tat = settled(tat, rate, events, now);
     let now = micros(now);
     let full_at = tat.0.max(now).saturating_add(rate.span(events));
     let latest = now.saturating_add(rate.span(rate.burst));
@@ -139,6 +146,16 @@ pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Decision {
     }
     let left = (latest - full_at) / rate.interval_micros;
     Decision::Granted(Granted { tat: Tat(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
+}
+
+/// Returns the value to which [`charge`] adds `events`: `tat`, unless it is further ahead than one burst and
+/// [`MAX_CLOCK_LEAD`]. Then a clock that was wrong has set it, and `events` get the last part of the burst.
+///
+/// A caller that charges a key more than once in one step settles the sum of the events first.
+pub fn settled(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Tat {
+    let latest = micros(now).saturating_add(rate.span(rate.burst));
+    let is_of_wrong_clock = tat.0 > latest.saturating_add(MAX_CLOCK_LEAD_MICROS);
+    if is_of_wrong_clock { Tat(latest.saturating_sub(rate.span(events))) } else { tat }
 }
 
 /// Returns how much of a charge of `events` can be refunded at `now`: the part that has not refilled yet.
@@ -280,6 +297,50 @@ mod tests {
         assert!(matches!(charge(after, &rate, 1, later(60)), Decision::Refused { .. }));
     }
 
+    /// A mark of another machine counts in full, up to the longest lead of its clock.
+    #[test]
+    fn a_charge_by_a_clock_that_is_ahead_counts() {
+        let rate = Rate::new(5, HOUR).unwrap();
+        let ahead = at(0) + MAX_CLOCK_LEAD;
+        let tat = granted(Tat::default(), &rate, 5, ahead).tat;
+        let until = ahead + HOUR / 5;
+        assert_eq!(charge(tat, &rate, 1, at(0)), Decision::Refused { until });
+        assert_eq!(charge(tat, &rate, 0, at(0)), Decision::Refused { until: ahead });
+        assert_eq!(settled(tat, &rate, 1, at(0)), tat);
+    }
+
+    /// The clock was wrong by a minute more than that, a day or a year, and is right again.
+    #[test]
+    fn a_charge_by_a_wrong_clock_leaves_one_charge_and_then_the_rate() {
+        let rate = Rate::new(5, HOUR).unwrap();
+        let minute = Duration::from_secs(60);
+        for lead in [MAX_CLOCK_LEAD + minute, 24 * HOUR, 365 * 24 * HOUR] {
+            let tat = granted(Tat::default(), &rate, 5, at(0) + lead).tat;
+            for events in 0..=5 {
+                let next = granted(tat, &rate, events, at(0));
+                assert_eq!(next.left, 0, "a charge of {events}");
+                assert_eq!(next.tat, Tat::from_micros(micros(at(0) + HOUR)));
+                let until = at(0) + HOUR / 5;
+                assert_eq!(charge(next.tat, &rate, 1, at(0)), Decision::Refused { until });
+                assert_eq!(granted(next.tat, &rate, 1, until).left, 0);
+            }
+            assert_eq!(charge(tat, &rate, 6, at(0)), Decision::TooLarge);
+            let of_two = settled(tat, &rate, 3, at(0));
+            let first = granted(of_two, &rate, 1, at(0)).tat;
+            assert_eq!(granted(first, &rate, 2, at(0)).left, 0, "three in two charges");
+        }
+    }
+
+    /// What the clock charged is given back once, and no more.
+    #[test]
+    fn a_refund_of_a_charge_by_a_wrong_clock_gains_nothing() {
+        let rate = Rate::new(5, HOUR).unwrap();
+        let by_wrong_clock = granted(Tat::default(), &rate, 2, at(0) + 24 * HOUR).tat;
+        let next = granted(by_wrong_clock, &rate, 1, at(0)).tat;
+        let span = refundable(by_wrong_clock, &rate, 2, at(0));
+        assert_eq!(granted(refund(next, span), &rate, 0, at(0)).left, 2);
+    }
+
     #[test]
     fn the_interval_is_rounded_up() {
         assert_eq!(Rate::new(7, Duration::from_secs(1)).unwrap().interval_micros(), 142_858);
@@ -308,7 +369,9 @@ mod tests {
     fn values_and_clocks_at_the_ends_of_time_do_not_overflow() {
         let rate = Rate::new(1, HOUR).unwrap();
         let last = Tat::from_micros(u64::MAX);
-        assert!(matches!(charge(last, &rate, 1, at(0)), Decision::Refused { .. }));
+        assert_eq!(granted(last, &rate, 1, at(0)).left, 0);
+        let end = SystemTime::UNIX_EPOCH + Duration::from_micros(u64::MAX);
+        assert!(matches!(charge(last, &rate, 1, end), Decision::Granted(_)));
         assert_eq!(Tat::from_micros(7).as_micros(), 7);
         let before = SystemTime::UNIX_EPOCH - HOUR;
         assert_eq!(granted(Tat::default(), &rate, 1, before).tat.as_micros(), 3_600_000_000);

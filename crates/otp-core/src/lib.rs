@@ -36,3 +36,4 @@ pub use record::{
     NewChallenge, NotConsumed, OpenRefused, Rejected, ResendPermit, ResendRefused, SubjectRecord,
     Verified,
 };
+pub use time::MAX_CLOCK_LEAD;

@@ -5,6 +5,24 @@ use std::time::{Duration, SystemTime};
 
 use crate::layout::LAST_MILLIS;
 
+/// The longest lead that the limits allow the clock of another machine: 15 minutes.
+///
+/// An [`AttemptLimiter`](crate::AttemptLimiter) and a [`Tat`](crate::gcra::Tat) hold instants of earlier calls. Up
+/// to this far ahead of `now`, they count in full. Further ahead, they come from a clock that was wrong and is right
+/// again. No limit refuses until the clock has caught up with them:
+///
+/// * A lock ends. The attempts before it count, so the next attempt is the last one before another lock.
+/// * Attempts count until a quiet period after the next attempt.
+/// * A rate grants one more charge, which leaves nothing of the burst.
+///
+/// So a clock that jumps locks for no longer than this and the longest lock. Setting it back lets through one more
+/// attempt per subject and one more charge per key.
+///
+/// Two machines whose clocks differ by up to this share each limit. A lock, a quiet period or a refill can be shorter
+/// by the difference. If their clocks differ by more, each may end the locks of the other and refill its rates. The
+/// limit of consecutive failures needs no clock, and holds always.
+pub const MAX_CLOCK_LEAD: Duration = Duration::from_secs(15 * 60);
+
 /// Milliseconds since the Unix epoch, from 0 to the end of the year 9999.
 ///
 /// A `SystemTime` is rounded down, and moved to the nearest end if it is out of range. All rules compare

@@ -2,12 +2,24 @@
 
 use std::time::Duration;
 
-use otp_core::{Purpose, gcra::Rate};
+use otp_core::{MAX_CLOCK_LEAD, Purpose, gcra::Rate};
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
 pub(super) const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const DAY: Duration = Duration::from_secs(86_400);
+
+/// How far a clock jumps in the random walks: by an hour or less like one that is set, and by a day or a year.
+pub(super) const JUMPS: [Duration; 8] = [
+    Duration::from_millis(59_999),
+    MINUTE,
+    Duration::from_millis(60_001),
+    MAX_CLOCK_LEAD,
+    Duration::from_millis(900_001),
+    HOUR,
+    DAY,
+    Duration::from_secs(365 * 86_400),
+];
 
 /// Returns a rate of `burst` events per hour.
 pub(super) fn hourly(burst: u32) -> Rate {

@@ -13,7 +13,9 @@ pub use failing::{
     clause_12_every_call_ends_in_time,
 };
 pub use histories::histories_are_linearizable;
-pub use keeping::{clause_7_acknowledged_means_kept, clause_8_full_means_refuse};
+pub use keeping::{
+    clause_4_own_expiry_only_sweeps, clause_7_acknowledged_means_kept, clause_8_full_means_refuse,
+};
 pub use life::{
     clause_4_the_callers_clock_decides, clause_5_a_resend_is_the_same_challenge,
     clause_6_the_newest_replaces, clause_10_subjects_are_apart,
@@ -26,9 +28,9 @@ use crate::ChallengeStore;
 
 /// Returns the clauses that need only a handle, in order.
 ///
-/// The four others need help from the backend: [`clause_7_acknowledged_means_kept`] opens it twice,
-/// [`clause_8_full_means_refuse`] needs a small one, [`clause_9_failed_means_refused`] makes it fail, and
-/// [`clause_12_every_call_ends_in_time`] stalls it.
+/// The five others need help from the backend: [`clause_4_own_expiry_only_sweeps`] lets time pass in it,
+/// [`clause_7_acknowledged_means_kept`] opens it twice, [`clause_8_full_means_refuse`] needs a small one,
+/// [`clause_9_failed_means_refused`] makes it fail, and [`clause_12_every_call_ends_in_time`] stalls it.
 pub fn clauses<S: ChallengeStore>() -> Vec<Clause<S>> {
     clauses![
         clause_1_counted_first,

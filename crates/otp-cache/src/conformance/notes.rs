@@ -23,8 +23,9 @@ const LONGEST_CALL: Duration = Duration::from_secs(15);
 
 /// Returns the clauses that need nothing but a handle, in order.
 ///
-/// The three others need a hand from the backend: [`clause_5_acknowledged_means_kept`] opens it twice,
-/// [`clause_6_full_means_refuse`] wants it small, [`clause_7_an_outage_is_an_error_in_time`] breaks it.
+/// The four others need a hand from the backend: [`clause_2_own_expiry_only_sweeps`] lets time pass in it,
+/// [`clause_5_acknowledged_means_kept`] opens it twice, [`clause_6_full_means_refuse`] wants it small,
+/// [`clause_7_an_outage_is_an_error_in_time`] breaks it.
 pub fn clauses<S: DeliveryNotes>() -> Vec<Clause<S>> {
     clauses![
         clause_1_found_until_it_expires,
@@ -94,6 +95,29 @@ pub async fn clause_2_the_callers_clock_decides<S: DeliveryNotes>(kit: &Kit<S>) 
         let last = now + LIFETIME - MILLISECOND;
         assert_eq!(find(kit, key, last).await, Some(note), "notes clause 2: lives in its year");
         assert_eq!(find(kit, key, now + LIFETIME).await, None, "notes clause 2: and expires in it");
+    }
+}
+
+/// Clause 2, **the caller's clock decides**: a backend's own expiry only deletes what has expired. While time passes in
+/// the backend, a note stays until its expiry.
+///
+/// `pass_time` lets that much time pass in the backend:
+/// [`run_with_time`](crate::conformance::run_with_time) says how.
+///
+/// # Panics
+///
+/// When the clause is broken, or the store fails.
+pub async fn clause_2_own_expiry_only_sweeps<S: DeliveryNotes>(
+    kit: &Kit<S>,
+    pass_time: impl AsyncFn(Duration),
+) {
+    for lifetime in [LIFETIME, 288 * LIFETIME] {
+        let now = kit.start();
+        let (key, note) = (key(kit), note(kit, now + lifetime));
+        ok(kit.node().keep(key, note, now).await);
+        pass_time(lifetime.saturating_sub(MILLISECOND)).await;
+        let found = find(kit, key, note.expires_at - MILLISECOND).await;
+        assert_eq!(found, Some(note), "notes clause 2: {lifetime:?} in the backend");
     }
 }
 

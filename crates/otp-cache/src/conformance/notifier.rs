@@ -14,6 +14,9 @@ use crate::{Notifier, StoreErrorKind, Subscription};
 /// How long a notification may be on its way to another node.
 const LONGEST_WAY: Duration = Duration::from_secs(10);
 
+/// Notifications for other subjects between one and its wait. A queue that all subjects share is shorter.
+const CROWD: usize = 4096;
+
 /// Returns the clauses that need nothing but a handle, in order.
 ///
 /// The two others need a hand from the backend: [`clause_5_bounded`] wants it small,
@@ -57,6 +60,13 @@ async fn settle<S: Notifier>(kit: &Kit<S>) {
     }
 }
 
+/// Notifies many other subjects, from each node.
+async fn crowd<S: Notifier>(kit: &Kit<S>) {
+    for _ in 0..CROWD {
+        ok(kit.node().notify(subject(kit)).await);
+    }
+}
+
 /// Clause 1, **every subscription wakes**: several on each node, notified from each node.
 ///
 /// # Panics
@@ -74,7 +84,7 @@ pub async fn clause_1_every_subscription_wakes<S: Notifier>(kit: &Kit<S>) {
 }
 
 /// Clause 2, **nothing is lost**: neither before the first wait, nor between two, nor when a wait is
-/// dropped.
+/// dropped, nor among thousands of notifications for other subjects.
 ///
 /// # Panics
 ///
@@ -97,6 +107,19 @@ pub async fn clause_2_nothing_is_lost<S: Notifier>(kit: &Kit<S>) {
     ok(kit.node().notify(subject).await);
     settle(kit).await;
     drop(dropped);
+    woken(&mut *subscription, "2").await;
+    // Among those for others, before a wait and in one.
+    ok(kit.node().notify(subject).await);
+    crowd(kit).await;
+    settle(kit).await;
+    woken(&mut *subscription, "2").await;
+    let mut waiting = subscription.changed();
+    let is_waiting = poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context).is_pending()));
+    assert!(is_waiting.await, "notifier clause 2: woken without a notification");
+    ok(kit.node().notify(subject).await);
+    crowd(kit).await;
+    settle(kit).await;
+    drop(waiting);
     woken(&mut *subscription, "2").await;
 }
 

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use otp_core::{Challenge, DeliveryStatus, SubjectRecord, layout};
+use otp_core::{Challenge, DeliveryStatus, MAX_CLOCK_LEAD, SubjectRecord, layout};
 
 /// How much longer than needed a key lives: `PX` counts on the server's clock, the rules on the caller's.
 const TTL_SLACK: Duration = Duration::from_secs(3600);
@@ -71,6 +71,7 @@ fn numbers() -> Vec<(&'static str, u64)> {
         ("MAX_COUNT", layout::MAX_COUNT.into()),
         ("MAX_OPEN", SubjectRecord::MAX_OPEN as u64),
         ("CLOCK_TOLERANCE", millis(Challenge::CLOCK_TOLERANCE)),
+        ("MAX_CLOCK_LEAD", millis(MAX_CLOCK_LEAD)),
         ("TTL_SLACK", millis(TTL_SLACK)),
         ("MICROS_PER_MILLI", 1_000),
         ("HEADER_LEN", layout::HEADER_LEN as u64),

@@ -19,7 +19,7 @@ use otp_cache::{
 use otp_core::{
     Attempt, AttemptRefused, Challenge, ChallengeId, ConsumeRefused, Consumed, DeliveryStatus,
     NewChallenge, Nonce, OpenRefused, Policy, ResendPermit, ResendRefused, SubjectKey,
-    SubjectRecord, Verified, gcra::Tat,
+    SubjectRecord, Verified, gcra::Tat, layout,
 };
 use tokio::{task::yield_now, time::sleep};
 
@@ -46,6 +46,12 @@ pub(crate) enum Flaw {
     HasItsOwnClock,
     /// Still serves a challenge at the instant at which it ends.
     IsLate,
+    /// Compares the end of the lock itself, and does not ask whether the clock that set it was wrong.
+    LocksUntilTheClockCatchesUp,
+    /// Gives every record five minutes to live: `SET key record EX 300`.
+    RecordsExpire,
+    /// Gives a record the time to live of the challenge that was opened last.
+    RecordsExpireWithTheNewest,
     /// Makes another code for a resend.
     ResendsAnotherCode,
     /// Reads the record, and counts the resend when others have been there.
@@ -88,6 +94,10 @@ pub(crate) enum Flaw {
     ChargesOneByOne,
     /// Charges at whole milliseconds.
     ChargesByTheMillisecond,
+    /// Compares the stored value itself, and does not ask whether the clock that set it was wrong.
+    ChargesWhenTheClockHasCaughtUp,
+    /// Gives every key a minute to live.
+    KeysExpire,
     /// Grants while the backend is out.
     GrantsInAnOutage,
     /// Locks the row of a key, and nothing if there is none yet.
@@ -203,6 +213,20 @@ impl Flawed {
         self.flaw == flaw
     }
 
+    /// Lets time pass for the backend, which deletes what has no time to live left.
+    pub(crate) fn pass_time(&self, time: Duration) {
+        let mut state = self.state.lock().expect("no panic holds it");
+        let passed = |lives: Duration| time >= lives;
+        match self.flaw {
+            Flaw::RecordsExpire if passed(Duration::from_secs(300)) => state.subjects.clear(),
+            Flaw::RecordsExpireWithTheNewest if passed(Duration::from_secs(3600)) => {
+                state.subjects.retain(|_, record| record.consecutive_failures() > 0);
+            }
+            Flaw::KeysExpire if passed(Duration::from_secs(60)) => state.tats.clear(),
+            _ => {}
+        }
+    }
+
     /// Lets other calls run, as a call of a server does.
     async fn arrive(&self) {
         yield_now().await;
@@ -295,6 +319,21 @@ impl Flawed {
         Ok(earlier.and_then(|mut earlier| earlier.pop()).unwrap_or(record))
     }
 
+    /// The end of the subject's lock, if the store does not leave that to the rules.
+    fn locked_until(
+        &self,
+        subject: SubjectKey,
+        now: SystemTime,
+    ) -> Result<Option<SystemTime>, StoreError> {
+        if !self.has(Flaw::LocksUntilTheClockCatchesUp) {
+            return Ok(None);
+        }
+        let bytes = self.record(subject)?.to_bytes();
+        let millis = bytes[layout::LOCKED_UNTIL.range()].try_into().expect("eight bytes");
+        let until = SystemTime::UNIX_EPOCH + Duration::from_millis(u64::from_be_bytes(millis));
+        Ok((now < until).then_some(until))
+    }
+
     /// The instant that the rules are asked about.
     fn instant(&self, now: SystemTime) -> SystemTime {
         if self.has(Flaw::IsLate) { now - Duration::from_millis(1) } else { now }
@@ -360,6 +399,9 @@ impl ChallengeStore for Flawed {
     ) -> Result<Result<Challenge, OpenRefused>, StoreError> {
         let _under_way = UnderWay::begin(&self.under_way);
         self.arrive().await;
+        if let Some(until) = self.locked_until(subject, now)? {
+            return Ok(Err(OpenRefused::Locked { until }));
+        }
         if self.has(Flaw::OpensInTwoSteps) {
             self.step(|state| {
                 let record = state.subjects.entry(subject).or_default();
@@ -417,6 +459,9 @@ impl ChallengeStore for Flawed {
     ) -> Result<Result<Attempt, AttemptRefused>, StoreError> {
         let now = self.instant(now);
         self.arrive().await;
+        if let Some(until) = self.locked_until(subject, now)? {
+            return Ok(Err(AttemptRefused::Locked { until }));
+        }
         if self.has(Flaw::FailsOpen) && self.is_out.load(Ordering::SeqCst) {
             let state = self.state.lock().expect("no panic holds it");
             let mut remembered = state.subjects.get(&subject).cloned().unwrap_or_default();

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use otp_cache::{Notifier, StoreError, StoreErrorKind, Subscription, conformance::Outage};
 use otp_core::SubjectKey;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 /// What is wrong with the notifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub(crate) enum Flaw {
     SleepsThroughAnOutage,
     /// Waits for the end of the outage.
     Hangs,
+    /// Has one short queue for all subjects, and does not notice that it missed some of it.
+    IgnoresALag,
 }
 
 /// One subscription as the notifier knows it. Each notification raises `told`.
@@ -51,9 +53,11 @@ struct Entry {
 }
 
 /// What connects the nodes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Wire {
     entries: Mutex<Vec<Arc<Entry>>>,
+    /// The queue of [`Flaw::IgnoresALag`].
+    all: broadcast::Sender<SubjectKey>,
     is_out: AtomicBool,
     counted: AtomicUsize,
 }
@@ -76,7 +80,13 @@ impl Flawed {
     }
 
     pub(crate) fn with_capacity(flaw: Flaw, capacity: usize) -> Self {
-        Self { flaw, node: 0, capacity, wire: Arc::default() }
+        let wire = Wire {
+            entries: Mutex::default(),
+            all: broadcast::Sender::new(16),
+            is_out: AtomicBool::new(false),
+            counted: AtomicUsize::new(0),
+        };
+        Self { flaw, node: 0, capacity, wire: Arc::new(wire) }
     }
 
     fn has(&self, flaw: Flaw) -> bool {
@@ -106,6 +116,9 @@ impl Outage for Flawed {
         self.wire.is_out.store(false, Ordering::SeqCst);
         if !self.has(Flaw::SleepsThroughAnOutage) {
             self.tell(|_| true);
+            for entry in self.wire.entries.lock().expect("no panic holds it").iter() {
+                let _ = self.wire.all.send(entry.subject);
+            }
         }
     }
 }
@@ -119,6 +132,7 @@ impl Notifier for Flawed {
             }
             return Err(StoreError::new(StoreErrorKind::Unavailable, "the backend is out"));
         }
+        let _ = self.wire.all.send(subject);
         self.tell(|entry| {
             (entry.subject == subject || self.has(Flaw::MixesSubjects))
                 && (entry.node == self.node || !self.has(Flaw::KnowsOneNode))
@@ -140,7 +154,8 @@ impl Notifier for Flawed {
         let seen = told.subscribe();
         let entry = Arc::new(Entry { subject, node: self.node, told, waiting: Notify::new() });
         entries.push(Arc::clone(&entry));
-        Ok(Box::new(Subscribed { flaw: self.flaw, wire: Arc::clone(&self.wire), entry, seen }))
+        let all = self.wire.all.subscribe();
+        Ok(Box::new(Subscribed { flaw: self.flaw, wire: Arc::clone(&self.wire), entry, seen, all }))
     }
 }
 
@@ -150,6 +165,7 @@ struct Subscribed {
     wire: Arc<Wire>,
     entry: Arc<Entry>,
     seen: watch::Receiver<u64>,
+    all: broadcast::Receiver<SubjectKey>,
 }
 
 #[async_trait]
@@ -160,6 +176,10 @@ impl Subscription for Subscribed {
             Flaw::LosesADroppedWait => {
                 let taken = TakenByTheWait(&mut self.seen);
                 let _ = taken.0.changed().await;
+            }
+            Flaw::IgnoresALag => {
+                // An error: it has missed some, of this subject or of others.
+                while self.all.recv().await != Ok(self.entry.subject) {}
             }
             Flaw::StaysAwake => {
                 let _ = self.seen.wait_for(|told| *told > 0).await;

@@ -32,6 +32,7 @@ const C1: &str = "clause_1_counted_first";
 const C2: &str = "clause_2_one_winner";
 const C3: &str = "clause_3_nothing_forgets";
 const C4: &str = "clause_4_the_callers_clock_decides";
+const C4_TIME: &str = "clause_4_own_expiry_only_sweeps";
 const C5: &str = "clause_5_a_resend_is_the_same_challenge";
 const C6: &str = "clause_6_the_newest_replaces";
 const C7: &str = "clause_7_acknowledged_means_kept";
@@ -47,6 +48,7 @@ const Q1: &str = "quota::clause_1_never_more";
 const Q2: &str = "quota::clause_2_all_or_none";
 const Q3: &str = "quota::clause_3_fails_closed";
 const Q4: &str = "quota::clause_4_the_callers_clock_decides";
+const Q4_TIME: &str = "quota::clause_4_own_expiry_only_sweeps";
 const Q5: &str = "quota::clause_5_a_refund_gives_back_what_was_charged";
 const Q6: &str = "quota::clause_6_full_means_refuse";
 const Q7: &str = "quota::clause_7_acknowledged_means_kept";
@@ -81,6 +83,16 @@ fn caught(flaw: Flaw) -> Vec<String> {
     });
     check(C8, &mut |runtime| {
         runtime.block_on(challenge_store::clause_8_full_means_refuse(&small(), SMALL));
+    });
+    let timed = Arc::new(Flawed::new(flaw));
+    let timed_kit = Kit::new(Arc::clone(&timed));
+    let pass_time = async |time| timed.pass_time(time);
+    check(C4_TIME, &mut |runtime| {
+        let clause = challenge_store::clause_4_own_expiry_only_sweeps(&timed_kit, pass_time);
+        runtime.block_on(clause);
+    });
+    check(Q4_TIME, &mut |runtime| {
+        runtime.block_on(quota::clause_4_own_expiry_only_sweeps(&timed_kit, pass_time));
     });
     // A store that hangs in an outage fails the clauses about outages too.
     let patience = Duration::from_secs(60);
@@ -142,7 +154,11 @@ fn a_store_that_locks_only_rows_that_exist_is_caught_in_every_run() {
 #[test]
 fn a_store_that_counts_too_little_is_caught_by_clause_1() {
     is_caught(Flaw::CountsOnACopy, &[C1, HISTORIES], &[C2, C3, C11]);
-    is_caught(Flaw::CountsNoSubject, &[C1, C3, C7, C8, C9, C11, RULES, HISTORIES], &[]);
+    is_caught(
+        Flaw::CountsNoSubject,
+        &[C1, C3, C4, C4_TIME, C7, C8, C9, C11, RULES, HISTORIES],
+        &[],
+    );
 }
 
 #[test]
@@ -154,14 +170,27 @@ fn a_store_with_two_winners_is_caught_by_clause_2() {
 #[test]
 fn a_store_that_forgets_is_caught_by_clause_3() {
     is_caught(Flaw::ResendForgets, &[C2, C3, RULES, HISTORIES], &[]);
-    is_caught(Flaw::OpenForgets, &[C1, C3, C7, RULES, HISTORIES], &[]);
+    is_caught(Flaw::OpenForgets, &[C1, C3, C4, C4_TIME, C7, RULES, HISTORIES], &[]);
 }
 
 #[test]
 fn a_store_with_a_clock_of_its_own_is_caught_by_clause_4() {
     let others = [C1, C3, C5, C6, C8, C10, C11, RULES, HISTORIES];
-    is_caught(Flaw::HasItsOwnClock, &[C4, Q4], &others);
-    is_caught(Flaw::IsLate, &[C4, RULES], &[C1, C2, C5, C7, HISTORIES]);
+    is_caught(Flaw::HasItsOwnClock, &[C4, C4_TIME, Q4], &others);
+    is_caught(Flaw::IsLate, &[C4, C4_TIME, RULES], &[C1, C2, C5, C7, HISTORIES]);
+}
+
+#[test]
+fn a_store_that_a_wrong_clock_locks_is_caught_by_clause_4() {
+    is_caught(Flaw::LocksUntilTheClockCatchesUp, &[C4, RULES], &[]);
+    is_caught(Flaw::ChargesWhenTheClockHasCaughtUp, &[Q4, Q_RULE], &[]);
+}
+
+#[test]
+fn a_store_that_deletes_by_the_backends_clock_is_caught_by_clause_4() {
+    is_caught(Flaw::RecordsExpire, &[C4_TIME], &[]);
+    is_caught(Flaw::RecordsExpireWithTheNewest, &[C4_TIME], &[]);
+    is_caught(Flaw::KeysExpire, &[Q4_TIME], &[]);
 }
 
 #[test]
@@ -232,7 +261,7 @@ fn flawed_quotas_are_caught_by_the_clause_that_they_break() {
     is_caught(Flaw::ChargesAKeyOnce, &[Q1], &[]);
     is_caught(Flaw::ChargesOneByOne, &[Q1, Q2, Q5], &[]);
     is_caught(Flaw::GrantsInAnOutage, &[Q3, Q8], &[]);
-    is_caught(Flaw::RefundsAll, &[Q5, Q7], &[Q_HISTORIES]);
+    is_caught(Flaw::RefundsAll, &[Q4_TIME, Q5, Q7], &[Q_HISTORIES]);
     is_caught(Flaw::RefundsTwice, &[Q5], &[]);
     is_caught(Flaw::RefundsOnACopy, &[Q_HISTORIES], &[Q1]);
     is_caught(Flaw::ChargesByTheMillisecond, &[Q_RULE], &[]);

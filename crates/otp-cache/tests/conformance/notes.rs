@@ -18,6 +18,7 @@ const SMALL: u32 = 16;
 
 const C1: &str = "clause_1_found_until_it_expires";
 const C2: &str = "clause_2_the_callers_clock_decides";
+const C2_TIME: &str = "clause_2_own_expiry_only_sweeps";
 const C3: &str = "clause_3_keys_are_apart";
 const C4: &str = "clause_4_the_last_one_replaces";
 const C5: &str = "clause_5_acknowledged_means_kept";
@@ -38,6 +39,12 @@ fn caught(flaw: Flaw) -> Vec<&'static str> {
             runtime.block_on(clause.check(Kit::new(Flawed::new(flaw))));
         });
     }
+    check(C2_TIME, &mut || {
+        let store = Arc::new(Flawed::new(flaw));
+        let kit = Kit::new(Arc::clone(&store));
+        let pass_time = async |time| store.pass_time(time);
+        runtime.block_on(notes::clause_2_own_expiry_only_sweeps(&kit, pass_time));
+    });
     let disk = Disk::default();
     check(C5, &mut || {
         let open = || ready(Flawed::on(disk.clone(), flaw));
@@ -72,6 +79,7 @@ fn flawed_stores_are_caught_by_the_clause_that_they_break() {
     is_caught(Flaw::IsLate, &[C1, C2, C4]);
     is_caught(Flaw::CutsNothingOff, &[C1]);
     is_caught(Flaw::HasItsOwnClock, &[C2]);
+    is_caught(Flaw::NotesExpire, &[C2_TIME]);
     // Other clauses may meet two such keys by chance.
     assert!(caught(Flaw::ShortensKeys).contains(&C3));
     is_caught(Flaw::KeepsTheFirst, &[C4, C5]);

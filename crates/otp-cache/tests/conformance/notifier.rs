@@ -74,6 +74,7 @@ fn flawed_notifiers_are_caught_by_the_clause_that_they_break() {
     is_caught(Flaw::Evicts, &[C5]);
     is_caught(Flaw::SleepsThroughAnOutage, &[C6]);
     is_caught(Flaw::Hangs, &[C6]);
+    is_caught(Flaw::IgnoresALag, &[C2]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 
 use otp_cache::{
     ChallengeStore, Charge, Quota, StoreErrorKind,
-    conformance::{self, Kit},
+    conformance::{self, Kit, notes},
     memory::MemoryStore,
 };
 use otp_core::{Purpose, gcra::Rate};
@@ -27,6 +27,13 @@ async fn one_store_for_all_clauses_conforms() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_box_conforms() {
     conformance::run(|| async { Box::new(MemoryStore::new()) }).await;
+}
+
+/// The store deletes by the caller's clock only.
+#[tokio::test]
+async fn nothing_expires_before_its_time() {
+    conformance::run_with_time(|| async { MemoryStore::new() }, async |_| {}).await;
+    notes::clause_2_own_expiry_only_sweeps(&Kit::new(MemoryStore::new()), async |_| {}).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use otp_cache::{
-    ChallengeStore, StoreErrorKind, conformance,
+    ChallengeStore, StoreErrorKind,
+    conformance::{self, Kit, notes},
     redis::{RedisConfig, RedisStore},
 };
 use otp_core::{Policy, SubjectKey};
@@ -62,6 +63,15 @@ async fn what_is_stored_outlives_the_handle() {
     let server = Server::start(&[]);
     let open = || connect(RedisConfig::standalone(server.url()));
     conformance::survives_reopening(open).await;
+}
+
+#[tokio::test]
+async fn nothing_expires_before_its_time() {
+    let server = Server::start(&[]);
+    let store = Arc::new(connect(RedisConfig::standalone(server.url())).await);
+    let pass_time = async |time| server.pass_time(time);
+    conformance::run_with_time(|| async { Arc::clone(&store) }, pass_time).await;
+    notes::clause_2_own_expiry_only_sweeps(&Kit::new(store), pass_time).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use otp_cache::{
     ChallengeStore,
-    conformance::{self, Kit, Outage},
+    conformance::{self, Kit, Outage, notes},
     sqlite::SqliteStore,
 };
 use rusqlite::Connection;
@@ -35,6 +35,15 @@ async fn two_handles_on_one_file_conform() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let stores = [Arc::new(open(&folder).await), Arc::new(open(&folder).await)];
     conformance::run_shared(|| async { stores.to_vec() }).await;
+}
+
+/// The store deletes by the caller's clock only.
+#[tokio::test]
+async fn nothing_expires_before_its_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Arc::new(open(&folder).await);
+    conformance::run_with_time(|| async { Arc::clone(&store) }, async |_| {}).await;
+    notes::clause_2_own_expiry_only_sweeps(&Kit::new(store), async |_| {}).await;
 }
 
 #[tokio::test]

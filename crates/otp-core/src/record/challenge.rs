@@ -99,7 +99,8 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// How far the clocks of two machines may differ: 60 seconds.
+    /// How far the clocks of two machines may differ: 60 seconds. Limits allow more: see
+    /// [`MAX_CLOCK_LEAD`](crate::MAX_CLOCK_LEAD).
     ///
     /// A clock that is behind extends a code's lifetime by the difference. If a code seems to have been
     /// opened more than this in the future, it counts as expired until the clock has caught up.

@@ -4,7 +4,11 @@ use std::time::SystemTime;
 
 use thiserror::Error;
 
-use crate::{policy::Policy, record::invalid::InvalidRecord, time::Millis};
+use crate::{
+    policy::Policy,
+    record::invalid::InvalidRecord,
+    time::{MAX_CLOCK_LEAD, Millis},
+};
 
 /// Whether a subject may use the factor.
 ///
@@ -32,6 +36,7 @@ pub enum LockoutState {
 /// * The count returns to 0 after a quiet period without an attempt, and when a lock begins.
 /// * Consecutive locks grow longer. Only [`succeed`](Self::succeed) or an administrator's
 ///   [`unlock`](Self::unlock) resets consecutive failures and consecutive locks. Time does not.
+/// * A clock that was wrong locks no longer than [`MAX_CLOCK_LEAD`] says.
 ///
 /// With the feature `serde` it is serialised as its [`LimiterParts`].
 ///
@@ -177,7 +182,10 @@ impl AttemptLimiter {
     pub(super) fn count(&mut self, policy: &Policy, at: Millis) -> CountedAttempt {
         self.attempts_in_window = self.counted(policy, at).saturating_add(1);
         self.consecutive_failures = self.consecutive_failures.saturating_add(1);
-        // A clock that goes back must not shorten the lock or move the quiet period.
+        if self.is_of_wrong_clock(at) {
+            (self.last_attempt_at, self.locked_until) = (at, Millis::default());
+        }
+        // The clock of another machine may be ahead. That must not shorten the lock or move the quiet period.
         self.last_attempt_at = self.last_attempt_at.max(at);
         self.is_blocked = self.consecutive_failures >= policy.max_consecutive_failures();
         if self.attempts_in_window >= policy.attempts_per_subject() {
@@ -203,7 +211,7 @@ impl AttemptLimiter {
     pub(super) fn lockout_state_at(&self, policy: &Policy, at: Millis) -> LockoutState {
         if self.is_blocked || self.consecutive_failures >= policy.max_consecutive_failures() {
             LockoutState::Blocked
-        } else if at < self.locked_until {
+        } else if at < self.locked_until && !self.is_of_wrong_clock(at) {
             LockoutState::Locked { until: self.locked_until.into() }
         } else {
             LockoutState::Open
@@ -212,8 +220,19 @@ impl AttemptLimiter {
 
     /// Returns the attempts that count towards the next lock: 0 after a quiet period.
     fn counted(&self, policy: &Policy, at: Millis) -> u8 {
+        if self.is_of_wrong_clock(at) {
+            // How long ago they were is unknown, so they count. Those before a lock are no longer in the window.
+            let is_locked = self.last_attempt_at < self.locked_until;
+            let before_the_last = policy.attempts_per_subject().saturating_sub(1);
+            return if is_locked { before_the_last } else { self.attempts_in_window };
+        }
         let is_quiet = self.last_attempt_at.until(at) >= policy.quiet_period();
         if is_quiet { 0 } else { self.attempts_in_window }
+    }
+
+    /// Whether the last attempt is so far ahead of `at` that its clock was wrong.
+    fn is_of_wrong_clock(&self, at: Millis) -> bool {
+        at.after(MAX_CLOCK_LEAD) < self.last_attempt_at
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 use crate::{
-    Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, Nonce, PhoneNumber, Policy,
-    PolicySettings, Purpose, SubjectKey, TypedCode,
+    Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, MAX_CLOCK_LEAD, Nonce,
+    PhoneNumber, Policy, PolicySettings, Purpose, SubjectKey, TypedCode,
 };
 
 const T0: Duration = Duration::from_secs(1_800_000_000);

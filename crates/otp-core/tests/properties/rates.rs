@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use otp_core::gcra::{self, Decision, Rate, Tat};
+use otp_core::{
+    AttemptLimiter, MAX_CLOCK_LEAD, Policy,
+    gcra::{self, Decision, Rate, Tat},
+};
 use proptest::{collection::vec, prelude::*};
 
 use crate::{at, config};
@@ -83,6 +86,53 @@ proptest! {
                     .sum();
                 prop_assert!(in_span <= most(span), "{in_span} in {span} ms of {rate:?}");
             }
+        }
+    }
+
+    /// Two machines, one of which has a clock that is ahead, in turn or not.
+    #[test]
+    fn clocks_that_differ_loosen_a_rate_by_the_difference_at_most(
+        burst in 1..6_u32,
+        period in 1..3_600_000_u64,
+        lead in 0..=MAX_CLOCK_LEAD.as_secs() * 1_000,
+        calls in vec((prop_oneof![Just(0), 0..600_000_u64], any::<bool>()), 1..100),
+    ) {
+        let rate = Rate::new(burst, Duration::from_millis(period)).unwrap();
+        let mut tat = Tat::default();
+        let mut millis = 0;
+        let mut granted: Vec<u64> = Vec::new();
+        for (wait, is_ahead) in calls {
+            millis += wait;
+            let now = at(millis + if is_ahead { lead } else { 0 });
+            if let Decision::Granted(charge) = gcra::charge(tat, &rate, 1, now) {
+                tat = charge.tat;
+                granted.push(millis);
+            }
+            for (n, from) in granted.iter().enumerate() {
+                let refilled = (millis - from + lead) * 1_000 / rate.interval_micros();
+                prop_assert!(granted[n..].len() as u64 <= u64::from(burst) + refilled);
+            }
+        }
+    }
+
+    #[test]
+    fn clocks_that_differ_shorten_a_quiet_period_by_the_difference_at_most(
+        lead in 0..MAX_CLOCK_LEAD.as_secs() * 1_000,
+        calls in vec((prop_oneof![Just(0), 0..600_000_u64], any::<bool>()), 1..200),
+    ) {
+        let policy = Policy::default();
+        let mut limiter = AttemptLimiter::new();
+        let mut millis = 0;
+        let mut counted: Vec<u64> = Vec::new();
+        for (wait, is_ahead) in calls {
+            millis += wait;
+            let now = at(millis + if is_ahead { lead } else { 0 });
+            if limiter.begin_attempt(&policy, now).is_ok() {
+                counted.push(millis);
+            }
+            let quiet = policy.quiet_period().as_secs() * 1_000 - lead;
+            let in_window = counted.iter().filter(|at| *at + quiet > millis).count();
+            prop_assert!(in_window <= usize::from(policy.attempts_per_subject()));
         }
     }
 }

@@ -1,19 +1,72 @@
-//! Clauses 7 and 8: what must be there after a restart, and what happens when the store is full.
+//! Clauses 4, 7 and 8: what must be there after a time and after a restart, and what happens when the store is full.
+
+use std::time::Duration;
 
 use otp_core::{
-    AttemptRefused, ChallengeId, ConsumeRefused, LockoutState, Purpose, ResendRefused, Verified,
+    AttemptRefused, ChallengeId, ConsumeRefused, LockoutState, OpenRefused, Purpose, ResendRefused,
+    Verified,
 };
 
 use crate::{
     ChallengeStore, StoreErrorKind,
     conformance::{
-        amounts::MINUTE,
+        amounts::{DAY, MINUTE, SECOND},
         kit::{Kit, Person, granted, ok},
     },
 };
 
 /// How many calls a full store with forgettable records may take to make room for one more.
 const PATIENCE: u32 = 10;
+
+/// Clause 4, **the caller's clock decides**: a backend's own expiry only sweeps. While time passes in the backend,
+/// failures, locks and open challenges stay.
+///
+/// `pass_time` lets that much time pass in the backend:
+/// [`run_with_time`](crate::conformance::run_with_time) says how.
+///
+/// # Panics
+///
+/// If the clause is broken or the store fails.
+pub async fn clause_4_own_expiry_only_sweeps<S: ChallengeStore>(
+    kit: &Kit<S>,
+    pass_time: impl AsyncFn(Duration),
+) {
+    let (locked, counted, resent, two) = (kit.person(), kit.person(), kit.person(), kit.person());
+    let now = kit.start();
+    kit.lock(&locked, now).await;
+    let challenge = kit.opened(&counted, now).await;
+    let _ = kit.attempt(&counted, challenge.id(), now).await.expect("below the limit");
+    // Without a failure the record may be swept, but not before its last challenge has expired.
+    let id = kit.opened(&resent, now).await.id();
+    let almost = now + 5 * MINUTE - Duration::from_millis(1);
+    let _ = granted(kit.node().grant_resend(resent.key(), id, &kit.policy, now + MINUTE).await);
+    let mut long = kit.new_challenge(Purpose::LOGIN, now);
+    long.expires_at = now + DAY;
+    let _ = granted(kit.node().open(two.key(), long, &kit.policy, now).await);
+    let short = kit.opened_for(&two, Purpose::STEP_UP, now).await;
+    ok(kit.node().revoke(two.key(), short.id()).await);
+
+    pass_time((5 * MINUTE).saturating_sub(Duration::from_millis(1))).await;
+    let stored = kit.load(&resent, id, almost).await.map(|challenge| challenge.resends());
+    assert_eq!(stored, Some(1), "clause 4: an open challenge stays");
+    pass_time((10 * MINUTE).saturating_sub(SECOND)).await;
+    let at = now + 15 * MINUTE - SECOND;
+    let new = kit.new_challenge(Purpose::LOGIN, at);
+    let refused = ok(kit.node().open(locked.key(), new, &kit.policy, at).await).err();
+    let until = now + 15 * MINUTE;
+    assert_eq!(refused, Some(OpenRefused::Locked { until }), "clause 4: a lock stays");
+    pass_time(DAY.saturating_sub(15 * MINUTE)).await;
+    let at = now + DAY - SECOND;
+    let stays = kit.load(&two, long.id, at).await.is_some();
+    assert!(stays, "clause 4: an open challenge outlives a shorter one of its subject");
+    pass_time(365 * DAY).await;
+    let at = now + 366 * DAY;
+    let status = kit.status(&locked, at).await;
+    let counts = (status.consecutive_failures, status.consecutive_locks);
+    assert_eq!(counts, (10, 1), "clause 4: failures and locks stay for as long as it takes");
+    let failures = kit.status(&counted, at).await.consecutive_failures;
+    assert_eq!(failures, 1, "clause 4: a failure stays for as long as it takes");
+}
 
 /// Clause 7, **acknowledged means kept**. `open` is called twice and must return the same data again. Everything
 /// that was acknowledged through the first handle is there through the second.

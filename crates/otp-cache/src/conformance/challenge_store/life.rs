@@ -2,18 +2,21 @@
 
 use std::time::{Duration, SystemTime};
 
-use otp_core::{AttemptRefused, Challenge, ConsumeRefused, DeliveryStatus, Purpose, ResendRefused};
+use otp_core::{
+    AttemptRefused, Challenge, ConsumeRefused, DeliveryStatus, LockoutState, MAX_CLOCK_LEAD,
+    OpenRefused, Purpose, ResendRefused,
+};
 
 use crate::{
     ChallengeStore,
     conformance::{
-        amounts::{MINUTE, ROUNDS, SECOND, eight_purposes},
+        amounts::{DAY, MINUTE, ROUNDS, SECOND, eight_purposes},
         kit::{CALLERS, Kit, granted, ok},
     },
 };
 
 /// Clause 4, **the caller's clock decides**. In any year, a challenge lives up to its last millisecond. A clock that
-/// is set back does not extend its lifetime.
+/// is set back does not extend its lifetime. What a wrong clock has counted locks nobody once the clock is right.
 ///
 /// # Panics
 ///
@@ -26,6 +29,9 @@ pub async fn clause_4_the_callers_clock_decides<S: ChallengeStore>(kit: &Kit<S>)
     }
     fractions_of_a_millisecond_are_cut_off(kit).await;
     a_clock_that_is_set_back_prolongs_nothing(kit).await;
+    for lead in [MAX_CLOCK_LEAD, DAY, 365 * DAY] {
+        a_clock_that_was_wrong_locks_nobody(kit, lead).await;
+    }
 }
 
 async fn it_ends_at_its_end<S: ChallengeStore>(kit: &Kit<S>, now: SystemTime) {
@@ -72,6 +78,39 @@ async fn a_clock_that_is_set_back_prolongs_nothing<S: ChallengeStore>(kit: &Kit<
     let consumed = ok(store.consume(proof, back).await).err();
     assert_eq!(consumed, Some(ConsumeRefused::Expired), "clause 4: a clock set back");
     assert!(kit.load(&who, id, now).await.is_some(), "clause 4: until it has caught up");
+}
+
+/// The attempts of a subject were counted by a clock that was so far ahead. A little less, and they count in full.
+async fn a_clock_that_was_wrong_locks_nobody<S: ChallengeStore>(kit: &Kit<S>, lead: Duration) {
+    let (who, wrong) = (kit.person(), kit.start() + lead);
+    kit.lock(&who, wrong).await;
+    let new = kit.new_challenge(Purpose::LOGIN, wrong);
+    let refused = ok(kit.node().open(who.key(), new, &kit.policy, wrong).await).err();
+    let until = wrong + 15 * MINUTE;
+    assert_eq!(refused, Some(OpenRefused::Locked { until }), "clause 4: locked by a clock ahead");
+    if lead == MAX_CLOCK_LEAD {
+        let now = kit.start();
+        let new = kit.new_challenge(Purpose::LOGIN, now);
+        let refused = ok(kit.node().open(who.key(), new, &kit.policy, now).await).err();
+        let locked = Some(OpenRefused::Locked { until });
+        assert_eq!(refused, locked, "clause 4: another machine's clock may be ahead");
+    }
+    let now = kit.start() - Duration::from_millis(1);
+    let status = kit.status(&who, now).await;
+    assert_eq!(status.lockout_state, LockoutState::Open, "clause 4: a clock that was wrong");
+    assert_eq!(status.consecutive_failures, 10, "clause 4: and forgets nothing");
+    let new = kit.new_challenge(Purpose::LOGIN, now);
+    let opened = ok(kit.node().open(who.key(), new, &kit.policy, now).await);
+    let challenge = opened.expect("clause 4: a clock that was wrong locks nobody");
+    let attempt = kit.attempt(&who, challenge.id(), now).await;
+    let attempt = attempt.expect("clause 4: a clock that was wrong locks nobody");
+    let until = now + 30 * MINUTE;
+    let locked = LockoutState::Locked { until };
+    assert_eq!(attempt.lockout_state(), locked, "clause 4: one more attempt, and a lock in time");
+    let refused = kit.attempt(&who, challenge.id(), now).await.err();
+    assert_eq!(refused, Some(AttemptRefused::Locked { until }), "clause 4: a lock in time");
+    let lockout_state = kit.status(&who, until).await.lockout_state;
+    assert_eq!(lockout_state, LockoutState::Open, "clause 4: that ends in time");
 }
 
 /// Clause 5, **a resend is the same challenge**. It is granted after the cooldown, up to its limit, and to one of

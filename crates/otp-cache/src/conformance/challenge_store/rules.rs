@@ -5,18 +5,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use otp_core::{ChallengeId, DeliveryStatus, Policy, PolicySettings, Purpose, SubjectRecord};
+use otp_core::{
+    ChallengeId, DeliveryStatus, LockoutState, Policy, PolicySettings, Purpose, SubjectRecord,
+};
 
 use crate::{
     ChallengeStore, SubjectStatus,
     conformance::{
+        amounts::{DAY, JUMPS},
         dice::Dice,
         kit::{Kit, Person, ok},
     },
 };
 
 /// Compares the store with the rules of [`SubjectRecord`]. The same calls in the same order must have the same
-/// results, on random walks over calls, instants and purposes that reach both sides of every boundary.
+/// results, on random walks over calls, instants and purposes that reach both sides of every boundary. The clock jumps
+/// back and forth, by a day or a year too.
 ///
 /// # Panics
 ///
@@ -71,7 +75,11 @@ impl<'a, S: ChallengeStore> Walk<'a, S> {
 
     async fn go(&mut self, steps: u32) {
         for _ in 0..steps {
-            self.pass_time();
+            if self.dice.below(48) == 0 {
+                self.jump_ahead().await;
+            } else {
+                self.pass_time();
+            }
             match self.dice.below(16) {
                 0..=3 => self.open().await,
                 4..=9 => self.attempt().await,
@@ -88,14 +96,26 @@ impl<'a, S: ChallengeStore> Walk<'a, S> {
     /// Moves the clock: mostly not; otherwise to, or just before, an instant at which some rule changes its
     /// decision; sometimes back, like a clock that is set.
     fn pass_time(&mut self) {
-        if self.dice.below(24) == 0 {
-            self.now -= Duration::from_millis(self.dice.pick(&[59_999, 60_000, 60_001, 3_600_000]));
+        // More often while it is locked, because a walk seldom is.
+        let state = self.record.lockout_state(&self.policy, self.now);
+        let odds = if matches!(state, LockoutState::Locked { .. }) { 6 } else { 24 };
+        if self.dice.below(odds) == 0 {
+            self.now -= self.dice.pick(&JUMPS);
             return;
         }
         let seconds =
             self.dice.pick(&[0, 0, 0, 0, 0, 0, 1, 5, 15, 30, 60, 90, 180, 300, 900, 1800, 3600]);
         let less = Duration::from_millis(self.dice.pick(&[0, 0, 1]));
         self.now += Duration::from_secs(seconds).saturating_sub(less);
+    }
+
+    /// Sets the clock ahead. What has then expired may be swept, so nothing that could come back stays open.
+    async fn jump_ahead(&mut self) {
+        for id in self.ids.clone() {
+            self.record.revoke(id);
+            ok(self.kit.node().revoke(self.who.key(), id).await);
+        }
+        self.now += self.dice.pick(&[DAY, 365 * DAY]);
     }
 
     fn id(&mut self) -> ChallengeId {

@@ -2,12 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
-use otp_core::gcra::{self, Rate, Tat};
+use otp_core::{
+    MAX_CLOCK_LEAD,
+    gcra::{self, Rate, Tat},
+};
 
 use crate::{
     Charge, Quota, QuotaRefused,
     conformance::{
-        amounts::{HOUR, hourly},
+        amounts::{DAY, HOUR, JUMPS, hourly},
         dice::Dice,
         kit::{CALLERS, Kit, dropped_after, granted, ok},
     },
@@ -168,7 +171,8 @@ async fn refusals_in_a_race_leave_nothing<S: Quota>(kit: &Kit<S>) {
     assert_eq!(next.left(), 1_000 - 21, "quota clause 2: the wide one holds twenty, no refusal");
 }
 
-/// Clause 4, **the caller's clock decides**. In any year, a charge counts up to its last millisecond.
+/// Clause 4, **the caller's clock decides**. In any year, a charge counts up to its last millisecond. A charge that a
+/// wrong clock has made refuses nothing once the clock is right.
 ///
 /// # Panics
 ///
@@ -182,6 +186,29 @@ pub async fn clause_4_the_callers_clock_decides<S: Quota>(kit: &Kit<S>) {
         assert!(ok(kit.node().charge(&[charge], almost).await).is_err(), "quota clause 4");
         let _ = granted(kit.node().charge(&[charge], now + HOUR).await);
     }
+    for lead in [MAX_CLOCK_LEAD, DAY, 365 * DAY] {
+        a_clock_that_was_wrong_refuses_nothing(kit, lead).await;
+    }
+}
+
+/// A key was charged by a clock that was so far ahead. A little less, and the charge counts in full.
+async fn a_clock_that_was_wrong_refuses_nothing<S: Quota>(kit: &Kit<S>, lead: Duration) {
+    let charge = Charge::new(kit.quota_key(), hourly(5));
+    let all = charge.with_events(5);
+    let _ = granted(kit.node().charge(&[all], kit.start() + lead).await);
+    if lead == MAX_CLOCK_LEAD {
+        let refused = ok(kit.node().charge(&[charge], kit.start()).await).err();
+        let until = Some(kit.start() + lead + HOUR / 5);
+        let refused = refused.map(|refused| refused.until);
+        assert_eq!(refused, Some(until), "quota clause 4: another machine's clock may be ahead");
+    }
+    let now = kit.start() - Duration::from_millis(1);
+    let charged = ok(kit.node().charge(&[charge], now).await);
+    let charged = charged.expect("quota clause 4: a clock that was wrong refuses nothing");
+    assert_eq!(charged.left(), 0, "quota clause 4: one more charge");
+    let refused = ok(kit.node().charge(&[charge], now).await).err();
+    let refused = refused.map(|refused| refused.until);
+    assert_eq!(refused, Some(Some(now + HOUR / 5)), "quota clause 4: and then the rate");
 }
 
 /// Clause 5, **a refund gives back what was charged**, to the same keys and no more.
@@ -217,7 +244,8 @@ async fn nothing_comes_back_twice<S: Quota>(kit: &Kit<S>) {
     }
 }
 
-/// Compares the store with the rule of [`gcra`] on a random walk over instants and amounts.
+/// Compares the store with the rule of [`gcra`] on a random walk over instants and amounts. The clock jumps back and
+/// forth, by a day or a year too.
 ///
 /// # Panics
 ///
@@ -231,9 +259,18 @@ pub async fn decides_as_the_pure_rule<S: Quota>(kit: &Kit<S>) {
     ];
     let mut dice = Dice::new(11);
     for rate in rates {
-        let (key, mut tat, mut now) = (kit.quota_key(), Tat::default(), kit.start());
+        let (mut key, mut tat, mut now) = (kit.quota_key(), Tat::default(), kit.start());
         for step in 0..60 {
             now += Duration::from_micros(rate.interval_micros() * dice.below(5) / 3);
+            match dice.below(20) {
+                0 => {
+                    // What has then refilled may be swept, and the clock may come back.
+                    (key, tat) = (kit.quota_key(), Tat::default());
+                    now += dice.pick(&[DAY, 365 * DAY]);
+                }
+                1 => now -= dice.pick(&JUMPS),
+                _ => {}
+            }
             let charge = Charge::new(key, rate).with_events(dice.small(rate.burst().min(4) + 2));
             let expected = gcra::charge(tat, &rate, charge.events, now);
             let answer = ok(kit.node().charge(&[charge], now).await);

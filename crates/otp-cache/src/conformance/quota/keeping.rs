@@ -1,17 +1,51 @@
-//! Clauses 6 and 7: what happens when the store is full, and after a restart.
+//! Clauses 4, 6 and 7: what happens as time passes, when the store is full, and after a restart.
 
 use std::time::Duration;
+
+use otp_core::gcra::Rate;
 
 use crate::{
     Charge, Quota, StoreErrorKind,
     conformance::{
-        amounts::{HOUR, hourly},
+        amounts::{DAY, HOUR, MINUTE, hourly},
         kit::{Kit, granted, ok},
     },
 };
 
 /// How many calls a full store with refilled keys may take to make room for one more.
 const PATIENCE: u32 = 10;
+
+/// Clause 4, **the caller's clock decides**: a backend's own expiry only sweeps. While time passes in the backend, a
+/// charge stays until it has refilled: within a minute, a day, or a year.
+///
+/// `pass_time` lets that much time pass in the backend:
+/// [`run_with_time`](crate::conformance::run_with_time) says how.
+///
+/// # Panics
+///
+/// If the clause is broken or the store fails.
+pub async fn clause_4_own_expiry_only_sweeps<S: Quota>(
+    kit: &Kit<S>,
+    pass_time: impl AsyncFn(Duration),
+) {
+    for period in [MINUTE, HOUR, DAY, 365 * DAY] {
+        let rate = Rate::new(10, period).expect("a valid rate");
+        let now = kit.start();
+        let [spent, refunded] = [(); 2].map(|()| Charge::new(kit.quota_key(), rate));
+        let _ = granted(kit.node().charge(&[spent.with_events(10)], now).await);
+        let _ = granted(kit.node().charge(&[refunded.with_events(9)], now).await);
+        let receipt = granted(kit.node().charge(&[refunded], now).await);
+        ok(kit.node().refund(&receipt, now).await);
+        pass_time(period / 2).await;
+        let asked = kit.node().charge(&[refunded.with_events(0)], now + period / 2).await;
+        let message = format!("quota clause 4: charges of {period:?} stay in the backend");
+        assert_eq!(granted(asked).left(), 6, "{message}: four of nine are left");
+        let rest = (period / 2).saturating_sub(Duration::from_millis(1));
+        pass_time(rest).await;
+        let asked = kit.node().charge(&[spent.with_events(0)], now + period / 2 + rest).await;
+        assert_eq!(granted(asked).left(), 9, "{message}: one of ten is left");
+    }
+}
 
 /// Clause 6, **full means refuse**. A store with room for `at_most` keys refuses the next one as
 /// [`Capacity`](StoreErrorKind::Capacity). It keeps those that it has, and accepts new ones after they have

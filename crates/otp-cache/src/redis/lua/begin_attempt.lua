@@ -9,8 +9,14 @@ if is_expired(challenge, now) then return EXPIRED .. stored end
 local attempts = byte(challenge, ATTEMPTS_POS)
 if attempts >= per_challenge then return ATTEMPTS_EXHAUSTED .. stored end
 challenges[n] = with(challenge, ATTEMPTS_POS, char(attempts + 1))
+if is_of_wrong_clock(now) then
+  -- How long ago the attempts were is unknown, so they count. Those before a lock are no longer in the window.
+  if last < locked_until then window = per_subject - 1 end
+  last, locked_until = now, 0
 -- A clock that goes back is no quiet period.
-if math.max(now - last, 0) >= quiet_period then window = 0 end
+elseif math.max(now - last, 0) >= quiet_period then
+  window = 0
+end
 window, failures = one_more(window), one_more(failures)
 last = math.max(last, now)
 blocked = failures >= max_failures and 1 or 0

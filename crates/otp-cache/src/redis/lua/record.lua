@@ -83,10 +83,14 @@ local function is_expired(challenge, now)
   return now >= read_u64(challenge, EXPIRES_AT_POS)
     or after(now, CLOCK_TOLERANCE) < read_u64(challenge, OPENED_AT_POS)
 end
+-- Whether the last attempt is so far ahead that its clock was wrong.
+local function is_of_wrong_clock(now)
+  return after(now, MAX_CLOCK_LEAD) < last
+end
 -- Returns the status that refuses a locked or blocked subject.
 local function lockout(now, max_failures)
   if blocked ~= 0 or failures >= max_failures then return BLOCKED end
-  if now < locked_until then return LOCKED end
+  if now < locked_until and not is_of_wrong_clock(now) then return LOCKED end
 end
 local function clear_counters()
   failures, window, locks, blocked, last, locked_until = 0, 0, 0, 0, 0, 0

@@ -19,6 +19,18 @@ impl Flawed {
         if is_swept { Tat::default() } else { tat }
     }
 
+    /// When the charge fits, if the store does not leave that to the rule.
+    fn not_before(&self, tat: Tat, charge: &Charge, now: SystemTime) -> Option<SystemTime> {
+        let micros =
+            |events: u32| Duration::from_micros(charge.rate.interval_micros() * u64::from(events));
+        let full_at = SystemTime::UNIX_EPOCH + Duration::from_micros(tat.as_micros());
+        let full_at = full_at.max(now) + micros(charge.events);
+        let fits_at = full_at - micros(charge.rate.burst());
+        let is_possible = charge.events <= charge.rate.burst();
+        (self.has(Flaw::ChargesWhenTheClockHasCaughtUp) && is_possible && fits_at > now)
+            .then_some(fits_at)
+    }
+
     /// Charges all, or says which is refused; with [`Flaw::ChargesOneByOne`] up to that one.
     fn charge_at_once(
         &self,
@@ -36,6 +48,10 @@ impl Flawed {
             };
             let so_far = granted.iter().rev().find(before).map(|(_, tat)| *tat);
             let tat = so_far.unwrap_or_else(|| self.tat(state, charge.key));
+            if let Some(until) = self.not_before(tat, charge, now) {
+                refusals.push(QuotaRefused { which, until: Some(until) });
+                continue;
+            }
             let until = match gcra::charge(tat, &charge.rate, charge.events, now) {
                 gcra::Decision::Granted(yes) => {
                     left = left.min(yes.left);

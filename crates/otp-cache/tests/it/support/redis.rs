@@ -178,6 +178,17 @@ impl Server {
         command.query(&mut self.admin())
     }
 
+    /// Shortens the time to live of each key by `time`, and deletes those that have none left.
+    pub(crate) fn pass_time(&self, time: Duration) {
+        const SCRIPT: &str = "
+            for _, key in ipairs(redis.call('KEYS', '*')) do
+              local left = redis.call('PTTL', key)
+              if left >= 0 then redis.call('PEXPIRE', key, left - tonumber(ARGV[1])) end
+            end";
+        let millis = time.as_millis().to_string();
+        self.command(&["EVAL", SCRIPT, "0", &millis]).expect("an administrator's connection");
+    }
+
     pub(crate) fn info(&self, section: &str) -> String {
         self.said(&["INFO", section])
     }

@@ -91,14 +91,90 @@ fn the_quiet_period_runs_from_the_last_attempt_and_not_from_the_first() {
     assert!(matches!(bench.begin(9, now).unwrap().lockout_state(), LockoutState::Locked { .. }));
 }
 
+/// Another machine's clock may be ahead: what it counted counts in full, up to its longest lead.
 #[test]
-fn a_clock_that_goes_back_shortens_nothing() {
+fn a_clock_that_is_behind_shortens_nothing() {
+    let lead = MAX_CLOCK_LEAD.as_secs();
     let mut bench = Bench::new();
-    bench.fail(9, at(60 * MINUTE));
+    bench.fail(9, at(lead));
     bench.open(1, at(0)).unwrap();
     let attempt = bench.begin(1, at(0)).unwrap();
-    assert_eq!(attempt.lockout_state(), LockoutState::Locked { until: at(75 * MINUTE) });
-    assert!(matches!(bench.begin(1, just_before(75 * MINUTE)), Err(AttemptRefused::Locked { .. })));
+    let until = at(lead + 15 * MINUTE);
+    assert_eq!(attempt.lockout_state(), LockoutState::Locked { until });
+    let early = bench.begin(1, just_before(lead + 15 * MINUTE));
+    assert_eq!(early.unwrap_err(), AttemptRefused::Locked { until });
+
+    let mut bench = Bench::new();
+    bench.fail(10, at(lead));
+    assert_eq!(bench.lockout_state(at(0)), LockoutState::Locked { until });
+    assert_eq!(bench.open(1, at(0)).unwrap_err(), OpenRefused::Locked { until });
+}
+
+const DAY: u64 = 24 * 60 * MINUTE;
+
+/// Instants further ahead than that, up to a year.
+fn wrong_clocks() -> [SystemTime; 4] {
+    let lead = at(0) + MAX_CLOCK_LEAD;
+    [lead + Duration::from_millis(1), at(60 * MINUTE), at(DAY), at(365 * DAY)]
+}
+
+#[test]
+fn a_lock_of_a_wrong_clock_ends_after_one_more_attempt_and_a_lock_in_time() {
+    for wrong in wrong_clocks() {
+        let mut bench = Bench::new();
+        bench.fail(10, wrong);
+        assert!(matches!(bench.lockout_state(wrong), LockoutState::Locked { .. }));
+        // The clock is right again.
+        assert_eq!(bench.lockout_state(at(0)), LockoutState::Open);
+        assert_eq!(bench.record.attempts_in_window(&bench.policy, at(0)), 9);
+        bench.open(1, at(0)).unwrap();
+        let attempt = bench.begin(1, at(0)).unwrap();
+        let until = at(30 * MINUTE);
+        let lockout_state = LockoutState::Locked { until };
+        assert_eq!((attempt.attempts_left(), attempt.lockout_state()), (0, lockout_state));
+        assert_eq!(bench.begin(1, at(0)).unwrap_err(), AttemptRefused::Locked { until });
+        assert_eq!(bench.lockout_state(just_before(30 * MINUTE)), lockout_state);
+        assert_eq!(bench.lockout_state(until), LockoutState::Open);
+        assert_eq!(bench.record.consecutive_failures(), 11);
+        assert_eq!(bench.record.consecutive_locks(), 2);
+    }
+}
+
+#[test]
+fn attempts_of_a_wrong_clock_count_until_a_quiet_period_in_time() {
+    for wrong in wrong_clocks() {
+        let mut bench = Bench::new();
+        bench.fail(8, wrong);
+        bench.open(1, at(0)).unwrap();
+        assert_eq!(bench.begin(1, at(0)).unwrap().lockout_state(), LockoutState::Open);
+        assert_eq!(bench.record.attempts_in_window(&bench.policy, just_before(15 * MINUTE)), 9);
+        assert_eq!(bench.record.attempts_in_window(&bench.policy, at(15 * MINUTE)), 0);
+        let attempt = bench.begin(1, at(1)).unwrap();
+        let until = at(15 * MINUTE + 1);
+        assert_eq!(attempt.lockout_state(), LockoutState::Locked { until });
+    }
+}
+
+/// One typing mistake a day is no reason for a lock, whatever the clock was before.
+#[test]
+fn one_failure_a_day_after_a_wrong_clock_does_not_lock() {
+    for wrong in wrong_clocks() {
+        let mut bench = Bench::new();
+        bench.fail(1, wrong);
+        for day in 0..20_u8 {
+            let now = at(u64::from(day) * DAY);
+            bench.open(day, now).unwrap();
+            assert_eq!(bench.begin(day, now).unwrap().lockout_state(), LockoutState::Open);
+        }
+    }
+}
+
+#[test]
+fn a_block_of_a_wrong_clock_stays() {
+    let mut bench = Bench::new();
+    let now = bench.fail_in_a_row(100, at(365 * DAY));
+    assert_eq!(bench.lockout_state(now), LockoutState::Blocked);
+    assert_eq!(bench.lockout_state(at(0)), LockoutState::Blocked);
 }
 
 /// Clocks of several machines may differ a little; a clock that was set back by more would let a code
