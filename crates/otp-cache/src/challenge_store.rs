@@ -41,8 +41,8 @@ use crate::{ConsumeFailed, StoreError, SubjectStatus};
 ///    failover to an asynchronous replica can lose.
 /// 4. **The caller's clock decides.** `expires_at` is compared with the `now` of the call. A backend's own expiry
 ///    only sweeps. At `expires_at` the challenge has expired. It also counts as expired for a clock that is
-///    behind the one that opened it by more than [`Challenge::CLOCK_TOLERANCE`]. What a clock further ahead than
-///    [`MAX_CLOCK_LEAD`](otp_core::MAX_CLOCK_LEAD) has counted locks nobody until the clock has caught up.
+///    behind the one that opened it by more than [`Challenge::CLOCK_TOLERANCE`]. A lock does not apply while its last
+///    attempt is ahead of `now` by more than [`MAX_CLOCK_LEAD`](otp_core::MAX_CLOCK_LEAD).
 /// 5. **A resend is the same challenge.** [`grant_resend`](Self::grant_resend) enforces cooldown and count in one
 ///    step. Id, nonce, expiry and attempt counters stay.
 /// 6. **The newest replaces.** [`open`](Self::open) revokes the subject's older challenge for the same purpose in

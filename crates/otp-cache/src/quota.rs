@@ -179,8 +179,8 @@ impl Error for QuotaRefused {}
 ///    too strict, never too lax.
 /// 3. **Fails closed.** An error means refuse, and something may stay charged. The same holds for a call that is
 ///    dropped before it returns.
-/// 4. **The caller's clock decides.** A key is dropped only after its full burst has refilled. What a clock further
-///    ahead than [`MAX_CLOCK_LEAD`](otp_core::MAX_CLOCK_LEAD) has charged refuses nothing until the clock has caught up.
+/// 4. **The caller's clock decides.** A key is dropped only after its full burst has refilled. If what is stored
+///    is ahead of `now` by more than the burst plus [`MAX_CLOCK_LEAD`](otp_core::MAX_CLOCK_LEAD), it refuses nothing.
 /// 5. **A refund gives back what was charged**, to the same keys, and no more. What has refilled since the charge
 ///    is not given back ([`Charged::refunds`]).
 /// 6. **Full means refuse**, as for [`ChallengeStore`](crate::ChallengeStore).

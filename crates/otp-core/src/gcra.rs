@@ -148,7 +148,7 @@ pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Decision {
     Decision::Granted(Granted { tat: Tat(full_at), left: u32::try_from(left).unwrap_or(u32::MAX) })
 }
 
-/// Returns the value to which [`charge`] adds `events`: `tat`, unless it is further ahead than one burst and
+/// Returns the value to which [`charge`] adds `events`: `tat`, unless it is further ahead than one burst plus
 /// [`MAX_CLOCK_LEAD`]. Then a clock that was wrong has set it, and `events` get the last part of the burst.
 ///
 /// A caller that charges a key more than once in one step settles the sum of the events first.

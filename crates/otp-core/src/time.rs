@@ -9,14 +9,14 @@ use crate::layout::LAST_MILLIS;
 ///
 /// An [`AttemptLimiter`](crate::AttemptLimiter) and a [`Tat`](crate::gcra::Tat) hold instants of earlier calls. Up
 /// to this far ahead of `now`, they count in full. Further ahead, they come from a clock that was wrong and is right
-/// again. No limit refuses until the clock has caught up with them:
+/// again. Then a limit does not refuse for as long as the clock takes to catch up with them:
 ///
 /// * A lock ends. The attempts before it count, so the next attempt is the last one before another lock.
 /// * Attempts count until a quiet period after the next attempt.
 /// * A rate grants one more charge, which leaves nothing of the burst.
 ///
-/// So a clock that jumps locks for no longer than this and the longest lock. Setting it back lets through one more
-/// attempt per subject and one more charge per key.
+/// So a clock that jumps ahead locks a subject for no longer than the longest lock plus this lead. Setting it back
+/// lets through one more attempt per subject and one more charge per key.
 ///
 /// Two machines whose clocks differ by up to this share each limit. A lock, a quiet period or a refill can be shorter
 /// by the difference. If their clocks differ by more, each may end the locks of the other and refill its rates. The

@@ -21,11 +21,11 @@ const PATIENCE: u32 = 10;
 /// The longest that a call may take while its backend fails. Backends are configured in seconds.
 const LONGEST_CALL: Duration = Duration::from_secs(15);
 
-/// Returns the clauses that need nothing but a handle, in order.
+/// Returns the clauses that need only a handle, in order.
 ///
-/// The four others need a hand from the backend: [`clause_2_own_expiry_only_sweeps`] lets time pass in it,
-/// [`clause_5_acknowledged_means_kept`] opens it twice, [`clause_6_full_means_refuse`] wants it small,
-/// [`clause_7_an_outage_is_an_error_in_time`] breaks it.
+/// The four others need help from the backend: [`clause_2_own_expiry_only_sweeps`] lets time pass in it,
+/// [`clause_5_acknowledged_means_kept`] opens it twice, [`clause_6_full_means_refuse`] needs a small one, and
+/// [`clause_7_an_outage_is_an_error_in_time`] makes it fail.
 pub fn clauses<S: DeliveryNotes>() -> Vec<Clause<S>> {
     clauses![
         clause_1_found_until_it_expires,

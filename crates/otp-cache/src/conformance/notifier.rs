@@ -14,13 +14,14 @@ use crate::{Notifier, StoreErrorKind, Subscription};
 /// How long a notification may be on its way to another node.
 const LONGEST_WAY: Duration = Duration::from_secs(10);
 
-/// Notifications for other subjects between one and its wait. A queue that all subjects share is shorter.
+/// How many notifications for other subjects follow one before its subscription waits. More than fit into a short queue
+/// that all subjects share.
 const CROWD: usize = 4096;
 
-/// Returns the clauses that need nothing but a handle, in order.
+/// Returns the clauses that need only a handle, in order.
 ///
-/// The two others need a hand from the backend: [`clause_5_bounded`] wants it small,
-/// [`clause_6_a_lost_connection_wakes`] breaks it.
+/// The two others need help from the backend: [`clause_5_bounded`] needs a small one, and
+/// [`clause_6_a_lost_connection_wakes`] breaks its connection.
 pub fn clauses<S: Notifier>() -> Vec<Clause<S>> {
     clauses![
         clause_1_every_subscription_wakes,

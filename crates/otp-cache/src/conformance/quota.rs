@@ -21,8 +21,8 @@ use crate::Quota;
 /// Returns the clauses that need only a handle, in order.
 ///
 /// The five others need help from the backend: [`clause_3_fails_closed`] makes it fail,
-/// [`clause_4_own_expiry_only_sweeps`] lets time pass in it, [`clause_6_full_means_refuse`] needs a small one, [`clause_7_acknowledged_means_kept`] opens it twice, and
-/// [`clause_8_every_call_ends_in_time`] stalls it.
+/// [`clause_4_own_expiry_only_sweeps`] lets time pass in it, [`clause_6_full_means_refuse`] needs a small one,
+/// [`clause_7_acknowledged_means_kept`] opens it twice, and [`clause_8_every_call_ends_in_time`] stalls it.
 pub fn clauses<S: Quota>() -> Vec<Clause<S>> {
     clauses![
         clause_1_never_more,

@@ -36,7 +36,7 @@ pub enum LockoutState {
 /// * The count returns to 0 after a quiet period without an attempt, and when a lock begins.
 /// * Consecutive locks grow longer. Only [`succeed`](Self::succeed) or an administrator's
 ///   [`unlock`](Self::unlock) resets consecutive failures and consecutive locks. Time does not.
-/// * A clock that was wrong locks no longer than [`MAX_CLOCK_LEAD`] says.
+/// * A wrong clock makes no lock longer by more than [`MAX_CLOCK_LEAD`].
 ///
 /// With the feature `serde` it is serialised as its [`LimiterParts`].
 ///

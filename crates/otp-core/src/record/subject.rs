@@ -43,7 +43,7 @@ use crate::{
 ///   consuming it clears the lock.
 /// * Consecutive locks grow longer. Only a success or an administrator resets consecutive failures and
 ///   consecutive locks. A resend, a new challenge or time does not.
-/// * A clock that was wrong locks no longer than [`MAX_CLOCK_LEAD`](crate::MAX_CLOCK_LEAD) says.
+/// * A wrong clock makes no lock longer by more than [`MAX_CLOCK_LEAD`](crate::MAX_CLOCK_LEAD).
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

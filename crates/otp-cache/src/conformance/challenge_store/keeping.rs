@@ -1,4 +1,4 @@
-//! Clauses 4, 7 and 8: what must be there after a time and after a restart, and what happens when the store is full.
+//! Clauses 4, 7 and 8: what must be there after time has passed and after a restart, and what a full store refuses.
 
 use std::time::Duration;
 

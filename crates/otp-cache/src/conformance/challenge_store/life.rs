@@ -80,7 +80,8 @@ async fn a_clock_that_is_set_back_prolongs_nothing<S: ChallengeStore>(kit: &Kit<
     assert!(kit.load(&who, id, now).await.is_some(), "clause 4: until it has caught up");
 }
 
-/// The attempts of a subject were counted by a clock that was so far ahead. A little less, and they count in full.
+/// Checks the attempts that a clock counted while it was ahead by `lead`. At a lead of [`MAX_CLOCK_LEAD`] they count in
+/// full. At one more millisecond they lock nobody.
 async fn a_clock_that_was_wrong_locks_nobody<S: ChallengeStore>(kit: &Kit<S>, lead: Duration) {
     let (who, wrong) = (kit.person(), kit.start() + lead);
     kit.lock(&who, wrong).await;

@@ -191,7 +191,8 @@ pub async fn clause_4_the_callers_clock_decides<S: Quota>(kit: &Kit<S>) {
     }
 }
 
-/// A key was charged by a clock that was so far ahead. A little less, and the charge counts in full.
+/// Checks a key that a clock charged while it was ahead by `lead`. At a lead of [`MAX_CLOCK_LEAD`] the charge counts in
+/// full. At one more millisecond it refuses nothing.
 async fn a_clock_that_was_wrong_refuses_nothing<S: Quota>(kit: &Kit<S>, lead: Duration) {
     let charge = Charge::new(kit.quota_key(), hourly(5));
     let all = charge.with_events(5);

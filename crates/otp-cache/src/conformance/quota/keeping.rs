@@ -1,4 +1,4 @@
-//! Clauses 4, 6 and 7: what happens as time passes, when the store is full, and after a restart.
+//! Clauses 4, 6 and 7: what must be there after time has passed and after a restart, and what a full store refuses.
 
 use std::time::Duration;
 
