@@ -72,7 +72,7 @@ impl SmsSender for FailoverSender {
         others.fold(self.first.text_limit(), TextLimit::strictest)
     }
 
-    /// Whether every message is checked for which that is asked.
+    /// Whether the number of every message with [`phone_since`](OutgoingSms::phone_since) is checked.
     fn checks_number_history(&self) -> bool {
         if self.allows_unchecked {
             self.senders().all(|sender| sender.checks_number_history())
@@ -84,6 +84,7 @@ impl SmsSender for FailoverSender {
     async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
         let needs_check =
             sms.phone_since().is_some() && !self.allows_unchecked && self.checks_number_history();
+        // Replaced by at least one sender: a check is needed only if one of them makes it.
         let mut outcome = Err(SmsError::not_sent("no sender checks the number's history"));
         let mut is_first = true;
         for sender in self.senders() {

@@ -19,7 +19,8 @@ pub struct OutgoingSms {
 }
 
 impl OutgoingSms {
-    /// Creates a message of `text` to the number `to`, found again by `reference`. Now it is `now`.
+    /// Creates a message of `text` to the number `to`, found again by `reference`. `now` is the current
+    /// instant.
     pub fn new(to: PhoneNumber, text: String, reference: Reference, now: SystemTime) -> Self {
         Self {
             to,
@@ -61,9 +62,9 @@ impl OutgoingSms {
         &self.text
     }
 
-    /// Returns the instant that is now: the one at which the message was created, and what has passed since.
+    /// Returns the current instant: the one given to [`new`](Self::new) plus the time since then.
     ///
-    /// It passes by Tokio's timer, so a test can pause it.
+    /// Tokio's clock measures that time, so a test can pause it.
     pub fn now(&self) -> SystemTime {
         self.now.checked_add(self.created.elapsed()).unwrap_or(self.now)
     }
@@ -81,7 +82,7 @@ impl OutgoingSms {
 
     /// Whether the text is within `limit`, in length and characters. A text that is not is refused.
     ///
-    /// Within no limit are a text of white space alone, and one with a control character other than a line break
+    /// A text of white space alone fits no limit, nor does one with a control character other than a line break
     /// (LF): phones do not show them.
     pub fn fits(&self, limit: TextLimit) -> bool {
         !self.text.trim().is_empty()

@@ -1,4 +1,4 @@
-//! A plugin to check, and its logins.
+//! What a plugin to check offers the checks, and the logins of its user.
 
 use std::fmt::Debug;
 

@@ -19,8 +19,8 @@ pub enum ProviderMode {
     Down,
     /// It takes the message and responds that it failed, such as with HTTP 500.
     FailingAfterTaking,
-    /// It takes the message, and its response confirms nothing: such as HTTP 200 with half a body, or with an
-    /// error that the sender does not know.
+    /// It takes the message, and its response does not confirm that. Examples are HTTP 200 with half a body, or
+    /// with an error that the sender does not know.
     Garbled,
     /// It takes the message, and the connection breaks before its response arrives.
     Losing,
