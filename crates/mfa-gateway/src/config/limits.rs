@@ -28,7 +28,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<SendLimits, Reported> {
         )
         .number(defaults.per_block, 1..=1_000_000);
     let in_all = section
-        .key("sends_per_day_total", "Messages per day in total: the budget.")
+        .key("sends_per_day_total", "Billed parts of messages per day in total: the budget.")
         .renamed_from("sends_in_all")
         .number(10_000, 1..=100_000_000);
     let (hourly, daily) = (hourly?, daily?);
