@@ -1,7 +1,7 @@
 //! Every text of the plugin, as a key and the names of its arguments.
 
 /// Every key that the plugin uses with the names of its arguments, so that a host can test that its
-/// catalogue is complete. The same list with proposed sentences stands in `MESSAGES.md`.
+/// catalogue is complete. The same list with proposed sentences is in `MESSAGES.md`.
 pub const MESSAGES: &[(&str, &[&str])] = &[
     ("otp-title", &[]),
     ("otp-title-new", &[]),
