@@ -248,7 +248,7 @@ pub async fn clause_8_whole(stage: &dyn Stage) {
         let is_whole = *response.body() == whole;
         assert!(is_whole, "clause 8: {} of {} bytes of a body", response.body().len(), whole.len());
 
-        let received = scene.requests.last().expect("clause 8: the stage reports no request");
+        let received = scene.requests.take_last().expect("clause 8: the stage reports no request");
         assert_eq!(received.method(), given.method(), "clause 8: the method of the request");
         let uri: Uri = given.url().parse().expect("the URL of a scene is a URI");
         let target = received.uri().path_and_query();

@@ -127,7 +127,7 @@ impl Counter {
         self.0.requests.borrow().began
     }
 
-    pub(super) fn last(&self) -> Option<http::Request<Bytes>> {
+    pub(super) fn take_last(&self) -> Option<http::Request<Bytes>> {
         self.0.last.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
