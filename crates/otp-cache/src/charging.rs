@@ -61,14 +61,13 @@ pub fn charge_all(
     for charge in charges {
         let stored = stored(charge.key);
         let again = tats.iter_mut().find(|(key, _)| *key == charge.key);
-        let so_far = again.as_ref().map_or(stored, |(_, tat)| Some(*tat));
-        let so_far = so_far.unwrap_or_default();
-        let so_far = if again.is_some() {
-            so_far
-        } else {
-            let of_key = charges.iter().filter(|other| other.key == charge.key);
-            let events = of_key.fold(0, |sum: u32, other| sum.saturating_add(other.events));
-            gcra::settled(so_far, &charge.rate, events, now)
+        let so_far = match &again {
+            Some((_, tat)) => *tat,
+            None => {
+                let of_key = charges.iter().filter(|other| other.key == charge.key);
+                let events = of_key.fold(0, |sum: u32, other| sum.saturating_add(other.events));
+                gcra::settled(stored.unwrap_or_default(), &charge.rate, events, now)
+            }
         };
         let granted = match gcra::charge(so_far, &charge.rate, charge.events, now) {
             gcra::Decision::Granted(granted) => granted,
