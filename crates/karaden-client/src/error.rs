@@ -240,14 +240,7 @@ impl Error {
     pub fn expose_server_text(&self) -> Option<&str> {
         self.0.server_text.as_ref().map(ExposeSecret::expose_secret)
     }
-}
 
-/// Returns the first 1,000 characters of a text of the server.
-fn cut(text: &str) -> String {
-    text.chars().take(1000).collect()
-}
-
-impl Error {
     /// Writes what Karaden said, such as ` (restricted, HTTP 200, code 203)`; nothing if it said nothing.
     pub(crate) fn fmt_response(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let reason = self.0.refusal.as_ref().map(|reason| reason.as_str().to_owned());
@@ -256,6 +249,11 @@ impl Error {
         let parts: Vec<String> = [reason, status, code].into_iter().flatten().collect();
         if parts.is_empty() { Ok(()) } else { write!(f, " ({})", parts.join(", ")) }
     }
+}
+
+/// Returns the first 1,000 characters of a text of the server.
+fn cut(text: &str) -> String {
+    text.chars().take(1000).collect()
 }
 
 impl From<Invalid> for Error {
