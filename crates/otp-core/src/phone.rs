@@ -37,7 +37,8 @@ impl PhoneNumber {
     const MAX_DIGITS: usize = 15;
 
     /// Takes a number in E.164 exactly as it is: `+` and 7 to 15 ASCII digits, the first not 0. Which numbers a
-    /// country has is not checked.
+    /// country has is not checked, with one exception: `+810…` is no number. The 0 in front of Japanese numbers
+    /// is a trunk prefix, and with it one handset would have two numbers.
     ///
     /// # Errors
     ///
@@ -46,7 +47,8 @@ impl PhoneNumber {
         let digits = e164.strip_prefix('+').ok_or(InvalidPhoneNumber::NotE164)?.as_bytes();
         let is_number = (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&digits.len())
             && digits.iter().all(u8::is_ascii_digit)
-            && digits[0] != b'0';
+            && digits[0] != b'0'
+            && !digits.starts_with(b"810");
         if !is_number {
             return Err(InvalidPhoneNumber::NotE164);
         }
@@ -364,6 +366,9 @@ mod tests {
             "+165025",
             "+1234567890123456",
             "+06502530000",
+            // With the trunk prefix of Japan.
+            "+8109012345678",
+            "+810312345678",
             "+1 650 253 0000",
             "++16502530000",
             "+1650253000a",
