@@ -21,10 +21,11 @@ impl Variables {
         self.optional(name)?.ok_or_else(|| problem(name, "is not set"))
     }
 
-    /// Returns the value of a variable. An empty one counts as absent.
+    /// Returns the value of a variable without the white space around it, such as the line break of a file that
+    /// it was read from. An empty one counts as absent.
     pub(crate) fn optional(&self, name: &'static str) -> Result<Option<String>, Error> {
         match self.0(name) {
-            Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+            Ok(value) => Ok(Some(value.trim().to_owned()).filter(|value| !value.is_empty())),
             Err(VarError::NotPresent) => Ok(None),
             Err(VarError::NotUnicode(_hidden)) => Err(problem(name, "is not valid Unicode")),
         }
@@ -83,6 +84,48 @@ mod tests {
         }
         assert!(sms::ClientBuilder::from_variables(&all_but("")).is_ok());
         assert!(push::ClientBuilder::from_variables(&all_but("")).is_ok());
+    }
+
+    #[test]
+    fn white_space_around_a_value_is_dropped() {
+        let padded = |name: &str| {
+            Ok(match name {
+                "KARADEN_SERVICE_ID" => " 3\n",
+                "KARADEN_BASE_URL" => " \t",
+                "KARADEN_PUSH_BASE_URL" => " https://karaden.example/v2/\n",
+                _ => "\tvalue\r\n",
+            }
+            .to_owned())
+        };
+        let variables = Variables(Box::new(padded));
+        assert_eq!(variables.required("KARADEN_TOKEN").expect("a value"), "value");
+        assert_eq!(variables.optional("KARADEN_BASE_URL").expect("blank"), None);
+        let client = sms::ClientBuilder::from_variables(&variables).expect("all are set");
+        let transport = || crate::transport::ScriptedTransport::new([]);
+        assert!(client.with_transport(transport()).build().is_ok());
+        let client = push::ClientBuilder::from_variables(&variables).expect("all are set");
+        assert!(client.with_transport(transport()).build().is_ok());
+
+        let blank = Variables(Box::new(|_: &str| Ok(" \n".to_owned())));
+        let error = blank.required("KARADEN_TOKEN").expect_err("blank");
+        assert!(shown(&error).contains("KARADEN_TOKEN is not set"), "{}", shown(&error));
+    }
+
+    #[test]
+    fn a_blank_token_is_refused() {
+        let transport = || crate::transport::ScriptedTransport::new([]);
+        let service_id = sms::ServiceId::new(3).expect("positive");
+        for (token, code) in [("", "code"), (" \t", "code"), ("token", ""), ("token", "\n")] {
+            let credentials = push::Credentials::new()
+                .with_base_url("https://karaden.example/v2/")
+                .with_token(token)
+                .with_security_code(code);
+            let client = push::Client::builder(credentials).with_transport(transport()).build();
+            assert_eq!(client.expect_err(token).kind(), ErrorKind::Config, "{token:?} {code:?}");
+            let client = sms::Client::builder("tenant-1", token, service_id);
+            let client = client.with_transport(transport()).build();
+            assert_eq!(client.is_ok(), token == "token", "{token:?}");
+        }
     }
 
     #[test]

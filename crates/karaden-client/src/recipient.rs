@@ -9,9 +9,9 @@ use crate::{
 
 /// A Japanese mobile number in the form that both APIs accept: 11 digits, starting with 0.
 ///
-/// Accepted spellings: hyphens, spaces, dots and brackets anywhere, full-width digits, and `+81`
-/// or `0081` for the leading 0. So the E.164 form of another library works too:
-/// `Recipient::new(number.as_e164())`.
+/// Accepted spellings: hyphens, dashes, white space, dots, brackets and invisible marks anywhere, full-width
+/// characters, and `+81`, `0081` or `81` for the leading 0. So the E.164 form of another library works too:
+/// `Recipient::new(number.as_e164())`. A 0 after the country code is dropped, as in `+81 (0)90 …`.
 ///
 /// `Debug` shows the last four digits only. There is neither `Display` nor `AsRef<str>`:
 /// [`expose_digits`](Self::expose_digits) is the one accessor of the number. With the feature `serde` a
@@ -33,7 +33,11 @@ pub struct Recipient(String);
 const MOBILE: [&str; 4] = ["060", "070", "080", "090"];
 
 impl Recipient {
-    /// Parses a mobile number: 060, 070, 080 or 090 and eight more digits.
+    /// Parses a mobile number: 060, 070, 080 or 090 and eight more digits, of which the first is not 0.
+    ///
+    /// The numbering plan (電気通信番号計画, notice 6 of 2019) gives mobile phones the numbers 0A0-CDEF-GHJK in
+    /// which C is not 0; numbers with 0800 are free-phone. The unassigned numbers `0A0-0000-00NN` are
+    /// accepted, because the simulator of this project has outcomes for them.
     ///
     /// # Errors
     ///
@@ -43,7 +47,8 @@ impl Recipient {
     }
 
     /// Parses a number of 11 digits that begins with one of `prefixes`, for contracts that reach
-    /// other numbers.
+    /// other numbers. For 060, 070, 080 and 090 the next digit is as in [`new`](Self::new); any other prefix
+    /// decides alone.
     ///
     /// # Errors
     ///
@@ -55,7 +60,11 @@ impl Recipient {
             let found = if digits.is_empty() { Found::Empty } else { Found::Digits(digits.len()) };
             return Err(refuse(found));
         }
-        if !prefixes.iter().any(|prefix| digits.starts_with(prefix)) {
+        let has = |prefix: &&str| {
+            let rest = digits.strip_prefix(*prefix);
+            rest.is_some_and(|rest| !MOBILE.contains(prefix) || is_mobile(rest))
+        };
+        if !prefixes.iter().any(has) {
             return Err(refuse(Found::OtherPrefix));
         }
         Ok(Self(digits))
@@ -104,35 +113,69 @@ impl<'de> serde::Deserialize<'de> for Recipient {
     }
 }
 
+/// Whether a mobile number can have these eight digits after its prefix.
+fn is_mobile(rest: &str) -> bool {
+    !rest.starts_with('0') || rest.starts_with("000000")
+}
+
 /// Returns the digits of a number, with its country code replaced by 0.
 fn national_digits(number: &str) -> Result<String, Found> {
     let mut digits = String::with_capacity(16);
     let mut international = false;
-    for c in number.trim().chars() {
+    for c in number.chars().map(half_width) {
         match c {
             '0'..='9' => digits.push(c),
-            '０'..='９' => digits.push(char::from(b'0' + full_width_digit(c))),
-            '+' | '＋' if digits.is_empty() && !international => international = true,
-            ' ' | '\u{3000}' | '-' | '.' | '(' | ')' | '（' | '）' | 'ー' | '－' | '‐' | '‑'
-            | '–' | '−' | '—' => {}
+            '+' if digits.is_empty() && !international => international = true,
+            c if is_ignored(c) => {}
             _ => return Err(Found::ForeignCharacter),
         }
         if digits.len() > 20 {
             return Err(Found::Digits(digits.len()));
         }
     }
-    let country = if international { "81" } else { "0081" };
-    match digits.strip_prefix(country) {
-        // Some people write the trunk prefix too: +81 (0)90 …
-        Some(rest) => Ok(format!("0{}", rest.strip_prefix('0').unwrap_or(rest))),
-        None if international => Err(Found::OtherPrefix),
-        None => Ok(digits),
+    let national = match (digits.strip_prefix("81"), digits.strip_prefix("0081")) {
+        (Some(rest), _) => rest,
+        (None, Some(rest)) if !international => rest,
+        (None, _) if international => return Err(Found::OtherPrefix),
+        (None, _) => return Ok(digits),
+    };
+    // Some people write the trunk prefix too: +81 (0)90 …
+    Ok(format!("0{}", national.strip_prefix('0').unwrap_or(national)))
+}
+
+/// Returns the ASCII form of a full-width character (U+FF01 to U+FF5E), and any other character unchanged.
+fn half_width(c: char) -> char {
+    match c {
+        '\u{ff01}'..='\u{ff5e}' => {
+            char::from_u32(u32::from(c) - 0xff01 + 0x21).unwrap_or(char::REPLACEMENT_CHARACTER)
+        }
+        _ => c,
     }
 }
 
-/// Returns the ASCII form of a full-width digit.
-fn full_width_digit(c: char) -> u8 {
-    u8::try_from(u32::from(c) - u32::from('０')).unwrap_or(0)
+/// Whether people or address books put this character around or between the digits of a number.
+fn is_ignored(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(
+            c,
+            '-' | '.' | '(' | ')'
+                | '\u{00ad}' // soft hyphen
+                | '\u{058a}' // Armenian hyphen
+                | '\u{200b}'..='\u{200f}' // zero-width and direction marks
+                | '\u{2010}'..='\u{2015}' // hyphens, dashes, bar
+                | '\u{202a}'..='\u{202e}' // embedding marks
+                | '\u{2060}' // word joiner
+                | '\u{2066}'..='\u{2069}' // isolation marks
+                | '\u{2212}' // minus
+                | '\u{2500}' // box drawing: Japanese keyboards offer it as a hyphen
+                | '\u{30fb}' // katakana middle dot
+                | '\u{30fc}' // prolonged sound mark: the hyphen's key on Japanese keyboards
+                | '\u{fe58}' // small em dash
+                | '\u{fe63}' // small hyphen-minus
+                | '\u{feff}' // byte order mark
+                | '\u{ff65}' // half-width middle dot
+                | '\u{ff70}' // half-width prolonged sound mark
+        )
 }
 
 #[cfg(test)]

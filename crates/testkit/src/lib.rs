@@ -4,6 +4,7 @@
 //! - [`RecordingAudit`] and [`LogCapture`]: recorders for the audit trail and the log.
 //! - [`LeakScanner`]: finds secrets in what was recorded or written.
 //! - [`html`]: a strict reader of our pages.
+//! - [`MOBILE_NUMBERS`], [`NUMBER_SEPARATORS`]: the spellings of phone numbers that all crates read alike.
 //! - [`small_disk`]: a small file system that a test can fill.
 //! - [`Prism`]: checks requests and responses against an OpenAPI file.
 //! - [`measure`]: the result rows of benchmarks.
@@ -15,6 +16,7 @@ pub mod html;
 mod leak;
 mod log;
 pub mod measure;
+mod phone;
 mod prism;
 pub mod small_disk;
 
@@ -22,6 +24,7 @@ pub use crate::{
     clock::ManualClock,
     leak::{Leak, LeakScanner},
     log::LogCapture,
+    phone::{MOBILE_NUMBERS, NUMBER_SEPARATORS},
     prism::Prism,
 };
 pub use mfa_plugin_api::test_kit::{FailingRandomness, RecordingAudit, SeededRandomness};

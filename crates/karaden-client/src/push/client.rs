@@ -351,7 +351,8 @@ pub struct ClientBuilder {
 
 impl ClientBuilder {
     /// Starts building a client from environment variables: `KARADEN_PUSH_BASE_URL`,
-    /// `KARADEN_PUSH_TOKEN` and `KARADEN_PUSH_SECURITY_CODE`. An empty variable counts as absent.
+    /// `KARADEN_PUSH_TOKEN` and `KARADEN_PUSH_SECURITY_CODE`. White space around a value is dropped. An empty
+    /// variable counts as absent.
     ///
     /// ```no_run
     /// use karaden_client::push;
@@ -408,10 +409,10 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, Error> {
         let Credentials { base_url, token, security_code } = self.credentials;
         let base = engine::base_url(&base_url, self.setup.options.allow_http)?;
-        if token.expose_secret().is_empty() {
+        if token.expose_secret().trim().is_empty() {
             return Err(Error::config("the token is missing"));
         }
-        if security_code.expose_secret().is_empty() {
+        if security_code.expose_secret().trim().is_empty() {
             return Err(Error::config("the security code is missing"));
         }
         if self.carrier_fields.is_empty() {

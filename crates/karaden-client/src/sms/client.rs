@@ -241,7 +241,8 @@ pub struct ClientBuilder {
 
 impl ClientBuilder {
     /// Starts building a client from environment variables: `KARADEN_TENANT`, `KARADEN_TOKEN` and
-    /// `KARADEN_SERVICE_ID`, and `KARADEN_BASE_URL` if it is set. An empty variable counts as absent.
+    /// `KARADEN_SERVICE_ID`, and `KARADEN_BASE_URL` if it is set. White space around a value is dropped. An
+    /// empty variable counts as absent.
     ///
     /// ```no_run
     /// use karaden_client::sms;
@@ -299,6 +300,9 @@ impl ClientBuilder {
             .map_err(|_hidden| Error::config("the tenant id is not valid in a path"))?;
         let path = format!("{}{tenant}/messages", messages.path());
         messages.set_path(&path);
+        if self.token.expose_secret().trim().is_empty() {
+            return Err(Error::config("the token is missing"));
+        }
         let bearer = format!("Bearer {}", self.token.expose_secret());
         let mut headers = HeaderMap::new();
         headers.insert(http::header::AUTHORIZATION, engine::secret_header(&bearer)?);

@@ -1,10 +1,15 @@
 //! A transport that bounds the load on the server.
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt::Debug,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::{
-    sync::{Mutex, Semaphore},
+    sync::Semaphore,
     time::{Instant, sleep_until, timeout_at},
 };
 
@@ -19,7 +24,8 @@ use super::{
 /// of your contract. A client integration that was read for this crate keeps to 2 requests at once and 120
 /// per minute.
 ///
-/// Requests wait in the order in which they came. A request that cannot begin before its
+/// Requests wait in the order in which they came, and one that is dropped gives its turn to the next that comes.
+/// A request that cannot begin before its
 /// [deadline](Request::deadline) is [`TransportErrorKind::Connect`]: *not sent*. So also bound how many
 /// messages your program hands over at a time, as here:
 ///
@@ -74,8 +80,30 @@ pub struct Limited<T> {
 #[derive(Debug)]
 struct Pace {
     interval: Duration,
-    /// The earliest beginning of the next request. `None` before the first.
-    next: Mutex<Option<Instant>>,
+    turns: Mutex<Turns>,
+}
+
+#[derive(Debug, Default)]
+struct Turns {
+    /// The earliest turn that nobody has taken. `None` before the first request.
+    next: Option<Instant>,
+    /// Turns before it whose requests were dropped.
+    given_back: BTreeSet<Instant>,
+}
+
+/// A turn that a request has taken. Dropping it before the request begins gives it back.
+struct Turn<'a> {
+    pace: &'a Pace,
+    at: Instant,
+    has_begun: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.has_begun {
+            self.pace.turns().given_back.insert(self.at);
+        }
+    }
 }
 
 impl<T: Transport> Limited<T> {
@@ -99,7 +127,7 @@ impl<T: Transport> Limited<T> {
     #[must_use]
     pub fn with_per_minute(mut self, requests: u32) -> Self {
         let interval = Duration::from_secs(60) / requests.max(1);
-        self.pace = Some(Arc::new(Pace { interval, next: Mutex::new(None) }));
+        self.pace = Some(Arc::new(Pace { interval, turns: Mutex::default() }));
         self
     }
 }
@@ -107,17 +135,34 @@ impl<T: Transport> Limited<T> {
 impl Pace {
     /// Waits until a request may begin. Returns `false` if that is not before `deadline`.
     async fn wait(&self, deadline: Option<Instant>) -> bool {
-        let mut next = self.next.lock().await;
-        let now = Instant::now();
-        let at = next.map_or(now, |next| next.max(now));
-        if deadline.is_some_and(|deadline| at >= deadline) {
-            return false;
-        }
-        // Taken before the wait: a request that is dropped meanwhile leaves its turn empty.
-        *next = at.checked_add(self.interval);
-        drop(next);
-        sleep_until(at).await;
+        let Some(mut turn) = self.take(deadline) else { return false };
+        sleep_until(turn.at).await;
+        turn.has_begun = true;
         true
+    }
+
+    /// Takes the earliest turn, if it is before `deadline`.
+    fn take(&self, deadline: Option<Instant>) -> Option<Turn<'_>> {
+        let now = Instant::now();
+        let mut turns = self.turns();
+        // Those that are past have no use: the request after them keeps its distance to them.
+        turns.given_back = turns.given_back.split_off(&now);
+        let given_back = turns.given_back.first().copied();
+        let at = given_back.unwrap_or_else(|| turns.next.map_or(now, |next| next.max(now)));
+        if deadline.is_some_and(|deadline| at >= deadline) {
+            return None;
+        }
+        if given_back.is_some() {
+            turns.given_back.remove(&at);
+        } else {
+            turns.next = at.checked_add(self.interval);
+        }
+        Some(Turn { pace: self, at, has_begun: false })
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        // Each step leaves the turns whole.
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

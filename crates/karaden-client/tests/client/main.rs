@@ -2,6 +2,7 @@
 
 mod common;
 mod limits;
+mod numbers;
 mod refusals;
 mod resolving;
 mod round_trip;

@@ -152,6 +152,30 @@ async fn a_dropped_request_frees_its_place() {
     assert_eq!(began.elapsed(), Duration::from_secs(60));
 }
 
+/// Also without a deadline, and in whatever order the calls are dropped.
+#[tokio::test(start_paused = true)]
+async fn dropped_requests_give_their_turns_back() {
+    let script = slow(200, 0);
+    let limited = Limited::new(script.clone()).with_per_minute(120);
+    let waiting = futures_util::future::join_all((0..100).map(|_| limited.execute(request())));
+    let second = Duration::from_millis(1_100);
+    assert!(tokio::time::timeout(second, waiting).await.is_err());
+    // At 0, 500 and 1000 ms.
+    assert_eq!(script.requests().len(), 3);
+    let began = TokioInstant::now();
+    for at in [400, 900, 1400] {
+        limited.execute(request()).await.expect("a response");
+        assert_eq!(began.elapsed(), Duration::from_millis(at));
+    }
+    // A turn that was given back too late for anyone is not made up for.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let idle = TokioInstant::now();
+    for at in [0, 500, 1000] {
+        limited.execute(request()).await.expect("a response");
+        assert_eq!(idle.elapsed(), Duration::from_millis(at));
+    }
+}
+
 #[test]
 fn rules_are_shown_in_words() {
     let invalid: Invalid = Request::builder(Method::GET, "x").build().expect_err("no URL");

@@ -1,11 +1,34 @@
 //! What people type, and the names of things, as they are read.
 
 use otp_core::{
-    Alphabet, Binding, ChallengeId, CodeFormat, KeyId, Nonce, PhoneNumber, Purpose, SubjectKey,
+    Alphabet, Binding, ChallengeId, CodeFormat, InvalidPhoneNumber, KeyId, Nonce, PhoneNumber,
+    Purpose, SubjectKey,
 };
 use proptest::{collection::vec, prelude::*};
+use testkit::{MOBILE_NUMBERS, NUMBER_SEPARATORS};
 
 use crate::{bytes, config, on_both_sides, ring};
+
+#[test]
+fn mobile_numbers_are_read_as_karaden_client_reads_them() {
+    for (text, digits) in MOBILE_NUMBERS.iter().copied() {
+        let number = PhoneNumber::from_japanese(text);
+        let read = number.as_ref().map(|number| number.to_japanese().unwrap());
+        let expected = digits.map(str::to_owned).ok_or(&InvalidPhoneNumber::NotJapaneseMobile);
+        assert_eq!(read, expected, "{text:?}");
+    }
+}
+
+#[test]
+fn the_same_characters_separate_digits_as_in_karaden_client() {
+    let expected = |c: char| {
+        c.is_whitespace() || NUMBER_SEPARATORS.iter().any(|separators| separators.contains(&c))
+    };
+    for c in '\0'..=char::MAX {
+        let is_read = PhoneNumber::from_japanese(&format!("090{c}12345678")).is_ok();
+        assert_eq!(is_read, expected(c), "{c:?}");
+    }
+}
 
 proptest! {
     #![proptest_config(config())]
