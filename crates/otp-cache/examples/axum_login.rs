@@ -41,13 +41,13 @@ use karaden_client::{
 };
 use karaden_sim::{Fault, FaultMode, Operation, Sim, SimConfig, SmsProject};
 use otp_cache::{
-    ChallengeStore, Charge, Charged, ConsumeFailed, DeliveryNote, DeliveryNotes, LocalNotifier,
-    NoteKey, Notifier, Quota, QuotaKey, QuotaRefused, StoreError, memory::MemoryStore,
+    ChallengeStore, Charge, Charged, DeliveryNote, DeliveryNotes, LocalNotifier, NoteKey, Notifier,
+    Quota, QuotaKey, QuotaRefused, StoreError, consume_with_retries, memory::MemoryStore,
 };
 use otp_core::{
     AttemptRefused, Binding, Challenge, ChallengeId, CodeFormat, ConsumeRefused, DeliveryStatus,
     DigestKey, KeyId, KeyRing, LockoutState, Malformed, NewChallenge, Nonce, OpenRefused,
-    PhoneNumber, Policy, Purpose, Rejected, ResendRefused, SubjectKey, Verified,
+    PhoneNumber, Policy, Purpose, Rejected, ResendRefused, SubjectKey,
     gcra::Rate,
     message::{Host, OriginBound, SmsTemplate, TemplateSettings, TextLimit},
 };
@@ -57,7 +57,6 @@ use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::task::TaskTracker;
 
 const LIFETIME: Duration = Duration::from_secs(300);
-const CONSUME_TRIES: u32 = 3;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -157,7 +156,7 @@ async fn verify(
         // A lucky guess at a code that was never sent.
         return Err(Rejected::WrongCode { attempts_left, lockout_state }.into());
     }
-    app.consume(verified, now).await?; // one winner
+    consume_with_retries(&app.store, verified, || now).await??; // one winner
     app.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(&login.id);
     let session = random_text();
     let cookie = set_cookie(SESSION, &session);
@@ -233,21 +232,6 @@ impl App {
         let to = login.number.as_ref().map_or(login.user.as_str(), PhoneNumber::as_e164);
         let key = QuotaKey::derive(&format!("{}/number/hour", self.pepper), to);
         Ok(self.store.charge(&[Charge::new(key, self.per_number)], now).await??)
-    }
-
-    /// Tries again with the proof that the store gives back: then nothing was done, and the code was right.
-    async fn consume(&self, mut verified: Verified, now: SystemTime) -> Result<(), Refused> {
-        let mut tries_left = CONSUME_TRIES;
-        loop {
-            tries_left -= 1;
-            match self.store.consume(verified, now).await.map_err(ConsumeFailed::into_parts) {
-                Ok(consumed) => return Ok(consumed.map(drop)?),
-                Err((error, Some(proof))) if error.is_retryable() && tries_left > 0 => {
-                    verified = proof;
-                }
-                Err((error, _)) => return Err(error.into()),
-            }
-        }
     }
 
     async fn send(

@@ -36,9 +36,9 @@ use crate::{ConsumeFailed, StoreError, SubjectStatus};
 ///    it returns the [`Attempt`]. However many calls run in parallel, over any number of challenges, tasks,
 ///    processes or nodes, they return no more attempts than the [`Policy`] allows.
 /// 2. **One winner.** [`consume`](Self::consume) succeeds at most once for a challenge, ever.
-/// 3. **Counters persist.** Only a success or [`unlock`](Self::unlock) lowers a counter or lifts a lock. A resend, a
-///    new challenge, expiry, sweeping or a restart of a durable backend does not. Each backend states what a
-///    failover to an asynchronous replica can lose.
+/// 3. **Counters persist.** Only a success or [`unlock`](Self::unlock) lowers a counter, and a lock ends before its
+///    instant only by them. A resend, a new challenge, expiry, sweeping or a restart of a durable backend changes
+///    neither. Each backend states what a failover to an asynchronous replica can lose.
 /// 4. **The caller's clock decides.** `expires_at` is compared with the `now` of the call. A backend's own expiry
 ///    only sweeps. At `expires_at` the challenge has expired. It also counts as expired for a clock that is
 ///    behind the one that opened it by more than [`Challenge::CLOCK_TOLERANCE`]. A lock does not apply while its last
@@ -190,3 +190,63 @@ pub trait ChallengeStore: Debug + Send + Sync + 'static {
 }
 
 const _: fn(&dyn ChallengeStore) = |_| {};
+
+/// How often [`consume_with_retries`] calls the store.
+const CONSUME_TRIES: u32 = 3;
+
+/// Consumes the challenge of a right code. If the store says that nothing was done and that another try may succeed,
+/// tries again, three times in all: the user need not type a right code twice.
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// use otp_cache::{ChallengeStore, consume_with_retries, memory::MemoryStore};
+/// # use otp_cache::otp_core::{
+/// #     Binding, ChallengeId, CodeFormat, DigestKey, KeyId, KeyRing, NewChallenge, Nonce, Policy, Purpose, SubjectKey,
+/// # };
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, policy, six) = (MemoryStore::new(), Policy::default(), CodeFormat::digits(6)?);
+/// # let keys = KeyRing::new(KeyId::new(1), DigestKey::random());
+/// # let (id, now) = (ChallengeId::random(), SystemTime::now());
+/// # let subject = SubjectKey::derive("", "alice");
+/// # let binding = Binding {
+/// #     tenant: "", subject: "alice", flow: "f", purpose: Purpose::LOGIN, destination: b"+819012345678",
+/// # };
+/// # let expires_at = now + Duration::from_secs(300);
+/// # let (kid, nonce) = (keys.current_id(), Nonce::random());
+/// # let new = NewChallenge { id, purpose: Purpose::LOGIN, kid, nonce, expires_at };
+/// # let sent = store.open(subject, new, &policy, now).await??.code(&keys, &binding, &six)?;
+/// # let typed = six.normalise(sent.expose_secret())?;
+/// let attempt = store.begin_attempt(subject, id, &policy, now).await??;
+/// let verified = attempt.verify(&keys, &binding, &six, &typed, now)?;
+/// let consumed = consume_with_retries(&store, verified, || now).await??;
+/// assert_eq!(consumed.attempts(), 1);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(example())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// `now` returns the instant of each try.
+///
+/// # Errors
+///
+/// The [`StoreError`] of the last try. Do not let the user in.
+///
+/// # Cancel safety
+///
+/// As of [`ChallengeStore::consume`]: after a dropped call the challenge may be consumed.
+pub async fn consume_with_retries<S: ChallengeStore + ?Sized>(
+    store: &S,
+    verified: Verified,
+    now: impl Fn() -> SystemTime,
+) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
+    let (mut verified, mut tries_left) = (verified, CONSUME_TRIES);
+    loop {
+        tries_left -= 1;
+        match store.consume(verified, now()).await.map_err(ConsumeFailed::into_parts) {
+            Ok(consumed) => return Ok(consumed),
+            Err((error, Some(proof))) if error.is_retryable() && tries_left > 0 => verified = proof,
+            Err((error, _)) => return Err(error),
+        }
+    }
+}

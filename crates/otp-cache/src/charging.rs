@@ -61,13 +61,12 @@ pub fn charge_all(
     for charge in charges {
         let stored = stored(charge.key);
         let again = tats.iter_mut().find(|(key, _)| *key == charge.key);
-        let so_far = match &again {
-            Some((_, tat)) => *tat,
-            None => {
-                let of_key = charges.iter().filter(|other| other.key == charge.key);
-                let events = of_key.fold(0, |sum: u32, other| sum.saturating_add(other.events));
-                gcra::settled(stored.unwrap_or_default(), &charge.rate, events, now)
-            }
+        let so_far = if let Some((_, tat)) = &again {
+            *tat
+        } else {
+            let of_key = charges.iter().filter(|other| other.key == charge.key);
+            let events = of_key.fold(0, |sum: u32, other| sum.saturating_add(other.events));
+            gcra::without_wrong_clock(stored.unwrap_or_default(), &charge.rate, events, now)
         };
         let granted = match gcra::charge(so_far, &charge.rate, charge.events, now) {
             gcra::Decision::Granted(granted) => granted,

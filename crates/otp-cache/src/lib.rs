@@ -29,7 +29,7 @@ pub mod sqlite;
 pub use async_trait::async_trait;
 pub use otp_core;
 
-pub use challenge_store::ChallengeStore;
+pub use challenge_store::{ChallengeStore, consume_with_retries};
 pub use charging::{GrantedCharges, charge_all};
 pub use error::{ConsumeFailed, StoreError, StoreErrorKind};
 #[cfg(any(feature = "memory", feature = "redis", feature = "sqlite-unbundled"))]

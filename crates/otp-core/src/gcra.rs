@@ -137,7 +137,7 @@ pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Decision {
     if events > rate.burst {
         return Decision::TooLarge;
     }
-    let tat = settled(tat, rate, events, now);
+    let tat = without_wrong_clock(tat, rate, events, now);
     let now = micros(now);
     let full_at = tat.0.max(now).saturating_add(rate.span(events));
     let latest = now.saturating_add(rate.span(rate.burst));
@@ -151,8 +151,8 @@ pub fn charge(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Decision {
 /// Returns the value to which [`charge`] adds `events`: `tat`, unless it is further ahead than one burst plus
 /// [`MAX_CLOCK_LEAD`]. Then a clock that was wrong has set it, and `events` get the last part of the burst.
 ///
-/// A caller that charges a key more than once in one step settles the sum of the events first.
-pub fn settled(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Tat {
+/// A caller that charges a key more than once in one step passes the sum of the events first.
+pub fn without_wrong_clock(tat: Tat, rate: &Rate, events: u32, now: SystemTime) -> Tat {
     let latest = micros(now).saturating_add(rate.span(rate.burst));
     let is_of_wrong_clock = tat.0 > latest.saturating_add(MAX_CLOCK_LEAD_MICROS);
     if is_of_wrong_clock { Tat(latest.saturating_sub(rate.span(events))) } else { tat }
@@ -306,7 +306,7 @@ mod tests {
         let until = ahead + HOUR / 5;
         assert_eq!(charge(tat, &rate, 1, at(0)), Decision::Refused { until });
         assert_eq!(charge(tat, &rate, 0, at(0)), Decision::Refused { until: ahead });
-        assert_eq!(settled(tat, &rate, 1, at(0)), tat);
+        assert_eq!(without_wrong_clock(tat, &rate, 1, at(0)), tat);
     }
 
     /// The clock was wrong by a minute more than that, a day or a year, and is right again.
@@ -325,7 +325,7 @@ mod tests {
                 assert_eq!(granted(next.tat, &rate, 1, until).left, 0);
             }
             assert_eq!(charge(tat, &rate, 6, at(0)), Decision::TooLarge);
-            let of_two = settled(tat, &rate, 3, at(0));
+            let of_two = without_wrong_clock(tat, &rate, 3, at(0));
             let first = granted(of_two, &rate, 1, at(0)).tat;
             assert_eq!(granted(first, &rate, 2, at(0)).left, 0, "three in two charges");
         }

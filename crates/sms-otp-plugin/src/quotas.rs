@@ -248,7 +248,7 @@ impl<'a> SendQuotas<'a> {
 
     /// Charges the budget for the `billed` parts beyond those that were charged, and warns if four fifths are
     /// spent.
-    pub(crate) async fn settle(&self, billed: u32) {
+    pub(crate) async fn charge_rest(&self, billed: u32) {
         let Some(budget) = self.charges.get(BUDGET) else { return };
         let more = self.price.saturating_mul(billed.saturating_sub(self.parts));
         match self.quota.charge(&[budget.with_events(more)], self.now).await {
@@ -302,7 +302,7 @@ impl ChargedSend<'_> {
     /// Keeps the charge of a message that was sent, or may have been. If the provider told that it bills more
     /// parts, the budget pays for them too.
     pub(crate) async fn keep(self, billed: Option<u32>) {
-        self.quotas.settle(billed.unwrap_or(self.quotas.parts)).await;
+        self.quotas.charge_rest(billed.unwrap_or(self.quotas.parts)).await;
     }
 }
 

@@ -1,10 +1,9 @@
 //! Verifying the code that the user typed.
 
 use mfa_plugin_api::{AuditEvent, AuthenticationMethod, Evidence, PluginError, Reply, Step};
-use otp_cache::StoreError;
+use otp_cache::consume_with_retries;
 use otp_core::{
-    Attempt, AttemptRefused, ConsumeRefused, Consumed, DeliveryStatus, LockoutState, Rejected,
-    TypedCode, Verified,
+    Attempt, AttemptRefused, DeliveryStatus, LockoutState, Rejected, TypedCode, Verified,
 };
 
 use super::call::{Call, unix_seconds};
@@ -15,9 +14,6 @@ use crate::{
     store_failed::store_failed,
     trace,
 };
-
-/// How many times consuming a challenge is attempted. A store waits for other writers in each call.
-const MAX_CONSUME_TRIES: u32 = 3;
 
 impl Call<'_> {
     /// Normalises the typed code, counts the attempt, compares, and consumes the challenge.
@@ -94,7 +90,7 @@ impl Call<'_> {
 
     async fn consume(&self, verified: Verified) -> Result<Reply, PluginError> {
         let id = verified.challenge_id();
-        let consumed = self.consume_with_retries(verified).await;
+        let consumed = consume_with_retries(self.store, verified, || self.now()).await;
         let consumed = consumed.map_err(|error| store_failed("consuming a challenge", error))?;
         if consumed.is_err() {
             // Another request with the same code was first, or the challenge expired in between.
@@ -103,26 +99,6 @@ impl Call<'_> {
         self.audit(AuditEvent::new("otp.verified").with("challenge", id));
         let methods = [AuthenticationMethod::OTP, AuthenticationMethod::SMS];
         Ok(Reply::new(Step::Done(Evidence::new(methods, self.now()))))
-    }
-
-    /// Consumes the challenge. If it met another writer, tries again with the proof that the store gave back: the
-    /// user should not have to type a right code twice.
-    async fn consume_with_retries(
-        &self,
-        mut verified: Verified,
-    ) -> Result<Result<Consumed, ConsumeRefused>, StoreError> {
-        let mut tries_left = MAX_CONSUME_TRIES;
-        loop {
-            tries_left -= 1;
-            let failed = match self.store.consume(verified, self.now()).await {
-                Ok(consumed) => return Ok(consumed),
-                Err(failed) => failed.into_parts(),
-            };
-            match failed {
-                (error, Some(proof)) if error.is_retryable() && tries_left > 0 => verified = proof,
-                (error, _) => return Err(error),
-            }
-        }
     }
 
     /// Denies the factor to a user with too many wrong codes.
