@@ -43,8 +43,8 @@ impl Descriptor {
 ///
 /// 1. **`begin` is repeatable.** The host calls [`begin`](Self::begin) when every earlier factor was
 ///    verified. It calls `begin` again after `Unavailable`, after a `Denied` that has ended, and when an
-///    earlier call was cut off or its reply was lost. A repeated `begin` returns the open prompt and sends
-///    no second message.
+///    earlier call was cut off or its reply was lost. A repeated `begin` returns the open prompt: it asks for
+///    the same and sends no second message.
 /// 2. **One right answer, one `Done`.** After `begin` comes any number of calls, also parallel ones, from
 ///    several tabs and nodes. Of all calls with one right answer exactly one returns `Done`. Do each step
 ///    that must not race as one atomic operation of a store, never in the plugin's state.

@@ -21,6 +21,7 @@ mod names;
 mod others;
 mod race;
 mod randomness;
+mod repeated;
 
 pub use self::{
     audit::RecordingAudit,

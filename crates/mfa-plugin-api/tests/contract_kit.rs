@@ -28,6 +28,8 @@ enum Flaw {
     AcceptsAnything,
     AcceptsInParallel,
     AcceptsTwice,
+    AsksForOtherField,
+    AsksForOtherText,
     BadFieldName,
     CountsAfterComparing,
     CountsInState,
@@ -72,6 +74,8 @@ struct Post {
     flaw: Flaw,
     is_stalled: AtomicBool,
     sent: AtomicUsize,
+    /// How often a login began.
+    begun: AtomicUsize,
     /// By login.
     words: Mutex<HashMap<String, Word>>,
     /// The logins for which a word was about to be drawn.
@@ -113,6 +117,7 @@ impl Post {
             flaw,
             is_stalled: AtomicBool::new(false),
             sent: AtomicUsize::new(0),
+            begun: AtomicUsize::new(0),
             words: Mutex::default(),
             opened: Mutex::default(),
             last: Mutex::default(),
@@ -182,8 +187,20 @@ impl Post {
 
     fn prompt(&self, context: &FlowContext<'_>) -> Prompt {
         let name = if self.flaw == Flaw::BadFieldName { "the word" } else { "word" };
-        let field = Field::new(name, FieldKind::Text, Message::new("word-label"));
-        let prompt = Prompt::new(Message::new("word-title")).with_field(field);
+        let begun = self.begun.load(SeqCst);
+        let label = match self.flaw {
+            Flaw::AsksForOtherField => Message::new("word-label").with("page", begun.to_string()),
+            _ => Message::new("word-label"),
+        };
+        let text = if self.flaw == Flaw::AsksForOtherText {
+            Message::new("word-page").with("page", begun as u64)
+        } else {
+            // News, and a time that passes, may change while the prompt is open.
+            let news = if begun < 2 { "word-sending" } else { "word-sent" };
+            Message::new(news).with("for", Duration::from_secs(begun as u64))
+        };
+        let field = Field::new(name, FieldKind::Text, label);
+        let prompt = Prompt::new(Message::new("word-title")).with_text(text).with_field(field);
         match self.word(context) {
             Some(word) if self.flaw == Flaw::LeaksIntoPrompt => {
                 prompt.with_text(Message::new("word-text").with("word", word))
@@ -271,6 +288,7 @@ impl MfaPlugin for Post {
         if self.flaw == Flaw::DoneAtBegin {
             return Ok(self.done(context));
         }
+        self.begun.fetch_add(1, SeqCst);
         self.open(context).await?;
         if self.flaw == Flaw::LeaksIntoAudit {
             let word = self.last_word().unwrap_or_default();
@@ -431,6 +449,8 @@ async fn each_flaw_breaks_exactly_its_clause() {
         (Flaw::AcceptsAnything, Clause::DoneIsVerified, "a wrong answer satisfied the factor"),
         (Flaw::AcceptsInParallel, Clause::OneRightAnswerOneDone, "Done from 2 of two parallel"),
         (Flaw::AcceptsTwice, Clause::OneRightAnswerOneDone, "Done from 2 of two parallel"),
+        (Flaw::AsksForOtherField, Clause::BeginIsRepeatable, "a repeated begin asks for"),
+        (Flaw::AsksForOtherText, Clause::BeginIsRepeatable, "a repeated begin asks for"),
         (Flaw::BadFieldName, Clause::NamesFitIntoForms, "is no name for a form"),
         (Flaw::CountsAfterComparing, Clause::GuessesAreBounded, "200 parallel wrong ones"),
         (Flaw::CountsPerLogin, Clause::GuessesAreBounded, "a new login accepted an answer"),

@@ -10,6 +10,7 @@ use super::{
     names::check_names,
     others::an_answer_of_another_satisfies_nothing,
     race::race,
+    repeated::asks_the_same,
 };
 use crate::{Message, Prompt, Step, Submission};
 
@@ -20,7 +21,8 @@ const LEADS: usize = 4;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Clause {
-    /// Clause 1.
+    /// Clause 1. A repeated prompt has the same title and fields. Its paragraphs may have other keys, such as
+    /// news about a message, but not another value of an argument. Durations and instants may differ.
     BeginIsRepeatable = 1,
     /// Clause 2. The two calls take turns on one task, so this finds a race that spans an `await`. It does
     /// not find a race between two threads.
@@ -118,9 +120,14 @@ pub async fn check_clause<C: Candidate>(clause: Clause, fresh: impl Fn() -> C) {
 
 async fn begin_is_repeatable(candidate: &dyn Candidate) {
     let login = start(candidate);
+    let mut open: Option<Prompt> = None;
     for call in ["begin", "a repeated begin", "begin after its state was lost"] {
         match ended(login.begin()).await {
-            Some(Ok(Step::Prompt(_))) => {}
+            Some(Ok(Step::Prompt(prompt))) => {
+                let asks_the_same = open.as_ref().is_none_or(|open| asks_the_same(open, &prompt));
+                assert!(asks_the_same, "contract 1: {call} asks for something else");
+                open = Some(prompt);
+            }
             None | Some(Ok(Step::Done(_))) => return,
             Some(other) => panic!("contract 1: {call} returned {other:?}"),
         }
