@@ -21,6 +21,8 @@ const TEXT: &str = "code 83920175\n@auth.example.jp #83920175";
 const CODE: &str = "83920175";
 /// A text with what the encodings of a request treat specially, and with a mark that belongs to a letter.
 const SPECIAL_TEXT: &str = "100% + 1 & 2 = <3>  \"4\" '5' \\6 {7} #8;\nか\u{3099}あé〜ｱ";
+/// A text with white space at both ends.
+const SPACED_TEXT: &str = " code 83920175\n@auth.example.jp #83920175 \n";
 /// How many calls run at the same time.
 const PARALLEL_CALLS: u32 = 20;
 /// A text is not made longer than this, whatever the limit.
@@ -283,7 +285,7 @@ pub(super) async fn unchanged(candidate: &dyn Candidate) -> Result<(), Breach> {
     }
     candidate.set_mode(ProviderMode::Accepting);
     let limit = candidate.sender().text_limit();
-    for (nth, text) in (0..).zip([TEXT, SPECIAL_TEXT, "認証コード 😀𠮷"]) {
+    for (nth, text) in (0..).zip([TEXT, SPECIAL_TEXT, SPACED_TEXT, "認証コード 😀𠮷"]) {
         let sms = with_text(candidate, nth, text.to_owned());
         if !sms.fits(limit) {
             continue;

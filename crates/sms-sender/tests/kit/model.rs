@@ -148,11 +148,12 @@ pub(crate) enum Fault {
     TakesAnyResponse,
     TakesAnySuccess,
     TakesSilenceForAbsence,
+    TrimsText,
 }
 
 impl Fault {
     /// Each fault with the clause that it breaks.
-    pub(crate) const ALL: [(Self, u8); 27] = [
+    pub(crate) const ALL: [(Self, u8); 28] = [
         (Self::RepeatsFailed, 1),
         (Self::RepeatsLost, 1),
         (Self::TakesAnyResponse, 2),
@@ -180,6 +181,7 @@ impl Fault {
         (Self::EscapesText, 9),
         (Self::SendsElsewhere, 9),
         (Self::SendsFirstLine, 9),
+        (Self::TrimsText, 9),
     ];
 }
 
@@ -215,6 +217,7 @@ impl Model {
         let text = match self.fault {
             Some(Fault::EscapesText) => text.replace('&', "&amp;"),
             Some(Fault::SendsFirstLine) => first_line(),
+            Some(Fault::TrimsText) => text.trim().to_owned(),
             _ => text.to_owned(),
         };
         TakenSms::new(to, text)
