@@ -75,6 +75,9 @@ impl fmt::Debug for TakenSms {
 /// [`Losing`](ProviderMode::Losing), [`RateLimiting`](ProviderMode::RateLimiting) or
 /// [`Refusing`](ProviderMode::Refusing). In the other modes the provider should treat them as it treats a request
 /// to send.
+///
+/// The provider refuses what its manual refuses: texts that are too long or have other characters. Otherwise
+/// clause 8 does not find a [`text_limit`](SmsSender::text_limit) that is too high.
 pub trait Candidate: fmt::Debug + Send + Sync {
     /// Returns the sender.
     fn sender(&self) -> &dyn SmsSender;
