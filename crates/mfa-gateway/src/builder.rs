@@ -60,7 +60,7 @@ impl<'c> GatewayBuilder<'c> {
     }
 
     /// Adds texts in Fluent syntax, for the message keys of an added factor. They replace texts with the same
-    /// key. A key without a text is shown as itself.
+    /// key. If a language has no text for a key, the text of the other language is shown, and without that the key.
     #[must_use]
     pub fn with_texts(mut self, language: Language, source: impl Into<String>) -> Self {
         self.additions.texts.push((language, source.into()));
