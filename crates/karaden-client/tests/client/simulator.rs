@@ -389,7 +389,7 @@ async fn each_value_of_a_written_row_arrives() {
         let found = client.find_by_tag(&tag).await.expect("read").expect("the message");
         assert_eq!(found.tags, [tag.as_str()], "{tag}");
         assert_eq!(found.to.as_deref(), Some(to), "{tag}");
-        assert_eq!(found.body.as_deref(), Some("確認コード 482913"), "{tag}");
+        assert_eq!(found.body.as_deref(), Some("認証コード 482913"), "{tag}");
         assert_eq!(found.is_shorten, Some(is_shorten), "{tag}");
         assert_eq!(found.limited_at.is_some(), !is_shorten, "{tag}");
     }
