@@ -12,7 +12,7 @@ use crate::{
 /// How long after the beginning of a wait *not found* counts as *not yet*.
 const UNSEEN_WINDOW: Duration = Duration::from_secs(30);
 
-/// The shortest wait between two look-ups: less than this is a load on the server, and nobody sees the difference.
+/// The shortest wait between two look-ups. A shorter one loads the server, and tells the user nothing sooner.
 pub(crate) const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// When to look a state up, and when to stop waiting.

@@ -85,7 +85,7 @@ struct Pace {
 
 #[derive(Debug, Default)]
 struct Turns {
-    /// The earliest turn that nobody has taken. `None` before the first request.
+    /// The earliest free turn. `None` before the first request.
     next: Option<Instant>,
     /// Turns before it whose requests were dropped.
     given_back: BTreeSet<Instant>,

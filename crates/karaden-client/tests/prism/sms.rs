@@ -223,7 +223,7 @@ async fn failing_call(client: &Client, end: &str) -> Error {
     }
 }
 
-/// Answers that nobody wrote: Prism makes them up from the schema, each seed another.
+/// Prism generates the responses from the schema: each seed gives another one.
 pub(crate) async fn responses_generated_from_the_schema(relay: &Relay, root: &str, file: File) {
     let client = client(relay, root);
     for seed in 0..40 {
