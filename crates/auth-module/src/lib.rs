@@ -46,8 +46,8 @@ pub use crate::{
         PasswordVerdict,
     },
     policy::{
-        Access, CLOCK_SKEW, Decision, FactorChoice, InvalidPathPrefix, InvalidRequirement,
-        PathPrefix, Policy, Reason, RequestFacts, Requirement, Rule, StepUp, UnreachableRule,
+        Access, CLOCK_SKEW, Decision, FactorChoice, InvalidPathPattern, InvalidRequirement,
+        PathPattern, Policy, Reason, RequestFacts, Requirement, Rule, StepUp, UnreachableRule,
         UserFacts, Verdict, unreachable_rules,
     },
     session_cache::CachedSessions,

@@ -12,7 +12,7 @@ pub use self::{
     facts::{RequestFacts, UserFacts},
     reachability::{UnreachableRule, unreachable_rules},
     requirement::{CLOCK_SKEW, FactorChoice, InvalidRequirement, Requirement, StepUp},
-    rule::{Access, InvalidPathPrefix, PathPrefix, Rule},
+    rule::{Access, InvalidPathPattern, PathPattern, Rule},
     verdict::{Decision, Reason, Verdict},
 };
 use crate::destination::Destination;
@@ -24,11 +24,11 @@ use crate::destination::Destination;
 /// ```
 /// use std::{net::Ipv4Addr, time::SystemTime};
 ///
-/// use auth_module::{AppName, PathPrefix, Policy, RequestFacts, Requirement, Rule};
+/// use auth_module::{AppName, PathPattern, Policy, RequestFacts, Requirement, Rule};
 /// use mfa_plugin_api::FactorId;
 ///
 /// let default = Requirement::new([FactorId::PASSWORD, FactorId::from_static("totp")])?;
-/// let policy = Policy::new(default, vec![Rule::public(PathPrefix::parse("/public/")?)])
+/// let policy = Policy::new(default, vec![Rule::public(PathPattern::parse("/public/")?)])
 ///     .expect("every rule can match");
 ///
 /// let app = AppName::new("shop")?;

@@ -332,7 +332,7 @@ fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
 
 #[cfg(test)]
 mod tests {
-    use auth_module::{FactorChoice, PathPrefix, Requirement};
+    use auth_module::{FactorChoice, PathPattern, Requirement};
     use karaden_client::push::CarrierField;
     use karaden_sim::{PushAccount, Sim, SimConfig};
     use otp_core::{ChallengeId, PhoneNumber};
@@ -395,7 +395,7 @@ mod tests {
         let (passkey, sms) = (factor("passkey"), SMS_OTP);
         let rule = |prefix, factors: Vec<FactorChoice>| {
             let requirement = Requirement::new(factors).expect("a requirement");
-            Rule::protected(PathPrefix::parse(prefix).expect("a prefix"), requirement)
+            Rule::protected(PathPattern::parse(prefix).expect("a prefix"), requirement)
         };
         let either = FactorChoice::any([passkey.clone(), sms.clone()]).expect("a choice");
         let rules = vec![

@@ -21,7 +21,7 @@ use std::{net::SocketAddr, sync::Arc};
 use auth_module::{
     Administration, AuthModule, AuthParts, AuthSettings, HashParameters, HashedPasswords,
     HasherLimits, LoginName, MemoryAuditTrail, MemorySessions, MemoryUsers, NewPassword, NewUser,
-    PasswordHasher, PathPrefix, PhoneTagKey, Policy, Requirement, Rule, UserAdded,
+    PasswordHasher, PathPattern, PhoneTagKey, Policy, Requirement, Rule, UserAdded,
 };
 use axum::http::StatusCode;
 use mfa_controller::Controller;
@@ -47,7 +47,7 @@ const PASSWORD: &str = "correct horse battery";
 /// Everything below `/reports/` needs the password and a code. The other pages need a password.
 fn policy() -> Result<Policy> {
     let both = Requirement::new([FactorId::PASSWORD, SMS_OTP])?;
-    let reports = Rule::protected(PathPrefix::parse("/reports/")?, both);
+    let reports = Rule::protected(PathPattern::parse("/reports/")?, both);
     let policy = Policy::new(Requirement::new([FactorId::PASSWORD])?, vec![reports]);
     policy.map_err(|unreachable| format!("{unreachable:?}").into())
 }

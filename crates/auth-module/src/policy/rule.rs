@@ -9,21 +9,21 @@ use super::requirement::Requirement;
 /// The last slash may be left out: `/admin` means the same. A path that merely begins with the same
 /// letters, such as `/administrators`, is not below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathPrefix(Vec<String>);
+pub struct PathPattern(Vec<String>);
 
 /// A prefix that is not an absolute path in normal form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not an absolute path in normal form")]
-pub struct InvalidPathPrefix(String);
+pub struct InvalidPathPattern(String);
 
-impl PathPrefix {
+impl PathPattern {
     /// Reads a prefix: segments between slashes, without escapes, parameters and dot segments.
     ///
     /// # Errors
     ///
-    /// [`InvalidPathPrefix`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, InvalidPathPrefix> {
-        let invalid = || InvalidPathPrefix(text.to_owned());
+    /// [`InvalidPathPattern`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidPathPattern> {
+        let invalid = || InvalidPathPattern(text.to_owned());
         let inner = text.strip_prefix('/').ok_or_else(invalid)?;
         if inner.is_empty() {
             return Ok(Self(Vec::new()));
@@ -49,7 +49,7 @@ impl PathPrefix {
     }
 }
 
-impl fmt::Display for PathPrefix {
+impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("/")?;
         self.0.iter().try_for_each(|segment| write!(f, "{segment}/"))
@@ -73,19 +73,19 @@ pub enum Access {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     name: String,
-    prefix: PathPrefix,
+    pattern: PathPattern,
     access: Access,
 }
 
 impl Rule {
     /// Opens what is below `prefix` to everybody.
-    pub fn public(prefix: PathPrefix) -> Self {
-        Self { name: prefix.to_string(), prefix, access: Access::Public }
+    pub fn public(pattern: PathPattern) -> Self {
+        Self { name: pattern.to_string(), pattern, access: Access::Public }
     }
 
     /// Protects what is below `prefix` with `requirement`.
-    pub fn protected(prefix: PathPrefix, requirement: Requirement) -> Self {
-        Self { name: prefix.to_string(), prefix, access: Access::Protected(requirement) }
+    pub fn protected(pattern: PathPattern, requirement: Requirement) -> Self {
+        Self { name: pattern.to_string(), pattern, access: Access::Protected(requirement) }
     }
 
     /// Sets the name in messages; the prefix by default.
@@ -100,9 +100,9 @@ impl Rule {
         &self.name
     }
 
-    /// Returns the prefix.
-    pub fn prefix(&self) -> &PathPrefix {
-        &self.prefix
+    /// Returns the paths that the rule is for.
+    pub fn pattern(&self) -> &PathPattern {
+        &self.pattern
     }
 
     /// Returns who may request what the rule matches.
@@ -114,9 +114,9 @@ impl Rule {
     pub(super) fn matches(&self, path: &str) -> bool {
         match self.access {
             Access::Public => {
-                !climbs(path) && self.prefix.covers(path, |segment, wanted| segment == wanted)
+                !climbs(path) && self.pattern.covers(path, |segment, wanted| segment == wanted)
             }
-            Access::Protected(_) => self.prefix.covers(path, |segment, wanted| {
+            Access::Protected(_) => self.pattern.covers(path, |segment, wanted| {
                 without_parameters(segment).eq_ignore_ascii_case(wanted)
             }),
         }
@@ -126,10 +126,10 @@ impl Rule {
     /// A protecting rule is meant for its prefix in any case, a public rule only for the prefix as written.
     pub(super) fn shadows(&self, later: &Self) -> bool {
         // A prefix has no dot segments and no parameters, so these do not matter here.
-        let later_path = later.prefix.to_string();
+        let later_path = later.pattern.to_string();
         match (&self.access, &later.access) {
-            (Access::Public, Access::Public) => self.prefix.covers(&later_path, |a, b| a == b),
-            _ => self.prefix.covers(&later_path, str::eq_ignore_ascii_case),
+            (Access::Public, Access::Public) => self.pattern.covers(&later_path, |a, b| a == b),
+            _ => self.pattern.covers(&later_path, str::eq_ignore_ascii_case),
         }
     }
 }

@@ -10,8 +10,9 @@ use auth_module::{
     Account, Administration, AppName, AuthModule, AuthParts, AuthSettings, Completed, Decision,
     Destination, HashParameters, HashSource as _, HashedPasswords, HasherLimits, LoginName,
     MemoryAuditTrail, MemorySessions, MemoryUsers, NewPassword, NewUser, PasswordHasher,
-    PasswordOutcome, PasswordVerified, PathPrefix, PendingLogin, PendingToken, PhoneTagKey, Policy,
-    Recorded, RequestFacts, Requirement, Rule, Session, SessionToken, Sessions, User, UserAdded,
+    PasswordOutcome, PasswordVerified, PathPattern, PendingLogin, PendingToken, PhoneTagKey,
+    Policy, Recorded, RequestFacts, Requirement, Rule, Session, SessionToken, Sessions, User,
+    UserAdded,
 };
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
 use otp_cache::{LocalNotifier, memory::MemoryStore};
@@ -54,8 +55,8 @@ pub(crate) fn policy() -> Policy {
     .unwrap()
 }
 
-pub(crate) fn prefix(text: &str) -> PathPrefix {
-    PathPrefix::parse(text).unwrap()
+pub(crate) fn prefix(text: &str) -> PathPattern {
+    PathPattern::parse(text).unwrap()
 }
 
 pub(crate) fn app() -> AppName {

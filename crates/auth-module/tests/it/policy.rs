@@ -7,7 +7,7 @@ use std::{
 };
 
 use auth_module::{
-    AppName, CLOCK_SKEW, FactorChoice, FactorEvidence, InvalidRequirement, LoginName, PathPrefix,
+    AppName, CLOCK_SKEW, FactorChoice, FactorEvidence, InvalidRequirement, LoginName, PathPattern,
     Policy, Reason, RequestFacts, Requirement, Rule, UserFacts, UserId, unreachable_rules,
 };
 use mfa_plugin_api::{AuthenticationMethod, Evidence, FactorId};
@@ -93,7 +93,7 @@ fn naive_rules() -> impl Strategy<Value = Vec<NaiveRule>> {
 
 fn real_rules(naive: &[NaiveRule]) -> Vec<Rule> {
     let real = |(position, (is_public, segments)): (usize, &NaiveRule)| {
-        let prefix = PathPrefix::parse(&format!("/{}", segments.join("/"))).unwrap();
+        let prefix = PathPattern::parse(&format!("/{}", segments.join("/"))).unwrap();
         let rule = if *is_public {
             Rule::public(prefix)
         } else {
@@ -317,7 +317,7 @@ fn a_prefix_is_an_absolute_path_in_normal_form() {
         assert_eq!(prefix(text).to_string(), shown);
     }
     for text in ["", "x", "//", "/a//b", "/a/../b", "/a/./b", "/a%2fb", "/a?b", "/a;b", "/a\\b"] {
-        let error = PathPrefix::parse(text).unwrap_err();
+        let error = PathPattern::parse(text).unwrap_err();
         assert_eq!(error.to_string(), format!("{text:?} is not an absolute path in normal form"));
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use auth_module::{
     Administration, AppName, AuthModule, AuthParts, AuthSettings, Destination, FactorChoice,
     HashParameters, HashedPasswords, HasherLimits, LoginName, MemoryAuditTrail, MemorySessions,
-    MemoryUsers, NewPassword, NewUser, PasswordHasher, PathPrefix, PendingToken, PhoneTagKey,
+    MemoryUsers, NewPassword, NewUser, PasswordHasher, PathPattern, PendingToken, PhoneTagKey,
     Policy, Requirement, Rule, Session, SessionToken, Sessions, UserAdded,
 };
 use mfa_controller::{
@@ -54,7 +54,7 @@ fn policy() -> Policy {
     };
     let fresh = |factor| needs(&["first"]).with_step_up([factor], 10 * MINUTE).unwrap();
     let protect =
-        |path, requirement| Rule::protected(PathPrefix::parse(path).unwrap(), requirement);
+        |path, requirement| Rule::protected(PathPattern::parse(path).unwrap(), requirement);
     let rules = vec![
         protect("/both/", needs(&["first", "second"])),
         protect("/fresh/", fresh(factor("first"))),

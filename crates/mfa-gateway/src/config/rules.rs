@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth_module::{
-    Access, FactorChoice, InvalidRequirement, PathPrefix, Policy, Requirement, Rule,
+    Access, FactorChoice, InvalidRequirement, PathPattern, Policy, Requirement, Rule,
     UnreachableRule,
 };
 use mfa_plugin_api::FactorId;
@@ -79,7 +79,7 @@ pub(super) fn read(root: &Section<'_>) -> Result<Policy, Reported> {
 /// Returns the requirement of the whole site. A login needs at least that, even on the way to another
 /// path.
 fn whole_site(rules: &[Rule]) -> Requirement {
-    match rules.iter().find(|rule| rule.prefix().is_root()).map(Rule::access) {
+    match rules.iter().find(|rule| rule.pattern().is_root()).map(Rule::access) {
         Some(Access::Protected(requirement)) => requirement.clone(),
         Some(Access::Public) | None => {
             Requirement::new(DEFAULT_FACTORS).expect("the default factors are two different ones")
@@ -159,11 +159,11 @@ fn factors(value: &DeValue<'_>) -> Result<Vec<FactorChoice>, Refusal> {
 
 /// Accepts only characters that have one spelling each (RFC 3986, section 2.3), so that no escape can
 /// avoid the rule.
-fn path_prefix(text: &str) -> Result<PathPrefix, Refusal> {
+fn path_prefix(text: &str) -> Result<PathPattern, Refusal> {
     let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
     let is_normal = NormalPath::parse(text).is_ok_and(|path| path.as_str() == text);
     let is_plain = is_normal && text.ends_with('/') && text.bytes().all(is_unreserved);
-    PathPrefix::parse(text).ok().filter(|_| is_plain).ok_or_else(|| {
+    PathPattern::parse(text).ok().filter(|_| is_plain).ok_or_else(|| {
         let remedy = "start and end it with a slash, with letters, digits and - . _ ~ between";
         Refusal::new(format!("{text:?} is not a path prefix"), remedy)
     })
