@@ -48,7 +48,7 @@ pub use crate::{
     policy::{
         Access, CLOCK_SKEW, Decision, FactorChoice, InvalidPathPattern, InvalidRequirement,
         PathPattern, Policy, Reason, RequestFacts, Requirement, Rule, StepUp, UnreachableRule,
-        UserFacts, Verdict, unreachable_rules,
+        UserFacts, Verdict, has_one_reading, unreachable_rules,
     },
     session_cache::CachedSessions,
     session_record::{SessionClient, SessionId, SessionRecord, StoredSession, UserSnapshot},

@@ -1,18 +1,23 @@
 //! Which request needs which factors: a pure function from the facts of a request to a verdict.
 
 mod facts;
+mod pattern;
 mod reachability;
+mod reading;
 mod requirement;
 mod rule;
+mod spelling;
 mod verdict;
 
 use mfa_plugin_api::FactorId;
 
+use self::reading::{Match, Readings};
 pub use self::{
     facts::{RequestFacts, UserFacts},
+    pattern::{InvalidPathPattern, PathPattern, has_one_reading},
     reachability::{UnreachableRule, unreachable_rules},
     requirement::{CLOCK_SKEW, FactorChoice, InvalidRequirement, Requirement, StepUp},
-    rule::{Access, InvalidPathPattern, PathPattern, Rule},
+    rule::{Access, Rule},
     verdict::{Decision, Reason, Verdict},
 };
 use crate::destination::Destination;
@@ -20,6 +25,11 @@ use crate::destination::Destination;
 /// Which request needs which factors.
 ///
 /// The first rule that matches decides. Where none does, the default requirement decides.
+///
+/// Servers read paths in different ways: they decode escapes once or twice, merge slashes, resolve dot
+/// segments, cut `;parameters`, dots and blanks, and ignore the case of letters. So a path has one or several
+/// *readings*. All rules that decide about one of them hold together: every factor, every group, and the
+/// shortest age. Only a path that is public in every reading is public.
 ///
 /// ```
 /// use std::{net::Ipv4Addr, time::SystemTime};
@@ -80,7 +90,44 @@ impl Policy {
 
     /// Decides about one request.
     pub fn evaluate(&self, facts: &RequestFacts<'_>) -> Verdict<'_> {
-        let rule = self.first_match(facts.path);
+        let path = Readings::of(facts.path);
+        let verdicts = self.deciding(&path).map(|rule| self.verdict(rule, facts));
+        verdicts.reduce(Verdict::and).unwrap_or_else(|| self.verdict(None, facts))
+    }
+
+    /// Returns what a login on the way to `destination` has to satisfy: the default requirement, and
+    /// what the rules of the destination ask for in addition. Groups are left out.
+    pub fn login_requirement(&self, destination: &Destination) -> Requirement {
+        let path = Readings::of(destination.path());
+        let wanted = self.deciding(&path).filter_map(|rule| match rule.map(Rule::access) {
+            Some(Access::Protected(wanted)) => Some(wanted),
+            Some(Access::Public) => None,
+            None => Some(&self.default),
+        });
+        wanted.fold(self.default.factors_alone(), Requirement::with_factors_of)
+    }
+
+    /// Whether a request for `path`, which is absolute and without a query, counts as a use of its session:
+    /// `false` if one of the rules that decide about it says so.
+    pub fn counts_as_use(&self, path: &str) -> bool {
+        self.deciding(&Readings::of(path)).flatten().all(Rule::counts_as_use)
+    }
+
+    /// Returns each rule that decides about a reading of the path, in order; `None` for the default.
+    fn deciding(&self, path: &Readings<'_>) -> impl Iterator<Item = Option<&Rule>> {
+        let mut is_decided = false;
+        self.rules.iter().map(Some).chain([None]).filter(move |rule| {
+            let found = match rule {
+                _ if is_decided => Match::Never,
+                Some(rule) => rule.matches(path),
+                None => Match::Certain,
+            };
+            is_decided |= found == Match::Certain;
+            found != Match::Never
+        })
+    }
+
+    fn verdict<'p>(&'p self, rule: Option<&'p Rule>, facts: &RequestFacts<'_>) -> Verdict<'p> {
         let requirement = match rule.map(Rule::access) {
             Some(Access::Public) => {
                 return Verdict { rule, reason: Reason::Public, requirement: None };
@@ -88,20 +135,9 @@ impl Policy {
             Some(Access::Protected(requirement)) => requirement,
             None => &self.default,
         };
-        Verdict { rule, reason: judge(requirement, facts), requirement: Some(requirement) }
-    }
-
-    /// Returns what a login on the way to `destination` has to satisfy: the default requirement, and
-    /// what the rule of the destination asks for in addition.
-    pub fn login_requirement(&self, destination: &Destination) -> Requirement {
-        match self.first_match(destination.path()).map(Rule::access) {
-            Some(Access::Protected(wanted)) => self.default.strengthened_by(wanted),
-            Some(Access::Public) | None => self.default.clone(),
-        }
-    }
-
-    fn first_match(&self, path: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.matches(path))
+        let passes = facts.is_preflight && rule.is_some_and(Rule::passes_preflight);
+        let reason = if passes { Reason::Preflight } else { judge(requirement, facts) };
+        Verdict { rule, reason, requirement: Some(requirement) }
     }
 }
 

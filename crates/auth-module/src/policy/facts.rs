@@ -15,7 +15,9 @@ pub struct RequestFacts<'a> {
     pub app: &'a AppName,
     /// The HTTP method, as the request spells it.
     pub method: &'a str,
-    /// The path that will be forwarded: absolute, in normal form, without the query.
+    /// Whether this is a CORS preflight request: `OPTIONS` with `Access-Control-Request-Method`.
+    pub is_preflight: bool,
+    /// The path that will be forwarded: absolute, without the query.
     pub path: &'a str,
     /// The address of the client.
     pub client: IpAddr,
@@ -34,7 +36,14 @@ impl<'a> RequestFacts<'a> {
         client: IpAddr,
         now: SystemTime,
     ) -> Self {
-        Self { app, method, path, client, user: None, now }
+        Self { app, method, is_preflight: false, path, client, user: None, now }
+    }
+
+    /// Says that the request is a CORS preflight.
+    #[must_use]
+    pub fn as_preflight(mut self) -> Self {
+        self.is_preflight = true;
+        self
     }
 
     /// Sets the user of the session.
@@ -50,6 +59,7 @@ impl fmt::Debug for RequestFacts<'_> {
         f.debug_struct("RequestFacts")
             .field("app", &self.app)
             .field("method", &self.method)
+            .field("is_preflight", &self.is_preflight)
             .field("client", &self.client)
             .field("user", &self.user)
             .field("now", &self.now)

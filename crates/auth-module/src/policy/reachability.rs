@@ -26,7 +26,7 @@ impl fmt::Display for UnreachableRule {
     }
 }
 
-/// Returns every rule for which an earlier one has the same or a wider prefix, in the order of the list.
+/// Returns every rule for which an earlier one is for the same or more paths, in the order of the list.
 ///
 /// The case of letters is ignored unless both rules are public. So a public `/a/` before a protecting
 /// `/a/admin/` is found, although `/A/admin/` would still be protected.

@@ -223,25 +223,57 @@ impl Requirement {
         });
         let mut missing: Vec<FactorChoice> = Vec::new();
         for (choice, within) in self.factors.iter().map(|choice| (choice, None)).chain(step_up) {
-            let is_asked_for = missing.iter().any(|other| other.implies(choice));
-            if is_asked_for || is_proved(choice, within, evidence, now) {
-                continue;
+            if !is_proved(choice, within, evidence, now) {
+                add_choice(&mut missing, choice);
             }
-            // The narrower choice is enough for both; asking for both could ask for two factors.
-            missing.retain(|other| !choice.implies(other));
-            missing.push(choice.clone());
         }
-        missing.sort_by_key(|choice| *choice.first() != FactorId::PASSWORD);
+        password_first(&mut missing);
         missing
     }
 
-    /// Returns the requirement for a login: the factors of both, and the step-up and groups of
-    /// `wanted`.
-    pub(super) fn strengthened_by(&self, wanted: &Self) -> Self {
-        let mut factors = self.factors.clone();
-        factors.extend(wanted.factors.iter().filter(|c| !self.factors.contains(c)).cloned());
-        Self { factors, step_up: wanted.step_up.clone(), groups: wanted.groups.clone() }
+    /// Adds the factors of `other` and the step-up of both: all its factors, within the shorter age. Groups
+    /// are left out: a login never asks for one.
+    #[must_use]
+    pub(super) fn with_factors_of(mut self, other: &Self) -> Self {
+        add_new(&mut self.factors, &other.factors);
+        self.step_up = match (self.step_up, other.step_up.clone()) {
+            (Some(mut step_up), Some(other)) => {
+                add_new(&mut step_up.factors, &other.factors);
+                step_up.within = step_up.within.min(other.within);
+                Some(step_up)
+            }
+            (one, other) => one.or(other),
+        };
+        self
     }
+
+    /// Returns this requirement without its step-up and its groups.
+    pub(super) fn factors_alone(&self) -> Self {
+        Self { factors: self.factors.clone(), step_up: None, groups: BTreeSet::new() }
+    }
+}
+
+fn add_new(choices: &mut Vec<FactorChoice>, more: &[FactorChoice]) {
+    for choice in more {
+        if !choices.contains(choice) {
+            choices.push(choice.clone());
+        }
+    }
+}
+
+/// Adds `choice` to a list of which one factor each is asked for.
+pub(super) fn add_choice(asked: &mut Vec<FactorChoice>, choice: &FactorChoice) {
+    if asked.iter().any(|other| other.implies(choice)) {
+        return;
+    }
+    // The narrower choice is enough for both; asking for both could ask for two factors.
+    asked.retain(|other| !choice.implies(other));
+    asked.push(choice.clone());
+}
+
+/// Sorts the password, which every login starts with, to the beginning.
+pub(super) fn password_first(asked: &mut [FactorChoice]) {
+    asked.sort_by_key(|choice| *choice.first() != FactorId::PASSWORD);
 }
 
 /// Why a requirement is invalid.

@@ -1,60 +1,12 @@
-//! One rule of a policy, and which paths it matches.
+//! One rule of a policy: its paths, and what they need.
 
-use std::fmt;
+use std::sync::Arc;
 
-use super::requirement::Requirement;
-
-/// A path and everything below it, such as `/admin/`.
-///
-/// The last slash may be left out: `/admin` means the same. A path that merely begins with the same
-/// letters, such as `/administrators`, is not below it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PathPattern(Vec<String>);
-
-/// A prefix that is not an absolute path in normal form.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an absolute path in normal form")]
-pub struct InvalidPathPattern(String);
-
-impl PathPattern {
-    /// Reads a prefix: segments between slashes, without escapes, parameters and dot segments.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidPathPattern`] for anything else.
-    pub fn parse(text: &str) -> Result<Self, InvalidPathPattern> {
-        let invalid = || InvalidPathPattern(text.to_owned());
-        let inner = text.strip_prefix('/').ok_or_else(invalid)?;
-        if inner.is_empty() {
-            return Ok(Self(Vec::new()));
-        }
-        let inner = inner.strip_suffix('/').unwrap_or(inner);
-        let segments: Vec<String> = inner.split('/').map(str::to_owned).collect();
-        let is_normal = segments.iter().all(|s| {
-            !s.is_empty() && s != "." && s != ".." && !s.contains(['?', '#', '%', '\\', ';', '\0'])
-        });
-        if is_normal { Ok(Self(segments)) } else { Err(invalid()) }
-    }
-
-    /// Whether this is `/`, below which every path is.
-    pub fn is_root(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether `path` is below this prefix, where `is_same` compares a segment of the path with one of
-    /// the prefix.
-    fn covers(&self, path: &str, is_same: impl Fn(&str, &str) -> bool) -> bool {
-        let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
-        self.0.iter().all(|wanted| segments.next().is_some_and(|segment| is_same(segment, wanted)))
-    }
-}
-
-impl fmt::Display for PathPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("/")?;
-        self.0.iter().try_for_each(|segment| write!(f, "{segment}/"))
-    }
-}
+use super::{
+    pattern::PathPattern,
+    reading::{Match, Readings},
+    requirement::Requirement,
+};
 
 /// Who may request what a rule matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,37 +19,65 @@ pub enum Access {
 
 /// One rule of a [`Policy`](crate::Policy).
 ///
-/// The backend may read a path less strictly than this crate. So a protecting rule matches every spelling
-/// of its prefix: it ignores the case of ASCII letters, and the part of a segment after a `;`. A public
-/// rule matches only the exact spelling, and never a path with a `.` or `..` segment.
+/// An application may read a path in another way than it is written (see [`Policy`](crate::Policy)). A
+/// protecting rule holds if one reading of the path is for it, in any case of letters. A public rule opens a
+/// path only if every reading is for it, in the case of letters that the rule has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    name: String,
+    name: Arc<str>,
     pattern: PathPattern,
     access: Access,
+    passes_preflight: bool,
+    counts_as_use: bool,
 }
 
 impl Rule {
-    /// Opens what is below `prefix` to everybody.
+    /// Opens the paths of `pattern` to everybody.
     pub fn public(pattern: PathPattern) -> Self {
-        Self { name: pattern.to_string(), pattern, access: Access::Public }
+        Self::new(pattern, Access::Public)
     }
 
-    /// Protects what is below `prefix` with `requirement`.
+    /// Protects the paths of `pattern` with `requirement`.
     pub fn protected(pattern: PathPattern, requirement: Requirement) -> Self {
-        Self { name: pattern.to_string(), pattern, access: Access::Protected(requirement) }
+        Self::new(pattern, Access::Protected(requirement))
     }
 
-    /// Sets the name in messages; the prefix by default.
+    fn new(pattern: PathPattern, access: Access) -> Self {
+        let name = pattern.to_string().into();
+        Self { name, pattern, access, passes_preflight: false, counts_as_use: true }
+    }
+
+    /// Sets the name in messages; the pattern by default.
     #[must_use]
-    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+    pub fn with_name(mut self, name: &str) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Lets CORS preflight requests pass without a login. By default they do not: browsers send them without
+    /// cookies, so an application that other sites call needs this.
+    #[must_use]
+    pub fn with_preflight(mut self) -> Self {
+        self.passes_preflight = true;
+        self
+    }
+
+    /// Lets requests keep no session alive. By default each request does; a page that asks for news by itself
+    /// would keep its session for as long as it is open.
+    #[must_use]
+    pub fn without_use(mut self) -> Self {
+        self.counts_as_use = false;
         self
     }
 
     /// Returns the name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Returns the name for a log record that outlives the policy.
+    pub fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
     }
 
     /// Returns the paths that the rule is for.
@@ -110,36 +90,28 @@ impl Rule {
         &self.access
     }
 
-    /// Whether the rule matches `path`, which is absolute and without a query.
-    pub(super) fn matches(&self, path: &str) -> bool {
-        match self.access {
-            Access::Public => {
-                !climbs(path) && self.pattern.covers(path, |segment, wanted| segment == wanted)
-            }
-            Access::Protected(_) => self.pattern.covers(path, |segment, wanted| {
-                without_parameters(segment).eq_ignore_ascii_case(wanted)
-            }),
-        }
+    /// Whether CORS preflight requests pass without a login.
+    pub fn passes_preflight(&self) -> bool {
+        self.passes_preflight
     }
 
-    /// Whether this rule, if it comes first, matches every path below one spelling of the prefix of `later`.
-    /// A protecting rule is meant for its prefix in any case, a public rule only for the prefix as written.
+    /// Whether a request counts as a use of its session.
+    pub fn counts_as_use(&self) -> bool {
+        self.counts_as_use
+    }
+
+    pub(super) fn matches(&self, path: &Readings<'_>) -> Match {
+        path.matches(&self.pattern)
+    }
+
+    /// Whether this rule, if it comes first, matches every path below one spelling of the pattern of `later`.
+    /// A protecting rule is meant for its paths in any case of letters, a public rule only as written.
     pub(super) fn shadows(&self, later: &Self) -> bool {
-        // A prefix has no dot segments and no parameters, so these do not matter here.
-        let later_path = later.pattern.to_string();
         match (&self.access, &later.access) {
-            (Access::Public, Access::Public) => self.pattern.covers(&later_path, |a, b| a == b),
-            _ => self.pattern.covers(&later_path, str::eq_ignore_ascii_case),
+            (Access::Public, Access::Public) => {
+                self.pattern.contains(&later.pattern, |a, b| a == b)
+            }
+            _ => self.pattern.contains(&later.pattern, str::eq_ignore_ascii_case),
         }
     }
-}
-
-/// Whether a backend that drops parameters could read `path` as one that leaves its folder.
-fn climbs(path: &str) -> bool {
-    path.split('/').any(|segment| matches!(without_parameters(segment), "." | ".."))
-}
-
-/// Returns a segment without its parameters (RFC 3986, section 3.3).
-fn without_parameters(segment: &str) -> &str {
-    segment.split(';').next().unwrap_or(segment)
 }

@@ -3,13 +3,14 @@
 use std::fmt;
 
 use super::{
-    requirement::{FactorChoice, Requirement},
+    requirement::{FactorChoice, Requirement, add_choice, password_first},
     rule::Rule,
 };
 
 /// What a [`Policy`](crate::Policy) says about one request.
 ///
-/// `Display` explains it in one line.
+/// If several rules hold, because servers may read the path in several ways, these are the rule and the
+/// requirement that refuse the request, or else the first ones. `Display` explains the verdict in one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Verdict<'p> {
@@ -30,6 +31,8 @@ pub enum Reason {
     NoSession,
     /// The user is in none of the groups that the requirement admits.
     NotInGroup,
+    /// The request is a CORS preflight, which the rule lets pass.
+    Preflight,
     /// The rule is public.
     Public,
     /// The session satisfies the requirement.
@@ -53,14 +56,43 @@ pub enum Decision {
 }
 
 impl Verdict<'_> {
+    /// Returns the stricter of two verdicts about one request; factors that either misses are missing.
+    pub(super) fn and(self, other: Self) -> Self {
+        let is_stricter = other.reason.strictness() > self.reason.strictness();
+        let (mut strict, lenient) = if is_stricter { (other, self) } else { (self, other) };
+        if let (Reason::FactorsMissing(all), Reason::FactorsMissing(more)) =
+            (&mut strict.reason, lenient.reason)
+        {
+            for choice in &more {
+                add_choice(all, choice);
+            }
+            password_first(all);
+        }
+        strict
+    }
+
     /// Returns what to do with the request.
     pub fn into_decision(self) -> Decision {
         match self.reason {
             Reason::FactorsMissing(missing) => Decision::StepUpRequired(missing),
             Reason::NoSession => Decision::LoginRequired,
             Reason::NotInGroup => Decision::Forbidden,
-            Reason::Public => Decision::Public,
+            Reason::Preflight | Reason::Public => Decision::Public,
             Reason::Satisfied => Decision::Allowed,
+        }
+    }
+}
+
+impl Reason {
+    /// Orders reasons from the most lenient one.
+    fn strictness(&self) -> u8 {
+        match self {
+            Self::Public => 0,
+            Self::Preflight => 1,
+            Self::Satisfied => 2,
+            Self::FactorsMissing(_) => 3,
+            Self::NoSession => 4,
+            Self::NotInGroup => 5,
         }
     }
 }
@@ -82,6 +114,7 @@ impl fmt::Display for Verdict<'_> {
                 let groups: Vec<&String> = groups.collect();
                 write!(f, "forbidden, the user is in none of the groups {}", List(&groups))
             }
+            Reason::Preflight => f.write_str("preflight, no login needed"),
             Reason::Public => f.write_str("public, no login needed"),
             Reason::Satisfied => write!(f, "allowed, the session proves {}", List(required)),
         }

@@ -16,5 +16,7 @@ mod policy;
 mod properties;
 mod races;
 mod read_only;
+mod readings;
+mod servers;
 mod session_cache;
 mod sessions;
