@@ -1,7 +1,7 @@
 //! A reverse proxy for one application, without any knowledge of logins.
 //!
 //! The crate accepts connections ([`serve`]), finds the address of the client ([`client_address`]),
-//! brings paths to one form ([`NormalPath`]) and forwards requests to the application ([`Proxy`]).
+//! reads paths ([`NormalPath`]) and forwards requests to the application ([`Proxy`]).
 //! The caller decides what may pass and which cookies are its own.
 
 mod address;
@@ -15,6 +15,6 @@ mod upstream;
 pub use address::client_address;
 pub use body::{Body, BoxError, empty, full};
 pub use headers::Origin;
-pub use path::{AmbiguousPath, NormalPath};
+pub use path::{InvalidPath, NormalPath};
 pub use server::serve;
 pub use upstream::{InvalidUpstream, Proxy, ProxyError};

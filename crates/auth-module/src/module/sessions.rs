@@ -43,7 +43,29 @@ impl AuthModule {
         token: &SessionToken,
         now: SystemTime,
     ) -> Result<Option<Session>, AuthError> {
-        let token = token.digest();
+        self.session(token.digest(), true, now).await
+    }
+
+    /// Returns the session of this token like [`load_session`](Self::load_session), without noting a use. For
+    /// a connection that stays open, which asks again and again whether its session has ended.
+    ///
+    /// # Errors
+    ///
+    /// As for [`load_session`](Self::load_session).
+    pub async fn peek_session(
+        &self,
+        token: &SessionToken,
+        now: SystemTime,
+    ) -> Result<Option<Session>, AuthError> {
+        self.session(token.digest(), false, now).await
+    }
+
+    async fn session(
+        &self,
+        token: TokenDigest,
+        is_use: bool,
+        now: SystemTime,
+    ) -> Result<Option<Session>, AuthError> {
         let Some(stored) = self.sessions.load_session(token, now).await? else {
             return Ok(None);
         };
@@ -60,7 +82,7 @@ impl AuthModule {
             self.sessions.refresh_user(token, record.user.clone());
         }
         let idle_timeout = self.parts.settings.session_idle;
-        if now >= stored.seen_at + TOUCH_AFTER.min(idle_timeout / TOUCH_PART) {
+        if is_use && now >= stored.seen_at + TOUCH_AFTER.min(idle_timeout / TOUCH_PART) {
             self.sessions.touch_session(token, now);
             idle_expires_at = now + self.parts.settings.session_idle;
         }
