@@ -11,6 +11,7 @@ mod destination;
 mod imports;
 mod leaks;
 mod login;
+mod oracle;
 mod passwords;
 mod policy;
 mod properties;
