@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::{Config, OtpCache, Sender},
+    config::{AcceptedPaths, Config, OtpCache, Sender},
     http::{cookies, csrf::FormTokens},
     ops::Metrics,
     state::{App, ProtectedApp, Runtime, Settings},
@@ -173,7 +173,11 @@ fn hosts(
         application.timeout,
         cookies::PREFIX,
     )?;
-    let app = Arc::new(ProtectedApp { name: AppName::new(APP_NAME)?, proxy });
+    let app = Arc::new(ProtectedApp {
+        name: AppName::new(APP_NAME)?,
+        proxy,
+        is_strict: application.paths == AcceptedPaths::OneReading,
+    });
     let authority = |origin: &String| {
         let uri: Uri = origin.parse().with_context(|| format!("the origin {origin}"))?;
         uri.into_parts().authority.with_context(|| format!("the origin {origin} has no host"))

@@ -34,7 +34,7 @@ use otp_core::message::TemplateProblem;
 use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsTexts};
 
 pub use self::{
-    application::Application,
+    application::{AcceptedPaths, Application},
     gateway::Gateway,
     log::{Log, LogFormat},
     otp::Otp,

@@ -3,8 +3,7 @@
 use auth_module::{AppName, Destination};
 use mfa_proxy::NormalPath;
 
-/// The longest URL that becomes a destination. It has to fit into a query parameter of the login page.
-const MAX_BYTES: usize = 2048;
+use crate::target::MAX_BYTES;
 
 /// Reads a path with an optional query, as a request or a form carried it.
 ///

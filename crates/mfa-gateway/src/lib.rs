@@ -15,4 +15,5 @@ mod pipeline;
 mod routes;
 pub mod running;
 mod state;
+mod target;
 pub mod time;

@@ -6,10 +6,10 @@ use std::{
     time::SystemTime,
 };
 
-use auth_module::{Decision, Session};
+use auth_module::{Decision, Rule, Session, has_one_reading};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCEPT, ACCEPT_LANGUAGE, HOST, USER_AGENT},
+    header::{ACCEPT, ACCEPT_LANGUAGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, USER_AGENT},
     uri::{Authority, PathAndQuery},
 };
 use hyper::body::Incoming;
@@ -22,6 +22,7 @@ use crate::{
     identity,
     routes::{self, refusal::Refusal, responses},
     state::{App, Context, ProtectedApp, Runtime, Settings, parameter},
+    target,
 };
 
 /// Why a request was rejected before any route saw it.
@@ -33,12 +34,17 @@ enum RejectedRequest {
     Method,
     /// A host without an application, or a target that names another host.
     Misdirected,
-    /// A path that is too long or ambiguous.
+    /// A path that is not valid, or that has several readings where the application allows one.
     Path,
+    /// A target that is too long.
+    TargetLength,
 }
 
+/// The name of the rule that decided about a request, for the log.
+#[derive(Debug, Clone)]
+struct RuleName(Option<Arc<str>>);
+
 const MAX_USER_AGENT_CHARS: usize = 256;
-const MAX_TARGET_BYTES: usize = 8 * 1024;
 /// Further parameters in the query of one of our pages are ignored. No page has as many.
 const MAX_PARAMETERS: usize = 16;
 
@@ -60,14 +66,16 @@ pub(crate) async fn respond(
     let now = runtime.clock.now();
     let client = client_address(peer, request.headers(), &settings.trusted_proxies);
     let method = request.method().clone();
-    let (route, response) = match context(&settings, &request, client, now) {
+    let (route, mut response) = match context(&settings, &request, client, now) {
         Ok(context) => gateway.dispatch(request, context).await,
         Err(rejected) => ("rejected", reject(&settings, rejected, request.headers(), client, now)),
     };
     let status = response.status().as_u16();
+    let rule = response.extensions_mut().remove::<RuleName>();
+    let rule = rule.as_ref().map(|RuleName(name)| name.as_deref().unwrap_or("default"));
     runtime.metrics.request(route, status, started.elapsed());
     tracing::info!(
-        event = "http.request", method = %known_method(&method), route, status,
+        event = "http.request", method = %known_method(&method), route, rule, status,
         client = %client, duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         "request served"
     );
@@ -105,13 +113,17 @@ fn context(
         return Err(RejectedRequest::Method);
     }
     let (host, app) = addressed(settings, request)?;
+    let path = NormalPath::parse(request.uri().path()).map_err(|_| RejectedRequest::Path)?;
+    let is_own = path.as_str().starts_with(settings.site.prefix.as_str());
     let target = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-    if target.len() > MAX_TARGET_BYTES {
+    if target.len() > if is_own { target::MAX_OWN_BYTES } else { target::MAX_BYTES } {
+        return Err(RejectedRequest::TargetLength);
+    }
+    if app.is_strict && !is_own && !has_one_reading(path.as_str()) {
         return Err(RejectedRequest::Path);
     }
-    let path = NormalPath::parse(request.uri().path()).map_err(|_| RejectedRequest::Path)?;
     let raw_query = request.uri().query().unwrap_or_default();
-    let query = if path.as_str().starts_with(settings.site.prefix.as_str()) {
+    let query = if is_own {
         url::form_urlencoded::parse(raw_query.as_bytes())
             .into_owned()
             .take(MAX_PARAMETERS)
@@ -175,13 +187,16 @@ fn reject(
     let language = language(settings, headers, None);
     let kind = match rejected {
         RejectedRequest::Method => MessageKind::MethodNotAllowed,
-        RejectedRequest::Host | RejectedRequest::Misdirected | RejectedRequest::Path => {
-            MessageKind::BadRequest
-        }
+        RejectedRequest::Host
+        | RejectedRequest::Misdirected
+        | RejectedRequest::Path
+        | RejectedRequest::TargetLength => MessageKind::BadRequest,
     };
     let mut response = responses::bare_message(settings, kind, language, now);
-    if rejected == RejectedRequest::Misdirected {
-        *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
+    match rejected {
+        RejectedRequest::Misdirected => *response.status_mut() = StatusCode::MISDIRECTED_REQUEST,
+        RejectedRequest::TargetLength => *response.status_mut() = StatusCode::URI_TOO_LONG,
+        RejectedRequest::Host | RejectedRequest::Method | RejectedRequest::Path => {}
     }
     response
 }
@@ -192,17 +207,39 @@ async fn application(
     request: Request<Incoming>,
     context: &Context,
 ) -> Response<Body> {
-    let session = match runtime.session(context).await {
+    let path = context.path.as_str();
+    let loaded = if runtime.auth.policy().counts_as_use(path) {
+        runtime.session(context).await
+    } else {
+        runtime.peek_session(context).await
+    };
+    let session = match loaded {
         Ok(session) => session,
         Err(error) => return Refusal::failed("session.load", &error).respond(context),
     };
-    let facts = context.facts(request.method().as_str(), context.path.as_str(), session.as_ref());
-    match runtime.auth.decide(&facts) {
+    let mut facts = context.facts(request.method().as_str(), path, session.as_ref());
+    if is_preflight(&request) {
+        facts = facts.as_preflight();
+    }
+    let verdict = runtime.auth.policy().evaluate(&facts);
+    let rule = RuleName(verdict.rule.map(Rule::shared_name));
+    let mut response = match verdict.into_decision() {
         Decision::Allowed | Decision::Public => forward(request, context, session.as_ref()).await,
         Decision::Forbidden => responses::message_in_app(context, MessageKind::Forbidden),
         Decision::LoginRequired => ask_for(page::LOGIN, context, request.method()),
         Decision::StepUpRequired(_) => ask_for(page::STEP_UP, context, request.method()),
-    }
+    };
+    response.extensions_mut().insert(rule);
+    response
+}
+
+/// Whether a browser asks if it may send a request from another site's page (CORS). It sends no cookies with
+/// the question.
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    *request.method() == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// Redirects a browser to one of our pages, and tells a program where that page is.

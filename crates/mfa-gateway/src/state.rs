@@ -58,11 +58,21 @@ pub(crate) struct Runtime {
 impl Runtime {
     /// Returns the session that the request's cookie names, if it is valid.
     pub(crate) async fn session(&self, context: &Context) -> Result<Option<Session>, AuthError> {
-        let Some(token) = cookies::SESSION.value(&context.headers).and_then(SessionToken::parse)
-        else {
-            return Ok(None);
-        };
-        self.auth.load_session(&token, context.now).await
+        match session_token(context) {
+            Some(token) => self.auth.load_session(&token, context.now).await,
+            None => Ok(None),
+        }
+    }
+
+    /// As [`session`](Self::session), but the request does not count as a use of the session.
+    pub(crate) async fn peek_session(
+        &self,
+        context: &Context,
+    ) -> Result<Option<Session>, AuthError> {
+        match session_token(context) {
+            Some(token) => self.auth.peek_session(&token, context.now).await,
+            None => Ok(None),
+        }
     }
 
     /// Generates a secret for a cookie: 256 random bits as base64url.
@@ -71,6 +81,10 @@ impl Runtime {
         self.randomness.fill(&mut bytes)?;
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
+}
+
+fn session_token(context: &Context) -> Option<SessionToken> {
+    cookies::SESSION.value(&context.headers).and_then(SessionToken::parse)
 }
 
 /// The parts that a reload of the configuration may replace.
@@ -92,6 +106,8 @@ pub(crate) struct Settings {
 pub(crate) struct ProtectedApp {
     pub(crate) name: AppName,
     pub(crate) proxy: Proxy,
+    /// Whether a path with several readings is refused.
+    pub(crate) is_strict: bool,
 }
 
 /// The facts of a request whose head was accepted.

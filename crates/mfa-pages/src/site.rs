@@ -65,11 +65,14 @@ pub struct Site {
 }
 
 impl Site {
+    /// The path prefix of all our pages, if the program chooses no other one.
+    pub const DEFAULT_PREFIX: &str = "/_mfa/";
+
     /// Makes a site with the default prefix `/_mfa/`, Japan Standard Time and the built-in texts.
     pub fn new(service_name: impl Into<String>) -> Self {
         Self {
             service_name: service_name.into(),
-            prefix: "/_mfa/".to_owned(),
+            prefix: Self::DEFAULT_PREFIX.to_owned(),
             host: None,
             time_zone: clock::japan(),
             support_url: None,

@@ -244,6 +244,19 @@ async fn a_new_password_ends_sessions_and_a_new_number_ends_pending_logins() {
 }
 
 #[tokio::test]
+async fn a_look_at_a_session_is_no_use_of_it() {
+    let world = World::new().await;
+    let (token, session) = world.alice_session().await;
+    let end = session.idle_expires_at();
+    world.clock.advance(end.duration_since(world.now()).unwrap() - MINUTE);
+    let seen = world.auth.peek_session(&token, world.now()).await.unwrap().unwrap();
+    assert_eq!(seen.idle_expires_at(), end);
+    world.clock.advance(MINUTE);
+    assert!(world.auth.peek_session(&token, world.now()).await.unwrap().is_none());
+    assert!(!world.is_open(&token).await);
+}
+
+#[tokio::test]
 async fn each_path_asks_for_what_its_rule_says() {
     let world = World::new().await;
     let (token, _) = world.alice_session().await;

@@ -4,6 +4,7 @@ mod command_line;
 mod events;
 mod harness;
 mod login;
+mod paths;
 mod provider;
 mod proxy;
 mod races;

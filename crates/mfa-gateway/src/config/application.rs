@@ -21,6 +21,17 @@ pub struct Application {
     pub max_body_bytes: u64,
     /// The longest time until the application begins its response.
     pub timeout: Duration,
+    /// Which paths are passed on.
+    pub paths: AcceptedPaths,
+}
+
+/// Which paths are passed on to an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AcceptedPaths {
+    /// Every valid path. It needs what each of its readings needs.
+    Any,
+    /// Only paths that every server reads in the same way.
+    OneReading,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
@@ -38,9 +49,20 @@ pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
     let timeout = section
         .key("timeout", "The longest time until the application begins its response.")
         .duration(minutes(1), Duration::from_secs(1)..=minutes(60));
+    let paths = section
+        .key(
+            "paths",
+            "\"strict\" refuses paths that servers read in different ways, such as /a//b, /a%2Fb and \
+             /50%25.pdf. \"any\" passes them on; they need what each reading needs (docs/paths.md).",
+        )
+        .word(
+            &[("any", AcceptedPaths::Any), ("strict", AcceptedPaths::OneReading)],
+            AcceptedPaths::Any,
+        );
     Ok(Application {
         url: url?,
         max_body_bytes: u64::from(max_body_mib?) * BYTES_PER_MIB,
         timeout: timeout?,
+        paths: paths?,
     })
 }

@@ -6,8 +6,8 @@ use auth_module::{
     Access, FactorChoice, InvalidRequirement, PathPattern, Policy, Requirement, Rule,
     UnreachableRule,
 };
+use mfa_pages::Site;
 use mfa_plugin_api::FactorId;
-use mfa_proxy::NormalPath;
 use serde::Deserialize as _;
 use sms_otp_plugin::SMS_OTP;
 use toml::{
@@ -29,6 +29,10 @@ path = \"/public/\"
 access = \"public\"
 
 [[rule]]
+path = \"/robots.txt\"
+access = \"public\"
+
+[[rule]]
 path = \"/\"
 ";
 
@@ -43,7 +47,7 @@ enum AccessWord {
 pub(super) fn read(root: &Section<'_>) -> Result<Policy, Reported> {
     let read = root.array(
         "rule",
-        "What a path needs. The first rule that matches decides, so narrower prefixes come first. \
+        "What a path needs. The first rule that matches decides, so narrower paths come first. \
          Without a rule for \"/\", every other path needs the default factors.",
         MORE_RULES,
         read_rule,
@@ -89,11 +93,14 @@ fn whole_site(rules: &[Rule]) -> Requirement {
 
 fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
     let path = section
-        .key("path", "The prefix of the path.")
-        .allowed("letters, digits and - . _ ~ between slashes, with a slash at both ends")
-        .required("/admin/", "write a prefix such as \"/admin/\"", path_prefix);
+        .key(
+            "path",
+            "With a slash at the end, the path and everything below it; without one, this path alone.",
+        )
+        .allowed("letters, digits and - . _ ~ between slashes, with a slash at the beginning")
+        .required("/admin/", "write a path such as \"/admin/\" or \"/robots.txt\"", pattern);
     let access = section
-        .key("access", "\"public\" needs no login and allows none of the keys below.")
+        .key("access", "\"public\" needs no login. Of the keys below it allows only counts_as_use.")
         .word(&[("login", AccessWord::Login), ("public", AccessWord::Public)], AccessWord::Login);
     let factors = section
         .key(
@@ -110,19 +117,41 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
         .key("max_age", "The last factor must not be older than this.")
         .shown()
         .optional_duration("10m", "any age", Requirement::STEP_UP_AGES);
+    let allow_preflight = section
+        .key(
+            "allow_preflight",
+            "Lets CORS preflight requests pass without a login: OPTIONS with Origin and \
+             Access-Control-Request-Method. Browsers send them without cookies.",
+        )
+        .flag(false);
+    let counts_as_use = section
+        .key(
+            "counts_as_use",
+            "Set to false for paths that an open page asks for by itself, so that they do not keep a \
+             session alive.",
+        )
+        .flag(true);
+    let with_use = |rule: Rule| match counts_as_use {
+        Ok(true) => Ok(rule),
+        Ok(false) => Ok(rule.without_use()),
+        Err(reported) => Err(reported),
+    };
     if access? == AccessWord::Public {
-        let details = ["factors", "groups", "max_age"].into_iter().filter(|key| section.has(key));
+        let details = ["factors", "groups", "max_age", "allow_preflight"];
+        let details = details.into_iter().filter(|key| section.has(key));
         let reported = details.fold(None, |_, key| {
             let remedy = "remove it, or remove access = \"public\"";
             let refusal = Refusal::new("means nothing where access is public", remedy);
             Some(section.problem(key, refusal))
         });
-        return reported.map_or_else(|| path.map(Rule::public), Err);
+        return reported.map_or_else(|| path.map(Rule::public).and_then(with_use), Err);
     }
     let requirement = requirement(factors?, max_age?).map_err(|error| {
         section.problem("factors", Refusal::new(error.to_string(), "name each factor once"))
     })?;
-    Ok(Rule::protected(path?, groups?.into_iter().fold(requirement, Requirement::with_group)))
+    let requirement = groups?.into_iter().fold(requirement, Requirement::with_group);
+    let rule = with_use(Rule::protected(path?, requirement))?;
+    Ok(if allow_preflight? { rule.with_preflight() } else { rule })
 }
 
 /// Requires `factors`, and evidence of the last of them that is not older than `max_age`.
@@ -157,20 +186,26 @@ fn factors(value: &DeValue<'_>) -> Result<Vec<FactorChoice>, Refusal> {
     Ok(factors)
 }
 
-/// Accepts only characters that have one spelling each (RFC 3986, section 2.3), so that no escape can
-/// avoid the rule.
-fn path_prefix(text: &str) -> Result<PathPattern, Refusal> {
-    let is_unreserved = |b: u8| b.is_ascii_alphanumeric() || b"-._~/".contains(&b);
-    let is_normal = NormalPath::parse(text).is_ok_and(|path| path.as_str() == text);
-    let is_plain = is_normal && text.ends_with('/') && text.bytes().all(is_unreserved);
-    PathPattern::parse(text).ok().filter(|_| is_plain).ok_or_else(|| {
-        let remedy = "start and end it with a slash, with letters, digits and - . _ ~ between";
-        Refusal::new(format!("{text:?} is not a path prefix"), remedy)
-    })
+fn pattern(text: &str) -> Result<PathPattern, Refusal> {
+    let pattern = PathPattern::parse(text).map_err(|_| {
+        let remedy = "begin it with a slash, with letters, digits and - . _ ~ between slashes, and no dot \
+                      before a slash or at the end";
+        Refusal::new(format!("{text:?} is not a path"), remedy)
+    })?;
+    if text.starts_with(Site::DEFAULT_PREFIX) {
+        let prefix = Site::DEFAULT_PREFIX;
+        let what = format!("is below {prefix}, where only the gateway's own pages are");
+        return Err(Refusal::new(what, "remove the rule: it never applies"));
+    }
+    Ok(pattern)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
+    use auth_module::{AppName, Decision, RequestFacts};
+
     use super::*;
     use crate::config::document::{problems_in, read_from};
 
@@ -206,6 +241,55 @@ mod tests {
     }
 
     #[test]
+    fn a_path_with_a_slash_at_its_end_is_a_prefix() {
+        let text = "[[rule]]\npath = \"/robots.txt\"\naccess = \"public\"\n\
+                    [[rule]]\npath = \"/docs/\"\naccess = \"public\"\n";
+        let policy = read_from(text, read).expect("a policy");
+        let app = AppName::new("shop").expect("a name");
+        let is_public = |path| {
+            let client = std::net::Ipv4Addr::LOCALHOST.into();
+            let facts = RequestFacts::new(&app, "GET", path, client, SystemTime::UNIX_EPOCH);
+            policy.evaluate(&facts).into_decision() == Decision::Public
+        };
+        for path in ["/robots.txt", "/docs", "/docs/", "/docs/a/b"] {
+            assert!(is_public(path), "{path}");
+        }
+        for path in ["/robots.txt/", "/robots.txt/a", "/robots.txtx", "/docsx", "/a/docs/"] {
+            assert!(!is_public(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_rule_says_what_passes_without_a_login_and_what_counts_as_use() {
+        let text = "[[rule]]\npath = \"/api/\"\nallow_preflight = true\n\
+                    [[rule]]\npath = \"/poll\"\ncounts_as_use = false\n\
+                    [[rule]]\npath = \"/news\"\naccess = \"public\"\ncounts_as_use = false\n\
+                    [[rule]]\npath = \"/\"\n";
+        let policy = read_from(text, read).expect("a policy");
+        let said: Vec<(bool, bool)> = policy
+            .rules()
+            .iter()
+            .map(|rule| (rule.passes_preflight(), rule.counts_as_use()))
+            .collect();
+        assert_eq!(said, [(true, true), (false, false), (false, false), (false, true)]);
+    }
+
+    #[test]
+    fn a_path_that_has_another_spelling_or_never_applies_is_refused() {
+        for (path, said) in [
+            ("/a%20b/", "\"/a%20b/\" is not a path; "),
+            ("/a//b", "\"/a//b\" is not a path; "),
+            ("/a./", "\"/a./\" is not a path; "),
+            ("/_mfa/", "is below /_mfa/, where only the gateway's own pages are; remove the rule"),
+            ("/_mfa/assets/", "is below /_mfa/, where only the gateway's own pages are; "),
+        ] {
+            let found = problems_in(&format!("[[rule]]\npath = \"{path}\"\n"), read);
+            let said = format!("2:8: rule[0].path: {said}");
+            assert!(found.len() == 1 && found[0].starts_with(&said), "{found:#?}");
+        }
+    }
+
+    #[test]
     fn wrong_factors_are_named() {
         for (given, said) in [
             (r#"["password", "SMS"]"#, "\"SMS\" is not the name of a factor; "),
@@ -224,13 +308,15 @@ mod tests {
     #[test]
     fn a_public_rule_asks_for_nothing_else() {
         let found = problems_in(
-            "[[rule]]\npath = \"/c/\"\naccess = \"public\"\ngroups = [\"x\"]\nmax_age = \"61m\"\n",
+            "[[rule]]\npath = \"/c/\"\naccess = \"public\"\ngroups = [\"x\"]\nmax_age = \"61m\"\n\
+             allow_preflight = true\n",
             read,
         );
         let starts = [
             "4:10: rule[0].groups: means nothing where access is public; ",
             "5:11: rule[0].max_age: is not between 1m and 1h; ",
             "5:11: rule[0].max_age: means nothing where access is public; ",
+            "6:19: rule[0].allow_preflight: means nothing where access is public; ",
         ];
         assert_eq!(found.len(), starts.len(), "{found:#?}");
         for (line, start) in found.iter().zip(starts) {
@@ -256,7 +342,7 @@ path = "/c/"
         assert_eq!(
             problems_in(rules, read),
             [
-                "4:8: rule[1].path: \"b\" is not a path prefix; start and end it with a slash, with letters, digits and - . _ ~ between",
+                "4:8: rule[1].path: \"b\" is not a path; begin it with a slash, with letters, digits and - . _ ~ between slashes, and no dot before a slash or at the end",
                 "6:8: rule[2].path: rule \"/A/b/\" comes too late, because the earlier rule \"/a/\" matches its paths first; move this rule above the other one, or remove it",
                 "12:8: rule[4].path: rule \"/c/\" comes too late, because the earlier rule \"/\" matches its paths first; move this rule above the other one, or remove it",
             ]

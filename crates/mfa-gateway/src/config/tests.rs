@@ -73,7 +73,7 @@ tenant_id = "x"
         "gateway.toml:5:10: gateway.secret: holds a secret shorter than 32 bytes",
         "gateway.toml:6:1: gateway.colour: unknown key; known here: ",
         "gateway.toml:9:7: application.url: is neither http nor https",
-        "gateway.toml:12:8: rule[0].path: \"admin\" is not a path prefix",
+        "gateway.toml:12:8: rule[0].path: \"admin\" is not a path;",
         "gateway.toml:14:1: otp.key: is missing",
         "gateway.toml:15:12: otp.lifetime: is not between 1m and 10m",
         "gateway.toml:16:10: otp.digits: is not a whole number from 6 to 10",
@@ -184,7 +184,7 @@ fn the_sample_file_is_valid() {
     assert_eq!(config.gateway.public_url.as_str(), "https://login.example.jp/");
     assert_eq!(config.sms.host.as_str(), "login.example.jp");
     let rules: Vec<&str> = config.policy.rules().iter().map(Rule::name).collect();
-    assert_eq!(rules, ["/admin/", "/public/", "/"]);
+    assert_eq!(rules, ["/admin/", "/public/", "/robots.txt", "/"]);
 }
 
 // From here on the declarations themselves are the input.

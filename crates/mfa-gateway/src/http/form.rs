@@ -7,7 +7,10 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use mfa_proxy::BoxError;
 use zeroize::Zeroizing;
 
-const MAX_BYTES: usize = 16 * 1024;
+use crate::target;
+
+/// Room for the target of the application in a hidden field, and 8 KiB for all other fields.
+const MAX_BYTES: usize = target::MAX_OWN_BYTES + 8 * 1024;
 const MAX_FIELDS: usize = 32;
 /// The time limit for the whole body.
 const TIMEOUT: Duration = Duration::from_secs(15);
