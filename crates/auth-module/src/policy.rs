@@ -110,7 +110,9 @@ impl Policy {
     /// Whether a request for `path`, which is absolute and without a query, counts as a use of its session:
     /// `false` if one of the rules that decide about it says so.
     pub fn counts_as_use(&self, path: &str) -> bool {
-        self.deciding(&Readings::of(path)).flatten().all(Rule::counts_as_use)
+        // Without such a rule, the path need not be read.
+        self.rules.iter().all(Rule::counts_as_use)
+            || self.deciding(&Readings::of(path)).flatten().all(Rule::counts_as_use)
     }
 
     /// Returns each rule that decides about a reading of the path, in order; `None` for the default.

@@ -182,28 +182,34 @@ fn is_decoded_once(written: &str, inner: &[Spelt]) -> bool {
 }
 
 fn match_chunks(chunks: &[Chunk<'_>], pattern: &PathPattern) -> Match {
+    // Most rules end here, so that a long path costs little even where there are many rules.
+    let is_spelt = |wanted: &String| chunks.iter().any(|chunk| chunk.spells(wanted));
+    if !pattern.segments().iter().all(is_spelt) {
+        return Match::Never;
+    }
     let mut at_start = Depths::none(pattern);
     at_start.add(0, (0, 0));
-    // Inside a segment that goes on: what precedes an escaped separator that was not read as one.
+    let mut after = Depths::none(pattern);
+    // Inside a segment that goes on: what precedes a separator that was not read as one.
     let mut inside = Depths::none(pattern);
     let mut ends = Depths::none(pattern);
     for chunk in chunks {
-        let after = at_start.after(chunk, pattern);
+        after.clear();
+        at_start.add_after(chunk, pattern, &mut after);
+        after.add_all(&inside);
         if chunk.ends_path {
             ends.add_all(&after);
-            ends.add_all(&inside);
         }
-        let mut next = after.clone();
-        next.add_all(&inside);
         if chunk.is_closed {
-            inside = Depths::none(pattern);
+            inside.clear();
         } else {
-            inside.add_all(&at_start.below_other());
+            at_start.add_other();
+            inside.add_all(&at_start);
             if chunk.is_cut {
                 inside.add_all(&after);
             }
         }
-        at_start = next;
+        std::mem::swap(&mut at_start, &mut after);
     }
     ends.add_all(&at_start);
     ends.verdict(pattern)
@@ -211,7 +217,7 @@ fn match_chunks(chunks: &[Chunk<'_>], pattern: &PathPattern) -> Match {
 
 /// For each number of leading segments that match a pattern, how many other segments can follow them: the
 /// fewest and the most. Numbers between the two may be no real reading, which only makes a verdict stricter.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Depths(Vec<Option<(u32, u32)>>);
 
 impl Depths {
@@ -238,25 +244,29 @@ impl Depths {
         self.0.iter().enumerate().filter_map(|(matched, others)| Some((matched, (*others)?)))
     }
 
-    /// After one more segment that matches nothing.
-    fn below_other(&self) -> Self {
-        Self(self.0.iter().map(|others| others.map(|(few, most)| (few + 1, most + 1))).collect())
+    fn clear(&mut self) {
+        self.0.fill(None);
     }
 
-    /// After `chunk` as a whole segment, in each way to read it.
-    fn after(&self, chunk: &Chunk<'_>, pattern: &PathPattern) -> Self {
-        let mut after = Self::none(pattern);
+    /// Adds one more segment that matches nothing.
+    fn add_other(&mut self) {
+        for (fewest, most) in self.0.iter_mut().flatten() {
+            *fewest += 1;
+            *most += 1;
+        }
+    }
+
+    /// Adds to `after` what follows `chunk` as a whole segment, in each way to read it.
+    fn add_after(&self, chunk: &Chunk<'_>, pattern: &PathPattern, after: &mut Self) {
         for (matched, (fewest, most)) in self.each() {
             if chunk.name.is_empty() {
                 after.add(matched, (fewest, most));
             }
-            if chunk.climbs {
-                if most > 0 {
-                    after.add(matched, (fewest.saturating_sub(1), most - 1));
-                }
-                if fewest == 0 {
-                    after.add(matched.saturating_sub(1), (0, 0));
-                }
+            if chunk.climbs && most > 0 {
+                after.add(matched, (fewest.saturating_sub(1), most - 1));
+            }
+            if chunk.climbs && fewest == 0 {
+                after.add(matched.saturating_sub(1), (0, 0));
             }
             let wanted = pattern.segments().get(matched).filter(|wanted| chunk.spells(wanted));
             match wanted {
@@ -271,7 +281,6 @@ impl Depths {
                 _ => after.add(matched, (fewest + 1, most + 1)),
             }
         }
-        after
     }
 
     /// What these depths at the end of a path mean for the pattern.
