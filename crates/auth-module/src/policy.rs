@@ -14,8 +14,9 @@ use mfa_plugin_api::FactorId;
 use self::reading::{Match, Readings};
 pub use self::{
     facts::{RequestFacts, UserFacts},
-    pattern::{InvalidPathPattern, PathPattern, has_one_reading},
+    pattern::{InvalidPathPattern, PathPattern},
     reachability::{UnreachableRule, unreachable_rules},
+    reading::has_one_reading,
     requirement::{CLOCK_SKEW, FactorChoice, InvalidRequirement, Requirement, StepUp},
     rule::{Access, Rule},
     verdict::{Decision, Reason, Verdict},

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::reading::Readings;
-
 /// The paths that a rule is for: one path, or a path and everything below it.
 ///
 /// `/admin/` with its slash is the path `/admin` and everything below it. `/robots.txt` without a slash at
@@ -96,12 +94,4 @@ impl fmt::Display for PathPattern {
         let is_folder = self.extent == Extent::Below && !self.segments.is_empty();
         if is_folder { f.write_str("/") } else { Ok(()) }
     }
-}
-
-/// Whether every server reads `path` in the same way, apart from the case of letters. `path` is absolute and
-/// without a query.
-///
-/// `/a//b`, `/a;b/`, `/a%2Fb` and `/50%25.txt` have several readings, `/a%20b` has one.
-pub fn has_one_reading(path: &str) -> bool {
-    Readings::of(path).is_one()
 }

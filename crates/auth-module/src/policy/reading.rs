@@ -17,6 +17,14 @@ use super::{
     spelling::{Form, Spelt, spelt},
 };
 
+/// Whether every server reads `path` in the same way, apart from the case of letters. `path` is absolute and
+/// without a query.
+///
+/// `/a//b`, `/a;b/`, `/a%2Fb` and `/50%25.txt` have several readings, `/a%20b` has one.
+pub fn has_one_reading(path: &str) -> bool {
+    Readings::of(path).is_one()
+}
+
 /// Which readings of a path match a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Match {
