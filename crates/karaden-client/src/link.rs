@@ -29,9 +29,8 @@ impl Link {
         let only_public = match &options.storage_hosts {
             _ if is_near => false,
             Some(hosts) if hosts.iter().any(|host| Some(host.as_str()) == url.host_str()) => false,
-            Some(_) => return None,
             None if may_be_public(&url) => true,
-            None => return None,
+            _ => return None,
         };
         Some(Self { url, only_public })
     }

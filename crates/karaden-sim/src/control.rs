@@ -12,7 +12,7 @@ use crate::{
     error::ClockError,
     fault::Fault,
     request::Call,
-    resource::Methods,
+    resource::{Methods, or_bad_request},
     shape::{Object, present, present_word},
     shared::Shared,
     time::{Day, Instant, parse_date_time},
@@ -25,35 +25,37 @@ const MAX_FAULTS: usize = 1_000;
 pub(crate) fn methods(path: &str) -> Option<Methods> {
     Some(match path {
         "/faults" => &[
-            (Method::GET, |shared, _| Ok(json_of(StatusCode::OK, &shared.world().faults))),
-            (Method::PUT, put_faults),
-            (Method::POST, add_fault),
-            (Method::DELETE, |shared, _| Ok(replace_faults(shared, Vec::new()))),
+            (Method::GET, |shared, _| json_of(StatusCode::OK, &shared.world().faults)),
+            (Method::PUT, |shared, call| or_bad_request(put_faults(shared, call))),
+            (Method::POST, |shared, call| or_bad_request(add_fault(shared, call))),
+            (Method::DELETE, |shared, _| replace_faults(shared, Vec::new())),
         ],
         // A client that follows a redirect may keep the method of its request.
         "/faults/redirected" => {
             &[(Method::GET, redirected), (Method::POST, redirected), (Method::PUT, redirected)]
         }
         "/quirks" => &[
-            (Method::GET, |shared, _| Ok(json_of(StatusCode::OK, &shared.world().quirks))),
-            (Method::PUT, put_quirks),
+            (Method::GET, |shared, _| json_of(StatusCode::OK, &shared.world().quirks)),
+            (Method::PUT, |shared, call| or_bad_request(put_quirks(shared, call))),
         ],
         "/delivery" => &[
-            (Method::GET, |shared, _| Ok(json_of(StatusCode::OK, &Delivery::of(shared)))),
-            (Method::PUT, put_delivery),
+            (Method::GET, |shared, _| json_of(StatusCode::OK, &Delivery::of(shared))),
+            (Method::PUT, |shared, call| or_bad_request(put_delivery(shared, call))),
         ],
         "/clock" => &[
-            (Method::GET, |shared, _| Ok(json_of(StatusCode::OK, &Clock::of(shared)))),
-            (Method::POST, advance_clock),
-            (Method::PUT, set_clock),
+            (Method::GET, |shared, _| json_of(StatusCode::OK, &Clock::of(shared))),
+            (Method::POST, |shared, call| or_bad_request(advance_clock(shared, call))),
+            (Method::PUT, |shared, call| or_bad_request(set_clock(shared, call))),
         ],
         "/reset" => &[(Method::POST, reset)],
-        "/healthz" => &[(Method::GET, |_, _| Ok(text(StatusCode::OK, "ok\n")))],
+        // `OPTIONS *` asks about the server and not about a path (RFC 9110, section 9.3.7).
+        "*" => &[],
+        "/healthz" => &[(Method::GET, |_, _| text(StatusCode::OK, "ok\n"))],
         _ => return None,
     })
 }
 
-fn put_faults(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+fn put_faults(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let faults = match call.body.iter().find(|byte| !byte.is_ascii_whitespace()) {
         Some(b'[') => read::<Vec<Object<Fault>>>(call)?,
         _ => vec![read::<Object<Fault>>(call)?],
@@ -64,9 +66,9 @@ fn put_faults(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
     Ok(replace_faults(shared, faults.into_iter().map(|Object(fault)| fault).collect()))
 }
 
-fn redirected(shared: &Arc<Shared>, _call: &Call<'_>) -> Result<Reply, String> {
+fn redirected(shared: &Arc<Shared>, _call: &Call<'_>) -> Reply {
     shared.world().faults.count_redirect();
-    Ok(json(StatusCode::OK, r#"{"object":"redirected","status":"100"}"#))
+    json(StatusCode::OK, r#"{"object":"redirected","status":"100"}"#)
 }
 
 fn replace_faults(shared: &Shared, faults: Vec<Fault>) -> Reply {
@@ -76,7 +78,7 @@ fn replace_faults(shared: &Shared, faults: Vec<Fault>) -> Reply {
     json_of(StatusCode::OK, &world.faults)
 }
 
-fn add_fault(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+fn add_fault(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let Object(fault) = read::<Object<Fault>>(call)?;
     let mut world = shared.world();
     if world.faults.len() == MAX_FAULTS {
@@ -87,7 +89,7 @@ fn add_fault(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
     Ok(json_of(StatusCode::OK, &world.faults))
 }
 
-fn put_quirks(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+fn put_quirks(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let Object(quirks) = read::<Object<Quirks>>(call)?;
     shared.world().quirks = quirks.clone();
     Ok(json_of(StatusCode::OK, &quirks))
@@ -125,7 +127,7 @@ impl Delivery {
     }
 }
 
-fn put_delivery(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+fn put_delivery(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let Object(requested) = read::<Object<Delivery>>(call)?;
     let mut world = shared.world();
     let delivery = &mut world.delivery;
@@ -166,7 +168,7 @@ struct Advance {
     advance_ms: u64,
 }
 
-fn advance_clock(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+fn advance_clock(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let Object(requested) = read::<Object<Advance>>(call)?;
     Ok(moved(shared, shared.clock.advance(Duration::from_millis(requested.advance_ms))))
 }
@@ -177,7 +179,7 @@ struct SetClock {
     now: String,
 }
 
-fn set_clock(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+fn set_clock(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let Object(requested) = read::<Object<SetClock>>(call)?;
     let at: Option<Instant> = parse_date_time(&requested.now);
     let at = at.ok_or("now is a date-time such as 2026-01-01T09:00:00+09:00")?;
@@ -193,9 +195,9 @@ fn moved(shared: &Shared, result: Result<(), ClockError>) -> Reply {
     json_of(StatusCode::OK, &Clock::of(shared))
 }
 
-fn reset(shared: &Arc<Shared>, _call: &Call<'_>) -> Result<Reply, String> {
+fn reset(shared: &Arc<Shared>, _call: &Call<'_>) -> Reply {
     shared.reset();
-    Ok(json_of(StatusCode::OK, &Clock::of(shared)))
+    json_of(StatusCode::OK, &Clock::of(shared))
 }
 
 fn read<T: DeserializeOwned>(call: &Call<'_>) -> Result<T, String> {

@@ -17,7 +17,7 @@ pub(crate) use self::messages::{all_messages, arrived, parse_id};
 use crate::{
     body::{Reply, json, json_of, text},
     request::{Call, Form},
-    resource::Methods,
+    resource::{Methods, or_bad_request},
     shared::Shared,
 };
 
@@ -62,7 +62,10 @@ pub(crate) async fn first_arrived(shared: &Shared, to: Option<&str>) -> InboxMes
 pub(crate) fn methods(path: &str) -> Option<Methods> {
     Some(match path {
         "/" => &[(Method::GET, page::page)],
-        "/inbox.json" => &[(Method::GET, inbox_json), (Method::DELETE, delete_messages)],
+        "/inbox.json" => &[
+            (Method::GET, |shared, call| or_bad_request(inbox_json(shared, call))),
+            (Method::DELETE, delete_messages),
+        ],
         "/inbox/events" => &[(Method::GET, events::events)],
         _ if path.starts_with("/s/") => &[(Method::GET, click)],
         _ if assets::exists(path) => &[(Method::GET, assets::asset)],
@@ -71,23 +74,19 @@ pub(crate) fn methods(path: &str) -> Option<Methods> {
 }
 
 /// `GET /s/{key}`: counts as opening `https://kps.ms/{key}` on the phone.
-fn click(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+fn click(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
     let found = shared.world().click(&call.path["/s/".len()..]);
     shared.changed();
-    Ok(if found {
-        text(StatusCode::OK, "clicked\n")
-    } else {
-        text(StatusCode::NOT_FOUND, "Not Found")
-    })
+    if found { text(StatusCode::OK, "clicked\n") } else { text(StatusCode::NOT_FOUND, "Not Found") }
 }
 
-fn delete_messages(shared: &Arc<Shared>, _call: &Call<'_>) -> Result<Reply, String> {
+fn delete_messages(shared: &Arc<Shared>, _call: &Call<'_>) -> Reply {
     shared.world().delete_messages();
     shared.changed();
-    Ok(json(StatusCode::OK, "[]"))
+    json(StatusCode::OK, "[]")
 }
 
-fn inbox_json(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+fn inbox_json(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let query = call.query();
     let to = query.filled("to");
     wait_ms(&query)?;

@@ -2,12 +2,21 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::{Method, StatusCode};
 
-use crate::{body::Reply, request::Call, shared::Shared};
+use crate::{
+    body::{Reply, text},
+    request::Call,
+    shared::Shared,
+};
 
-/// Handles a request. An error is what is wrong with the request: the response is then 400.
-pub(crate) type Handler = fn(&Arc<Shared>, &Call<'_>) -> Result<Reply, String>;
+/// Handles a request.
+pub(crate) type Handler = fn(&Arc<Shared>, &Call<'_>) -> Reply;
 
 /// The methods of a path. HEAD and OPTIONS are not among them: the server adds them.
 pub(crate) type Methods = &'static [(Method, Handler)];
+
+/// Returns the response to a request, or 400 with what is wrong with it.
+pub(crate) fn or_bad_request(result: Result<Reply, String>) -> Reply {
+    result.unwrap_or_else(|problem| text(StatusCode::BAD_REQUEST, format!("{problem}\n")))
+}

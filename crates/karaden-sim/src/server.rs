@@ -14,7 +14,7 @@ mod tests;
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header::HOST};
+use http::{Method, Request, StatusCode, uri::Authority};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
     body::{Body as _, Incoming},
@@ -47,6 +47,7 @@ use crate::{
     control, inbox, log,
     operation::{Api, Operation},
     request::Call,
+    resource::Methods,
     shared::Shared,
     sms::{self, Failure},
     storage::{self, MAX_UPLOAD_BYTES},
@@ -178,9 +179,10 @@ impl Exchange {
     async fn handle(&self, request: Request<Incoming>) -> Reply {
         let shared = &self.shared;
         let (parts, body) = request.into_parts();
-        if let Err(status) = host::check(&parts, self.came_to, &shared.config) {
-            return refuse_host(status);
-        }
+        let host = match host::check(&parts, self.came_to, &shared.config) {
+            Ok(host) => host,
+            Err(status) => return refuse_host(status),
+        };
         let (method, path) = (method::handled_as(&parts.method), parts.uri.path());
         let operations = operations(path);
         let operation = operations.iter().copied().find(|one| one.method() == *method);
@@ -193,11 +195,7 @@ impl Exchange {
             method,
             path,
             query: parts.uri.query().unwrap_or_default(),
-            host: parts
-                .headers
-                .get(HOST)
-                .and_then(|host| host.to_str().ok())
-                .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str)),
+            host: host.as_ref().map(Authority::as_str),
             headers: &parts.headers,
             body: &body,
             now: shared.clock.now(),
@@ -264,17 +262,18 @@ fn handle_own(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
     }
     let reply = match inbox::methods(call.path).or_else(|| control::methods(call.path)) {
         None => text(StatusCode::NOT_FOUND, "Not Found"),
-        Some(methods) => match methods.iter().find(|(method, _)| method == call.method) {
-            Some((_, handle)) => handle(shared, call)
-                .unwrap_or_else(|problem| text(StatusCode::BAD_REQUEST, format!("{problem}\n"))),
-            None => {
-                let refusal = text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-                let allowed = methods.iter().map(|(method, _)| method.clone());
-                method::other(call.method, allowed, refusal)
-            }
-        },
+        Some(methods) => {
+            let found = methods.iter().find(|(method, _)| method == call.method);
+            found.map_or_else(|| refuse_own(call, methods), |(_, handle)| handle(shared, call))
+        }
     };
     guard::with_security_headers(reply)
+}
+
+/// Makes the response to a method that a path of the simulator's own does not have.
+fn refuse_own(call: &Call<'_>, methods: Methods) -> Reply {
+    let refusal = text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    method::other(call.method, methods.iter().map(|(method, _)| method.clone()), refusal)
 }
 
 /// Reads the body of a request.

@@ -43,10 +43,10 @@ pub(super) fn methods(name: &str) -> Option<Methods> {
 /// What a button does. Returns `false` if its form is wrong.
 type Act = fn(&Shared, &Call<'_>, &Form<'_>) -> bool;
 
-fn press(shared: &Shared, call: &Call<'_>, act: Act) -> Result<Reply, String> {
+fn press(shared: &Shared, call: &Call<'_>, act: Act) -> Reply {
     let form = call.form();
     if !act(shared, call, &form) {
-        return Err("the form of this button has other fields".to_owned());
+        return text(StatusCode::BAD_REQUEST, "Bad Request");
     }
     shared.changed();
     let mut reply = text(StatusCode::SEE_OTHER, "");
@@ -54,7 +54,7 @@ fn press(shared: &Shared, call: &Call<'_>, act: Act) -> Result<Reply, String> {
     let back = form.get("back").filter(|back| *back == "/" || back.starts_with("/?"));
     let back = HeaderValue::from_str(back.unwrap_or("/"));
     reply.headers_mut().insert(LOCATION, back.unwrap_or(HeaderValue::from_static("/")));
-    Ok(reply)
+    reply
 }
 
 /// A message may have got its result after the page was rendered. That is not an error.

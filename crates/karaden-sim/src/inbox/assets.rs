@@ -8,7 +8,7 @@ use http::{
 };
 
 use crate::{
-    body::{Reply, reply, whole},
+    body::{Reply, reply, text, whole},
     request::Call,
     shared::Shared,
 };
@@ -24,10 +24,12 @@ pub(super) fn exists(path: &str) -> bool {
     FILES.iter().any(|(known, ..)| *known == path)
 }
 
-pub(super) fn asset(_shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+pub(super) fn asset(_shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
     let file = FILES.into_iter().find(|(known, ..)| *known == call.path);
-    let (_, content_type, content) = file.ok_or("there is no such file")?;
+    let Some((_, content_type, content)) = file else {
+        return text(StatusCode::NOT_FOUND, "Not Found");
+    };
     let mut reply = reply(StatusCode::OK, content_type, whole(content));
     reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(reply)
+    reply
 }

@@ -25,11 +25,11 @@ const HEARTBEAT_COMMENT: &[u8] = b": still here\n\n";
 const MAX_OBSERVED: usize = 200;
 
 /// `GET /inbox/events`.
-pub(super) fn events(shared: &Arc<Shared>, _call: &Call<'_>) -> Result<Reply, String> {
+pub(super) fn events(shared: &Arc<Shared>, _call: &Call<'_>) -> Reply {
     let Ok(permit) = Arc::clone(&shared.watchers).try_acquire_owned() else {
-        return Ok(text(StatusCode::SERVICE_UNAVAILABLE, "too many live pages"));
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many live pages");
     };
-    Ok(reply(StatusCode::OK, "text/event-stream", streamed(changes(shared, permit))))
+    reply(StatusCode::OK, "text/event-stream", streamed(changes(shared, permit)))
 }
 
 /// Yields an event for each change of the page, and a comment from time to time.

@@ -92,7 +92,7 @@ struct MessageView {
 }
 
 /// `GET /`: the page, or with `part=live` only its live part.
-pub(super) fn page(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, String> {
+pub(super) fn page(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
     let query = call.query();
     let language = Language::negotiate(query.get("lang"), call.header("accept-language"));
     let number = query.filled("to").and_then(Number::read);
@@ -105,10 +105,10 @@ pub(super) fn page(shared: &Arc<Shared>, call: &Call<'_>) -> Result<Reply, Strin
         Page { view, other_lang_url, refreshes: query.get("refresh") != Some("off"), newest }
             .render()
     };
-    Ok(match rendered {
+    match rendered {
         Ok(page) => html(StatusCode::OK, page),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
-    })
+    }
 }
 
 impl View {

@@ -14,22 +14,26 @@ use http::{
 
 use crate::config::SimConfig;
 
-/// Checks that a request names this simulator: by a loopback name or address, by the address that the connection
-/// came to, or by a name of the configuration. The port is not looked at.
+/// Returns the host that a request names, which must be this simulator: a loopback name or address, the address that
+/// the connection came to, or a name of the configuration. The port is not looked at.
 ///
 /// # Errors
 ///
 /// 421 for another name (RFC 9110, section 15.5.20); 400 if there is not exactly one valid name (RFC 9112, section
 /// 3.2). HTTP/1.0 needs none.
-pub(super) fn check(parts: &Parts, came_to: IpAddr, config: &SimConfig) -> Result<(), StatusCode> {
-    let Some(host) = named(parts)? else { return Ok(()) };
-    let host = host.host();
+pub(super) fn check(
+    parts: &Parts,
+    came_to: IpAddr,
+    config: &SimConfig,
+) -> Result<Option<Authority>, StatusCode> {
+    let Some(authority) = named(parts)? else { return Ok(None) };
+    let host = authority.host();
     let is_known = is_loopback(host)
         || is_same(host, &came_to.to_string())
         || is_same(host, &config.listen.ip().to_string())
         || config.hosts.iter().any(|name| is_same(host, name))
         || config.public_url.as_deref().and_then(host_of).is_some_and(|name| is_same(host, &name));
-    if is_known { Ok(()) } else { Err(StatusCode::MISDIRECTED_REQUEST) }
+    if is_known { Ok(Some(authority)) } else { Err(StatusCode::MISDIRECTED_REQUEST) }
 }
 
 /// Returns the name in the target or in `Host`. The target is decisive if both have one.

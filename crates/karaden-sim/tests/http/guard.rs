@@ -90,6 +90,7 @@ async fn a_request_has_one_valid_host() {
     for (request, status) in [
         ("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "200"),
         ("GET /healthz HTTP/1.0\r\n\r\n", "200"),
+        ("OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n", "204"),
         ("GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "200"),
         ("GET /healthz HTTP/1.0\r\nHost: evil.example\r\n\r\n", "421"),
         ("GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", "421"),
