@@ -235,17 +235,27 @@ mod tests {
         history.push(request, Box::default(), plan, NOW);
     }
 
-    /// A message with tags that take about 16 MiB.
+    /// Adds a message that takes about 16 MiB.
     fn push_large(history: &mut History) {
         let owner = Owner { api: Api::Sms, index: 0 };
         let to = Number::parse(NUMBERS[0]).unwrap();
-        let tags = (0..16).map(|_| "x".repeat(1024 * 1024).into()).collect();
-        let request = SendRequest { tags, ..SendRequest::new(owner, to, Texts::One("x".into())) };
+        let text = "x".repeat(16 * 1024 * 1024);
+        let request = SendRequest::new(owner, to, Texts::One(text.into()));
         while history.is_full_for(request.bytes()) {
             history.drop_oldest();
         }
         let plan = Plan::new(to, NOW, None, None, &Delivery::default());
         history.push(request, Box::default(), plan, NOW);
+    }
+
+    #[test]
+    fn many_short_tags_take_memory_too() {
+        let owner = Owner { api: Api::Sms, index: 0 };
+        let to = Number::parse(NUMBERS[0]).unwrap();
+        let tags = (0..4_000).map(|_| "x".into()).collect();
+        let request = SendRequest { tags, ..SendRequest::new(owner, to, Texts::One("x".into())) };
+        // A box for the text (16 bytes and an allocation of at least 24) and a link of 24 bytes each.
+        assert!(request.bytes() >= 4_000 * 64);
     }
 
     #[test]
