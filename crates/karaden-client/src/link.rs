@@ -17,9 +17,9 @@ pub(crate) struct Link {
 impl Link {
     /// Checks `url`, which came in a response from `from`. `None` if it is not followed.
     ///
-    /// It never leaves https for http, not even on this machine. The host is that of `from`, or one that the options
-    /// list. If they list none, it is any host with a public address. From this machine, other ports and names of
-    /// it are followed too.
+    /// It never leaves https for http, not even on this machine: a server could otherwise make a program call the
+    /// machine's other services. The host is that of `from`, or one that the options list. Without a list, any host
+    /// with a public address is followed too. If `from` is on this machine, the link may also be.
     pub(crate) fn follow(url: Url, from: &Url, options: &Options) -> Option<Self> {
         let keeps_tls = url.scheme() == "https" || from.scheme() == "http" || options.allow_http;
         if !keeps_tls || !is_safe(&url, options.allow_http) {
