@@ -23,7 +23,10 @@ fn request(listener: &TcpListener) -> karaden_client::transport::RequestBuilder 
 async fn a_name_without_a_public_address_gets_no_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let transport = ReqwestTransport::builder().build().expect("a transport");
-    let asked = request(&listener).with_only_public_addresses().build().expect("a request");
+    // A connection, which the listener leaves without a response, would end at the deadline.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let asked = request(&listener).with_only_public_addresses().with_deadline(deadline.into());
+    let asked = asked.build().expect("a request");
     let error = transport.execute(asked).await.expect_err("not public");
     assert_eq!(error.kind(), TransportErrorKind::Connect);
     assert!(full(&error).contains("no public address"), "{}", full(&error));
