@@ -22,7 +22,7 @@ pub(crate) enum Tool {
     OpenSslHeaders,
     /// A PostgreSQL server for an example. The example starts a cluster of its own.
     PostgreSql,
-    /// The vendor's Python SDK.
+    /// The vendor's Python SDK and Schemathesis.
     Python,
     /// A Redis server for the store's Redis backend. The tests start it themselves.
     Redis,

@@ -1,4 +1,5 @@
-//! Software that ours is tested against: the vendor's two SDKs, and Prism, which reads the OpenAPI files.
+//! Software that ours is tested against: the vendor's two SDKs, and Prism and Schemathesis, which read the OpenAPI
+//! files.
 
 use std::{path::PathBuf, process::Command, time::Duration};
 
@@ -9,7 +10,7 @@ use crate::{
     process,
 };
 
-const PYTHON_SDK: &str = "karaden-prg-python==1.2.1";
+const PYTHON_PACKAGES: [&str; 2] = ["karaden-prg-python==1.2.1", "schemathesis==4.32.5"];
 const NODE_PACKAGES: [&str; 2] = ["karaden-prg-node@1.2.1", "@stoplight/prism-cli@5.16.0"];
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
@@ -37,8 +38,10 @@ impl Vendor {
             &mut |_| {},
         )?;
         // Not `bin/pip`: that script contains the path that the folder had when it was made.
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PYTHON_SDK];
-        process::run_aside(Command::new(&python).args(pip), LIMIT, &mut |_| {})?;
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        let mut pip_install = Command::new(&python);
+        pip_install.args(pip).args(PYTHON_PACKAGES);
+        process::run_aside(&mut pip_install, LIMIT, &mut |_| {})?;
         let mut npm = Command::new("npm");
         npm.args([
             "install",

@@ -19,6 +19,7 @@ use crate::{
     error::{Effect, Error},
     error_kind::ErrorKind,
     invalid::{Found, Invalid, Rule},
+    link::{Link, is_safe},
     operation::{Operation, Safety},
     options::Options,
     setup::Setup,
@@ -80,12 +81,21 @@ impl Engine {
     fn request(&self, method: Method, url: impl Into<Arc<Url>>, body: Bytes) -> Request {
         let (url, headers) = (url.into(), Arc::clone(&self.headers));
         let max_body_bytes = self.options.max_body_bytes;
-        Request { method, url, headers, body, max_body_bytes, time_limit: None, deadline: None }
+        Request {
+            method,
+            url,
+            headers,
+            body,
+            max_body_bytes,
+            only_public: false,
+            time_limit: None,
+            deadline: None,
+        }
     }
 
     /// Makes a request to a signed URL of the storage: without credentials, with the time limit and
     /// the size limit of a transfer.
-    pub(crate) fn transfer(&self, method: Method, url: Url, body: Bytes) -> Request {
+    pub(crate) fn transfer(&self, method: Method, link: Link, body: Bytes) -> Request {
         let mut headers = HeaderMap::new();
         for name in [USER_AGENT, ACCEPT_ENCODING] {
             if let Some(value) = self.headers.get(&name) {
@@ -101,8 +111,16 @@ impl Engine {
             _ => self.options.max_body_bytes,
         };
         let time_limit = Some(self.options.transfer_timeout);
-        let (url, headers) = (Arc::new(url), Arc::new(headers));
-        Request { method, url, headers, body, max_body_bytes, time_limit, deadline: None }
+        Request {
+            method,
+            url: Arc::new(link.url),
+            headers: Arc::new(headers),
+            body,
+            max_body_bytes,
+            only_public: link.only_public,
+            time_limit,
+            deadline: None,
+        }
     }
 
     /// Sends `request` and reads the response with `parse_response`. Retries if the policy allows it.
@@ -260,26 +278,6 @@ pub(crate) fn by_status(response: &Response) -> Error {
         _ => Effect::Unknown,
     };
     Error::new(kind, effect).with_status(status).with_retry_after(retry_after(response))
-}
-
-/// Returns whether credentials and personal data may be sent to `url`: over https, or over http if
-/// that is allowed or stays on this machine.
-pub(crate) fn is_safe(url: &Url, allow_http: bool) -> bool {
-    let loopback = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && (allow_http || loopback))
-}
-
-/// Returns whether this crate follows `url`, which came in a response from `from`.
-///
-/// It never leaves https for http, not even on this machine: a server could otherwise make a program
-/// call the machine's other services.
-pub(crate) fn is_safe_link(url: &Url, from: &Url, allow_http: bool) -> bool {
-    is_safe(url, allow_http) && (url.scheme() == "https" || from.scheme() == "http" || allow_http)
 }
 
 /// Checks that `text` is safe as one segment of a path: 1 to 64 letters, digits, `-` or `_`. Any other

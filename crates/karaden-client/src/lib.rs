@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod address;
 mod engine;
 mod environment;
 mod error;
 mod error_kind;
 mod invalid;
+mod link;
 mod operation;
 mod options;
 mod out_of_range;

@@ -16,6 +16,7 @@ pub struct Options {
     pub(crate) retry: RetryPolicy,
     pub(crate) user_agent: String,
     pub(crate) allow_http: bool,
+    pub(crate) storage_hosts: Option<Vec<String>>,
 }
 
 impl Default for Options {
@@ -28,6 +29,7 @@ impl Default for Options {
             retry: RetryPolicy::default(),
             user_agent: concat!("karaden-client/", env!("CARGO_PKG_VERSION")).to_owned(),
             allow_http: false,
+            storage_hosts: None,
         }
     }
 }
@@ -80,6 +82,18 @@ impl Options {
         let clean: String =
             product.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '(' | ')')).collect();
         self.user_agent = format!("{} (+{clean})", Self::default().user_agent);
+        self
+    }
+
+    /// Sets the hosts to which files of bulk sends may be uploaded and from which results may be downloaded: names
+    /// and addresses as in a URL, without a port. They may have any address. The host of the API is always among
+    /// them.
+    ///
+    /// Default: any host with a public address. Karaden names the host in its responses.
+    #[must_use]
+    pub fn with_storage_hosts(mut self, hosts: impl IntoIterator<Item: Into<String>>) -> Self {
+        let hosts = hosts.into_iter().map(|host| host.into().to_ascii_lowercase());
+        self.storage_hosts = Some(hosts.collect());
         self
     }
 

@@ -13,6 +13,8 @@ mod limited;
 #[cfg(feature = "reqwest")]
 mod outgoing;
 mod request;
+#[cfg(feature = "reqwest")]
+mod resolver;
 mod scripted;
 #[cfg(feature = "reqwest")]
 mod settings;

@@ -7,7 +7,14 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "tls")]
 use crate::tls::TlsIdentity;
-use crate::{clock::ClockMode, error::SimError, id::parse_uuid, time::Day, version::ApiVersion};
+use crate::{
+    clock::ClockMode,
+    error::SimError,
+    id::parse_uuid,
+    shape::{nullable_word, word},
+    time::Day,
+    version::ApiVersion,
+};
 
 /// Writes one `with_…` method per line: it takes a value of the field's type, a value that can become one
 /// (`into`), or a value for a field that may have none (`some`, `some into`).
@@ -67,6 +74,11 @@ pub struct SimConfig {
     /// Always `None`.
     #[cfg(not(feature = "tls"))]
     pub(crate) tls: Option<std::convert::Infallible>,
+    /// Further names and addresses by which clients reach the simulator, without a port, such as the name
+    /// of its container. A request that names another host gets 421, because a web page could otherwise point
+    /// a name of its own to this machine. Always known: `localhost`, loopback addresses, the address that the
+    /// connection came to, and the host of [`public_url`](Self::public_url). Default: none.
+    pub hosts: Vec<String>,
     /// The base of upload and download URLs, such as `http://sim.example:8081`. Default `None`: the
     /// `Host` of the request.
     pub public_url: Option<String>,
@@ -92,6 +104,7 @@ impl Default for SimConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             allow_non_loopback: false,
             tls: None,
+            hosts: Vec::new(),
             public_url: None,
             projects: vec![SmsProject::default()],
             push_accounts: vec![PushAccount::default()],
@@ -116,6 +129,13 @@ impl SimConfig {
         with_delivery(delivery: Delivery),
         with_quirks(quirks: Quirks),
         with_seed(seed: some u64),
+    }
+
+    /// Sets [`hosts`](Self::hosts).
+    #[must_use]
+    pub fn with_hosts(mut self, names: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.hosts = names.into_iter().map(Into::into).collect();
+        self
     }
 
     /// Sets [`tls`](Self::tls).
@@ -155,6 +175,8 @@ impl SimConfig {
             if holds { Ok(()) } else { Err(SimError::InvalidSetting { setting, rule }) }
         };
         holds(self.public_url.iter().all(is_base), "public_url", "must be an http or https URL")?;
+        let rule = "must be names or addresses without a port";
+        holds(self.hosts.iter().all(|name| is_host(name)), "hosts", rule)?;
         for project in &self.projects {
             let is_uuid = parse_uuid(&project.tenant_id).is_some();
             holds(is_uuid, "tenant_id", "must be a UUID")?;
@@ -182,6 +204,13 @@ fn has_scheme(url: &str, schemes: &[&str]) -> bool {
     url.is_some_and(|url| {
         url.scheme_str().is_some_and(|scheme| schemes.contains(&scheme)) && url.host().is_some()
     })
+}
+
+/// Whether `name` is a host name or an address, an IPv6 address with or without brackets.
+fn is_host(name: &str) -> bool {
+    let is_name =
+        name.parse().is_ok_and(|authority: http::uri::Authority| authority.host() == name);
+    is_name || name.parse::<std::net::Ipv6Addr>().is_ok()
 }
 
 /// The text parameters of `karadenqueue`, in the order docomo, SoftBank, au, optional carrier, Rakuten.
@@ -485,9 +514,11 @@ pub enum UnknownCode {
 #[non_exhaustive]
 pub struct Quirks {
     /// How the SMS API writes a field without a value.
+    #[serde(deserialize_with = "word")]
     pub absent: Absent,
     /// The version of a request without `Karaden-Version`; `None` rejects it. The vendor's sources
     /// disagree.
+    #[serde(deserialize_with = "nullable_word")]
     pub default_version: Option<ApiVersion>,
     /// The push API writes its codes as numbers instead of strings.
     pub push_numbers: bool,
@@ -498,6 +529,7 @@ pub struct Quirks {
     /// The push API leaves `resultstatus` empty while there is no result.
     pub push_empty_result: bool,
     /// The push API's code of an unknown result.
+    #[serde(deserialize_with = "word")]
     pub push_unknown: UnknownCode,
     /// `karadenqueue` ignores `TrackingCode`: the code is not checked, and an inquiry does not find it.
     /// Public code shows the parameter with `sepakaradenqueue` only.

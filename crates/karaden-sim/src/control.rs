@@ -1,7 +1,7 @@
 //! The control endpoints: faults, quirks, delivery mode, clock. They are for tests and demos and have
 //! no authentication; that is why the simulator listens on loopback only.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -12,6 +12,8 @@ use crate::{
     error::ClockError,
     fault::Fault,
     request::Call,
+    resource::{Methods, or_bad_request},
+    shape::{Object, present, present_word},
     shared::Shared,
     time::{Day, Instant, parse_date_time},
 };
@@ -19,43 +21,54 @@ use crate::{
 /// Maximum count of active faults.
 const MAX_FAULTS: usize = 1_000;
 
-/// Handles a request to a control endpoint; `None` if the path belongs to none.
-pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
-    let result = match (call.path, call.method) {
-        ("/faults", &Method::GET) => Ok(json_of(StatusCode::OK, &shared.world().faults)),
-        ("/faults", &Method::PUT) => put_faults(shared, call),
-        ("/faults", &Method::POST) => add_fault(shared, call),
-        ("/faults", &Method::DELETE) => Ok(replace_faults(shared, Vec::new())),
-        ("/faults/redirected", _) => {
-            shared.world().faults.count_redirect();
-            Ok(json(StatusCode::OK, r#"{"object":"redirected","status":"100"}"#))
+/// Returns the methods of a path; `None` if it is no control endpoint.
+pub(crate) fn methods(path: &str) -> Option<Methods> {
+    Some(match path {
+        "/faults" => &[
+            (Method::GET, |shared, _| json_of(StatusCode::OK, &shared.world().faults)),
+            (Method::PUT, |shared, call| or_bad_request(put_faults(shared, call))),
+            (Method::POST, |shared, call| or_bad_request(add_fault(shared, call))),
+            (Method::DELETE, |shared, _| replace_faults(shared, Vec::new())),
+        ],
+        // A client that follows a redirect may keep the method of its request.
+        "/faults/redirected" => {
+            &[(Method::GET, redirected), (Method::POST, redirected), (Method::PUT, redirected)]
         }
-        ("/quirks", &Method::GET) => Ok(json_of(StatusCode::OK, &shared.world().quirks)),
-        ("/quirks", &Method::PUT) => put_quirks(shared, call),
-        ("/delivery", &Method::GET) => Ok(json_of(StatusCode::OK, &Delivery::of(shared))),
-        ("/delivery", &Method::PUT) => put_delivery(shared, call),
-        ("/clock", &Method::GET) => Ok(json_of(StatusCode::OK, &Clock::of(shared))),
-        ("/clock", &Method::POST) => advance_clock(shared, call),
-        ("/clock", &Method::PUT) => set_clock(shared, call),
-        ("/reset", &Method::POST) => Ok(reset(shared)),
-        ("/healthz", &Method::GET) => Ok(text(StatusCode::OK, "ok\n")),
-        ("/faults" | "/quirks" | "/delivery" | "/clock" | "/reset" | "/healthz", _) => {
-            Ok(text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
-        }
+        "/quirks" => &[
+            (Method::GET, |shared, _| json_of(StatusCode::OK, &shared.world().quirks)),
+            (Method::PUT, |shared, call| or_bad_request(put_quirks(shared, call))),
+        ],
+        "/delivery" => &[
+            (Method::GET, |shared, _| json_of(StatusCode::OK, &Delivery::of(shared))),
+            (Method::PUT, |shared, call| or_bad_request(put_delivery(shared, call))),
+        ],
+        "/clock" => &[
+            (Method::GET, |shared, _| json_of(StatusCode::OK, &Clock::of(shared))),
+            (Method::POST, |shared, call| or_bad_request(advance_clock(shared, call))),
+            (Method::PUT, |shared, call| or_bad_request(set_clock(shared, call))),
+        ],
+        "/reset" => &[(Method::POST, reset)],
+        // `OPTIONS *` asks about the server and not about a path (RFC 9110, section 9.3.7).
+        "*" => &[],
+        "/healthz" => &[(Method::GET, |_, _| text(StatusCode::OK, "ok\n"))],
         _ => return None,
-    };
-    Some(result.unwrap_or_else(|problem| text(StatusCode::BAD_REQUEST, format!("{problem}\n"))))
+    })
 }
 
 fn put_faults(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let faults = match call.body.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'[') => read::<Vec<Fault>>(call)?,
-        _ => vec![read::<Fault>(call)?],
+        Some(b'[') => read::<Vec<Object<Fault>>>(call)?,
+        _ => vec![read::<Object<Fault>>(call)?],
     };
     if faults.len() > MAX_FAULTS {
         return Err(format!("at most {MAX_FAULTS} faults"));
     }
-    Ok(replace_faults(shared, faults))
+    Ok(replace_faults(shared, faults.into_iter().map(|Object(fault)| fault).collect()))
+}
+
+fn redirected(shared: &Arc<Shared>, _call: &Call<'_>) -> Reply {
+    shared.world().faults.count_redirect();
+    json(StatusCode::OK, r#"{"object":"redirected","status":"100"}"#)
 }
 
 fn replace_faults(shared: &Shared, faults: Vec<Fault>) -> Reply {
@@ -66,7 +79,7 @@ fn replace_faults(shared: &Shared, faults: Vec<Fault>) -> Reply {
 }
 
 fn add_fault(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
-    let fault = read::<Fault>(call)?;
+    let Object(fault) = read::<Object<Fault>>(call)?;
     let mut world = shared.world();
     if world.faults.len() == MAX_FAULTS {
         return Err(format!("at most {MAX_FAULTS} faults"));
@@ -77,7 +90,7 @@ fn add_fault(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
 }
 
 fn put_quirks(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
-    let quirks = read::<Quirks>(call)?;
+    let Object(quirks) = read::<Object<Quirks>>(call)?;
     shared.world().quirks = quirks.clone();
     Ok(json_of(StatusCode::OK, &quirks))
 }
@@ -85,15 +98,15 @@ fn put_quirks(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Delivery {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present_word")]
     mode: Option<DeliveryMode>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     sent_after_ms: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     result_after_ms: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     late_after_ms: Option<u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     bulk_after_ms: Option<u64>,
     #[serde(default)]
     changed_hands_on: Option<Day>,
@@ -115,7 +128,7 @@ impl Delivery {
 }
 
 fn put_delivery(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
-    let requested = read::<Delivery>(call)?;
+    let Object(requested) = read::<Object<Delivery>>(call)?;
     let mut world = shared.world();
     let delivery = &mut world.delivery;
     delivery.mode = requested.mode.unwrap_or(delivery.mode);
@@ -156,7 +169,7 @@ struct Advance {
 }
 
 fn advance_clock(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
-    let requested = read::<Advance>(call)?;
+    let Object(requested) = read::<Object<Advance>>(call)?;
     Ok(moved(shared, shared.clock.advance(Duration::from_millis(requested.advance_ms))))
 }
 
@@ -167,7 +180,7 @@ struct SetClock {
 }
 
 fn set_clock(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
-    let requested = read::<SetClock>(call)?;
+    let Object(requested) = read::<Object<SetClock>>(call)?;
     let at: Option<Instant> = parse_date_time(&requested.now);
     let at = at.ok_or("now is a date-time such as 2026-01-01T09:00:00+09:00")?;
     Ok(moved(shared, shared.clock.set(at)))
@@ -182,7 +195,7 @@ fn moved(shared: &Shared, result: Result<(), ClockError>) -> Reply {
     json_of(StatusCode::OK, &Clock::of(shared))
 }
 
-fn reset(shared: &Shared) -> Reply {
+fn reset(shared: &Arc<Shared>, _call: &Call<'_>) -> Reply {
     shared.reset();
     json_of(StatusCode::OK, &Clock::of(shared))
 }

@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr, time::Duration};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::operation::{Api, Operation};
+use crate::{
+    operation::{Api, Operation},
+    shape::{present, present_status, present_word},
+};
 
 /// How the response fails. Each mode says whether the request still takes effect.
 ///
@@ -107,8 +110,10 @@ impl FromStr for FaultMode {
         if let Some((_, mode)) = NAMES.iter().find(|(known, _)| *known == name) {
             return Ok(*mode);
         }
+        // `parse` alone would take `+500` and `0500` too.
+        let has_three_digits = name.len() == 3 && name.bytes().all(|byte| byte.is_ascii_digit());
         match name.parse() {
-            Ok(status @ 200..=599) => Ok(Self::Status(status)),
+            Ok(status @ 200..=599) if has_three_digits => Ok(Self::Status(status)),
             _ => Err(InvalidFaultMode),
         }
     }
@@ -166,28 +171,28 @@ pub struct Fault {
     #[serde(default)]
     pub count: Option<u64>,
     /// Only this API.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_word")]
     pub api: Option<Api>,
     /// Only this call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_word")]
     pub operation: Option<Operation>,
     /// Only requests about this number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub to: Option<String>,
     /// Only requests with this tag or tracking code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub tag: Option<String>,
     /// The seconds in the `Retry-After` header; `None`: no such header.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub retry_after: Option<u64>,
     /// The delay of a slow response in milliseconds, by the system clock. Default 5,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub delay_ms: Option<u64>,
-    /// The HTTP status of an HTML page (default 503) or of a redirect (default 307).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The HTTP status of an HTML page (default 503) or of a redirect (default 307): 200 to 599.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present_status")]
     pub status: Option<u16>,
     /// The target of a redirect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub location: Option<String>,
 }
 
@@ -382,7 +387,7 @@ mod tests {
             assert!(InvalidFaultMode.to_string().contains(name), "{name}");
         }
         assert_eq!("503".parse(), Ok(FaultMode::Status(503)));
-        for name in ["", "199", "600", "slowly", "-1"] {
+        for name in ["", "199", "600", "slowly", "-1", "+500", "0500"] {
             assert_eq!(name.parse::<FaultMode>(), Err(InvalidFaultMode), "{name}");
         }
     }

@@ -16,7 +16,8 @@ pub use self::messages::{InboxMessage, MessageState};
 pub(crate) use self::messages::{all_messages, arrived, parse_id};
 use crate::{
     body::{Reply, json, json_of, text},
-    request::Call,
+    request::{Call, Form},
+    resource::{Methods, or_bad_request},
     shared::Shared,
 };
 
@@ -30,10 +31,13 @@ pub(crate) async fn wait(shared: &Shared, call: &Call<'_>) {
         return;
     }
     let query = call.query();
-    let Some(millis) = query.get("wait_ms").and_then(|millis| millis.parse().ok()) else { return };
+    let wait = wait_ms(&query).unwrap_or_default();
+    if wait.is_zero() {
+        return;
+    }
     let arrival = first_arrived(shared, query.filled("to"));
     tokio::select! {
-        _ = tokio::time::timeout(Duration::from_millis(millis).min(MAX_WAIT), arrival) => {}
+        _ = tokio::time::timeout(wait, arrival) => {}
         () = shared.stop.cancelled() => {}
     }
 }
@@ -54,40 +58,51 @@ pub(crate) async fn first_arrived(shared: &Shared, to: Option<&str>) -> InboxMes
     }
 }
 
-/// Handles a request to the inbox; `None` if the path does not belong to it.
-pub(crate) fn handle(shared: &Arc<Shared>, call: &Call<'_>) -> Option<Reply> {
-    match (call.path, call.method) {
-        ("/inbox/events", &Method::GET) => Some(events::events(shared)),
-        (path, &Method::GET) if path.starts_with("/assets/") => assets::asset(path),
-        (path, &Method::GET) if path.starts_with("/s/") => Some(click(shared, &path[3..])),
-        ("/", &Method::GET | &Method::HEAD) => Some(page::page(shared, call)),
-        ("/inbox.json", &Method::GET | &Method::HEAD) => Some(inbox_json(shared, call)),
-        ("/inbox.json", &Method::DELETE) => Some(delete_messages(shared)),
-        ("/inbox.json", _) => Some(text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")),
-        _ => actions::handle(shared, call),
-    }
+/// Returns the methods of a path; `None` if the path does not belong to the inbox.
+pub(crate) fn methods(path: &str) -> Option<Methods> {
+    Some(match path {
+        "/" => &[(Method::GET, page::page)],
+        "/inbox.json" => &[
+            (Method::GET, |shared, call| or_bad_request(inbox_json(shared, call))),
+            (Method::DELETE, delete_messages),
+        ],
+        "/inbox/events" => &[(Method::GET, events::events)],
+        _ if path.starts_with("/s/") => &[(Method::GET, click)],
+        _ if assets::exists(path) => &[(Method::GET, assets::asset)],
+        _ => return actions::methods(path.strip_prefix("/inbox/")?),
+    })
 }
 
 /// `GET /s/{key}`: counts as opening `https://kps.ms/{key}` on the phone.
-fn click(shared: &Shared, key: &str) -> Reply {
-    let found = shared.world().click(key);
+fn click(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
+    let found = shared.world().click(&call.path["/s/".len()..]);
     shared.changed();
     if found { text(StatusCode::OK, "clicked\n") } else { text(StatusCode::NOT_FOUND, "Not Found") }
 }
 
-fn delete_messages(shared: &Shared) -> Reply {
+fn delete_messages(shared: &Arc<Shared>, _call: &Call<'_>) -> Reply {
     shared.world().delete_messages();
     shared.changed();
     json(StatusCode::OK, "[]")
 }
 
-fn inbox_json(shared: &Shared, call: &Call<'_>) -> Reply {
+fn inbox_json(shared: &Shared, call: &Call<'_>) -> Result<Reply, String> {
     let query = call.query();
     let to = query.filled("to");
-    let messages = if matches!(query.get("all"), Some("1" | "true")) {
-        all_messages(shared, to, call.now)
-    } else {
-        arrived(shared, to, call.now)
+    wait_ms(&query)?;
+    let messages = match query.get("all") {
+        Some("1" | "true") => all_messages(shared, to, call.now),
+        None | Some("0" | "false") => arrived(shared, to, call.now),
+        Some(_) => return Err("all is 1, true, 0 or false".to_owned()),
     };
-    json_of(StatusCode::OK, &messages)
+    Ok(json_of(StatusCode::OK, &messages))
+}
+
+/// Returns how long the request waits for the first message; zero if it does not ask for that.
+fn wait_ms(query: &Form<'_>) -> Result<Duration, String> {
+    let Some(millis) = query.get("wait_ms") else { return Ok(Duration::ZERO) };
+    let is_number = !millis.is_empty() && millis.bytes().all(|byte| byte.is_ascii_digit());
+    // A number beyond `u64` is beyond the longest wait too.
+    let wait = Duration::from_millis(millis.parse().unwrap_or(u64::MAX)).min(MAX_WAIT);
+    if is_number { Ok(wait) } else { Err("wait_ms is a number of milliseconds".to_owned()) }
 }

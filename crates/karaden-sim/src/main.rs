@@ -46,6 +46,10 @@ struct Args {
     /// Allow an address that other machines can reach: inbox and control endpoints have no login.
     #[arg(long)]
     allow_non_loopback: bool,
+    /// Another name or address by which clients reach the simulator, such as the name of its container;
+    /// repeat for more. Requests to unknown names are refused (421).
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<String>,
     /// Serve HTTPS with this certificate: a PEM file, followed by its intermediate certificates.
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -276,6 +280,7 @@ impl Args {
         let mut config = SimConfig::default()
             .with_listen(self.listen)
             .with_allow_non_loopback(self.allow_non_loopback)
+            .with_hosts(self.hosts)
             .with_projects([project])
             .with_push_accounts([account])
             .with_history(self.history)
@@ -350,6 +355,7 @@ fn with_hint(error: SimError) -> anyhow::Error {
         SimError::InvalidSetting { setting: "api_token", .. } => "; see --api-token",
         SimError::InvalidSetting { setting: "callback_url", .. } => "; see --callback-url",
         SimError::InvalidSetting { setting: "public_url", .. } => "; see --public-url",
+        SimError::InvalidSetting { setting: "hosts", .. } => "; see --host",
         SimError::InvalidSetting { setting: "required_texts", .. } => "; see --push-required-text",
         SimError::Bind(_) => "; see --listen",
         _ => "",

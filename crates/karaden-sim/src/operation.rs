@@ -1,5 +1,6 @@
 //! The two APIs and their calls.
 
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 /// One of the two APIs. JSON has `push` and `sms`.
@@ -67,6 +68,26 @@ impl Operation {
             | Self::InquiryByTracking
             | Self::SetFilter => Api::Push,
             _ => Api::Sms,
+        }
+    }
+
+    pub(crate) const fn method(self) -> Method {
+        match self {
+            Self::List
+            | Self::Get
+            | Self::BulkGet
+            | Self::BulkResult
+            | Self::Download
+            | Self::Inquiry
+            | Self::InquiryByTracking => Method::GET,
+            Self::Upload => Method::PUT,
+            Self::Send
+            | Self::Cancel
+            | Self::BulkFile
+            | Self::BulkStart
+            | Self::Queue
+            | Self::QueueLong
+            | Self::SetFilter => Method::POST,
         }
     }
 }

@@ -48,11 +48,7 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
     let Some(operation) = operation(call.path) else {
         return text(StatusCode::NOT_FOUND, "Not Found");
     };
-    let reads = matches!(operation, Operation::Inquiry | Operation::InquiryByTracking);
-    let expected = if reads { Method::GET } else { Method::POST };
-    if *call.method != expected {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
-    }
+    let reads = operation.method() == Method::GET;
     let form = if reads { call.query() } else { call.form() };
     let result = match operation {
         Operation::Queue => queue::queue(shared, &form, call.now),

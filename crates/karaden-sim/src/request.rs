@@ -12,7 +12,7 @@ pub(crate) struct Call<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
     pub(crate) query: &'a str,
-    /// The server name in the request: `Host`, or `:authority` in HTTP/2.
+    /// The server name in the request, with its port.
     pub(crate) host: Option<&'a str>,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: &'a Bytes,

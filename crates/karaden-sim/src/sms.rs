@@ -1,6 +1,6 @@
 //! The Karaden SMS API under `/api/{tenant_id}/…`.
 //!
-//! Order of checks: version (400), bearer token (401), tenant (400), object look-up (404), validation
+//! Order of checks: method (405), version (400), bearer token (401), tenant (400), object look-up (404), validation
 //! (422, all invalid fields together). The order is our decision; codes and messages are the API's.
 
 mod bulk;
@@ -16,7 +16,7 @@ mod wire;
 use http::Method;
 
 pub(crate) use self::{
-    bulk::result_file, callback::callback_body, error::Failure, path::operation,
+    bulk::result_file, callback::callback_body, error::Failure, path::operations,
 };
 use self::{
     caller::{Caller, check},
@@ -44,8 +44,8 @@ fn route(shared: &Shared, call: &Call<'_>) -> Result<Reply, Failure> {
         (Route::Bulks, &Method::POST) => bulk::start(shared, call, &caller),
         (Route::Bulk(id), &Method::GET) => bulk::get(shared, call, &caller, id),
         (Route::BulkMessages(id), &Method::GET) => bulk::get_result(shared, call, &caller, id),
-        (Route::Unknown, _) => Err(Failure::not_found()),
-        _ => Err(Failure::method_not_allowed()),
+        // Another method does not come here: the server refuses it.
+        _ => Err(Failure::not_found()),
     }
 }
 

@@ -4,7 +4,7 @@
 //! header is rejected: this exposes a client that leaks its token to the storage.
 
 use http::{
-    Method, StatusCode,
+    StatusCode,
     header::{CONTENT_DISPOSITION, HeaderValue},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 /// Maximum size of an uploaded file.
 pub(crate) const MAX_UPLOAD_BYTES: usize = 16 * 1024 * 1024;
 
-/// Returns the call of a path, for faults.
+/// Returns the call of a path.
 pub(crate) fn operation(path: &str) -> Option<Operation> {
     if path.starts_with(UPLOADS) {
         Some(Operation::Upload)
@@ -42,11 +42,7 @@ pub(crate) fn handle(shared: &Shared, call: &Call<'_>) -> Reply {
     }
     let (directory, id) = call.path.split_at(UPLOADS.len().min(call.path.len()));
     let Some(id) = Id::parse(id) else { return refusal(StatusCode::NOT_FOUND, "NoSuchKey") };
-    match (directory, call.method) {
-        (UPLOADS, &Method::PUT) => upload(shared, call, id),
-        (RESULTS, &Method::GET) => download(shared, call, id),
-        _ => refusal(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
-    }
+    if directory == UPLOADS { upload(shared, call, id) } else { download(shared, call, id) }
 }
 
 fn upload(shared: &Shared, call: &Call<'_>, id: Id) -> Reply {
@@ -80,7 +76,8 @@ fn download(shared: &Shared, call: &Call<'_>, id: Id) -> Reply {
     reply
 }
 
-fn refusal(status: StatusCode, code: &str) -> Reply {
+/// Makes an error in the form of S3.
+pub(crate) fn refusal(status: StatusCode, code: &str) -> Reply {
     let body =
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code></Error>");
     reply(status, "application/xml", whole(body))

@@ -71,7 +71,7 @@ impl World {
 
     /// Accepts a message and plans its delivery.
     pub(crate) fn accept(&mut self, mut request: SendRequest, now: Instant) -> &mut Message {
-        self.make_room();
+        self.make_room(request.bytes());
         let mut plan = Plan::new(
             request.to,
             request.earliest(now),
@@ -157,8 +157,8 @@ impl World {
         owner.api == Api::Sms && self.has_callback_url.get(usize::from(owner.index)) == Some(&true)
     }
 
-    fn make_room(&mut self) {
-        while self.history.is_full() {
+    fn make_room(&mut self, bytes: usize) {
+        while self.history.is_full_for(bytes) {
             let Some(message) = self.history.drop_oldest() else { return };
             self.schedule.remove_results(&message);
             for key in &message.short_keys {

@@ -138,6 +138,22 @@ async fn an_address_beyond_loopback_needs_a_flag() {
 }
 
 #[tokio::test]
+async fn a_name_needs_a_flag_too() {
+    for (flags, name, status) in [
+        (&[][..], "sim", 421),
+        (&["--host", "sim", "--host", "other"], "sim", 200),
+        (&["--host", "sim", "--host", "other"], "other:8081", 200),
+    ] {
+        let program = Program::start(flags).await;
+        let request = program.request(Method::GET, "/healthz").header("Host", name);
+        assert_eq!(request.send().await.unwrap().status(), status, "{flags:?}");
+    }
+    let output = command(&["--host", "sim:8081"]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("--host"), "{said}");
+}
+
+#[tokio::test]
 async fn sigterm_stops_it_with_success() {
     let mut program = Program::start(&[]).await;
     let id = program.child.id().unwrap().to_string();

@@ -1,11 +1,11 @@
-//! The simulator against tools that know nothing of it: the vendor's own SDKs, and Prism validating
-//! every request and response against an OpenAPI file.
+//! The simulator against tools that know nothing of it: the vendor's own SDKs, Prism validating every request and
+//! response against an OpenAPI file, and Schemathesis making requests from one.
 //!
 //! Run only when named (`--test vendor_sdks`), and then it fails without what it needs:
 //!
 //! | variable | what |
 //! |---|---|
-//! | `KARADEN_SDK_PYTHON` | a Python with `karaden-prg-python` (PyPI) |
+//! | `KARADEN_SDK_PYTHON` | a Python with `karaden-prg-python` and `schemathesis` (PyPI) |
 //! | `KARADEN_SDK_NODE_MODULES` | a `node_modules` with `karaden-prg-node` and `@stoplight/prism-cli` (npm) |
 //! | `KARADEN_OPENAPI` | the vendor's OpenAPI file of version 2024-03-01; without it that one check says by name that it was not made |
 
@@ -107,6 +107,51 @@ async fn the_javascript_example_of_the_guide_sends_a_message() {
         command
     })
     .await;
+}
+
+/// Lets Schemathesis make right and wrong requests from our file, for the operations with these tags, and checks
+/// statuses, headers and bodies of the responses.
+async fn generate_requests(tags: &[&'static str]) {
+    let whole = std::fs::read_to_string(here("openapi.yaml")).unwrap();
+    // No fault is in force, so the file has to list each status by name.
+    let by_name: String =
+        whole.split_inclusive('\n').filter(|line| !line.starts_with("        default: ")).collect();
+    assert_ne!(by_name, whole);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("openapi.yaml");
+    std::fs::write(&file, by_name).unwrap();
+    let sim = Sim::start(SimConfig::deterministic()).await.unwrap();
+    let mut command = Command::new(needed("KARADEN_SDK_PYTHON"));
+    command.args(["-m", "schemathesis.cli", "--config-file"]).arg(here("tests/schemathesis.toml"));
+    command.arg("run").arg(&file).args(["--url", &sim.url(), "--seed", "1", "--no-color"]);
+    command.args([
+        "--phases",
+        "coverage,fuzzing",
+        "--max-examples",
+        "20",
+        "--request-timeout",
+        "20",
+    ]);
+    command.args(tags.iter().flat_map(|tag| ["--include-tag", tag])).current_dir(folder.path());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    sim.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemathesis_finds_the_apis_as_our_own_file_says() {
+    generate_requests(&["sms", "push"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemathesis_finds_the_storage_as_our_own_file_says() {
+    generate_requests(&["storage"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn schemathesis_finds_inbox_and_controls_as_our_own_file_says() {
+    generate_requests(&["inbox", "control"]).await;
 }
 
 /// A simulator behind Prism, which marks every violation of the file it was given.

@@ -31,7 +31,9 @@ use crate::{
     error::{Effect, Error},
     error_kind::ErrorKind,
     invalid::{Found, Invalid, Rule},
+    link::Link,
     operation::{Operation, Safety},
+    options::Options,
     outcome::{self, SendError, SendOutcome, UnknownSend},
     refusal::RefusalReason,
     text_type::text_type,
@@ -90,7 +92,7 @@ open_enum! {
 /// An address to upload a file to, valid for 15 minutes. It is a secret: with it, anyone can upload.
 pub struct BulkFile {
     id: BulkId,
-    url: Url,
+    link: Link,
     expires_at: Option<SystemTime>,
 }
 
@@ -231,8 +233,8 @@ impl Client {
     pub async fn create_bulk_file(&self) -> Result<BulkFile, Error> {
         self.need_bulk()?;
         let request = self.engine().post_empty(self.path(&["bulks", "files"]));
-        let (url, allow_http) = (Arc::clone(&request.url), self.engine().options.allow_http);
-        let parse_response = |response: &Response| bulk_file(response, &url, allow_http);
+        let (url, options) = (Arc::clone(&request.url), &self.engine().options);
+        let parse_response = |response: &Response| bulk_file(response, &url, options);
         // It creates only an address, so it may be repeated like a read.
         self.engine()
             .call(Operation::sms("create_bulk_file", Safety::Read), request, parse_response)
@@ -254,7 +256,7 @@ impl Client {
     ) -> Result<UploadedFile, Error> {
         let request = self
             .engine()
-            .transfer(Method::PUT, file.url, csv.into())
+            .transfer(Method::PUT, file.link, csv.into())
             .with_header(CONTENT_TYPE, HeaderValue::from_static("text/csv"));
         let parse_response = |response: &Response| match response.status() {
             200..=299 => Ok(()),
@@ -342,25 +344,25 @@ impl Client {
                     .with_phrase("the bulk send is not done yet"));
             }
         }
-        let ready = waiting::poll(policy, || self.result_url(id), Option::is_some).await?;
-        let Waited::Final(Some(url)) = ready else {
+        let ready = waiting::poll(policy, || self.result_link(id), Option::is_some).await?;
+        let Waited::Final(Some(link)) = ready else {
             return Err(Error::new(ErrorKind::GaveUp, Effect::None)
                 .with_phrase("the result file was not ready in time"));
         };
-        let request = self.engine().transfer(Method::GET, url, Bytes::new());
+        let request = self.engine().transfer(Method::GET, link, Bytes::new());
         self.engine()
             .call(Operation::sms("download_bulk", Safety::Read), request, result_file)
             .await
     }
 
     /// Returns the address of the result file, or `None` while it is not ready.
-    async fn result_url(&self, id: &BulkId) -> Result<Option<Url>, Error> {
+    async fn result_link(&self, id: &BulkId) -> Result<Option<Link>, Error> {
         let url = self.path(&["bulks", id.as_str(), "messages"]);
-        let allow_http = self.engine().options.allow_http;
+        let options = &self.engine().options;
         let request = self.engine().get(url.clone());
         let parse_response = |response: &Response| match response.status() {
             202 => Ok(None),
-            302 => location(response, &url, allow_http).map(Some),
+            302 => location(response, &url, options).map(Some),
             _ => Err(response::failure(response)),
         };
         self.engine()
@@ -417,16 +419,15 @@ struct WireBulk {
     expires_at: Option<String>,
 }
 
-fn bulk_file(response: &Response, from: &Url, allow_http: bool) -> Result<BulkFile, Error> {
+fn bulk_file(response: &Response, from: &Url, options: &Options) -> Result<BulkFile, Error> {
     let file: WireBulk = response::success(response)?;
     let url = file.url.as_deref().and_then(|url| Url::parse(url).ok());
+    let link = url.and_then(|url| Link::follow(url, from, options));
     let id = file.id.as_deref().and_then(|id| BulkId::new(id).ok());
-    match (file.object.as_deref(), id, url) {
-        (Some("bulk_file"), Some(id), Some(url))
-            if engine::is_safe_link(&url, from, allow_http) =>
-        {
+    match (file.object.as_deref(), id, link) {
+        (Some("bulk_file"), Some(id), Some(link)) => {
             let expires_at = file.expires_at.as_deref().and_then(time::parse_iso);
-            Ok(BulkFile { id, url, expires_at })
+            Ok(BulkFile { id, link, expires_at })
         }
         _ => Err(wire::unreadable(response)),
     }
@@ -447,12 +448,12 @@ fn bulk_message(response: &Response) -> Result<BulkMessage, Error> {
     }
 }
 
-/// Returns the address in a 302. It must be as safe as the base URL.
-fn location(response: &Response, from: &Url, allow_http: bool) -> Result<Url, Error> {
+/// Returns the address in a 302.
+fn location(response: &Response, from: &Url, options: &Options) -> Result<Link, Error> {
     let header = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     header
         .and_then(|text| from.join(text).ok())
-        .filter(|url| engine::is_safe_link(url, from, allow_http))
+        .and_then(|url| Link::follow(url, from, options))
         .ok_or_else(|| wire::unreadable(response))
 }
 

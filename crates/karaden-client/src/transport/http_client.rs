@@ -1,6 +1,12 @@
 //! The transport over reqwest.
 
-use std::{fmt, future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    task::Poll,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -39,6 +45,9 @@ const HAS_TLS: bool =
 #[derive(Clone)]
 pub struct ReqwestTransport {
     http: reqwest::Client,
+    /// For hosts that responses choose. Made when it is first needed: few programs do bulk sends.
+    public_only: Arc<OnceLock<Option<reqwest::Client>>>,
+    settings: ReqwestTransportBuilder,
     /// Whether `https` is known to be impossible.
     lacks_tls: bool,
 }
@@ -50,17 +59,13 @@ impl ReqwestTransport {
         ReqwestTransportBuilder::default()
     }
 
-    /// Runs one exchange, whatever its deadline.
-    async fn exchange(
-        &self,
-        request: reqwest::Request,
-        max_body_bytes: usize,
-    ) -> Result<Response, TransportError> {
-        let mut response = self.http.execute(request).await.map_err(hide)?;
-        let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
-        let body = read_bounded(&mut response, max_body_bytes).await?;
-        Ok(Response::new(status, body).with_headers(headers))
+    /// Returns the client that may send this request.
+    fn client(&self, request: &Request) -> Result<&reqwest::Client, TransportError> {
+        if !request.only_public {
+            return Ok(&self.http);
+        }
+        let client = self.public_only.get_or_init(|| self.settings.to_public_only().ok());
+        client.as_ref().ok_or_else(|| TransportError::new(TransportErrorKind::Unusable))
     }
 }
 
@@ -82,8 +87,9 @@ impl Transport for ReqwestTransport {
         // call does not know that the server closed an idle connection, or wrote to it unasked.
         tokio::task::yield_now().await;
         let (deadline, max_body_bytes) = (request.deadline, request.max_body_bytes);
+        let http = self.client(&request)?;
         let (request, handover) = to_reqwest(request);
-        let ended = until(deadline, self.exchange(request, max_body_bytes)).await;
+        let ended = until(deadline, exchange(http, request, max_body_bytes)).await;
         let error = match ended {
             Some(Ok(response)) => return Ok(response),
             Some(Err(error)) => error,
@@ -101,6 +107,19 @@ impl Transport for ReqwestTransport {
             (_, false) => error,
         })
     }
+}
+
+/// Runs one exchange, whatever its deadline.
+async fn exchange(
+    http: &reqwest::Client,
+    request: reqwest::Request,
+    max_body_bytes: usize,
+) -> Result<Response, TransportError> {
+    let mut response = http.execute(request).await.map_err(hide)?;
+    let status = response.status().as_u16();
+    let headers = std::mem::take(response.headers_mut());
+    let body = read_bounded(&mut response, max_body_bytes).await?;
+    Ok(Response::new(status, body).with_headers(headers))
 }
 
 /// Turns `request` into reqwest's. A request that only reads has no [`Handover`]: it sends no
@@ -175,7 +194,13 @@ impl ReqwestTransportBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a certificate or the proxy URL cannot be read, or
     /// if TLS cannot be set up.
     pub fn build(self) -> Result<ReqwestTransport, Error> {
-        Ok(ReqwestTransport { http: self.to_reqwest()?, lacks_tls: !HAS_TLS })
+        let http = self.to_reqwest()?;
+        Ok(ReqwestTransport {
+            http,
+            public_only: Arc::default(),
+            settings: self,
+            lacks_tls: !HAS_TLS,
+        })
     }
 }
 
@@ -240,6 +265,7 @@ mod tests {
             headers: Arc::new(HeaderMap::new()),
             body,
             max_body_bytes: 1000,
+            only_public: false,
             time_limit: None,
             deadline: None,
         });

@@ -21,6 +21,7 @@ pub struct Request {
     pub(crate) headers: Arc<HeaderMap>,
     pub(crate) body: Bytes,
     pub(crate) max_body_bytes: usize,
+    pub(crate) only_public: bool,
     /// Set for transfers, which take longer than calls.
     pub(crate) time_limit: Option<Duration>,
     /// Set for each attempt.
@@ -49,6 +50,7 @@ impl Request {
             headers: HeaderMap::new(),
             body: Bytes::new(),
             max_body_bytes: 64 * 1024,
+            only_public: false,
             deadline: None,
         }
     }
@@ -81,6 +83,12 @@ impl Request {
     /// Returns the length in bytes up to which a response body may be read.
     pub fn max_body_bytes(&self) -> usize {
         self.max_body_bytes
+    }
+
+    /// Returns whether a response chose the host. A transport that resolves names then connects to public addresses
+    /// only, so that a response cannot lead into a private network. `ReqwestTransport` does so without a proxy.
+    pub fn only_public_addresses(&self) -> bool {
+        self.only_public
     }
 
     /// Returns the instant at which the client gives up this attempt, on the clock of Tokio's timer:
@@ -116,6 +124,7 @@ pub struct RequestBuilder {
     headers: HeaderMap,
     body: Bytes,
     max_body_bytes: usize,
+    only_public: bool,
     deadline: Option<Instant>,
 }
 
@@ -135,6 +144,12 @@ impl RequestBuilder {
     /// Sets the length in bytes up to which a response body may be read. Default 64 KiB.
     pub fn with_max_body_bytes(mut self, bytes: usize) -> Self {
         self.max_body_bytes = bytes;
+        self
+    }
+
+    /// Asks for a connection to a public address, as for a host that a response chose. Default: any address.
+    pub fn with_only_public_addresses(mut self) -> Self {
+        self.only_public = true;
         self
     }
 
@@ -159,6 +174,7 @@ impl RequestBuilder {
             headers: Arc::new(self.headers),
             body: self.body,
             max_body_bytes: self.max_body_bytes,
+            only_public: self.only_public,
             time_limit: None,
             deadline: self.deadline.map(tokio::time::Instant::from_std),
         })

@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::resolver::PublicOnly;
 use crate::error::Error;
 
 /// The most headers of a response. hyper's own limit bounds the bytes of the head: about 400 KiB.
@@ -82,6 +83,8 @@ impl ReqwestTransportBuilder {
 
     /// Sends everything through this proxy, `http://host:port` or `https://host:port`.
     ///
+    /// The proxy resolves names. That a host which a response chose has a public address is then not checked.
+    ///
     /// Default: no proxy. Environment variables are ignored. A user and password in the URL are used
     /// for basic authentication and never shown.
     pub fn with_proxy(mut self, url: impl Into<SecretString>) -> Self {
@@ -122,7 +125,19 @@ impl ReqwestTransportBuilder {
         self
     }
 
+    /// Builds the client for hosts that responses choose.
+    pub(super) fn to_public_only(&self) -> Result<reqwest::Client, Error> {
+        match &self.proxy {
+            Some(_) => self.to_reqwest(),
+            None => build(self.set_up()?.dns_resolver(PublicOnly)),
+        }
+    }
+
     pub(super) fn to_reqwest(&self) -> Result<reqwest::Client, Error> {
+        build(self.set_up()?)
+    }
+
+    fn set_up(&self) -> Result<reqwest::ClientBuilder, Error> {
         has_crypto_provider()?;
         // Zero would keep an idle connection until the next sweep.
         let keeps_none = self.pool_idle_timeout.is_zero();
@@ -145,10 +160,7 @@ impl ReqwestTransportBuilder {
             builder = builder.proxy(proxy);
         }
         builder = self.identify(builder)?;
-        builder = self.trust(builder)?;
-        builder.build().map_err(|error| {
-            Error::config("the HTTP client cannot be built").with_source(error.without_url())
-        })
+        self.trust(builder)
     }
 
     #[cfg(any(feature = "rustls", feature = "rustls-no-provider"))]
@@ -195,6 +207,12 @@ impl ReqwestTransportBuilder {
         }
         Ok(builder)
     }
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
+    builder.build().map_err(|error| {
+        Error::config("the HTTP client cannot be built").with_source(error.without_url())
+    })
 }
 
 impl fmt::Debug for ReqwestTransportBuilder {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use karaden_client::{ErrorKind, PollPolicy, RetryPolicy, SendError, Waited, sms::{ApiVersion, BulkId, BulkResolution, BulkSendOutcome, BulkStatus, Client, ServiceId}, transport::{Exchange, ScriptedTransport, TransportErrorKind}};
+use karaden_client::{ErrorKind, PollPolicy, RetryPolicy, SendError, Waited, sms::{ApiVersion, BulkId, BulkResolution, BulkSendOutcome, BulkStatus, Client, ServiceId}, transport::{Exchange, Request, ScriptedTransport, TransportErrorKind}};
 use mockito::{Matcher, Server};
 
 use crate::{common::{TENANT, TOKEN, assert_clean, full, options}, clients::sms_client};
@@ -124,6 +124,11 @@ async fn an_unsafe_upload_address_is_refused() {
         "http://127.0.0.1:9/x",
         "http://[::1]:9/x",
         "http://localhost:9/x",
+        "https://127.0.0.1:9/x",
+        "https://localhost:9/x",
+        "https://10.0.0.1/x",
+        "https://169.254.169.254/x",
+        "https://[fd00::1]/x",
         "file:///etc/passwd",
         "nonsense",
         "",
@@ -242,6 +247,10 @@ async fn an_unsafe_location_is_not_followed() {
         "http://evil.example/x",
         "http://127.0.0.1:9/x",
         "http://localhost:9/x",
+        "https://localhost:9/x",
+        "https://10.0.0.1/x",
+        "https://169.254.169.254/x",
+        "//[::1]/x",
         "file:///etc/passwd",
         "ftp://a.example/",
     ] {
@@ -254,6 +263,40 @@ async fn an_unsafe_location_is_not_followed() {
             .await
             .expect_err("not safe");
         assert_eq!((error.kind(), script.requests().len()), (ErrorKind::Decode, 2), "{location}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_a_response_chose_may_be_reached_at_public_addresses_only() {
+    for (location, only_public) in [("https://storage.example/x", true), ("/x", false)] {
+        let script = ScriptedTransport::new([
+            file(if only_public { location } else { "https://prg.karaden.jp/x" }),
+            Exchange::reply(200, ""),
+            bulk("done"),
+            Exchange::reply(302, "").with_header("location", location),
+            Exchange::reply(200, "[]"),
+        ]);
+        let client = scripted(&script);
+        let file = client.create_bulk_file().await.expect("an address");
+        client.upload_bulk(file, CSV).await.expect("uploaded");
+        client.download_bulk(&id(), &PollPolicy::bulk()).await.expect("the file");
+        let asked: Vec<bool> =
+            script.requests().iter().map(Request::only_public_addresses).collect();
+        assert_eq!(asked, [false, only_public, false, false, only_public], "{location}");
+    }
+}
+
+#[tokio::test]
+async fn only_listed_storage_hosts_are_followed() {
+    for (host, is_followed) in [("storage.example", true), ("other.example", false)] {
+        let script = ScriptedTransport::new([file(&format!("https://{host}/x"))]);
+        let options = options().with_retry(RetryPolicy::once()).with_storage_hosts(["storage.example"]);
+        let client = Client::builder(TENANT, TOKEN, ServiceId::new(1).expect("positive"))
+            .with_options(options)
+            .with_transport(script)
+            .build()
+            .expect("a client");
+        assert_eq!(client.create_bulk_file().await.is_ok(), is_followed, "{host}");
     }
 }
 

@@ -317,7 +317,11 @@ async fn valid_responses_of_the_same_forms_are_accepted() {
     let (one, last) = (chunk(""), "0\r\n\r\n");
     let heads = [
         format!("content-length: {length}\r\n\r\n{GOOD}"),
+        // RFC 9112, section 6.3: equal lengths may count as one.
         format!("content-length: {length}, {length}\r\n\r\n{GOOD}"),
+        format!("content-length: {length}\r\ncontent-length: {length}\r\n\r\n{GOOD}"),
+        // RFC 9112, section 2.2: a bare LF may end a line of a head. hyper has no setting for it.
+        format!("a: b\ncontent-length: {length}\n\n{GOOD}"),
         format!("{}content-length: {length}\r\n\r\n{GOOD}", "a: b\r\n".repeat(99)),
         format!("a: {}\r\ncontent-length: {length}\r\n\r\n{GOOD}", "b".repeat(64 << 10)),
         format!("\r\n{GOOD}"),

@@ -24,7 +24,7 @@ macro_rules! over_http {
         mod $module;)+
     };
 }
-over_http!(bulk, clients, connections, hostile, push_wire, simulator, sms_list, sms_wire);
+over_http!(bulk, clients, connections, hostile, links, push_wire, simulator, sms_list, sms_wire);
 
 #[cfg(feature = "rustls")]
 mod tls;

@@ -13,6 +13,7 @@ use crate::{
     config::DeliveryMode,
     fault::{Fault, FaultMode},
     request::{Call, Form},
+    resource::Methods,
     shared::Shared,
     world::Intervention,
 };
@@ -27,23 +28,25 @@ pub(super) const MODES: [(&str, DeliveryMode); 6] = [
     ("error", DeliveryMode::Error),
 ];
 
-/// Handles the post of a button; `None` if the path belongs to none.
-pub(super) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
-    let name = call.path.strip_prefix("/inbox/")?;
-    let act: fn(&Shared, &Call<'_>, &Form<'_>) -> bool = match name {
-        "message" => message,
-        "delivery" => delivery,
-        "fault" => fault,
-        "clock" => clock,
-        "clear" => clear,
+/// Returns the methods of a button; `None` if no button has this name.
+pub(super) fn methods(name: &str) -> Option<Methods> {
+    Some(match name {
+        "message" => &[(Method::POST, |shared, call| press(shared, call, message))],
+        "delivery" => &[(Method::POST, |shared, call| press(shared, call, delivery))],
+        "fault" => &[(Method::POST, |shared, call| press(shared, call, fault))],
+        "clock" => &[(Method::POST, |shared, call| press(shared, call, clock))],
+        "clear" => &[(Method::POST, |shared, call| press(shared, call, clear))],
         _ => return None,
-    };
-    if *call.method != Method::POST {
-        return Some(text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"));
-    }
+    })
+}
+
+/// What a button does. Returns `false` if its form is wrong.
+type Act = fn(&Shared, &Call<'_>, &Form<'_>) -> bool;
+
+fn press(shared: &Shared, call: &Call<'_>, act: Act) -> Reply {
     let form = call.form();
     if !act(shared, call, &form) {
-        return Some(text(StatusCode::BAD_REQUEST, "Bad Request"));
+        return text(StatusCode::BAD_REQUEST, "Bad Request");
     }
     shared.changed();
     let mut reply = text(StatusCode::SEE_OTHER, "");
@@ -51,7 +54,7 @@ pub(super) fn handle(shared: &Shared, call: &Call<'_>) -> Option<Reply> {
     let back = form.get("back").filter(|back| *back == "/" || back.starts_with("/?"));
     let back = HeaderValue::from_str(back.unwrap_or("/"));
     reply.headers_mut().insert(LOCATION, back.unwrap_or(HeaderValue::from_static("/")));
-    Some(reply)
+    reply
 }
 
 /// A message may have got its result after the page was rendered. That is not an error.

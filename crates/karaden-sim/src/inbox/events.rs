@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, Stream};
 use http::StatusCode;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::messages::newest_messages;
 use crate::{
     body::{Reply, reply, streamed, text},
+    request::Call,
     shared::Shared,
     time::Instant,
 };
@@ -23,14 +25,22 @@ const HEARTBEAT_COMMENT: &[u8] = b": still here\n\n";
 const MAX_OBSERVED: usize = 200;
 
 /// `GET /inbox/events`.
-pub(super) fn events(shared: &Arc<Shared>) -> Reply {
+pub(super) fn events(shared: &Arc<Shared>, _call: &Call<'_>) -> Reply {
     let Ok(permit) = Arc::clone(&shared.watchers).try_acquire_owned() else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many live pages");
     };
+    reply(StatusCode::OK, "text/event-stream", streamed(changes(shared, permit)))
+}
+
+/// Yields an event for each change of the page, and a comment from time to time.
+fn changes(
+    shared: &Arc<Shared>,
+    permit: OwnedSemaphorePermit,
+) -> impl Stream<Item = Bytes> + use<> {
     let mut changes = shared.changes();
     changes.mark_changed();
     let state = (Arc::clone(shared), changes, permit, shared.clock.now());
-    let events = stream::unfold(state, |(shared, mut changes, permit, seen)| async move {
+    stream::unfold(state, |(shared, mut changes, permit, seen)| async move {
         tokio::select! {
             () = shared.stop.cancelled() => return None,
             _ = changes.changed() => {}
@@ -45,8 +55,7 @@ pub(super) fn events(shared: &Arc<Shared>) -> Reply {
         changes.mark_unchanged();
         let seen = shared.clock.now();
         Some((Bytes::from_static(CHANGE), (shared, changes, permit, seen)))
-    });
-    reply(StatusCode::OK, "text/event-stream", streamed(events))
+    })
 }
 
 /// Waits until one of the newest messages changes after `seen` because time passes. With a manual
@@ -73,7 +82,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_change_during_a_heartbeat_causes_an_event_after_it() {
         let shared = Arc::new(Shared::new(SimConfig::default(), 1));
-        let mut body = events(&shared).into_body();
+        let permit = Arc::clone(&shared.watchers).try_acquire_owned().expect("a permit");
+        let mut body = streamed(changes(&shared, permit));
         assert_eq!(next(&mut body).await, CHANGE, "the initial event");
         let change = async {
             tokio::time::sleep(HEARTBEAT + MIN_EVENT_INTERVAL / 2).await;

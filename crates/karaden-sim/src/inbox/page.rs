@@ -1,5 +1,7 @@
 //! The inbox page.
 
+use std::sync::Arc;
+
 use askama::Template;
 use http::StatusCode;
 
@@ -90,7 +92,7 @@ struct MessageView {
 }
 
 /// `GET /`: the page, or with `part=live` only its live part.
-pub(super) fn page(shared: &Shared, call: &Call<'_>) -> Reply {
+pub(super) fn page(shared: &Arc<Shared>, call: &Call<'_>) -> Reply {
     let query = call.query();
     let language = Language::negotiate(query.get("lang"), call.header("accept-language"));
     let number = query.filled("to").and_then(Number::read);

@@ -7,6 +7,7 @@ use super::{caller::caller, status::Status, wire::WireNumber};
 use crate::{
     body::{Reply, json_of},
     request::Call,
+    shape::Object,
     shared::Shared,
     world::Number,
 };
@@ -23,7 +24,7 @@ struct Change {
     #[serde(default)]
     r#type: String,
     #[serde(default)]
-    list: Vec<Entry>,
+    list: Vec<Object<Entry>>,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +56,8 @@ pub(super) fn set(shared: &Shared, call: &Call<'_>) -> Result<Reply, Status> {
     if !call.media_type().eq_ignore_ascii_case("application/json") {
         return Err(Status::Internal);
     }
-    let change: Change = serde_json::from_slice(call.body).map_err(|_| Status::Internal)?;
+    let Object::<Change>(change) =
+        serde_json::from_slice(call.body).map_err(|_| Status::Internal)?;
     let caller = caller(shared, &change.token, &change.securitycode)?;
     let replaces = match change.r#type.as_str() {
         "0" => true,
@@ -78,7 +80,7 @@ pub(super) fn set(shared: &Shared, call: &Call<'_>) -> Result<Reply, Status> {
         errors.push(row_error(1, "list", Status::NoList));
     }
     let mut added = 0;
-    for (index, entry) in change.list.iter().enumerate() {
+    for (index, Object(entry)) in change.list.iter().enumerate() {
         let status = match Number::parse(&entry.phonenumber) {
             None => Status::BadNumber,
             Some(_) if list.len() >= MAX_LIST_LENGTH => Status::Internal,

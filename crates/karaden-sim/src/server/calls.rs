@@ -1,7 +1,5 @@
 //! Maps requests to API calls, and API calls to their handlers.
 
-use http::Method;
-
 use crate::{
     body::Reply,
     operation::{Api, Operation},
@@ -11,12 +9,12 @@ use crate::{
     sms, storage,
 };
 
-/// Returns the API call of a request; `None` for any other request.
-pub(super) fn operation(method: &Method, path: &str) -> Option<Operation> {
+/// Returns the API calls of a path, each with a method of its own; none for any other path.
+pub(super) fn operations(path: &str) -> Vec<Operation> {
     if path.starts_with("/api/") {
-        sms::operation(method, path)
+        sms::operations(path).to_vec()
     } else {
-        push::operation(path).or_else(|| storage::operation(path))
+        push::operation(path).or_else(|| storage::operation(path)).into_iter().collect()
     }
 }
 

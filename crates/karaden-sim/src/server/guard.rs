@@ -13,19 +13,23 @@ use crate::{body::Reply, request::Call};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Whether a request that changes something comes from a page of another site. The simulator has no
-/// login, so only this check keeps a web page from controlling a developer's simulator.
+/// Whether a request comes from a page of another site. The simulator has no login, so only this check and that of
+/// the host keep a web page from a developer's simulator.
 pub(super) fn is_cross_site(call: &Call<'_>) -> bool {
-    if matches!(*call.method, Method::GET | Method::HEAD) {
-        return false;
-    }
     let is_other_site =
         call.header("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
     let origin = call.header("origin").map(|origin| origin.split_once("://"));
     let is_other_origin = origin.is_some_and(|origin| {
         origin.is_none_or(|(_, origin)| call.host.is_none_or(|host| origin != host))
     });
-    is_other_site || is_other_origin
+    (is_other_site && !is_link(call)) || is_other_origin
+}
+
+/// Whether the user followed a link to the page, or to a short URL of a message. Another site may have links to
+/// them, and cannot read what they show.
+fn is_link(call: &Call<'_>) -> bool {
+    let has_links = call.path == "/" || call.path.starts_with("/s/");
+    has_links && *call.method == Method::GET && call.header("sec-fetch-mode") == Some("navigate")
 }
 
 /// Adds the security headers of the inbox and the control endpoints.

@@ -104,11 +104,6 @@ impl Failure {
         Self::new(status, "unknown", "不明なエラーが発生しました")
     }
 
-    /// Makes the error for a wrong HTTP method. The API does not document it. We use the code of the 500.
-    pub(crate) const fn method_not_allowed() -> Self {
-        Self::unknown(StatusCode::METHOD_NOT_ALLOWED)
-    }
-
     /// Reports all invalid fields together.
     pub(crate) const fn validation(errors: Vec<(&'static str, Vec<String>)>) -> Self {
         Self {

@@ -1,7 +1,5 @@
 //! The paths of the API.
 
-use http::Method;
-
 use crate::operation::Operation;
 
 /// A path after `/api/{tenant_id}`.
@@ -38,20 +36,19 @@ pub(crate) fn split(path: &str) -> Option<(&str, Route<'_>)> {
     Some((tenant, route))
 }
 
-/// Returns the call of a request, for faults.
-pub(crate) fn operation(method: &Method, path: &str) -> Option<Operation> {
-    let (_, route) = split(path)?;
-    Some(match (route, method) {
-        (Route::Messages, &Method::POST) => Operation::Send,
-        (Route::Messages, _) => Operation::List,
-        (Route::Message(_), _) => Operation::Get,
-        (Route::Cancel(_), _) => Operation::Cancel,
-        (Route::BulkFiles, _) => Operation::BulkFile,
-        (Route::Bulks, _) => Operation::BulkStart,
-        (Route::Bulk(_), _) => Operation::BulkGet,
-        (Route::BulkMessages(_), _) => Operation::BulkResult,
-        (Route::Unknown, _) => return None,
-    })
+/// Returns the calls of a path, one for each method.
+pub(crate) fn operations(path: &str) -> &'static [Operation] {
+    let Some((_, route)) = split(path) else { return &[] };
+    match route {
+        Route::Messages => &[Operation::Send, Operation::List],
+        Route::Message(_) => &[Operation::Get],
+        Route::Cancel(_) => &[Operation::Cancel],
+        Route::BulkFiles => &[Operation::BulkFile],
+        Route::Bulks => &[Operation::BulkStart],
+        Route::Bulk(_) => &[Operation::BulkGet],
+        Route::BulkMessages(_) => &[Operation::BulkResult],
+        Route::Unknown => &[],
+    }
 }
 
 #[cfg(test)]

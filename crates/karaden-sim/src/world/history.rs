@@ -20,10 +20,15 @@ use crate::{
     time::Instant,
 };
 
+/// The memory that all messages together may take. Ordinary messages reach the count of the configuration first.
+const MAX_BYTES: usize = 256 * 1024 * 1024;
+
 pub(crate) struct History {
     ids: Ids,
     capacity: usize,
     entries: VecDeque<Entry>,
+    /// The memory of all messages, as they estimate it.
+    bytes: usize,
     /// The sequence number of the oldest message in the buffer.
     oldest: Sequence,
     newest_by_number: HashMap<u64, Sequence>,
@@ -59,6 +64,7 @@ impl History {
             ids,
             capacity: capacity.max(1),
             entries: VecDeque::new(),
+            bytes: 0,
             oldest: 0,
             newest_by_number: HashMap::new(),
             newest_by_tag: HashMap::new(),
@@ -66,9 +72,10 @@ impl History {
         }
     }
 
-    /// Whether the oldest message must be removed before another one is added.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Whether the oldest message must be removed before one of this size is added.
+    pub(crate) fn is_full_for(&self, bytes: usize) -> bool {
         self.entries.len() >= self.capacity
+            || (self.bytes + bytes > MAX_BYTES && !self.entries.is_empty())
     }
 
     /// Adds a message. The history must not be full.
@@ -80,6 +87,7 @@ impl History {
         now: Instant,
     ) -> &mut Message {
         let sequence = self.next_sequence();
+        self.bytes += request.bytes();
         let tag_links = request.tags.iter().map(|text| self.link_tag(text, sequence)).collect();
         let previous_to_number = self.newest_by_number.insert(request.to.key(), sequence);
         let message = Message {
@@ -158,6 +166,7 @@ impl History {
     pub(crate) fn clear(&mut self) {
         self.oldest = self.next_sequence();
         self.entries.clear();
+        self.bytes = 0;
         self.newest_by_number.clear();
         self.newest_by_tag.clear();
     }
@@ -166,6 +175,7 @@ impl History {
     pub(crate) fn drop_oldest(&mut self) -> Option<Message> {
         let Entry { message, tag_links, .. } = self.entries.pop_front()?;
         self.oldest += 1;
+        self.bytes -= message.request.bytes();
         remove_if(&mut self.newest_by_number, message.request.to.key(), message.sequence);
         for link in tag_links {
             remove_if(&mut self.newest_by_tag, link.hash, message.sequence);
@@ -225,6 +235,43 @@ mod tests {
         history.push(request, Box::default(), plan, NOW);
     }
 
+    /// Adds a message that takes about 16 MiB.
+    fn push_large(history: &mut History) {
+        let owner = Owner { api: Api::Sms, index: 0 };
+        let to = Number::parse(NUMBERS[0]).unwrap();
+        let text = "x".repeat(16 * 1024 * 1024);
+        let request = SendRequest::new(owner, to, Texts::One(text.into()));
+        while history.is_full_for(request.bytes()) {
+            history.drop_oldest();
+        }
+        let plan = Plan::new(to, NOW, None, None, &Delivery::default());
+        history.push(request, Box::default(), plan, NOW);
+    }
+
+    #[test]
+    fn many_short_tags_take_memory_too() {
+        let owner = Owner { api: Api::Sms, index: 0 };
+        let to = Number::parse(NUMBERS[0]).unwrap();
+        let tags = (0..4_000).map(|_| "x".into()).collect();
+        let request = SendRequest { tags, ..SendRequest::new(owner, to, Texts::One("x".into())) };
+        // A box for the text (16 bytes and an allocation of at least 24) and a link of 24 bytes each.
+        assert!(request.bytes() >= 4_000 * 64);
+    }
+
+    #[test]
+    fn large_messages_are_limited_by_their_memory() {
+        let mut history = History::new(Ids::new(7), 100_000);
+        for _ in 0..40 {
+            push_large(&mut history);
+        }
+        assert_eq!(history.len(), 15, "the sixteenth would pass 256 MiB");
+        history.clear();
+        assert_eq!(history.bytes, 0);
+        push_large(&mut history);
+        history.drop_oldest();
+        assert_eq!(history.bytes, 0);
+    }
+
     proptest! {
         /// Each selection yields what a search of all messages finds.
         #[test]
@@ -235,7 +282,7 @@ mod tests {
         ) {
             let mut history = History::new(Ids::new(7), capacity);
             for (number, tags) in &messages {
-                while history.is_full() {
+                while history.is_full_for(0) {
                     history.drop_oldest();
                 }
                 push(&mut history, *number, tags);

@@ -38,6 +38,13 @@ impl Texts {
         }
     }
 
+    fn bytes(&self) -> usize {
+        match self {
+            Self::One(text) => text.len(),
+            Self::PerCarrier(texts) => texts.iter().map(|text| text.len()).sum(),
+        }
+    }
+
     /// Returns the text given for this carrier; an empty string if none was given.
     pub(crate) fn given(&self, carrier: Carrier) -> &str {
         match self {
@@ -64,6 +71,11 @@ impl Texts {
         }
     }
 }
+
+/// The memory of a message without texts and tags, with its places in the tables of the history.
+const BYTES_PER_MESSAGE: usize = 512;
+/// The memory of a tag without its text, with its place in the table of the history.
+const BYTES_PER_TAG: usize = 96;
 
 /// What a sender asks for, after all checks.
 pub(crate) struct SendRequest {
@@ -103,6 +115,13 @@ impl SendRequest {
             limited_at: None,
             not_before: None,
         }
+    }
+
+    /// Estimates the memory that the message takes: texts and tags of any count and length, and what surrounds
+    /// them.
+    pub(crate) fn bytes(&self) -> usize {
+        let tags: usize = self.tags.iter().map(|tag| BYTES_PER_TAG + tag.len()).sum();
+        BYTES_PER_MESSAGE + self.texts.bytes() + tags
     }
 
     /// Returns the earliest instant of sending.

@@ -42,7 +42,10 @@ async fn drop_closes_the_socket() {
 
     let bench = with(json!({"mode": "drop"})).await;
     let mut stream = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
-    stream.write_all(b"GET /v2/karadeninquiry.json HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /v2/karadeninquiry.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
     let mut response = Vec::new();
     stream.read_to_end(&mut response).await.unwrap();
     assert_eq!(response, b"");
@@ -64,7 +67,7 @@ async fn the_first_half_of_the_body_always_arrives() {
     let bench = with(json!({"mode": "drop_mid_body"})).await;
     for _ in 0..200 {
         let mut stream = tokio::net::TcpStream::connect(bench.sim.addr()).await.unwrap();
-        let ask = b"GET /v2/karadeninquiry.json?Token=x HTTP/1.1\r\nHost: x\r\n\r\n";
+        let ask = b"GET /v2/karadeninquiry.json?Token=x HTTP/1.1\r\nHost: localhost\r\n\r\n";
         stream.write_all(ask).await.unwrap();
         let mut response = String::new();
         stream.read_to_string(&mut response).await.unwrap();
@@ -262,43 +265,11 @@ async fn faults_can_be_added_and_deleted() {
 }
 
 #[tokio::test]
-async fn an_invalid_fault_is_rejected_with_a_reason() {
-    let bench = start(SimConfig::default()).await;
-    for bad in [json!({"mode": "slowly"}), json!({}), json!({"mode": "500", "cuont": 1})] {
-        let response = bench.put("/faults", &bad).await;
-        assert_eq!(response.status(), 400);
-        assert!(!response.text().await.unwrap().is_empty());
-    }
-    assert_eq!(send(&bench).await.unwrap().status(), 200);
-}
-
-#[tokio::test]
 async fn the_library_sets_faults_too() {
     let bench = start(SimConfig::default()).await;
     bench.sim.set_faults(vec![Fault::new(FaultMode::Status(500)).times(1)]);
     assert_eq!(send(&bench).await.unwrap().status(), 500);
     assert_eq!(send(&bench).await.unwrap().status(), 200);
-}
-
-#[tokio::test]
-async fn cross_site_requests_are_rejected() {
-    let bench = start(SimConfig::default()).await;
-    let host = bench.sim.addr().to_string();
-    for (header, value, status) in [
-        ("Origin", "https://evil.example".to_owned(), 403),
-        ("Origin", "null".to_owned(), 403),
-        ("Sec-Fetch-Site", "cross-site".to_owned(), 403),
-        ("Sec-Fetch-Site", "same-site".to_owned(), 403),
-        ("Origin", format!("http://{host}"), 200),
-        ("Sec-Fetch-Site", "same-origin".to_owned(), 200),
-    ] {
-        for path in ["/faults", "/inbox/clear"] {
-            let request = bench.request(Method::POST, path).header(header, &value);
-            let response = request.body(r#"{"mode":"none"}"#).send().await.unwrap();
-            let expected = if status == 200 && path == "/inbox/clear" { 303 } else { status };
-            assert_eq!(response.status(), expected, "{path} {header}: {value}");
-        }
-    }
 }
 
 #[tokio::test]
