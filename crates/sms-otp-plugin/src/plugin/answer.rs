@@ -77,6 +77,7 @@ impl Call<'_> {
                 );
                 Ok(match (lockout_state, attempts_left) {
                     (LockoutState::Locked { .. } | LockoutState::Blocked, _) => {
+                        self.record_lock(lockout_state);
                         self.denied(lockout_state)
                     }
                     (LockoutState::Open, 0) => self.end(Ended::Exhausted),
@@ -101,18 +102,23 @@ impl Call<'_> {
         Ok(Reply::new(Step::Done(Evidence::new(methods, self.now()))))
     }
 
+    /// Records that a lock begins. A request that meets a lock records nothing.
+    fn record_lock(&self, lockout_state: LockoutState) {
+        match lockout_state {
+            LockoutState::Open => {}
+            LockoutState::Locked { until } => {
+                self.audit(AuditEvent::new("otp.locked").with("until", unix_seconds(until)));
+            }
+            LockoutState::Blocked => self.audit(AuditEvent::new("otp.blocked")),
+        }
+    }
+
     /// Denies the factor to a user with too many wrong codes.
     pub(super) fn denied(&self, lockout_state: LockoutState) -> Reply {
         let denied = match lockout_state {
             LockoutState::Open => return self.end(Ended::Exhausted),
-            LockoutState::Locked { until } => {
-                self.audit(AuditEvent::new("otp.locked").with("until", unix_seconds(until)));
-                prompts::locked(until)
-            }
-            LockoutState::Blocked => {
-                self.audit(AuditEvent::new("otp.blocked"));
-                prompts::blocked()
-            }
+            LockoutState::Locked { until } => prompts::locked(until),
+            LockoutState::Blocked => prompts::blocked(),
         };
         self.keep(Step::Denied(denied))
     }
