@@ -98,6 +98,12 @@ pub trait AuditTrail: Debug + Send + Sync + 'static {
 
     /// Waits until every record taken so far is kept.
     async fn flush(&self) -> Result<(), AuthError>;
+
+    /// Checks that records can be kept, by a write that leaves no record. For a readiness check.
+    async fn probe(&self) -> Result<(), AuthError>;
+
+    /// Returns how many records this handle has lost.
+    fn lost(&self) -> u64;
 }
 
 const _: fn(&dyn AuditTrail) = |_| {};

@@ -1,12 +1,17 @@
 //! The port that reads the audit trail.
 
-use std::{collections::BTreeMap, fmt::Debug, net::IpAddr, time::SystemTime};
+use std::{fmt::Debug, time::SystemTime};
 
 use async_trait::async_trait;
 
-use crate::{audit::AuditRecord, error::AuthError, time::whole_millis, user::UserId};
+use crate::{
+    audit_chain::{ChainedRecord, Segment},
+    error::AuthError,
+    stored_audit_record::{AuditId, StoredAuditRecord},
+    user::UserId,
+};
 
-/// Searches the audit trail.
+/// Searches the audit trail, and reads it with its hash chain.
 ///
 /// # Contract
 ///
@@ -16,19 +21,32 @@ use crate::{audit::AuditRecord, error::AuthError, time::whole_millis, user::User
 ///    [`AuditQuery::before`] set to the last id of a page, the next page neither skips nor repeats a
 ///    record, also while new records are added.
 /// 3. **All conditions hold.** A record is found if it meets each condition of the query.
+/// 4. **Chained.** [`page`](Self::page) returns every record once, the oldest first, with the hash that
+///    [`ChainKey::link`](crate::ChainKey::link) gives it after the record before it in the chain of its node, also
+///    while other callers record. [`last_id`](Self::last_id) is the highest id that was ever given.
 ///
 /// `conformance::audit` has one test for each clause.
 #[async_trait]
 pub trait AuditReader: Debug + Send + Sync + 'static {
     /// Returns the records that meet `query`, the newest first.
     async fn search(&self, query: &AuditQuery) -> Result<Vec<StoredAuditRecord>, AuthError>;
+
+    /// Returns at most `limit` records with a higher id than `after`, the oldest first. A part of a record
+    /// that cannot be read is absent: then the hash does not fit.
+    async fn page(
+        &self,
+        after: Option<AuditId>,
+        limit: usize,
+    ) -> Result<Vec<ChainedRecord>, AuthError>;
+
+    /// Returns the highest id that the trail has ever given, also to a record that was removed since.
+    async fn last_id(&self) -> Result<Option<AuditId>, AuthError>;
+
+    /// Returns the segments that have ended, the oldest first.
+    async fn segments(&self) -> Result<Vec<Segment>, AuthError>;
 }
 
 const _: fn(&dyn AuditReader) = |_| {};
-
-/// The position of a record in the trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AuditId(pub u64);
 
 /// Which records to find. A condition that is `None` holds for every record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,57 +83,5 @@ impl AuditQuery {
             && self.from.is_none_or(|from| from <= record.at)
             && self.until.is_none_or(|until| record.at < until)
             && self.before.is_none_or(|before| record.id < before)
-    }
-}
-
-/// An audit record, as it was read back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct StoredAuditRecord {
-    /// The position in the trail: rises, and is never used again. A gap shows that a record was
-    /// removed.
-    pub id: AuditId,
-    /// When it happened.
-    pub at: SystemTime,
-    /// The stable name.
-    pub event: String,
-    /// The user it happened to.
-    pub user_id: Option<UserId>,
-    /// Who did it, such as an administrator's name; `None` for the person at the browser.
-    pub actor: Option<String>,
-    /// The address of the browser.
-    pub client: Option<IpAddr>,
-    /// The login it belongs to.
-    pub flow: Option<String>,
-    /// Name and value of each detail.
-    pub fields: BTreeMap<String, String>,
-}
-
-impl StoredAuditRecord {
-    /// Makes a record of `event` at `at`, with nothing else known.
-    pub const fn new(id: AuditId, at: SystemTime, event: String) -> Self {
-        Self {
-            id,
-            at,
-            event,
-            user_id: None,
-            actor: None,
-            client: None,
-            flow: None,
-            fields: BTreeMap::new(),
-        }
-    }
-
-    /// Returns what is read back of `record`.
-    pub fn of(id: AuditId, record: &AuditRecord) -> Self {
-        let fields = record.fields.iter();
-        Self {
-            user_id: record.user_id.clone(),
-            actor: record.actor.clone(),
-            client: record.client,
-            flow: record.flow.clone(),
-            fields: fields.map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
-            ..Self::new(id, whole_millis(record.at), record.event.to_owned())
-        }
     }
 }

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod audit_archive;
+mod audit_chain;
 mod audit_reader;
+mod bounded_trail;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod destination;
@@ -19,6 +22,7 @@ mod policy;
 mod session_cache;
 mod session_record;
 mod session_store;
+mod stored_audit_record;
 pub mod time;
 mod token;
 mod user;
@@ -26,7 +30,13 @@ mod users;
 
 pub use crate::{
     audit::{AuditRecord, AuditTrail, FlowAudit, PhoneTagKey},
-    audit_reader::{AuditId, AuditQuery, AuditReader, StoredAuditRecord},
+    audit_archive::{AuditArchive, SealRule},
+    audit_chain::{
+        CHAIN_STARTED, ChainBreak, ChainHash, ChainHead, ChainKey, ChainProblem, ChainReport,
+        ChainVerifier, ChainedRecord, InvalidChainHash, InvalidChainHead, Segment,
+    },
+    audit_reader::{AuditQuery, AuditReader},
+    bounded_trail::AuditCounts,
     destination::{AppName, Destination, InvalidAppName, InvalidDestination},
     error::{AuthError, AuthErrorKind},
     evidence::FactorEvidence,
@@ -36,7 +46,7 @@ pub use crate::{
     memory::{MemoryAuditTrail, MemorySessions, MemoryUsers},
     module::{
         Administration, AuthModule, AuthParts, AuthSettings, Disabled, InvalidSettings,
-        PasswordLimits, UserAdded, UserChanged,
+        PasswordLimits, SuspectRequest, UserAdded, UserChanged,
     },
     name::{InvalidLoginName, LoginName},
     new_user::{NewPassword, NewUser, UnfitPassword},
@@ -53,6 +63,7 @@ pub use crate::{
     session_cache::CachedSessions,
     session_record::{SessionClient, SessionId, SessionRecord, StoredSession, UserSnapshot},
     session_store::{EndAll, PendingRecord, Sessions, UpdateOutcome, Version},
+    stored_audit_record::{AuditId, StoredAuditRecord},
     token::{Full, Pending, PendingToken, SessionToken, Token, TokenDigest, TokenKind},
     user::{Account, User, UserId},
     users::{AccountsAdded, Change, UserAdministration, Users},

@@ -8,6 +8,7 @@ mod logins;
 mod pages;
 mod password_limits;
 mod passwords;
+mod refusals;
 mod sessions;
 mod settings;
 
@@ -15,5 +16,6 @@ pub use self::{
     administration::{Disabled, UserAdded, UserChanged},
     core::{Administration, AuthModule, AuthParts},
     password_limits::PasswordLimits,
+    refusals::SuspectRequest,
     settings::{AuthSettings, InvalidSettings},
 };

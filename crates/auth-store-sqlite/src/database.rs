@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
-use auth_module::AuthError;
+use auth_module::{AuthError, ChainKey};
 
-use crate::{audit::SqliteAuditTrail, file::File, sessions::SqliteSessions, users::SqliteUsers};
+use crate::{
+    audit::SqliteAuditTrail, audit_reader::SqliteAuditReader, file::File, sessions::SqliteSessions,
+    users::SqliteUsers,
+};
 
 /// An open SQLite file with users, sessions and the audit trail.
 ///
@@ -35,8 +38,13 @@ impl Database {
         SqliteSessions::new(self.0.clone())
     }
 
-    /// Returns the audit trail in this file.
-    pub fn audit_trail(&self) -> SqliteAuditTrail {
-        SqliteAuditTrail::new(self.0.clone())
+    /// Returns the audit trail in this file. Every handle and every process uses the same key.
+    pub fn audit_trail(&self, key: ChainKey) -> SqliteAuditTrail {
+        SqliteAuditTrail::new(self.0.clone(), key)
+    }
+
+    /// Returns the audit trail in this file, for reading only.
+    pub fn audit_reader(&self) -> SqliteAuditReader {
+        SqliteAuditReader::new(self.0.clone())
     }
 }

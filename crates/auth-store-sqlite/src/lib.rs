@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod audit_chain;
+mod audit_reader;
 mod database;
 mod file;
 mod migrations;
@@ -8,5 +10,6 @@ mod sessions;
 mod users;
 
 pub use crate::{
-    audit::SqliteAuditTrail, database::Database, sessions::SqliteSessions, users::SqliteUsers,
+    audit::SqliteAuditTrail, audit_reader::SqliteAuditReader, database::Database,
+    sessions::SqliteSessions, users::SqliteUsers,
 };

@@ -7,5 +7,9 @@ use sqlite_group_commit::Layout;
 /// The mark tells it from the file of the OTP cache, which lies next to it.
 pub(crate) const LAYOUT: Layout = Layout::new(
     0x4d46_4155,
-    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")],
+    &[
+        include_str!("migrations/0001.sql"),
+        include_str!("migrations/0002.sql"),
+        include_str!("migrations/0003.sql"),
+    ],
 );

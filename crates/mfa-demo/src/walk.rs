@@ -334,7 +334,7 @@ impl<'d> Walk<'d> {
         let user = gateway.auth().find_user(&name).await?.context("the demo's user is gone")?;
         let mut query = AuditQuery::new(1000);
         query.user_id = Some(user.id);
-        let mut records = gateway.database().audit_trail().search(&query).await?;
+        let mut records = gateway.database().audit_reader().search(&query).await?;
         records.retain(|record| record.id > self.last_audit);
         self.last_audit = records.first().map_or(self.last_audit, |record| record.id);
         records.reverse();

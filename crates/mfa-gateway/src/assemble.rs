@@ -9,8 +9,9 @@ use std::{
 
 use anyhow::Context as _;
 use auth_module::{
-    Administration, AppName, AuthModule, AuthParts, AuthSettings, HashParameters, HashedPasswords,
-    HasherLimits, PasswordHasher, PhoneTagKey, Policy as AccessPolicy, Rule,
+    Administration, AppName, AuditArchive, AuthModule, AuthParts, AuthSettings, ChainKey,
+    HashParameters, HashedPasswords, HasherLimits, PasswordHasher, PhoneTagKey,
+    Policy as AccessPolicy, Rule,
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -30,9 +31,11 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    audit_upkeep::AuditUpkeep,
     config::{AcceptedPaths, Config, OtpCache, Sender},
+    disk::{DiskWatch, Space},
     http::{cookies, csrf::FormTokens},
-    ops::Metrics,
+    ops::{Metrics, StoreMetrics},
     state::{App, ProtectedApp, Runtime, Settings},
     time::{SharedClock, SystemRandomness},
 };
@@ -54,12 +57,19 @@ pub(crate) struct Additions {
 pub(crate) struct Assembled {
     pub(crate) app: Arc<App>,
     pub(crate) database: Database,
+    pub(crate) audit_upkeep: Arc<AuditUpkeep>,
+    disk: Arc<DiskWatch>,
     otp_cache: Arc<dyn OtpStore>,
 }
 
 impl Assembled {
-    /// Probes the stores that every login needs.
+    /// Probes the stores that every login needs, and the disk.
     pub(crate) async fn probe(&self, now: SystemTime) -> anyhow::Result<()> {
+        let disk = Arc::clone(&self.disk);
+        let probes = tokio::task::spawn_blocking(move || (disk.check_space(), disk.check_write()));
+        let (space, written) = probes.await?;
+        self.app.runtime.auth.save_audit_space(matches!(space, Ok(Space::Reserve)));
+        written.context("cannot write to the folder of the databases")?;
         self.otp_cache
             .subject_status(SubjectKey::derive(TENANT, "probe"), &Policy::default(), now)
             .await
@@ -107,7 +117,7 @@ pub async fn open_auth(
         passwords: Arc::new(passwords),
         administration: Some(Administration { users, hasher }),
         sessions: Arc::new(database.sessions()),
-        audit: Arc::new(database.audit_trail()),
+        audit: Arc::new(database.audit_trail(chain_key(config))),
         policy: config.policy.clone(),
         otp_cache: Arc::clone(&otp_cache),
         notes,
@@ -115,6 +125,16 @@ pub async fn open_auth(
         settings,
     };
     Ok((Arc::new(AuthModule::new(parts)), otp_cache))
+}
+
+/// Returns the key of the hash chain of the audit trail.
+pub fn chain_key(config: &Config) -> ChainKey {
+    ChainKey::from_bytes(derive(&config.gateway.secret, "audit-chain"))
+}
+
+/// Returns the audit trail of `config` in `database`, to read, check and archive it.
+pub fn open_audit(config: &Config, database: &Database) -> Arc<dyn AuditArchive> {
+    Arc::new(database.audit_trail(chain_key(config)))
 }
 
 /// Builds the gateway.
@@ -130,18 +150,22 @@ pub(crate) async fn assemble(
     let plugins = plugins(config, additions)?;
     let controller = Controller::new(Arc::clone(&auth), plugins, of_controller)?;
     ensure_factors_are_provided(auth.policy(), controller.factors())?;
+    let disk = Arc::new(DiskWatch::new(config.gateway.data_dir.clone(), config.disk));
+    let watched = StoreMetrics { auth: Arc::clone(&auth), disk: Arc::clone(&disk) };
     let runtime = Runtime {
         auth,
         controller,
         form_tokens: FormTokens::new(&derive(&config.gateway.secret, "form-tokens")),
         clock,
         randomness,
-        metrics: Metrics::new(),
+        metrics: Metrics::new(watched),
         stop: CancellationToken::new(),
         event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
     };
     let app = App::new(runtime, settings(config, additions)?);
-    Ok(Assembled { app: Arc::new(app), database, otp_cache })
+    let trail = open_audit(config, &database);
+    let audit_upkeep = Arc::new(AuditUpkeep::new(trail, config.audit));
+    Ok(Assembled { app: Arc::new(app), database, audit_upkeep, disk, otp_cache })
 }
 
 /// Makes the settings that a reload may replace.

@@ -5,7 +5,9 @@
 //! `check-config --explain` are made from these declarations.
 
 mod application;
+mod audit;
 mod declaration;
+mod disk;
 mod document;
 mod duration;
 mod gateway;
@@ -35,6 +37,8 @@ use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsT
 
 pub use self::{
     application::{AcceptedPaths, Application},
+    audit::Audit,
+    disk::Disk,
     gateway::Gateway,
     log::{Log, LogFormat},
     otp::Otp,
@@ -68,6 +72,10 @@ pub struct Config {
     pub sms: Sms,
     /// How many messages may be sent.
     pub limits: SendLimits,
+    /// The audit trail.
+    pub audit: Audit,
+    /// How much space the databases need.
+    pub disk: Disk,
     /// Log output.
     pub log: Log,
 }
@@ -130,6 +138,8 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         "How many messages may be sent. Each limit is a burst that refills evenly over its period.",
         limits::read,
     );
+    let audit = root.table("audit", "The audit trail.", audit::read);
+    let disk = root.table("disk", "The space that the databases need.", disk::read);
     let log = root.table("log", "Log output, on the standard error stream.", log::read);
     let config = Config {
         gateway: gateway?,
@@ -140,6 +150,8 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         otp_cache: otp_cache?,
         sms: sms?,
         limits: limits?,
+        audit: audit?,
+        disk: disk?,
         log: log?,
     };
     // The key does not change the length of a message.

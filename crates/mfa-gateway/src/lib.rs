@@ -5,9 +5,11 @@
 //! users goes by way of [`assemble::open_auth`].
 
 pub mod assemble;
+mod audit_upkeep;
 pub mod builder;
 pub mod config;
 mod destination;
+mod disk;
 mod http;
 mod identity;
 mod ops;

@@ -8,15 +8,51 @@ use std::{
     time::Duration,
 };
 
+use auth_module::AuthModule;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use mfa_controller::{LoginStep, StepClass};
 use mfa_proxy::{Body, full};
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
-    registry::Registry,
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::ConstGauge,
+        histogram::Histogram,
+    },
+    registry::{Registry, Unit},
 };
+
+use crate::disk::DiskWatch;
+
+/// What the stores count by themselves.
+#[derive(Debug)]
+pub(crate) struct StoreMetrics {
+    pub(crate) auth: Arc<AuthModule>,
+    pub(crate) disk: Arc<DiskWatch>,
+}
+
+impl Collector for StoreMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let counts = self.auth.audit_counts();
+        for (name, help, count) in [
+            ("audit_records_written", "Audit records handed to the trail", counts.written),
+            ("audit_records_suppressed", "Repeated audit events only counted", counts.suppressed),
+            ("audit_records_lost", "Audit records that could not be kept", counts.lost),
+        ] {
+            let counter = ConstCounter::new(count);
+            let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
+            counter.encode(metric)?;
+        }
+        let free = ConstGauge::new(i64::try_from(self.disk.free_bytes()).unwrap_or(i64::MAX));
+        let help = "Free space on the disk of the databases";
+        let unit = Some(&Unit::Bytes);
+        let metric = encoder.encode_descriptor("disk_free", help, unit, free.metric_type())?;
+        free.encode(metric)
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
@@ -40,8 +76,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(watched: impl Collector) -> Self {
         let mut registry = Registry::with_prefix("mfa");
+        registry.register_collector(Box::new(watched));
         let requests = Family::default();
         let logins = Family::default();
         let verifications = Family::default();
@@ -175,6 +212,15 @@ fn plain(status: StatusCode, content_type: &'static str, text: String) -> Respon
 mod tests {
     use super::*;
 
+    #[derive(Debug)]
+    struct NoMetrics;
+
+    impl Collector for NoMetrics {
+        fn encode(&self, _: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn readiness_falls_with_the_stores_and_with_the_drain() {
         let readiness = Readiness::default();
@@ -189,7 +235,7 @@ mod tests {
 
     #[test]
     fn metric_names_are_stable() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(NoMetrics);
         metrics.request("login", 200, Duration::from_millis(1));
         let text = metrics.text();
         assert!(text.contains("mfa_http_requests_total{route=\"login\",code=\"200\"} 1"), "{text}");

@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use auth_module::{Decision, Rule, Session, has_one_reading};
+use auth_module::{Decision, Rule, Session, SuspectRequest, has_one_reading};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{ACCEPT, ACCEPT_LANGUAGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, USER_AGENT},
@@ -68,7 +68,12 @@ pub(crate) async fn respond(
     let method = request.method().clone();
     let (route, mut response) = match context(&settings, &request, client, now) {
         Ok(context) => gateway.dispatch(request, context).await,
-        Err(rejected) => ("rejected", reject(&settings, rejected, request.headers(), client, now)),
+        Err(rejected) => {
+            if rejected == RejectedRequest::Misdirected {
+                runtime.auth.record_suspect(SuspectRequest::UnknownHost, client, now);
+            }
+            ("rejected", reject(&settings, rejected, request.headers(), client, now))
+        }
     };
     let status = response.status().as_u16();
     let rule = response.extensions_mut().remove::<RuleName>();
@@ -225,9 +230,19 @@ async fn application(
     let rule = RuleName(verdict.rule.map(Rule::shared_name));
     let mut response = match verdict.into_decision() {
         Decision::Allowed | Decision::Public => forward(request, context, session.as_ref()).await,
-        Decision::Forbidden => responses::message_in_app(context, MessageKind::Forbidden),
+        Decision::Forbidden => {
+            if let Some(session) = &session {
+                runtime.auth.record_forbidden(&facts, &session.user().id);
+            }
+            responses::message_in_app(context, MessageKind::Forbidden)
+        }
         Decision::LoginRequired => ask_for(page::LOGIN, context, request.method()),
-        Decision::StepUpRequired(_) => ask_for(page::STEP_UP, context, request.method()),
+        Decision::StepUpRequired(_) => {
+            if let Some(session) = &session {
+                runtime.auth.record_step_up_asked(&facts, &session.user().id);
+            }
+            ask_for(page::STEP_UP, context, request.method())
+        }
     };
     response.extensions_mut().insert(rule);
     response

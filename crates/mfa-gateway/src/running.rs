@@ -30,6 +30,7 @@ pub struct Running {
     ops_address: SocketAddr,
     assembled: Assembled,
     readiness: Readiness,
+    clock: SharedClock,
     stop: CancellationToken,
     stop_ops: CancellationToken,
     tasks: TaskTracker,
@@ -69,26 +70,56 @@ pub(crate) async fn run(
         let response = ops::respond(&request, &metrics, &ready, seconds);
         async move { response }
     }));
-    probe_once(&assembled, &readiness, &clock).await;
+    let is_up = probe_once(&assembled, &readiness, &clock, true).await;
     ops_tasks.spawn(probe(
         assembled.clone(),
         readiness.clone(),
         Arc::clone(&clock),
         stop_ops.clone(),
+        is_up,
     ));
-    ops_tasks.spawn(sweep(assembled.clone(), clock, stop_ops.clone()));
-    Ok(Running { address, ops_address, assembled, readiness, stop, stop_ops, tasks, ops_tasks })
+    ops_tasks.spawn(sweep(assembled.clone(), Arc::clone(&clock), stop_ops.clone()));
+    Ok(Running {
+        address,
+        ops_address,
+        assembled,
+        readiness,
+        clock,
+        stop,
+        stop_ops,
+        tasks,
+        ops_tasks,
+    })
 }
 
 fn seconds(clock: &SharedClock) -> u64 {
     clock.now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs()
 }
 
-async fn probe_once(assembled: &Assembled, readiness: &Readiness, clock: &SharedClock) {
+/// Returns whether the stores respond. Logs only what differs from the probe before, `was_up`.
+async fn probe_once(
+    assembled: &Assembled,
+    readiness: &Readiness,
+    clock: &SharedClock,
+    was_up: bool,
+) -> bool {
     match assembled.probe(clock.now()).await {
-        Ok(()) => readiness.note_stores(seconds(clock)),
+        Ok(()) => {
+            readiness.note_stores(seconds(clock));
+            if !was_up {
+                tracing::info!(event = "store.recovered", "the stores respond again");
+            }
+            true
+        }
         Err(error) => {
-            tracing::warn!(event = "store.unavailable", error = %error, "a store does not respond");
+            if was_up {
+                tracing::error!(
+                    event = "store.unavailable",
+                    error = format!("{error:#}"),
+                    "a store does not respond; nobody can log in"
+                );
+            }
+            false
         }
     }
 }
@@ -98,12 +129,15 @@ async fn probe(
     readiness: Readiness,
     clock: SharedClock,
     stop: CancellationToken,
+    mut is_up: bool,
 ) {
     let mut ticks = tokio::time::interval(PROBE_INTERVAL);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = ticks.tick() => probe_once(&assembled, &readiness, &clock).await,
+            _ = ticks.tick() => {
+                is_up = probe_once(&assembled, &readiness, &clock, is_up).await;
+            }
         }
     }
 }
@@ -116,6 +150,9 @@ async fn sweep(assembled: Assembled, clock: SharedClock, stop: CancellationToken
             _ = ticks.tick() => {
                 if let Err(error) = assembled.app.runtime.auth.sweep(clock.now()).await {
                     tracing::warn!(event = "sweep.failed", error = %error, "expired records could not be deleted");
+                }
+                if let Err(error) = assembled.audit_upkeep.tick(clock.now()).await {
+                    tracing::warn!(event = "audit.upkeep_failed", error = %error, "the audit trail could not be sealed");
                 }
             }
         }
@@ -143,6 +180,18 @@ impl Running {
         &self.assembled.database
     }
 
+    /// Writes what was only counted, and logs the last head.
+    async fn finish_audit(&self) {
+        let (app, now) = (&self.assembled.app, self.clock.now());
+        let finished = match app.runtime.auth.finish_audit().await {
+            Ok(()) => self.assembled.audit_upkeep.log_head(now).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = finished {
+            tracing::error!(event = "audit.finish_failed", error = %error, "the last audit records could not be kept");
+        }
+    }
+
     /// Shuts the gateway down: `/readyz` fails at once, and after `drain_delay` the listener closes. Then
     /// waits up to 30 s for running requests. The delay lets load balancers notice.
     pub async fn shut_down(self, drain_delay: Duration) {
@@ -157,6 +206,7 @@ impl Running {
         self.stop_ops.cancel();
         self.ops_tasks.close();
         self.ops_tasks.wait().await;
+        self.finish_audit().await;
         tracing::info!(event = "gateway.stopped", "the gateway has stopped");
     }
 }

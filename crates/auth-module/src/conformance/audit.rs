@@ -12,7 +12,9 @@ use super::{
 };
 use crate::{
     audit::AuditRecord,
-    audit_reader::{AuditQuery, StoredAuditRecord},
+    audit_chain::{ChainVerifier, ChainedRecord},
+    audit_reader::AuditQuery,
+    stored_audit_record::StoredAuditRecord,
     user::UserId,
 };
 
@@ -23,6 +25,7 @@ pub fn clauses() -> Vec<Clause<AuditKit>> {
         reader_clause_1_complete_and_unchanged,
         reader_clause_2_newest_first,
         reader_clause_3_all_conditions_hold,
+        reader_clause_4_chained,
     ]
 }
 
@@ -278,4 +281,50 @@ pub async fn reader_clause_3_all_conditions_hold(kit: &AuditKit) {
     expect(Some(&one), Some("test.a"), [at(1), at(5)], &["4"]).await;
     expect(Some(&other), Some("test.a_b"), all, &[]).await;
     expect(Some(&user().id), None, all, &[]).await;
+}
+
+/// Clause 4 of the reader, **chained**: every record once, the oldest first, each linked to the one before.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn reader_clause_4_chained(kit: &AuditKit) {
+    let user = user().id;
+    numbered(kit, &user, 10).await;
+    at_once(|number| {
+        let kit = kit.clone();
+        let record = AuditRecord::new("test.beside", start()).with("n", number.to_string());
+        async move { kit.trail.record(record) }
+    })
+    .await;
+    ok(kit.trail.flush().await);
+    let all = by_pages(kit, 10_000).await;
+    assert_eq!(by_pages(kit, 7).await, all, "reader, clause 4: the same by any pages");
+    let last = ok(kit.reader.last_id().await);
+    assert_eq!(last, all.last().map(|c| c.record.id), "reader, clause 4: the last id");
+    let of_user = all.iter().filter(|chained| chained.record.user_id.as_ref() == Some(&user));
+    let of_user: Vec<_> = of_user.map(|chained| chained.record.clone()).collect();
+    let expected: Vec<String> = (0..10).map(|n| n.to_string()).collect();
+    assert_eq!(numbers(&of_user), expected, "reader, clause 4: the oldest first");
+    let segments = ok(kit.reader.segments().await);
+    let mut verifier = ChainVerifier::new(&kit.key, &segments, &[]).expect("sound segments");
+    for chained in &all {
+        verifier.check(chained).expect("reader, clause 4: each is linked to the one before");
+    }
+    let report = verifier.finish(last).expect("reader, clause 4: none is missing");
+    let chained = usize::try_from(report.chained).unwrap_or(0);
+    assert!(chained >= 10 + CALLERS, "reader, clause 4: each record has a hash");
+}
+
+async fn by_pages(kit: &AuditKit, limit: usize) -> Vec<ChainedRecord> {
+    let mut all: Vec<ChainedRecord> = Vec::new();
+    loop {
+        let after = all.last().map(|chained| chained.record.id);
+        let page = ok(kit.reader.page(after, limit).await);
+        assert!(page.len() <= limit, "reader, clause 4: no more than the limit");
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
 }

@@ -19,6 +19,7 @@ use secrecy::SecretString;
 
 use crate::{
     audit::AuditTrail,
+    audit_chain::ChainKey,
     audit_reader::AuditReader,
     destination::{AppName, Destination},
     error::AuthError,
@@ -366,11 +367,13 @@ pub struct AuditKit {
     pub trail: Arc<dyn AuditTrail>,
     /// Reads them.
     pub reader: Arc<dyn AuditReader>,
+    /// The key of the chain.
+    pub key: Arc<ChainKey>,
 }
 
 impl AuditKit {
-    /// Makes a kit of one trail that has both ports.
-    pub fn new<S: AuditTrail + AuditReader>(trail: Arc<S>) -> Self {
-        Self { trail: Arc::clone(&trail) as _, reader: trail }
+    /// Makes a kit of one trail that has both ports, and of the key of its chain.
+    pub fn new<S: AuditTrail + AuditReader>(trail: Arc<S>, key: ChainKey) -> Self {
+        Self { trail: Arc::clone(&trail) as _, reader: trail, key: Arc::new(key) }
     }
 }

@@ -8,6 +8,7 @@ use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, OtpStore, Quota};
 use super::settings::AuthSettings;
 use crate::{
     audit::{AuditRecord, AuditTrail, FlowAudit},
+    bounded_trail::{AuditCounts, BoundedTrail},
     error::{AuthError, AuthErrorKind},
     login::PendingLogin,
     password::{PasswordCheck, PasswordHasher},
@@ -35,7 +36,8 @@ pub struct AuthParts {
     pub notes: Arc<dyn DeliveryNotes>,
     /// Wakes the pages that wait for news of a user.
     pub notifier: Arc<dyn Notifier>,
-    /// The audit trail.
+    /// The audit trail. The module writes at most five records of one event about one user in ten minutes,
+    /// and one more with the number of the others.
     pub audit: Arc<dyn AuditTrail>,
     /// Which request needs which factors.
     pub policy: Policy,
@@ -60,6 +62,7 @@ pub struct Administration {
 pub struct AuthModule {
     pub(super) parts: AuthParts,
     pub(super) sessions: CachedSessions,
+    pub(super) audit: Arc<BoundedTrail>,
     services: Services,
 }
 
@@ -77,7 +80,8 @@ impl AuthModule {
             settings.cached_sessions,
             settings.session_cache_age,
         );
-        Self { parts, sessions, services }
+        let audit = Arc::new(BoundedTrail::new(Arc::clone(&parts.audit)));
+        Self { parts, sessions, audit, services }
     }
 
     /// Returns the services for plugins: the OTP cache as `Arc<dyn ChallengeStore>`, `Arc<dyn Quota>`,
@@ -112,7 +116,7 @@ impl AuthModule {
             .about(&login.user.id)
             .from(client.address)
             .in_flow(&login.record.flow);
-        FlowAudit { trail: Arc::clone(&self.parts.audit), template }
+        FlowAudit { trail: Arc::clone(&self.audit) as _, template }
     }
 
     /// Checks that the users can be read and the audit trail written, for a readiness check.
@@ -122,6 +126,28 @@ impl AuthModule {
     /// When one of them failed.
     pub async fn probe(&self) -> Result<(), AuthError> {
         self.parts.users.list(None, 1).await?;
+        self.audit.probe().await
+    }
+
+    /// Returns numbers about the audit trail, for metrics.
+    pub fn audit_counts(&self) -> AuditCounts {
+        self.audit.counts()
+    }
+
+    /// Sets whether the disk is nearly full. Then what strangers cause is only counted in the audit trail,
+    /// so that there is space for the records of logins.
+    pub fn save_audit_space(&self, saves_space: bool) {
+        self.audit.save_space(saves_space);
+    }
+
+    /// Writes the counts of repeated events that are not in the audit trail yet. Call it once, at the end of
+    /// the process.
+    ///
+    /// # Errors
+    ///
+    /// When the audit trail failed.
+    pub async fn finish_audit(&self) -> Result<(), AuthError> {
+        self.audit.settle_all();
         self.flush().await
     }
 
@@ -140,11 +166,11 @@ impl AuthModule {
     }
 
     pub(super) fn record(&self, record: AuditRecord) {
-        self.parts.audit.record(record);
+        self.audit.record(record);
     }
 
     pub(super) async fn flush(&self) -> Result<(), AuthError> {
-        self.parts.audit.flush().await
+        self.audit.flush().await
     }
 }
 

@@ -79,17 +79,6 @@ impl AuthModule {
         self.parts.otp_cache.charge(&[mark], now).await.map(drop).map_err(quota_unavailable)
     }
 
-    /// Whether to record one more refusal of this address in the audit trail: 5 in 10 minutes.
-    pub(super) async fn should_audit_throttle(
-        &self,
-        client: &ClientFacts,
-        now: SystemTime,
-    ) -> Result<bool, AuthError> {
-        let key = self.key("noted", &[&client.network()]);
-        let charged = self.parts.otp_cache.charge(&[Charge::new(key, noted_rate())], now).await;
-        Ok(charged.map_err(quota_unavailable)?.is_ok())
-    }
-
     /// Whether this user has logged in from this address lately.
     ///
     /// The mark is an ordinary rate limit of two events that refill in 30 days each. While one of them
@@ -129,10 +118,6 @@ impl RateLimitKey<'_> {
 /// See [`AuthModule::is_familiar`].
 fn familiar_rate() -> Rate {
     rate(2, 2 * 30 * 24 * 60)
-}
-
-fn noted_rate() -> Rate {
-    rate(5, 10)
 }
 
 pub(super) fn quota_unavailable(source: StoreError) -> AuthError {

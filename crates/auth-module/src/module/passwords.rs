@@ -53,7 +53,7 @@ impl AuthModule {
         let charged = match self.charge_attempt(&key, client, now).await? {
             AttemptCharge::Charged(charged) => charged,
             AttemptCharge::Refused { until } => {
-                self.note_throttling(user.as_ref(), client, now).await?;
+                self.record(about(user.as_ref(), "password.throttled", client, now));
                 return Ok(PasswordOutcome::Throttled { until });
             }
         };
@@ -84,20 +84,6 @@ impl AuthModule {
             PasswordVerdict::Wrong => "wrong",
         };
         Ok(self.rejected(user.as_ref(), why, client, now))
-    }
-
-    /// Records a refusal, unless the limit of records is reached. Without that limit an attacker could
-    /// fill the trail, because a refused attempt costs no password hash.
-    async fn note_throttling(
-        &self,
-        user: Option<&User>,
-        client: &ClientFacts,
-        now: SystemTime,
-    ) -> Result<(), AuthError> {
-        if self.should_audit_throttle(client, now).await? {
-            self.record(about(user, "password.throttled", client, now));
-        }
-        Ok(())
     }
 
     fn verified(&self, user: User, client: &ClientFacts, now: SystemTime) -> PasswordOutcome {

@@ -202,12 +202,14 @@ impl AuthModule {
         Ok(ended)
     }
 
-    /// Deletes expired sessions and pending logins and returns how many. Call it every few minutes.
+    /// Deletes expired sessions and pending logins and returns how many. Writes how often events were
+    /// repeated in the periods that have ended. Call it every few minutes.
     ///
     /// # Errors
     ///
     /// When the store failed.
     pub async fn sweep(&self, now: SystemTime) -> Result<usize, AuthError> {
+        self.audit.settle(now);
         let idle_since = now.checked_sub(self.parts.settings.session_idle);
         self.sessions.sweep(now, idle_since.unwrap_or(SystemTime::UNIX_EPOCH)).await
     }

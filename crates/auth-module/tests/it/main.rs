@@ -6,6 +6,8 @@
 )]
 
 mod audit;
+mod audit_bound;
+mod audit_chain;
 mod common;
 mod destination;
 mod imports;

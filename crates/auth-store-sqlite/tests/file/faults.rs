@@ -10,7 +10,7 @@ use auth_store_sqlite::Database;
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
-use crate::support::{checkpoint, folder, move_database, now, open, record, records};
+use crate::support::{chain_key, checkpoint, folder, move_database, now, open, record, records};
 
 #[tokio::test]
 async fn moved_file_is_not_created_again_and_works_when_put_back() {
@@ -80,7 +80,7 @@ async fn file_cut_in_half_fails_calls_and_shows_no_part_of_the_trail() {
     const RECORDS: usize = 2_000;
     let (_folder, path) = folder();
     let database = open(&path).await;
-    let trail = database.audit_trail();
+    let trail = database.audit_trail(chain_key());
     for _ in 1..RECORDS {
         trail.record(AuditRecord::new("test.event", now()));
     }

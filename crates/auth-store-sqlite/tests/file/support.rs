@@ -6,9 +6,15 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_module::{AuditQuery, AuditReader as _, AuditRecord, AuditTrail as _, AuthError};
+use auth_module::{
+    AuditQuery, AuditReader as _, AuditRecord, AuditTrail as _, AuthError, ChainKey,
+};
 use auth_store_sqlite::Database;
 use tempfile::TempDir;
+
+pub(crate) fn chain_key() -> ChainKey {
+    ChainKey::from_bytes([7; 32])
+}
 
 pub(crate) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
@@ -27,14 +33,14 @@ pub(crate) async fn open(path: &Path) -> Database {
 
 /// Writes one record, and waits until it is on the disk.
 pub(crate) async fn record(database: &Database, n: usize) -> Result<(), AuthError> {
-    let trail = database.audit_trail();
+    let trail = database.audit_trail(chain_key());
     trail.record(AuditRecord::new("test.event", now()).with("n", n.to_string()));
     trail.flush().await
 }
 
 /// Returns how many records the file has.
 pub(crate) async fn records(database: &Database) -> Result<usize, AuthError> {
-    Ok(database.audit_trail().search(&AuditQuery::new(usize::MAX)).await?.len())
+    Ok(database.audit_reader().search(&AuditQuery::new(usize::MAX)).await?.len())
 }
 
 /// Moves a database with its log and its index.

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use auth_module::{
-    Administration, AppName, AuthModule, AuthParts, AuthSettings, Completed, Destination,
+    Administration, AppName, AuthModule, AuthParts, AuthSettings, ChainKey, Completed, Destination,
     HashParameters, HashedPasswords, HasherLimits, LoginName, NewPassword, NewUser, PasswordHasher,
     PasswordOutcome, PendingLogin, PendingToken, PhoneTagKey, Policy, Recorded, Requirement,
     SessionToken, UserAdded,
@@ -14,6 +14,11 @@ use otp_cache::{LocalNotifier, memory::MemoryStore};
 use otp_core::PhoneNumber;
 use secrecy::SecretString;
 use testkit::{ManualClock, SeededRandomness};
+
+/// The key of the hash chain.
+pub(crate) fn chain_key() -> ChainKey {
+    ChainKey::from_bytes([7; 32])
+}
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 pub(crate) const PHONE: &str = "09012345678";
@@ -69,7 +74,7 @@ impl World {
             otp_cache: Arc::clone(&cache) as _,
             notes: cache,
             notifier: Arc::new(LocalNotifier::new()),
-            audit: Arc::new(database.audit_trail()),
+            audit: Arc::new(database.audit_trail(chain_key())),
             policy: Policy::new(factors, Vec::new()).unwrap(),
             settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),
         });

@@ -11,7 +11,7 @@ use auth_module::{
 };
 use auth_store_sqlite::Database;
 
-use crate::common::File;
+use crate::common::{File, chain_key};
 
 fn hasher() -> PasswordHasher {
     PasswordHasher::new(HashParameters::new(4096, 1, 1).unwrap(), HasherLimits::default())
@@ -72,9 +72,10 @@ async fn sessions_pass_over_one_handle_and_over_two() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_audit_trail_passes() {
     let file = File::new();
-    let kit = AuditKit::new(Arc::new(file.open().await.audit_trail()));
+    let kit = AuditKit::new(Arc::new(file.open().await.audit_trail(chain_key())), chain_key());
     run(&audit::clauses(), &kit).await;
-    let open = async || AuditKit::new(Arc::new(file.open().await.audit_trail()));
+    let open =
+        async || AuditKit::new(Arc::new(file.open().await.audit_trail(chain_key())), chain_key());
     audit::clause_2_flushed_means_kept(open).await;
     let intruder = rusqlite::Connection::open(file.path()).unwrap();
     let lose = async || {

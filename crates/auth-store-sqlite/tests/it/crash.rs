@@ -12,7 +12,7 @@ use auth_module::{
 };
 use auth_store_sqlite::Database;
 
-use crate::common::{World, client};
+use crate::common::{World, chain_key, client};
 
 const THIS: &str = "crash::what_was_acknowledged_survives_kill_9";
 const FILE: &str = "AUTH_STORE_CRASH_TEST_FILE";
@@ -37,7 +37,7 @@ async fn what_was_acknowledged_survives_kill_9() {
 /// Writes to the standard output what was acknowledged, after it was.
 async fn work_until_killed(path: &Path) -> ! {
     let database = Database::open(path).await.unwrap();
-    let trail = database.audit_trail();
+    let trail = database.audit_trail(chain_key());
     let world = World::with_alice(&database).await;
     let mut before: Option<SessionToken> = None;
     for n in 0_u64.. {
@@ -88,7 +88,7 @@ fn run_and_kill(path: &Path, lines: usize) -> Vec<String> {
 async fn check(path: &Path, acknowledged: &[String]) {
     let database = Database::open(path).await.unwrap();
     let (sessions, users) = (database.sessions(), database.users());
-    let trail = database.audit_trail().search(&AuditQuery::new(usize::MAX)).await.unwrap();
+    let trail = database.audit_reader().search(&AuditQuery::new(usize::MAX)).await.unwrap();
     let now = testkit::ManualClock::new().now();
     let is_open =
         async |token: TokenDigest| sessions.load_session(token, now).await.unwrap().is_some();

@@ -7,7 +7,7 @@ use auth_store_sqlite::Database;
 use secrecy::SecretString;
 use testkit::LeakScanner;
 
-use crate::common::{File, PASSWORD, PHONE, World};
+use crate::common::{File, PASSWORD, PHONE, World, chain_key};
 
 #[tokio::test]
 async fn a_file_of_a_newer_version_or_of_something_else_is_left_alone() {
@@ -49,7 +49,7 @@ async fn the_file_holds_what_it_is_for_and_no_other_secret() {
     world.try_password("tr0ub4dor&3 typed").await;
     let (pending, _) = world.pending("/x", Some("secret=an-app%27s-own")).await;
     let session = world.session().await;
-    database.audit_trail().flush().await.unwrap();
+    database.audit_trail(chain_key()).flush().await.unwrap();
     let found = LeakScanner::new()
         .with_secret("password", PASSWORD)
         .with_secret("wrong password", "tr0ub4dor&3 typed")

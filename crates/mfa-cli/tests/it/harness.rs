@@ -30,8 +30,17 @@ pub(crate) struct Process(Child);
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self(command.spawn().expect("the binary starts"))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
     }
 
     /// Returns the first line on standard output. Panics with standard error if there is none.
@@ -137,7 +146,7 @@ impl Demo {
         let database = open_database(Path::new(&self.data_dir)).await.expect("the database");
         let mut query = AuditQuery::new(10_000);
         query.event = Some(event.to_owned());
-        database.audit_trail().search(&query).await.expect("the trail").len()
+        database.audit_reader().search(&query).await.expect("the trail").len()
     }
 
     pub(crate) async fn ops(&self, path: &str) -> (u16, String) {

@@ -1,5 +1,6 @@
 //! Reading a form that our own page posted.
 
+use auth_module::SuspectRequest;
 use axum::extract::Request;
 use mfa_pages::{MessageKind, field};
 
@@ -21,6 +22,8 @@ pub(crate) async fn own_form(
 ) -> Result<Form, Refusal> {
     let (runtime, context) = (&own.runtime, &own.context);
     if !is_same_origin(&context.headers, &context.settings.origins) {
+        let (client, now) = (context.client.address, context.now);
+        runtime.auth.record_suspect(SuspectRequest::CrossOriginForm, client, now);
         tracing::warn!(event = "csrf.cross_origin", client = %context.client.address, "a form came from another origin");
         return Err(Refusal::Message(MessageKind::Csrf));
     }
@@ -39,6 +42,7 @@ pub(crate) async fn own_form(
     if is_ours {
         return Ok(form);
     }
+    runtime.auth.record_suspect(SuspectRequest::ForgedForm, context.client.address, context.now);
     tracing::warn!(event = "csrf.token_mismatch", client = %context.client.address, "the token of a form does not belong to its cookie");
     Err(Refusal::Message(MessageKind::Csrf))
 }
