@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use auth_module::ChainHead;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
@@ -30,6 +32,85 @@ pub(crate) enum Command {
     /// Manage users
     #[command(subcommand)]
     User(UserCommand),
+    /// Read, check and archive the audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Show the newest records
+    List {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// How many records
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// One JSON object per line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        which: WhichRecords,
+    },
+    /// Write all records to the standard output, the oldest first; recorded as audit.exported
+    Export {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The form of a record
+        #[arg(long, value_enum, default_value_t = ExportFormat::Jsonl)]
+        format: ExportFormat,
+        #[command(flatten)]
+        which: WhichRecords,
+    },
+    /// Check the hash chain: exits with 1 and names the first bad record if one was changed, removed, inserted or
+    /// moved
+    Verify {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The folder of `audit archive`: check the records there too
+        #[arg(long, value_name = "FOLDER")]
+        archive: Option<PathBuf>,
+        /// A head from the log (event audit.head), as ID:HASH; can be repeated
+        #[arg(long = "head", value_name = "HEAD")]
+        heads: Vec<ChainHead>,
+    },
+    /// Move the records of sealed segments to files
+    Archive {
+        #[command(flatten)]
+        config: ConfigArg,
+        /// The folder for the files
+        #[arg(long, value_name = "FOLDER")]
+        to: PathBuf,
+        /// First seal what is not sealed yet
+        #[arg(long)]
+        seal: bool,
+    },
+}
+
+/// Which audit records to show.
+#[derive(Debug, Args)]
+pub(crate) struct WhichRecords {
+    /// Records about this user: the login name, or the id of a removed user
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Records with this event, or of this family: `session` finds `session.opened`
+    #[arg(long)]
+    pub(crate) event: Option<String>,
+    /// Records from this instant on (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) from: Option<Timestamp>,
+    /// Records before this instant (RFC 3339)
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    pub(crate) until: Option<Timestamp>,
+}
+
+/// The form of an exported record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One JSON object per line
+    Jsonl,
+    /// Comma-separated values with a header line
+    Csv,
 }
 
 #[derive(Debug, Args)]
@@ -111,4 +192,10 @@ pub(crate) enum UserCommand {
         /// The user
         username: String,
     },
+}
+
+/// Parses an instant of the command line.
+fn instant(text: &str) -> Result<Timestamp, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an instant; write \"2026-11-30T09:00:00+09:00\""))
 }

@@ -1,5 +1,6 @@
 //! The program `mfa-gateway`: its command line, over the library of the same name.
 
+mod audit;
 mod cli;
 #[cfg(feature = "demo")]
 mod demo;
@@ -45,6 +46,7 @@ async fn command(command: &Command) -> anyhow::Result<bool> {
         Command::Serve { config } => serve::serve(config).await?,
         Command::CheckConfig(args) => output::print(&check_config(args)?)?,
         Command::User(command) => users::run(command).await?,
+        Command::Audit(command) => audit::run(command).await?,
     }
     Ok(true)
 }

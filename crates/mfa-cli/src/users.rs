@@ -17,7 +17,7 @@ use secrecy::SecretString;
 use crate::{cli::UserCommand, output::print};
 
 /// The actor in the audit trail. The program does not know which person runs it.
-const ACTOR: &str = "command line";
+pub(crate) const ACTOR: &str = "command line";
 /// The largest size of a password on standard input.
 const MAX_INPUT_BYTES: u64 = 4096;
 const PAGE: usize = 500;

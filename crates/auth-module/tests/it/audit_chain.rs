@@ -9,8 +9,13 @@ use testkit::ManualClock;
 static KEY: ChainKey = MemoryAuditTrail::CHAIN_KEY;
 
 async fn chain(records: u64) -> Vec<ChainedRecord> {
+    chain_of(0..records).await
+}
+
+/// One record for each number.
+async fn chain_of(numbers: std::ops::Range<u64>) -> Vec<ChainedRecord> {
     let trail = MemoryAuditTrail::new();
-    for n in 0..records {
+    for n in numbers {
         let record = AuditRecord::new("test.event", ManualClock::new().now());
         trail.record(record.with("n", n.to_string()));
     }
@@ -92,6 +97,14 @@ async fn removed_moved_and_inserted_records_are_found() {
     let mut unchained = chain.clone();
     unchained[3].hash = None;
     assert_eq!(verify(&unchained, &[], &[], 6), Err((4, ChainProblem::Unchained)));
+}
+
+/// As after a backup was restored: both chains have the right key and the same ids.
+#[tokio::test]
+async fn a_record_of_another_chain_of_the_same_key_is_found() {
+    let mut spliced = chain(6).await;
+    spliced[3] = chain_of(10..16).await[3].clone();
+    assert_eq!(verify(&spliced, &[], &[], 6), Err((4, ChainProblem::Changed)));
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! The gateway as a process: real sockets, a real database, the simulated Karaden.
 
+mod audit;
 mod command_line;
 mod events;
+mod full_disk;
 mod harness;
 mod login;
 mod paths;
