@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context as _;
@@ -19,28 +19,31 @@ use karaden_client::{Options, push, sms};
 use mfa_controller::Controller;
 use mfa_pages::{Language, Site, Texts};
 use mfa_plugin_api::{FactorId, MfaPlugin};
-use mfa_proxy::Proxy;
+use mfa_proxy::{ConnectionSettings, Proxy, UpstreamLimits};
 use otp_cache::{DeliveryNotes, LocalNotifier, Notifier, OtpStore};
 use otp_core::{Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin};
 use sms_sender::{BreakerSettings, CircuitBreaker, SmsSender};
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     config::{AcceptedPaths, Config, OtpCache, Sender},
+    descriptors,
     http::{cookies, csrf::FormTokens},
     ops::Metrics,
+    routes::events::EventStreams,
     state::{App, ProtectedApp, Runtime, Settings},
     time::{SharedClock, SystemRandomness},
+    websockets::WebSockets,
 };
 
 const TENANT: &str = "default";
 /// The name of the one application, in stored destinations and for the policy.
 const APP_NAME: &str = "default";
-const MAX_EVENT_STREAMS: usize = 1024;
 
 /// What a program adds to the configuration.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +57,10 @@ pub(crate) struct Additions {
 pub(crate) struct Assembled {
     pub(crate) app: Arc<App>,
     pub(crate) database: Database,
+    /// Timeouts and caps of the public listener.
+    pub(crate) connections: ConnectionSettings,
+    /// The longest time that stopping may take.
+    pub(crate) stop_timeout: Duration,
     otp_cache: Arc<dyn OtpStore>,
 }
 
@@ -123,6 +130,7 @@ pub(crate) async fn assemble(
     additions: &Additions,
     clock: SharedClock,
 ) -> anyhow::Result<Assembled> {
+    let connections = connections(config)?;
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, otp_cache) = open_auth(config, &database).await?;
     let randomness = Arc::new(SystemRandomness);
@@ -138,24 +146,50 @@ pub(crate) async fn assemble(
         randomness,
         metrics: Metrics::new(),
         stop: CancellationToken::new(),
-        event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
+        event_streams: EventStreams::new(),
+        websockets: WebSockets::new(
+            config.connections.websocket_idle_timeout,
+            config.connections.max_websockets,
+        ),
+        session_ended: Notify::new(),
     };
     let app = App::new(runtime, settings(config, additions)?);
-    Ok(Assembled { app: Arc::new(app), database, otp_cache })
+    let stop_timeout = config.gateway.stop_timeout;
+    Ok(Assembled { app: Arc::new(app), database, connections, stop_timeout, otp_cache })
+}
+
+/// Returns the timeouts and caps of the public listener.
+fn connections(config: &Config) -> anyhow::Result<ConnectionSettings> {
+    let connections = &config.connections;
+    let max_connections = descriptors::max_connections(connections.max_total)?;
+    // No network takes the place of all others.
+    let half = max_connections / 2;
+    Ok(ConnectionSettings {
+        head_timeout: connections.head_timeout,
+        idle_timeout: connections.idle_timeout,
+        progress_timeout: connections.progress_timeout,
+        drain_timeout: config.gateway.stop_timeout / 2,
+        max_connections,
+        max_per_address: connections.max_per_address.min(half),
+        max_per_network: connections.max_per_network.min(half),
+        trusted_proxies: config.gateway.trusted_proxies.clone(),
+    })
 }
 
 /// Makes the settings that a reload may replace.
 fn settings(config: &Config, additions: &Additions) -> anyhow::Result<Settings> {
     let gateway = &config.gateway;
+    let origin = |url: &Url| url.origin().ascii_serialization();
     let origins: Vec<String> = std::iter::once(&gateway.public_url)
         .chain(&gateway.additional_origins)
-        .map(|url| url.origin().ascii_serialization())
+        .map(origin)
         .collect();
     Ok(Settings {
         site: site(config, additions)?,
         default_language: gateway.default_language,
         scheme: if gateway.public_url.scheme() == "https" { "https" } else { "http" },
         trusted_proxies: gateway.trusted_proxies.clone(),
+        websocket_origins: config.application.websocket_origins.iter().map(origin).collect(),
         hosts: hosts(&origins, config)?,
         origins,
     })
@@ -167,12 +201,12 @@ fn hosts(
     config: &Config,
 ) -> anyhow::Result<HashMap<Authority, Arc<ProtectedApp>>> {
     let application = &config.application;
-    let proxy = Proxy::new(
-        &application.url,
-        application.max_body_bytes,
-        application.timeout,
-        cookies::PREFIX,
-    )?;
+    let limits = UpstreamLimits {
+        max_body_bytes: application.max_body_bytes,
+        timeout: application.timeout,
+        idle_timeout: application.idle_timeout,
+    };
+    let proxy = Proxy::new(&application.url, limits, cookies::PREFIX)?;
     let app = Arc::new(ProtectedApp {
         name: AppName::new(APP_NAME)?,
         proxy,

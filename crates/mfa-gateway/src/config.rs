@@ -5,6 +5,7 @@
 //! `check-config --explain` are made from these declarations.
 
 mod application;
+mod connections;
 mod declaration;
 mod document;
 mod duration;
@@ -35,6 +36,7 @@ use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsT
 
 pub use self::{
     application::{AcceptedPaths, Application},
+    connections::Connections,
     gateway::Gateway,
     log::{Log, LogFormat},
     otp::Otp,
@@ -66,6 +68,8 @@ pub struct Config {
     pub otp_cache: OtpCache,
     /// The text message and its sender.
     pub sms: Sms,
+    /// Timeouts and caps of client connections.
+    pub connections: Connections,
     /// How many messages may be sent.
     pub limits: SendLimits,
     /// Log output.
@@ -130,6 +134,8 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         "How many messages may be sent. Each limit is a burst that refills evenly over its period.",
         limits::read,
     );
+    let connections =
+        root.table("connections", "Timeouts and caps of client connections.", connections::read);
     let log = root.table("log", "Log output, on the standard error stream.", log::read);
     let config = Config {
         gateway: gateway?,
@@ -139,6 +145,7 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         otp: otp?,
         otp_cache: otp_cache?,
         sms: sms?,
+        connections: connections?,
         limits: limits?,
         log: log?,
     };

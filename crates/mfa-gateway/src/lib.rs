@@ -7,6 +7,7 @@
 pub mod assemble;
 pub mod builder;
 pub mod config;
+mod descriptors;
 mod destination;
 mod http;
 mod identity;
@@ -14,6 +15,8 @@ mod ops;
 mod pipeline;
 mod routes;
 pub mod running;
+mod slots;
 mod state;
 mod target;
 pub mod time;
+mod websockets;

@@ -30,8 +30,13 @@ pub(crate) struct Process(Child);
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(BINARY);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().expect("the binary starts"))
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("the program starts"))
     }
 
     /// Returns the first line on standard output. Panics with standard error if there is none.

@@ -1,6 +1,7 @@
 //! The gateway as a process: real sockets, a real database, the simulated Karaden.
 
 mod command_line;
+mod connections;
 mod events;
 mod harness;
 mod login;
