@@ -166,6 +166,8 @@ async fn serve_connection<T, S, F>(
         http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
+            // Copies what is written into one buffer. A queue of small parts would keep their large buffers.
+            .writev(false)
             .serve_connection(io, service)
             .with_upgrades()
     );

@@ -1,5 +1,6 @@
 //! The connection to the application. Bodies are streamed in both directions; redirects are passed on.
 
+mod application_io;
 mod download;
 mod tunnel;
 mod upload;
@@ -13,16 +14,19 @@ use http::{
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{self, Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::crypto::aws_lc_rs;
+use tokio::net::TcpStream;
+use tower::{ServiceExt as _, util::MapResponse};
 use url::Url;
 
 pub use self::tunnel::{ClientUse, TunnelTerms};
 use self::{
+    application_io::ApplicationIo,
     download::Download,
     upload::{Upload, UploadError, UploadState},
 };
@@ -36,8 +40,8 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Below the five seconds after which Node.js closes an idle connection. Other servers wait longer.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-/// Bounds the head of a response, and what is buffered of its body.
-const MAX_BUFFER_BYTES: usize = 64 * 1024;
+/// Bounds the head of a response.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Why the proxy has no response from the application.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +83,11 @@ pub enum InvalidUpstream {
     Url(#[source] BoxError),
 }
 
+type Connector = MapResponse<
+    HttpsConnector<HttpConnector>,
+    fn(MaybeHttpsStream<TokioIo<TcpStream>>) -> TokioIo<ApplicationIo>,
+>;
+
 /// The limits of the exchange with an application.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::exhaustive_structs, reason = "a struct of settings; the crate is not published")]
@@ -96,9 +105,9 @@ pub struct UpstreamLimits {
 #[derive(Debug, Clone)]
 pub struct Proxy {
     /// Keeps connections.
-    pooled: Client<HttpsConnector<HttpConnector>, Body>,
+    pooled: Client<Connector, Body>,
     /// Makes a new connection for each request.
-    fresh: Client<HttpsConnector<HttpConnector>, Body>,
+    fresh: Client<Connector, Body>,
     scheme: http::uri::Scheme,
     authority: http::uri::Authority,
     limits: UpstreamLimits,
@@ -140,9 +149,10 @@ impl Proxy {
             builder.with_tls_config(no_roots())
         };
         let connector = builder.https_or_http().enable_http1().wrap_connector(connector);
+        let connector: Connector = connector.map_response(ApplicationIo::new as _);
         let mut builder = Client::builder(TokioExecutor::new());
         builder
-            .http1_max_buf_size(MAX_BUFFER_BYTES)
+            .http1_max_buf_size(MAX_HEAD_BYTES)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new());
         let pooled = builder.build(connector.clone());
@@ -243,7 +253,7 @@ impl Proxy {
 
     async fn exchange(
         &self,
-        client: &Client<HttpsConnector<HttpConnector>, Body>,
+        client: &Client<Connector, Body>,
         parts: request::Parts,
         body: Body,
         upload: &UploadState,
