@@ -77,16 +77,9 @@ pub(crate) fn terms(
     let idle_timeout = websockets.idle_timeout;
     let ended = async move {
         let _slot = slot;
-        let session_ended = async {
-            if has_session {
-                session_ended(&runtime, &context, &used).await
-            } else {
-                std::future::pending().await
-            }
-        };
         tokio::select! {
             () = runtime.stop.cancelled() => {}
-            () = session_ended => {}
+            () = session_ended(&runtime, &context, &used), if has_session => {}
         }
     };
     Ok(TunnelTerms::new(idle_timeout, use_by_client, ended))

@@ -4,10 +4,11 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
     process::Command,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mfa_demo::Browser;
+use tokio::time::Instant;
 
 use crate::harness::{
     ALICE, BINARY, Demo, Process, configure, free_port, log_in, reach_code, until_listening, words,
