@@ -340,5 +340,5 @@ async fn a_stop_ends_them_at_once() {
     let world = World::start().await;
     let mut client = world.open("/").await;
     echoes(&mut client).await;
-    let (_, ()) = tokio::join!(world.gateway.shut_down_at_once(), is_cut(&mut client));
+    let ((), ()) = tokio::join!(world.gateway.shut_down_at_once(), is_cut(&mut client));
 }
