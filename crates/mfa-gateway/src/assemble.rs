@@ -38,7 +38,7 @@ use crate::{
     routes::events::EventStreams,
     state::{App, ProtectedApp, Runtime, Settings},
     time::{SharedClock, SystemRandomness},
-    websockets::WebSockets,
+    websockets::open::WebSockets,
 };
 
 const TENANT: &str = "default";

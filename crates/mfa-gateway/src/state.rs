@@ -22,7 +22,7 @@ use crate::{
     ops::Metrics,
     routes::events::EventStreams,
     time::SharedClock,
-    websockets::WebSockets,
+    websockets::open::WebSockets,
 };
 
 /// The state of a running gateway: what lives as long as the process, and the current settings.

@@ -1,16 +1,17 @@
 //! WebSocket connections to the application: who may open one, and when it ends.
 
+pub(crate) mod open;
+
 use std::{sync::Arc, time::Duration};
 
-use auth_module::{AuthError, Decision, Session, SessionToken, UserId};
+use auth_module::{AuthError, Decision, Session, SessionToken};
 use http::{HeaderMap, Method, header::ORIGIN};
-use ipnet::IpNet;
 use mfa_proxy::{ClientUse, TunnelTerms, client_networks};
 use tokio::time::{MissedTickBehavior, interval};
 
+use self::open::Owner;
 use crate::{
     http::cookies,
-    slots::Slots,
     state::{Context, Runtime},
 };
 
@@ -19,21 +20,6 @@ const WATCH_INTERVAL: Duration = Duration::from_secs(2);
 /// The connection ends when the session could not be looked at this many times in a row.
 const MAX_FAILURES: u32 = 5;
 
-/// Whose connections are counted together.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Owner {
-    User(UserId),
-    Address(IpNet),
-}
-
-/// The open WebSocket connections.
-#[derive(Debug)]
-pub(crate) struct WebSockets {
-    idle_timeout: Duration,
-    max_per_owner: usize,
-    open: Slots<Owner>,
-}
-
 /// Why a WebSocket connection is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WebSocketRefused {
@@ -41,12 +27,6 @@ pub(crate) enum WebSocketRefused {
     ForeignOrigin,
     /// This user, or this address, has too many.
     TooMany,
-}
-
-impl WebSockets {
-    pub(crate) fn new(idle_timeout: Duration, max_per_owner: usize) -> Self {
-        Self { idle_timeout, max_per_owner, open: Slots::new() }
-    }
 }
 
 /// Returns the terms of a WebSocket connection that the policy allows.
@@ -68,8 +48,7 @@ pub(crate) fn terms(
         Some(session) => Owner::User(session.user().id.clone()),
         None => Owner::Address(client_networks(context.client.address).0),
     };
-    let slot = websockets.open.take(&[(owner, websockets.max_per_owner)]);
-    let slot = slot.ok_or(WebSocketRefused::TooMany)?;
+    let slot = websockets.take(owner).ok_or(WebSocketRefused::TooMany)?;
     let use_by_client = ClientUse::default();
     let has_session = session.is_some();
     let (runtime, context, used) =

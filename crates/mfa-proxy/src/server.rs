@@ -7,6 +7,7 @@ mod registry;
 mod request_body;
 mod response_body;
 mod settings;
+mod signal;
 #[cfg(test)]
 mod tests;
 
@@ -85,12 +86,12 @@ impl Server {
                 () = stop.graceful.cancelled() => break,
                 accepted = self.accept(&listener) => accepted,
             };
-            let Some((connection, place)) = self.registry.admit(peer.ip()) else { continue };
+            let Some(place) = self.registry.admit(peer.ip()) else { continue };
             // Fails only if the socket is already closed.
             let _ = stream.set_nodelay(true);
             let respond = respond.clone();
             let respond = move |request| respond(request, peer);
-            tasks.spawn(serve_connection(stream, connection, place, stop.clone(), respond));
+            tasks.spawn(serve_connection(stream, place, stop.clone(), respond));
         }
         // Closed before the drain, so that no new connection arrives meanwhile.
         drop(listener);
@@ -137,17 +138,13 @@ where
     Server::new(ConnectionSettings::default(), None).serve(listener, stop, respond).await;
 }
 
-async fn serve_connection<T, S, F>(
-    stream: T,
-    connection: Arc<Connection>,
-    place: Place,
-    stop: Stop,
-    respond: S,
-) where
+async fn serve_connection<T, S, F>(stream: T, place: Place, stop: Stop, respond: S)
+where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Fn(Request<RequestBody>) -> F + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
+    let connection = Arc::new(Connection::new(&place));
     let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&connection), place));
     let of_service = Arc::clone(&connection);
     let service = service_fn(move |request: Request<Incoming>| {

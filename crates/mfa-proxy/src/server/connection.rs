@@ -1,39 +1,25 @@
 //! One connection: what it waits for, and when its time is up.
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
-};
+use tokio::time::{Instant, sleep_until};
 
 use super::{
     progress::Progress,
-    registry::{Registry, Waiting},
+    registry::{Place, Registry, Waiting},
     settings::{ConnectionEvent, ConnectionSettings, TimeoutKind},
+    signal::Signal,
 };
 
 /// The state of a connection. Its socket, its requests and the task that drives it share it.
 ///
-/// Locks are taken in this order: first this state, then the registry. So the registry reads only the atomics.
+/// Locks are taken in this order: first this state, then the registry.
 #[derive(Debug)]
 pub(crate) struct Connection {
     registry: Arc<Registry>,
     id: u64,
-    opened_at: Instant,
+    signal: Arc<Signal>,
     state: Mutex<State>,
-    /// The deadline may have become an earlier one.
-    changed: Notify,
-    is_evicted: AtomicBool,
-    /// Since when we wait for a body, or for the client to read: milliseconds after `opened_at`, plus 1. 0 if we
-    /// do not wait.
-    stalled_since: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -76,19 +62,12 @@ struct ExchangeGuard {
 }
 
 impl Connection {
-    pub(crate) fn new(registry: Arc<Registry>, id: u64) -> Self {
-        let now = Instant::now();
+    pub(crate) fn new(place: &Place) -> Self {
+        let registry = Arc::clone(place.registry());
         let write = Progress::new(registry.settings.progress_timeout);
-        let phase = Phase::Head { is_first: true, since: now, reading_since: None };
-        Self {
-            registry,
-            id,
-            opened_at: now,
-            state: Mutex::new(State { phase, exchange: 0, write }),
-            changed: Notify::new(),
-            is_evicted: AtomicBool::new(false),
-            stalled_since: AtomicU64::new(0),
-        }
+        let phase = Phase::Head { is_first: true, since: Instant::now(), reading_since: None };
+        let state = Mutex::new(State { phase, exchange: 0, write });
+        Self { registry, id: place.id(), signal: Arc::clone(place.signal()), state }
     }
 
     pub(crate) fn settings(&self) -> &ConnectionSettings {
@@ -98,8 +77,8 @@ impl Connection {
     /// Waits until the connection has to be closed.
     pub(crate) async fn ended(&self) -> Ended {
         loop {
-            let changed = self.changed.notified();
-            if self.is_evicted.load(Ordering::Acquire) {
+            let changed = self.signal.changed();
+            if self.signal.is_evicted() {
                 return Ended::Evicted;
             }
             match self.deadline() {
@@ -133,12 +112,6 @@ impl Connection {
         }
     }
 
-    /// Closes the connection soon.
-    pub(crate) fn evict(&self) {
-        self.is_evicted.store(true, Ordering::Release);
-        self.changed.notify_one();
-    }
-
     pub(crate) fn note(&self, event: ConnectionEvent) {
         self.registry.note(event);
     }
@@ -152,7 +125,7 @@ impl Connection {
     pub(crate) fn note_read(&self) {
         if let Phase::Head { reading_since: reading_since @ None, .. } = &mut self.lock().phase {
             *reading_since = Some(Instant::now());
-            self.changed.notify_one();
+            self.signal.notify();
         }
     }
 
@@ -161,7 +134,7 @@ impl Connection {
         let now = Instant::now();
         if self.lock().write.wait(now) {
             self.set_stalled(true);
-            self.changed.notify_one();
+            self.signal.notify();
         }
     }
 
@@ -182,14 +155,7 @@ impl Connection {
 
     /// Notes whether we wait for the body of a request, or for the client to read.
     pub(crate) fn set_stalled(&self, is_stalled: bool) {
-        let since = if is_stalled { millis(self.opened_at.elapsed()).saturating_add(1) } else { 0 };
-        self.stalled_since.store(since, Ordering::Relaxed);
-    }
-
-    /// Returns how long the client has kept us waiting.
-    pub(crate) fn stalled_for(&self, now: Instant) -> Option<Duration> {
-        let since = self.stalled_since.load(Ordering::Relaxed).checked_sub(1)?;
-        Some((now - self.opened_at).saturating_sub(Duration::from_millis(since)))
+        self.signal.set_stalled(is_stalled);
     }
 
     /// Begins a request, whose head is complete.
@@ -217,7 +183,7 @@ impl Connection {
             state.phase = Phase::Head { is_first: false, since, reading_since: None };
             self.set_stalled(state.write.deadline().is_some());
             self.registry.set_waiting(self.id, Some(Waiting::Next));
-            self.changed.notify_one();
+            self.signal.notify();
         }
     }
 
@@ -236,8 +202,4 @@ impl Drop for ExchangeGuard {
     fn drop(&mut self) {
         self.connection.end_exchange(self.number);
     }
-}
-
-fn millis(length: Duration) -> u64 {
-    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }

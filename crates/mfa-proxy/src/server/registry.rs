@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
-    connection::Connection,
     settings::{Cap, ConnectionEvent, ConnectionObserver, ConnectionSettings},
+    signal::Signal,
 };
 use crate::address::client_networks;
 
@@ -56,7 +56,7 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    connection: Arc<Connection>,
+    signal: Arc<Signal>,
     address: IpNet,
     network: IpNet,
     waiting: Option<(Waiting, u64)>,
@@ -80,6 +80,7 @@ type Rank = (bool, usize, Reverse<u64>, IpNet);
 pub(crate) struct Place {
     registry: Arc<Registry>,
     id: u64,
+    signal: Arc<Signal>,
 }
 
 impl Registry {
@@ -92,7 +93,7 @@ impl Registry {
 
     /// Gives a new connection a place. Evicts a connection that waits if a cap is reached. `None` if a cap is
     /// reached and nothing can be evicted.
-    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<(Arc<Connection>, Place)> {
+    pub(crate) fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Place> {
         let mut open = self.lock();
         if let Err(cap) = self.make_room(&mut open, peer) {
             self.note(ConnectionEvent::Refused(cap));
@@ -100,13 +101,13 @@ impl Registry {
         }
         let id = open.next_id;
         open.next_id += 1;
-        let connection = Arc::new(Connection::new(Arc::clone(self), id));
+        let signal = Arc::new(Signal::new());
         let (address, network) = client_networks(peer);
-        let entry = Entry { connection: Arc::clone(&connection), address, network, waiting: None };
+        let entry = Entry { signal: Arc::clone(&signal), address, network, waiting: None };
         open.insert(id, entry, self.is_trusted(peer));
         open.set_waiting(id, Some(Waiting::First));
         self.note(ConnectionEvent::Opened);
-        Some((connection, Place { registry: Arc::clone(self), id }))
+        Some(Place { registry: Arc::clone(self), id, signal })
     }
 
     /// Evicts one connection that waits. Returns `false` if there is none.
@@ -167,7 +168,7 @@ impl Registry {
     fn evict(&self, open: &mut Open, id: u64) {
         if let Some(entry) = open.remove(id) {
             open.closing += 1;
-            entry.connection.evict();
+            entry.signal.evict();
             self.note(ConnectionEvent::Evicted);
         }
     }
@@ -268,8 +269,22 @@ impl Open {
         let now = Instant::now();
         let candidates = self.connections.iter().filter(|(_, entry)| is_candidate(entry));
         let stalled =
-            candidates.filter_map(|(id, entry)| Some((entry.connection.stalled_for(now)?, *id)));
+            candidates.filter_map(|(id, entry)| Some((entry.signal.stalled_for(now)?, *id)));
         stalled.filter(|(length, _)| *length >= STALLED_AFTER).max().map(|(_, id)| id)
+    }
+}
+
+impl Place {
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    pub(crate) fn signal(&self) -> &Arc<Signal> {
+        &self.signal
     }
 }
 

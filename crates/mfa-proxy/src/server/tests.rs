@@ -68,10 +68,10 @@ impl World {
 
     fn connect(&self, peer: &str) -> Option<Client> {
         let peer: IpAddr = peer.parse().expect("an address");
-        let (connection, place) = self.registry.admit(peer)?;
+        let place = self.registry.admit(peer)?;
         let (stream, server) = duplex(BUFFER);
         let stop = Stop { graceful: self.stop.clone(), now: CancellationToken::new() };
-        let serving = serve_connection(server, connection, place, stop, respond);
+        let serving = serve_connection(server, place, stop, respond);
         let served = tokio::spawn(async {
             serving.await;
             Instant::now()
