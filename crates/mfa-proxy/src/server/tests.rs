@@ -14,7 +14,7 @@ use http_body_util::BodyExt as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     task::JoinHandle,
-    time::Instant,
+    time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +27,8 @@ use crate::body::{Body, full};
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 /// How many bytes a connection in memory holds for each side.
 const BUFFER: usize = 4096;
+/// A connection that is open for so long is never closed.
+const LONG: Duration = Duration::from_secs(24 * 3600);
 
 /// Keeps every event.
 #[derive(Debug, Default)]
@@ -105,7 +107,7 @@ impl Client {
     async fn closed(mut self) -> (u64, String) {
         let mut read = Vec::new();
         // A cut connection is an error or an end.
-        let _ = self.stream.read_to_end(&mut read).await;
+        let _ = timeout(LONG, self.stream.read_to_end(&mut read)).await.expect("it is closed");
         let after = self.served.await.expect("no panic") - self.opened_at;
         (after.as_secs(), String::from_utf8_lossy(&read).into_owned())
     }
@@ -113,7 +115,8 @@ impl Client {
     /// Waits until the server has closed a connection whose client reads nothing.
     async fn cut(self) -> u64 {
         let _stream = self.stream;
-        (self.served.await.expect("no panic") - self.opened_at).as_secs()
+        let ended_at = timeout(LONG, self.served).await.expect("it is closed");
+        (ended_at.expect("no panic") - self.opened_at).as_secs()
     }
 }
 
