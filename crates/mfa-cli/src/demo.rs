@@ -66,5 +66,5 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
         },
         mode,
     };
-    mfa_demo::run(&options, stop_signal()).await
+    mfa_demo::run(&options, stop_signal()?).await
 }

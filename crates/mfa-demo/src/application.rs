@@ -8,11 +8,10 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 use mfa_gateway::time::SharedClock;
 use mfa_pages::{Frame, Language, LanguageWishes, Site, content_security_policy, negotiate};
 use mfa_plugin_api::AuthenticationMethod;
-use mfa_proxy::{Body, full};
+use mfa_proxy::{Body, RequestBody, full};
 use serde_json::json;
 
 use crate::sample::{
@@ -30,7 +29,7 @@ pub(crate) struct Application {
 impl Application {
     pub(crate) async fn answer(
         self: Arc<Self>,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         _peer: SocketAddr,
     ) -> Response<Body> {
         let path = request.uri().path().to_owned();
@@ -78,7 +77,7 @@ impl Application {
 }
 
 /// Returns the request as it arrived, for tests of what the gateway forwards.
-async fn echo(request: Request<Incoming>) -> Response<Body> {
+async fn echo(request: Request<RequestBody>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MAX_BODY_BYTES).collect().await else {
         return text(StatusCode::PAYLOAD_TOO_LARGE, "too large\n");

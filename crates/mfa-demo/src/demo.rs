@@ -5,7 +5,6 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -114,7 +113,7 @@ impl Demo {
 
     /// Stops all parts, and removes a temporary data folder.
     pub(crate) async fn stop(self) {
-        self.gateway.shut_down(Duration::ZERO).await;
+        self.gateway.shut_down_at_once().await;
         self.simulator.shutdown().await;
         self.stop_application.cancel();
         self.application.close();

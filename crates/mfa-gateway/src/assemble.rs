@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context as _;
@@ -20,30 +20,33 @@ use karaden_client::{Options, push, sms};
 use mfa_controller::Controller;
 use mfa_pages::{Language, Site, Texts};
 use mfa_plugin_api::{FactorId, MfaPlugin};
-use mfa_proxy::Proxy;
+use mfa_proxy::{ConnectionSettings, Proxy, UpstreamLimits};
 use otp_cache::{DeliveryNotes, LocalNotifier, Notifier, OtpStore};
 use otp_core::{Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
 use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin};
 use sms_sender::{BreakerSettings, CircuitBreaker, SmsSender};
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     audit_upkeep::AuditUpkeep,
     config::{AcceptedPaths, Config, OtpCache, Sender},
+    descriptors,
     disk::{DiskWatch, Space},
     http::{cookies, csrf::FormTokens},
     ops::{Metrics, StoreMetrics},
+    routes::events::EventStreams,
     state::{App, ProtectedApp, Runtime, Settings},
     time::{SharedClock, SystemRandomness},
+    websockets::open::WebSockets,
 };
 
 const TENANT: &str = "default";
 /// The name of the one application, in stored destinations and for the policy.
 const APP_NAME: &str = "default";
-const MAX_EVENT_STREAMS: usize = 1024;
 
 /// What a program adds to the configuration.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +62,10 @@ pub(crate) struct Assembled {
     pub(crate) database: Database,
     pub(crate) audit_upkeep: Arc<AuditUpkeep>,
     disk: Arc<DiskWatch>,
+    /// Timeouts and caps of the public listener.
+    pub(crate) connections: ConnectionSettings,
+    /// The longest time that stopping may take.
+    pub(crate) stop_timeout: Duration,
     otp_cache: Arc<dyn OtpStore>,
 }
 
@@ -143,6 +150,7 @@ pub(crate) async fn assemble(
     additions: &Additions,
     clock: SharedClock,
 ) -> anyhow::Result<Assembled> {
+    let connections = connections(config)?;
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, otp_cache) = open_auth(config, &database).await?;
     let randomness = Arc::new(SystemRandomness);
@@ -160,26 +168,60 @@ pub(crate) async fn assemble(
         randomness,
         metrics: Metrics::new(watched),
         stop: CancellationToken::new(),
-        event_streams: Arc::new(Semaphore::new(MAX_EVENT_STREAMS)),
+        event_streams: EventStreams::new(),
+        websockets: WebSockets::new(
+            config.connections.websocket_idle_timeout,
+            config.connections.max_websockets,
+        ),
+        session_ended: Notify::new(),
     };
     let app = App::new(runtime, settings(config, additions)?);
+    let stop_timeout = config.gateway.stop_timeout;
     let trail = open_audit(config, &database);
     let audit_upkeep = Arc::new(AuditUpkeep::new(trail, config.audit));
-    Ok(Assembled { app: Arc::new(app), database, audit_upkeep, disk, otp_cache })
+    Ok(Assembled {
+        app: Arc::new(app),
+        database,
+        connections,
+        stop_timeout,
+        audit_upkeep,
+        disk,
+        otp_cache,
+    })
+}
+
+/// Returns the timeouts and caps of the public listener.
+fn connections(config: &Config) -> anyhow::Result<ConnectionSettings> {
+    let connections = &config.connections;
+    let max_connections = descriptors::max_connections(connections.max_total)?;
+    // No network takes the place of all others.
+    let half = max_connections / 2;
+    Ok(ConnectionSettings {
+        head_timeout: connections.head_timeout,
+        idle_timeout: connections.idle_timeout,
+        progress_timeout: connections.progress_timeout,
+        drain_timeout: config.gateway.stop_timeout / 2,
+        max_connections,
+        max_per_address: connections.max_per_address.min(half),
+        max_per_network: connections.max_per_network.min(half),
+        trusted_proxies: config.gateway.trusted_proxies.clone(),
+    })
 }
 
 /// Makes the settings that a reload may replace.
 fn settings(config: &Config, additions: &Additions) -> anyhow::Result<Settings> {
     let gateway = &config.gateway;
+    let origin = |url: &Url| url.origin().ascii_serialization();
     let origins: Vec<String> = std::iter::once(&gateway.public_url)
         .chain(&gateway.additional_origins)
-        .map(|url| url.origin().ascii_serialization())
+        .map(origin)
         .collect();
     Ok(Settings {
         site: site(config, additions)?,
         default_language: gateway.default_language,
         scheme: if gateway.public_url.scheme() == "https" { "https" } else { "http" },
         trusted_proxies: gateway.trusted_proxies.clone(),
+        websocket_origins: config.application.websocket_origins.iter().map(origin).collect(),
         hosts: hosts(&origins, config)?,
         origins,
     })
@@ -191,12 +233,12 @@ fn hosts(
     config: &Config,
 ) -> anyhow::Result<HashMap<Authority, Arc<ProtectedApp>>> {
     let application = &config.application;
-    let proxy = Proxy::new(
-        &application.url,
-        application.max_body_bytes,
-        application.timeout,
-        cookies::PREFIX,
-    )?;
+    let limits = UpstreamLimits {
+        max_body_bytes: application.max_body_bytes,
+        timeout: application.timeout,
+        idle_timeout: application.idle_timeout,
+    };
+    let proxy = Proxy::new(&application.url, limits, cookies::PREFIX)?;
     let app = Arc::new(ProtectedApp {
         name: AppName::new(APP_NAME)?,
         proxy,

@@ -36,7 +36,7 @@ use crate::{
 ///         .start(listener, ops_listener, Arc::new(SystemClock))
 ///         .await?;
 ///     // … until the program has to stop:
-///     running.shut_down(std::time::Duration::from_secs(5)).await;
+///     running.shut_down().await;
 ///     Ok(())
 /// }
 /// ```

@@ -6,6 +6,7 @@
 
 mod application;
 mod audit;
+mod connections;
 mod declaration;
 mod disk;
 mod document;
@@ -38,6 +39,7 @@ use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsT
 pub use self::{
     application::{AcceptedPaths, Application},
     audit::Audit,
+    connections::Connections,
     disk::Disk,
     gateway::Gateway,
     log::{Log, LogFormat},
@@ -70,6 +72,8 @@ pub struct Config {
     pub otp_cache: OtpCache,
     /// The text message and its sender.
     pub sms: Sms,
+    /// Timeouts and caps of client connections.
+    pub connections: Connections,
     /// How many messages may be sent.
     pub limits: SendLimits,
     /// The audit trail.
@@ -138,6 +142,8 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         "How many messages may be sent. Each limit is a burst that refills evenly over its period.",
         limits::read,
     );
+    let connections =
+        root.table("connections", "Timeouts and caps of client connections.", connections::read);
     let audit = root.table("audit", "The audit trail.", audit::read);
     let disk = root.table("disk", "The space that the databases need.", disk::read);
     let log = root.table("log", "Log output, on the standard error stream.", log::read);
@@ -149,6 +155,7 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         otp: otp?,
         otp_cache: otp_cache?,
         sms: sms?,
+        connections: connections?,
         limits: limits?,
         audit: audit?,
         disk: disk?,

@@ -10,16 +10,15 @@ use std::{
 
 use auth_module::AuthModule;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use mfa_controller::{LoginStep, StepClass};
-use mfa_proxy::{Body, full};
+use mfa_proxy::{Body, Cap, ConnectionEvent, ConnectionObserver, RequestBody, TimeoutKind, full};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
     metrics::{
         counter::{ConstCounter, Counter},
         family::Family,
-        gauge::ConstGauge,
+        gauge::{ConstGauge, Gauge},
         histogram::Histogram,
     },
     registry::{Registry, Unit},
@@ -65,6 +64,11 @@ struct ResultLabel {
     result: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
 /// The metrics. Labels have fixed values, never a user's input.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
@@ -73,6 +77,8 @@ pub(crate) struct Metrics {
     logins: Family<ResultLabel, Counter>,
     verifications: Family<ResultLabel, Counter>,
     duration: Histogram,
+    connections: Gauge,
+    connections_closed: Family<ReasonLabel, Counter>,
 }
 
 impl Metrics {
@@ -97,7 +103,27 @@ impl Metrics {
             "Time from request to response head",
             duration.clone(),
         );
-        Self { registry: Arc::new(registry), requests, logins, verifications, duration }
+        let connections = Gauge::default();
+        let connections_closed = Family::default();
+        registry.register(
+            "connections",
+            "Open connections of the public listener",
+            connections.clone(),
+        );
+        registry.register(
+            "connections_closed_by_limit",
+            "Connections that a timeout or a cap ended",
+            connections_closed.clone(),
+        );
+        Self {
+            registry: Arc::new(registry),
+            requests,
+            logins,
+            verifications,
+            duration,
+            connections,
+            connections_closed,
+        }
     }
 
     pub(crate) fn request(&self, route: &'static str, code: u16, took: Duration) {
@@ -118,6 +144,31 @@ impl Metrics {
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+}
+
+impl ConnectionObserver for Metrics {
+    fn note(&self, event: ConnectionEvent) {
+        let reason = match event {
+            ConnectionEvent::Opened => {
+                self.connections.inc();
+                return;
+            }
+            ConnectionEvent::Closed => {
+                self.connections.dec();
+                return;
+            }
+            ConnectionEvent::Evicted => "evicted",
+            ConnectionEvent::Refused(Cap::Total) => "refused_total",
+            ConnectionEvent::Refused(Cap::Address) => "refused_address",
+            ConnectionEvent::Refused(Cap::Network) => "refused_network",
+            ConnectionEvent::TimedOut(TimeoutKind::Silent) => "timeout_silent",
+            ConnectionEvent::TimedOut(TimeoutKind::Head) => "timeout_head",
+            ConnectionEvent::TimedOut(TimeoutKind::Idle) => "timeout_idle",
+            ConnectionEvent::TimedOut(TimeoutKind::Body) => "timeout_body",
+            ConnectionEvent::TimedOut(TimeoutKind::Write) => "timeout_write",
+        };
+        self.connections_closed.get_or_create(&ReasonLabel { reason }).inc();
     }
 }
 
@@ -170,7 +221,7 @@ impl Readiness {
 
 /// Responds on the listener for health and metrics.
 pub(crate) fn respond(
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
     metrics: &Metrics,
     readiness: &Readiness,
     now_seconds: u64,
@@ -237,7 +288,17 @@ mod tests {
     fn metric_names_are_stable() {
         let metrics = Metrics::new(NoMetrics);
         metrics.request("login", 200, Duration::from_millis(1));
+        metrics.note(ConnectionEvent::Opened);
+        metrics.note(ConnectionEvent::Evicted);
+        metrics.note(ConnectionEvent::TimedOut(TimeoutKind::Silent));
         let text = metrics.text();
+        for line in [
+            "mfa_connections 1",
+            "mfa_connections_closed_by_limit_total{reason=\"evicted\"} 1",
+            "mfa_connections_closed_by_limit_total{reason=\"timeout_silent\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is missing in {text}");
+        }
         assert!(text.contains("mfa_http_requests_total{route=\"login\",code=\"200\"} 1"), "{text}");
         assert!(text.contains("mfa_http_request_duration_seconds_count 1"), "{text}");
     }

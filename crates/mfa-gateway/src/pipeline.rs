@@ -9,13 +9,17 @@ use std::{
 use auth_module::{Decision, Rule, Session, SuspectRequest, has_one_reading};
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
-    header::{ACCEPT, ACCEPT_LANGUAGE, ACCESS_CONTROL_REQUEST_METHOD, HOST, ORIGIN, USER_AGENT},
+    header::{
+        ACCEPT, ACCEPT_LANGUAGE, ACCESS_CONTROL_REQUEST_METHOD, CONNECTION, HOST, ORIGIN,
+        USER_AGENT,
+    },
     uri::{Authority, PathAndQuery},
 };
-use hyper::body::Incoming;
 use mfa_pages::{Language, LanguageWishes, MessageKind, field, negotiate, path as page};
 use mfa_plugin_api::ClientFacts;
-use mfa_proxy::{Body, NormalPath, Origin, ProxyError, client_address};
+use mfa_proxy::{
+    Body, NormalPath, Origin, ProxyError, RequestBody, client_address, is_websocket_request,
+};
 
 use crate::{
     http::cookies,
@@ -23,6 +27,7 @@ use crate::{
     routes::{self, refusal::Refusal, responses},
     state::{App, Context, ProtectedApp, Runtime, Settings, parameter},
     target,
+    websockets::{self, WebSocketRefused},
 };
 
 /// Why a request was rejected before any route saw it.
@@ -58,7 +63,7 @@ pub(crate) struct Gateway {
 /// Responds to one request. Never fails: every error becomes a response that grants no access.
 pub(crate) async fn respond(
     gateway: Arc<Gateway>,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     peer: SocketAddr,
 ) -> Response<Body> {
     let started = tokio::time::Instant::now();
@@ -94,14 +99,14 @@ impl Gateway {
 
     async fn dispatch(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         context: Context,
     ) -> (&'static str, Response<Body>) {
         let runtime = &self.app.runtime;
         let prefix = context.settings.site.prefix.as_str();
         match context.path.as_str().strip_prefix(prefix).map(str::to_owned) {
             Some(own) => routes::respond(&self.own, runtime, &own, request, context).await,
-            None => ("application", application(runtime, request, &context).await),
+            None => ("application", application(runtime, request, Arc::new(context)).await),
         }
     }
 }
@@ -109,7 +114,7 @@ impl Gateway {
 /// Checks the head of a request and returns its facts.
 fn context(
     settings: &Arc<Settings>,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
     client: IpAddr,
     now: SystemTime,
 ) -> Result<Context, RejectedRequest> {
@@ -160,7 +165,7 @@ fn context(
 /// Returns the request's host and the application behind it.
 fn addressed(
     settings: &Settings,
-    request: &Request<Incoming>,
+    request: &Request<RequestBody>,
 ) -> Result<(HeaderValue, Arc<ProtectedApp>), RejectedRequest> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().filter(|_| hosts.next().is_none()).ok_or(RejectedRequest::Host)?;
@@ -208,19 +213,19 @@ fn reject(
 
 /// Forwards a request to the application, or asks for a login: steps 1 and 11 of a login (ARCHITECTURE.md).
 async fn application(
-    runtime: &Runtime,
-    request: Request<Incoming>,
-    context: &Context,
+    runtime: &Arc<Runtime>,
+    request: Request<RequestBody>,
+    context: Arc<Context>,
 ) -> Response<Body> {
     let path = context.path.as_str();
     let loaded = if runtime.auth.policy().counts_as_use(path) {
-        runtime.session(context).await
+        runtime.session(&context).await
     } else {
-        runtime.peek_session(context).await
+        runtime.peek_session(&context).await
     };
     let session = match loaded {
         Ok(session) => session,
-        Err(error) => return Refusal::failed("session.load", &error).respond(context),
+        Err(error) => return Refusal::failed("session.load", &error).respond(&context),
     };
     let mut facts = context.facts(request.method().as_str(), path, session.as_ref());
     if is_preflight(&request) {
@@ -229,19 +234,21 @@ async fn application(
     let verdict = runtime.auth.policy().evaluate(&facts);
     let rule = RuleName(verdict.rule.map(Rule::shared_name));
     let mut response = match verdict.into_decision() {
-        Decision::Allowed | Decision::Public => forward(request, context, session.as_ref()).await,
+        Decision::Allowed | Decision::Public => {
+            forward(runtime, request, &context, session.as_ref()).await
+        }
         Decision::Forbidden => {
             if let Some(session) = &session {
                 runtime.auth.record_forbidden(&facts, &session.user().id);
             }
-            responses::message_in_app(context, MessageKind::Forbidden)
+            responses::message_in_app(&context, MessageKind::Forbidden)
         }
-        Decision::LoginRequired => ask_for(page::LOGIN, context, request.method()),
+        Decision::LoginRequired => ask_for(page::LOGIN, &context, request.method()),
         Decision::StepUpRequired(_) => {
             if let Some(session) = &session {
                 runtime.auth.record_step_up_asked(&facts, &session.user().id);
             }
-            ask_for(page::STEP_UP, context, request.method())
+            ask_for(page::STEP_UP, &context, request.method())
         }
     };
     response.extensions_mut().insert(rule);
@@ -278,31 +285,66 @@ fn ask_for(own_page: &'static str, context: &Context, method: &Method) -> Respon
 }
 
 async fn forward(
-    request: Request<Incoming>,
-    context: &Context,
+    runtime: &Arc<Runtime>,
+    request: Request<RequestBody>,
+    context: &Arc<Context>,
     session: Option<&Session>,
 ) -> Response<Body> {
+    let tunnel = if is_websocket_request(request.method(), request.headers()) {
+        match websockets::terms(runtime, context, session) {
+            Ok(terms) => Some(terms),
+            Err(refused) => return refuse_websocket(context, refused),
+        }
+    } else {
+        None
+    };
     let identity = session.map(identity::headers).unwrap_or_default();
     let origin = Origin {
         client: context.client.address,
         scheme: context.settings.scheme,
         host: &context.host,
     };
-    match context.app.proxy.forward(request, &context.path, &origin, &identity).await {
-        Ok(response) => response,
-        Err(error) => {
-            let kind = match &error {
-                ProxyError::BadRequest => MessageKind::BadRequest,
-                ProxyError::TooLarge => MessageKind::TooLarge,
-                ProxyError::Timeout => MessageKind::UpstreamSlow,
-                ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => {
-                    MessageKind::UpstreamDown
-                }
-            };
-            tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(&error), "the application did not respond");
-            responses::message_in_app(context, kind)
+    let sent = context.app.proxy.forward(request, &context.path, &origin, &identity, tunnel).await;
+    sent.unwrap_or_else(|error| proxy_failed(context, &error))
+}
+
+fn refuse_websocket(context: &Context, refused: WebSocketRefused) -> Response<Body> {
+    tracing::warn!(event = "websocket.refused", reason = ?refused, client = %context.client.address, "a WebSocket connection was refused");
+    let kind = match refused {
+        WebSocketRefused::ForeignOrigin => MessageKind::Forbidden,
+        WebSocketRefused::TooMany => MessageKind::Busy,
+    };
+    responses::message_in_app(context, kind)
+}
+
+/// Responds to a request that has no response of the application. The log says whose fault it is.
+fn proxy_failed(context: &Context, error: &ProxyError) -> Response<Body> {
+    match error {
+        ProxyError::Timeout | ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => {
+            tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(error), "the application did not respond");
+        }
+        ProxyError::BadRequest
+        | ProxyError::BrokenBody
+        | ProxyError::SlowBody
+        | ProxyError::TooLarge => {
+            tracing::info!(event = "http.body_refused", error = %error, client = %context.client.address, "a request could not be forwarded");
         }
     }
+    let kind = match error {
+        ProxyError::BadRequest | ProxyError::BrokenBody | ProxyError::SlowBody => {
+            MessageKind::BadRequest
+        }
+        ProxyError::TooLarge => MessageKind::TooLarge,
+        ProxyError::Timeout => MessageKind::UpstreamSlow,
+        ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
+    };
+    let mut response = responses::message_in_app(context, kind);
+    if matches!(error, ProxyError::SlowBody) {
+        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+        // RFC 9110, section 15.5.9.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 fn client_facts(address: IpAddr, headers: &HeaderMap, language: Language) -> ClientFacts {

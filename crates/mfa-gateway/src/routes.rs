@@ -5,7 +5,7 @@
 
 mod account;
 mod assets;
-mod events;
+pub(crate) mod events;
 mod factor;
 mod form_post;
 mod login;
@@ -23,9 +23,8 @@ use axum::{
 };
 use http::{HeaderMap, Request, Response, Uri, header::ALLOW};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use mfa_pages::{MessageKind, path as page};
-use mfa_proxy::Body;
+use mfa_proxy::{Body, RequestBody};
 use tower::ServiceExt as _;
 
 use self::{own::Own, refusal::Refusal};
@@ -74,7 +73,7 @@ pub(crate) async fn respond(
     router: &Router,
     runtime: &Arc<Runtime>,
     path: &str,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     context: Context,
 ) -> (&'static str, Response<Body>) {
     let own = Own { runtime: Arc::clone(runtime), context: Arc::new(context) };
@@ -110,5 +109,5 @@ fn end_flash(context: &Context, response: &mut HeaderMap) {
 }
 
 async fn event_stream(own: Own) -> Response<Body> {
-    events::stream(&own.runtime, &own.context)
+    events::stream(&own.runtime, &own.context).await
 }

@@ -9,8 +9,11 @@ use std::{
 use anyhow::Context as _;
 use auth_module::AuthModule;
 use auth_store_sqlite::Database;
-use mfa_proxy::serve;
-use tokio::net::TcpListener;
+use mfa_proxy::{ConnectionSettings, Server};
+use tokio::{
+    net::TcpListener,
+    time::{Instant, timeout_at},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -22,6 +25,10 @@ use crate::{
 
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+/// Connections of the operations listener. They have places of their own, whatever happens to the public one.
+const MAX_OPS_CONNECTIONS: usize = 32;
+/// How long a request to the operations listener may take when the gateway stops.
+const OPS_DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// A running gateway.
 #[derive(Debug)]
@@ -60,12 +67,14 @@ pub(crate) async fn run(
     let (tasks, ops_tasks) = (TaskTracker::new(), TaskTracker::new());
     let readiness = Readiness::default();
     let gateway = Arc::new(Gateway::new(Arc::clone(&assembled.app)));
-    tasks.spawn(serve(listener, stop.clone(), move |request, peer| {
+    let metrics = assembled.app.runtime.metrics.clone();
+    let server = Server::new(assembled.connections.clone(), Some(Arc::new(metrics.clone())));
+    tasks.spawn(server.serve(listener, stop.clone(), move |request, peer| {
         pipeline::respond(Arc::clone(&gateway), request, peer)
     }));
-    let (metrics, ready, ops_clock) =
-        (assembled.app.runtime.metrics.clone(), readiness.clone(), Arc::clone(&clock));
-    ops_tasks.spawn(serve(ops_listener, stop_ops.clone(), move |request, _peer| {
+    let (ready, ops_clock) = (readiness.clone(), Arc::clone(&clock));
+    let ops_server = Server::new(ops_connections(), None);
+    ops_tasks.spawn(ops_server.serve(ops_listener, stop_ops.clone(), move |request, _peer| {
         let seconds = seconds(&ops_clock);
         let response = ops::respond(&request, &metrics, &ready, seconds);
         async move { response }
@@ -90,6 +99,14 @@ pub(crate) async fn run(
         tasks,
         ops_tasks,
     })
+}
+
+fn ops_connections() -> ConnectionSettings {
+    ConnectionSettings {
+        max_connections: MAX_OPS_CONNECTIONS,
+        drain_timeout: OPS_DRAIN_TIMEOUT,
+        ..ConnectionSettings::default()
+    }
 }
 
 fn seconds(clock: &SharedClock) -> u64 {
@@ -192,17 +209,35 @@ impl Running {
         }
     }
 
-    /// Shuts the gateway down: `/readyz` fails at once, and after `drain_delay` the listener closes. Then
-    /// waits up to 30 s for running requests. The delay lets load balancers notice.
-    pub async fn shut_down(self, drain_delay: Duration) {
+    /// Shuts the gateway down. It takes `stop_timeout` of the configuration at most.
+    ///
+    /// `/readyz` fails at once. After a quarter of the time, in which load balancers notice that, the listener
+    /// closes, and event streams and WebSocket connections end. Running requests have half of the time. What is
+    /// left of it is for logins that go on without their browser.
+    pub async fn shut_down(self) {
         self.readiness.drain();
-        if !drain_delay.is_zero() {
-            tokio::time::sleep(drain_delay).await;
-        }
+        tokio::time::sleep(self.assembled.stop_timeout / 4).await;
+        self.close().await;
+    }
+
+    /// Shuts the gateway down like [`shut_down`](Self::shut_down), but without the time for load balancers.
+    pub async fn shut_down_at_once(self) {
+        self.readiness.drain();
+        self.close().await;
+    }
+
+    async fn close(self) {
+        let until = Instant::now() + self.assembled.stop_timeout * 3 / 4;
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
-        self.assembled.app.runtime.controller.drain().await;
+        let drained = self.assembled.app.runtime.controller.drain();
+        if timeout_at(until - OPS_DRAIN_TIMEOUT, drained).await.is_err() {
+            tracing::warn!(
+                event = "gateway.drain_timeout",
+                "logins were still running at the stop timeout"
+            );
+        }
         self.stop_ops.cancel();
         self.ops_tasks.close();
         self.ops_tasks.wait().await;

@@ -13,14 +13,16 @@ use mfa_controller::Controller;
 use mfa_pages::{Language, Site};
 use mfa_plugin_api::{ClientFacts, Randomness, RandomnessUnavailable};
 use mfa_proxy::{NormalPath, Proxy};
-use tokio::sync::Semaphore;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     destination,
     http::{cookies, csrf::FormTokens},
     ops::Metrics,
+    routes::events::EventStreams,
     time::SharedClock,
+    websockets::open::WebSockets,
 };
 
 /// The state of a running gateway: what lives as long as the process, and the current settings.
@@ -52,7 +54,10 @@ pub(crate) struct Runtime {
     pub(crate) metrics: Metrics,
     /// Stops listeners and event streams at shutdown.
     pub(crate) stop: CancellationToken,
-    pub(crate) event_streams: Arc<Semaphore>,
+    pub(crate) event_streams: EventStreams,
+    pub(crate) websockets: WebSockets,
+    /// Wakes open WebSocket connections when a session of this process may have ended.
+    pub(crate) session_ended: Notify,
 }
 
 impl Runtime {
@@ -94,6 +99,8 @@ pub(crate) struct Settings {
     pub(crate) default_language: Language,
     /// The origins of our pages, spelled as in the `Origin` header.
     pub(crate) origins: Vec<String>,
+    /// Further origins whose pages may open WebSocket connections.
+    pub(crate) websocket_origins: Vec<String>,
     /// The scheme of the first origin.
     pub(crate) scheme: &'static str,
     pub(crate) trusted_proxies: Vec<IpNet>,

@@ -29,6 +29,15 @@ pub fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) 
     client
 }
 
+/// Returns the two networks that stand for a client where things are counted: the IPv4 address and its /24, or
+/// the IPv6 /64 and its /48. A client can choose any address of its own /64, and many have a whole /48.
+pub fn client_networks(client: IpAddr) -> (IpNet, IpNet) {
+    let client = client.to_canonical();
+    let (address, network) = if client.is_ipv4() { (32, 24) } else { (64, 48) };
+    let of_length = |length| IpNet::new_assert(client, length).trunc();
+    (of_length(address), of_length(network))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! A reverse proxy for one application, without any knowledge of logins.
 //!
-//! The crate accepts connections ([`serve`]), finds the address of the client ([`client_address`]),
+//! The crate accepts connections ([`Server`]), finds the address of the client ([`client_address`]),
 //! reads paths ([`NormalPath`]) and forwards requests to the application ([`Proxy`]).
 //! The caller decides what may pass and which cookies are its own.
 
@@ -12,9 +12,15 @@ mod path;
 mod server;
 mod upstream;
 
-pub use address::client_address;
+pub use address::{client_address, client_networks};
 pub use body::{Body, BoxError, empty, full};
 pub use headers::Origin;
 pub use path::{InvalidPath, NormalPath};
-pub use server::serve;
-pub use upstream::{InvalidUpstream, Proxy, ProxyError};
+pub use server::{
+    Cap, ConnectionEvent, ConnectionObserver, ConnectionSettings, RequestBody, RequestBodyError,
+    Server, TimeoutKind, serve,
+};
+pub use upstream::{
+    ClientUse, InvalidUpstream, Proxy, ProxyError, TunnelTerms, UpstreamLimits,
+    is_websocket_request,
+};

@@ -1,99 +1,197 @@
-//! The accept loop: one task per connection, bounded heads, and a graceful shutdown.
+//! A listener for HTTP/1.1: the accept loop, one task for each connection, and a graceful stop.
 
-use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+mod client_io;
+mod connection;
+mod progress;
+mod registry;
+mod request_body;
+mod response_body;
+mod settings;
+mod signal;
+#[cfg(test)]
+mod tests;
 
-use http::{Request, Response};
-use hyper::{body::Incoming, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+use std::{
+    convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
+
+use http::{Request, Response, StatusCode};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{
+    client_io::ClientIo,
+    connection::{Connection, Ended},
+    registry::{Place, Registry},
+    response_body::ResponseBody,
+};
+pub use self::{
+    request_body::{RequestBody, RequestBodyError},
+    settings::{Cap, ConnectionEvent, ConnectionObserver, ConnectionSettings, TimeoutKind},
+};
 use crate::body::Body;
 
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bounds the head of a request, and what is buffered of a response.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 const MAX_HEADERS: usize = 100;
-/// The largest number of open connections. Further ones wait in the backlog of the system.
-const MAX_CONNECTIONS: usize = 8192;
-/// How long running requests may take after `stop`.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after a failed `accept`. If the process has no descriptor left, the loop must not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// The time between two log records of a failing `accept`.
+const ACCEPT_LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Serves connections until `stop`, then waits up to 30 s for running requests.
+/// A server for one listener.
+///
+/// It speaks HTTP/1.1 alone: browsers use HTTP/2 only over TLS, which this listener lacks.
+#[derive(Debug)]
+pub struct Server {
+    registry: Arc<Registry>,
+}
+
+/// The tokens of a listener's connections.
+#[derive(Debug, Clone)]
+struct Stop {
+    /// Serve no further request.
+    graceful: CancellationToken,
+    /// Close at once.
+    now: CancellationToken,
+}
+
+impl Server {
+    /// Makes a server with these timeouts and caps. `observer` is told what happens to connections.
+    pub fn new(
+        settings: ConnectionSettings,
+        observer: Option<Arc<dyn ConnectionObserver>>,
+    ) -> Self {
+        Self { registry: Registry::new(settings, observer) }
+    }
+
+    /// Serves connections until `stop`, then waits up to `drain_timeout` for running requests.
+    ///
+    /// When a cap is reached, a connection that waits for a head makes room for a new one.
+    pub async fn serve<S, F>(self, listener: TcpListener, stop: CancellationToken, respond: S)
+    where
+        S: Fn(Request<RequestBody>, SocketAddr) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let tasks = TaskTracker::new();
+        let stop = Stop { graceful: stop, now: CancellationToken::new() };
+        loop {
+            let (stream, peer) = tokio::select! {
+                () = stop.graceful.cancelled() => break,
+                accepted = self.accept(&listener) => accepted,
+            };
+            let Some(place) = self.registry.admit(peer.ip()) else { continue };
+            // Fails only if the socket is already closed.
+            let _ = stream.set_nodelay(true);
+            let respond = respond.clone();
+            let respond = move |request| respond(request, peer);
+            tasks.spawn(serve_connection(stream, place, stop.clone(), respond));
+        }
+        // Closed before the drain, so that no new connection arrives meanwhile.
+        drop(listener);
+        tasks.close();
+        let drain_timeout = self.registry.settings.drain_timeout;
+        if tokio::time::timeout(drain_timeout, tasks.wait()).await.is_err() {
+            tracing::warn!(
+                event = "listener.drain_timeout",
+                connections = tasks.len(),
+                "requests were still running at the drain timeout"
+            );
+            stop.now.cancel();
+            tasks.wait().await;
+        }
+    }
+
+    /// Accepts the next connection.
+    async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr) {
+        let mut log_at = Instant::now();
+        loop {
+            self.registry.until_closed().await;
+            match listener.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    // Most likely the process has no descriptor left.
+                    self.registry.evict_one();
+                    if Instant::now() >= log_at {
+                        log_at = Instant::now() + ACCEPT_LOG_INTERVAL;
+                        tracing::warn!(event = "listener.accept_failed", error = %error, "connections could not be accepted");
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Serves connections until `stop`, with the default timeouts and caps.
 pub async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, respond: S)
 where
-    S: Fn(Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    S: Fn(Request<RequestBody>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let graceful = GracefulShutdown::new();
-    let builder = connection_builder();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    Server::new(ConnectionSettings::default(), None).serve(listener, stop, respond).await;
+}
+
+async fn serve_connection<T, S, F>(stream: T, place: Place, stop: Stop, respond: S)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Fn(Request<RequestBody>) -> F + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let connection = Arc::new(Connection::new(&place));
+    let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&connection), place));
+    let of_service = Arc::clone(&connection);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let connection = Arc::clone(&of_service);
+        let exchange = connection.begin_exchange();
+        let response = respond(request.map(|body| RequestBody::new(body, exchange.clone())));
+        async move {
+            let response = response.await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                connection.become_tunnel();
+            }
+            Ok::<_, Infallible>(response.map(|body| ResponseBody::new(body, exchange)))
+        }
+    });
+    let mut served = pin!(
+        http1::Builder::new()
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            // Copies what is written into one buffer. A queue of small parts would keep their large buffers.
+            .writev(false)
+            .serve_connection(io, service)
+            .with_upgrades()
+    );
+    let mut is_stopping = false;
     loop {
-        let (place, accepted) = tokio::select! {
-            () = stop.cancelled() => break,
-            next = accept(&listener, &places) => next,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                tracing::warn!(event = "listener.accept_failed", error = %error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
+        tokio::select! {
+            served = &mut served => {
+                if let Err(error) = served {
+                    tracing::debug!(event = "connection.failed", error = %error, "a connection ended with an error");
+                }
+                return;
             }
-        };
-        // Fails only if the socket is already closed.
-        let _ = stream.set_nodelay(true);
-        let respond = respond.clone();
-        let service = service_fn(move |request| {
-            let response = respond(request, peer);
-            async move { Ok::<_, Infallible>(response.await) }
-        });
-        let connection =
-            builder.serve_connection_with_upgrades(TokioIo::new(stream), service).into_owned();
-        let watched = graceful.watch(connection);
-        tokio::spawn(async move {
-            // Held until the connection ends.
-            let _place = place;
-            if let Err(error) = watched.await {
-                tracing::debug!(event = "connection.failed", error = %error, "a connection ended with an error");
+            () = stop.graceful.cancelled(), if !is_stopping => {
+                if connection.awaits_first_head() {
+                    return;
+                }
+                is_stopping = true;
+                served.as_mut().graceful_shutdown();
             }
-        });
+            () = stop.now.cancelled() => return,
+            ended = connection.ended() => {
+                if let Ended::TimedOut(kind) = ended {
+                    connection.note(ConnectionEvent::TimedOut(kind));
+                }
+                tracing::debug!(event = "connection.closed", reason = ?ended, "a connection was closed");
+                return;
+            }
+        }
     }
-    // Closed before the drain, so that no new connection arrives meanwhile.
-    drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!(
-            event = "listener.drain_timeout",
-            "requests were still running at the drain timeout"
-        );
-    }
-}
-
-/// Accepts the next connection as soon as a permit is free.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (Option<OwnedSemaphorePermit>, std::io::Result<(TcpStream, SocketAddr)>) {
-    // The semaphore is never closed.
-    let place = Arc::clone(places).acquire_owned().await.ok();
-    (place, listener.accept().await)
-}
-
-/// Makes a builder for HTTP/1.1 alone. Browsers use HTTP/2 only over TLS, which this listener lacks.
-fn connection_builder() -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS);
-    builder
 }

@@ -1,29 +1,47 @@
 //! The connection to the application. Bodies are streamed in both directions; redirects are passed on.
 
-use std::time::Duration;
+mod application_io;
+mod download;
+mod tunnel;
+mod upload;
+
+use std::{error::Error as _, io, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::CONTENT_LENGTH, uri::PathAndQuery,
+    header::CONTENT_LENGTH, request, uri::PathAndQuery,
 };
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{self, Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::crypto::aws_lc_rs;
+use tokio::net::TcpStream;
+use tower::{ServiceExt as _, util::MapResponse};
 use url::Url;
 
+pub use self::tunnel::{ClientUse, TunnelTerms};
+use self::{
+    application_io::ApplicationIo,
+    download::Download,
+    upload::{Upload, UploadError, UploadState},
+};
 use crate::{
     body::{Body, BoxError, empty},
     headers::{self, Origin},
     path::NormalPath,
+    server::RequestBody,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Below the five seconds after which Node.js closes an idle connection. Other servers wait longer.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Bounds the head of a response.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Why the proxy has no response from the application.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +49,12 @@ pub enum ProxyError {
     /// The request cannot be forwarded as HTTP/1.1.
     #[error("the request cannot be forwarded")]
     BadRequest,
+    /// The client broke off its body, or sent a body that is no HTTP/1.1.
+    #[error("the client's body is broken")]
+    BrokenBody,
+    /// The client's body made no progress.
+    #[error("the client's body did not arrive in time")]
+    SlowBody,
     /// The body exceeds the limit.
     #[error("the body is too large")]
     TooLarge,
@@ -59,31 +83,49 @@ pub enum InvalidUpstream {
     Url(#[source] BoxError),
 }
 
+type Connector = MapResponse<
+    HttpsConnector<HttpConnector>,
+    fn(MaybeHttpsStream<TokioIo<TcpStream>>) -> TokioIo<ApplicationIo>,
+>;
+
+/// The limits of the exchange with an application.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::exhaustive_structs, reason = "a struct of settings; the crate is not published")]
+pub struct UpstreamLimits {
+    /// The largest body of a request, in bytes.
+    pub max_body_bytes: u64,
+    /// The longest time from the end of the request to the head of the response. While the client sends a body,
+    /// it is the longest time that the application may take none of it.
+    pub timeout: Duration,
+    /// The longest silence in the body of a response.
+    pub idle_timeout: Duration,
+}
+
 /// An application behind the proxy, with its connection pool.
 #[derive(Debug, Clone)]
 pub struct Proxy {
-    client: Client<HttpsConnector<HttpConnector>, Body>,
+    /// Keeps connections.
+    pooled: Client<Connector, Body>,
+    /// Makes a new connection for each request.
+    fresh: Client<Connector, Body>,
     scheme: http::uri::Scheme,
     authority: http::uri::Authority,
-    max_body_bytes: u64,
-    timeout: Duration,
+    limits: UpstreamLimits,
     own_cookies: &'static str,
 }
 
 impl Proxy {
     /// Makes a proxy to the origin of `url`.
     ///
-    /// `max_body_bytes` limits the body of a request. `timeout` limits the time from the request to the
-    /// head of the response. Cookies whose names start with `own_cookies` are the caller's: they do not
-    /// reach the application, and it cannot set them.
+    /// Cookies whose names start with `own_cookies` are the caller's: they do not reach the application, and it
+    /// cannot set them.
     ///
     /// # Errors
     ///
     /// [`InvalidUpstream`] if `url` names no host, or if the certificates for `https` are missing.
     pub fn new(
         url: &Url,
-        max_body_bytes: u64,
-        timeout: Duration,
+        limits: UpstreamLimits,
         own_cookies: &'static str,
     ) -> Result<Self, InvalidUpstream> {
         let uri: Uri =
@@ -107,81 +149,177 @@ impl Proxy {
             builder.with_tls_config(no_roots())
         };
         let connector = builder.https_or_http().enable_http1().wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Ok(Self { client, scheme, authority, max_body_bytes, timeout, own_cookies })
+        let connector: Connector = connector.map_response(ApplicationIo::new as _);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
+            .http1_max_buf_size(MAX_HEAD_BYTES)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_timer(TokioTimer::new());
+        let pooled = builder.build(connector.clone());
+        let fresh = builder.pool_max_idle_per_host(0).build(connector);
+        Ok(Self { pooled, fresh, scheme, authority, limits, own_cookies })
     }
 
     /// Forwards `request` to `path` with the original query, and streams the response back.
     ///
-    /// `own_headers` replace headers of the same name that the client sent.
+    /// `own_headers` replace headers of the same name that the client sent. `tunnel` says how the connection may
+    /// be used if both sides change to WebSocket; without it, the application is not asked to.
+    ///
+    /// The application may close a kept connection at the moment of the next request. `GET` and `HEAD` without a
+    /// body are sent once more then, on a new connection. Every other request has a new connection of its own, so
+    /// that this cannot happen to it: it must not be sent twice.
     ///
     /// # Errors
     ///
     /// [`ProxyError`] if there is no valid response head. Then nothing was sent to the client.
     pub async fn forward(
         &self,
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         path: &NormalPath,
         origin: &Origin<'_>,
         own_headers: &HeaderMap,
+        tunnel: Option<TunnelTerms>,
     ) -> Result<Response<Body>, ProxyError> {
         let (mut parts, body) = request.into_parts();
-        if declared_length(&parts.headers).is_some_and(|length| length > self.max_body_bytes) {
+        if declared_length(&parts.headers).is_some_and(|length| length > self.limits.max_body_bytes)
+        {
             return Err(ProxyError::TooLarge);
         }
-        let target = match parts.uri.query() {
+        // Before the headers are rewritten: that removes `Upgrade` and `Connection`.
+        let client_upgrade = parts.extensions.remove::<OnUpgrade>();
+        let tunnel = tunnel.filter(|_| is_websocket_request(&parts.method, &parts.headers));
+        if tunnel.is_none() {
+            parts.headers.remove(http::header::UPGRADE);
+        }
+        headers::rewrite_request_headers(&mut parts.headers, origin, own_headers, self.own_cookies);
+        parts.uri = self.target(&parts.uri, path)?;
+        parts.version = Version::HTTP_11;
+        let mut response = self.send(parts, body).await?;
+        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if switches {
+            let (Some(client), Some(tunnel), true) =
+                (client_upgrade, tunnel, headers::is_websocket(response.headers()))
+            else {
+                return Err(ProxyError::UnrequestedUpgrade);
+            };
+            // The task ends with its connections.
+            tokio::spawn(tunnel.run(client, hyper::upgrade::on(&mut response)));
+        }
+        headers::rewrite_response_headers(response.headers_mut(), switches, self.own_cookies);
+        let idle_timeout = self.limits.idle_timeout;
+        Ok(response.map(|body| {
+            if switches { empty() } else { Download::new(body, idle_timeout).boxed_unsync() }
+        }))
+    }
+
+    fn target(&self, asked: &Uri, path: &NormalPath) -> Result<Uri, ProxyError> {
+        let target = match asked.query() {
             Some(query) => format!("{}?{query}", path.as_str()),
             None => path.as_str().to_owned(),
         };
-        // Before the headers are rewritten: that removes `Upgrade` and `Connection`.
-        let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
-        let is_upgrade = headers::is_websocket(&parts.headers) && parts.method == Method::GET;
-        headers::rewrite_request_headers(&mut parts.headers, origin, own_headers, self.own_cookies);
         let mut uri = http::uri::Parts::default();
         uri.scheme = Some(self.scheme.clone());
         uri.authority = Some(self.authority.clone());
         uri.path_and_query =
             Some(PathAndQuery::try_from(target).map_err(|_| ProxyError::BadRequest)?);
-        parts.uri = Uri::from_parts(uri).map_err(|_| ProxyError::BadRequest)?;
-        parts.version = Version::HTTP_11;
-        let limit = usize::try_from(self.max_body_bytes).unwrap_or(usize::MAX);
-        let body = Limited::new(body, limit).boxed_unsync();
-        let sent = self.client.request(Request::from_parts(parts, body));
-        // Covers the request and the head of the response. The body of the response has no deadline, for
-        // downloads and event streams.
-        let mut response = tokio::time::timeout(self.timeout, sent)
-            .await
-            .map_err(|_| ProxyError::Timeout)?
-            .map_err(ProxyError::from)?;
-        let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
-        if switches {
-            let agreed = is_upgrade && headers::is_websocket(response.headers());
-            let (Some(client), true) = (client_upgrade, agreed) else {
-                return Err(ProxyError::UnrequestedUpgrade);
+        Uri::from_parts(uri).map_err(|_| ProxyError::BadRequest)
+    }
+
+    async fn send(
+        &self,
+        parts: request::Parts,
+        body: RequestBody,
+    ) -> Result<Response<Incoming>, ProxyError> {
+        if body.is_end_stream() {
+            let again = matches!(parts.method, Method::GET | Method::HEAD).then(|| parts.clone());
+            let client = if again.is_some() { &self.pooled } else { &self.fresh };
+            let no_upload = UploadState::new();
+            let sent = self.exchange(client, parts, empty(), &no_upload).await;
+            return match (sent, again) {
+                (Err(SendError::Failed(error)), Some(parts)) if is_broken_connection(&error) => {
+                    let no_upload = UploadState::new();
+                    let sent = self.exchange(&self.fresh, parts, empty(), &no_upload).await;
+                    sent.map_err(Into::into)
+                }
+                (sent, _) => sent.map_err(Into::into),
             };
-            tunnel(client, hyper::upgrade::on(&mut response));
         }
-        headers::rewrite_response_headers(response.headers_mut(), switches, self.own_cookies);
-        let (parts, body) = response.into_parts();
-        let body = if switches { empty() } else { body.map_err(Into::into).boxed_unsync() };
-        Ok(Response::from_parts(parts, body))
+        let (upload, state) = Upload::begin(body, self.limits.max_body_bytes).await?;
+        let upload = upload.map_err(Into::into).boxed_unsync();
+        let sent = self.exchange(&self.fresh, parts, upload, &state).await;
+        // The connection to the application fails too when the client's body does.
+        sent.map_err(|error| state.error().map_or_else(|| error.into(), Into::into))
+    }
+
+    async fn exchange(
+        &self,
+        client: &Client<Connector, Body>,
+        parts: request::Parts,
+        body: Body,
+        upload: &UploadState,
+    ) -> Result<Response<Incoming>, SendError> {
+        tokio::select! {
+            sent = client.request(Request::from_parts(parts, body)) => {
+                sent.map_err(SendError::Failed)
+            }
+            () = upload.application_timeout(self.limits.timeout) => Err(SendError::Timeout),
+        }
     }
 }
 
-impl From<hyper_util::client::legacy::Error> for ProxyError {
-    fn from(error: hyper_util::client::legacy::Error) -> Self {
-        let mut cause: Option<&dyn std::error::Error> = Some(&error);
-        while let Some(this) = cause {
-            if this.is::<LengthLimitError>() {
-                return Self::TooLarge;
-            }
-            cause = this.source();
+/// Why a request got no response.
+enum SendError {
+    Failed(legacy::Error),
+    Timeout,
+}
+
+impl From<SendError> for ProxyError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Failed(error) => Self::Unreachable(Box::new(error)),
+            SendError::Timeout => Self::Timeout,
         }
-        Self::Unreachable(Box::new(error))
     }
+}
+
+impl From<UploadError> for ProxyError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Broken => Self::BrokenBody,
+            UploadError::TooLarge => Self::TooLarge,
+            UploadError::TooSlow => Self::SlowBody,
+        }
+    }
+}
+
+/// Returns whether a request asks to change to WebSocket.
+pub fn is_websocket_request(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::GET && headers::is_websocket(headers)
+}
+
+/// Returns whether an established connection broke before the head of a response.
+fn is_broken_connection(error: &legacy::Error) -> bool {
+    if error.is_connect() {
+        return false;
+    }
+    let mut cause = error.source();
+    while let Some(this) = cause {
+        if let Some(error) = this.downcast_ref::<hyper::Error>()
+            && (error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+        {
+            return true;
+        }
+        if let Some(error) = this.downcast_ref::<io::Error>() {
+            let kinds = [
+                io::ErrorKind::BrokenPipe,
+                io::ErrorKind::ConnectionReset,
+                io::ErrorKind::ConnectionAborted,
+            ];
+            return kinds.contains(&error.kind());
+        }
+        cause = this.source();
+    }
+    false
 }
 
 /// Returns a TLS configuration without root certificates, for an application without TLS.
@@ -193,15 +331,4 @@ fn no_roots() -> rustls::ClientConfig {
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH).map(HeaderValue::to_str)?.ok()?.parse().ok()
-}
-
-/// Copies bytes in both directions until either side closes. The task ends with its connections.
-fn tunnel(client: hyper::upgrade::OnUpgrade, application: hyper::upgrade::OnUpgrade) {
-    tokio::spawn(async move {
-        let (Ok(client), Ok(application)) = tokio::join!(client, application) else { return };
-        let (mut client, mut application) = (TokioIo::new(client), TokioIo::new(application));
-        if let Err(error) = tokio::io::copy_bidirectional(&mut client, &mut application).await {
-            tracing::debug!(event = "tunnel.failed", error = %error, "an upgraded connection ended with an error");
-        }
-    });
 }

@@ -19,9 +19,9 @@ use crate::{
 /// A use is noted again after this long, so that a session in use costs one write a minute.
 const TOUCH_AFTER: Duration = Duration::from_secs(60);
 
-/// With a short idle timeout, a use is noted again after a quarter of it. Otherwise a session in use could
+/// With a short idle timeout, a use is noted again after a tenth of it. Otherwise a session in use could
 /// reach its idle timeout before the next note.
-const TOUCH_PART: u32 = 4;
+const TOUCH_PART: u32 = 10;
 
 impl AuthModule {
     /// Returns the session of this token. `None` if it is unknown, logged out, expired or idle, or if
@@ -32,7 +32,7 @@ impl AuthModule {
     /// password ends sessions at once if the change was made through this module, and within
     /// `user_refresh` otherwise.
     ///
-    /// Uses of a session are noted to the minute, or to a quarter of a shorter idle timeout. A session may end
+    /// Uses of a session are noted to the minute, or to a tenth of a short idle timeout. A session may end
     /// that much before its idle timeout, never after.
     ///
     /// # Errors

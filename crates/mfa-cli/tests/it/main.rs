@@ -2,6 +2,7 @@
 
 mod audit;
 mod command_line;
+mod connections;
 mod events;
 mod full_disk;
 mod harness;

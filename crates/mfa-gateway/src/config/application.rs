@@ -7,6 +7,7 @@ use url::Url;
 use super::{
     document::{Reported, Section},
     duration::minutes,
+    key::list_of,
     text,
 };
 
@@ -21,6 +22,10 @@ pub struct Application {
     pub max_body_bytes: u64,
     /// The longest time until the application begins its response.
     pub timeout: Duration,
+    /// The longest silence in a response.
+    pub idle_timeout: Duration,
+    /// Further origins whose pages may open WebSocket connections.
+    pub websocket_origins: Vec<Url>,
     /// Which paths are passed on.
     pub paths: AcceptedPaths,
 }
@@ -47,8 +52,25 @@ pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
         .key("max_body_mib", "The size of the largest request body that is passed on, in MiB.")
         .number(10_u32, 1..=4096);
     let timeout = section
-        .key("timeout", "The longest time until the application begins its response.")
+        .key(
+            "timeout",
+            "The longest time until the application begins its response. It runs from the end of the request.",
+        )
         .duration(minutes(1), Duration::from_secs(1)..=minutes(60));
+    let idle_timeout = section
+        .key(
+            "idle_timeout",
+            "The longest silence in the middle of a response. It is for event streams too.",
+        )
+        .duration(minutes(10), Duration::from_secs(1)..=minutes(24 * 60));
+    let websocket_origins = section
+        .key(
+            "websocket_origins",
+            "Further origins whose pages may open WebSocket connections. Pages of gateway.public_url and \
+             gateway.additional_origins always may.",
+        )
+        .allowed("a list of origins")
+        .list(&[], list_of(|text| text::origin(text, true)));
     let paths = section
         .key(
             "paths",
@@ -63,6 +85,8 @@ pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
         url: url?,
         max_body_bytes: u64::from(max_body_mib?) * BYTES_PER_MIB,
         timeout: timeout?,
+        idle_timeout: idle_timeout?,
+        websocket_origins: websocket_origins?,
         paths: paths?,
     })
 }

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
 use ipnet::IpNet;
@@ -13,6 +14,7 @@ use url::Url;
 
 use super::{
     document::{Reported, Section},
+    duration::minutes,
     key::list_of,
     problem::Refusal,
     text,
@@ -34,6 +36,8 @@ pub struct Gateway {
     pub ops_listen: SocketAddr,
     /// The networks of the proxies whose `X-Forwarded-For` is used.
     pub trusted_proxies: Vec<IpNet>,
+    /// The longest time from a signal to the end of the process.
+    pub stop_timeout: Duration,
     /// The folder of the databases.
     pub data_dir: PathBuf,
     /// The name of the service on every page.
@@ -95,6 +99,13 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         )
         .allowed("a list of networks or IP addresses")
         .list(&[], list_of(network));
+    let stop_timeout = section
+        .key(
+            "stop_timeout",
+            "The longest time from SIGTERM to the end of the process. Load balancers have the first quarter \
+             of it to notice that /readyz fails, running requests have half of it.",
+        )
+        .duration(Duration::from_secs(8), Duration::from_secs(1)..=minutes(10));
     let data_dir = section
         .key("data_dir", "The folder of the databases. Only the gateway may read it.")
         .path("/var/lib/mfa-gateway", "name a folder that the gateway may write to");
@@ -130,6 +141,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         listen: listen?,
         ops_listen: ops_listen?,
         trusted_proxies: trusted_proxies?,
+        stop_timeout: stop_timeout?,
         data_dir: data_dir?,
         service_name: service_name?,
         default_language: default_language?,

@@ -69,6 +69,7 @@ pub(crate) async fn logout(own: Own, request: Request) -> Page {
     if let Some(token) = SessionToken::parse(cookie) {
         let ended = runtime.auth.logout(&token, &context.client, context.now).await;
         ended.map_err(|error| Refusal::failed("session.end", &error))?;
+        runtime.session_ended.notify_waiters();
     }
     Ok(signed_out(context))
 }
