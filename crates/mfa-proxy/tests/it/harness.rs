@@ -18,6 +18,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::Notify,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,9 @@ pub(crate) const LIMITS: UpstreamLimits = UpstreamLimits {
     timeout: Duration::from_secs(10),
     idle_timeout: Duration::from_secs(10),
 };
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An application. `talk` gets each of its connections, with its number.
 pub(crate) struct Application {
@@ -154,8 +158,9 @@ impl Drop for Gateway {
 
 pub(crate) async fn read_to_end(client: &mut TcpStream) -> String {
     let mut response = Vec::new();
+    let reading = timeout(PATIENCE, client.read_to_end(&mut response));
     // A connection that is cut off ends with an error.
-    let _ = client.read_to_end(&mut response).await;
+    let _ = reading.await.expect("the end of the connection");
     String::from_utf8_lossy(&response).into_owned()
 }
 

@@ -31,6 +31,11 @@ async fn application() -> (Application, Arc<Mutex<Vec<String>>>) {
     (application, lines)
 }
 
+/// The proxy's own responses have a head too, with a field of this name.
+fn is_answer(response: &str) -> bool {
+    response.contains("\r\n\r\nconnection ")
+}
+
 fn request(method: &str) -> String {
     format!("{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 }
@@ -41,7 +46,7 @@ async fn a_get_is_sent_once_more_on_a_new_connection() {
     let gateway = Gateway::before(&application).await;
     for n in 0..5 {
         let response = gateway.ask(&request("GET")).await;
-        assert!(response.contains("connection"), "{n}: {response}");
+        assert!(is_answer(&response), "{n}: {response}");
     }
     // The first GET, then one failure on the kept connection and one success on a new one, again and again.
     assert!(lines.lock().expect("no panic").len() > 5);
@@ -68,7 +73,7 @@ async fn a_post_is_never_sent_twice_and_never_meets_a_kept_connection() {
     gateway.ask(&request("GET")).await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
         let response = gateway.ask(&request(method)).await;
-        assert!(response.contains("connection"), "{method}: {response}");
+        assert!(is_answer(&response), "{method}: {response}");
         let sent = lines.lock().expect("no panic");
         let times = sent.iter().filter(|line| line.starts_with(method)).count();
         assert_eq!(times, 1, "{method}");
