@@ -12,7 +12,7 @@ function upgrade(root) {
     button.dataset.code = span.dataset.code;
     button.dataset.testid = "code";
     button.textContent = span.textContent;
-    button.setAttribute("aria-label", `${span.dataset.code} ${words.copy}`);
+    button.setAttribute("aria-label", words.copyCode.replace("{code}", span.dataset.code));
     button.title = words.copy;
     button.id = `code-${span.closest("[data-id]").dataset.id}`;
     span.replaceWith(button);

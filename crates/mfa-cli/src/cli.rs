@@ -123,7 +123,7 @@ pub(crate) struct ConfigArg {
 #[derive(Debug, Args)]
 pub(crate) struct CheckConfigArgs {
     /// The configuration file
-    #[arg(long, value_name = "FILE", required_unless_present = "explain")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["explain", "texts"])]
     pub(crate) config: Option<PathBuf>,
     /// Print default, range and meaning of KEY, of all keys of a section, or of every key
     #[arg(
@@ -134,6 +134,24 @@ pub(crate) struct CheckConfigArgs {
         conflicts_with = "config"
     )]
     pub(crate) explain: Option<String>,
+    /// Print the built-in texts of the pages, as a start for texts of your own
+    #[arg(long, value_name = "LANGUAGE", conflicts_with_all = ["config", "explain"])]
+    pub(crate) texts: Option<TextLanguage>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum TextLanguage {
+    En,
+    Ja,
+}
+
+impl TextLanguage {
+    pub(crate) const fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ja => "ja",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

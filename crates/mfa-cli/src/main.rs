@@ -14,7 +14,10 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::bail;
 use clap::Parser as _;
-use mfa_gateway::{builder::GatewayBuilder, config::Config};
+use mfa_gateway::{
+    builder::GatewayBuilder,
+    config::{Config, built_in_texts},
+};
 
 use crate::cli::{CheckConfigArgs, Cli, Command};
 
@@ -54,12 +57,16 @@ async fn command(command: &Command) -> anyhow::Result<bool> {
 /// Returns what `check-config` prints.
 fn check_config(args: &CheckConfigArgs) -> anyhow::Result<String> {
     let reference = Config::reference();
+    if let Some(language) = args.texts {
+        return Ok(built_in_texts(language.tag()).unwrap_or_default().to_owned());
+    }
     match (args.explain.as_deref(), &args.config) {
         (Some(""), _) => Ok(reference.overview()),
         (Some(key), _) => Ok(reference.explain(key)?),
         (None, Some(file)) => {
-            GatewayBuilder::new(&Config::load(file)?).check()?;
-            Ok(format!("{}: OK\n", file.display()))
+            let config = Config::load(file)?;
+            GatewayBuilder::new(&config).check()?;
+            Ok(format!("{}: OK\n\n{}", file.display(), config.message_previews()?))
         }
         (None, None) => bail!("name a file with --config"),
     }

@@ -13,6 +13,7 @@ use mfa_gateway::{
 };
 use otp_core::{AllowedPrefixes, PhoneNumber};
 use secrecy::SecretString;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::{cli::UserCommand, output::print};
 
@@ -135,6 +136,9 @@ async fn list(auth: &AuthModule, json: bool) -> anyhow::Result<()> {
     loop {
         let page = auth.list_users(after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(()) };
+        if after.is_none() && !json {
+            print(&line(["USER ID", "PHONE", "STATE", "NAME", "GROUPS"]))?;
+        }
         after = Some(last.login_name.clone());
         let lines: String =
             page.iter().map(|user| if json { as_json(user) } else { as_line(user) }).collect();
@@ -146,14 +150,16 @@ fn as_line(user: &User) -> String {
     let phone = user.phone_number.as_ref().map_or_else(|| "-".to_owned(), PhoneNumber::masked);
     let state = if user.is_disabled { "disabled" } else { "active" };
     let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
-    format!(
-        "{:<24} {:<14} {:<9} {:<24} {}\n",
-        user.login_name.as_str(),
-        phone,
-        state,
-        user.display_name,
-        groups.join(",")
-    )
+    line([user.login_name.as_str(), &phone, state, &user.display_name, &groups.join(",")])
+}
+
+/// Aligns the columns by their width on a terminal, where a Japanese character takes two places.
+fn line([name, phone, state, display_name, groups]: [&str; 5]) -> String {
+    let pad = |text: &str, width: usize| {
+        format!("{text}{} ", " ".repeat(width.saturating_sub(text.width())))
+    };
+    let columns = [pad(name, 24), pad(phone, 14), pad(state, 9), pad(display_name, 24)];
+    format!("{}{groups}\n", columns.concat())
 }
 
 fn as_json(user: &User) -> String {
@@ -166,4 +172,19 @@ fn as_json(user: &User) -> String {
         "disabled": user.is_disabled,
     });
     format!("{value}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_groups_begin_in_the_same_column_whatever_the_script_of_the_names() {
+        let column = |display_name| {
+            let line = line(["alice", "***-****-5678", "active", display_name, "admin"]);
+            line.split_once("admin").map(|(before, _)| before.width())
+        };
+        assert_eq!(column("港 あかり"), column("Akari Minato"));
+        assert_eq!(column("ｱｶﾘ"), column(""));
+    }
 }

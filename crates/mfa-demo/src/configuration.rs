@@ -16,8 +16,8 @@ use secrecy::ExposeSecret as _;
 
 use crate::options::Sender;
 
-/// The name of the service on every page and in each message.
-pub(crate) const SERVICE_NAME: &str = "Demo";
+/// The name of the service on every page and in each message, in Japanese and English.
+pub(crate) const SERVICE_NAME: (&str, &str) = ("みなと図書室", "Minato Library");
 
 /// The addresses of the demo's parts.
 #[derive(Debug, Clone, Copy)]
@@ -111,7 +111,7 @@ fn text(addresses: &Addresses<'_>, sender: Sender) -> String {
             account.security_code.expose_secret(),
         ),
     };
-    let port = listen.port();
+    let (port, (ja, en)) = (listen.port(), SERVICE_NAME);
     format!(
         r#"{MARK}
 [gateway]
@@ -120,7 +120,7 @@ additional_origins = ["http://127.0.0.1:{port}", "http://[::1]:{port}", "http://
 insecure_http = true
 listen = "{listen}"
 data_dir = "."
-service_name = "{SERVICE_NAME}"
+service_name = {{ ja = "{ja}", en = "{en}" }}
 secret_file = "master.key"
 
 [application]
@@ -140,7 +140,6 @@ id = 1
 secret_file = "otp.key"
 
 [sms]
-product_name = "{SERVICE_NAME}"
 host = "localhost"
 insecure_http = true
 

@@ -6,7 +6,7 @@ mod tests;
 use std::{sync::Arc, time::SystemTime};
 
 use askama::Template;
-use mfa_pages::{Frame, InvalidCatalogue, Language, Site, Texts, method_names, path};
+use mfa_pages::{Frame, InvalidCatalogue, Language, PerLanguage, Site, Texts, method_names, path};
 use mfa_plugin_api::AuthenticationMethod;
 
 /// The style sheet of the pages.
@@ -15,11 +15,11 @@ pub(crate) const STYLE_SHEET: &str = include_str!("../assets/sample.css");
 pub(crate) const STYLE_SHEET_PATH: &str = "/public/sample.css";
 
 /// Makes the site of the application, with the texts of the gateway and of the application.
-pub(crate) fn site(service_name: &str) -> Result<Site, InvalidCatalogue> {
+pub(crate) fn site((ja, en): (&str, &str)) -> Result<Site, InvalidCatalogue> {
     let texts = Texts::built_in()
         .with_catalogue(Language::Ja, include_str!("../locales/ja.ftl"))?
         .with_catalogue(Language::En, include_str!("../locales/en.ftl"))?;
-    let mut site = Site::new(service_name);
+    let mut site = Site::new(PerLanguage { ja: ja.to_owned(), en: en.to_owned() });
     site.texts = Arc::new(texts);
     Ok(site)
 }
@@ -106,7 +106,7 @@ pub(crate) fn render_sample(page: &SamplePage<'_>) -> String {
     let methods = page.user.map_or(&[][..], |user| user.methods);
     let text = |key| frame.site.texts.plain(frame.language, key);
     let clock_time =
-        |at| frame.site.texts.instant(frame.language, at, &frame.site.time_zone, frame.now);
+        |at| frame.site.texts.date_time(frame.language, at, &frame.site.time_zone, frame.now);
     let template = SampleTemplate {
         frame,
         page,

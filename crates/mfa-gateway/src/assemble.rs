@@ -18,7 +18,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Uri, uri::Authority};
 use karaden_client::{Options, push, sms};
 use mfa_controller::Controller;
-use mfa_pages::{Language, Site, Texts};
+use mfa_pages::{Language, Operator, PerLanguage, Site, Support, Texts};
 use mfa_plugin_api::{FactorId, MfaPlugin};
 use mfa_proxy::{ConnectionSettings, Proxy, UpstreamLimits};
 use otp_cache::{DeliveryNotes, LocalNotifier, Notifier, OtpStore};
@@ -222,6 +222,8 @@ fn settings(config: &Config, additions: &Additions) -> anyhow::Result<Settings> 
         scheme: if gateway.public_url.scheme() == "https" { "https" } else { "http" },
         trusted_proxies: gateway.trusted_proxies.clone(),
         websocket_origins: config.application.websocket_origins.iter().map(origin).collect(),
+        shown_digits: config.sms.shown_digits,
+        idle_timeout: config.sessions.idle_timeout,
         hosts: hosts(&origins, config)?,
         origins,
     })
@@ -253,7 +255,7 @@ fn hosts(
 
 /// Checks what the file alone does not show, without opening a store.
 pub(crate) fn check(config: &Config, additions: &Additions) -> anyhow::Result<()> {
-    texts(additions)?;
+    texts(config, additions)?;
     let plugins = plugins(config, additions)?;
     let mut provided = BTreeSet::new();
     for plugin in &plugins {
@@ -271,8 +273,10 @@ fn plugins(config: &Config, additions: &Additions) -> anyhow::Result<Vec<Arc<dyn
     Ok(plugins)
 }
 
-fn texts(additions: &Additions) -> anyhow::Result<Texts> {
-    additions.texts.iter().try_fold(Texts::built_in(), |texts, (language, source)| {
+/// Returns the texts of the pages: the built-in ones, those that a program adds, then those of the operator.
+fn texts(config: &Config, additions: &Additions) -> anyhow::Result<Texts> {
+    let mut sources = additions.texts.iter().chain(&config.texts.0);
+    sources.try_fold(Texts::built_in(), |texts, (language, source)| {
         let added = texts.with_catalogue(*language, source);
         added.with_context(|| format!("the added texts in {language}"))
     })
@@ -314,11 +318,23 @@ fn derive(master: &SecretString, label: &str) -> [u8; 32] {
 
 fn site(config: &Config, additions: &Additions) -> anyhow::Result<Site> {
     let gateway = &config.gateway;
+    let pages = &config.pages;
+    let urls = |urls: &Option<PerLanguage<Url>>| urls.clone().map(|urls| urls.map(String::from));
     let mut site = Site::new(gateway.service_name.clone());
+    site.home_url = Some(gateway.public_url.to_string());
     site.host = gateway.public_url.host_str().map(str::to_owned);
     site.time_zone = gateway.time_zone.clone();
-    site.support_url = gateway.support_url.as_ref().map(ToString::to_string);
-    site.texts = Arc::new(texts(additions)?);
+    site.support = Support {
+        url: gateway.support_url.as_ref().map(ToString::to_string),
+        phone: pages.support_phone.clone(),
+        hours: pages.support_hours.clone(),
+    };
+    site.operator = Operator {
+        name: pages.operator_name.clone(),
+        privacy_url: urls(&pages.privacy_url),
+        terms_url: urls(&pages.terms_url),
+    };
+    site.texts = Arc::new(texts(config, additions)?);
     Ok(site)
 }
 

@@ -18,6 +18,8 @@ mod log;
 mod nearest;
 mod otp;
 mod otp_cache;
+mod pages;
+mod preview;
 mod problem;
 mod reference;
 mod rules;
@@ -26,15 +28,16 @@ mod sms;
 #[cfg(test)]
 mod tests;
 mod text;
+mod texts;
 
-use std::{
-    error::Error,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use auth_module::Policy;
+use mfa_pages::Language;
 use otp_core::message::TemplateProblem;
-use sms_otp_plugin::{InvalidConfig, PseudonymKey, SendLimits, SmsOtpConfig, SmsTexts};
+use sms_otp_plugin::{
+    InvalidConfig, InvalidText, PseudonymKey, SendLimits, SmsOtpConfig, SmsPreview, SmsTexts,
+};
 
 pub use self::{
     application::{AcceptedPaths, Application},
@@ -45,10 +48,12 @@ pub use self::{
     log::{Log, LogFormat},
     otp::Otp,
     otp_cache::OtpCache,
+    pages::Pages,
     problem::{Problem, Problems},
     reference::{Reference, UnknownKey},
     sessions::Sessions,
     sms::{Sender, Sms},
+    texts::{Catalogues, built_in_texts},
 };
 use self::{
     document::{Reported, Section},
@@ -60,6 +65,10 @@ use self::{
 pub struct Config {
     /// Listeners, names and the main secret.
     pub gateway: Gateway,
+    /// What the pages show about operator and support.
+    pub pages: Pages,
+    /// The catalogues that replace texts of the pages.
+    pub texts: Catalogues,
     /// The application behind the gateway.
     pub application: Application,
     /// Which request needs which factors.
@@ -116,18 +125,51 @@ impl Config {
     ///
     /// [`InvalidConfig`] when a setting is out of range. Reading a file rules this out.
     pub fn sms_otp(&self, key: PseudonymKey) -> Result<SmsOtpConfig, InvalidConfig> {
-        let texts = SmsTexts::new(self.sms.product_name.as_str(), self.sms.host.clone());
-        Ok(SmsOtpConfig::new(texts, key)
+        let config = SmsOtpConfig::new(self.sms_texts(), key)
             .with_digits(self.otp.digits)?
             .with_lifetime(self.otp.lifetime)?
             .with_policy(self.otp.policy.clone())
             .with_limits(self.limits.clone())
-            .with_prefixes(self.sms.allowed_prefixes))
+            .with_shown_digits(self.sms.shown_digits)?
+            .with_prefixes(self.sms.allowed_prefixes);
+        Ok(match &self.sms.sender_number {
+            Some(number) => config.with_sender_number(number),
+            None => config,
+        })
+    }
+
+    fn sms_texts(&self) -> SmsTexts {
+        let Sms { product_name, text, host, .. } = &self.sms;
+        let texts = SmsTexts::new(&product_name.ja, host.clone());
+        Language::ALL.into_iter().fold(texts, |texts, language| {
+            let (tag, words) = (language.tag(), text.get(language));
+            texts.with_words(tag, words).with_service(tag, product_name.get(language))
+        })
+    }
+
+    /// Returns the message of each language as the provider gets it, with its length and parts, for the operator
+    /// to read. The code in it is zeros.
+    ///
+    /// # Errors
+    ///
+    /// When a message cannot be sent. Reading a file rules this out.
+    pub fn message_previews(&self) -> anyhow::Result<String> {
+        Ok(self.previews()?.iter().map(preview::show).collect::<Vec<_>>().join("\n"))
+    }
+
+    fn previews(&self) -> anyhow::Result<Vec<SmsPreview>> {
+        Ok(self.sms_otp(any_key())?.previews(self.sms.sender.text_limit())?)
     }
 }
 
 fn read(root: &Section<'_>) -> Result<Config, Reported> {
     let gateway = root.table("gateway", "Listeners, names and the main secret.", gateway::read);
+    let pages = root.table("pages", "What the pages show about operator and support.", pages::read);
+    let texts = root.table(
+        "texts",
+        "Texts of your own. The keys and the built-in texts are printed by check-config --texts.",
+        texts::read,
+    );
     let application =
         root.table("application", "The web application behind the gateway.", application::read);
     let policy = rules::read(root);
@@ -149,6 +191,8 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
     let log = root.table("log", "Log output, on the standard error stream.", log::read);
     let config = Config {
         gateway: gateway?,
+        pages: pages?,
+        texts: texts?,
         application: application?,
         policy: policy?,
         sessions: sessions?,
@@ -161,26 +205,41 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         disk: disk?,
         log: log?,
     };
-    // The key does not change the length of a message.
-    let any_key = PseudonymKey::from_bytes(&[0; 32]).expect("a key of 32 bytes");
-    let refused = |error: &dyn Error, remedy| {
-        let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
-        root.problem("sms", Refusal::new(format!("{error}{cause}"), remedy))
-    };
-    let sms_otp = config.sms_otp(any_key);
-    let sms_otp = sms_otp.map_err(|error| refused(&error, "change otp.digits or otp.lifetime"))?;
+    let sms_otp = config.sms_otp(any_key()).map_err(|error| {
+        root.problem("sms", Refusal::new(error.to_string(), "change otp.digits or otp.lifetime"))
+    })?;
     match sms_otp.check_texts(config.sms.sender.text_limit()) {
         Ok(()) => Ok(config),
         Err(error) => {
-            let is_length =
-                |problem: &TemplateProblem| matches!(problem, TemplateProblem::TooLong(_));
-            let remedy = if error.template().problems().iter().any(is_length) {
-                "shorten sms.product_name or sms.host"
-            } else {
-                "change sms.product_name"
-            };
-            Err(refused(&error, remedy))
+            let line_break = config.sms.sender.text_limit().line_break();
+            Err(root.problem("sms", text_refusal(&error, line_break)))
         }
+    }
+}
+
+/// Any key: it does not change the length of a message.
+fn any_key() -> PseudonymKey {
+    PseudonymKey::from_bytes(&[0; 32]).expect("a key of 32 bytes")
+}
+
+/// Returns why a message cannot be sent, and which keys to change.
+fn text_refusal(error: &InvalidText, line_break: usize) -> Refusal {
+    let (language, template) = (error.language(), error.template());
+    let keys = format!("sms.product_name or sms.text.{language}");
+    let too_long = template.problems().iter().find_map(|problem| match problem {
+        TemplateProblem::TooLong(too_long) => Some(too_long),
+        _ => None,
+    });
+    let what = format!("the message in the language {language:?} cannot be sent: {template}");
+    match too_long {
+        Some(too_long) => {
+            let excess = too_long.units - too_long.allowed;
+            let remedy = format!(
+                "shorten {keys}, or sms.host, by {excess} characters or more (a line break counts as {line_break})"
+            );
+            Refusal::new(what, remedy)
+        }
+        None => Refusal::new(what, format!("change {keys}")),
     }
 }
 

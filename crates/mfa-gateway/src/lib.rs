@@ -15,6 +15,7 @@ mod http;
 mod identity;
 mod ops;
 mod pipeline;
+mod reference;
 mod routes;
 pub mod running;
 mod slots;

@@ -24,6 +24,7 @@ use mfa_proxy::{
 use crate::{
     http::cookies,
     identity,
+    reference::Reference,
     routes::{self, refusal::Refusal, responses},
     state::{App, Context, ProtectedApp, Runtime, Settings, parameter},
     target,
@@ -71,13 +72,15 @@ pub(crate) async fn respond(
     let now = runtime.clock.now();
     let client = client_address(peer, request.headers(), &settings.trusted_proxies);
     let method = request.method().clone();
-    let (route, mut response) = match context(&settings, &request, client, now) {
+    let reference = Reference::random(runtime.randomness.as_ref());
+    let (route, mut response) = match context(&settings, &request, client, now, reference) {
         Ok(context) => gateway.dispatch(request, context).await,
         Err(rejected) => {
             if rejected == RejectedRequest::Misdirected {
                 runtime.auth.record_suspect(SuspectRequest::UnknownHost, client, now);
             }
-            ("rejected", reject(&settings, rejected, request.headers(), client, now))
+            let headers = request.headers();
+            ("rejected", reject(&settings, rejected, headers, client, now, reference))
         }
     };
     let status = response.status().as_u16();
@@ -85,7 +88,7 @@ pub(crate) async fn respond(
     let rule = rule.as_ref().map(|RuleName(name)| name.as_deref().unwrap_or("default"));
     runtime.metrics.request(route, status, started.elapsed());
     tracing::info!(
-        event = "http.request", method = %known_method(&method), route, rule, status,
+        event = "http.request", reference = %reference, method = %known_method(&method), route, rule, status,
         client = %client, duration_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         "request served"
     );
@@ -117,6 +120,7 @@ fn context(
     request: &Request<RequestBody>,
     client: IpAddr,
     now: SystemTime,
+    reference: Reference,
 ) -> Result<Context, RejectedRequest> {
     let headers = request.headers();
     if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
@@ -159,6 +163,7 @@ fn context(
         query,
         headers: headers.clone(),
         host,
+        reference,
     })
 }
 
@@ -192,23 +197,17 @@ fn reject(
     headers: &HeaderMap,
     client: IpAddr,
     now: SystemTime,
+    reference: Reference,
 ) -> Response<Body> {
-    tracing::warn!(event = "http.refused", reason = ?rejected, client = %client, "request rejected");
+    tracing::warn!(event = "http.refused", reference = %reference, reason = ?rejected, client = %client, "request rejected");
     let language = language(settings, headers, None);
     let kind = match rejected {
         RejectedRequest::Method => MessageKind::MethodNotAllowed,
-        RejectedRequest::Host
-        | RejectedRequest::Misdirected
-        | RejectedRequest::Path
-        | RejectedRequest::TargetLength => MessageKind::BadRequest,
+        RejectedRequest::Misdirected => MessageKind::Misdirected,
+        RejectedRequest::Host | RejectedRequest::Path => MessageKind::BadRequest,
+        RejectedRequest::TargetLength => MessageKind::UriTooLong,
     };
-    let mut response = responses::bare_message(settings, kind, language, now);
-    match rejected {
-        RejectedRequest::Misdirected => *response.status_mut() = StatusCode::MISDIRECTED_REQUEST,
-        RejectedRequest::TargetLength => *response.status_mut() = StatusCode::URI_TOO_LONG,
-        RejectedRequest::Host | RejectedRequest::Method | RejectedRequest::Path => {}
-    }
-    response
+    responses::bare_message(settings, kind, language, now, reference)
 }
 
 /// Forwards a request to the application, or asks for a login: steps 1 and 11 of a login (ARCHITECTURE.md).
@@ -225,7 +224,7 @@ async fn application(
     };
     let session = match loaded {
         Ok(session) => session,
-        Err(error) => return Refusal::failed("session.load", &error).respond(&context),
+        Err(error) => return Refusal::failed(&context, "session.load", &error).respond(&context),
     };
     let mut facts = context.facts(request.method().as_str(), path, session.as_ref());
     if is_preflight(&request) {
@@ -309,7 +308,7 @@ async fn forward(
 }
 
 fn refuse_websocket(context: &Context, refused: WebSocketRefused) -> Response<Body> {
-    tracing::warn!(event = "websocket.refused", reason = ?refused, client = %context.client.address, "a WebSocket connection was refused");
+    tracing::warn!(event = "websocket.refused", reference = %context.reference, reason = ?refused, client = %context.client.address, "a WebSocket connection was refused");
     let kind = match refused {
         WebSocketRefused::ForeignOrigin => MessageKind::Forbidden,
         WebSocketRefused::TooMany => MessageKind::Busy,
@@ -321,13 +320,13 @@ fn refuse_websocket(context: &Context, refused: WebSocketRefused) -> Response<Bo
 fn proxy_failed(context: &Context, error: &ProxyError) -> Response<Body> {
     match error {
         ProxyError::Timeout | ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => {
-            tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(error), "the application did not respond");
+            tracing::warn!(event = "proxy.failed", reference = %context.reference, error = %error, source = ?std::error::Error::source(error), "the application did not respond");
         }
         ProxyError::BadRequest
         | ProxyError::BrokenBody
         | ProxyError::SlowBody
         | ProxyError::TooLarge => {
-            tracing::info!(event = "http.body_refused", error = %error, client = %context.client.address, "a request could not be forwarded");
+            tracing::info!(event = "http.body_refused", reference = %context.reference, error = %error, client = %context.client.address, "a request could not be forwarded");
         }
     }
     let kind = match error {

@@ -1,7 +1,11 @@
 //! The state behind a request: the runtime lives as long as the process, the settings until a reload,
 //! the context as long as the request.
 
-use std::{collections::HashMap, sync::Arc, time::SystemTime};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use auth_module::{
     AppName, AuthError, AuthModule, Destination, RequestFacts, Session, SessionToken,
@@ -20,6 +24,7 @@ use crate::{
     destination,
     http::{cookies, csrf::FormTokens},
     ops::Metrics,
+    reference::Reference,
     routes::events::EventStreams,
     time::SharedClock,
     websockets::open::WebSockets,
@@ -104,6 +109,10 @@ pub(crate) struct Settings {
     /// The scheme of the first origin.
     pub(crate) scheme: &'static str,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// How many of the last digits of a phone number its owner sees.
+    pub(crate) shown_digits: u8,
+    /// After this long without a request a session ends.
+    pub(crate) idle_timeout: Duration,
     /// The application of each host. An [`Authority`] compares without case.
     pub(crate) hosts: HashMap<Authority, Arc<ProtectedApp>>,
 }
@@ -134,6 +143,7 @@ pub(crate) struct Context {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) host: HeaderValue,
+    pub(crate) reference: Reference,
 }
 
 impl Context {

@@ -8,7 +8,13 @@
     if (element && element.textContent !== words) element.textContent = words;
   };
 
-  const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  // The texts of a length of time are attributes of the form with the actions.
+  const length = (form, left) => {
+    const [minutes, seconds] = [Math.floor(left / 60), left % 60];
+    const { dataset } = form;
+    const words = minutes === 0 ? dataset.seconds : seconds === 0 ? dataset.minutes : dataset.minutesSeconds;
+    return words.replace("{m}", minutes).replace("{s}", seconds);
+  };
 
   // --- passkeys (Web Authentication) ----------------------------------------------------------
   // Before the next part, which counts a submission: this one may hold the form back.
@@ -132,23 +138,23 @@
     const now = performance.now();
     for (const action of actions) {
       const left = Math.max(0, Math.ceil((action.readyAt - now) / 1000));
+      const { form } = action.button;
       if (left > 0) {
         action.wasWaiting = true;
         action.button.setAttribute("aria-disabled", "true");
-        text(action.line, action.box.dataset.waitWords.replace("{clock}", clock(left)));
+        text(action.line, form.dataset.wait.replace("{length}", length(form, left)));
       } else if (action.wasWaiting) {
         action.wasWaiting = false;
         action.button.removeAttribute("aria-disabled");
         text(action.line, "");
-        text(announce, `${action.button.textContent} – ${action.box.dataset.ready}`);
+        text(announce, action.box.dataset.ready);
       }
     }
     if (!hasEnded && now >= endsAt) {
       hasEnded = true;
       stopListening();
-      expires.hidden = false;
-      text(expires, expires.dataset.expired);
-      text(announce, expires.dataset.expired);
+      // The page that offers a new code takes the place of this one.
+      location.reload();
     }
   };
   if (actions.length > 0 || expires) {

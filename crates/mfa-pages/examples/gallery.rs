@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
     for name in ASSETS {
         let bytes = asset(name).context("an asset is missing")?.bytes;
         fs::write(assets.join(name), bytes)?;
-        let url = showcase::site(Language::Ja).asset_url(name);
+        let url = showcase::site().asset_url(name);
         fs::write(folder.join(url.trim_start_matches('/')), bytes)?;
     }
     for language in Language::ALL {

@@ -1,6 +1,6 @@
 //! The account page and the logout page.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use askama::Template;
 use mfa_plugin_api::{AuthenticationMethod, Message};
@@ -18,6 +18,8 @@ pub struct SessionFacts<'a> {
     pub signed_in_at: SystemTime,
     /// When the session expires at the latest.
     pub expires_at: SystemTime,
+    /// The session ends earlier after this long without a request.
+    pub idle_timeout: Duration,
     /// How the user proved who they are, in the order given.
     pub methods: &'a [AuthenticationMethod],
     /// The client address of the login.
@@ -36,8 +38,8 @@ pub struct AccountPage<'a> {
     pub username: &'a str,
     /// The name to show, if the directory has one.
     pub display_name: Option<&'a str>,
-    /// The phone number. The page masks all but its last four digits again.
-    pub phone: Option<&'a str>,
+    /// The last digits of the phone number. The page shows four at most.
+    pub phone_ending: Option<&'a str>,
     /// The session.
     pub session: SessionFacts<'a>,
     /// The path of the protected service.
@@ -52,7 +54,15 @@ impl<'a> AccountPage<'a> {
         username: &'a str,
         session: SessionFacts<'a>,
     ) -> Self {
-        Self { frame, csrf, username, display_name: None, phone: None, session, continue_to: "/" }
+        Self {
+            frame,
+            csrf,
+            username,
+            display_name: None,
+            phone_ending: None,
+            session,
+            continue_to: "/",
+        }
     }
 
     /// Sets the name to show.
@@ -62,10 +72,10 @@ impl<'a> AccountPage<'a> {
         self
     }
 
-    /// Sets the phone number.
+    /// Sets the last digits of the phone number.
     #[must_use]
-    pub fn with_phone(mut self, phone: Option<&'a str>) -> Self {
-        self.phone = phone;
+    pub fn with_phone_ending(mut self, digits: Option<&'a str>) -> Self {
+        self.phone_ending = digits;
         self
     }
 }
@@ -77,6 +87,7 @@ struct AccountTemplate<'a> {
     tab_title: String,
     page: &'a AccountPage<'a>,
     phone: Option<String>,
+    idle: String,
     methods: Vec<String>,
     signed_in: (String, String),
     expires: (String, String),
@@ -85,12 +96,15 @@ struct AccountTemplate<'a> {
 /// Renders the account page.
 pub fn render_account(page: &AccountPage<'_>) -> String {
     let frame = page.frame;
-    let time = |instant| (frame.machine(instant), frame.instant(instant));
+    let time = |instant| (frame.machine(instant), frame.date_time(instant));
     finish(&AccountTemplate {
         frame,
         tab_title: frame.tab_title(&frame.t("account-title"), false),
         page,
-        phone: page.phone.map(masked),
+        phone: page.phone_ending.map(|digits| {
+            frame.m(&Message::new("account-phone-ending").with("digits", last_four(digits)))
+        }),
+        idle: frame.m(&Message::new("account-idle").with("idle", page.session.idle_timeout)),
         methods: method_names(&frame, page.session.methods),
         signed_in: time(page.session.signed_in_at),
         expires: time(page.session.expires_at),
@@ -114,21 +128,10 @@ pub fn method_names(frame: &Frame<'_>, methods: &[AuthenticationMethod]) -> Vec<
         .collect()
 }
 
-/// Replaces every digit of `phone` but the last four by an asterisk. A second line of defence: the
-/// caller should have masked the number already.
-fn masked(phone: &str) -> String {
-    let digits = phone.chars().filter(char::is_ascii_digit).count();
-    let mut seen = 0;
-    phone
-        .chars()
-        .map(|c| {
-            if !c.is_ascii_digit() {
-                return c;
-            }
-            seen += 1;
-            if seen + 4 > digits { c } else { '*' }
-        })
-        .collect()
+/// Returns the last four digits of `number`. A second line of defence: the caller gives no more.
+fn last_four(number: &str) -> String {
+    let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
+    digits[digits.len().saturating_sub(4)..].iter().collect()
 }
 
 /// The data of the logout page.
@@ -170,11 +173,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_keeps_four_digits_at_most() {
-        assert_eq!(masked("09012345678"), "*******5678");
-        assert_eq!(masked("+81 90-1234-5678"), "+** **-****-5678");
-        assert_eq!(masked("***-****-5678"), "***-****-5678");
-        assert_eq!(masked("78"), "78");
-        assert_eq!(masked(""), "");
+    fn a_number_shows_four_digits_at_most() {
+        assert_eq!(last_four("09012345678"), "5678");
+        assert_eq!(last_four("+81 90-1234-5678"), "5678");
+        assert_eq!(last_four("78"), "78");
+        assert_eq!(last_four(""), "");
     }
 }

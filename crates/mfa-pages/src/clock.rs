@@ -1,9 +1,9 @@
-//! Instants as people read them: a clock time in the zone of the deployment.
+//! Instants as people read them: date and clock time in the zone of the deployment.
 
 use std::time::{Duration, SystemTime};
 
 use jiff::{
-    Timestamp,
+    RoundMode, Timestamp, TimestampRound, Unit,
     tz::{Offset, TimeZone},
 };
 
@@ -12,58 +12,74 @@ pub fn japan() -> TimeZone {
     TimeZone::fixed(Offset::constant(9))
 }
 
-/// Up to this distance a time has seconds, beyond it whole minutes. A code lives for minutes, a
-/// lockout for an hour: only the code's expiry is worth the seconds.
+/// Up to this distance the end of a validity has seconds, beyond it whole minutes. A code lives for
+/// minutes, a session for hours: only the code's expiry is worth the seconds.
 const EXACT_WITHIN: Duration = Duration::from_secs(600);
 
+/// What an instant is to its reader. Whoever keeps to the shown time must never be too late or too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// The end of a validity: rounded down.
+    End,
+    /// The start of a validity, such as the end of a wait: rounded up to the minute.
+    Start,
+}
+
 /// An instant as date and clock time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Reading {
     pub(crate) year: i16,
     pub(crate) month: u8,
     pub(crate) day: u8,
-    /// `14:32` or `14:32:05`, in the 24-hour form that both languages share.
-    pub(crate) time: String,
+    /// From 1 for Monday to 7 for Sunday.
+    pub(crate) weekday: u8,
+    pub(crate) hour: u8,
+    pub(crate) minute: u8,
+    /// `None` if the instant is shown to the minute.
+    pub(crate) second: Option<u8>,
 }
 
 impl Reading {
     pub(crate) fn date(&self) -> (i16, u8, u8) {
         (self.year, self.month, self.day)
     }
+
+    /// Returns the clock time in digits: `14:32` or `14:32:05`.
+    pub(crate) fn clock(&self) -> String {
+        let minutes = format!("{:02}:{:02}", self.hour, self.minute);
+        match self.second {
+            Some(second) => format!("{minutes}:{second:02}"),
+            None => minutes,
+        }
+    }
 }
 
 /// Returns date and clock time of `instant` in `zone`, as seen from `now`; `None` beyond the year 9999.
-///
-/// Up to ten minutes ahead the time is exact to the second. Further ahead it is rounded up to the
-/// minute, so that waiting until the shown time is long enough. A past instant loses its seconds.
-pub(crate) fn read(instant: SystemTime, zone: &TimeZone, now: SystemTime) -> Option<Reading> {
-    let ahead = instant.duration_since(now).ok();
-    let is_exact = ahead.is_some_and(|ahead| ahead <= EXACT_WITHIN);
-    let shown = if ahead.is_some() && !is_exact { next_minute(instant) } else { instant };
-    let local = Timestamp::try_from(shown).ok()?.to_zoned(zone.clone());
-    let seconds = local.second();
-    let mut time = format!("{:02}:{:02}", local.hour(), local.minute());
-    if is_exact && seconds != 0 {
-        time = format!("{time}:{seconds:02}");
-    }
+pub(crate) fn read(
+    instant: SystemTime,
+    bound: Bound,
+    zone: &TimeZone,
+    now: SystemTime,
+) -> Option<Reading> {
+    let is_near = instant.duration_since(now).is_ok_and(|ahead| ahead <= EXACT_WITHIN);
+    let (unit, mode) = match bound {
+        Bound::End if is_near => (Unit::Second, RoundMode::Floor),
+        Bound::End => (Unit::Minute, RoundMode::Floor),
+        Bound::Start => (Unit::Minute, RoundMode::Ceil),
+    };
+    let rounding = TimestampRound::new().smallest(unit).mode(mode);
+    let rounded = Timestamp::try_from(instant).ok()?.round(rounding).ok()?;
+    let local = rounded.to_zoned(zone.clone());
+    let part = |number: i8| number.unsigned_abs();
     Some(Reading {
         year: local.year(),
-        month: local.month().unsigned_abs(),
-        day: local.day().unsigned_abs(),
-        time,
+        month: part(local.month()),
+        day: part(local.day()),
+        weekday: part(local.weekday().to_monday_one_offset()),
+        hour: part(local.hour()),
+        minute: part(local.minute()),
+        second: Some(part(local.second())).filter(|second| *second != 0),
     })
-}
-
-/// Returns the first whole minute at or after `instant`.
-fn next_minute(instant: SystemTime) -> SystemTime {
-    let since = instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let beyond = Duration::new(since.as_secs() % 60, since.subsec_nanos());
-    if beyond.is_zero() {
-        return instant;
-    }
-    (Duration::from_secs(60).checked_sub(beyond))
-        .and_then(|missing| instant.checked_add(missing))
-        .unwrap_or(instant)
 }
 
 /// Formats `instant` for machines: RFC 3339 in the offset of `zone`, whole seconds.
@@ -91,29 +107,35 @@ mod tests {
 
     #[test]
     fn a_clock_is_read_in_its_zone() {
-        // 2026-11-22T15:00:00Z is the next day in Japan.
+        // 2026-11-22T15:00:00Z is the next day in Japan, a Monday.
         let instant = at(1_795_359_600, 0);
-        let midnight = read(instant, &japan(), instant).unwrap();
-        assert_eq!((midnight.date(), midnight.time.as_str()), ((2026, 11, 23), "00:00"));
-        let utc = read(instant, &TimeZone::UTC, instant).unwrap();
-        assert_eq!((utc.date(), utc.time.as_str()), ((2026, 11, 22), "15:00"));
+        let midnight = read(instant, Bound::End, &japan(), instant).unwrap();
+        assert_eq!((midnight.date(), midnight.weekday), ((2026, 11, 23), 1));
+        assert_eq!(midnight.clock(), "00:00");
+        let utc = read(instant, Bound::End, &TimeZone::UTC, instant).unwrap();
+        assert_eq!((utc.date(), utc.weekday), ((2026, 11, 22), 7));
+        assert_eq!(utc.clock(), "15:00");
         assert_eq!(machine(at(1_795_359_600, 5), &japan()), "2026-11-23T00:00:00+09:00");
     }
 
     #[test]
-    fn what_is_near_has_seconds_and_what_is_far_is_rounded_up() {
-        let time = |instant, now| read(instant, &TimeZone::UTC, now).unwrap().time;
+    fn an_end_is_rounded_down_and_has_seconds_if_it_is_near() {
+        let time = |instant, now| read(instant, Bound::End, &TimeZone::UTC, now).unwrap().clock();
+        assert_eq!(time(at(605, 999_999_999), at(6, 0)), "00:10:05");
         assert_eq!(time(at(605, 0), at(5, 0)), "00:10:05");
-        assert_eq!(time(at(605, 0), at(4, 0)), "00:11");
+        assert_eq!(time(at(659, 0), at(58, 999_999_999)), "00:10");
         assert_eq!(time(at(600, 0), at(5, 0)), "00:10");
         assert_eq!(time(at(659, 0), at(700, 0)), "00:10");
     }
 
     #[test]
-    fn waiting_until_the_shown_minute_is_long_enough() {
-        assert_eq!(next_minute(at(120, 0)), at(120, 0));
-        assert_eq!(next_minute(at(120, 1)), at(180, 0));
-        assert_eq!(next_minute(at(179, 999_999_999)), at(180, 0));
+    fn a_start_is_the_same_whole_minute_whenever_it_is_looked_at() {
+        let time = |instant, now| read(instant, Bound::Start, &TimeZone::UTC, now).unwrap().clock();
+        for now in [at(0, 0), at(4_201, 0), at(4_259, 0), at(4_500, 0)] {
+            assert_eq!(time(at(4_260, 0), now), "01:11");
+            assert_eq!(time(at(4_200, 1), now), "01:11");
+            assert_eq!(time(at(4_259, 999_999_999), now), "01:11");
+        }
     }
 
     #[test]
@@ -127,8 +149,9 @@ mod tests {
     #[test]
     fn an_instant_beyond_every_calendar_does_not_panic() {
         let far = at(u64::MAX / 4, 0);
-        assert_eq!(read(far, &japan(), at(0, 0)), None);
+        for bound in [Bound::End, Bound::Start] {
+            assert_eq!(read(far, bound, &japan(), at(0, 0)), None);
+        }
         assert_eq!(machine(far, &japan()), "");
-        assert!(next_minute(far) >= far);
     }
 }

@@ -43,6 +43,43 @@ impl fmt::Display for Language {
     }
 }
 
+/// A value for each language, such as the name of the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PerLanguage<T> {
+    /// The value of Japanese pages.
+    pub ja: T,
+    /// The value of English pages.
+    pub en: T,
+}
+
+impl<T> PerLanguage<T> {
+    /// Returns the value of `language`.
+    pub const fn get(&self, language: Language) -> &T {
+        match language {
+            Language::Ja => &self.ja,
+            Language::En => &self.en,
+        }
+    }
+
+    /// Changes each value by `change`.
+    pub fn map<U>(self, change: impl Fn(T) -> U) -> PerLanguage<U> {
+        PerLanguage { ja: change(self.ja), en: change(self.en) }
+    }
+}
+
+impl From<String> for PerLanguage<String> {
+    /// The same text for both languages.
+    fn from(text: String) -> Self {
+        Self { ja: text.clone(), en: text }
+    }
+}
+
+impl From<&str> for PerLanguage<String> {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
 /// The language preferences of a request, the strongest first.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LanguageWishes<'a> {

@@ -24,12 +24,14 @@
 
 mod account;
 mod assets;
+mod catalogue;
 mod clock;
 mod content_security;
 mod csrf;
 mod language;
 mod login;
 mod message;
+mod phrases;
 mod prompt;
 mod render;
 mod site;
@@ -40,13 +42,15 @@ pub use account::{
     AccountPage, LogoutPage, SessionFacts, method_names, render_account, render_logout,
 };
 pub use assets::{Asset, asset};
+pub use catalogue::{CatalogueProblem, InvalidCatalogue, check_replacements};
 pub use clock::japan;
 pub use content_security::content_security_policy;
 pub use csrf::CsrfToken;
-pub use language::{Language, LanguageWishes, negotiate};
+pub use language::{Language, LanguageWishes, PerLanguage, negotiate};
 pub use login::{LoginNotice, LoginPage, LoginProblem, render_login};
 pub use message::{MessageKind, MessagePage, render_message};
+pub use phrases::without_breaks;
 pub use prompt::{PromptPage, live_status, render_prompt};
-pub use site::{Frame, Site, field, path};
+pub use site::{Frame, Operator, Site, Support, field, path};
 pub use step_up::{StepUpPage, render_step_up};
-pub use texts::{InvalidCatalogue, Texts};
+pub use texts::Texts;

@@ -11,7 +11,7 @@ use crate::{
     site::{Frame, field, path},
 };
 
-/// The subject of a message page. Each kind has its texts, its look, its link and its status.
+/// The subject of a message page. Each kind has its texts, its look, its links and its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MessageKind {
     /// The request could not be read.
@@ -32,8 +32,14 @@ pub enum MessageKind {
     Locked,
     /// The path exists, but not with this method.
     MethodNotAllowed,
+    /// No service has the host of the request.
+    Misdirected,
     /// No such page.
     NotFound,
+    /// Something that every login needs does not work for the moment.
+    Outage,
+    /// The request did not arrive in time.
+    RequestTimeout,
     /// No pending login, or an unknown cookie.
     SessionLost,
     /// The body exceeds the limit.
@@ -44,11 +50,13 @@ pub enum MessageKind {
     UpstreamDown,
     /// The protected app does not respond in time.
     UpstreamSlow,
+    /// The path and the query are too long.
+    UriTooLong,
 }
 
 impl MessageKind {
     /// All kinds.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::BadRequest,
         Self::Blocked,
         Self::Busy,
@@ -58,12 +66,16 @@ impl MessageKind {
         Self::Internal,
         Self::Locked,
         Self::MethodNotAllowed,
+        Self::Misdirected,
         Self::NotFound,
+        Self::Outage,
+        Self::RequestTimeout,
         Self::SessionLost,
         Self::TooLarge,
         Self::Unavailable,
         Self::UpstreamDown,
         Self::UpstreamSlow,
+        Self::UriTooLong,
     ];
 
     /// Returns the HTTP status (RFC 9110, section 15; 429 is RFC 6585, section 4).
@@ -74,11 +86,14 @@ impl MessageKind {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Expired | Self::SessionLost => 401,
+            Self::RequestTimeout => 408,
             Self::TooLarge => 413,
+            Self::UriTooLong => 414,
+            Self::Misdirected => 421,
             Self::Locked => 429,
             Self::Internal => 500,
             Self::UpstreamDown => 502,
-            Self::Busy | Self::Unavailable => 503,
+            Self::Busy | Self::Outage | Self::Unavailable => 503,
             Self::UpstreamSlow => 504,
         }
     }
@@ -94,12 +109,16 @@ impl MessageKind {
             Self::Internal => ("message-internal-title", "message-internal-body"),
             Self::Locked => ("message-locked-title", "message-locked-body"),
             Self::MethodNotAllowed => ("message-method-title", "message-method-body"),
+            Self::Misdirected => ("message-misdirected-title", "message-misdirected-body"),
             Self::NotFound => ("message-not-found-title", "message-not-found-body"),
+            Self::Outage => ("message-outage-title", "message-outage-body"),
+            Self::RequestTimeout => ("message-timeout-title", "message-timeout-body"),
             Self::SessionLost => ("message-session-lost-title", "message-session-lost-body"),
             Self::TooLarge => ("message-too-large-title", "message-too-large-body"),
             Self::Unavailable => ("message-unavailable-title", "message-unavailable-body"),
             Self::UpstreamDown => ("message-upstream-title", "message-upstream-body"),
             Self::UpstreamSlow => ("message-upstream-slow-title", "message-upstream-slow-body"),
+            Self::UriTooLong => ("message-uri-too-long-title", "message-uri-too-long-body"),
         }
     }
 
@@ -109,6 +128,8 @@ impl MessageKind {
             | Self::Csrf
             | Self::Expired
             | Self::Locked
+            | Self::Outage
+            | Self::RequestTimeout
             | Self::SessionLost
             | Self::Unavailable => Tone::Wait,
             Self::BadRequest
@@ -116,30 +137,67 @@ impl MessageKind {
             | Self::Forbidden
             | Self::Internal
             | Self::MethodNotAllowed
+            | Self::Misdirected
             | Self::NotFound
             | Self::TooLarge
             | Self::UpstreamDown
-            | Self::UpstreamSlow => Tone::Problem,
+            | Self::UpstreamSlow
+            | Self::UriTooLong => Tone::Problem,
         }
     }
 
-    /// Returns the label and the target of the page's link.
-    fn link(self, frame: &Frame<'_>) -> Option<(String, String)> {
+    /// Returns the ways on, the best one first.
+    const fn links(self) -> &'static [Link] {
         match self {
             Self::Blocked | Self::Csrf | Self::Expired | Self::Locked | Self::SessionLost => {
-                Some((frame.t("message-login-again"), frame.url(path::LOGIN)))
+                &[Link::Login]
             }
-            Self::Unavailable => Some((frame.t("message-back-to-factor"), frame.url(path::FACTOR))),
-            Self::Forbidden | Self::MethodNotAllowed | Self::NotFound => {
-                Some((frame.t("message-home"), "/".to_owned()))
-            }
+            Self::Unavailable => &[Link::Factor],
+            Self::Forbidden => &[Link::Home, Link::Account],
             Self::BadRequest
-            | Self::Busy
-            | Self::Internal
+            | Self::MethodNotAllowed
+            | Self::NotFound
             | Self::TooLarge
+            | Self::UriTooLong => &[Link::Home],
+            Self::Misdirected => &[Link::OwnHost],
+            Self::Busy
+            | Self::Internal
+            | Self::Outage
+            | Self::RequestTimeout
             | Self::UpstreamDown
-            | Self::UpstreamSlow => None,
+            | Self::UpstreamSlow => &[Link::Reload, Link::Home],
         }
+    }
+}
+
+/// A way on from a message page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Account,
+    Factor,
+    Home,
+    Login,
+    /// The login pages under their own host, from a host that has no application.
+    OwnHost,
+    Reload,
+}
+
+impl Link {
+    /// Returns label and address.
+    fn words(self, frame: &Frame<'_>) -> (String, String) {
+        let home = || "/".to_owned();
+        let (key, address) = match self {
+            Self::Account => ("message-account", frame.url(path::ACCOUNT)),
+            Self::Factor => ("message-back-to-factor", frame.url(path::FACTOR)),
+            Self::Home => ("message-home", home()),
+            Self::Login => ("message-login-again", frame.url(path::LOGIN)),
+            Self::OwnHost => {
+                ("message-login-again", frame.site.home_url.clone().unwrap_or_else(home))
+            }
+            // The empty reference is the address of the page itself (RFC 3986, section 4.4).
+            Self::Reload => ("message-reload", String::new()),
+        };
+        (frame.t(key), address)
     }
 }
 
@@ -166,12 +224,14 @@ pub struct MessagePage<'a> {
     pub retry: Option<CsrfToken<'a>>,
     /// The factor that the button tries again.
     pub factor: Option<&'a FactorId>,
+    /// The number under which the log has this page, for the support.
+    pub reference: Option<&'a str>,
 }
 
 impl<'a> MessagePage<'a> {
     /// Makes a page with the text and the link of its kind.
     pub fn new(frame: Frame<'a>, kind: MessageKind) -> Self {
-        Self { frame, kind, body: None, retry_at: None, retry: None, factor: None }
+        Self { frame, kind, body: None, retry_at: None, retry: None, factor: None, reference: None }
     }
 
     /// Sets the text of a plugin.
@@ -185,6 +245,13 @@ impl<'a> MessagePage<'a> {
     #[must_use]
     pub fn with_retry_at(mut self, retry_at: Option<SystemTime>) -> Self {
         self.retry_at = retry_at;
+        self
+    }
+
+    /// Sets the number under which the log has this page.
+    #[must_use]
+    pub fn with_reference(mut self, reference: &'a str) -> Self {
+        self.reference = Some(reference);
         self
     }
 
@@ -208,7 +275,8 @@ struct MessageTemplate<'a> {
     retry_words: Option<String>,
     tone: Tone,
     /// Label and address.
-    link: Option<(String, String)>,
+    links: Vec<(String, String)>,
+    reference: Option<String>,
 }
 
 /// Renders a message page.
@@ -226,7 +294,13 @@ pub fn render_message(page: &MessagePage<'_>) -> String {
             .filter(|_| !page.body.is_some_and(tells_when))
             .map(|until| frame.m(&Message::new("message-retry-at").with("until", until))),
         tone: page.kind.tone(),
-        link: if page.retry.is_some() { None } else { page.kind.link(&frame) },
+        links: match page.retry {
+            Some(_) => Vec::new(),
+            None => page.kind.links().iter().map(|link| link.words(&frame)).collect(),
+        },
+        reference: page.reference.map(|reference| {
+            frame.m(&Message::new("message-reference").with("reference", reference))
+        }),
     })
 }
 

@@ -1,8 +1,10 @@
 //! The page of a factor: a [`Prompt`] as HTML, and its live status as data.
 
+use std::time::Duration;
+
 use askama::Template;
 use mfa_plugin_api::{
-    Action, Ceremony, FactorId, Field, FieldKind, Message, Prompt, Rejection, RejectionKind,
+    Action, Arg, Ceremony, FactorId, Field, FieldKind, Message, Prompt, Rejection, RejectionKind,
 };
 use serde::Serialize;
 
@@ -71,8 +73,8 @@ struct PromptTemplate<'a> {
     fields: Vec<FieldView>,
     expires: Option<Expires>,
     actions: Vec<ActionView>,
-    /// The sentence of a wait, with `{clock}` where the script inserts the time.
-    wait_template: String,
+    countdown: Countdown,
+    help_title: String,
     help: Vec<String>,
     requested_from: Option<String>,
 }
@@ -127,6 +129,28 @@ struct ActionView {
     label: String,
     wait_seconds: u64,
     wait_words: String,
+    /// What the script announces when the wait is over.
+    ready_words: String,
+}
+
+/// The sentence of a wait and its lengths, for the script. It fills in `{length}`, and in it `{m}` and `{s}`.
+struct Countdown {
+    wait: String,
+    minutes: String,
+    minutes_seconds: String,
+    seconds: String,
+}
+
+impl Countdown {
+    fn new(frame: &Frame<'_>) -> Self {
+        let length = |key: &'static str| Message::new(key).with("m", "{m}").with("s", "{s}");
+        Self {
+            wait: wait_words(frame, "{length}"),
+            minutes: frame.m(&length("duration-minutes").with("n", "{m}")),
+            minutes_seconds: frame.m(&length("duration-minutes-seconds")),
+            seconds: frame.m(&length("duration-seconds").with("n", "{s}")),
+        }
+    }
 }
 
 /// Renders the page of a factor.
@@ -137,7 +161,7 @@ pub fn render_prompt(page: &PromptPage<'_>) -> String {
     let has_hint = prompt.fields.iter().any(|field| field.hint.is_some());
     let expires = prompt.expires_at.filter(|_| !prompt.fields.is_empty()).map(|at| Expires {
         is_shown: !has_hint,
-        words: frame.m(&Message::new("prompt-expires").with("until", at)),
+        words: frame.m(&Message::new("prompt-expires").with("expires", at)),
         machine: frame.machine(at),
         seconds: clock::seconds_until(at, frame.now),
     });
@@ -156,7 +180,9 @@ pub fn render_prompt(page: &PromptPage<'_>) -> String {
             .collect(),
         expires,
         actions: prompt.actions.iter().map(|action| action_view(&frame, action)).collect(),
-        wait_template: wait_words(&frame, "{clock}"),
+        countdown: Countdown::new(&frame),
+        help_title: (prompt.help_title.as_ref())
+            .map_or_else(|| frame.t("prompt-help-title"), |title| frame.m(title)),
         help: prompt.help.iter().map(|text| frame.m(text)).collect(),
         requested_from: page.client_address.map(|address| {
             frame.m(&Message::new("prompt-requested-from").with("address", address))
@@ -167,6 +193,8 @@ pub fn render_prompt(page: &PromptPage<'_>) -> String {
 fn summary(frame: &Frame<'_>, prompt: &Prompt, rejection: &Rejection) -> Summary {
     let heading = match rejection.kind {
         RejectionKind::Expired => "summary-expired",
+        // Nothing can be corrected any more.
+        RejectionKind::Wrong if prompt.fields.is_empty() => "summary-ended",
         RejectionKind::TooMany => "summary-wait",
         RejectionKind::Unavailable => "summary-unavailable",
         _ => "summary-check",
@@ -223,11 +251,13 @@ fn field_id(name: &str) -> String {
 
 fn action_view(frame: &Frame<'_>, action: &Action) -> ActionView {
     let wait_seconds = wait_seconds(frame, action);
+    let label = frame.m(&action.label);
     ActionView {
         id: action.id.as_str().to_owned(),
-        label: frame.m(&action.label),
         wait_seconds,
-        wait_words: wait_words(frame, &clock_face(wait_seconds)),
+        wait_words: wait_words(frame, Duration::from_secs(wait_seconds)),
+        ready_words: frame.m(&Message::new("prompt-ready").with("action", label.clone())),
+        label,
     }
 }
 
@@ -235,13 +265,8 @@ fn wait_seconds(frame: &Frame<'_>, action: &Action) -> u64 {
     action.available_at.map_or(0, |at| clock::seconds_until(at, frame.now))
 }
 
-fn wait_words(frame: &Frame<'_>, clock: &str) -> String {
-    frame.m(&Message::new("prompt-wait").with("clock", clock))
-}
-
-/// Formats minutes and seconds, `1:05`. The script counts down in the same form.
-fn clock_face(seconds: u64) -> String {
-    format!("{}:{:02}", seconds / 60, seconds % 60)
+fn wait_words(frame: &Frame<'_>, length: impl Into<Arg>) -> String {
+    frame.m(&Message::new("prompt-wait").with("length", length))
 }
 
 #[derive(Serialize)]

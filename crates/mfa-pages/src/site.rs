@@ -5,7 +5,12 @@ use std::{borrow::Cow, sync::Arc, time::SystemTime};
 use jiff::tz::TimeZone;
 use mfa_plugin_api::Message;
 
-use crate::{assets, clock, language::Language, texts::Texts};
+use crate::{
+    assets, clock,
+    language::{Language, PerLanguage},
+    phrases::without_breaks,
+    texts::Texts,
+};
 
 /// The paths of the pages below [`Site::prefix`].
 pub mod path {
@@ -50,18 +55,45 @@ pub mod field {
 /// The data that all pages of a deployment share.
 #[derive(Debug, Clone)]
 pub struct Site {
-    /// The name of the protected service, as its users know it.
-    pub service_name: String,
+    /// The name of the protected service, as its users know it. A zero-width space (U+200B) marks where a line
+    /// may break in a long Japanese name.
+    pub service_name: PerLanguage<String>,
     /// The path prefix of all our pages. It starts and ends with a slash.
     pub prefix: String,
     /// The host name to show, such as `login.example.jp`. It helps users to spot look-alike pages.
     pub host: Option<String>,
     /// The time zone of the clock times.
     pub time_zone: TimeZone,
-    /// The support contact: the URL of a page or a `mailto:` link.
-    pub support_url: Option<String>,
+    /// The login pages as an absolute URL, for a page at a host that has no application. `/` without one.
+    pub home_url: Option<String>,
+    /// Whom to ask for help.
+    pub support: Support,
+    /// The operator of the service, at the foot of each page.
+    pub operator: Operator,
     /// The sentences.
     pub texts: Arc<Texts>,
+}
+
+/// Whom the users of a service ask for help.
+#[derive(Debug, Clone, Default)]
+pub struct Support {
+    /// The URL of a page or a `mailto:` link.
+    pub url: Option<String>,
+    /// The telephone number, as it is shown.
+    pub phone: Option<String>,
+    /// The hours of the telephone.
+    pub hours: Option<PerLanguage<String>>,
+}
+
+/// The operator of a service.
+#[derive(Debug, Clone, Default)]
+pub struct Operator {
+    /// The name.
+    pub name: Option<PerLanguage<String>>,
+    /// The URL of the privacy policy.
+    pub privacy_url: Option<PerLanguage<String>>,
+    /// The URL of the terms of use.
+    pub terms_url: Option<PerLanguage<String>>,
 }
 
 impl Site {
@@ -69,13 +101,15 @@ impl Site {
     pub const DEFAULT_PREFIX: &str = "/_mfa/";
 
     /// Makes a site with the default prefix `/_mfa/`, Japan Standard Time and the built-in texts.
-    pub fn new(service_name: impl Into<String>) -> Self {
+    pub fn new(service_name: impl Into<PerLanguage<String>>) -> Self {
         Self {
             service_name: service_name.into(),
             prefix: Self::DEFAULT_PREFIX.to_owned(),
             host: None,
             time_zone: clock::japan(),
-            support_url: None,
+            home_url: None,
+            support: Support::default(),
+            operator: Operator::default(),
             texts: Arc::new(Texts::built_in()),
         }
     }
@@ -125,13 +159,18 @@ impl<'a> Frame<'a> {
         self.site.texts.plain(self.language, key)
     }
 
+    /// Returns the sentence of `key` for an attribute or the title: without places to break a line.
+    pub(crate) fn label(&self, key: &str) -> String {
+        without_breaks(&self.t(key))
+    }
+
     /// Returns the sentence of a message.
     pub(crate) fn m(&self, message: &Message) -> String {
         self.site.texts.format(self.language, message, &self.site.time_zone, self.now)
     }
 
-    pub(crate) fn instant(&self, instant: SystemTime) -> String {
-        self.site.texts.instant(self.language, instant, &self.site.time_zone, self.now)
+    pub(crate) fn date_time(&self, instant: SystemTime) -> String {
+        self.site.texts.date_time(self.language, instant, &self.site.time_zone, self.now)
     }
 
     /// Formats `instant` for machines: RFC 3339 in the site's time zone, whole seconds.
@@ -148,7 +187,7 @@ impl<'a> Frame<'a> {
     }
 
     pub(crate) fn service(&self) -> &'a str {
-        &self.site.service_name
+        self.site.service_name.get(self.language)
     }
 
     pub(crate) fn host_hint(&self) -> Option<String> {
@@ -163,7 +202,36 @@ impl<'a> Frame<'a> {
     /// Returns the title of the browser's tab.
     pub(crate) fn tab_title(&self, title: &str, has_error: bool) -> String {
         let key = if has_error { "page-title-error" } else { "page-title" };
-        self.m(&Message::new(key).with("title", title).with("service", self.service()))
+        let title = self.m(&Message::new(key).with("title", title).with("service", self.service()));
+        without_breaks(&title)
+    }
+
+    /// Returns the links at the foot of the page: label and address.
+    pub(crate) fn foot_links(&self) -> Vec<(String, &'a str)> {
+        let operator = &self.site.operator;
+        let of_language = |url: &'a Option<PerLanguage<String>>| {
+            url.as_ref().map(|url| url.get(self.language).as_str())
+        };
+        [
+            ("support-link", self.site.support.url.as_deref()),
+            ("privacy-link", of_language(&operator.privacy_url)),
+            ("terms-link", of_language(&operator.terms_url)),
+        ]
+        .into_iter()
+        .filter_map(|(key, url)| Some((self.t(key), url?)))
+        .collect()
+    }
+
+    /// Returns the telephone number of the support for people, for a `tel:` link, and its hours.
+    pub(crate) fn support_phone(&self) -> Option<(&'a str, String, &'a str)> {
+        let phone = self.site.support.phone.as_deref()?;
+        let dialled = phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+        let hours = self.site.support.hours.as_ref();
+        Some((phone, dialled, hours.map_or("", |hours| hours.get(self.language))))
+    }
+
+    pub(crate) fn operator_name(&self) -> Option<&'a str> {
+        Some(self.site.operator.name.as_ref()?.get(self.language))
     }
 
     /// Returns the language switch: each language by its own name, with a link to this page in it.

@@ -10,10 +10,11 @@ use jiff::tz::TimeZone;
 use mfa_plugin_api::{Arg, Message};
 use unic_langid::{LanguageIdentifier, langid};
 
-use crate::{clock, language::Language};
-
-const JA: &str = include_str!("../locales/ja.ftl");
-const EN: &str = include_str!("../locales/en.ftl");
+use crate::{
+    catalogue::{self, InvalidCatalogue, parse},
+    clock::{self, Bound, Reading},
+    language::Language,
+};
 
 /// The sentences of the pages, in Japanese and English.
 ///
@@ -31,15 +32,18 @@ impl Texts {
     ///
     /// Never: the two files are part of the program, and a test parses them.
     pub fn built_in() -> Self {
-        Self { ja: shipped(langid!("ja"), JA), en: shipped(langid!("en"), EN) }
+        let shipped = |id, language| shipped(id, catalogue::built_in_source(language));
+        Self { ja: shipped(langid!("ja"), Language::Ja), en: shipped(langid!("en"), Language::En) }
     }
 
     /// Returns the built-in catalogue of `language` in Fluent syntax.
     pub fn built_in_source(language: Language) -> &'static str {
-        match language {
-            Language::Ja => JA,
-            Language::En => EN,
-        }
+        catalogue::built_in_source(language)
+    }
+
+    /// Returns the keys of the built-in texts.
+    pub fn built_in_keys() -> Vec<String> {
+        catalogue::built_in_keys()
     }
 
     /// Adds the texts of `source` (in Fluent syntax). They replace texts with the same key.
@@ -67,6 +71,10 @@ impl Texts {
 
     /// Returns the sentence of `message`, with instants as clock times of `zone`, seen from `now`.
     ///
+    /// An instant whose name begins with `expires` is the end of a validity. It is rounded down: to the
+    /// second up to ten minutes ahead, otherwise to the minute. Any other instant is the end of a wait. It is
+    /// rounded up to the minute. The day is added if it is not the day of `now`.
+    ///
     /// If the language lacks the key, the other language's sentence is used. If both lack it, the key
     /// itself is shown: a missing translation must not break a login.
     pub fn format(
@@ -78,7 +86,8 @@ impl Texts {
     ) -> String {
         let mut args = FluentArgs::new();
         for (name, arg) in message.args() {
-            args.set(name.to_owned(), self.value(language, arg, zone, now));
+            let bound = if name.starts_with("expires") { Bound::End } else { Bound::Start };
+            args.set(name.to_owned(), self.value(language, arg, bound, zone, now));
         }
         self.resolve(language, message.key(), &args)
     }
@@ -114,31 +123,55 @@ impl Texts {
         self.resolve(language, key, &args)
     }
 
-    /// Returns an instant as a clock time, with the day if it is not the day of `now`.
-    ///
-    /// Up to ten minutes ahead the time is exact to the second (`14:32:05`). Further ahead it is rounded
-    /// up to the minute, so that waiting until the shown time is long enough.
-    pub fn instant(
+    /// Returns date and clock time of an instant, to the minute it is in; for facts such as a login.
+    pub fn date_time(
         &self,
         language: Language,
         instant: SystemTime,
         zone: &TimeZone,
         now: SystemTime,
     ) -> String {
-        let (Some(there), Some(here)) =
-            (clock::read(instant, zone, now), clock::read(now, zone, now))
-        else {
-            return "–".to_owned();
-        };
-        if there.date() == here.date() {
-            return there.time;
+        match readings(instant, Bound::End, zone, now) {
+            Some((there, here)) => {
+                self.dated(language, Reading { second: None, ..there }, here.year)
+            }
+            None => UNREADABLE.to_owned(),
         }
-        let key = if there.year == here.year { "date-time" } else { "date-time-year" };
+    }
+
+    fn instant(
+        &self,
+        language: Language,
+        instant: SystemTime,
+        bound: Bound,
+        zone: &TimeZone,
+        now: SystemTime,
+    ) -> String {
+        match readings(instant, bound, zone, now) {
+            Some((there, here)) if there.date() == here.date() => self.clock_time(language, there),
+            Some((there, here)) => self.dated(language, there, here.year),
+            None => UNREADABLE.to_owned(),
+        }
+    }
+
+    fn dated(&self, language: Language, there: Reading, this_year: i16) -> String {
+        let key = if there.year == this_year { "date-time" } else { "date-time-year" };
         let mut args = FluentArgs::new();
         args.set("year", there.year.to_string());
         args.set("month", number(u64::from(there.month)));
         args.set("day", number(u64::from(there.day)));
-        args.set("time", there.time);
+        args.set("weekday", number(u64::from(there.weekday)));
+        args.set("time", self.clock_time(language, there));
+        self.resolve(language, key, &args)
+    }
+
+    fn clock_time(&self, language: Language, there: Reading) -> String {
+        let mut args = FluentArgs::new();
+        args.set("clock", there.clock());
+        args.set("hour", number(u64::from(there.hour)));
+        args.set("minute", number(u64::from(there.minute)));
+        args.set("second", number(u64::from(there.second.unwrap_or_default())));
+        let key = if there.second.is_some() { "clock-time-seconds" } else { "clock-time" };
         self.resolve(language, key, &args)
     }
 
@@ -146,13 +179,14 @@ impl Texts {
         &self,
         language: Language,
         arg: &Arg,
+        bound: Bound,
         zone: &TimeZone,
         now: SystemTime,
     ) -> FluentValue<'static> {
         match arg {
             Arg::Count(count) => number(*count),
             Arg::Duration(length) => self.duration(language, *length).into(),
-            Arg::Instant(instant) => self.instant(language, *instant, zone, now).into(),
+            Arg::Instant(instant) => self.instant(language, *instant, bound, zone, now).into(),
             Arg::Text(text) => text.clone().into(),
             // A kind of argument that this version does not know. The sentence is still shown.
             _ => FluentValue::None,
@@ -187,22 +221,6 @@ impl fmt::Debug for Texts {
     }
 }
 
-/// A catalogue that is not in Fluent syntax.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} of the catalogue is not in fluent syntax")]
-pub struct InvalidCatalogue {
-    /// The line of the first problem, counted from 1.
-    pub line: usize,
-}
-
-fn parse(source: &str) -> Result<FluentResource, InvalidCatalogue> {
-    FluentResource::try_new(source.to_owned()).map_err(|(_, problems)| {
-        let at = problems.first().map_or(0, |problem| problem.pos.start);
-        let line = 1 + source.bytes().take(at).filter(|byte| *byte == b'\n').count();
-        InvalidCatalogue { line }
-    })
-}
-
 fn shipped(language: LanguageIdentifier, source: &str) -> FluentBundle<FluentResource> {
     let mut bundle = FluentBundle::new_concurrent(vec![language]);
     // The isolation marks would show up in titles and in copied text; all arguments are short.
@@ -210,6 +228,20 @@ fn shipped(language: LanguageIdentifier, source: &str) -> FluentBundle<FluentRes
     let resource = parse(source).expect("a test parses the catalogues of the program");
     bundle.add_resource(resource).expect("a test finds no key twice in a catalogue");
     bundle
+}
+
+/// Stands for an instant beyond the year 9999.
+const UNREADABLE: &str = "–";
+
+/// Returns `instant` and the present as dates and clock times.
+fn readings(
+    instant: SystemTime,
+    bound: Bound,
+    zone: &TimeZone,
+    now: SystemTime,
+) -> Option<(Reading, Reading)> {
+    let there = clock::read(instant, bound, zone, now)?;
+    Some((there, clock::read(now, Bound::End, zone, now)?))
 }
 
 fn number(count: u64) -> FluentValue<'static> {

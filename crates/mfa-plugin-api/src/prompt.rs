@@ -10,7 +10,7 @@ use crate::{message::Message, names::text_name};
 /// use mfa_plugin_api::{Field, FieldKind, Message, Prompt};
 ///
 /// let prompt = Prompt::new(Message::new("otp-title"))
-///     .with_text(Message::new("otp-sent").with("to", "***-****-5678"))
+///     .with_text(Message::new("otp-sent").with("to", "5678"))
 ///     .with_field(Field::new("code", FieldKind::OneTimeCode { digits: 6 }, Message::new("otp-label")));
 /// assert_eq!(prompt.fields[0].name, "code");
 /// assert!(prompt.rejection.is_none());
@@ -47,6 +47,9 @@ pub struct Prompt {
         )
     )]
     pub expires_at: Option<SystemTime>,
+    /// The heading of the help. `None`: the host's own.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub help_title: Option<Message>,
     /// Paragraphs that the page shows on request, such as help with a missing message.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Vec::is_empty"))]
     pub help: Vec<Message>,
@@ -63,6 +66,7 @@ impl Prompt {
             notice: None,
             rejection: None,
             expires_at: None,
+            help_title: None,
             help: Vec::new(),
         }
     }
@@ -106,6 +110,13 @@ impl Prompt {
     #[must_use]
     pub fn with_expires_at(mut self, expires_at: SystemTime) -> Self {
         self.expires_at = Some(expires_at);
+        self
+    }
+
+    /// Sets the heading of the help.
+    #[must_use]
+    pub fn with_help_title(mut self, title: Message) -> Self {
+        self.help_title = Some(title);
         self
     }
 

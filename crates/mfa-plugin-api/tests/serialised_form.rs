@@ -121,13 +121,14 @@ fn a_prompt_leaves_out_what_is_empty() {
             .with_notice(Notice::new(Message::new("n")))
             .with_rejection(Rejection::new(RejectionKind::Wrong, Message::new("w")))
             .with_expires_at(at(300_000))
+            .with_help_title(Message::new("w"))
             .with_help(Message::new("h")),
         concat!(
             r#"{"title":{"key":"t"},"texts":[{"key":"p"}],"#,
             r#""fields":[{"name":"f","kind":"secret","label":{"key":"l"}}],"#,
             r#""actions":[{"id":"a","label":{"key":"b"}}],"notice":{"message":{"key":"n"}},"#,
             r#""rejection":{"kind":"wrong","message":{"key":"w"}},"#,
-            r#""expires_at_ms":300000,"help":[{"key":"h"}]}"#,
+            r#""expires_at_ms":300000,"help_title":{"key":"w"},"help":[{"key":"h"}]}"#,
         ),
     );
 }
@@ -302,7 +303,8 @@ fn rejections() -> impl Strategy<Value = Rejection> {
 fn prompts() -> impl Strategy<Value = Prompt> {
     let lists = (vec(messages(), 0..3), vec(fields(), 0..3), vec(actions(), 0..3));
     let outcome = (option::of(messages()), option::of(rejections()), option::of(instants()));
-    (messages(), lists, outcome, vec(messages(), 0..3)).prop_map(
+    let help = (option::of(messages()), vec(messages(), 0..3));
+    (messages(), lists, outcome, help).prop_map(
         |(title, (texts, fields, actions), (notice, rejection, expires_at), help)| {
             let mut prompt = Prompt::new(title);
             prompt.texts = texts;
@@ -311,7 +313,7 @@ fn prompts() -> impl Strategy<Value = Prompt> {
             prompt.notice = notice.map(Notice::new);
             prompt.rejection = rejection;
             prompt.expires_at = expires_at;
-            prompt.help = help;
+            (prompt.help_title, prompt.help) = help;
             prompt
         },
     )

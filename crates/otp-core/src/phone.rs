@@ -116,7 +116,13 @@ impl PhoneNumber {
 
     /// Returns the last four digits, which may appear in a log.
     pub fn last_four(&self) -> &str {
-        self.as_e164().get(self.block().len()..).unwrap_or_default()
+        self.last_digits(4)
+    }
+
+    /// Returns the last `count` digits, at most four.
+    pub fn last_digits(&self, count: u8) -> &str {
+        let hidden = usize::from(self.len) - usize::from(count.min(4));
+        self.as_e164().get(hidden..).unwrap_or_default()
     }
 
     /// Returns the E.164 form without its last four digits. It names a block of 10,000 numbers, by which sending
@@ -332,6 +338,9 @@ mod tests {
             assert_eq!(number.to_japanese().as_deref(), japanese);
             assert_eq!(number.masked(), masked);
             assert_eq!(number.last_four(), last_four);
+            assert_eq!(number.last_digits(2), &last_four[2..]);
+            assert_eq!(number.last_digits(0), "");
+            assert_eq!(number.last_digits(5), last_four);
             assert_eq!(number.block(), block);
             assert_eq!(format!("{number:?}"), format!("PhoneNumber({masked})"));
         }

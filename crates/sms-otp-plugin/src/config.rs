@@ -11,7 +11,7 @@ use otp_core::{AllowedPrefixes, CodeFormat, Policy, Purpose, message::TextLimit}
 use crate::{
     pseudonym::PseudonymKey,
     quotas::SendLimits,
-    text::{InvalidText, SmsTexts, Templates},
+    text::{InvalidText, SmsPreview, SmsTexts, Templates},
 };
 
 /// The name of the factor, unless [set](SmsOtpConfig::with_factor) otherwise: `sms-otp`.
@@ -35,6 +35,8 @@ pub struct SmsOtpConfig {
     policy: Policy,
     limits: SendLimits,
     prefixes: AllowedPrefixes,
+    shown_digits: u8,
+    sender_number: Option<String>,
 }
 
 /// Why a setting is refused.
@@ -55,6 +57,13 @@ pub enum InvalidConfig {
         SmsOtpConfig::LIFETIME_RANGE.end().as_secs()
     )]
     Lifetime,
+    /// Fewer digits than 2 do not tell numbers apart, more than 4 tell too much.
+    #[error(
+        "a page shows the last {} to {} digits of a number",
+        SmsOtpConfig::SHOWN_DIGITS_RANGE.start(),
+        SmsOtpConfig::SHOWN_DIGITS_RANGE.end()
+    )]
+    ShownDigits,
 }
 
 impl SmsOtpConfig {
@@ -73,6 +82,12 @@ impl SmsOtpConfig {
     pub const LIFETIME_RANGE: RangeInclusive<Duration> =
         Duration::from_secs(60)..=Duration::from_secs(600);
 
+    /// Default of [`with_shown_digits`](Self::with_shown_digits).
+    pub const DEFAULT_SHOWN_DIGITS: u8 = 4;
+
+    /// Allowed values of [`with_shown_digits`](Self::with_shown_digits).
+    pub const SHOWN_DIGITS_RANGE: RangeInclusive<u8> = 2..=4;
+
     /// Creates the default settings: 6 digits, 300 s, the default limits and policy, 060, 070, 080 and 090.
     pub fn new(texts: SmsTexts, pseudonym_key: PseudonymKey) -> Self {
         Self {
@@ -86,6 +101,8 @@ impl SmsOtpConfig {
             policy: Policy::default(),
             limits: SendLimits::default(),
             prefixes: AllowedPrefixes::default(),
+            shown_digits: Self::DEFAULT_SHOWN_DIGITS,
+            sender_number: None,
         }
     }
 
@@ -130,6 +147,26 @@ impl SmsOtpConfig {
         Ok(self)
     }
 
+    /// Sets how many of the last digits of the phone number the pages show: 2 to 4, default 4.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidConfig::ShownDigits`] outside that range.
+    pub fn with_shown_digits(mut self, digits: u8) -> Result<Self, InvalidConfig> {
+        if !Self::SHOWN_DIGITS_RANGE.contains(&digits) {
+            return Err(InvalidConfig::ShownDigits);
+        }
+        self.shown_digits = digits;
+        Ok(self)
+    }
+
+    /// Sets the number that the messages come from, as the help shows it. By default the help has none.
+    #[must_use]
+    pub fn with_sender_number(mut self, number: impl Into<String>) -> Self {
+        self.sender_number = Some(number.into());
+        self
+    }
+
     /// Removes the deadline for sending. By default the provider must send a message at least 10 s before the
     /// code expires.
     #[must_use]
@@ -168,6 +205,15 @@ impl SmsOtpConfig {
         self.templates(limit).map(drop)
     }
 
+    /// Returns the message of each language as a sender with this limit gets it, for the operator to read.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check_texts`](Self::check_texts).
+    pub fn previews(&self, limit: TextLimit) -> Result<Vec<SmsPreview>, InvalidText> {
+        Ok(self.templates(limit)?.previews(limit))
+    }
+
     pub(crate) fn templates(&self, limit: TextLimit) -> Result<Templates, InvalidText> {
         self.texts.templates(self.format, self.lifetime, limit)
     }
@@ -203,6 +249,14 @@ impl SmsOtpConfig {
     /// Returns the deadline for sending a code that expires at `expires_at`.
     pub(crate) fn deadline(&self, expires_at: SystemTime) -> Option<SystemTime> {
         expires_at.checked_sub(self.deadline_margin?)
+    }
+
+    pub(crate) fn shown_digits(&self) -> u8 {
+        self.shown_digits
+    }
+
+    pub(crate) fn sender_number(&self) -> Option<&str> {
+        self.sender_number.as_deref()
     }
 
     pub(crate) fn prefixes(&self) -> AllowedPrefixes {

@@ -34,5 +34,5 @@ pub use crate::{
     pseudonym::{PseudonymKey, PseudonymKeyTooShort},
     quotas::{DailyBudget, SendLimitSettings, SendLimits},
     report::Reported,
-    text::{InvalidText, SmsTexts},
+    text::{InvalidText, SmsPreview, SmsTexts},
 };

@@ -23,7 +23,9 @@ pub(crate) struct CodePage<'a> {
     pub(crate) challenge: &'a Challenge,
     pub(crate) policy: &'a Policy,
     pub(crate) digits: u8,
-    pub(crate) masked_to: String,
+    /// The last digits of the number.
+    pub(crate) to: String,
+    pub(crate) sender_number: Option<&'a str>,
     pub(crate) sent: Sent,
 }
 
@@ -43,16 +45,22 @@ impl CodePage<'_> {
         let mut prompt = Prompt::new(Message::new("otp-title"))
             .with_text(
                 Message::new(sent)
-                    .with("to", self.masked_to.clone())
+                    .with("to", self.to.clone())
                     .with("digits", u64::from(self.digits)),
             )
             .with_text(Message::new("otp-warning"))
             .with_field(field)
             .with_action(self.way_to_another_message())
             .with_expires_at(expires_at)
+            .with_help_title(Message::new("otp-help-title"))
             .with_help(Message::new("otp-help-delay"))
             .with_help(Message::new("otp-help-signal"))
             .with_help(Message::new("otp-help-filter"));
+        if let Some(number) = self.sender_number {
+            let sender = Message::new("otp-help-sender").with("number", number.to_owned());
+            prompt = prompt.with_help(sender);
+        }
+        prompt = prompt.with_help(Message::new("otp-help-kinds"));
         prompt.notice = delivery_notice(self.challenge.delivery());
         prompt
     }
@@ -97,12 +105,18 @@ pub(crate) enum Ended {
     Expired,
 }
 
-pub(crate) fn resent(to: String) -> Notice {
-    Notice::new(Message::new("otp-resent").with("to", to))
+pub(crate) fn resent(sent: Sent) -> Notice {
+    Notice::new(Message::new(match sent {
+        Sent::Accepted => "otp-resent",
+        Sent::Unknown => "otp-resending",
+    }))
 }
 
-pub(crate) fn new_code_sent(to: String) -> Notice {
-    Notice::new(Message::new("otp-new-code-sent").with("to", to))
+pub(crate) fn new_code_sent(sent: Sent) -> Notice {
+    Notice::new(Message::new(match sent {
+        Sent::Accepted => "otp-new-code-sent",
+        Sent::Unknown => "otp-new-code-sending",
+    }))
 }
 
 pub(crate) fn malformed(why: Malformed, digits: u8) -> Rejection {
@@ -120,8 +134,7 @@ pub(crate) fn wrong(attempts_left: u8) -> Rejection {
 
 pub(crate) fn resend_wait(at: SystemTime, now: SystemTime) -> Rejection {
     let wait = at.duration_since(now).unwrap_or_default();
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    let message = Message::new("otp-resend-wait").with("seconds", seconds);
+    let message = Message::new("otp-resend-wait").with("length", wait);
     Rejection::new(RejectionKind::TooMany, message).with_retry_at(at)
 }
 

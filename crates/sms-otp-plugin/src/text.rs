@@ -17,6 +17,7 @@ use otp_core::{
 #[derive(Debug, Clone)]
 pub struct SmsTexts {
     service: String,
+    services: Vec<(String, String)>,
     host: Option<Host>,
     max_parts: usize,
     words: Vec<(String, String)>,
@@ -25,16 +26,18 @@ pub struct SmsTexts {
 impl SmsTexts {
     /// The words in Japanese. Service and code come first, because a locked phone shows only the beginning.
     /// The page says when the code expires; here it would take the space of service and host.
-    pub const JAPANESE: &'static str = "{service} 認証コード {code}\n他人に教えないでください";
+    pub const JAPANESE: &'static str = "【{service}】認証コード {code}\n他人に教えないでください";
 
     /// The words in English.
     pub const ENGLISH: &'static str = "{service} code {code}. Never share it";
 
-    /// Creates texts in Japanese and English for `service`, in one part. The last line is `@host #code` (WICG sms-one-time-codes, "Message format").
-    pub fn new(service: impl Into<String>, host: Host) -> Self {
+    /// Creates texts in Japanese and English for `service`, in one part. The last line is `@host #code` (WICG
+    /// sms-one-time-codes, "Message format"). `None` leaves it out, for a service without a site of its own.
+    pub fn new(service: impl Into<String>, host: impl Into<Option<Host>>) -> Self {
         Self {
             service: service.into(),
-            host: Some(host),
+            services: Vec::new(),
+            host: host.into(),
             max_parts: 1,
             words: vec![
                 ("ja".to_owned(), Self::JAPANESE.to_owned()),
@@ -43,10 +46,11 @@ impl SmsTexts {
         }
     }
 
-    /// Leaves out the last line, for services without a site of their own.
+    /// Sets the name of the service in the message of a language, given as its BCP 47 primary tag.
     #[must_use]
-    pub fn without_host(mut self) -> Self {
-        self.host = None;
+    pub fn with_service(mut self, language: &str, service: impl Into<String>) -> Self {
+        self.services.retain(|(known, _)| known != language);
+        self.services.push((language.to_owned(), service.into()));
         self
     }
 
@@ -77,7 +81,9 @@ impl SmsTexts {
         let limit = limit.with_max_parts(self.max_parts);
         let mut templates = Vec::with_capacity(self.words.len());
         for (language, words) in &self.words {
-            let mut settings = TemplateSettings::new(words, &self.service, code, limit)
+            let named = self.services.iter().find(|(known, _)| known == language);
+            let service = named.map_or(&self.service, |(_, service)| service);
+            let mut settings = TemplateSettings::new(words, service, code, limit)
                 .with_longest_lifetime(longest_lifetime);
             if let Some(host) = &self.host {
                 settings = settings.with_host(host.clone());
@@ -88,6 +94,22 @@ impl SmsTexts {
         }
         Ok(Templates(templates))
     }
+}
+
+/// A message as it is sent, with a code of zeros.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SmsPreview {
+    /// The language, as a BCP 47 primary tag.
+    pub language: String,
+    /// The text.
+    pub text: String,
+    /// The length of the text, as the sender counts.
+    pub units: usize,
+    /// The length that fits into as many parts.
+    pub allowed: usize,
+    /// The number of parts, each of which is billed.
+    pub parts: usize,
 }
 
 /// The words of one language cannot be used.
@@ -137,6 +159,16 @@ impl Templates {
             |(language, _): &&(String, SmsTemplate)| language.eq_ignore_ascii_case(primary);
         let (_, template) = self.0.iter().find(is_wanted).or_else(|| self.0.first())?;
         Some(template)
+    }
+
+    /// Returns the longest message of each language, counted as `limit` counts.
+    pub(crate) fn previews(&self, limit: TextLimit) -> Vec<SmsPreview> {
+        let preview = |(language, template): &(String, SmsTemplate)| {
+            let (text, parts) = (template.longest_text().to_string(), template.longest_parts());
+            let (units, allowed) = (limit.units(&text), limit.part_units() * parts);
+            SmsPreview { language: language.clone(), text, units, allowed, parts }
+        };
+        self.0.iter().map(preview).collect()
     }
 
     /// Returns each language with the length of its longest message.

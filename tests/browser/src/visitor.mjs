@@ -143,6 +143,11 @@ class Visitor {
     await page.getByRole("button", { name: this.words.next, exact: true }).click();
   }
 
+  /** What is written in a part of the page, without the marks of places where a line may break. */
+  async text(part = this.page.locator("main")) {
+    return (await part.innerText()).replaceAll("\u200b", "");
+  }
+
   codeField(page = this.page) {
     return page.getByLabel(this.words.code, { exact: true });
   }

@@ -53,17 +53,19 @@ impl Language {
     pub(super) const fn state(self, stage: Stage) -> (&'static str, &'static str) {
         let (ja, en, tone) = match stage {
             Stage::Waiting => ("送信待ち", "Waiting", "wait"),
-            Stage::Canceled => ("キャンセル済み", "Cancelled", "bad"),
-            Stage::Sent => ("配送中", "On its way", "wait"),
+            Stage::Canceled => ("送信キャンセル", "Cancelled", "bad"),
+            Stage::Sent => ("送信済（結果待ち）", "On its way", "wait"),
             Stage::Final(outcome) => match outcome {
-                Outcome::Received => ("着信済み", "Received", "good"),
+                Outcome::Received => ("着信済", "Received", "good"),
                 Outcome::OutOfRange | Outcome::LateReceived => ("圏外", "Out of range", "bad"),
-                Outcome::Error => ("配送エラー", "Delivery error", "bad"),
-                Outcome::Unknown | Outcome::Uncertain => ("結果不明", "Unknown", "wait"),
-                Outcome::Silent => ("結果なし", "No result", "wait"),
-                Outcome::HistoryMismatch => ("番号履歴の不一致", "Number changed hands", "bad"),
+                Outcome::Error => ("送達エラー", "Delivery error", "bad"),
+                Outcome::Unknown | Outcome::Uncertain => ("不明", "Unknown", "wait"),
+                Outcome::Silent => ("送達結果なし", "No result", "wait"),
+                Outcome::HistoryMismatch => {
+                    ("携帯電話履歴判定：不一致", "Number changed hands", "bad")
+                }
                 Outcome::SendError => ("送信エラー", "Not sent", "bad"),
-                Outcome::Expired => ("送信期限切れ", "Past its deadline", "bad"),
+                Outcome::Expired => ("送信限度日時を超過", "Past its deadline", "bad"),
             },
         };
         match self {
@@ -82,7 +84,7 @@ impl Language {
                 (("遅れて届く", "しばらくしてから届きます"), ("Late", "Arrives after a while"))
             }
             DeliveryMode::Hold => {
-                (("保留", "手で届けるまで止めます"), ("Hold", "Waits until you deliver it"))
+                (("保留", "操作するまで届きません"), ("Hold", "Waits until you deliver it"))
             }
             DeliveryMode::OutOfRange => (
                 ("圏外", "どの電話にも届きません"),
@@ -93,7 +95,7 @@ impl Language {
                 ("Out of order", "The next one overtakes"),
             ),
             DeliveryMode::Error => (
-                ("配送エラー", "事業者がエラーを返します"),
+                ("送達エラー", "事業者がエラーを返します"),
                 ("Error", "The carrier reports an error"),
             ),
         };
@@ -105,7 +107,7 @@ impl Language {
 
     pub(super) fn length(self, units: usize, parts: u16) -> String {
         match self {
-            Self::Ja => format!("{units}字・{parts}通分"),
+            Self::Ja => format!("{units}文字・{parts}通"),
             Self::En if parts == 1 => format!("{units} units, 1 part"),
             Self::En => format!("{units} units, {parts} parts"),
         }
@@ -133,6 +135,8 @@ pub(super) struct Words {
     pub(super) stop_refreshing: &'static str,
     pub(super) footer: &'static str,
     pub(super) copy: &'static str,
+    /// The label of a button that copies a code; the script fills in `{code}`.
+    pub(super) copy_code: &'static str,
     pub(super) copied: &'static str,
     pub(super) new_message: &'static str,
     pub(super) numbers: &'static str,
@@ -151,6 +155,7 @@ pub(super) struct Words {
     pub(super) fault_drop: &'static str,
     pub(super) fault_none: &'static str,
     pub(super) clock: &'static str,
+    pub(super) clock_steps: [&'static str; 3],
     pub(super) history: &'static str,
     pub(super) messages_kept: &'static str,
     pub(super) clear: &'static str,
@@ -166,7 +171,8 @@ const JA: Words = Words {
     refreshing: "このページは5秒ごとに更新されます。",
     stop_refreshing: "自動更新を止める",
     footer: "プログラムから読むには：",
-    copy: "をコピーする",
+    copy: "コピーする",
+    copy_code: "{code}をコピーする",
     copied: "コピーしました：",
     new_message: "新しいSMSが届きました",
     numbers: "電話番号",
@@ -175,16 +181,17 @@ const JA: Words = Words {
     messages: "届いたSMS",
     empty: "まだSMSは届いていません。",
     network: "まだ届いていないSMS",
-    network_empty: "配送中のSMSはありません。",
+    network_empty: "送達待ちのSMSはありません。",
     deliver: "いま届ける",
     make_out_of_range: "圏外にする",
     make_error: "エラーにする",
     delivery: "これからの届き方",
     faults: "APIの障害",
-    fault_500: "次の送信を500で断る",
-    fault_drop: "次の送信を受け付けて切断する",
+    fault_500: "次の送信をHTTP 500で拒否する",
+    fault_drop: "次の送信を受け付けた直後に切断する",
     fault_none: "障害を解除する",
     clock: "手動の時計",
+    clock_steps: ["＋10秒", "＋1分", "＋5分"],
     history: "履歴",
     messages_kept: "通を保存しています。",
     clear: "すべて消去する",
@@ -200,7 +207,8 @@ const EN: Words = Words {
     refreshing: "This page refreshes every 5 seconds.",
     stop_refreshing: "Stop refreshing",
     footer: "For programs:",
-    copy: "copy",
+    copy: "Copy",
+    copy_code: "Copy {code}",
     copied: "Copied",
     new_message: "A new message has arrived",
     numbers: "Phone numbers",
@@ -219,6 +227,7 @@ const EN: Words = Words {
     fault_drop: "Accept the next send, then disconnect",
     fault_none: "Clear faults",
     clock: "Manual clock",
+    clock_steps: ["+10 s", "+1 min", "+5 min"],
     history: "History",
     messages_kept: "messages kept.",
     clear: "Clear all",

@@ -299,3 +299,9 @@ pub(crate) async fn until_listening(port: u16) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+/// Returns the reference number that an English page shows.
+pub(crate) fn reference_number(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("Reference number: ")?;
+    rest.get(..14)
+}

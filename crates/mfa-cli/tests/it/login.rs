@@ -62,7 +62,7 @@ async fn a_stranger_learns_nothing_from_a_failed_login() {
         assert_eq!((sent.status.as_u16(), sent.location.as_deref()), (303, Some(LOGIN)));
         let seen = browser.get(LOGIN).await.expect("a page");
         assert_eq!(seen.status, 200);
-        assert!(!seen.has_form() && seen.body.contains("user name or password is not correct"));
+        assert!(!seen.has_form() && seen.body.contains("user ID or password is not correct"));
         assert!(!seen.body.contains(password), "the password is shown again");
         let page = without_form_values(&seen, name);
         answers.push((page, header_names(&seen), header_names(&sent), sent.cookie_names()));

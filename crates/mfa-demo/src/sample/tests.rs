@@ -15,7 +15,7 @@ fn now() -> SystemTime {
 }
 
 fn page(language: Language, section: SampleSection) -> String {
-    let site = site("Demo").expect("the catalogues parse");
+    let site = site(("Demo", "Demo")).expect("the catalogues parse");
     let page = SamplePage::new(Frame::new(&site, language, now()), section);
     let user = SampleUser {
         name: "alice",
@@ -98,7 +98,7 @@ fn every_word_is_there_in_both_languages_and_none_is_left_over() {
 #[test]
 fn markup_in_headers_is_only_text() {
     const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>";
-    let site = site("Demo").expect("the catalogues parse");
+    let site = site(("Demo", "Demo")).expect("the catalogues parse");
     let methods = [AuthenticationMethod::new(HOSTILE)];
     for language in Language::ALL {
         let user = SampleUser { name: HOSTILE, methods: &methods, signed_in_at: None };

@@ -107,6 +107,19 @@ pub(super) enum Absence {
     },
 }
 
+/// A value in one line, as the sample file and the reference write it.
+pub(super) struct OneLine<'v>(pub(super) &'v Value);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_str() {
+            // TOML writes it over several lines. The escapes of a JSON string are those of a basic string of TOML.
+            Some(text) if text.contains('\n') => write!(f, "{}", serde_json::Value::from(text)),
+            _ => self.0.fmt(f),
+        }
+    }
+}
+
 impl Absence {
     /// Returns the default, or an example if there is none.
     pub(super) fn value(&self) -> &Value {

@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use mfa_pages::Language;
+use mfa_pages::{Language, PerLanguage};
 use secrecy::SecretString;
 use url::Url;
 
@@ -41,7 +41,7 @@ pub struct Gateway {
     /// The folder of the databases.
     pub data_dir: PathBuf,
     /// The name of the service on every page.
-    pub service_name: String,
+    pub service_name: PerLanguage<String>,
     /// The language for browsers that ask for no language of the pages.
     pub default_language: Language,
     /// The time zone of the clock times on pages.
@@ -110,8 +110,12 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         .key("data_dir", "The folder of the databases. Only the gateway may read it.")
         .path("/var/lib/mfa-gateway", "name a folder that the gateway may write to");
     let service_name = section
-        .key("service_name", "The name of the service, shown on every page.")
-        .or("MFA", text::not_blank);
+        .key(
+            "service_name",
+            "The name of the service, shown on every page. In a long Japanese name, \\u200B marks where a line may \
+             break.",
+        )
+        .per_language_or("MFA", text::not_blank);
     let default_language = section
         .key(
             "default_language",
@@ -126,7 +130,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         .key("support_url", "Where users find help. Pages link to it.")
         .allowed("an https:// or mailto: address")
         .renamed_from("support")
-        .optional("https://example.jp/help", "not set", support_url);
+        .optional("https://example.jp/help", "not set", text::link);
     let secret = section
         .key(
             "secret",
@@ -170,15 +174,6 @@ fn time_zone(text: &str) -> Result<TimeZone, Refusal> {
     TimeZone::get(text).map_err(|_| {
         let what = format!("{text:?} is not a known time zone");
         Refusal::new(what, "write an IANA name such as \"Asia/Tokyo\"")
-    })
-}
-
-fn support_url(text: &str) -> Result<Url, Refusal> {
-    let url =
-        Url::parse(text).ok().filter(|url| ["https", "http", "mailto"].contains(&url.scheme()));
-    url.ok_or_else(|| {
-        let what = format!("{text:?} is not the address of a page or a mailbox");
-        Refusal::new(what, "write \"https://…\" or \"mailto:…\"")
     })
 }
 

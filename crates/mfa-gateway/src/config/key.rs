@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use mfa_pages::{Language, PerLanguage};
 use secrecy::SecretString;
 use toml::{Value, de::DeValue};
 
@@ -108,6 +109,31 @@ impl Key<'_, '_> {
     ) -> Result<Option<T>, Reported> {
         let absence = Absence::Otherwise { example: example.into(), instead };
         self.read(absence, |value| parse(text(value)?).map(Some), || Ok(None))
+    }
+
+    /// Reads a text for both languages, or a table with one for each.
+    pub(super) fn per_language_or<T>(
+        mut self,
+        default: &str,
+        parse: impl Fn(&str) -> Result<T, Refusal>,
+    ) -> Result<PerLanguage<T>, Reported> {
+        self.allowed = Allowed::Phrase(PER_LANGUAGE.into());
+        let both = || Ok(PerLanguage { ja: parse(default)?, en: parse(default)? });
+        let absence = Absence::Default(default.into());
+        self.read(absence, |value| per_language(value, &parse), both)
+    }
+
+    /// Reads a text for both languages, or a table with one for each. The file may have it; `instead` is what
+    /// holds otherwise.
+    pub(super) fn optional_per_language<T>(
+        mut self,
+        example: &str,
+        instead: &'static str,
+        parse: impl Fn(&str) -> Result<T, Refusal>,
+    ) -> Result<Option<PerLanguage<T>>, Reported> {
+        self.allowed = Allowed::Phrase(PER_LANGUAGE.into());
+        let absence = Absence::Otherwise { example: example.into(), instead };
+        self.read(absence, |value| per_language(value, &parse).map(Some), || Ok(None))
     }
 
     /// Reads `true` or `false`.
@@ -343,6 +369,26 @@ pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Refusal> {
     value.as_str().ok_or_else(|| {
         Refusal::new(format!("is not text but {}", value.type_str()), "put it in double quotes")
     })
+}
+
+const PER_LANGUAGE: &str = "a text, or { ja = \"…\", en = \"…\" }";
+
+fn per_language<T>(
+    value: &DeValue<'_>,
+    parse: &impl Fn(&str) -> Result<T, Refusal>,
+) -> Result<PerLanguage<T>, Refusal> {
+    if let Some(text) = value.as_str() {
+        return Ok(PerLanguage { ja: parse(text)?, en: parse(text)? });
+    }
+    let table = value.as_table().filter(|table| table.len() == Language::ALL.len());
+    let of = |language: Language| {
+        let value = table.and_then(|table| table.get(language.tag())).ok_or_else(|| {
+            let what = "is neither a text nor a table with one text for ja and one for en";
+            Refusal::new(what, "write \"…\" or { ja = \"…\", en = \"…\" }")
+        })?;
+        parse(text(value.get_ref())?)
+    };
+    Ok(PerLanguage { ja: of(Language::Ja)?, en: of(Language::En)? })
 }
 
 fn texts<'v>(value: &'v DeValue<'_>) -> Result<Vec<&'v str>, Refusal> {

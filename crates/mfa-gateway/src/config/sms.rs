@@ -2,7 +2,9 @@
 
 mod sender;
 
+use mfa_pages::{PerLanguage, without_breaks};
 use otp_core::{AllowedPrefixes, message::Host};
+use sms_otp_plugin::{SmsOtpConfig, SmsTexts};
 
 pub use self::sender::Sender;
 use super::{
@@ -15,10 +17,16 @@ use super::{
 /// `[sms]`
 #[derive(Debug, Clone)]
 pub struct Sms {
-    /// The name at the beginning of the message.
-    pub product_name: String,
-    /// The host in the last line of the message, which binds the code to this site.
-    pub host: Host,
+    /// The name in the message.
+    pub product_name: PerLanguage<String>,
+    /// The host in the last line of the message, which binds the code to this site. `None` leaves the line out.
+    pub host: Option<Host>,
+    /// The words of the message, with `{code}` and `{service}`.
+    pub text: PerLanguage<String>,
+    /// How many of the last digits of a phone number the pages show.
+    pub shown_digits: u8,
+    /// The number that the messages come from, for the help.
+    pub sender_number: Option<String>,
     /// The prefixes of the numbers that messages may go to.
     pub allowed_prefixes: AllowedPrefixes,
     /// The sender.
@@ -33,22 +41,41 @@ pub(super) fn read(
     let product_name = section
         .key(
             "product_name",
-            "The name at the beginning of the message. Keep it short: the whole message must fit into \
-             70 characters.",
+            "The name in the message. Keep it short: the whole message must fit into 70 characters.",
         )
-        .optional("Example", "the value of gateway.service_name", text::not_blank);
+        .optional_per_language("Example", "the value of gateway.service_name", text::not_blank);
     let host = section
         .key(
             "host",
-            "The host in the last line of the message. Browsers fill in the code only on this host.",
+            "The host in the last line of the message. Browsers fill in the code only on this host. \
+             \"none\" leaves the line out.",
         )
-        .allowed("a host name")
+        .allowed("a host name or \"none\"")
         .optional("login.example.jp", "the host of gateway.public_url", host);
     let allowed_prefixes = section
         .key("allowed_prefixes", "Messages go only to numbers with one of these prefixes.")
         .allowed("\"060\", \"070\", \"080\" and \"090\"")
         .renamed_from("prefixes")
         .list(&["060", "070", "080", "090"], prefixes);
+    let shown_digits = section
+        .key(
+            "shown_digits",
+            "How many of the last digits of a phone number its owner sees on the pages.",
+        )
+        .number(SmsOtpConfig::DEFAULT_SHOWN_DIGITS, SmsOtpConfig::SHOWN_DIGITS_RANGE);
+    let sender_number = section
+        .key(
+            "sender_number",
+            "The number that the messages come from, as your contract names it. The help on the page of the \
+             code shows it.",
+        )
+        .optional("0120000000", "not shown", text::not_blank);
+    let text = section.table(
+        "text",
+        "The words of the message. {service} stands for product_name, {code} for the code, {minutes} for its \
+         lifetime. The last line with the host follows.",
+        words,
+    );
     let sender = sender::read(section);
     let product_name = match product_name? {
         Some(name) => name,
@@ -56,15 +83,39 @@ pub(super) fn read(
     };
     let host = match host? {
         Some(host) => host,
-        None => public_host(section, gateway?)?,
+        None => Some(public_host(section, gateway?)?),
     };
-    Ok(Sms { product_name, host, allowed_prefixes: allowed_prefixes?, sender: sender? })
+    Ok(Sms {
+        product_name: product_name.map(|name| without_breaks(&name)),
+        host,
+        text: text?,
+        shown_digits: shown_digits?,
+        sender_number: sender_number?,
+        allowed_prefixes: allowed_prefixes?,
+        sender: sender?,
+    })
 }
 
-fn host(text: &str) -> Result<Host, Refusal> {
-    Host::new(text).map_err(|_| {
+fn words(section: &Section<'_>) -> Result<PerLanguage<String>, Reported> {
+    let ja = section
+        .key("ja", "The Japanese words.")
+        .allowed("a text with {code} once")
+        .or(SmsTexts::JAPANESE, text::not_blank);
+    let en = section
+        .key("en", "The English words.")
+        .allowed("a text with {code} once")
+        .or(SmsTexts::ENGLISH, text::not_blank);
+    Ok(PerLanguage { ja: ja?, en: en? })
+}
+
+/// Parses a host; `None` is no host.
+fn host(text: &str) -> Result<Option<Host>, Refusal> {
+    if text == "none" {
+        return Ok(None);
+    }
+    Host::new(text).map(Some).map_err(|_| {
         let what = format!("{text:?} is not a host name");
-        Refusal::new(what, "write it without scheme, port and path")
+        Refusal::new(what, "write it without scheme, port and path, or write \"none\"")
     })
 }
 

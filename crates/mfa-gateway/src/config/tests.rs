@@ -8,6 +8,7 @@ use std::{
 };
 
 use auth_module::{HashParameters, PasswordLimits, Rule};
+use otp_core::message::Host;
 use toml::{Table, Value};
 
 use super::{
@@ -19,13 +20,16 @@ use super::{
 const SAMPLE: &str = include_str!("../../config.sample.toml");
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// A folder with the secrets that the sample file names.
+/// A folder with the secrets and the texts that the sample file names.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["master.key", "otp.key", "karaden.token", "karaden.code"] {
         let file = folder.path().join(name);
         fs::write(&file, format!("{SECRET}\n")).expect("a file");
         fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("permissions");
+    }
+    for name in ["ja.ftl", "en.ftl"] {
+        fs::write(folder.path().join(name), "").expect("a file");
     }
     folder
 }
@@ -162,7 +166,47 @@ fn a_message_that_does_not_fit_is_named() {
         "service_name = \"A service whose name is far too long for one message\"",
     );
     let found = problems(&text);
-    assert!(found.len() == 1 && found[0].contains("shorten sms.product_name"), "{found:#?}");
+    let remedy = "shorten sms.product_name or sms.text.ja, or sms.host, by 39 characters or more \
+                  (a line break counts as 3)";
+    let is_named = found[0].contains("the message has 109 units where 70 fit");
+    assert!(found.len() == 1 && is_named && found[0].ends_with(remedy), "{found:#?}");
+}
+
+#[test]
+fn the_words_of_the_message_can_be_chosen_and_its_last_line_left_out() {
+    let folder = folder();
+    let long = "あ".repeat(40);
+    let text = SAMPLE
+        .replace("# host = \"login.example.jp\"", "host = \"none\"")
+        .replace(
+            "# service_name = \"MFA\"",
+            "service_name = { ja = \"港の\\u200B図書室\", en = \"Library\" }",
+        )
+        .replace("[sms.text]\n", &format!("[sms.text]\nja = \"【{{service}}】{{code}}{long}\"\n"));
+    let config = Config::parse(&in_folder(&folder), &text).expect("it fits");
+    let previews = config.previews().expect("it fits");
+    let [ja, en] = &previews[..] else { panic!("two languages: {previews:?}") };
+    // No mark for a line break costs a character of the message.
+    assert_eq!(ja.text, format!("【港の図書室】000000{long}"));
+    assert_eq!((ja.units, ja.allowed, ja.parts), (53, 70, 1));
+    assert_eq!(en.text, "Library code 000000. Never share it");
+    let shown = config.message_previews().expect("it fits");
+    let heading = "SMS (ja): 53 of 70 characters, 1 part (53字／70字、1通)\n  【港の図書室】000000";
+    assert!(shown.starts_with(heading), "{shown}");
+    assert!(shown.ends_with("\n  Library code 000000. Never share it\n"), "{shown}");
+
+    for (words, said) in [
+        ("{service}", "{code} must stand in the words exactly once"),
+        ("{code} {name}", "{name} is none of {code}, {minutes} and {service}"),
+        ("{code} https://a.jp", "the message has a link in it"),
+    ] {
+        let text = SAMPLE.replace("[sms.text]\n", &format!("[sms.text]\nen = \"{words}\"\n"));
+        let found = problems(&text);
+        let is_named = found.len() == 1
+            && found[0].contains(said)
+            && found[0].ends_with("change sms.product_name or sms.text.en");
+        assert!(is_named, "{found:#?}");
+    }
 }
 
 #[test]
@@ -182,7 +226,7 @@ fn the_sample_file_is_valid() {
     let folder = folder();
     let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");
     assert_eq!(config.gateway.public_url.as_str(), "https://login.example.jp/");
-    assert_eq!(config.sms.host.as_str(), "login.example.jp");
+    assert_eq!(config.sms.host.as_ref().map(Host::as_str), Some("login.example.jp"));
     let rules: Vec<&str> = config.policy.rules().iter().map(Rule::name).collect();
     assert_eq!(rules, ["/admin/", "/public/", "/robots.txt", "/"]);
 }

@@ -12,6 +12,16 @@ pub(super) fn not_blank(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
+/// Parses the address of a page or a mailbox that pages link to.
+pub(super) fn link(text: &str) -> Result<Url, Refusal> {
+    let url =
+        Url::parse(text).ok().filter(|url| ["https", "http", "mailto"].contains(&url.scheme()));
+    url.ok_or_else(|| {
+        let what = format!("{text:?} is not the address of a page or a mailbox");
+        Refusal::new(what, "write \"https://…\" or \"mailto:…\"")
+    })
+}
+
 /// Parses the base URL of an API. `insecure` allows `http://`.
 pub(super) fn base_url(text: &str, insecure: bool) -> Result<Url, Refusal> {
     let url = Url::parse(text).map_err(|_| {

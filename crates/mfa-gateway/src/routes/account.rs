@@ -22,12 +22,14 @@ pub(crate) async fn show(own: Own) -> Page {
     let Some((session, token)) = session(&own).await? else { return Ok(to_login(context)) };
     // The session's snapshot of the user has no phone number.
     let user = runtime.auth.find_user_by_id(&session.user().id).await;
-    let user = user.map_err(|error| Refusal::failed("user.load", &error))?;
-    let phone = user.and_then(|user| user.phone_number).map(|number| number.masked());
+    let user = user.map_err(|error| Refusal::failed(context, "user.load", &error))?;
+    let phone = user.and_then(|user| user.phone_number);
+    let ending = phone.as_ref().map(|phone| phone.last_digits(context.settings.shown_digits));
     let methods = session.amr();
     let facts = SessionFacts {
         signed_in_at: session.auth_time(),
         expires_at: session.expires_at(),
+        idle_timeout: context.settings.idle_timeout,
         methods: &methods,
         address: None,
     };
@@ -35,7 +37,7 @@ pub(crate) async fn show(own: Own) -> Page {
     let user = session.user();
     let shown = AccountPage::new(frame, csrf, user.login_name.as_str(), facts)
         .with_display_name(Some(&user.display_name))
-        .with_phone(phone.as_deref());
+        .with_phone_ending(ending);
     Ok(responses::page(context, StatusCode::OK, render_account(&shown)))
 }
 
@@ -68,7 +70,7 @@ pub(crate) async fn logout(own: Own, request: Request) -> Page {
     own_form(&own, request, Some(cookie)).await?;
     if let Some(token) = SessionToken::parse(cookie) {
         let ended = runtime.auth.logout(&token, &context.client, context.now).await;
-        ended.map_err(|error| Refusal::failed("session.end", &error))?;
+        ended.map_err(|error| Refusal::failed(context, "session.end", &error))?;
         runtime.session_ended.notify_waiters();
     }
     Ok(signed_out(context))

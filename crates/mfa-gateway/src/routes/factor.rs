@@ -151,7 +151,7 @@ pub(crate) async fn redirect(own: &Own, step: LoginStep) -> Page {
         }
         LoginStep::Restart(RestartReason::Cancelled) => Ok(restart(context, "cancelled")),
         LoginStep::Restart(RestartReason::PasswordNeeded) => Ok(restart(context, "expired")),
-        LoginStep::Failed(Failure::Outage) => Err(Refusal::Message(MessageKind::Busy)),
+        LoginStep::Failed(Failure::Outage) => Err(Refusal::Message(MessageKind::Outage)),
         // Only a password can be rejected, and the login page shows that itself.
         LoginStep::Failed(Failure::Internal) | LoginStep::Rejected(_) => {
             Err(Refusal::Message(MessageKind::Internal))

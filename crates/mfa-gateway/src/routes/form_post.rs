@@ -24,14 +24,14 @@ pub(crate) async fn own_form(
     if !is_same_origin(&context.headers, &context.settings.origins) {
         let (client, now) = (context.client.address, context.now);
         runtime.auth.record_suspect(SuspectRequest::CrossOriginForm, client, now);
-        tracing::warn!(event = "csrf.cross_origin", client = %context.client.address, "a form came from another origin");
+        tracing::warn!(event = "csrf.cross_origin", reference = %context.reference, client = %context.client.address, "a form came from another origin");
         return Err(Refusal::Message(MessageKind::Csrf));
     }
     let form = Form::read(&context.headers, request.into_body()).await.map_err(|error| {
-        tracing::warn!(event = "form.invalid", error = %error, client = %context.client.address, "a form was refused");
+        tracing::warn!(event = "form.invalid", reference = %context.reference, error = %error, client = %context.client.address, "a form was refused");
         match error {
             FormError::TooLarge => Refusal::Message(MessageKind::TooLarge),
-            FormError::TooSlow => Refusal::FormTimeout,
+            FormError::TooSlow => Refusal::Message(MessageKind::RequestTimeout),
             FormError::Duplicate | FormError::Malformed | FormError::WrongType => {
                 Refusal::Message(MessageKind::BadRequest)
             }
@@ -43,6 +43,6 @@ pub(crate) async fn own_form(
         return Ok(form);
     }
     runtime.auth.record_suspect(SuspectRequest::ForgedForm, context.client.address, context.now);
-    tracing::warn!(event = "csrf.token_mismatch", client = %context.client.address, "the token of a form does not belong to its cookie");
+    tracing::warn!(event = "csrf.token_mismatch", reference = %context.reference, client = %context.client.address, "the token of a form does not belong to its cookie");
     Err(Refusal::Message(MessageKind::Csrf))
 }

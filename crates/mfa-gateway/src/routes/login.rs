@@ -39,7 +39,9 @@ pub(crate) async fn show(own: Own) -> Page {
     let is_new = known.is_none();
     let browser = match known {
         Some(browser) => browser,
-        None => runtime.random_secret().map_err(|error| Refusal::failed("login.cookie", &error))?,
+        None => runtime
+            .random_secret()
+            .map_err(|error| Refusal::failed(context, "login.cookie", &error))?,
     };
     let token = runtime.form_tokens.issue(&browser);
     let return_to = asked.as_ref().map(to_relative_url);

@@ -1,7 +1,7 @@
 //! Why a handler returns no page of its own.
 
 use axum::response::IntoResponse;
-use http::{Response, StatusCode};
+use http::Response;
 use mfa_pages::MessageKind;
 use mfa_proxy::Body;
 
@@ -16,8 +16,6 @@ use crate::state::Context;
 pub(crate) enum Refusal {
     /// A fault on our side. It is logged already, and the user gets a general page.
     Failed,
-    /// A form did not arrive in time.
-    FormTimeout,
     /// A page with this message.
     Message(MessageKind),
     /// The browser has a session, so there is nothing to do here: continue at the start page.
@@ -25,22 +23,24 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// Logs a fault with its cause. The user does not get to see the cause.
-    pub(crate) fn failed(doing: &'static str, error: &dyn std::error::Error) -> Self {
+    /// Logs a fault with its cause and the reference number of the request. The user gets to see the number only.
+    pub(crate) fn failed(
+        context: &Context,
+        doing: &'static str,
+        error: &dyn std::error::Error,
+    ) -> Self {
         let source = error.source().map(ToString::to_string);
-        tracing::error!(event = "internal_error", doing, error = %error, source, "a request failed");
+        tracing::error!(
+            event = "internal_error", reference = %context.reference, doing, error = %error, source,
+            "a request failed"
+        );
         Self::Failed
     }
 
     /// Makes the response for the request of `context`.
     pub(crate) fn respond(self, context: &Context) -> Response<Body> {
         match self {
-            Self::Failed => responses::message(context, MessageKind::Busy),
-            Self::FormTimeout => {
-                let mut response = responses::message(context, MessageKind::BadRequest);
-                *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-                response
-            }
+            Self::Failed => responses::message(context, MessageKind::Outage),
             Self::Message(kind) => responses::message(context, kind),
             Self::SignedIn => responses::see_other("/"),
         }

@@ -13,6 +13,7 @@ use url::form_urlencoded;
 use crate::{
     destination::to_relative_url,
     http::cookies,
+    reference::Reference,
     state::{Context, Settings},
 };
 
@@ -84,6 +85,8 @@ pub(crate) fn message_in_app(context: &Context, kind: MessageKind) -> Response<B
 
 /// Makes the response with a message page and the status of its kind.
 pub(crate) fn message_page(context: &Context, shown: &MessagePage<'_>) -> Response<Body> {
+    let reference = context.reference.to_string();
+    let shown = &shown.clone().with_reference(&reference);
     let mut response = page(context, status_of(shown.kind), render_message(shown));
     set_retry_after(response.headers_mut(), shown.retry_at, context.now);
     if response.status() == StatusCode::UNAUTHORIZED {
@@ -98,8 +101,10 @@ pub(crate) fn bare_message(
     kind: MessageKind,
     language: Language,
     now: SystemTime,
+    reference: Reference,
 ) -> Response<Body> {
-    let html = render_message(&MessagePage::new(Frame::new(&settings.site, language, now), kind));
+    let (frame, reference) = (Frame::new(&settings.site, language, now), reference.to_string());
+    let html = render_message(&MessagePage::new(frame, kind).with_reference(&reference));
     html_response(settings, language, status_of(kind), html)
 }
 

@@ -47,21 +47,24 @@ fn pages_read_as_agreed() {
 
 #[test]
 fn the_live_status_is_one_line_of_json_in_the_readers_language() {
-    let site = showcase::site(Language::En);
+    let site = showcase::site();
     let frame = Frame::new(&site, Language::En, showcase::later(20));
     let prompt = showcase::sms_prompt().with_notice(Notice::new(Message::new("otp-delivered")));
     let line = live_status(&frame, &prompt);
     assert!(!line.contains(['\n', '\r']));
     let status: serde_json::Value = serde_json::from_str(&line).unwrap();
-    assert_eq!(status["notice"], "The text message has arrived.");
-    assert_eq!(status["texts"][0], "We sent a 6-digit code by text message to ***-****-5678.");
+    assert_eq!(status["notice"], "The text message is on your phone. Look in your messages.");
+    assert_eq!(
+        status["texts"][0],
+        "We sent a 6-digit verification code by text message to your phone number ending in 5678."
+    );
     assert_eq!(status["expires_in"], 280);
     assert_eq!(status["actions"], serde_json::json!([{ "id": "resend", "wait": 40 }]));
 }
 
 #[test]
 fn a_time_that_the_plugin_names_is_not_said_twice() {
-    let site = showcase::site(Language::En);
+    let site = showcase::site();
     let frame = Frame::new(&site, Language::En, showcase::now());
     let until = showcase::later(900);
     let denied = Message::new("otp-locked").with("until", until);

@@ -82,6 +82,48 @@ fn every_page_has_one_heading_one_main_part_a_title_and_its_language() {
 }
 
 #[test]
+fn every_message_has_a_way_on_and_a_number_for_the_support() {
+    each_page(|page, html, tags| {
+        let Some((_, name)) = page.split_once("/message-") else { return };
+        let main = &html[html.find("<main").unwrap()..html.find("</main>").unwrap()];
+        let has_button = main.contains("<button class=\"primary\"");
+        assert!(has_button || main.contains("<a class=\"primary\""), "{page} is a dead end");
+        assert!(main.contains(showcase::REFERENCE), "{page} has no number");
+        // From a host that has no application, only an absolute address leads on.
+        if name == "misdirected" {
+            let address = tags.iter().find(|tag| tag.attribute("class") == Some("primary"));
+            assert_eq!(address.unwrap().attribute("href"), Some("https://login.example.jp/"));
+        }
+    });
+}
+
+#[test]
+fn what_is_not_laid_out_has_no_marks_for_line_breaks() {
+    each_page(|page, html, tags| {
+        let title = &html[html.find("<title>").unwrap()..html.find("</title>").unwrap()];
+        assert!(!title.contains('\u{200B}'), "{page}: {title}");
+        // The script puts other attributes into the page, where their lines break.
+        for name in ["aria-label", "data-label-show", "data-label-hide"] {
+            let marked = tags.iter().filter_map(|tag| tag.attribute(name));
+            assert!(marked.clone().all(|value| !value.contains('\u{200B}')), "{page}: {name}");
+        }
+    });
+}
+
+#[test]
+fn the_field_comes_before_everything_but_a_problem_and_a_notice() {
+    each_page(|page, html, _| {
+        let at = |id: &str| html.find(&format!("id=\"{id}\""));
+        let Some(field) = at("code") else { return };
+        let texts = at("texts").unwrap();
+        let is_wrong = html.contains("class=\"summary\"");
+        assert_eq!(field < at("notice").unwrap(), is_wrong, "{page}");
+        let has_notice = html.contains("class=\"notice\"");
+        assert_eq!(field < texts, is_wrong || has_notice, "{page}");
+    });
+}
+
+#[test]
 fn every_form_posts_to_us_and_carries_its_token() {
     each_page(|page, html, tags| {
         let forms: Vec<&Tag<'_>> = tags.iter().filter(|tag| tag.name == "form").collect();
@@ -135,7 +177,7 @@ fn what_is_wrong_is_said_in_title_summary_and_at_the_field() {
         if !is_wrong {
             return;
         }
-        assert!(html.contains("<title>エラー: ") || html.contains("<title>Error: "), "{page}");
+        assert!(html.contains("<title>エラー：") || html.contains("<title>Error: "), "{page}");
         let summary = tags.iter().find(|tag| tag.attribute("role") == Some("alert")).unwrap();
         assert_eq!(summary.attribute("tabindex"), Some("-1"), "{page}");
         assert!(summary.attribute("autofocus").is_some(), "{page}");

@@ -4,8 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use mfa_pages::{
     AccountPage, CsrfToken, Frame, Language, LoginNotice, LoginPage, LoginProblem, LogoutPage,
-    MessageKind, MessagePage, PromptPage, SessionFacts, Site, StepUpPage, render_account,
-    render_login, render_logout, render_message, render_prompt, render_step_up,
+    MessageKind, MessagePage, Operator, PerLanguage, PromptPage, SessionFacts, Site, StepUpPage,
+    Support, render_account, render_login, render_logout, render_message, render_prompt,
+    render_step_up,
 };
 use mfa_plugin_api::{
     Action, ActionId, AuthenticationMethod, Ceremony, FactorId, Field, FieldKind, Message, Notice,
@@ -25,21 +26,34 @@ pub(crate) static FACTOR: FactorId = FactorId::from_static("sms-otp");
 
 pub(crate) const CSRF: &str = "csrf-token-of-the-showcase";
 
-pub(crate) fn site(language: Language) -> Site {
-    let name = match language {
-        Language::Ja => "みなと図書室",
-        Language::En => "Minato Library",
-    };
-    let mut site = Site::new(name);
+pub(crate) const REFERENCE: &str = "4821-7730-5512";
+
+fn both(ja: &str, en: &str) -> PerLanguage<String> {
+    PerLanguage { ja: ja.to_owned(), en: en.to_owned() }
+}
+
+pub(crate) fn site() -> Site {
+    let mut site = Site::new(both("みなと図書室", "Minato Library"));
     site.host = Some("login.example.jp".to_owned());
-    site.support_url = Some("https://www.example.jp/support".to_owned());
+    site.home_url = Some("https://login.example.jp/".to_owned());
+    site.support = Support {
+        url: Some("https://www.example.jp/support".to_owned()),
+        phone: Some("0120-000-000".to_owned()),
+        hours: Some(both("（平日9時〜17時）", "(weekdays 9:00 to 17:00)")),
+    };
+    let url = |page: &str| format!("https://www.example.jp/{page}");
+    site.operator = Operator {
+        name: Some(both("みなと市", "City of Minato")),
+        privacy_url: Some(url("privacy").into()),
+        terms_url: Some(url("terms").into()),
+    };
     site
 }
 
 /// The prompt of the SMS plugin just after the text message left.
 pub(crate) fn sms_prompt() -> Prompt {
     Prompt::new(Message::new("otp-title"))
-        .with_text(Message::new("otp-sent").with("to", "***-****-5678").with("digits", 6_u64))
+        .with_text(Message::new("otp-sent").with("to", "5678").with("digits", 6_u64))
         .with_text(Message::new("otp-warning"))
         .with_field(
             Field::new("code", FieldKind::OneTimeCode { digits: 6 }, Message::new("otp-label"))
@@ -50,6 +64,7 @@ pub(crate) fn sms_prompt() -> Prompt {
                 .with_available_at(later(60)),
         )
         .with_expires_at(later(300))
+        .with_help_title(Message::new("otp-help-title"))
         .with_help(Message::new("otp-help-delay"))
         .with_help(Message::new("otp-help-signal"))
         .with_help(Message::new("otp-help-filter"))
@@ -83,7 +98,7 @@ fn wrong(key: &'static str, kind: RejectionKind) -> Rejection {
 
 /// Name and HTML of every page in `language`.
 pub(crate) fn pages(language: Language) -> Vec<(String, String)> {
-    let site = site(language);
+    let site = site();
     let frame = Frame::new(&site, language, now());
     let mut pages = Vec::new();
     logins(&frame.at("/_mfa/login"), &mut pages);
@@ -123,9 +138,16 @@ fn prompts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
         "code-malformed",
         &sms_prompt().with_rejection(wrong("otp-malformed", RejectionKind::Malformed)),
     );
-    let resent = Message::new("otp-resent").with("to", "***-****-5678");
+    let resent = Message::new("otp-resent");
     add("code-resent", &sms_prompt().with_notice(Notice::new(resent)));
-    let too_early = Message::new("otp-resend-wait").with("seconds", 25_u64);
+    let delivered = Notice::new(Message::new("otp-delivered"));
+    add(
+        "code-wrong-delivered",
+        &sms_prompt()
+            .with_notice(delivered)
+            .with_rejection(wrong("otp-wrong", RejectionKind::Wrong)),
+    );
+    let too_early = Message::new("otp-resend-wait").with("length", Duration::from_secs(25));
     add(
         "code-too-early",
         &sms_prompt().with_rejection(Rejection::new(RejectionKind::TooMany, too_early)),
@@ -142,14 +164,18 @@ fn prompts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
 }
 
 fn messages(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
-    let body = Message::new("otp-unavailable");
+    let (unavailable, locked) =
+        (Message::new("otp-unavailable"), Message::new("otp-locked").with("until", later(900)));
     for kind in MessageKind::ALL {
-        let mut page = MessagePage::new(*frame, kind);
+        let mut page = MessagePage::new(*frame, kind).with_reference(REFERENCE);
         if matches!(kind, MessageKind::Locked | MessageKind::Busy) {
             page = page.with_retry_at(Some(later(900)));
         }
+        if kind == MessageKind::Locked {
+            page = page.with_body(&locked);
+        }
         if kind == MessageKind::Unavailable {
-            page = page.with_body(&body).with_retry(CsrfToken::new(CSRF), &FACTOR);
+            page = page.with_body(&unavailable).with_retry(CsrfToken::new(CSRF), &FACTOR);
         }
         let name = format!("{kind:?}").chars().fold(String::from("message"), |name, c| {
             if c.is_uppercase() {
@@ -169,12 +195,13 @@ fn accounts(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
     let session = SessionFacts {
         signed_in_at: now() - Duration::from_secs(1_234),
         expires_at: later(41_966),
+        idle_timeout: Duration::from_secs(3_600),
         methods: &METHODS,
         address: Some("203.0.113.7"),
     };
     let account = AccountPage::new(*frame, CsrfToken::new(CSRF), "alice", session)
         .with_display_name(Some("港 あかり"))
-        .with_phone(Some("***-****-5678"));
+        .with_phone_ending(Some("5678"));
     pages.push(("account".to_owned(), render_account(&account)));
     let logout = LogoutPage::new(frame.at("/_mfa/logout"), CsrfToken::new(CSRF));
     pages.push(("logout".to_owned(), render_logout(&logout)));

@@ -1,9 +1,11 @@
 //! Hostile text in every place that takes text from outside.
 
+use std::time::Duration;
+
 use mfa_pages::{
     AccountPage, CsrfToken, Frame, Language, LoginPage, LogoutPage, MessageKind, MessagePage,
-    PromptPage, SessionFacts, Site, StepUpPage, render_account, render_login, render_logout,
-    render_message, render_prompt, render_step_up,
+    Operator, PromptPage, SessionFacts, Site, StepUpPage, Support, render_account, render_login,
+    render_logout, render_message, render_prompt, render_step_up,
 };
 use mfa_plugin_api::{
     Action, ActionId, AuthenticationMethod, Field, FieldKind, Message, Notice, Prompt, Rejection,
@@ -25,7 +27,16 @@ fn check(name: &str, html: &str) {
 fn markup_from_outside_is_only_text() {
     let mut site = Site::new(HOSTILE);
     site.host = Some(HOSTILE.to_owned());
-    site.support_url = Some(HOSTILE.to_owned());
+    site.support = Support {
+        url: Some(HOSTILE.to_owned()),
+        phone: Some(HOSTILE.to_owned()),
+        hours: Some(HOSTILE.into()),
+    };
+    site.operator = Operator {
+        name: Some(HOSTILE.into()),
+        privacy_url: Some(HOSTILE.into()),
+        terms_url: Some(HOSTILE.into()),
+    };
     let here = format!("/_mfa/login?x={HOSTILE}");
     let csrf = CsrfToken::new(HOSTILE);
     for language in Language::ALL {
@@ -36,18 +47,20 @@ fn markup_from_outside_is_only_text() {
         let body = Message::new("otp-sent").with("to", HOSTILE).with("digits", 6_u64);
         let message = MessagePage::new(frame, MessageKind::Unavailable)
             .with_body(&body)
+            .with_reference(HOSTILE)
             .with_retry(csrf, &showcase::FACTOR);
         check("message", &render_message(&message));
         let methods = [AuthenticationMethod::new(HOSTILE)];
         let session = SessionFacts {
             signed_in_at: showcase::now(),
             expires_at: showcase::later(60),
+            idle_timeout: Duration::from_secs(60),
             methods: &methods,
             address: Some(HOSTILE),
         };
         let account = AccountPage::new(frame, csrf, HOSTILE, session)
             .with_display_name(Some(HOSTILE))
-            .with_phone(Some(HOSTILE));
+            .with_phone_ending(Some(HOSTILE));
         check("account", &render_account(&account));
         check("logout", &render_logout(&LogoutPage::new(frame, csrf)));
         check("step-up", &render_step_up(&StepUpPage::new(frame, csrf, HOSTILE)));
@@ -79,17 +92,18 @@ fn hostile_prompt_page<'a>(
 #[test]
 fn a_whole_number_never_reaches_a_page() {
     let site = Site::new("demo");
-    let frame = Frame::new(&site, Language::Ja, showcase::now());
+    let frame = Frame::new(&site, Language::En, showcase::now());
     let session = SessionFacts {
         signed_in_at: showcase::now(),
         expires_at: showcase::later(60),
+        idle_timeout: Duration::from_secs(60),
         methods: &[],
         address: None,
     };
     let account = AccountPage::new(frame, CsrfToken::new("t"), "alice", session)
-        .with_phone(Some("09012345678"));
+        .with_phone_ending(Some("09012345678"));
     let html = render_account(&account);
-    assert!(html.contains("*******5678"));
+    assert!(html.contains("ending in 5678"));
     assert!(!html.contains("1234"));
 }
 

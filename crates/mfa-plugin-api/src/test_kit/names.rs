@@ -19,7 +19,8 @@ pub(super) fn check_names(clause: &str, prompt: &Prompt) {
     }
     let labels = prompt.fields.iter().map(|field| &field.label);
     let buttons = prompt.actions.iter().map(|action| &action.label);
-    let others = prompt.texts.iter().chain(&prompt.help).chain([&prompt.title]);
+    let others =
+        prompt.texts.iter().chain(&prompt.help).chain(&prompt.help_title).chain([&prompt.title]);
     for message in labels.chain(buttons).chain(others) {
         let key = message.key();
         assert!(is_name(key), "{clause}: {key:?} is no key of a catalogue");

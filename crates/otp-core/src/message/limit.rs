@@ -87,6 +87,11 @@ impl TextLimit {
         self.is_basic_plane_only
     }
 
+    /// Returns the length of `text` in units, as this limit counts. Line breaks must be LF.
+    pub fn units(&self, text: &str) -> usize {
+        text.chars().map(|c| self.weight(c)).sum()
+    }
+
     /// Returns the first character of `text` that the limit refuses.
     pub fn excluded(&self, text: &str) -> Option<char> {
         text.chars().find(|c| self.is_basic_plane_only && c.len_utf16() > 1)
@@ -104,8 +109,10 @@ impl TextLimit {
         if parts.len() <= self.max_parts && widest <= self.part_units {
             return Ok(parts);
         }
-        let units = text.chars().map(|c| self.weight(c)).sum();
-        Err(TooLong { units, allowed: self.part_units.saturating_mul(self.max_parts) })
+        Err(TooLong {
+            units: self.units(text),
+            allowed: self.part_units.saturating_mul(self.max_parts),
+        })
     }
 
     const fn weight(&self, c: char) -> usize {

@@ -187,8 +187,8 @@ impl SmsTemplate {
         Ok(SmsText { text: self.text(code, &minutes) })
     }
 
-    /// Returns the message with the longest value in every place.
-    fn longest_text(&self) -> Zeroizing<String> {
+    /// Returns the message with the longest value in every place. Its code is zeros.
+    pub fn longest_text(&self) -> Zeroizing<String> {
         let code = "0".repeat(usize::from(self.code.len()));
         self.text(&code, &minutes(self.longest_lifetime).to_string())
     }

@@ -115,13 +115,18 @@ impl Call<'_> {
             challenge,
             policy: self.config().policy(),
             digits: self.config().format().len(),
-            masked_to: self.masked_to(),
+            to: self.ending_of_number(),
+            sender_number: self.config().sender_number(),
             sent,
         }
     }
 
-    pub(super) fn masked_to(&self) -> String {
-        self.recipient.as_ref().map(|to| to.phone.masked()).unwrap_or_default()
+    /// Returns the digits that the user recognises the number by.
+    fn ending_of_number(&self) -> String {
+        let shown = self.config().shown_digits();
+        self.recipient
+            .as_ref()
+            .map_or_else(|_| String::new(), |to| to.phone.last_digits(shown).to_owned())
     }
 
     /// Returns the same call with the login at `generation`.

@@ -46,14 +46,14 @@ impl Call<'_> {
     /// Sends a new code in place of one that cannot be used any more.
     pub(super) async fn send_new(&self) -> Result<Reply, PluginError> {
         let generation = self.generation().saturating_add(1);
-        let told = |prompt: Prompt, to| prompt.with_notice(prompts::new_code_sent(to));
+        let told = |prompt: Prompt, sent| prompt.with_notice(prompts::new_code_sent(sent));
         self.open_and_send(generation, told).await
     }
 
     async fn open_and_send(
         &self,
         generation: u32,
-        told: impl FnOnce(Prompt, String) -> Prompt,
+        told: impl FnOnce(Prompt, Sent) -> Prompt,
     ) -> Result<Reply, PluginError> {
         let to = match &self.recipient {
             Ok(to) => to,
@@ -89,7 +89,7 @@ impl Call<'_> {
             }
         };
         let asked = |sent| {
-            let prompt = |prompt| told(prompt, to.phone.masked());
+            let prompt = |prompt| told(prompt, sent);
             Ok(self.at_generation(generation, sent).ask(&challenge, sent, prompt))
         };
         let step = match self.send_message(&challenge, to, charged).await? {
@@ -164,10 +164,8 @@ impl Call<'_> {
                 };
             }
         };
-        let resent = |sent| {
-            let notice = prompts::resent(to.phone.masked());
-            Ok(self.ask(&granted, sent, |prompt| prompt.with_notice(notice)))
-        };
+        let resent =
+            |sent| Ok(self.ask(&granted, sent, |prompt| prompt.with_notice(prompts::resent(sent))));
         match self.send_message(&granted, to, charged).await? {
             SendAttempt::Accepted(_) => resent(Sent::Accepted),
             SendAttempt::Unknown => resent(Sent::Unknown),

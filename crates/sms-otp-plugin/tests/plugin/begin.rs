@@ -32,7 +32,7 @@ async fn sends_one_message_and_asks_for_its_code() {
     assert_eq!(prompt.title.key(), "otp-title");
     assert_eq!(text_keys(&prompt), ["otp-sent", "otp-warning"]);
     let args: Vec<_> = prompt.texts[0].args().collect();
-    let to = Arg::Text("***-****-5678".to_owned());
+    let to = Arg::Text("5678".to_owned());
     assert_eq!(args, [("to", &to), ("digits", &Arg::Count(6))]);
     assert_eq!(prompt.fields.len(), 1);
     assert_eq!(prompt.fields[0].name, "code");
@@ -49,7 +49,7 @@ async fn sends_one_message_and_asks_for_its_code() {
     let code = world.code();
     assert!(code.len() == 6 && code.bytes().all(|b| b.is_ascii_digit()));
     let lines: Vec<&str> = sent[0].text().lines().collect();
-    let first = format!("みどり銀行 認証コード {code}");
+    let first = format!("【みどり銀行】認証コード {code}");
     let last = format!("@auth.example.jp #{code}");
     assert_eq!(lines, [first.as_str(), "他人に教えないでください", last.as_str()]);
     assert!(sent[0].text().encode_utf16().count() <= 70);
@@ -61,14 +61,29 @@ async fn writes_in_the_language_of_the_page_or_else_in_the_first() {
     let world = World::new();
     for (flow, locale, start) in [
         ("f1", "en-GB", "みどり銀行 code "),
-        ("f2", "ja_JP", "みどり銀行 認証コード "),
-        ("f3", "fr", "みどり銀行 認証コード "),
+        ("f2", "ja_JP", "【みどり銀行】認証コード "),
+        ("f3", "fr", "【みどり銀行】認証コード "),
     ] {
         let mut login = world.login_of(flow, Some(PHONE), flow);
         login.client.locale = locale.to_owned();
         prompt(login.begin().await);
         let sent = world.sender.sent();
         assert!(sent[sent.len() - 1].text().starts_with(start), "{locale}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_shows_as_many_digits_of_the_number_as_set_and_whom_the_message_is_from() {
+    let set = config().with_shown_digits(2).unwrap().with_sender_number("0032-069-000");
+    let world = World::with_config(set);
+    let page = prompt(world.login("f1").begin().await);
+    let to: Vec<_> = page.texts[0].args().collect();
+    assert_eq!(to[0], ("to", &Arg::Text("78".to_owned())));
+    let number = Arg::Text("0032-069-000".to_owned());
+    let sender = page.help.iter().find(|text| text.key() == "otp-help-sender").expect("the help");
+    assert_eq!(sender.args().collect::<Vec<_>>(), [("number", &number)]);
+    for digits in [0, 1, 5] {
+        config().with_shown_digits(digits).expect_err("too few or too many");
     }
 }
 

@@ -63,5 +63,5 @@ fn a_character_that_karaden_does_not_take_fails_when_the_plugin_is_built() {
 async fn a_sender_that_takes_every_character_gets_it() {
     let world = World::with_config(config(texts("𠮷野家")));
     prompt(world.login("f1").begin().await);
-    assert!(world.sender.sent()[0].text().starts_with("𠮷野家"));
+    assert!(world.sender.sent()[0].text().starts_with("【𠮷野家】"));
 }

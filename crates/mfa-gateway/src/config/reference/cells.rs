@@ -1,11 +1,11 @@
 //! The cells that two Markdown pages have in common.
 
-use crate::config::declaration::{Absence, KeyDeclaration};
+use crate::config::declaration::{Absence, KeyDeclaration, OneLine};
 
 /// Returns the default of a key, or what holds without one.
 pub(super) fn default(key: &KeyDeclaration) -> String {
     match &key.absence {
-        Absence::Default(value) => format!("`{value}`"),
+        Absence::Default(value) => format!("`{}`", OneLine(value)),
         Absence::Required { example } => format!("required, such as `{example}`"),
         Absence::Otherwise { instead, .. } => (*instead).to_owned(),
     }

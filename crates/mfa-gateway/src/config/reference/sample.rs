@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::wrap::wrap;
-use crate::config::declaration::{Absence, Form, KeyDeclaration, SectionDeclaration};
+use crate::config::declaration::{Absence, Form, KeyDeclaration, OneLine, SectionDeclaration};
 
 const WIDTH: usize = 98;
 
@@ -32,7 +32,11 @@ pub(super) fn write(sections: &[SectionDeclaration]) -> String {
             comment(&mut text, prefix, &values(key));
             let is_set = key.is_shown || matches!(key.absence, Absence::Required { .. });
             let mark = if is_set { "" } else { "# " };
-            line(&mut text, prefix, &format!("{mark}{} = {}", key.name, key.absence.value()));
+            line(
+                &mut text,
+                prefix,
+                &format!("{mark}{} = {}", key.name, OneLine(key.absence.value())),
+            );
         }
         if let Form::Array { more } = section.form
             && !more.is_empty()

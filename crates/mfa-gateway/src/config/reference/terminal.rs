@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::wrap::wrap;
-use crate::config::declaration::{Absence, KeyDeclaration, SectionDeclaration};
+use crate::config::declaration::{Absence, KeyDeclaration, OneLine, SectionDeclaration};
 
 const WIDTH: usize = 78;
 
@@ -28,7 +28,7 @@ pub(super) fn key(section: &SectionDeclaration, key: &KeyDeclaration) -> String 
     let mut text = format!("{}\n", section.path_of(&key.name));
     indented(&mut text, key.about);
     let default = match &key.absence {
-        Absence::Default(value) => format!("Default: {value}"),
+        Absence::Default(value) => format!("Default: {}", OneLine(value)),
         Absence::Required { example } => format!("Required, such as {example}"),
         Absence::Otherwise { instead, .. } => format!("Default: {instead}"),
     };
