@@ -65,6 +65,6 @@ pub use crate::{
     session_store::{EndAll, PendingRecord, Sessions, UpdateOutcome, Version},
     stored_audit_record::{AuditId, StoredAuditRecord},
     token::{Full, Pending, PendingToken, SessionToken, Token, TokenDigest, TokenKind},
-    user::{Account, User, UserId},
-    users::{AccountsAdded, Change, UserAdministration, Users},
+    user::{Account, User, UserId, is_group},
+    users::{AccountsAdded, Batch, BatchApplied, Change, GroupChange, UserAdministration, Users},
 };

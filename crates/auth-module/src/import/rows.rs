@@ -12,10 +12,10 @@ use crate::{
     name::LoginName,
     new_user::{NewPassword, NewUser, check_password},
     password::PasswordHash,
+    user::is_group,
 };
 
 const MAX_DISPLAY_NAME_CHARS: usize = 200;
-const MAX_GROUP_BYTES: usize = 64;
 
 const COLUMNS: [&str; 6] =
     ["username", "display_name", "phone", "password", "password_hash", "groups"];
@@ -218,9 +218,4 @@ fn present(text: Option<String>) -> Option<String> {
 
 fn is_display_name(name: &str) -> bool {
     name.chars().count() <= MAX_DISPLAY_NAME_CHARS && !name.chars().any(char::is_control)
-}
-
-fn is_group(group: &str) -> bool {
-    (1..=MAX_GROUP_BYTES).contains(&group.len())
-        && group.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }

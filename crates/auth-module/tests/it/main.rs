@@ -5,6 +5,7 @@
     reason = "what fails in the helpers fails the test"
 )]
 
+mod administration;
 mod audit;
 mod audit_bound;
 mod audit_chain;

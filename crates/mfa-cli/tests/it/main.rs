@@ -12,3 +12,4 @@ mod provider;
 mod proxy;
 mod races;
 mod restart;
+mod users;
