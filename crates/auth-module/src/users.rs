@@ -8,7 +8,7 @@ use otp_core::PhoneNumber;
 use crate::{
     error::AuthError,
     name::LoginName,
-    password::PasswordHash,
+    password::{HashSource, PasswordHash},
     user::{Account, User, UserId},
 };
 
@@ -74,7 +74,7 @@ const _: fn(&dyn Users) = |_| {};
 ///
 /// `conformance::user_administration` has one test for each clause.
 #[async_trait]
-pub trait UserAdministration: Debug + Send + Sync + 'static {
+pub trait UserAdministration: HashSource {
     /// Adds all of `accounts` or none.
     ///
     /// # Errors

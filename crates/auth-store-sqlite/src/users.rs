@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use auth_module::{
     Account, AccountsAdded, AuthError, Batch, BatchApplied, Change, GroupChange, HashCost,
-    HashParameters, HashSource, LoginName, PasswordHash, User, UserAdministration, UserId, Users,
+    HashSource, LoginName, PasswordHash, User, UserAdministration, UserId, Users,
     time::{from_millis, to_millis},
 };
 use otp_core::PhoneNumber;
@@ -92,21 +92,23 @@ impl HashSource for SqliteUsers {
     }
 
     async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError> {
-        let query = "SELECT substr(rest, 1, instr(rest, '$') - 1) AS cost, count(*) FROM (
-                 SELECT substr(password_hash, length('$argon2id$v=19$') + 1) AS rest FROM users
-                 WHERE password_hash IS NOT NULL
-             ) GROUP BY cost ORDER BY cost";
+        // Of Argon2id, one hash stands for all with the same parameters: the version and the parameters
+        // are the second and the third field.
+        let query = "SELECT min(password_hash), count(*) FROM (
+                 SELECT password_hash, substr(password_hash, length('$argon2id$v=19$') + 1) AS rest
+                 FROM users WHERE password_hash IS NOT NULL
+             ) GROUP BY CASE WHEN password_hash LIKE '$argon2id$v=19$%'
+                 THEN substr(rest, 1, instr(rest, '$') - 1) ELSE password_hash END";
         self.0
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(query)?;
-                let costs = statement.query_map([], |row| {
-                    let parameters = HashParameters::parse(&row.get::<_, String>(0)?);
-                    Ok(HashCost {
-                        parameters: parameters.map_err(|e| unreadable(0, e))?,
-                        users: row.get::<_, i64>(1)?.unsigned_abs(),
-                    })
+                let hashes = statement.query_map([], |row| {
+                    let hash = PasswordHash::parse(&row.get::<_, String>(0)?);
+                    let hash = hash.map_err(|e| unreadable(0, e))?;
+                    Ok((hash, row.get::<_, i64>(1)?.unsigned_abs()))
                 })?;
-                costs.collect()
+                let hashes = hashes.collect::<rusqlite::Result<Vec<_>>>()?;
+                Ok(HashCost::count(hashes.iter().map(|(hash, users)| (hash, *users))))
             })
             .await
     }

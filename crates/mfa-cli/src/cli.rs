@@ -1,5 +1,6 @@
 //! The command line.
 
+mod config;
 mod user;
 
 use std::path::PathBuf;
@@ -8,7 +9,10 @@ use auth_module::ChainHead;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-pub(crate) use self::user::{GroupsArgs, ImportArgs, UserCommand};
+pub(crate) use self::{
+    config::ConfigArg,
+    user::{EncodingName, GroupsArgs, ImportArgs, UserCommand},
+};
 
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
@@ -118,13 +122,6 @@ pub(crate) enum ExportFormat {
     Jsonl,
     /// Comma-separated values with a header line
     Csv,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ConfigArg {
-    /// The configuration file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
 }
 
 #[derive(Debug, Args)]

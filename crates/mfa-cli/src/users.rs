@@ -43,7 +43,7 @@ pub(crate) async fn run(command: &UserCommand) -> anyhow::Result<()> {
             new.password = Some(NewPassword::Plain(input::read_password()?));
             administrator.add(new).await
         }
-        UserCommand::Import(arguments) => import::import(&auth, &arguments.file, &actor).await,
+        UserCommand::Import(arguments) => import::import(&auth, arguments, &actor).await,
         UserCommand::List { json, .. } => show::list(&auth, *json).await,
         UserCommand::Show { user, json } => {
             show::show(&auth, &login_name(&user.username)?, *json, now).await

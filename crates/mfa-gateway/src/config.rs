@@ -18,6 +18,7 @@ mod log;
 mod nearest;
 mod otp;
 mod otp_cache;
+mod passwords;
 mod problem;
 mod reference;
 mod rules;
@@ -45,6 +46,7 @@ pub use self::{
     log::{Log, LogFormat},
     otp::Otp,
     otp_cache::OtpCache,
+    passwords::Passwords,
     problem::{Problem, Problems},
     reference::{Reference, UnknownKey},
     sessions::Sessions,
@@ -64,6 +66,8 @@ pub struct Config {
     pub application: Application,
     /// Which request needs which factors.
     pub policy: Policy,
+    /// Keys that are mixed into password hashes.
+    pub passwords: Passwords,
     /// Sessions and pending logins.
     pub sessions: Sessions,
     /// The one-time code.
@@ -131,6 +135,7 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
     let application =
         root.table("application", "The web application behind the gateway.", application::read);
     let policy = rules::read(root);
+    let passwords = root.table("passwords", "The hashes of the users' passwords.", passwords::read);
     let sessions = root.table("sessions", "Sessions and pending logins.", sessions::read);
     let otp = root.table("otp", "The one-time code and the limits on attempts.", otp::read);
     let otp_cache = root.table("otp_cache", "Challenges, attempts and quotas.", otp_cache::read);
@@ -151,6 +156,7 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         gateway: gateway?,
         application: application?,
         policy: policy?,
+        passwords: passwords?,
         sessions: sessions?,
         otp: otp?,
         otp_cache: otp_cache?,

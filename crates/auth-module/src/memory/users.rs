@@ -82,15 +82,9 @@ impl HashSource for MemoryUsers {
     }
 
     async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError> {
-        let mut costs: Vec<HashCost> = Vec::new();
-        for hash in self.accounts().values().filter_map(|account| account.password_hash.as_ref()) {
-            let parameters = hash.parameters();
-            match costs.iter_mut().find(|cost| cost.parameters == parameters) {
-                Some(cost) => cost.users += 1,
-                None => costs.push(HashCost { parameters, users: 1 }),
-            }
-        }
-        Ok(costs)
+        let accounts = self.accounts();
+        let hashes = accounts.values().filter_map(|account| account.password_hash.as_ref());
+        Ok(HashCost::count(hashes.map(|hash| (hash, 1))))
     }
 
     async fn rehash(

@@ -14,8 +14,8 @@ use crate::{
     audit::AuditRecord,
     error::{AuthError, AuthErrorKind},
     name::LoginName,
-    new_user::{NewPassword, NewUser, UnfitPassword, check_password, new_user_id},
-    password::PasswordHash,
+    new_user::{NewPassword, NewUser, new_user_id},
+    password::{PasswordHash, UnfitPassword},
     session_store::{EndAll, Sessions as _},
     user::{Account, User, UserId},
     users::{AccountsAdded, Change, GroupChange},
@@ -62,7 +62,8 @@ impl AuthModule {
             None => None,
             Some(NewPassword::Hash(hash)) => Some(hash.clone()),
             Some(NewPassword::Plain(password)) => {
-                if let Err(unfit) = check_password(password) {
+                let rules = &self.parts.settings.password_rules;
+                if let Err(unfit) = rules.check(password, Some(&new.login_name)) {
                     return Ok(UserAdded::UnfitPassword(unfit));
                 }
                 Some(hash(administration, password, randomness).await?)
@@ -175,7 +176,7 @@ impl AuthModule {
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<UserChanged, AuthError> {
-        if let Err(unfit) = check_password(password) {
+        if let Err(unfit) = self.parts.settings.password_rules.check(password, Some(login_name)) {
             return Ok(UserChanged::UnfitPassword(unfit));
         }
         let hash = hash(self.administration()?, password, randomness).await?;

@@ -11,6 +11,7 @@ mod audit_bound;
 mod audit_chain;
 mod common;
 mod destination;
+mod foreign_hashes;
 mod imports;
 mod leaks;
 mod login;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
-use super::ConfigArg;
+use super::config::ConfigArg;
 
 pub(super) const AFTER_HELP: &str = "A change holds on a running gateway within a second. The audit \
      trail names the operating system's user who ran the command.\n\n\
@@ -105,8 +105,36 @@ pub(crate) struct GroupsArgs {
 pub(crate) struct ImportArgs {
     #[command(flatten)]
     pub(crate) config: ConfigArg,
-    /// The file: .csv with a header line, or .jsonl
+    /// Change the known users of the file, and add the others; an empty cell changes nothing
+    #[arg(long)]
+    pub(crate) update: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How the text is encoded, if that cannot be found out
+    #[arg(long, value_enum)]
+    pub(crate) encoding: Option<EncodingName>,
+    /// The file: .csv, .tsv or .txt with a header line, or .jsonl
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EncodingName {
+    /// UTF-8
+    #[value(name = "utf-8")]
+    Utf8,
+    /// Shift_JIS or code page 932, as Excel in Japan writes CSV
+    #[value(name = "shift_jis", aliases = ["sjis", "cp932", "shift-jis"])]
+    ShiftJis,
+    /// EUC-JP
+    #[value(name = "euc-jp")]
+    EucJp,
+    /// UTF-16, least significant byte first
+    #[value(name = "utf-16le")]
+    Utf16Le,
+    /// UTF-16, most significant byte first
+    #[value(name = "utf-16be")]
+    Utf16Be,
 }
 
 impl UserCommand {

@@ -178,3 +178,90 @@ async fn a_command_that_cannot_be_done_says_why() {
     assert_eq!(world.done(&["groups", "carol", "--set", "b,a"], ""), "carol: groups are now a,b\n");
     assert_eq!(world.done(&["groups", "carol", "--set", ""], ""), "carol: groups are now -\n");
 }
+
+#[tokio::test]
+async fn a_table_from_a_spreadsheet_is_imported_again_and_again() {
+    let world = World::start().await;
+    let file = world.folder.path().join("USERS.CSV");
+    let path = file.display().to_string();
+    let write = |text: &str| std::fs::write(&file, text).expect("a file");
+    write(
+        "User Name;Phone;Password\r\ncarol;90-5555-6666;\r\ndan;80-1111-2222;a fine password\r\n",
+    );
+    let (is_done, said) = world.user(&["import", &path], "");
+    assert!(!is_done && said.contains("USERS.CSV:line 2, column username: a user with"), "{said}");
+    let planned = world.done(&["import", "--update", "--dry-run", &path], "");
+    assert!(planned.ends_with("would have imported 1 users, changed 1, left 0 as they are\n"));
+    assert!(!world.done(&["list"], "").contains("dan"), "a dry run imports nobody");
+
+    let mut browser = Browser::new(&world.origin).expect("a client");
+    let page = reach_code(&mut browser, CAROL).await;
+    let code = world.demo.newest_code(CAROL.2).await;
+    let said = world.done(&["import", "--update", &path], "");
+    assert_eq!(
+        said,
+        "line 2: the lost 0 of the phone number was put back\n\
+         line 3: the lost 0 of the phone number was put back\n\
+         carol: phone\n\
+         imported 1 users, changed 1, left 0 as they are\n"
+    );
+    type_code(&mut browser, &page, &code).await;
+    assert!(!is_in(&mut browser).await, "a code to the number that was replaced");
+    let said = world.done(&["import", "--update", &path], "");
+    assert!(said.ends_with("imported 0 users, changed 0, left 2 as they are\n"), "{said}");
+
+    let spreadsheet = world.folder.path().join("users.XLSX").display().to_string();
+    let (_, said) = world.user(&["import", &spreadsheet], "");
+    assert!(said.contains("save it as CSV"), "{said}");
+}
+
+#[tokio::test]
+async fn a_hash_from_elsewhere_is_replaced_at_the_first_login() {
+    let world = World::start().await;
+    let file = world.folder.path().join("users.csv");
+    // bcrypt of "correct horse", from libxcrypt.
+    let hash = "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e";
+    let row = format!("username,phone,password_hash\nerin,09077778888,{hash}\n");
+    std::fs::write(&file, row).expect("a file");
+    world.done(&["import", &file.display().to_string()], "");
+    for number in 0..2 {
+        let mut browser = Browser::new(&world.origin).expect("a client");
+        reach_code(&mut browser, ("erin", "correct horse", "09077778888")).await;
+        assert_eq!(world.audited("password.hash_replaced").len(), 1, "login {number}");
+    }
+}
+
+#[tokio::test]
+async fn a_pepper_that_hashes_need_cannot_be_left_out() {
+    let demo = Demo::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let pepper = "[passwords]\npepper_file = \"otp.key\"\n";
+    let file = configure(folder.path(), &demo, free_port(), pepper);
+    let done = run(&["user", "add", "--config", &file, "carol"], PASSWORD);
+    assert!(done.status.success(), "{}", words(&done.stderr));
+    configure(folder.path(), &demo, free_port(), "");
+    for command in [&["serve", "--config", &file][..], &["user", "list", "--config", &file]] {
+        let done = run(command, "");
+        assert!(!done.status.success());
+        let said = words(&done.stderr);
+        assert!(said.contains("the passwords of 1 users were hashed with a pepper"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_is_tried_first_is_refused_with_the_reason() {
+    let world = World::start().await;
+    for (password, expected) in [
+        ("12345678", "most often in leaks"),
+        ("Password", "most often in leaks"),
+        ("dave2026!", "the login name"),
+        ("localhost-1", "the name of the service"),
+        ("xyxyxyxyxyxy", "a few characters repeated"),
+        ("seven77", "at least 8 characters"),
+    ] {
+        let (is_done, said) = world.user(&["add", "dave"], password);
+        assert!(!is_done && said.contains(expected) && !said.contains(password), "{said}");
+    }
+    let (is_done, said) = world.user(&["set-password", CAROL.0], "carol2026!");
+    assert!(!is_done && said.contains("the login name"), "{said}");
+}
