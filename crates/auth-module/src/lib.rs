@@ -41,7 +41,10 @@ pub use crate::{
     error::{AuthError, AuthErrorKind},
     evidence::FactorEvidence,
     factor_snapshot::{FactorSnapshot, FactorStatus},
-    import::{ImportFormat, ImportProblem, ImportRule},
+    import::{
+        Encoding, ImportFormat, ImportOptions, ImportProblem, ImportReport, ImportRule,
+        ImportedChange,
+    },
     login::{Completed, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved, Session},
     memory::{MemoryAuditTrail, MemorySessions, MemoryUsers},
     module::{
@@ -49,11 +52,11 @@ pub use crate::{
         PasswordLimits, SuspectRequest, UserAdded, UserChanged,
     },
     name::{InvalidLoginName, LoginName},
-    new_user::{NewPassword, NewUser, UnfitPassword},
+    new_user::{NewPassword, NewUser},
     password::{
-        Busy, Expected, HashCost, HashParameters, HashSource, HashedPasswords, HasherLimits,
-        InvalidPasswordHash, PasswordAttempt, PasswordCheck, PasswordHash, PasswordHasher,
-        PasswordVerdict,
+        Busy, Expected, HashCost, HashKind, HashParameters, HashSource, HashedPasswords,
+        HasherLimits, InvalidPasswordHash, InvalidPepper, PasswordAttempt, PasswordCheck,
+        PasswordHash, PasswordHasher, PasswordVerdict, PepperId, Peppers, UnfitPassword,
     },
     policy::{
         Access, CLOCK_SKEW, Decision, FactorChoice, InvalidPathPattern, InvalidRequirement,
@@ -65,6 +68,6 @@ pub use crate::{
     session_store::{EndAll, PendingRecord, Sessions, UpdateOutcome, Version},
     stored_audit_record::{AuditId, StoredAuditRecord},
     token::{Full, Pending, PendingToken, SessionToken, Token, TokenDigest, TokenKind},
-    user::{Account, User, UserId},
-    users::{AccountsAdded, Change, UserAdministration, Users},
+    user::{Account, User, UserId, is_group},
+    users::{AccountsAdded, Batch, BatchApplied, Change, GroupChange, UserAdministration, Users},
 };

@@ -1,14 +1,27 @@
 //! Passwords: checking them, and the hashes of those that are kept here.
 
+mod argon2id;
 mod check;
 mod costs;
+mod foreign;
 mod hash;
 mod hashed;
 mod hasher;
+mod invalid;
+mod pepper;
+mod unfit;
 
 pub use self::{
+    argon2id::HashParameters,
     check::{PasswordAttempt, PasswordCheck, PasswordVerdict},
-    hash::{HashParameters, InvalidPasswordHash, PasswordHash},
+    hash::{HashKind, PasswordHash},
     hashed::{HashCost, HashSource, HashedPasswords},
     hasher::{Busy, Expected, HasherLimits, PasswordHasher},
+    invalid::InvalidPasswordHash,
+    pepper::{InvalidPepper, PepperId, Peppers},
+    unfit::UnfitPassword,
+};
+pub(crate) use self::{
+    hasher::PasswordJob,
+    unfit::{MAX_PASSWORD_BYTES, PasswordRules},
 };

@@ -104,6 +104,15 @@ impl User {
     }
 }
 
+/// The most bytes of the name of a group.
+const MAX_GROUP_BYTES: usize = 64;
+
+/// Whether `name` can be the name of a group: 1 to 64 ASCII letters, digits and `. _ -`.
+pub fn is_group(name: &str) -> bool {
+    (1..=MAX_GROUP_BYTES).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
 /// A user and the hash of the password, as [`HashSource`](crate::HashSource) and
 /// [`UserAdministration`](crate::UserAdministration) handle them.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The ports to the users: looking them up, and changing them.
 
-use std::{fmt::Debug, time::SystemTime};
+use std::{collections::BTreeSet, fmt::Debug, time::SystemTime};
 
 use async_trait::async_trait;
 use otp_core::PhoneNumber;
@@ -8,7 +8,7 @@ use otp_core::PhoneNumber;
 use crate::{
     error::AuthError,
     name::LoginName,
-    password::PasswordHash,
+    password::{HashSource, PasswordHash},
     user::{Account, User, UserId},
 };
 
@@ -53,7 +53,7 @@ pub trait Users: Debug + Send + Sync + 'static {
 
 const _: fn(&dyn Users) = |_| {};
 
-/// Adds and changes users. A directory that this program may only read has none.
+/// Adds, changes and removes users. A directory that this program may only read has none.
 ///
 /// # Contract
 ///
@@ -67,10 +67,14 @@ const _: fn(&dyn Users) = |_| {};
 /// 4. **The generation rises** with each new password and each time an account is disabled, and with
 ///    nothing else. See [`User::generation`].
 /// 5. **Acknowledged means kept.** What a durable store has acknowledged survives a crash.
+/// 6. **Removed is gone.** After [`remove`](Self::remove) no look-up finds the user or the hash of the
+///    password, and nobody else has changed. The login name is free for another user.
+/// 7. **A batch is whole.** [`apply`](Self::apply) adds every account and makes every change of the
+///    call, or nothing. If it does nothing, it names every position that is to blame.
 ///
 /// `conformance::user_administration` has one test for each clause.
 #[async_trait]
-pub trait UserAdministration: Debug + Send + Sync + 'static {
+pub trait UserAdministration: HashSource {
     /// Adds all of `accounts` or none.
     ///
     /// # Errors
@@ -81,6 +85,17 @@ pub trait UserAdministration: Debug + Send + Sync + 'static {
     /// Changes one thing about a user. Returns `false` if there is no such user.
     async fn change(&self, id: &UserId, change: Change, now: SystemTime)
     -> Result<bool, AuthError>;
+
+    /// Removes a user with everything that is stored about the person. Returns `false` if there is no
+    /// such user.
+    async fn remove(&self, id: &UserId) -> Result<bool, AuthError>;
+
+    /// Does all of `batch` or nothing.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed, or when a new account has the id of another.
+    async fn apply(&self, batch: Batch, now: SystemTime) -> Result<BatchApplied, AuthError>;
 }
 
 const _: fn(&dyn UserAdministration) = |_| {};
@@ -95,15 +110,65 @@ pub enum AccountsAdded {
     NamesTaken(Vec<usize>),
 }
 
+/// What [`UserAdministration::apply`] does in one step.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The accounts to add.
+    pub add: Vec<Account>,
+    /// The changes, made in this order. One user may have several.
+    pub change: Vec<(UserId, Change)>,
+}
+
+/// What became of [`UserAdministration::apply`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BatchApplied {
+    /// Everything was done.
+    Done,
+    /// Nothing was done.
+    Refused {
+        /// The positions in [`Batch::add`] whose login name is taken, by a user or by an earlier account.
+        names_taken: Vec<usize>,
+        /// The positions in [`Batch::change`] whose user is unknown.
+        unknown: Vec<usize>,
+    },
+}
+
 /// One change to a user. Exhaustive: a store has to handle each.
 #[derive(Debug, Clone)]
 pub enum Change {
     /// Disables or enables the account.
     Disabled(bool),
+    /// Sets the name shown on pages.
+    DisplayName(String),
+    /// Changes the groups.
+    Groups(GroupChange),
     /// Notes a completed login.
     LoggedIn,
     /// Sets the password.
     Password(PasswordHash),
     /// Sets the phone number, or removes it.
     PhoneNumber(Option<PhoneNumber>),
+}
+
+/// A change of groups. A store applies it to the groups that the user has at that moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GroupChange {
+    /// Adds these groups.
+    Add(BTreeSet<String>),
+    /// Removes these groups.
+    Remove(BTreeSet<String>),
+    /// Sets exactly these groups.
+    Set(BTreeSet<String>),
+}
+
+impl GroupChange {
+    /// Returns the groups of a user who had the groups `before`.
+    #[must_use]
+    pub fn applied_to(&self, before: &BTreeSet<String>) -> BTreeSet<String> {
+        match self {
+            Self::Add(groups) => before | groups,
+            Self::Remove(groups) => before - groups,
+            Self::Set(groups) => groups.clone(),
+        }
+    }
 }

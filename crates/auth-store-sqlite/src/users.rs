@@ -1,11 +1,14 @@
 //! Users, and the hashes of their passwords, in SQLite.
 
-use std::{collections::HashSet, time::SystemTime};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::SystemTime,
+};
 
 use async_trait::async_trait;
 use auth_module::{
-    Account, AccountsAdded, AuthError, Change, HashCost, HashParameters, HashSource, LoginName,
-    PasswordHash, User, UserAdministration, UserId, Users,
+    Account, AccountsAdded, AuthError, Batch, BatchApplied, Change, GroupChange, HashCost,
+    HashSource, LoginName, PasswordHash, User, UserAdministration, UserId, Users,
     time::{from_millis, to_millis},
 };
 use otp_core::PhoneNumber;
@@ -89,21 +92,23 @@ impl HashSource for SqliteUsers {
     }
 
     async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError> {
-        let query = "SELECT substr(rest, 1, instr(rest, '$') - 1) AS cost, count(*) FROM (
-                 SELECT substr(password_hash, length('$argon2id$v=19$') + 1) AS rest FROM users
-                 WHERE password_hash IS NOT NULL
-             ) GROUP BY cost ORDER BY cost";
+        // Of Argon2id, one hash stands for all with the same parameters: the version and the parameters
+        // are the second and the third field.
+        let query = "SELECT min(password_hash), count(*) FROM (
+                 SELECT password_hash, substr(password_hash, length('$argon2id$v=19$') + 1) AS rest
+                 FROM users WHERE password_hash IS NOT NULL
+             ) GROUP BY CASE WHEN password_hash LIKE '$argon2id$v=19$%'
+                 THEN substr(rest, 1, instr(rest, '$') - 1) ELSE password_hash END";
         self.0
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(query)?;
-                let costs = statement.query_map([], |row| {
-                    let parameters = HashParameters::parse(&row.get::<_, String>(0)?);
-                    Ok(HashCost {
-                        parameters: parameters.map_err(|e| unreadable(0, e))?,
-                        users: row.get::<_, i64>(1)?.unsigned_abs(),
-                    })
+                let hashes = statement.query_map([], |row| {
+                    let hash = PasswordHash::parse(&row.get::<_, String>(0)?);
+                    let hash = hash.map_err(|e| unreadable(0, e))?;
+                    Ok((hash, row.get::<_, i64>(1)?.unsigned_abs()))
                 })?;
-                costs.collect()
+                let hashes = hashes.collect::<rusqlite::Result<Vec<_>>>()?;
+                Ok(HashCost::count(hashes.iter().map(|(hash, users)| (hash, *users))))
             })
             .await
     }
@@ -150,6 +155,44 @@ impl UserAdministration for SqliteUsers {
         let id = id.as_str().to_owned();
         self.0.write(move |connection| update(connection, &id, &change, now)).await
     }
+
+    async fn remove(&self, id: &UserId) -> Result<bool, AuthError> {
+        let id = id.as_str().to_owned();
+        self.0
+            .write(move |connection| {
+                Ok(connection.execute("DELETE FROM users WHERE id = ?1", [id])? == 1)
+            })
+            .await
+    }
+
+    async fn apply(&self, batch: Batch, now: SystemTime) -> Result<BatchApplied, AuthError> {
+        self.0
+            .write(move |connection| {
+                let names_taken = taken(connection, &batch.add)?;
+                let unknown = unknown(connection, &batch.change)?;
+                if !(names_taken.is_empty() && unknown.is_empty()) {
+                    return Ok(BatchApplied::Refused { names_taken, unknown });
+                }
+                batch.add.iter().try_for_each(|account| insert(connection, account))?;
+                for (id, change) in &batch.change {
+                    update(connection, id.as_str(), change, now)?;
+                }
+                Ok(BatchApplied::Done)
+            })
+            .await
+    }
+}
+
+/// Returns the positions in `changes` whose user is not in the file.
+fn unknown(connection: &Connection, changes: &[(UserId, Change)]) -> rusqlite::Result<Vec<usize>> {
+    let mut exists = connection.prepare_cached("SELECT 1 FROM users WHERE id = ?1")?;
+    let mut unknown = Vec::new();
+    for (position, (id, _)) in changes.iter().enumerate() {
+        if !exists.exists([id.as_str()])? {
+            unknown.push(position);
+        }
+    }
+    Ok(unknown)
 }
 
 /// Returns the positions in `accounts` whose name is in the file, or earlier in `accounts`.
@@ -180,7 +223,7 @@ fn insert(connection: &Connection, account: &Account) -> rusqlite::Result<()> {
         ":id": user.id.as_str(),
         ":login_name": user.login_name.as_str(),
         ":display_name": user.display_name,
-        ":groups": serde_json::to_string(&user.groups).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?,
+        ":groups": groups_to_json(&user.groups)?,
         ":phone_number": user.phone_number.as_ref().map(PhoneNumber::as_e164),
         ":phone_number_changed_at": user.phone_number_changed_at.map(to_millis),
         ":is_disabled": user.is_disabled,
@@ -204,6 +247,9 @@ fn update(
             "UPDATE users SET is_disabled = ?2, generation = generation + ?2 WHERE id = ?1",
             params![id, is_disabled],
         ),
+        Change::DisplayName(name) => connection
+            .execute("UPDATE users SET display_name = ?2 WHERE id = ?1", params![id, name]),
+        Change::Groups(change) => return change_groups(connection, id, change),
         Change::LoggedIn => connection
             .execute("UPDATE users SET last_login_at = ?2 WHERE id = ?1", params![id, now]),
         Change::Password(hash) => connection.execute(
@@ -218,13 +264,36 @@ fn update(
     Ok(changed == 1)
 }
 
+/// Reads the groups and writes them back. Both are in the transaction of the caller.
+fn change_groups(
+    connection: &Connection,
+    id: &str,
+    change: &GroupChange,
+) -> rusqlite::Result<bool> {
+    let mut read = connection.prepare_cached("SELECT groups FROM users WHERE id = ?1")?;
+    let before = read.query_row([id], |row| groups_from_json(row, 0)).optional()?;
+    let Some(before) = before else { return Ok(false) };
+    let groups = groups_to_json(&change.applied_to(&before))?;
+    let mut write = connection.prepare_cached("UPDATE users SET groups = ?2 WHERE id = ?1")?;
+    Ok(write.execute([id, &groups])? == 1)
+}
+
+fn groups_to_json(groups: &BTreeSet<String>) -> rusqlite::Result<String> {
+    serde_json::to_string(groups)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+fn groups_from_json(row: &Row<'_>, column: usize) -> rusqlite::Result<BTreeSet<String>> {
+    serde_json::from_str(&row.get::<_, String>(column)?).map_err(|e| unreadable(column, e))
+}
+
 /// Reads [`USER_COLUMNS`].
 fn user(row: &Row<'_>) -> rusqlite::Result<User> {
     let number: Option<String> = row.get(4)?;
     let id = UserId::parse(&row.get::<_, String>(0)?).ok_or_else(|| unreadable(0, "no user id"))?;
     let name = LoginName::parse(&row.get::<_, String>(1)?).map_err(|e| unreadable(1, e))?;
     let mut user = User::new(id, name, row.get::<_, String>(2)?, from_millis(row.get(7)?));
-    user.groups = serde_json::from_str(&row.get::<_, String>(3)?).map_err(|e| unreadable(3, e))?;
+    user.groups = groups_from_json(row, 3)?;
     user.phone_number = number.as_deref().map(stored_number).transpose()?;
     user.phone_number_changed_at = row.get::<_, Option<i64>>(5)?.map(from_millis);
     user.is_disabled = row.get(6)?;

@@ -1,17 +1,28 @@
 //! The command line.
 
+mod config;
+mod user;
+
 use std::path::PathBuf;
 
 use auth_module::ChainHead;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
+pub(crate) use self::{
+    config::ConfigArg,
+    user::{EncodingName, GroupsArgs, ImportArgs, UserCommand},
+};
+
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
 
+const EXIT_STATUS: &str = "Exit status: 0 if everything was done, 1 if not, 2 if the arguments \
+     cannot be read.";
+
 /// SMS one-time codes in front of any web application.
 #[derive(Debug, Parser)]
-#[command(name = "mfa-gateway", version, arg_required_else_help = true)]
+#[command(name = "mfa-gateway", version, arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -30,7 +41,7 @@ pub(crate) enum Command {
     /// Validate a configuration file and report every problem, or explain the keys
     CheckConfig(CheckConfigArgs),
     /// Manage users
-    #[command(subcommand)]
+    #[command(subcommand, after_help = user::AFTER_HELP)]
     User(UserCommand),
     /// Read, check and archive the audit trail
     #[command(subcommand)]
@@ -114,13 +125,6 @@ pub(crate) enum ExportFormat {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ConfigArg {
-    /// The configuration file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: PathBuf,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct CheckConfigArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", required_unless_present_any = ["explain", "texts"])]
@@ -152,64 +156,6 @@ impl TextLanguage {
             Self::Ja => "ja",
         }
     }
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum UserCommand {
-    /// Add a user; the password is read from the standard input
-    Add {
-        #[command(flatten)]
-        config: ConfigArg,
-        /// The name to log in with
-        username: String,
-        /// The mobile number for the codes
-        #[arg(long)]
-        phone: Option<String>,
-        /// The name shown on pages
-        #[arg(long)]
-        display_name: Option<String>,
-        /// A group that rules may require; can be repeated
-        #[arg(long = "group", value_name = "GROUP")]
-        groups: Vec<String>,
-    },
-    /// Import users from a CSV or JSON Lines file; if any row is invalid, none is imported
-    Import {
-        #[command(flatten)]
-        config: ConfigArg,
-        /// The file: .csv with a header line, or .jsonl
-        file: PathBuf,
-    },
-    /// Show all users, numbers masked
-    List {
-        #[command(flatten)]
-        config: ConfigArg,
-        /// One JSON object per line
-        #[arg(long)]
-        json: bool,
-    },
-    /// Set the mobile number of a user
-    SetPhone {
-        #[command(flatten)]
-        config: ConfigArg,
-        /// The user
-        username: String,
-        /// The number
-        phone: String,
-    },
-    /// Set the password of a user, read from the standard input
-    SetPassword {
-        #[command(flatten)]
-        config: ConfigArg,
-        /// The user
-        username: String,
-    },
-    /// Let a user who is locked out of SMS codes try again
-    Unlock {
-        #[command(flatten)]
-        config: ConfigArg,
-        /// The user
-        username: String,
-    },
 }
 
 /// Parses an instant of the command line.

@@ -1,5 +1,6 @@
 //! The program `mfa-gateway`: its command line, over the library of the same name.
 
+mod actor;
 mod audit;
 mod cli;
 #[cfg(feature = "demo")]

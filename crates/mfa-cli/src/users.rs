@@ -1,10 +1,15 @@
 //! `mfa-gateway user …`.
 
-use std::{io::Read as _, path::Path};
+mod import;
+mod input;
+mod show;
 
-use anyhow::{Context as _, bail};
+use std::{collections::BTreeSet, time::SystemTime};
+
+use anyhow::{Context as _, bail, ensure};
 use auth_module::{
-    AuthModule, ImportFormat, LoginName, NewPassword, NewUser, User, UserAdded, UserChanged,
+    AuthModule, Disabled, GroupChange, LoginName, NewPassword, NewUser, UserAdded, UserChanged,
+    is_group,
 };
 use mfa_gateway::{
     assemble::{open_auth, open_database},
@@ -12,94 +17,164 @@ use mfa_gateway::{
     time::{Clock as _, SystemClock, SystemRandomness},
 };
 use otp_core::{AllowedPrefixes, PhoneNumber};
-use secrecy::SecretString;
-use unicode_width::UnicodeWidthStr as _;
 
-use crate::{cli::UserCommand, output::print};
-
-/// The actor in the audit trail. The program does not know which person runs it.
-pub(crate) const ACTOR: &str = "command line";
-/// The largest size of a password on standard input.
-const MAX_INPUT_BYTES: u64 = 4096;
-const PAGE: usize = 500;
+use crate::{
+    actor::actor,
+    cli::{GroupsArgs, UserCommand},
+    output::print,
+};
 
 /// Runs one of the commands.
 pub(crate) async fn run(command: &UserCommand) -> anyhow::Result<()> {
-    let file = match command {
-        UserCommand::Add { config, .. }
-        | UserCommand::Import { config, .. }
-        | UserCommand::List { config, .. }
-        | UserCommand::SetPhone { config, .. }
-        | UserCommand::SetPassword { config, .. }
-        | UserCommand::Unlock { config, .. } => &config.config,
-    };
-    let config = Config::load(file)?;
+    let config = Config::load(&command.config().config)?;
     let prefixes = config.sms.allowed_prefixes;
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, _) = open_auth(&config, &database).await?;
-    let now = SystemClock.now();
+    let (actor, now) = (actor(), SystemClock.now());
+    let administrator = Administrator { auth: &auth, actor: &actor, now };
     match command {
         UserCommand::Add { username, phone, display_name, groups, .. } => {
             let mut new = NewUser::new(login_name(username)?);
             if let Some(name) = display_name {
                 new.display_name.clone_from(name);
             }
-            new.groups = groups.iter().cloned().collect();
+            new.groups = checked_groups(groups)?;
             new.phone_number = phone.as_deref().map(|phone| number(phone, prefixes)).transpose()?;
-            new.password = Some(NewPassword::Plain(read_password()?));
-            match auth.add_user(new, ACTOR, &SystemRandomness, now).await? {
-                UserAdded::Done(_) => print(&format!("added {username}\n")),
-                UserAdded::NameTaken => bail!("the name {username} is taken"),
-                UserAdded::UnfitPassword(unfit) => bail!("{unfit}"),
-            }
+            new.password = Some(NewPassword::Plain(input::read_password()?));
+            administrator.add(new).await
         }
-        UserCommand::Import { file, .. } => import(&auth, file).await,
-        UserCommand::List { json, .. } => list(&auth, *json).await,
-        UserCommand::SetPhone { username, phone, .. } => {
-            let name = login_name(username)?;
-            let number = number(phone, prefixes)?;
-            changed(
-                username,
-                "phone number set",
-                auth.set_phone_number(&name, Some(number), ACTOR, now).await?,
-            )
+        UserCommand::Import(arguments) => import::import(&auth, arguments, &actor).await,
+        UserCommand::List { json, .. } => show::list(&auth, *json).await,
+        UserCommand::Show { user, json } => {
+            show::show(&auth, &login_name(&user.username)?, *json, now).await
         }
-        UserCommand::SetPassword { username, .. } => {
-            let (name, password) = (login_name(username)?, read_password()?);
-            let done = auth.set_password(&name, &password, ACTOR, &SystemRandomness, now).await?;
-            changed(username, "password set", done)
+        UserCommand::SetPhone { user, phone } => {
+            administrator.set_phone(&user.username, Some(number(phone, prefixes)?)).await
         }
-        UserCommand::Unlock { .. } if config.otp_cache == OtpCache::Memory => {
+        UserCommand::RemovePhone(user) => administrator.set_phone(&user.username, None).await,
+        UserCommand::SetPassword(user) => administrator.set_password(&user.username).await,
+        UserCommand::Groups(arguments) => administrator.change_groups(arguments).await,
+        UserCommand::Disable(user) => {
+            administrator.set_disabled(&user.username, Disabled::Yes).await
+        }
+        UserCommand::Enable(user) => administrator.set_disabled(&user.username, Disabled::No).await,
+        UserCommand::EndSessions(user) => administrator.end_sessions(&user.username).await,
+        UserCommand::Unlock(_) if config.otp_cache == OtpCache::Memory => {
             bail!("the counters are in the gateway's memory; restart it to forget them")
         }
-        UserCommand::Unlock { username, .. } => {
-            changed(username, "unlocked", auth.unlock(&login_name(username)?, ACTOR, now).await?)
+        UserCommand::Unlock(user) => {
+            let done = auth.unlock(&login_name(&user.username)?, &actor, now).await?;
+            changed(&user.username, "unlocked", done)
         }
+        UserCommand::Remove { user, yes } => administrator.remove(&user.username, *yes).await,
     }
 }
 
+/// Makes changes in the name of whoever runs the command.
+struct Administrator<'a> {
+    auth: &'a AuthModule,
+    actor: &'a str,
+    now: SystemTime,
+}
+
+impl Administrator<'_> {
+    async fn add(&self, new: NewUser) -> anyhow::Result<()> {
+        let name = new.login_name.clone();
+        match self.auth.add_user(new, self.actor, &SystemRandomness, self.now).await? {
+            UserAdded::Done(_) => print(&format!("added {name}\n")),
+            UserAdded::NameTaken => bail!("the name {name} is taken"),
+            UserAdded::UnfitPassword(unfit) => bail!("{unfit}"),
+        }
+    }
+
+    async fn set_phone(&self, username: &str, phone: Option<PhoneNumber>) -> anyhow::Result<()> {
+        let what = if phone.is_some() { "phone number set" } else { "phone number removed" };
+        let name = login_name(username)?;
+        let done = self.auth.set_phone_number(&name, phone, self.actor, self.now).await?;
+        changed(username, what, done)
+    }
+
+    async fn set_password(&self, username: &str) -> anyhow::Result<()> {
+        let (name, password) = (login_name(username)?, input::read_password()?);
+        let done = self
+            .auth
+            .set_password(&name, &password, self.actor, &SystemRandomness, self.now)
+            .await?;
+        changed(username, "password set; all sessions ended", done)
+    }
+
+    async fn change_groups(&self, arguments: &GroupsArgs) -> anyhow::Result<()> {
+        let username = &arguments.user.username;
+        let name = login_name(username)?;
+        let change = group_change(arguments)?;
+        let done = self.auth.change_groups(&name, change, self.actor, self.now).await?;
+        let user = self.auth.find_user(&name).await?;
+        let groups = user.map(|user| user.groups.into_iter().collect::<Vec<_>>().join(","));
+        let groups = groups.filter(|groups| !groups.is_empty());
+        let what = format!("groups are now {}", groups.as_deref().unwrap_or("-"));
+        changed(username, &what, done)
+    }
+
+    async fn set_disabled(&self, username: &str, is_disabled: Disabled) -> anyhow::Result<()> {
+        let what = match is_disabled {
+            Disabled::No => "enabled",
+            Disabled::Yes => "disabled; all sessions ended",
+        };
+        let name = login_name(username)?;
+        let done = self.auth.set_disabled(&name, is_disabled, self.actor, self.now).await?;
+        changed(username, what, done)
+    }
+
+    async fn end_sessions(&self, username: &str) -> anyhow::Result<()> {
+        let name = login_name(username)?;
+        let Some(user) = self.auth.find_user(&name).await? else {
+            bail!("there is no user {username}")
+        };
+        let ended = self.auth.end_all_sessions(&user.id, Some(self.actor), self.now).await?;
+        print(&format!("{username}: {ended} sessions and started logins ended\n"))
+    }
+
+    async fn remove(&self, username: &str, is_confirmed: bool) -> anyhow::Result<()> {
+        let name = login_name(username)?;
+        ensure!(self.auth.find_user(&name).await?.is_some(), "there is no user {username}");
+        if !is_confirmed {
+            print(&format!("This deletes {name} for good. Type the name again: "))?;
+            let repeated = LoginName::parse(&input::read_confirmation()?).ok();
+            ensure!(
+                repeated.as_ref() == Some(&name),
+                "{name} was not removed: the name was not repeated; --yes does not ask for it"
+            );
+        }
+        let done = self.auth.remove_user(&name, self.actor, self.now).await?;
+        changed(username, "removed", done)
+    }
+}
+
+fn group_change(arguments: &GroupsArgs) -> anyhow::Result<GroupChange> {
+    Ok(match &arguments.set {
+        Some(all) => {
+            let names: Vec<String> =
+                all.split([',', ' ']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            GroupChange::Set(checked_groups(&names)?)
+        }
+        None if arguments.add.is_empty() => GroupChange::Remove(checked_groups(&arguments.remove)?),
+        None => GroupChange::Add(checked_groups(&arguments.add)?),
+    })
+}
+
+fn checked_groups(names: &[String]) -> anyhow::Result<BTreeSet<String>> {
+    for name in names {
+        ensure!(is_group(name), "{name:?}: a group is 1 to 64 ASCII letters, digits and . _ -");
+    }
+    Ok(names.iter().cloned().collect())
+}
+
 fn login_name(text: &str) -> anyhow::Result<LoginName> {
-    LoginName::parse(text).with_context(|| format!("{text:?} cannot be a login name"))
+    LoginName::parse(text).context("the user name cannot be used")
 }
 
 fn number(text: &str, prefixes: AllowedPrefixes) -> anyhow::Result<PhoneNumber> {
     PhoneNumber::from_japanese_with(text, prefixes).context("the phone number cannot be used")
-}
-
-/// Reads a line from standard input. As an argument, the password would be visible in the process list.
-fn read_password() -> anyhow::Result<SecretString> {
-    let mut text = String::new();
-    std::io::stdin()
-        .take(MAX_INPUT_BYTES)
-        .read_to_string(&mut text)
-        .context("cannot read the password")?;
-    let line = text.lines().next().unwrap_or_default();
-    if line.is_empty() {
-        bail!(
-            "no password on the standard input; try: printf %s 'the password' | mfa-gateway user …"
-        );
-    }
-    Ok(SecretString::from(line))
 }
 
 fn changed(username: &str, what: &str, done: UserChanged) -> anyhow::Result<()> {
@@ -107,84 +182,5 @@ fn changed(username: &str, what: &str, done: UserChanged) -> anyhow::Result<()> 
         UserChanged::Done => print(&format!("{username}: {what}\n")),
         UserChanged::NotFound => bail!("there is no user {username}"),
         UserChanged::UnfitPassword(unfit) => bail!("{unfit}"),
-    }
-}
-
-async fn import(auth: &AuthModule, file: &Path) -> anyhow::Result<()> {
-    let format = match file.extension().and_then(|extension| extension.to_str()) {
-        Some("csv") => ImportFormat::Csv,
-        Some("jsonl" | "ndjson") => ImportFormat::JsonLines,
-        _ => bail!("{}: the name has to end in .csv or .jsonl", file.display()),
-    };
-    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    match auth.import_users(bytes, format, ACTOR, &SystemRandomness, SystemClock.now()).await? {
-        Ok(count) => print(&format!("imported {count} users\n")),
-        Err(problems) => {
-            let lines: Vec<String> =
-                problems.iter().map(|problem| format!("{}:{problem}", file.display())).collect();
-            bail!(
-                "{}\nno user was imported; fix these {} rows and try again",
-                lines.join("\n"),
-                lines.len()
-            )
-        }
-    }
-}
-
-async fn list(auth: &AuthModule, json: bool) -> anyhow::Result<()> {
-    let mut after: Option<LoginName> = None;
-    loop {
-        let page = auth.list_users(after.as_ref(), PAGE).await?;
-        let Some(last) = page.last() else { return Ok(()) };
-        if after.is_none() && !json {
-            print(&line(["USER ID", "PHONE", "STATE", "NAME", "GROUPS"]))?;
-        }
-        after = Some(last.login_name.clone());
-        let lines: String =
-            page.iter().map(|user| if json { as_json(user) } else { as_line(user) }).collect();
-        print(&lines)?;
-    }
-}
-
-fn as_line(user: &User) -> String {
-    let phone = user.phone_number.as_ref().map_or_else(|| "-".to_owned(), PhoneNumber::masked);
-    let state = if user.is_disabled { "disabled" } else { "active" };
-    let groups: Vec<&str> = user.groups.iter().map(String::as_str).collect();
-    line([user.login_name.as_str(), &phone, state, &user.display_name, &groups.join(",")])
-}
-
-/// Aligns the columns by their width on a terminal, where a Japanese character takes two places.
-fn line([name, phone, state, display_name, groups]: [&str; 5]) -> String {
-    let pad = |text: &str, width: usize| {
-        format!("{text}{} ", " ".repeat(width.saturating_sub(text.width())))
-    };
-    let columns = [pad(name, 24), pad(phone, 14), pad(state, 9), pad(display_name, 24)];
-    format!("{}{groups}\n", columns.concat())
-}
-
-fn as_json(user: &User) -> String {
-    let phone = user.phone_number.as_ref().map(PhoneNumber::masked);
-    let value = serde_json::json!({
-        "username": user.login_name.as_str(),
-        "display_name": user.display_name,
-        "phone": phone,
-        "groups": user.groups,
-        "disabled": user.is_disabled,
-    });
-    format!("{value}\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_groups_begin_in_the_same_column_whatever_the_script_of_the_names() {
-        let column = |display_name| {
-            let line = line(["alice", "***-****-5678", "active", display_name, "admin"]);
-            line.split_once("admin").map(|(before, _)| before.width())
-        };
-        assert_eq!(column("港 あかり"), column("Akari Minato"));
-        assert_eq!(column("ｱｶﾘ"), column(""));
     }
 }

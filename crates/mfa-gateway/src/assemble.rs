@@ -9,9 +9,9 @@ use std::{
 
 use anyhow::Context as _;
 use auth_module::{
-    Administration, AppName, AuditArchive, AuthModule, AuthParts, AuthSettings, ChainKey,
-    HashParameters, HashedPasswords, HasherLimits, PasswordHasher, PhoneTagKey,
-    Policy as AccessPolicy, Rule,
+    Administration, AppName, AuditArchive, AuthModule, AuthParts, AuthSettings, ChainKey, HashCost,
+    HashParameters, HashSource as _, HashedPasswords, HasherLimits, PasswordHasher, Peppers,
+    PhoneTagKey, Policy as AccessPolicy, Rule,
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -110,10 +110,16 @@ pub async fn open_auth(
     let OtpCacheParts { otp_cache, notes, notifier } = open_otp_cache(config).await?;
     let master = &config.gateway.secret;
     let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
-        .with_allowed_prefixes(config.sms.allowed_prefixes);
+        .with_allowed_prefixes(config.sms.allowed_prefixes)
+        .with_service_names(service_names(config));
     let settings = config.sessions.apply_to(settings)?;
     let users = Arc::new(database.users());
-    let hasher = PasswordHasher::new(HashParameters::default(), HasherLimits::default());
+    ensure_peppers_are_there(&users.hash_costs().await?, &config.passwords.peppers)?;
+    let hasher = PasswordHasher::with_peppers(
+        HashParameters::default(),
+        HasherLimits::default(),
+        config.passwords.peppers.clone(),
+    );
     let passwords = HashedPasswords::new(
         Arc::clone(&users) as _,
         hasher.clone(),
@@ -142,6 +148,28 @@ pub fn chain_key(config: &Config) -> ChainKey {
 /// Returns the audit trail of `config` in `database`, to read, check and archive it.
 pub fn open_audit(config: &Config, database: &Database) -> Arc<dyn AuditArchive> {
     Arc::new(database.audit_trail(chain_key(config)))
+}
+
+/// Names that a new password must not be made of.
+fn service_names(config: &Config) -> Vec<String> {
+    let host = config.gateway.public_url.host_str().map(str::to_owned);
+    let name = &config.gateway.service_name;
+    [name.ja.clone(), name.en.clone()].into_iter().chain(host).collect()
+}
+
+/// Fails if a stored hash was made with a pepper that is not configured: its users could not log in.
+fn ensure_peppers_are_there(costs: &[HashCost], peppers: &Peppers) -> anyhow::Result<()> {
+    for HashCost { pepper, users, .. } in costs {
+        if let Some(id) = pepper
+            && !peppers.contains(*id)
+        {
+            anyhow::bail!(
+                "the passwords of {users} users were hashed with a pepper that the configuration lacks \
+                 ({id}); name it in passwords.pepper_file or passwords.previous_pepper_file"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Builds the gateway.

@@ -19,6 +19,7 @@ mod nearest;
 mod otp;
 mod otp_cache;
 mod pages;
+mod passwords;
 mod preview;
 mod problem;
 mod reference;
@@ -49,6 +50,7 @@ pub use self::{
     otp::Otp,
     otp_cache::OtpCache,
     pages::Pages,
+    passwords::Passwords,
     problem::{Problem, Problems},
     reference::{Reference, UnknownKey},
     sessions::Sessions,
@@ -73,6 +75,8 @@ pub struct Config {
     pub application: Application,
     /// Which request needs which factors.
     pub policy: Policy,
+    /// Keys that are mixed into password hashes.
+    pub passwords: Passwords,
     /// Sessions and pending logins.
     pub sessions: Sessions,
     /// The one-time code.
@@ -173,6 +177,7 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
     let application =
         root.table("application", "The web application behind the gateway.", application::read);
     let policy = rules::read(root);
+    let passwords = root.table("passwords", "The hashes of the users' passwords.", passwords::read);
     let sessions = root.table("sessions", "Sessions and pending logins.", sessions::read);
     let otp = root.table("otp", "The one-time code and the limits on attempts.", otp::read);
     let otp_cache = root.table("otp_cache", "Challenges, attempts and quotas.", otp_cache::read);
@@ -195,6 +200,7 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         texts: texts?,
         application: application?,
         policy: policy?,
+        passwords: passwords?,
         sessions: sessions?,
         otp: otp?,
         otp_cache: otp_cache?,

@@ -56,11 +56,10 @@ pub async fn clause_1_the_account_of_a_name(kit: &StoredUsersKit) {
 /// If the clause is broken, or the implementation fails.
 pub async fn clause_2_costs_are_counted(kit: &StoredUsersKit) {
     let count = async |passes| {
-        let parameters = hash(passes).parameters();
+        let kind = hash(passes).kind();
         let costs = ok(kit.hashes.hash_costs().await);
-        let found: Vec<&HashCost> =
-            costs.iter().filter(|cost| cost.parameters == parameters).collect();
-        assert!(found.len() <= 1, "clause 2: each parameter set once");
+        let found: Vec<&HashCost> = costs.iter().filter(|cost| cost.kind == kind).collect();
+        assert!(found.len() <= 1, "clause 2: each kind once");
         found.first().map_or(0, |cost| cost.users)
     };
     let (threes, fours) = (count(3).await, count(4).await);

@@ -1,6 +1,6 @@
 //! The clauses of [`UserAdministration`](crate::UserAdministration), one function each.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Clause, StoredUsersKit,
@@ -10,7 +10,7 @@ use super::{
 use crate::{
     password::PasswordHash,
     user::{Account, User},
-    users::{AccountsAdded, Change},
+    users::{AccountsAdded, Batch, BatchApplied, Change, GroupChange},
 };
 
 /// The clauses that need nothing but the store, in order.
@@ -20,11 +20,17 @@ pub fn clauses() -> Vec<Clause<StoredUsersKit>> {
         clause_2_one_winner,
         clause_3_one_thing_at_a_time,
         clause_4_the_generation_rises,
+        clause_6_removed_is_gone,
+        clause_7_a_batch_is_whole,
     ]
 }
 
 fn account(user: &User) -> Account {
     Account::new(user.clone(), None)
+}
+
+fn groups(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 async fn is_there(kit: &StoredUsersKit, user: &User) -> bool {
@@ -116,6 +122,10 @@ pub async fn clause_3_one_thing_at_a_time(kit: &StoredUsersKit) {
     let new_password = hash(3);
     for change in [
         Change::LoggedIn,
+        Change::DisplayName("another name".to_owned()),
+        Change::Groups(GroupChange::Set(groups(&["a", "b"]))),
+        Change::Groups(GroupChange::Add(groups(&["b", "c"]))),
+        Change::Groups(GroupChange::Remove(groups(&["a", "d"]))),
         Change::PhoneNumber(None),
         Change::PhoneNumber(Some(phone_number())),
         Change::Password(new_password.clone()),
@@ -124,6 +134,8 @@ pub async fn clause_3_one_thing_at_a_time(kit: &StoredUsersKit) {
     ] {
         match &change {
             Change::Disabled(is_disabled) => expected.is_disabled = *is_disabled,
+            Change::DisplayName(name) => expected.display_name.clone_from(name),
+            Change::Groups(change) => expected.groups = change.applied_to(&expected.groups),
             Change::LoggedIn => expected.last_login_at = Some(later),
             Change::Password(hash) => password = hash.clone(),
             Change::PhoneNumber(number) => {
@@ -236,4 +248,63 @@ where
     assert_eq!(account.user.id, user.id, "clause 5: the user");
     let stored = account.password_hash.as_ref().map(PasswordHash::to_phc);
     assert_eq!(stored, Some(password.to_phc()), "clause 5: the change");
+}
+
+/// Clause 6, **removed is gone**: no look-up finds the user, and the name is free.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn clause_6_removed_is_gone(kit: &StoredUsersKit) {
+    let (user, other) = (user(), user());
+    kit.added(&user, Some(hash(1))).await;
+    kit.added(&other, Some(hash(2))).await;
+    assert!(ok(kit.administration.remove(&user.id).await), "clause 6: it says so");
+    assert!(!is_there(kit, &user).await, "clause 6: the name");
+    assert_eq!(ok(kit.users.find_by_id(&user.id).await), None, "clause 6: the id");
+    let account = ok(kit.hashes.account(&user.login_name).await);
+    assert!(account.is_none(), "clause 6: the hash");
+    assert!(!ok(kit.administration.remove(&user.id).await), "clause 6: once");
+    assert_eq!(&kit.found(&other).await, &other, "clause 6: another user");
+    let next = named(user.login_name.as_str());
+    kit.added(&next, None).await;
+    assert_eq!(kit.found(&next).await, next, "clause 6: the next owner of the name");
+}
+
+/// Clause 7, **a batch is whole**: every account and every change, or nothing.
+///
+/// # Panics
+///
+/// If the clause is broken, or the implementation fails.
+pub async fn clause_7_a_batch_is_whole(kit: &StoredUsersKit) {
+    let (mut old, one, two, unknown) = (user(), user(), user(), user());
+    kit.added(&old, None).await;
+    let named_anew = |user: &User| (user.id.clone(), Change::DisplayName("anew".to_owned()));
+    let mut taken = user();
+    taken.login_name = old.login_name.clone();
+    for (add, change, names_taken, strangers) in [
+        (vec![&one, &taken], vec![named_anew(&old)], vec![1], vec![]),
+        (vec![&one], vec![named_anew(&old), named_anew(&unknown)], vec![], vec![1]),
+        (vec![&taken], vec![named_anew(&unknown)], vec![0], vec![0]),
+    ] {
+        let batch = Batch { add: add.into_iter().map(account).collect(), change };
+        let applied = ok(kit.administration.apply(batch, start()).await);
+        let expected = BatchApplied::Refused { names_taken, unknown: strangers };
+        assert_eq!(applied, expected, "clause 7: what is to blame");
+        assert!(!is_there(kit, &one).await, "clause 7: no account");
+        assert_eq!(kit.found(&old).await, old, "clause 7: no change");
+    }
+    let grouped = Change::Groups(GroupChange::Add(groups(&["x"])));
+    let batch = Batch {
+        add: [&one, &two].map(account).to_vec(),
+        change: vec![named_anew(&old), (old.id.clone(), grouped)],
+    };
+    let applied = ok(kit.administration.apply(batch, start()).await);
+    assert_eq!(applied, BatchApplied::Done, "clause 7: all");
+    "anew".clone_into(&mut old.display_name);
+    old.groups.insert("x".to_owned());
+    assert_eq!(kit.found(&old).await, old, "clause 7: every change");
+    for user in [&one, &two] {
+        assert_eq!(&kit.found(user).await, user, "clause 7: every account");
+    }
 }

@@ -4,7 +4,11 @@ use std::fmt;
 
 use otp_core::InvalidPhoneNumber;
 
-use crate::{name::InvalidLoginName, new_user::UnfitPassword, password::InvalidPasswordHash};
+use super::encoding::Encoding;
+use crate::{
+    name::InvalidLoginName,
+    password::{InvalidPasswordHash, UnfitPassword},
+};
 
 /// One thing that is wrong with a file. It repeats no value of the file, so it may be shown and
 /// logged.
@@ -42,6 +46,9 @@ pub enum ImportRule {
     /// The login name is in the file twice.
     #[error("the same login name as in line {0}")]
     Duplicate(u64),
+    /// Bytes that are no text.
+    #[error("{}", not_decoded(*.0))]
+    Encoding(Encoding),
     /// A group that no policy could name.
     #[error("a group is 1 to 64 ASCII letters, digits and . _ -")]
     Group,
@@ -55,8 +62,25 @@ pub enum ImportRule {
     #[error("a user with this login name exists")]
     NameTaken,
     /// Neither a password nor a hash.
-    #[error("password or password_hash is missing")]
+    #[error("a new user needs password or password_hash")]
     NoPassword,
+    /// The user was removed while the import ran.
+    #[error("this user was removed while the import ran")]
+    Removed,
+    /// A phone number that a spreadsheet has shortened.
+    #[error(
+        "a spreadsheet has rounded this number; make the column a text column, type the number again"
+    )]
+    RoundedNumber,
+    /// Neither yes nor no.
+    #[error("write yes or no")]
+    Truth,
+    /// The name of a column is none that is known; its position, from 1.
+    #[error(
+        "column {0} of the header is none of username, display_name, phone, password, password_hash, \
+         groups, disabled"
+    )]
+    UnknownColumn(usize),
     /// Not readable as a row of this format.
     #[error("{0}")]
     NotARow(&'static str),
@@ -69,4 +93,15 @@ pub enum ImportRule {
     /// No number that codes can be sent to.
     #[error("{0}")]
     PhoneNumber(InvalidPhoneNumber),
+}
+
+fn not_decoded(encoding: Encoding) -> String {
+    match encoding {
+        Encoding::Utf8 => "not UTF-8, and it cannot be told what else; name the encoding, such as \
+             shift_jis, or save the file as UTF-8"
+            .to_owned(),
+        other => {
+            format!("not {}; name another encoding or save the file as UTF-8", other.as_str())
+        }
+    }
 }

@@ -1,154 +1,55 @@
-//! The two file formats, down to one row of texts.
+//! One row: read from JSON, and checked.
 
 use std::collections::BTreeSet;
 
-use csv::{ByteRecord, ReaderBuilder};
-use otp_core::{AllowedPrefixes, PhoneNumber};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::problem::{ImportProblem, ImportRule};
-use crate::{
-    name::LoginName,
-    new_user::{NewPassword, NewUser, check_password},
-    password::PasswordHash,
+use super::{
+    cell,
+    problem::{ImportProblem, ImportRule},
+    row::{ParsedRow, Phone, Rules},
 };
+use crate::{name::LoginName, new_user::NewPassword, password::PasswordHash, user::is_group};
 
 const MAX_DISPLAY_NAME_CHARS: usize = 200;
-const MAX_GROUP_BYTES: usize = 64;
-
-const COLUMNS: [&str; 6] =
-    ["username", "display_name", "phone", "password", "password_hash", "groups"];
-
-/// How a file is written; always in UTF-8, with or without a byte order mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ImportFormat {
-    /// RFC 4180 with a header, in any order: `username`, at least one of `password` and
-    /// `password_hash`, and if wanted `display_name`, `phone` and `groups` (separated by spaces).
-    Csv,
-    /// One JSON object a line with the same names; `groups` is a list of texts.
-    JsonLines,
-}
 
 /// A row as it stands in the file. An empty text means the same as none.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Row {
-    username: String,
+    pub(super) username: String,
     #[serde(default)]
-    display_name: Option<String>,
+    pub(super) display_name: Option<String>,
     #[serde(default)]
-    phone: Option<String>,
+    pub(super) phone: Option<String>,
     #[serde(default)]
-    password: Option<SecretString>,
+    pub(super) password: Option<SecretString>,
     #[serde(default)]
-    password_hash: Option<SecretString>,
+    pub(super) password_hash: Option<SecretString>,
     #[serde(default)]
-    groups: Vec<String>,
+    pub(super) groups: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) disabled: Option<bool>,
 }
 
-type ReadRow = Result<(u64, Row), ImportProblem>;
+pub(super) type ReadRow = Result<(u64, Row), ImportProblem>;
 
-pub(super) fn read(file: &[u8], format: ImportFormat) -> Vec<ReadRow> {
-    let file = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
-    match format {
-        ImportFormat::Csv => read_csv(file),
-        ImportFormat::JsonLines => read_json_lines(file),
-    }
-}
-
-fn read_json_lines(file: &[u8]) -> Vec<ReadRow> {
-    let lines = (1..).zip(file.split(|&byte| byte == b'\n'));
-    lines
+pub(super) fn read_json_lines(text: &str) -> Vec<ReadRow> {
+    let not_a_row =
+        |line, what| Err(ImportProblem { line, column: None, rule: ImportRule::NotARow(what) });
+    (1..)
+        .zip(text.split('\n'))
         .filter(|(_, line)| !line.trim_ascii().is_empty())
-        .map(|(line, text)| match serde_json::from_slice(text) {
+        .map(|(line, text)| match serde_json::from_str(text) {
             Ok(row) => Ok((line, row)),
-            Err(error) if error.is_data() => Err(not_a_row(
+            Err(error) if error.is_data() => not_a_row(
                 line,
                 "a name is missing, unknown or repeated, or a value is of the wrong kind",
-            )),
-            Err(_) => Err(not_a_row(line, "not a JSON object in UTF-8")),
+            ),
+            Err(_) => not_a_row(line, "not a JSON object"),
         })
         .collect()
-}
-
-fn read_csv(file: &[u8]) -> Vec<ReadRow> {
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(file);
-    let mut records = reader.byte_records();
-    let columns = match records.next().map(|header| header.map_err(|_| "not CSV")) {
-        Some(Ok(header)) => columns(&header),
-        Some(Err(what)) => Err(what),
-        None => Err("the file is empty"),
-    };
-    let columns = match columns {
-        Ok(columns) => columns,
-        Err(what) => {
-            return vec![Err(ImportProblem {
-                line: 1,
-                column: None,
-                rule: ImportRule::Header(what),
-            })];
-        }
-    };
-    records
-        .map(|record| {
-            let record = record.map_err(|error| {
-                let line = error.position().map_or(0, csv::Position::line);
-                not_a_row(line, "not CSV")
-            })?;
-            let line = record.position().map_or(0, csv::Position::line);
-            row(&columns, &record).map(|row| (line, row)).map_err(|what| not_a_row(line, what))
-        })
-        .collect()
-}
-
-/// The name of each column.
-fn columns(header: &ByteRecord) -> Result<Vec<&'static str>, &'static str> {
-    let mut columns = Vec::with_capacity(header.len());
-    for name in header {
-        let known = COLUMNS.into_iter().find(|known| known.as_bytes() == name.trim_ascii());
-        let known = known.ok_or(
-            "a column is none of username, display_name, phone, password, password_hash, groups",
-        )?;
-        if columns.contains(&known) {
-            return Err("a column stands there twice");
-        }
-        columns.push(known);
-    }
-    if !columns.contains(&"username") {
-        return Err("the column username is missing");
-    }
-    if !columns.contains(&"password") && !columns.contains(&"password_hash") {
-        return Err("a column password or password_hash is missing");
-    }
-    Ok(columns)
-}
-
-fn row(columns: &[&'static str], record: &ByteRecord) -> Result<Row, &'static str> {
-    if record.len() != columns.len() {
-        return Err(
-            "not as many fields as the header has columns; one with a comma in it, such as \
-             a password hash, has to stand in double quotes",
-        );
-    }
-    let mut row = Row::default();
-    for (column, value) in columns.iter().zip(record) {
-        let value = str::from_utf8(value).map_err(|_| "not UTF-8")?.to_owned();
-        match *column {
-            "username" => row.username = value,
-            "display_name" => row.display_name = Some(value),
-            "phone" => row.phone = Some(value),
-            "password" => row.password = Some(value.into()),
-            "password_hash" => row.password_hash = Some(value.into()),
-            _ => row.groups = value.split_whitespace().map(str::to_owned).collect(),
-        }
-    }
-    Ok(row)
-}
-
-fn not_a_row(line: u64, what: &'static str) -> ImportProblem {
-    ImportProblem { line, column: None, rule: ImportRule::NotARow(what) }
 }
 
 impl Row {
@@ -161,46 +62,66 @@ impl Row {
             .ok()
     }
 
-    /// The user, unless something was refused; refuses everything that is wrong.
-    pub(super) fn into_user(
+    /// Checks all values, and refuses everything that is wrong. Returns the row if it has a login name, and
+    /// whether the phone number had lost its first 0.
+    pub(super) fn checked(
         self,
+        line: u64,
         name: Option<LoginName>,
-        prefixes: AllowedPrefixes,
+        rules: &Rules,
         refuse: &mut impl FnMut(&'static str, ImportRule),
-    ) -> Option<NewUser> {
-        let password = password(self.password, self.password_hash, refuse);
+    ) -> (Option<ParsedRow>, bool) {
+        let password = password(self.password, self.password_hash, name.as_ref(), rules, refuse);
         let display_name = present(self.display_name);
         if display_name.as_deref().is_some_and(|name| !is_display_name(name)) {
             refuse("display_name", ImportRule::DisplayName);
         }
-        let phone_number = present(self.phone).and_then(|number| {
-            PhoneNumber::from_japanese_with(&number, prefixes)
-                .map_err(|error| refuse("phone", ImportRule::PhoneNumber(error)))
-                .ok()
+        let mut has_lost_zero = false;
+        let phone = present(self.phone).and_then(|text| {
+            if cell::is_none(&text) {
+                return Some(Phone::None);
+            }
+            match cell::phone_number(&text, rules.prefixes) {
+                Ok((number, is_put_back)) => {
+                    has_lost_zero = is_put_back;
+                    Some(Phone::Number(number))
+                }
+                Err(rule) => {
+                    refuse("phone", rule);
+                    None
+                }
+            }
         });
-        let groups: BTreeSet<String> = self.groups.into_iter().collect();
-        if !groups.iter().all(|group| is_group(group)) {
+        let groups: Option<BTreeSet<String>> = self.groups.map(BTreeSet::from_iter);
+        if groups.as_ref().is_some_and(|groups| !groups.iter().all(|group| is_group(group))) {
             refuse("groups", ImportRule::Group);
         }
-        let mut user = NewUser::new(name?);
-        user.display_name = display_name.unwrap_or(user.display_name);
-        user.groups = groups;
-        user.phone_number = phone_number;
-        user.password = password;
-        Some(user)
+        let is_disabled = self.disabled;
+        let row = name.map(|login_name| ParsedRow {
+            line,
+            login_name,
+            display_name,
+            phone,
+            password,
+            groups,
+            is_disabled,
+        });
+        (row, has_lost_zero)
     }
 }
 
 fn password(
     plain: Option<SecretString>,
     hash: Option<SecretString>,
+    name: Option<&LoginName>,
+    rules: &Rules,
     refuse: &mut impl FnMut(&'static str, ImportRule),
 ) -> Option<NewPassword> {
     let is_given = |secret: &SecretString| !secret.expose_secret().is_empty();
     match (plain.filter(is_given), hash.filter(is_given)) {
-        (None, None) => refuse("password", ImportRule::NoPassword),
+        (None, None) => {}
         (Some(_), Some(_)) => refuse("password", ImportRule::BothPasswords),
-        (Some(plain), None) => match check_password(&plain) {
+        (Some(plain), None) => match rules.passwords.check(&plain, name) {
             Ok(()) => return Some(NewPassword::Plain(plain)),
             Err(unfit) => refuse("password", ImportRule::Password(unfit)),
         },
@@ -218,9 +139,4 @@ fn present(text: Option<String>) -> Option<String> {
 
 fn is_display_name(name: &str) -> bool {
     name.chars().count() <= MAX_DISPLAY_NAME_CHARS && !name.chars().any(char::is_control)
-}
-
-fn is_group(group: &str) -> bool {
-    (1..=MAX_GROUP_BYTES).contains(&group.len())
-        && group.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }

@@ -1,7 +1,7 @@
 //! Users and password hashes in memory.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
@@ -15,12 +15,12 @@ use crate::{
     password::{HashCost, HashSource, PasswordHash},
     time::whole_millis,
     user::{Account, User, UserId},
-    users::{AccountsAdded, Change, UserAdministration, Users},
+    users::{AccountsAdded, Batch, BatchApplied, Change, UserAdministration, Users},
 };
 
 /// Keeps users and the hashes of their passwords in memory. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryUsers(Arc<Mutex<BTreeMap<LoginName, Account>>>);
+pub struct MemoryUsers(Arc<Mutex<Accounts>>);
 
 impl MemoryUsers {
     /// Makes a directory without users.
@@ -28,7 +28,7 @@ impl MemoryUsers {
         Self::default()
     }
 
-    fn accounts(&self) -> MutexGuard<'_, BTreeMap<LoginName, Account>> {
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -82,15 +82,9 @@ impl HashSource for MemoryUsers {
     }
 
     async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError> {
-        let mut costs: Vec<HashCost> = Vec::new();
-        for hash in self.accounts().values().filter_map(|account| account.password_hash.as_ref()) {
-            let parameters = hash.parameters();
-            match costs.iter_mut().find(|cost| cost.parameters == parameters) {
-                Some(cost) => cost.users += 1,
-                None => costs.push(HashCost { parameters, users: 1 }),
-            }
-        }
-        Ok(costs)
+        let accounts = self.accounts();
+        let hashes = accounts.values().filter_map(|account| account.password_hash.as_ref());
+        Ok(HashCost::count(hashes.map(|hash| (hash, 1))))
     }
 
     async fn rehash(
@@ -116,23 +110,11 @@ impl HashSource for MemoryUsers {
 impl UserAdministration for MemoryUsers {
     async fn add(&self, accounts: Vec<Account>) -> Result<AccountsAdded, AuthError> {
         let mut kept = self.accounts();
-        let mut names = HashSet::new();
-        let is_taken = |account: &Account| {
-            let name = &account.user.login_name;
-            !names.insert(name.clone()) || kept.contains_key(name)
-        };
-        let taken: Vec<usize> = positions(&accounts, is_taken);
+        let taken = names_taken(&kept, &accounts);
         if !taken.is_empty() {
             return Ok(AccountsAdded::NamesTaken(taken));
         }
-        let mut ids: HashSet<&UserId> = kept.values().map(|account| &account.user.id).collect();
-        if !accounts.iter().all(|account| ids.insert(&account.user.id)) {
-            return Err(AuthError::new(
-                AuthErrorKind::Unavailable,
-                "the id of a new user is taken",
-            ));
-        }
-        kept.extend(accounts.into_iter().map(|a| (a.user.login_name.clone(), a)));
+        insert(&mut kept, accounts)?;
         Ok(AccountsAdded::Done)
     }
 
@@ -146,27 +128,78 @@ impl UserAdministration for MemoryUsers {
         let Some(account) = accounts.values_mut().find(|account| account.user.id == *id) else {
             return Ok(false);
         };
-        let user = &mut account.user;
-        match change {
-            Change::Disabled(is_disabled) => {
-                user.is_disabled = is_disabled;
-                user.generation += u64::from(is_disabled);
-            }
-            Change::LoggedIn => user.last_login_at = Some(whole_millis(now)),
-            Change::Password(hash) => {
-                account.password_hash = Some(hash);
-                user.generation += 1;
-            }
-            Change::PhoneNumber(number) => {
-                user.phone_number = number;
-                user.phone_number_changed_at = Some(whole_millis(now));
+        make(account, change, now);
+        Ok(true)
+    }
+
+    async fn remove(&self, id: &UserId) -> Result<bool, AuthError> {
+        let mut accounts = self.accounts();
+        let before = accounts.len();
+        accounts.retain(|_, account| account.user.id != *id);
+        Ok(accounts.len() < before)
+    }
+
+    async fn apply(&self, batch: Batch, now: SystemTime) -> Result<BatchApplied, AuthError> {
+        let mut kept = self.accounts();
+        let names_taken = names_taken(&kept, &batch.add);
+        let names: HashMap<UserId, LoginName> =
+            kept.iter().map(|(name, account)| (account.user.id.clone(), name.clone())).collect();
+        let unknown = positions(&batch.change, |(id, _)| !names.contains_key(id));
+        if !(names_taken.is_empty() && unknown.is_empty()) {
+            return Ok(BatchApplied::Refused { names_taken, unknown });
+        }
+        insert(&mut kept, batch.add)?;
+        for (id, change) in batch.change {
+            if let Some(account) = names.get(&id).and_then(|name| kept.get_mut(name)) {
+                make(account, change, now);
             }
         }
-        Ok(true)
+        Ok(BatchApplied::Done)
     }
 }
 
-fn positions(accounts: &[Account], mut is_wanted: impl FnMut(&Account) -> bool) -> Vec<usize> {
-    let wanted = accounts.iter().enumerate().filter(|(_, account)| is_wanted(account));
+type Accounts = BTreeMap<LoginName, Account>;
+
+fn names_taken(kept: &Accounts, accounts: &[Account]) -> Vec<usize> {
+    let mut names = HashSet::new();
+    positions(accounts, |account| {
+        let name = &account.user.login_name;
+        !names.insert(name.clone()) || kept.contains_key(name)
+    })
+}
+
+/// Adds all of `accounts`, whose names are free, or none.
+fn insert(kept: &mut Accounts, accounts: Vec<Account>) -> Result<(), AuthError> {
+    let mut ids: HashSet<&UserId> = kept.values().map(|account| &account.user.id).collect();
+    if !accounts.iter().all(|account| ids.insert(&account.user.id)) {
+        return Err(AuthError::new(AuthErrorKind::Unavailable, "the id of a new user is taken"));
+    }
+    kept.extend(accounts.into_iter().map(|a| (a.user.login_name.clone(), a)));
+    Ok(())
+}
+
+fn make(account: &mut Account, change: Change, now: SystemTime) {
+    let user = &mut account.user;
+    match change {
+        Change::Disabled(is_disabled) => {
+            user.is_disabled = is_disabled;
+            user.generation += u64::from(is_disabled);
+        }
+        Change::DisplayName(name) => user.display_name = name,
+        Change::Groups(change) => user.groups = change.applied_to(&user.groups),
+        Change::LoggedIn => user.last_login_at = Some(whole_millis(now)),
+        Change::Password(hash) => {
+            account.password_hash = Some(hash);
+            user.generation += 1;
+        }
+        Change::PhoneNumber(number) => {
+            user.phone_number = number;
+            user.phone_number_changed_at = Some(whole_millis(now));
+        }
+    }
+}
+
+fn positions<T>(all: &[T], mut is_wanted: impl FnMut(&T) -> bool) -> Vec<usize> {
+    let wanted = all.iter().enumerate().filter(|(_, one)| is_wanted(one));
     wanted.map(|(position, _)| position).collect()
 }

@@ -1,6 +1,6 @@
 //! What administrators do to users.
 
-use std::time::SystemTime;
+use std::{collections::BTreeSet, time::SystemTime};
 
 use mfa_plugin_api::Randomness;
 use otp_core::{PhoneNumber, SubjectKey};
@@ -14,11 +14,11 @@ use crate::{
     audit::AuditRecord,
     error::{AuthError, AuthErrorKind},
     name::LoginName,
-    new_user::{NewPassword, NewUser, UnfitPassword, check_password, new_user_id},
-    password::PasswordHash,
+    new_user::{NewPassword, NewUser, new_user_id},
+    password::{PasswordHash, UnfitPassword},
     session_store::{EndAll, Sessions as _},
     user::{Account, User, UserId},
-    users::{AccountsAdded, Change},
+    users::{AccountsAdded, Change, GroupChange},
 };
 
 /// What became of adding a user.
@@ -62,7 +62,8 @@ impl AuthModule {
             None => None,
             Some(NewPassword::Hash(hash)) => Some(hash.clone()),
             Some(NewPassword::Plain(password)) => {
-                if let Err(unfit) = check_password(password) {
+                let rules = &self.parts.settings.password_rules;
+                if let Err(unfit) = rules.check(password, Some(&new.login_name)) {
                     return Ok(UserAdded::UnfitPassword(unfit));
                 }
                 Some(hash(administration, password, randomness).await?)
@@ -140,11 +141,25 @@ impl AuthModule {
         actor: &str,
         now: SystemTime,
     ) -> Result<UserChanged, AuthError> {
-        let tag = number.as_ref().map(|number| self.parts.settings.phone_tag_key().tag(number));
-        let tag = tag.unwrap_or_else(|| "none".to_owned());
-        let record = AuditRecord::new("user.phone_number_set", now).with("phone_number", tag);
-        self.apply(login_name, Change::PhoneNumber(number), EndAll::PendingLogins, record.by(actor))
-            .await
+        let change = Change::PhoneNumber(number);
+        self.change_user(login_name, change, actor, now).await
+    }
+
+    /// Changes the groups. If the user loses one, all sessions of the user end, so that no page stays
+    /// open to a former member. A new group holds in open sessions too, once their user is read again.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::ReadOnly`] if users cannot be changed here. Otherwise when a store or the
+    /// audit trail failed.
+    pub async fn change_groups(
+        &self,
+        login_name: &LoginName,
+        groups: GroupChange,
+        actor: &str,
+        now: SystemTime,
+    ) -> Result<UserChanged, AuthError> {
+        self.change_user(login_name, Change::Groups(groups), actor, now).await
     }
 
     /// Sets a password, and ends every session and pending login of the user.
@@ -161,13 +176,11 @@ impl AuthModule {
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<UserChanged, AuthError> {
-        if let Err(unfit) = check_password(password) {
+        if let Err(unfit) = self.parts.settings.password_rules.check(password, Some(login_name)) {
             return Ok(UserChanged::UnfitPassword(unfit));
         }
         let hash = hash(self.administration()?, password, randomness).await?;
-        let change = Change::Password(hash);
-        let record = AuditRecord::new("user.password_set", now).by(actor);
-        self.apply(login_name, change, EndAll::PendingLoginsAndSessions, record).await
+        self.change_user(login_name, Change::Password(hash), actor, now).await
     }
 
     /// Disables or enables an account. Both end every session and pending login of the user.
@@ -183,31 +196,71 @@ impl AuthModule {
         actor: &str,
         now: SystemTime,
     ) -> Result<UserChanged, AuthError> {
-        let event = match is_disabled {
-            Disabled::No => "user.enabled",
-            Disabled::Yes => "user.disabled",
-        };
         let change = Change::Disabled(is_disabled == Disabled::Yes);
-        let record = AuditRecord::new(event, now).by(actor);
-        self.apply(login_name, change, EndAll::PendingLoginsAndSessions, record).await
+        self.change_user(login_name, change, actor, now).await
     }
 
-    async fn apply(
+    async fn change_user(
         &self,
         login_name: &LoginName,
         change: Change,
-        ends: EndAll,
-        record: AuditRecord,
+        actor: &str,
+        now: SystemTime,
     ) -> Result<UserChanged, AuthError> {
         let administration = self.administration()?;
         let Some(user) = self.find_user(login_name).await? else {
             return Ok(UserChanged::NotFound);
         };
-        if !administration.users.change(&user.id, change, record.at).await? {
+        let (record, ends) = (self.change_record(&user, &change, now), ends_logins(&user, &change));
+        if !administration.users.change(&user.id, change, now).await? {
             return Ok(UserChanged::NotFound);
         }
-        let ended = self.sessions.end_all(&user.id, ends).await?;
-        self.record(record.about(&user.id).with("logins_ended", ended.to_string()));
+        self.note_change(&user.id, record.by(actor), ends).await?;
+        self.flush().await?;
+        Ok(UserChanged::Done)
+    }
+
+    /// Ends what a change of a user ends, and records the change.
+    pub(super) async fn note_change(
+        &self,
+        user: &UserId,
+        record: AuditRecord,
+        ends: Option<EndAll>,
+    ) -> Result<(), AuthError> {
+        let ended = match ends {
+            Some(what) => self.sessions.end_all(user, what).await?,
+            None => 0,
+        };
+        self.record(record.with("logins_ended", ended.to_string()));
+        Ok(())
+    }
+
+    /// Removes a user, ends every session and pending login, and deletes what is stored about the
+    /// person. The records of the audit trail stay: they name the user by an id that is never reused.
+    ///
+    /// A later user of the same login name has another id, and so starts without the counters, sessions
+    /// and remembered addresses of this one.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::ReadOnly`] if users cannot be changed here. Otherwise when a store or the
+    /// audit trail failed.
+    pub async fn remove_user(
+        &self,
+        login_name: &LoginName,
+        actor: &str,
+        now: SystemTime,
+    ) -> Result<UserChanged, AuthError> {
+        let administration = self.administration()?;
+        let Some(user) = self.find_user(login_name).await? else {
+            return Ok(UserChanged::NotFound);
+        };
+        if !administration.users.remove(&user.id).await? {
+            return Ok(UserChanged::NotFound);
+        }
+        self.parts.passwords.users_changed();
+        let record = self.user_record("user.removed", &user, now).by(actor);
+        self.note_change(&user.id, record, Some(EndAll::PendingLoginsAndSessions)).await?;
         self.flush().await?;
         Ok(UserChanged::Done)
     }
@@ -233,6 +286,36 @@ impl AuthModule {
         Ok(UserChanged::Done)
     }
 
+    /// Returns the record of a change, with the values before and after it.
+    pub(super) fn change_record(
+        &self,
+        user: &User,
+        change: &Change,
+        now: SystemTime,
+    ) -> AuditRecord {
+        let record = |event| AuditRecord::new(event, now).about(&user.id);
+        match change {
+            Change::Disabled(true) => record("user.disabled"),
+            Change::Disabled(false) => record("user.enabled"),
+            // The names are personal data, and the trail keeps none.
+            Change::DisplayName(_) => record("user.display_name_set"),
+            Change::Groups(change) => record("user.groups_set")
+                .with("before", joined(&user.groups))
+                .with("after", joined(&change.applied_to(&user.groups))),
+            // No administrator makes this change; `complete` records it.
+            Change::LoggedIn => record("session.opened"),
+            Change::Password(_) => record("user.password_set"),
+            Change::PhoneNumber(number) => record("user.phone_number_set")
+                .with("before", self.phone_tag(user.phone_number.as_ref()))
+                .with("phone_number", self.phone_tag(number.as_ref())),
+        }
+    }
+
+    fn phone_tag(&self, number: Option<&PhoneNumber>) -> String {
+        let key = self.parts.settings.phone_tag_key();
+        number.map_or_else(|| "none".to_owned(), |number| key.tag(number))
+    }
+
     pub(super) fn user_record(
         &self,
         event: &'static str,
@@ -247,6 +330,23 @@ impl AuthModule {
             None => record,
         }
     }
+}
+
+/// What ends with a change of `user`.
+pub(super) fn ends_logins(user: &User, change: &Change) -> Option<EndAll> {
+    match change {
+        Change::Disabled(_) | Change::Password(_) => Some(EndAll::PendingLoginsAndSessions),
+        Change::Groups(change) if !user.groups.is_subset(&change.applied_to(&user.groups)) => {
+            Some(EndAll::PendingLoginsAndSessions)
+        }
+        // A code may be on its way to the old number.
+        Change::PhoneNumber(_) => Some(EndAll::PendingLogins),
+        Change::DisplayName(_) | Change::Groups(_) | Change::LoggedIn => None,
+    }
+}
+
+fn joined(groups: &BTreeSet<String>) -> String {
+    groups.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether an account is disabled.

@@ -14,8 +14,7 @@ use crate::{
     error::AuthError,
     login::{PasswordOutcome, PasswordVerified},
     name::LoginName,
-    new_user::MAX_PASSWORD_BYTES,
-    password::{PasswordAttempt, PasswordVerdict},
+    password::{MAX_PASSWORD_BYTES, PasswordAttempt, PasswordVerdict},
     user::User,
 };
 
@@ -23,10 +22,9 @@ impl AuthModule {
     /// Verifies a name and a password. An unknown name, a disabled account and a wrong password get
     /// the same outcome after the same work.
     ///
-    /// The name is folded as [`LoginName`] says. The password is taken byte by byte as received
-    /// (OWASP ASVS 5.0, 6.2.8): imported hashes were made that way, and a normalisation would make
-    /// passwords equal that their owners typed differently. Empty ones and those of more than 1024
-    /// bytes are wrong.
+    /// The name is folded as [`LoginName`] says. The password is brought to NFKC if its hash was made that
+    /// way (NIST SP 800-63B-4, 3.1.1.2), and taken as received for a hash from elsewhere. It is not
+    /// changed otherwise. Empty ones and those of more than 1024 bytes are wrong.
     ///
     /// # Errors
     ///
@@ -64,8 +62,13 @@ impl AuthModule {
         }
         let attempt = PasswordAttempt { name: username, password, randomness, now };
         let verdict = self.parts.passwords.check(&attempt).await?;
+        if let PasswordVerdict::Rehashed(user) = &verdict {
+            self.record(about(Some(user), "password.hash_replaced", client, now));
+        }
         let why = match verdict {
-            PasswordVerdict::Verified(found) if user.as_ref().is_some_and(|u| u.id == found.id) => {
+            PasswordVerdict::Verified(found) | PasswordVerdict::Rehashed(found)
+                if user.as_ref().is_some_and(|u| u.id == found.id) =>
+            {
                 self.refund_attempt(&charged, now).await?;
                 return Ok(self.verified(found, client, now));
             }
@@ -76,7 +79,7 @@ impl AuthModule {
             }
             // The name was given to another user after the charge. Refused, because the attempt was
             // charged to another key than this user's.
-            PasswordVerdict::Verified(_) => "changed",
+            PasswordVerdict::Rehashed(_) | PasswordVerdict::Verified(_) => "changed",
             // Not refunded: to the limits too, a disabled account has to look like a wrong password.
             PasswordVerdict::Locked(_) => "disabled",
             PasswordVerdict::MustChange(_) => "must_change",

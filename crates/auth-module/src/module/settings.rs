@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use otp_core::AllowedPrefixes;
 
 use super::password_limits::PasswordLimits;
-use crate::audit::PhoneTagKey;
+use crate::{audit::PhoneTagKey, password::PasswordRules};
 
 /// Sessions in memory. Each takes about one KiB.
 const CACHED_SESSIONS: u64 = 50_000;
@@ -23,6 +23,7 @@ pub struct AuthSettings {
     pub(super) cached_sessions: u64,
     pub(super) allowed_prefixes: AllowedPrefixes,
     pub(super) password_limits: PasswordLimits,
+    pub(super) password_rules: PasswordRules,
 }
 
 impl AuthSettings {
@@ -76,6 +77,7 @@ impl AuthSettings {
             cached_sessions: CACHED_SESSIONS,
             allowed_prefixes: AllowedPrefixes::default(),
             password_limits: PasswordLimits::default(),
+            password_rules: PasswordRules::default(),
         }
     }
 
@@ -148,6 +150,14 @@ impl AuthSettings {
     #[must_use]
     pub fn with_password_limits(mut self, limits: PasswordLimits) -> Self {
         self.password_limits = limits;
+        self
+    }
+
+    /// Sets names that a new password must not be made of, such as that of the service and its host. The
+    /// login name is always one of them.
+    #[must_use]
+    pub fn with_service_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.password_rules = PasswordRules::with_service_names(names);
         self
     }
 

@@ -24,7 +24,8 @@ use crate::{
 ///
 /// 1. **The right password verifies.** It returns the user whom [`Users`](crate::Users) finds under
 ///    the same name, in any spelling that [`LoginName`](crate::LoginName) folds to it.
-/// 2. **Anything else is wrong.** The password is compared byte by byte and whole. An empty password,
+/// 2. **Anything else is wrong.** The password is compared whole. Only spellings that are equal in NFKC may
+///    count as one. An empty password,
 ///    an unknown name, a text that is no login name and a user without a password are
 ///    [`Wrong`](PasswordVerdict::Wrong).
 /// 3. **A disabled account is not verified**, even with the right password: it is
@@ -79,6 +80,8 @@ pub enum PasswordVerdict {
     /// The password is right, but has to be changed first. The module has no page for that: the user
     /// cannot log in until it was changed in the directory.
     MustChange(UserId),
+    /// The password is right, and its hash was replaced by one that is harder to guess from.
+    Rehashed(User),
     /// The password is right.
     Verified(User),
     /// The name or the password is wrong.

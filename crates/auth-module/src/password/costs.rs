@@ -1,29 +1,54 @@
-//! Which hash parameters to use for a name that no user has.
+//! Which kind of hash to compute for a name that no user has.
 //!
 //! Imported hashes can cost more or less than new ones, and the cost shows in the response time. So an
-//! unknown name gets the parameters of a real user. They are chosen in proportion to the users in the hash
+//! unknown name gets the kind of a real user: algorithm and cost. It is chosen in proportion to the users in the hash
 //! source, and are always the same for the same name.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    collections::HashMap,
+    time::{Duration, SystemTime},
+};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::hash::HashParameters;
+use super::{
+    hash::{HashKind, PasswordHash},
+    pepper::PepperId,
+};
 
 /// How long a count of the hash costs is used.
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 
-/// How many users have a hash of these parameters.
+/// How many users have a hash of this kind and with this pepper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HashCost {
-    /// The parameters.
-    pub parameters: HashParameters,
+    /// Algorithm and cost.
+    pub kind: HashKind,
+    /// The pepper that the hashes were made with.
+    pub pepper: Option<PepperId>,
     /// The number of users.
     pub users: u64,
 }
 
-/// The hash parameters in use, each with its number of users.
+impl HashCost {
+    /// Counts the hashes of `all`, each with its number of users.
+    pub fn count<'a>(all: impl IntoIterator<Item = (&'a PasswordHash, u64)>) -> Vec<Self> {
+        let mut counts: HashMap<(HashKind, Option<PepperId>), u64> = HashMap::new();
+        for (hash, users) in all {
+            *counts.entry((hash.kind(), hash.pepper())).or_default() += users;
+        }
+        let mut costs: Vec<Self> = counts
+            .into_iter()
+            .map(|((kind, pepper), users)| Self { kind, pepper, users })
+            .collect();
+        // An unknown name has to cost the same after each count.
+        costs.sort_by_key(|cost| (format!("{:?}", cost.kind), cost.pepper));
+        costs
+    }
+}
+
+/// The kinds of hashes in use, each with its number of users.
 #[derive(Debug, Default)]
 pub(super) struct HashCostDistribution {
     counted_at: Option<SystemTime>,
@@ -45,15 +70,15 @@ impl HashCostDistribution {
         self.counted_at = None;
     }
 
-    /// Returns the parameters for the number `draw`, or `None` if there are no users. Each parameter
-    /// set is drawn in proportion to its users.
-    pub(super) fn draw(&self, draw: u64) -> Option<HashParameters> {
+    /// Returns the kind for the number `draw`, or `None` if there are no users. Each kind is drawn in
+    /// proportion to its users.
+    pub(super) fn draw(&self, draw: u64) -> Option<HashKind> {
         let users: u64 = self.costs.iter().map(|cost| cost.users).sum();
         let mut position = draw.checked_rem(users)?;
         for cost in &self.costs {
             match position.checked_sub(cost.users) {
                 Some(rest) => position = rest,
-                None => return Some(cost.parameters),
+                None => return Some(cost.kind),
             }
         }
         None
@@ -74,12 +99,14 @@ pub(super) fn number_of(key: &[u8; 32], name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::password::HashParameters;
 
     #[test]
     fn each_cost_is_drawn_as_often_as_it_occurs() {
-        let [low, high] = [4096, 8192].map(|kib| HashParameters::new(kib, 1, 1).unwrap());
-        let costs =
-            vec![HashCost { parameters: low, users: 3 }, HashCost { parameters: high, users: 1 }];
+        let low = HashKind::from(HashParameters::new(4096, 1, 1).unwrap());
+        let high = PasswordHash::parse("{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=").unwrap().kind();
+        let cost = |kind, users| HashCost { kind, pepper: None, users };
+        let costs = vec![cost(low, 3), cost(high, 1)];
         let costs = HashCostDistribution { counted_at: None, costs };
         let drawn: Vec<_> = (0..8).map(|number| costs.draw(number).unwrap()).collect();
         assert_eq!(drawn, [low, low, low, high, low, low, low, high]);

@@ -1,227 +1,187 @@
-//! Stored password hashes: Argon2id (RFC 9106) as PHC strings.
+//! Stored password hashes.
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Block, Params, Version};
-use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD};
+use argon2::Block;
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
-/// What one hash costs.
-///
-/// The default is the floor of the OWASP password storage sheet: 19 MiB, 2 passes, 1 lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashParameters {
-    memory_kib: u32,
-    passes: u32,
-    lanes: u32,
+use super::{
+    argon2id::{Argon2idHash, CannotHash, HashParameters, Recipe},
+    foreign::{ForeignHash, ForeignKind},
+    invalid::InvalidPasswordHash,
+    pepper::{PepperId, Peppers},
+};
+
+/// The algorithm of a hash, and what it costs to verify a password against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct HashKind(pub(super) Kind);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Argon2id(HashParameters),
+    Foreign(ForeignKind),
 }
 
-impl HashParameters {
-    /// 4 to 256 MiB (as KiB), 1 to 16 passes, 1 to 16 lanes.
-    ///
-    /// The upper bounds limit the memory and time that one stored hash can cost the server. The lower
-    /// bound refuses hashes that are too easy to guess from a stolen database.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidPasswordHash::Cost`] outside these bounds.
-    pub const fn new(
-        memory_kib: u32,
-        passes: u32,
-        lanes: u32,
-    ) -> Result<Self, InvalidPasswordHash> {
-        let is_bounded = memory_kib >= 4 * 1024
-            && memory_kib <= 256 * 1024
-            && passes >= 1
-            && passes <= 16
-            && lanes >= 1
-            && lanes <= 16;
-        if is_bounded {
-            Ok(Self { memory_kib, passes, lanes })
-        } else {
-            Err(InvalidPasswordHash::Cost)
-        }
-    }
-
-    /// Whether `self` costs an attacker less memory or fewer passes than `other`.
-    pub const fn is_cheaper_than(self, other: Self) -> bool {
-        self.memory_kib < other.memory_kib || self.passes < other.passes
-    }
-
-    /// Reads the cost as it is written in a PHC string: `m=19456,t=2,p=1`.
-    ///
-    /// # Errors
-    ///
-    /// [`InvalidPasswordHash::Form`] if the text is not of this form, [`InvalidPasswordHash::Cost`]
-    /// outside the bounds of [`new`](Self::new).
-    pub fn parse(text: &str) -> Result<Self, InvalidPasswordHash> {
-        let mut parts = text.split(',');
-        let mut number = |name: &str| {
-            let digits = parts.next().and_then(|part| part.strip_prefix(name));
-            let digits = digits.filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
-            digits.and_then(|d| d.parse().ok()).ok_or(InvalidPasswordHash::Form)
-        };
-        let (memory_kib, passes, lanes) = (number("m=")?, number("t=")?, number("p=")?);
-        if parts.next().is_some() {
-            return Err(InvalidPasswordHash::Form);
-        }
-        Self::new(memory_kib, passes, lanes)
-    }
-
-    /// How many memory blocks one hash works in.
-    pub(super) fn blocks(self) -> usize {
-        self.memory_kib as usize
-    }
-
-    /// How many KiB one hash writes, which is what its time goes by.
+impl HashKind {
+    /// How many KiB one hash writes; 0 for hashes from elsewhere, whose time goes by something else.
     pub(super) fn work_kib(self) -> u64 {
-        u64::from(self.memory_kib) * u64::from(self.passes)
+        match self.0 {
+            Kind::Argon2id(parameters) => parameters.work_kib(),
+            Kind::Foreign(_) => 0,
+        }
     }
 }
 
-impl Default for HashParameters {
-    fn default() -> Self {
-        Self { memory_kib: 19 * 1024, passes: 2, lanes: 1 }
+impl From<HashParameters> for HashKind {
+    fn from(parameters: HashParameters) -> Self {
+        Self(Kind::Argon2id(parameters))
     }
 }
 
 /// The hash of a password, with its salt and cost.
 ///
-/// `Debug` shows the cost only.
+/// New hashes are Argon2id. Hashes that other programs made are verified too, and replaced by a new one
+/// after the next right password.
+///
+/// `Debug` shows algorithm and cost only.
 #[derive(Clone)]
-pub struct PasswordHash {
-    parameters: HashParameters,
-    salt: Vec<u8>,
-    output: Vec<u8>,
+pub struct PasswordHash(Stored);
+
+#[derive(Clone)]
+enum Stored {
+    Argon2id(Argon2idHash),
+    Foreign(ForeignHash),
 }
 
 impl PasswordHash {
-    /// Reads a PHC string: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, with 8 to 64 bytes of salt and 16
-    /// to 64 of hash.
+    /// Reads a stored hash, in one of these forms:
+    ///
+    /// - Argon2id as a PHC string, `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, with 8 to 64 bytes of salt and
+    ///   16 to 64 of hash. After `p` may follow `keyid=…` for a [pepper](Peppers), and `norm=nfkc`.
+    /// - bcrypt: `$2a$`, `$2b$` and `$2y$`, of cost 4 to 14.
+    /// - SHA-crypt: `$5$` and `$6$`, of 1,000 to 1,000,000 rounds.
+    /// - PBKDF2 with SHA-1, SHA-256 or SHA-512, of at most 2,000,000 rounds: as PHC string, as passlib,
+    ///   Django, Werkzeug and OpenLDAP write it.
+    /// - scrypt, of at most 256 MiB: as PHC string, as Django and Werkzeug write it.
+    /// - `{SHA}`, `{SSHA}` and their forms with SHA-256, SHA-384 and SHA-512, as LDAP directories write them.
+    ///
+    /// `{CRYPT}`, `{BCRYPT}` and `{ARGON2}` in front of a hash, and Django's `argon2` and `bcrypt$`, are
+    /// taken off.
     ///
     /// ```
     /// use auth_module::{InvalidPasswordHash, PasswordHash};
     ///
     /// let stored = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$WWuEVBdRMrMDRqLPrHZzLMBQ8yBhlcvcBZBMuKmjMqQ";
     /// assert!(PasswordHash::parse(stored).is_ok());
-    /// assert_eq!(PasswordHash::parse("$2b$12$abc").unwrap_err(), InvalidPasswordHash::Algorithm);
+    /// assert_eq!(PasswordHash::parse("$1$salt$abc").unwrap_err(), InvalidPasswordHash::Algorithm);
     /// ```
     ///
     /// # Errors
     ///
     /// [`InvalidPasswordHash`] names the part that is wrong. No other algorithm is guessed.
-    pub fn parse(phc: &str) -> Result<Self, InvalidPasswordHash> {
-        let mut parts = phc.split('$');
-        let (Some(""), Some(algorithm)) = (parts.next(), parts.next()) else {
-            return Err(InvalidPasswordHash::Form);
-        };
-        if algorithm != "argon2id" {
-            return Err(InvalidPasswordHash::Algorithm);
+    pub fn parse(text: &str) -> Result<Self, InvalidPasswordHash> {
+        let text = without_wrapper(text);
+        match text.strip_prefix("$argon2id$") {
+            Some(rest) => Argon2idHash::parse(rest).map(|hash| Self(Stored::Argon2id(hash))),
+            None => ForeignHash::parse(text).map(|hash| Self(Stored::Foreign(hash))),
         }
-        let (Some(version), Some(cost), Some(salt), Some(output), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(InvalidPasswordHash::Form);
-        };
-        if version != "v=19" {
-            return Err(InvalidPasswordHash::Algorithm);
+    }
+
+    /// Returns the text to store, which [`parse`](Self::parse) reads.
+    pub fn to_phc(&self) -> String {
+        match &self.0 {
+            Stored::Argon2id(hash) => hash.to_phc(),
+            Stored::Foreign(hash) => hash.text().to_owned(),
         }
-        Ok(Self {
-            parameters: HashParameters::parse(cost)?,
-            salt: parse_bytes(salt, 8..=64)?,
-            output: parse_bytes(output, 16..=64)?,
+    }
+
+    /// Returns the algorithm and its cost.
+    pub fn kind(&self) -> HashKind {
+        HashKind(match &self.0 {
+            Stored::Argon2id(hash) => Kind::Argon2id(hash.recipe.parameters),
+            Stored::Foreign(hash) => Kind::Foreign(hash.kind()),
         })
     }
 
-    /// Returns the PHC string to store.
-    pub fn to_phc(&self) -> String {
-        let HashParameters { memory_kib, passes, lanes } = self.parameters;
-        format!(
-            "$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${}${}",
-            BASE64_STANDARD_NO_PAD.encode(&self.salt),
-            BASE64_STANDARD_NO_PAD.encode(&self.output),
-        )
+    /// Returns the pepper that this hash was made with.
+    pub fn pepper(&self) -> Option<PepperId> {
+        match &self.0 {
+            Stored::Argon2id(hash) => hash.recipe.pepper,
+            Stored::Foreign(_) => None,
+        }
     }
 
-    /// Returns the parameters.
-    pub const fn parameters(&self) -> HashParameters {
-        self.parameters
+    /// Makes a hash for names that no user has. The hasher never accepts it.
+    pub(super) fn unmatched(kind: HashKind) -> Self {
+        Self(match kind.0 {
+            Kind::Argon2id(parameters) => Stored::Argon2id(Argon2idHash::unmatched(parameters)),
+            Kind::Foreign(kind) => Stored::Foreign(ForeignHash::unmatched(kind)),
+        })
     }
 
-    /// Makes a hash of the usual lengths for names that no user has. The hasher never accepts it.
-    pub(super) fn unmatched(parameters: HashParameters) -> Self {
-        Self { parameters, salt: vec![0; 16], output: vec![0; 32] }
+    /// Whether a hash by `recipe` should take the place of this one, now that `password` is known to be
+    /// right.
+    pub(super) fn is_outdated(&self, recipe: Recipe, password: &str) -> bool {
+        match &self.0 {
+            Stored::Argon2id(hash) => {
+                let Recipe { parameters, pepper, is_nfkc } = hash.recipe;
+                parameters.is_cheaper_than(recipe.parameters)
+                    || pepper != recipe.pepper
+                    || (!is_nfkc && recipe.is_nfkc)
+            }
+            Stored::Foreign(hash) => hash.covers(password),
+        }
     }
 
     /// Computes the hash of `password` in `memory`, which grows as needed.
     pub(super) fn compute(
-        password: &[u8],
+        password: &str,
         salt: &[u8],
-        parameters: HashParameters,
+        recipe: Recipe,
+        peppers: &Peppers,
         memory: &mut Vec<Block>,
-    ) -> Result<Self, argon2::Error> {
-        let output = raw(password, salt, 32, parameters, memory)?.to_vec();
-        Ok(Self { parameters, salt: salt.to_vec(), output })
+    ) -> Result<Self, CannotHash> {
+        Argon2idHash::compute(password, salt, recipe, peppers, memory)
+            .map(|hash| Self(Stored::Argon2id(hash)))
     }
 
     /// Whether `password` has this hash, compared in constant time.
     pub(super) fn matches(
         &self,
-        password: &[u8],
+        password: &str,
+        peppers: &Peppers,
         memory: &mut Vec<Block>,
-    ) -> Result<bool, argon2::Error> {
-        let output = raw(password, &self.salt, self.output.len(), self.parameters, memory)?;
-        Ok(output.ct_eq(&self.output).into())
+    ) -> Result<bool, CannotHash> {
+        match &self.0 {
+            Stored::Argon2id(hash) => {
+                let output = hash.output_of(password, peppers, memory)?;
+                Ok(output.ct_eq(&hash.output).into())
+            }
+            Stored::Foreign(hash) => Ok(hash.matches(password.as_bytes())),
+        }
     }
 }
 
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordHash").field("parameters", &self.parameters).finish_non_exhaustive()
+        f.debug_struct("PasswordHash").field("kind", &self.kind()).finish_non_exhaustive()
     }
 }
 
-/// Why a text is no usable password hash. It repeats nothing of the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPasswordHash {
-    /// Another algorithm or version than Argon2id 19.
-    #[error("the password hash is not Argon2id version 19")]
-    Algorithm,
-    /// A cost outside the bounds of [`HashParameters::new`].
-    #[error("the password hash costs less than 4 MiB, or more than 256 MiB, 16 passes or 16 lanes")]
-    Cost,
-    /// Not a PHC string, or salt or hash of an unusable length.
-    #[error("the password hash is not a PHC string")]
-    Form,
-}
-
-fn raw(
-    password: &[u8],
-    salt: &[u8],
-    output_bytes: usize,
-    parameters: HashParameters,
-    memory: &mut Vec<Block>,
-) -> Result<Zeroizing<Vec<u8>>, argon2::Error> {
-    let HashParameters { memory_kib, passes, lanes } = parameters;
-    let params = Params::new(memory_kib, passes, lanes, Some(output_bytes))?;
-    if memory.len() < params.block_count() {
-        memory.resize(params.block_count(), Block::new());
+/// Takes off what directories and frameworks write in front of a hash to tell its kind.
+fn without_wrapper(text: &str) -> &str {
+    let text = text.trim_ascii();
+    for (wrapper, inner) in [
+        ("{CRYPT}", "$"),
+        ("{BCRYPT}", "$2"),
+        ("{ARGON2}", "$argon2"),
+        ("argon2", "$argon2"),
+        ("bcrypt$", "$2"),
+    ] {
+        let begins = text.get(..wrapper.len()).is_some_and(|t| t.eq_ignore_ascii_case(wrapper));
+        if begins && text[wrapper.len()..].starts_with(inner) {
+            return &text[wrapper.len()..];
+        }
     }
-    let mut output = Zeroizing::new(vec![0; output_bytes]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into_with_memory(
-        password,
-        salt,
-        &mut output,
-        memory.as_mut_slice(),
-    )?;
-    Ok(output)
-}
-
-fn parse_bytes(
-    text: &str,
-    lengths: std::ops::RangeInclusive<usize>,
-) -> Result<Vec<u8>, InvalidPasswordHash> {
-    let bytes = BASE64_STANDARD_NO_PAD.decode(text).map_err(|_| InvalidPasswordHash::Form)?;
-    if lengths.contains(&bytes.len()) { Ok(bytes) } else { Err(InvalidPasswordHash::Form) }
+    text
 }

@@ -1,4 +1,4 @@
-//! Passwords that are checked against Argon2id hashes.
+//! Passwords that are checked against stored hashes.
 
 use std::{
     fmt::{self, Debug},
@@ -13,7 +13,7 @@ pub use super::costs::HashCost;
 use super::{
     check::{PasswordAttempt, PasswordCheck, PasswordVerdict},
     costs::{self, HashCostDistribution},
-    hash::{HashParameters, PasswordHash},
+    hash::{HashKind, PasswordHash},
     hasher::{Expected, PasswordHasher},
 };
 use crate::{
@@ -39,7 +39,7 @@ pub trait HashSource: Debug + Send + Sync + 'static {
     /// Returns the user who logs in as `name`, with the hash of the password.
     async fn account(&self, name: &LoginName) -> Result<Option<Account>, AuthError>;
 
-    /// Returns the parameters of all hashes, each with its number of users. Called at most every ten
+    /// Returns kind and pepper of all hashes, each with its number of users. Called at most every ten
     /// minutes.
     async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError>;
 
@@ -55,10 +55,11 @@ pub trait HashSource: Debug + Send + Sync + 'static {
 
 const _: fn(&dyn HashSource) = |_| {};
 
-/// Checks passwords against the Argon2id hashes of a [`HashSource`].
+/// Checks passwords against the hashes of a [`HashSource`].
 ///
-/// An unknown name costs one hash too, with the parameters that a user of the source might have. A
-/// hash with lower parameters than the hasher's is replaced after the right password was given.
+/// An unknown name costs one hash too, of the kind that a user of the source might have. A hash is
+/// replaced after the right password was given, if it is of another algorithm, has lower parameters than
+/// the hasher's, another pepper, or was made of a password that is not in NFKC.
 pub struct HashedPasswords {
     source: Arc<dyn HashSource>,
     hasher: PasswordHasher,
@@ -81,41 +82,36 @@ impl HashedPasswords {
         Self { source, hasher, dummy_cost_key, costs: Mutex::default() }
     }
 
-    /// Returns the hash parameters to use for a name that no user has.
-    async fn dummy_hash_cost(
-        &self,
-        name: &str,
-        now: SystemTime,
-    ) -> Result<HashParameters, AuthError> {
+    /// Returns the kind of hash to compute for a name that no user has.
+    async fn dummy_hash_cost(&self, name: &str, now: SystemTime) -> Result<HashKind, AuthError> {
         if !self.with_costs(|costs| costs.is_fresh(now)) {
             let counted = HashCostDistribution::counted(self.source.hash_costs().await?, now);
             self.with_costs(|costs| *costs = counted);
         }
         let number = costs::number_of(&self.dummy_cost_key, name);
         let drawn = self.with_costs(|costs| costs.draw(number));
-        Ok(drawn.unwrap_or(self.hasher.parameters()))
+        Ok(drawn.unwrap_or(self.hasher.parameters().into()))
     }
 
     fn with_costs<T>(&self, work: impl FnOnce(&mut HashCostDistribution) -> T) -> T {
         work(&mut self.costs.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces a hash with low parameters, now that the password is known.
+    /// Replaces an outdated hash, now that the password is known. Returns whether it did.
     async fn rehash(
         &self,
         account: &Account,
         attempt: &PasswordAttempt<'_>,
-    ) -> Result<(), AuthError> {
-        let wanted = self.hasher.parameters();
-        let is_outdated = |hash: &&PasswordHash| hash.parameters().is_cheaper_than(wanted);
-        let Some(from) = account.password_hash.as_ref().filter(is_outdated) else { return Ok(()) };
+    ) -> Result<bool, AuthError> {
+        let is_outdated = |hash: &&PasswordHash| self.hasher.would_replace(hash, attempt.password);
+        let Some(from) = account.password_hash.as_ref().filter(is_outdated) else {
+            return Ok(false);
+        };
         let mut salt = [0; 16];
         attempt.randomness.fill(&mut salt)?;
         // `Busy` is fine: the next login replaces the hash.
-        if let Ok(to) = self.hasher.hash(attempt.password, salt).await? {
-            self.source.rehash(&account.user.id, from, to).await?;
-        }
-        Ok(())
+        let Ok(to) = self.hasher.hash(attempt.password, salt).await? else { return Ok(false) };
+        self.source.rehash(&account.user.id, from, to).await
     }
 }
 
@@ -140,9 +136,11 @@ impl PasswordCheck for HashedPasswords {
         if account.user.is_disabled {
             return Ok(PasswordVerdict::Locked(account.user.id));
         }
-        if let Err(error) = self.rehash(&account, attempt).await {
+        match self.rehash(&account, attempt).await {
+            Ok(true) => return Ok(PasswordVerdict::Rehashed(account.user)),
+            Ok(false) => {}
             // The older hash is still valid, and the next login tries again.
-            tracing::warn!(%error, "a password hash was not replaced");
+            Err(error) => tracing::warn!(%error, "a password hash was not replaced"),
         }
         Ok(PasswordVerdict::Verified(account.user))
     }

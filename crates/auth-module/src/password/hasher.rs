@@ -13,7 +13,11 @@ use argon2::Block;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::hash::{HashParameters, PasswordHash};
+use super::{
+    argon2id::{CannotHash, HashParameters, Recipe},
+    hash::{HashKind, PasswordHash},
+    pepper::Peppers,
+};
 use crate::error::{AuthError, AuthErrorKind};
 
 /// How many hashes are computed at the same time, and how many may wait.
@@ -48,6 +52,7 @@ pub struct PasswordHasher(Arc<Pool>);
 
 struct Pool {
     parameters: HashParameters,
+    peppers: Peppers,
     /// One permit for each hash at work or waiting.
     places: Arc<Semaphore>,
     /// One permit for each hash at work.
@@ -63,16 +68,34 @@ struct Pool {
 pub enum Expected<'a> {
     /// The hash of a user.
     Hash(&'a PasswordHash),
-    /// Nothing: each password is wrong, after the work of a hash with these parameters.
-    Dummy(HashParameters),
+    /// Nothing: each password is wrong, after the work of a hash of this kind.
+    Dummy(HashKind),
+}
+
+/// A password of an import.
+pub(crate) struct PasswordJob {
+    pub(crate) password: SecretString,
+    pub(crate) salt: [u8; 16],
+    /// The hash that the user has.
+    pub(crate) current: Option<PasswordHash>,
 }
 
 impl PasswordHasher {
-    /// Makes a pool that computes hashes of `parameters`, within `limits`.
+    /// Makes a pool that computes hashes of `parameters`, within `limits`, without a pepper.
     pub fn new(parameters: HashParameters, limits: HasherLimits) -> Self {
+        Self::with_peppers(parameters, limits, Peppers::default())
+    }
+
+    /// Makes a pool that computes hashes of `parameters` with the current one of `peppers`, within `limits`.
+    pub fn with_peppers(
+        parameters: HashParameters,
+        limits: HasherLimits,
+        peppers: Peppers,
+    ) -> Self {
         let at_once = limits.at_once.max(1);
         Self(Arc::new(Pool {
             parameters,
+            peppers,
             places: Arc::new(Semaphore::new(at_once + limits.waiting)),
             turns: Arc::new(Semaphore::new(at_once)),
             memory: Mutex::new(Vec::new()),
@@ -86,12 +109,23 @@ impl PasswordHasher {
         self.0.parameters
     }
 
+    /// How a new hash is made.
+    fn recipe(&self) -> Recipe {
+        Recipe { parameters: self.0.parameters, pepper: self.0.peppers.current(), is_nfkc: true }
+    }
+
+    /// Whether a new hash should take the place of `hash`, now that `password` is known to be right.
+    pub(super) fn would_replace(&self, hash: &PasswordHash, password: &SecretString) -> bool {
+        hash.is_outdated(self.recipe(), password.expose_secret())
+    }
+
     /// Returns how many hashes were computed so far, for metrics.
     pub fn computed(&self) -> u64 {
         self.0.computed.load(Ordering::Relaxed)
     }
 
-    /// Returns how much memory the hashes so far have filled, in KiB. Their time is proportional to it.
+    /// Returns how much memory the Argon2id hashes so far have filled, in KiB. Their time is proportional
+    /// to it. Hashes from elsewhere are not counted.
     pub fn work_kib(&self) -> u64 {
         self.0.work_kib.load(Ordering::Relaxed)
     }
@@ -110,9 +144,9 @@ impl PasswordHasher {
             Expected::Hash(hash) => (hash.clone(), true),
             Expected::Dummy(cost) => (PasswordHash::unmatched(cost), false),
         };
-        let (password, cost) = (password.clone(), hash.parameters());
-        self.run(cost, move |memory| {
-            let matches = hash.matches(password.expose_secret().as_bytes(), memory)?;
+        let (password, kind, pool) = (password.clone(), hash.kind(), Arc::clone(&self.0));
+        self.run(kind, move |memory| {
+            let matches = hash.matches(password.expose_secret(), &pool.peppers, memory)?;
             Ok(matches & is_known)
         })
         .await
@@ -128,21 +162,22 @@ impl PasswordHasher {
         password: &SecretString,
         salt: [u8; 16],
     ) -> Result<Result<PasswordHash, Busy>, AuthError> {
-        let (password, parameters) = (password.clone(), self.0.parameters);
-        self.run(parameters, move |memory| {
-            PasswordHash::compute(password.expose_secret().as_bytes(), &salt, parameters, memory)
+        let (password, recipe, pool) = (password.clone(), self.recipe(), Arc::clone(&self.0));
+        self.run(recipe.parameters.into(), move |memory| {
+            let password = password.expose_secret();
+            PasswordHash::compute(password, &salt, recipe, &pool.peppers, memory)
         })
         .await
     }
 
-    /// Returns the hashes of many passwords, computed on all cores. For imports: outside the limits of
-    /// the pool.
+    /// Returns the hashes of many passwords, computed on all cores; `None` for a password whose current
+    /// hash is right. For imports: outside the limits of the pool.
     ///
     /// Blocks the calling thread.
     pub(crate) fn hash_all(
         &self,
-        passwords: &[(SecretString, [u8; 16])],
-    ) -> Result<Vec<PasswordHash>, AuthError> {
+        passwords: &[PasswordJob],
+    ) -> Result<Vec<Option<PasswordHash>>, AuthError> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let share = passwords.len().div_ceil(cores).max(1);
         thread::scope(|scope| {
@@ -158,17 +193,19 @@ impl PasswordHasher {
         })
     }
 
-    fn hash_chunk(
-        &self,
-        chunk: &[(SecretString, [u8; 16])],
-    ) -> Result<Vec<PasswordHash>, AuthError> {
-        self.0.count(chunk.len() as u64, self.0.parameters);
+    fn hash_chunk(&self, chunk: &[PasswordJob]) -> Result<Vec<Option<PasswordHash>>, AuthError> {
+        self.0.count(chunk.len() as u64, self.0.parameters.into());
         self.0.with_memory(|memory| {
             chunk
                 .iter()
-                .map(|(password, salt)| {
-                    let password = password.expose_secret().as_bytes();
-                    PasswordHash::compute(password, salt, self.0.parameters, memory)
+                .map(|PasswordJob { password, salt, current }| {
+                    let (password, peppers) = (password.expose_secret(), &self.0.peppers);
+                    if let Some(current) = current
+                        && current.matches(password, peppers, memory)?
+                    {
+                        return Ok(None);
+                    }
+                    PasswordHash::compute(password, salt, self.recipe(), peppers, memory).map(Some)
                 })
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(failed)
@@ -177,8 +214,8 @@ impl PasswordHasher {
 
     async fn run<T: Send + 'static>(
         &self,
-        cost: HashParameters,
-        work: impl FnOnce(&mut Vec<Block>) -> Result<T, argon2::Error> + Send + 'static,
+        kind: HashKind,
+        work: impl FnOnce(&mut Vec<Block>) -> Result<T, CannotHash> + Send + 'static,
     ) -> Result<Result<T, Busy>, AuthError> {
         let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
             return Ok(Err(Busy));
@@ -190,7 +227,7 @@ impl PasswordHasher {
         // The permits move along: if the caller stops waiting, the work still occupies its place.
         let done = tokio::task::spawn_blocking(move || {
             let _permits: [OwnedSemaphorePermit; 2] = [place, turn];
-            pool.count(1, cost);
+            pool.count(1, kind);
             pool.with_memory(work)
         });
         done.await.map_err(|_| panicked())?.map(Ok).map_err(failed)
@@ -198,9 +235,9 @@ impl PasswordHasher {
 }
 
 impl Pool {
-    fn count(&self, hashes: u64, cost: HashParameters) {
+    fn count(&self, hashes: u64, kind: HashKind) {
         self.computed.fetch_add(hashes, Ordering::Relaxed);
-        self.work_kib.fetch_add(hashes * cost.work_kib(), Ordering::Relaxed);
+        self.work_kib.fetch_add(hashes * kind.work_kib(), Ordering::Relaxed);
     }
 
     fn with_memory<T>(&self, work: impl FnOnce(&mut Vec<Block>) -> T) -> T {
@@ -222,7 +259,7 @@ impl fmt::Debug for PasswordHasher {
     }
 }
 
-fn failed(source: argon2::Error) -> AuthError {
+fn failed(source: CannotHash) -> AuthError {
     AuthError::new(AuthErrorKind::Unavailable, "cannot hash a password").with_source(source)
 }
 

@@ -1,15 +1,15 @@
 //! A store of users and hashes: [`UserAdministration`] and [`HashSource`].
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex},
     time::SystemTime,
 };
 
 use async_trait::async_trait;
 use auth_module::{
-    Account, AccountsAdded, AuthError, Change, HashCost, HashSource, LoginName, MemoryUsers,
-    PasswordHash, User, UserAdministration, UserId, Users,
+    Account, AccountsAdded, AuthError, Batch, BatchApplied, Change, HashCost, HashSource,
+    LoginName, MemoryUsers, PasswordHash, User, UserAdministration, UserId, Users,
     conformance::{StoredUsersKit, hash_source, user_administration},
 };
 
@@ -42,6 +42,16 @@ planted! {
     RaisesOnce => clause_4_the_generation_rises,
     /// Loses everything when it is closed.
     Forgets => clause_5_acknowledged_means_kept,
+    /// Says that it removed a user.
+    RemovesNothing => clause_6_removed_is_gone,
+    /// Removes the user whose name comes first.
+    RemovesAnother => clause_6_removed_is_gone,
+    /// Makes the changes of a batch whose accounts are refused.
+    ChangesAnyway => clause_7_a_batch_is_whole,
+    /// Adds the accounts of a batch whose changes are refused.
+    AddsAnyway => clause_7_a_batch_is_whole,
+    /// Makes the first change of a user, and no other.
+    ChangesOnce => clause_7_a_batch_is_whole,
     /// Returns another user's hash for a user without one.
     LendsAHash => clause_1_the_account_of_a_name,
     /// Reads no groups with the hash.
@@ -288,6 +298,40 @@ impl UserAdministration for Faulty {
             _ => {}
         }
         Ok(changed || self.fault == Fault::ChangesUnknownUsers)
+    }
+
+    async fn remove(&self, id: &UserId) -> Result<bool, AuthError> {
+        match self.fault {
+            Fault::RemovesNothing => Ok(true),
+            Fault::RemovesAnother => {
+                let others = self.users.list(None, usize::MAX).await?;
+                let other = others.iter().find(|user| user.id != *id);
+                if let Some(other) = other {
+                    self.users.remove(&other.id).await?;
+                }
+                self.users.remove(id).await
+            }
+            _ => self.users.remove(id).await,
+        }
+    }
+
+    async fn apply(&self, mut batch: Batch, now: SystemTime) -> Result<BatchApplied, AuthError> {
+        if self.fault == Fault::ChangesOnce {
+            let mut seen = HashSet::new();
+            batch.change.retain(|(id, _)| seen.insert(id.clone()));
+        }
+        let applied = self.users.apply(batch.clone(), now).await?;
+        if applied != BatchApplied::Done {
+            if self.fault == Fault::ChangesAnyway {
+                for (id, change) in batch.change {
+                    self.users.change(&id, change, now).await?;
+                }
+            }
+            if self.fault == Fault::AddsAnyway {
+                self.users.add(batch.add).await?;
+            }
+        }
+        Ok(applied)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use auth_module::{FactorSnapshot, ImportFormat, PasswordAttempt, PendingToken, SessionToken};
+use auth_module::{
+    FactorSnapshot, ImportFormat, ImportOptions, PasswordAttempt, PendingToken, SessionToken,
+};
 use mfa_plugin_api::{Message, PluginState, Prompt, Reply, Step};
 use testkit::{LeakScanner, LogCapture};
 
@@ -39,7 +41,13 @@ async fn a_login_from_start_to_end_leaves_no_secret_behind() {
     let file = b"username,password,phone\neve,imported-passphrase,090-1234-5678\nx,short,12\n";
     let (auth, now) = (&world.auth, world.now());
     let problems = auth
-        .import_users(file.to_vec(), ImportFormat::Csv, "test", &world.randomness, now)
+        .import_users(
+            file.to_vec(),
+            ImportOptions::new(ImportFormat::Csv),
+            "test",
+            &world.randomness,
+            now,
+        )
         .await
         .unwrap()
         .unwrap_err();

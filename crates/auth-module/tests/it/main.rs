@@ -5,11 +5,13 @@
     reason = "what fails in the helpers fails the test"
 )]
 
+mod administration;
 mod audit;
 mod audit_bound;
 mod audit_chain;
 mod common;
 mod destination;
+mod foreign_hashes;
 mod imports;
 mod leaks;
 mod login;

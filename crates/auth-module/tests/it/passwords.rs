@@ -42,14 +42,16 @@ async fn wrong_unknown_disabled_and_without_password_answer_the_same_after_the_s
 }
 
 #[tokio::test]
-async fn the_name_is_folded_and_the_password_is_not() {
+async fn the_name_is_folded_and_the_password_is_brought_to_nfkc() {
     let world = World::new().await;
     world.add("dave", Some("パスワード pass ＡＢ"), None, &[]).await;
     for name in ["dave", "DAVE", " ｄａｖｅ "] {
         assert!(is_verified(&world.try_password(name, "パスワード pass ＡＢ").await), "{name}");
     }
-    for password in
-        ["パスワード pass AB", "ハ\u{309a}スワート\u{3099} pass ＡＢ", "パスワード pass ＡＢ "]
+    for password in ["パスワード pass AB", "ハ\u{309a}スワート\u{3099} pass ＡＢ"] {
+        assert!(is_verified(&world.try_password("dave", password).await), "{password}");
+    }
+    for password in ["パスワード pass ab", "ハスワード pass ＡＢ", "パスワード pass ＡＢ "]
     {
         assert!(is_rejected(&world.try_password("dave", password).await), "{password}");
     }
@@ -58,7 +60,7 @@ async fn the_name_is_folded_and_the_password_is_not() {
 #[tokio::test]
 async fn the_whole_password_counts_up_to_1024_bytes() {
     let world = World::new().await;
-    let longest = "x".repeat(1024);
+    let longest = "a long pass word".repeat(64);
     world.add("long", Some(&longest), None, &[]).await;
     assert!(is_verified(&world.try_password("long", &longest).await));
     assert!(is_rejected(&world.try_password("long", &longest[1..]).await));
@@ -222,9 +224,9 @@ async fn a_cheaper_hash_is_replaced_once_the_password_is_at_hand() {
             .unwrap()
     };
     assert!(is_rejected(&verify("wrong password").await));
-    assert_eq!(stored().await.parameters(), cheap());
+    assert_eq!(stored().await.kind(), cheap().into());
     assert!(is_verified(&verify(ALICE_PASSWORD).await));
-    assert_eq!(stored().await.parameters(), dearer);
+    assert_eq!(stored().await.kind(), dearer.into());
     let after_first = stored().await.to_phc();
     assert!(is_verified(&verify(ALICE_PASSWORD).await));
     assert_eq!(stored().await.to_phc(), after_first, "once is enough");

@@ -1,7 +1,8 @@
 //! A directory that this program may only read.
 
 use auth_module::{
-    AuthErrorKind, AuthParts, Disabled, ImportFormat, LoginName, NewUser, UserChanged,
+    AuthErrorKind, AuthParts, Disabled, ImportFormat, ImportOptions, LoginName, NewUser,
+    UserChanged,
 };
 use secrecy::SecretString;
 
@@ -22,7 +23,9 @@ async fn users_log_in_and_nothing_about_them_can_be_changed() {
         auth.set_password(&alice, &password, "test", random, now).await.map(drop),
         auth.set_phone_number(&alice, None, "test", now).await.map(drop),
         auth.set_disabled(&alice, Disabled::Yes, "test", now).await.map(drop),
-        auth.import_users(file, ImportFormat::Csv, "test", random, now).await.map(drop),
+        auth.import_users(file, ImportOptions::new(ImportFormat::Csv), "test", random, now)
+            .await
+            .map(drop),
     ]
     .map(|result| result.unwrap_err().kind());
     assert_eq!(kinds, [AuthErrorKind::ReadOnly; 5]);

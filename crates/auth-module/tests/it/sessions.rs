@@ -26,7 +26,7 @@ impl World {
         opened.await.unwrap().unwrap().1
     }
 
-    async fn is_open(&self, token: &SessionToken) -> bool {
+    pub(crate) async fn is_open(&self, token: &SessionToken) -> bool {
         self.auth.load_session(token, self.now()).await.unwrap().is_some()
     }
 }

@@ -3,14 +3,14 @@
 use anyhow::Context as _;
 use auth_module::{AuditArchive, AuditId, AuditRecord, ChainedRecord};
 
-use crate::users::ACTOR;
+use crate::actor::actor;
 
 /// How many records are read at once.
 pub(super) const PAGE: usize = 1000;
 
 /// Records what this command does, and who runs it.
 pub(super) async fn note(trail: &dyn AuditArchive, record: AuditRecord) -> anyhow::Result<()> {
-    trail.record(record.by(ACTOR));
+    trail.record(record.by(&actor()));
     trail.flush().await.context("the audit trail cannot be written")
 }
 

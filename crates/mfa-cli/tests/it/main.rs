@@ -13,3 +13,4 @@ mod provider;
 mod proxy;
 mod races;
 mod restart;
+mod users;

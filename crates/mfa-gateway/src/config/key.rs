@@ -286,6 +286,30 @@ impl Key<'_, '_> {
         example_file: &str,
         min_bytes: usize,
     ) -> Result<SecretString, Reported> {
+        let (section, in_file) = (self.section, format!("{}_file", self.name));
+        let absence = Absence::Required { example: example_file.into() };
+        self.secret_unless(absence, min_bytes)?.ok_or_else(|| {
+            let remedy = "name a file that holds the secret, readable by the gateway alone";
+            section.problem(&in_file, missing(remedy))
+        })
+    }
+
+    /// Reads a secret as [`secret`](Self::secret) does. `instead` says what holds without it.
+    pub(super) fn optional_secret(
+        self,
+        example_file: &str,
+        min_bytes: usize,
+        instead: &'static str,
+    ) -> Result<Option<SecretString>, Reported> {
+        let absence = Absence::Otherwise { example: example_file.into(), instead };
+        self.secret_unless(absence, min_bytes)
+    }
+
+    fn secret_unless(
+        self,
+        absence: Absence,
+        min_bytes: usize,
+    ) -> Result<Option<SecretString>, Reported> {
         let (section, plain, in_file) = (self.section, self.name, format!("{}_file", self.name));
         let allowed = match min_bytes {
             0 | 1 => Allowed::AsDescribed,
@@ -295,17 +319,14 @@ impl Key<'_, '_> {
             name: in_file.clone(),
             alternative: Some(plain),
             allowed,
-            ..self.declaration(Absence::Required { example: example_file.into() })
+            ..self.declaration(absence)
         });
         let (used, secret) = match (section.value(plain), section.value(&in_file)) {
             (Some(_), Some(_)) => {
                 let what = format!("is given in addition to {plain}");
                 return Err(section.problem(&in_file, Refusal::new(what, "keep one of the two")));
             }
-            (None, None) => {
-                let remedy = "name a file that holds the secret, readable by the gateway alone";
-                return Err(section.problem(&in_file, missing(remedy)));
-            }
+            (None, None) => return Ok(None),
             (Some(value), None) => (plain, text(value.get_ref()).map(str::to_owned)),
             (None, Some(value)) => {
                 let path = text(value.get_ref()).map(|text| section.resolve(text));
@@ -319,7 +340,7 @@ impl Key<'_, '_> {
             let what = format!("holds a secret shorter than {min_bytes} bytes");
             Err(Refusal::new(what, "make one with: openssl rand -base64 48"))
         });
-        long_enough.map_err(|refusal| section.problem(used, refusal))
+        long_enough.map(Some).map_err(|refusal| section.problem(used, refusal))
     }
 
     /// Reads a value of any shape; `shown` is `default` as the file would write it.

@@ -23,9 +23,18 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 /// A folder with the secrets and the texts that the sample file names.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    for name in ["master.key", "otp.key", "karaden.token", "karaden.code"] {
+    let secret = SECRET.to_owned();
+    let another: String = SECRET.chars().rev().collect();
+    for (name, secret) in [
+        ("master.key", &secret),
+        ("otp.key", &secret),
+        ("karaden.token", &secret),
+        ("karaden.code", &secret),
+        ("pepper.key", &secret),
+        ("previous-pepper.key", &another),
+    ] {
         let file = folder.path().join(name);
-        fs::write(&file, format!("{SECRET}\n")).expect("a file");
+        fs::write(&file, format!("{secret}\n")).expect("a file");
         fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("permissions");
     }
     for name in ["ja.ftl", "en.ftl"] {
