@@ -60,6 +60,19 @@ async fn a_session_in_use_stays_open_with_the_shortest_idle_timeout() {
 }
 
 #[tokio::test]
+async fn a_use_is_noted_at_least_every_tenth_of_the_idle_timeout() {
+    let world = World::new().await;
+    let (token, _) = world.alice_session().await;
+    let settings = settings().with_session_lifetime(HOUR, MINUTE).unwrap();
+    let auth = world.module_with(|parts| AuthParts { settings, ..parts });
+    for pause in [6, 59, 6, 59] {
+        world.clock.advance(pause * SECOND);
+        let session = auth.load_session(&token, world.now()).await.unwrap();
+        assert_eq!(session.unwrap().idle_expires_at(), world.now() + MINUTE);
+    }
+}
+
+#[tokio::test]
 async fn a_session_ends_after_an_hour_without_use() {
     let world = World::new().await;
     let (token, _) = world.alice_session().await;
