@@ -11,5 +11,6 @@ pub(crate) const LAYOUT: Layout = Layout::new(
         include_str!("migrations/0001.sql"),
         include_str!("migrations/0002.sql"),
         include_str!("migrations/0003.sql"),
+        include_str!("migrations/0004.sql"),
     ],
 );

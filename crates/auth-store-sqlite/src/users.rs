@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
 };
 
@@ -22,16 +23,26 @@ const USER_COLUMNS: &str = "id, login_name, display_name, groups, phone_number, 
 
 /// The users of a [`Database`](crate::Database), and the hashes of their passwords.
 #[derive(Debug, Clone)]
-pub struct SqliteUsers(File);
+pub struct SqliteUsers {
+    file: File,
+    costs: Arc<Mutex<CountedCosts>>,
+}
+
+/// The costs of the hashes, and after how many changes they were counted.
+#[derive(Debug, Default)]
+struct CountedCosts {
+    changes: Option<i64>,
+    costs: Vec<HashCost>,
+}
 
 impl SqliteUsers {
     pub(crate) fn new(file: File) -> Self {
-        Self(file)
+        Self { file, costs: Arc::default() }
     }
 
     async fn find(&self, column: &'static str, value: String) -> Result<Option<User>, AuthError> {
         let query = format!("SELECT {USER_COLUMNS} FROM users WHERE {column} = ?1");
-        self.0
+        self.file
             .read(move |connection| {
                 connection.prepare_cached(&query)?.query_row([value], user).optional()
             })
@@ -69,7 +80,7 @@ impl Users for SqliteUsers {
                  AND (?2 = '' OR instr(login_name, ?2) OR instr(lower(display_name), ?2))
              ORDER BY login_name LIMIT ?3"
         );
-        self.0
+        self.file
             .read(move |connection| {
                 let mut statement = connection.prepare_cached(&query)?;
                 statement.query_map(params![after, text, limit], user)?.collect()
@@ -84,7 +95,7 @@ impl HashSource for SqliteUsers {
         let name = name.as_str().to_owned();
         let query =
             format!("SELECT {USER_COLUMNS}, password_hash FROM users WHERE login_name = ?1");
-        self.0
+        self.file
             .read(move |connection| {
                 connection.prepare_cached(&query)?.query_row([name], account).optional()
             })
@@ -92,23 +103,19 @@ impl HashSource for SqliteUsers {
     }
 
     async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError> {
-        // Of Argon2id, one hash stands for all with the same parameters: the version and the parameters
-        // are the second and the third field.
-        let query = "SELECT min(password_hash), count(*) FROM (
-                 SELECT password_hash, substr(password_hash, length('$argon2id$v=19$') + 1) AS rest
-                 FROM users WHERE password_hash IS NOT NULL
-             ) GROUP BY CASE WHEN password_hash LIKE '$argon2id$v=19$%'
-                 THEN substr(rest, 1, instr(rest, '$') - 1) ELSE password_hash END";
-        self.0
+        let counted = Arc::clone(&self.costs);
+        self.file
             .read(move |connection| {
-                let mut statement = connection.prepare_cached(query)?;
-                let hashes = statement.query_map([], |row| {
-                    let hash = PasswordHash::parse(&row.get::<_, String>(0)?);
-                    let hash = hash.map_err(|e| unreadable(0, e))?;
-                    Ok((hash, row.get::<_, i64>(1)?.unsigned_abs()))
-                })?;
-                let hashes = hashes.collect::<rusqlite::Result<Vec<_>>>()?;
-                Ok(HashCost::count(hashes.iter().map(|(hash, users)| (hash, *users))))
+                // Before the hashes: a change in between is one more change for the next call.
+                let changes = connection
+                    .prepare_cached("SELECT count FROM password_hash_changes")?
+                    .query_row([], |row| row.get(0))?;
+                let mut counted = counted.lock().unwrap_or_else(PoisonError::into_inner);
+                if counted.changes != Some(changes) {
+                    let costs = hash_costs(connection)?;
+                    *counted = CountedCosts { changes: Some(changes), costs };
+                }
+                Ok(counted.costs.clone())
             })
             .await
     }
@@ -120,7 +127,7 @@ impl HashSource for SqliteUsers {
         to: PasswordHash,
     ) -> Result<bool, AuthError> {
         let (id, from, to) = (id.as_str().to_owned(), from.to_phc(), to.to_phc());
-        self.0
+        self.file
             .write(move |connection| {
                 let mut statement = connection.prepare_cached(
                     "UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2",
@@ -134,7 +141,7 @@ impl HashSource for SqliteUsers {
 #[async_trait]
 impl UserAdministration for SqliteUsers {
     async fn add(&self, accounts: Vec<Account>) -> Result<AccountsAdded, AuthError> {
-        self.0
+        self.file
             .write(move |connection| {
                 let taken = taken(connection, &accounts)?;
                 if !taken.is_empty() {
@@ -153,12 +160,12 @@ impl UserAdministration for SqliteUsers {
         now: SystemTime,
     ) -> Result<bool, AuthError> {
         let id = id.as_str().to_owned();
-        self.0.write(move |connection| update(connection, &id, &change, now)).await
+        self.file.write(move |connection| update(connection, &id, &change, now)).await
     }
 
     async fn remove(&self, id: &UserId) -> Result<bool, AuthError> {
         let id = id.as_str().to_owned();
-        self.0
+        self.file
             .write(move |connection| {
                 Ok(connection.execute("DELETE FROM users WHERE id = ?1", [id])? == 1)
             })
@@ -166,7 +173,7 @@ impl UserAdministration for SqliteUsers {
     }
 
     async fn apply(&self, batch: Batch, now: SystemTime) -> Result<BatchApplied, AuthError> {
-        self.0
+        self.file
             .write(move |connection| {
                 let names_taken = taken(connection, &batch.add)?;
                 let unknown = unknown(connection, &batch.change)?;
@@ -193,6 +200,26 @@ fn unknown(connection: &Connection, changes: &[(UserId, Change)]) -> rusqlite::R
         }
     }
     Ok(unknown)
+}
+
+/// Counts the users by the parameters of their hashes.
+fn hash_costs(connection: &Connection) -> rusqlite::Result<Vec<HashCost>> {
+    // Of Argon2id, one hash stands for all with the same parameters: the version and the parameters
+    // are the second and the third field.
+    let mut statement = connection.prepare_cached(
+        "SELECT min(password_hash), count(*) FROM (
+             SELECT password_hash, substr(password_hash, length('$argon2id$v=19$') + 1) AS rest
+             FROM users WHERE password_hash IS NOT NULL
+         ) GROUP BY CASE WHEN password_hash LIKE '$argon2id$v=19$%'
+             THEN substr(rest, 1, instr(rest, '$') - 1) ELSE password_hash END",
+    )?;
+    let hashes = statement.query_map([], |row| {
+        let hash = PasswordHash::parse(&row.get::<_, String>(0)?);
+        let hash = hash.map_err(|e| unreadable(0, e))?;
+        Ok((hash, row.get::<_, i64>(1)?.unsigned_abs()))
+    })?;
+    let hashes = hashes.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(HashCost::count(hashes.iter().map(|(hash, users)| (hash, *users))))
 }
 
 /// Returns the positions in `accounts` whose name is in the file, or earlier in `accounts`.

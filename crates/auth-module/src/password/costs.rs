@@ -18,7 +18,7 @@ use super::{
 };
 
 /// How long a count of the hash costs is used.
-const MAX_AGE: Duration = Duration::from_secs(10 * 60);
+const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// How many users have a hash of this kind and with this pepper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,11 +114,11 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_used_for_ten_minutes_and_never_from_the_future() {
+    fn a_count_is_used_for_a_second_and_never_from_the_future() {
         let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         let costs = HashCostDistribution::counted(Vec::new(), at(1000));
-        assert!(costs.is_fresh(at(1000)) && costs.is_fresh(at(1599)));
-        assert!(!costs.is_fresh(at(1600)) && !costs.is_fresh(at(999)));
+        assert!(costs.is_fresh(at(1000)) && costs.is_fresh(at(1001) - Duration::from_millis(1)));
+        assert!(!costs.is_fresh(at(1001)) && !costs.is_fresh(at(999)));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use auth_module::{AuditTrail as _, AuthErrorKind, LoginName, PasswordOutcome};
+use auth_module::{
+    Account, AuditTrail as _, AuthErrorKind, HashParameters, HashSource as _, HasherLimits,
+    LoginName, PasswordHasher, PasswordOutcome, User, UserAdministration as _, UserId,
+};
 use auth_store_sqlite::Database;
 use secrecy::SecretString;
 use testkit::LeakScanner;
@@ -39,6 +42,32 @@ async fn two_processes_may_share_the_file() {
     assert!(world.auth.load_session(&token, now).await.unwrap().is_none());
     assert!(matches!(world.try_password(PASSWORD).await, PasswordOutcome::Rejected));
     assert!(matches!(world.try_password("a new one!").await, PasswordOutcome::Verified(_)));
+}
+
+/// An import by the command line while the gateway runs. Otherwise the users with another cost could be told by time.
+#[tokio::test]
+async fn the_costs_of_hashes_that_another_process_has_changed_are_counted_again() {
+    let file = File::new();
+    let (database, other) = (file.open().await, file.open().await);
+    let world = World::with_alice(&database).await;
+    let users = database.users();
+    let [low, dearer] = [4096, 8192].map(|kib| HashParameters::new(kib, 1, 1).unwrap());
+    let mix = async || -> Vec<_> {
+        let costs = users.hash_costs().await.unwrap();
+        costs.iter().map(|cost| (cost.kind, cost.users)).collect()
+    };
+    assert_eq!(mix().await, [(low, 1)]);
+    let hasher = PasswordHasher::new(dearer, HasherLimits::default());
+    let hash = hasher.hash(&SecretString::from(PASSWORD), [7; 16]).await.unwrap().unwrap();
+    let bob = LoginName::parse("bob").unwrap();
+    let user = User::new(UserId::from_random([9; 16]), bob, "Bob", world.now());
+    let bob = user.id.clone();
+    other.users().add(vec![Account::new(user, Some(hash.clone()))]).await.unwrap();
+    assert_eq!(mix().await, [(low, 1), (dearer, 1)]);
+    let cheap = PasswordHasher::new(low, HasherLimits::default());
+    let again = cheap.hash(&SecretString::from(PASSWORD), [7; 16]).await.unwrap().unwrap();
+    assert!(other.users().rehash(&bob, &hash, again).await.unwrap());
+    assert_eq!(mix().await, [(low, 2)]);
 }
 
 #[tokio::test]
