@@ -12,10 +12,12 @@ mod error;
 mod evidence;
 mod factor_snapshot;
 mod import;
+mod known_browser;
 mod login;
 mod memory;
 mod module;
 mod name;
+mod network;
 mod new_user;
 mod password;
 mod policy;
@@ -45,6 +47,7 @@ pub use crate::{
         Encoding, ImportFormat, ImportOptions, ImportProblem, ImportReport, ImportRule,
         ImportedChange,
     },
+    known_browser::{KNOWN_BROWSER_LIFETIME, KnownBrowserCookie, KnownBrowserKey},
     login::{Completed, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved, Session},
     memory::{MemoryAuditTrail, MemorySessions, MemoryUsers},
     module::{
@@ -56,7 +59,7 @@ pub use crate::{
     password::{
         Busy, Expected, HashCost, HashKind, HashParameters, HashSource, HashedPasswords,
         HasherLimits, InvalidPasswordHash, InvalidPepper, PasswordAttempt, PasswordCheck,
-        PasswordHash, PasswordHasher, PasswordVerdict, PepperId, Peppers, UnfitPassword,
+        PasswordHash, PasswordHasher, PasswordVerdict, PepperId, Peppers, Requester, UnfitPassword,
     },
     policy::{
         Access, CLOCK_SKEW, Decision, FactorChoice, InvalidPathPattern, InvalidRequirement,

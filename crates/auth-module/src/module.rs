@@ -1,7 +1,9 @@
 //! The authentication module itself.
 
 mod administration;
+mod attempt;
 mod core;
+mod familiarity;
 mod imports;
 mod limits;
 mod logins;

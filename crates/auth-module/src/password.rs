@@ -3,12 +3,15 @@
 mod argon2id;
 mod check;
 mod costs;
+mod fair_queue;
 mod foreign;
 mod hash;
 mod hashed;
 mod hasher;
 mod invalid;
 mod pepper;
+mod requester;
+mod turns;
 mod unfit;
 
 pub use self::{
@@ -19,6 +22,7 @@ pub use self::{
     hasher::{Busy, Expected, HasherLimits, PasswordHasher},
     invalid::InvalidPasswordHash,
     pepper::{InvalidPepper, PepperId, Peppers},
+    requester::Requester,
     unfit::UnfitPassword,
 };
 pub(crate) use self::{

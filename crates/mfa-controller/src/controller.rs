@@ -6,7 +6,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_module::{AuthModule, Destination, PasswordOutcome, PendingToken, Session, UserId};
+use auth_module::{
+    AuthModule, Destination, KnownBrowserCookie, PasswordOutcome, PendingToken, Session, UserId,
+};
 use mfa_plugin_api::{ActionId, ClientFacts, FactorId, MfaPlugin, Randomness, Submission};
 use secrecy::SecretString;
 use tokio_util::task::TaskTracker;
@@ -67,6 +69,9 @@ pub struct LoginRequest<'a> {
     pub password: &'a SecretString,
     /// The browser.
     pub client: &'a ClientFacts,
+    /// The known-browser cookie, if the browser sent one: see
+    /// [`AuthModule::remember_browser`]. A host without that cookie passes `None`.
+    pub known_browser: Option<KnownBrowserCookie<'a>>,
     /// Where the user wants to go. The policy decides which factors are needed for it.
     pub destination: Destination,
 }
@@ -117,9 +122,10 @@ impl Controller {
     ///
     /// A step with a [`Pending`](crate::Pending) holds the token for the pending cookie.
     pub async fn login(&self, request: LoginRequest<'_>, now: SystemTime) -> LoginStep {
-        let LoginRequest { username, password, client, destination } = request;
+        let LoginRequest { username, password, client, known_browser, destination } = request;
         let (auth, randomness) = (&self.shared.auth, &*self.shared.randomness);
-        let outcome = auth.verify_password(username, password, client, randomness, now).await;
+        let outcome =
+            auth.verify_password(username, password, client, known_browser, randomness, now).await;
         let verified = match outcome {
             Ok(PasswordOutcome::Verified(verified)) => verified,
             Ok(PasswordOutcome::Rejected) => {

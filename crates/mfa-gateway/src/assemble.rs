@@ -10,8 +10,8 @@ use std::{
 use anyhow::Context as _;
 use auth_module::{
     Administration, AppName, AuditArchive, AuthModule, AuthParts, AuthSettings, ChainKey, HashCost,
-    HashParameters, HashSource as _, HashedPasswords, HasherLimits, PasswordHasher, Peppers,
-    PhoneTagKey, Policy as AccessPolicy, Rule,
+    HashParameters, HashSource as _, HashedPasswords, HasherLimits, KnownBrowserKey,
+    PasswordHasher, Peppers, PhoneTagKey, Policy as AccessPolicy, Rule,
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -110,6 +110,7 @@ pub async fn open_auth(
     let OtpCacheParts { otp_cache, notes, notifier } = open_otp_cache(config).await?;
     let master = &config.gateway.secret;
     let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
+        .with_known_browser_key(KnownBrowserKey::from_bytes(derive(master, "known-browser")))
         .with_allowed_prefixes(config.sms.allowed_prefixes)
         .with_service_names(service_names(config));
     let settings = config.sessions.apply_to(settings)?;

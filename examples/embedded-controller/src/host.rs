@@ -147,6 +147,8 @@ async fn login(State(host): State<Host>, client: Client, Form(form): Form<LoginF
         username: &form.username,
         password: &form.password,
         client: &client.facts,
+        // This example keeps no cookie of known browsers.
+        known_browser: None,
         destination: host.destination(&form.to),
     };
     shown(host.controller.login(request, now()).await)

@@ -1,6 +1,9 @@
 //! The clauses of [`PasswordCheck`](crate::PasswordCheck), one function each.
 
+use std::net::IpAddr;
+
 use mfa_plugin_api::{Randomness, RandomnessUnavailable};
+use otp_cache::QuotaKey;
 use secrecy::SecretString;
 
 use super::{
@@ -9,7 +12,7 @@ use super::{
     kit::{bytes, ok, start, user},
 };
 use crate::{
-    password::{PasswordAttempt, PasswordVerdict},
+    password::{PasswordAttempt, PasswordVerdict, Requester},
     user::User,
 };
 
@@ -39,7 +42,14 @@ impl Randomness for Salts {
 
 async fn check(kit: &PasswordCheckKit, name: &str, password: &str) -> PasswordVerdict {
     let password = SecretString::from(password);
-    let attempt = PasswordAttempt { name, password: &password, randomness: &Salts, now: start() };
+    let attempt = PasswordAttempt {
+        name,
+        password: &password,
+        requester: Requester::new(IpAddr::from([192, 0, 2, 7]), QuotaKey::derive("account", name)),
+        may_rehash: true,
+        randomness: &Salts,
+        now: start(),
+    };
     ok(kit.passwords.check(&attempt).await)
 }
 

@@ -212,10 +212,14 @@ impl AuthModule {
             return Ok(UserChanged::NotFound);
         };
         let (record, ends) = (self.change_record(&user, &change, now), ends_logins(&user, &change));
+        let is_new_password = matches!(change, Change::Password(_));
         if !administration.users.change(&user.id, change, now).await? {
             return Ok(UserChanged::NotFound);
         }
         self.note_change(&user.id, record.by(actor), ends).await?;
+        if is_new_password {
+            self.unlock_passwords(&user.id, now).await?;
+        }
         self.flush().await?;
         Ok(UserChanged::Done)
     }
@@ -265,7 +269,8 @@ impl AuthModule {
         Ok(UserChanged::Done)
     }
 
-    /// Clears the counters, the lock and the block of the user's one-time codes.
+    /// Clears the counters, the lock and the block of the user's one-time codes, and the count of wrong passwords from
+    /// unfamiliar places.
     ///
     /// # Errors
     ///
@@ -281,6 +286,7 @@ impl AuthModule {
         };
         let subject = SubjectKey::derive(self.parts.settings.tenant(), user.id.as_str());
         self.parts.otp_cache.unlock(subject).await.map_err(quota_unavailable)?;
+        self.unlock_passwords(&user.id, now).await?;
         self.record(AuditRecord::new("user.unlocked", now).about(&user.id).by(actor));
         self.flush().await?;
         Ok(UserChanged::Done)

@@ -100,6 +100,9 @@ impl AuthModule {
             for (_, change) in changes {
                 let record = self.change_record(user, change, now).by(actor);
                 self.note_change(&user.id, record, ends_logins(user, change)).await?;
+                if matches!(change, Change::Password(_)) {
+                    self.unlock_passwords(&user.id, now).await?;
+                }
                 records += 1;
                 if records % RECORDS_PER_FLUSH == 0 {
                     self.flush().await?;

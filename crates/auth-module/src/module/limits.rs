@@ -2,122 +2,268 @@
 
 use std::time::{Duration, SystemTime};
 
-use mfa_plugin_api::ClientFacts;
-use otp_cache::{Charge, Charged, QuotaKey, StoreError};
-use otp_core::gcra::Rate;
+use otp_cache::{Charge, Charged, QuotaKey, QuotaRefused, StoreError};
 
-use super::{core::AuthModule, password_limits::rate};
-use crate::{
-    error::{AuthError, AuthErrorKind},
-    user::UserId,
+use super::{
+    attempt::{AccountName, Place, Source},
+    core::AuthModule,
 };
+use crate::error::{AuthError, AuthErrorKind};
 
 /// How long to wait when a limit cannot tell.
 const UNKNOWN_WAIT: Duration = Duration::from_secs(60);
 
-/// What an attempt is counted under: the id of a known user, or what was typed.
-pub(super) enum RateLimitKey<'a> {
-    Known(&'a UserId),
-    Unknown(&'a str),
-}
-
 /// What became of charging one attempt.
 pub(super) enum AttemptCharge {
-    /// The attempt may go on; a right password gives this back.
-    Charged(Charged),
+    /// The attempt may go on.
+    Charged(ChargedAttempt),
     /// A limit is reached until this instant.
-    Refused { until: SystemTime },
+    Refused { limit: Limit, until: SystemTime },
 }
 
+/// An attempt that was charged.
+pub(super) struct ChargedAttempt {
+    pub(super) place: Place,
+    /// Whether a right password is not enough any more: see [`Limit::Failures`].
+    pub(super) is_closed: bool,
+    /// What a right password gives back.
+    charged: Charged,
+}
+
+/// The limits on attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Limit {
+    Address,
+    /// Wrong passwords in a row for one account in one place. It refuses nothing: no password is right any more there.
+    Failures,
+    /// The same within one unfamiliar site, so that few sites cannot use up the limit of all.
+    FailuresInSite,
+    Site,
+    Successes,
+    User,
+    UserAndAddress,
+    UserAndBrowser,
+    UserAndNewAddress,
+    UserAndNewSite,
+}
+
+impl Limit {
+    /// Returns the name for the audit trail.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Address => "address",
+            Self::Failures => "failures",
+            Self::FailuresInSite => "failures_in_site",
+            Self::Site => "site",
+            Self::Successes => "successes",
+            Self::User => "user",
+            Self::UserAndAddress => "user_and_address",
+            Self::UserAndBrowser => "user_and_browser",
+            Self::UserAndNewAddress => "user_and_new_address",
+            Self::UserAndNewSite => "user_and_new_site",
+        }
+    }
+}
+
+/// Which charges an attempt from an unfamiliar place has besides those that always apply.
+#[derive(Clone, Copy)]
+struct Unfamiliar {
+    /// The limit of the user is reached: each new address has a small one of its own.
+    is_user_limited: bool,
+    counts_failures: bool,
+    counts_failures_in_site: bool,
+    is_closed: bool,
+}
+
+type Charges = Vec<(Limit, Charge)>;
+
 impl AuthModule {
-    /// Charges one attempt. If a limit is reached, returns when the next attempt is allowed.
+    /// Charges one attempt in the first place of browser, address and everywhere else whose wrong passwords in a row are
+    /// not used up. If a limit is reached, returns when the next attempt is allowed.
     pub(super) async fn charge_attempt(
         &self,
-        key: &RateLimitKey<'_>,
-        client: &ClientFacts,
+        account: &AccountName,
+        source: &Source,
         now: SystemTime,
     ) -> Result<AttemptCharge, AuthError> {
-        let limits = self.parts.settings.password_limits;
-        let (name, address) = (key.name(), client.network());
-        let mut charges = vec![
-            Charge::new(self.key("user+address", &[&name, &address]), limits.per_user_and_address),
-            Charge::new(self.key("address", &[&address]), limits.per_address),
+        let is_familiar = self.is_familiar(account, &source.address, now).await?;
+        let places = [
+            source.browser.is_some().then_some(Place::Browser),
+            is_familiar.then_some(Place::Address),
         ];
-        // Read before the charge, in a separate step. A race between the two can apply or skip the
-        // limit per user for one attempt. The other two limits always apply.
-        if !self.is_familiar(&name, &address, now).await? {
-            charges.push(Charge::new(self.key("user", &[&name]), limits.per_user));
+        let mut places = places.into_iter().flatten().peekable();
+        // Before the password is checked, so that a valid account cannot occupy the hasher.
+        let first = places.peek().copied().unwrap_or(Place::Unfamiliar);
+        let successes = self.successes(account, source, first);
+        if self.left_of(&successes, now).await? == 0 {
+            let until = now + Duration::from_micros(successes.rate.interval_micros());
+            return Ok(AttemptCharge::Refused { limit: Limit::Successes, until });
         }
-        let charged =
-            self.parts.otp_cache.charge(&charges, now).await.map_err(quota_unavailable)?;
-        Ok(match charged {
-            Ok(charged) => AttemptCharge::Charged(charged),
-            Err(refused) => {
-                AttemptCharge::Refused { until: refused.until.unwrap_or(now + UNKNOWN_WAIT) }
+        for place in places {
+            match self.charge(&self.of_familiar(account, source, place), now).await? {
+                Ok(charged) => {
+                    let charged = ChargedAttempt { place, is_closed: false, charged };
+                    return Ok(AttemptCharge::Charged(charged));
+                }
+                // As if the place were not familiar any more.
+                Err((Limit::Failures, _)) => {}
+                Err((limit, refused)) => return Ok(refuse(limit, refused, now)),
             }
-        })
+        }
+        self.charge_unfamiliar(account, source, now).await
+    }
+
+    fn of_familiar(&self, account: &AccountName, source: &Source, place: Place) -> Charges {
+        let mut charges = match &source.browser {
+            Some(browser) if place == Place::Browser => {
+                let key = self.key("user+browser", &[account.as_str(), &browser.to_string()]);
+                let rate = self.parts.settings.password_limits.per_user_and_browser;
+                vec![(Limit::UserAndBrowser, Charge::new(key, rate))]
+            }
+            _ => self.of_address(account, source),
+        };
+        charges.push((Limit::Failures, self.failures(account, source, place)));
+        charges
+    }
+
+    async fn charge_unfamiliar(
+        &self,
+        account: &AccountName,
+        source: &Source,
+        now: SystemTime,
+    ) -> Result<AttemptCharge, AuthError> {
+        let mut with = Unfamiliar {
+            is_user_limited: false,
+            counts_failures: true,
+            counts_failures_in_site: true,
+            is_closed: false,
+        };
+        // Each pass that goes on leaves a charge out for good, so there are at most four.
+        loop {
+            let charges = self.of_unfamiliar(account, source, with);
+            match self.charge(&charges, now).await? {
+                Ok(charged) => {
+                    let (place, is_closed) = (Place::Unfamiliar, with.is_closed);
+                    let charged = ChargedAttempt { place, is_closed, charged };
+                    return Ok(AttemptCharge::Charged(charged));
+                }
+                Err((Limit::User, _)) => with.is_user_limited = true,
+                Err((Limit::FailuresInSite, _)) => {
+                    with.counts_failures_in_site = false;
+                    if !self.is_unlocked(account, now).await? {
+                        // The failures of this site count no more for all the others.
+                        with.counts_failures = false;
+                        with.is_closed = true;
+                    }
+                }
+                Err((Limit::Failures, _)) => {
+                    with.counts_failures = false;
+                    with.counts_failures_in_site = false;
+                    with.is_closed = true;
+                }
+                Err((limit, refused)) => return Ok(refuse(limit, refused, now)),
+            }
+        }
+    }
+
+    fn of_unfamiliar(&self, account: &AccountName, source: &Source, with: Unfamiliar) -> Charges {
+        let limits = self.parts.settings.password_limits;
+        let (name, Source { address, site, .. }) = (account.as_str(), source);
+        let mut charges = self.of_address(account, source);
+        let mut add = |limit, key, rate| charges.push((limit, Charge::new(key, rate)));
+        if with.is_user_limited {
+            let of_address = self.key("user+new address", &[name, address]);
+            add(Limit::UserAndNewAddress, of_address, limits.per_user_and_new_address);
+            let of_site = self.key("user+new site", &[name, site]);
+            add(Limit::UserAndNewSite, of_site, limits.per_user_and_new_site);
+        } else {
+            add(Limit::User, self.user_key(account), limits.per_user);
+        }
+        if with.counts_failures {
+            charges.push((Limit::Failures, self.failures(account, source, Place::Unfamiliar)));
+        }
+        if with.counts_failures_in_site {
+            charges.push((Limit::FailuresInSite, self.failures_in_site(account, site)));
+        }
+        charges
+    }
+
+    /// Returns the charges that every attempt has that does not come from a familiar browser.
+    fn of_address(&self, account: &AccountName, source: &Source) -> Charges {
+        let limits = self.parts.settings.password_limits;
+        let Source { address, site, .. } = source;
+        let both = self.key("user+address", &[account.as_str(), address]);
+        vec![
+            (Limit::UserAndAddress, Charge::new(both, limits.per_user_and_address)),
+            (Limit::Address, Charge::new(self.key("address", &[address]), limits.per_address)),
+            (Limit::Site, Charge::new(self.key("site", &[site]), limits.per_site)),
+        ]
+    }
+
+    /// Charges all or none. A refusal says which limit has the longest wait.
+    async fn charge(
+        &self,
+        charges: &Charges,
+        now: SystemTime,
+    ) -> Result<Result<Charged, (Limit, QuotaRefused)>, AuthError> {
+        let all: Vec<Charge> = charges.iter().map(|(_, charge)| *charge).collect();
+        let charged = self.parts.otp_cache.charge(&all, now).await.map_err(quota_unavailable)?;
+        Ok(charged.map_err(|refused| {
+            let limit = charges.get(refused.which).map_or(Limit::Address, |(limit, _)| *limit);
+            (limit, refused)
+        }))
     }
 
     pub(super) async fn refund_attempt(
         &self,
-        charged: &Charged,
+        attempt: &ChargedAttempt,
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        self.parts.otp_cache.refund(charged, now).await.map_err(quota_unavailable)
+        let refunded = self.parts.otp_cache.refund(&attempt.charged, now).await;
+        refunded.map_err(quota_unavailable)
     }
 
-    /// Remembers that `user` completed a login from this address.
-    pub(super) async fn remember_address(
+    /// Charges a right password. `Err` says until when the limit is reached, because of others at the same time.
+    pub(super) async fn charge_success(
         &self,
-        user: &UserId,
-        client: &ClientFacts,
+        account: &AccountName,
+        source: &Source,
+        place: Place,
         now: SystemTime,
-    ) -> Result<(), AuthError> {
-        let (name, address) = (RateLimitKey::Known(user).name(), client.network());
-        let mark = Charge::new(self.familiar(&name, &address), familiar_rate());
-        // Refused means that two recent logins are remembered already.
-        self.parts.otp_cache.charge(&[mark], now).await.map(drop).map_err(quota_unavailable)
+    ) -> Result<Result<(), SystemTime>, AuthError> {
+        let charge = self.successes(account, source, place);
+        let charged = self.parts.otp_cache.charge(&[charge], now).await;
+        let charged = charged.map_err(quota_unavailable)?;
+        Ok(charged.map(drop).map_err(|refused| refused.until.unwrap_or(now + UNKNOWN_WAIT)))
     }
 
-    /// Whether this user has logged in from this address lately.
-    ///
-    /// The mark is an ordinary rate limit of two events that refill in 30 days each. While one of them
-    /// is not refilled, there was a login. Zero events are charged, which only reads.
-    async fn is_familiar(
-        &self,
-        name: &str,
-        address: &str,
-        now: SystemTime,
-    ) -> Result<bool, AuthError> {
-        let asked = Charge::new(self.familiar(name, address), familiar_rate()).with_events(0);
-        let asked = self.parts.otp_cache.charge(&[asked], now).await.map_err(quota_unavailable)?;
-        Ok(asked.is_ok_and(|asked| asked.left() < familiar_rate().burst()))
+    /// Returns the charge of a right password. Each familiar place has its own counter, so that somebody who has stolen
+    /// the password cannot use up the owner's.
+    fn successes(&self, account: &AccountName, source: &Source, place: Place) -> Charge {
+        let key = self.key("successes", &[account.as_str(), &source.name_of(place)]);
+        Charge::new(key, self.parts.settings.password_limits.successes)
     }
 
-    fn familiar(&self, name: &str, address: &str) -> QuotaKey {
-        self.key("familiar", &[name, address])
+    /// Returns the key of the attempts for one name from unfamiliar places.
+    pub(super) fn user_key(&self, account: &AccountName) -> QuotaKey {
+        self.key("user", &[account.as_str()])
     }
 
-    fn key(&self, scope: &str, values: &[&str]) -> QuotaKey {
+    /// Returns how many events of the charge's rate are left, without charging any.
+    pub(super) async fn left_of(&self, charge: &Charge, now: SystemTime) -> Result<u32, AuthError> {
+        let asked = self.parts.otp_cache.charge(&[charge.with_events(0)], now).await;
+        Ok(asked.map_err(quota_unavailable)?.map_or(0, |asked| asked.left()))
+    }
+
+    pub(super) fn key(&self, scope: &str, values: &[&str]) -> QuotaKey {
         let scope = format!("auth/password/{scope}/{}", self.parts.settings.tenant());
-        // Unambiguous: an address comes last and contains no NUL.
+        // Unambiguous: what comes after the name of the account contains no NUL.
         QuotaKey::derive(&scope, &values.join("\0"))
     }
 }
 
-impl RateLimitKey<'_> {
-    /// Returns the one name of the counter.
-    fn name(&self) -> String {
-        match self {
-            Self::Known(id) => format!("id\0{id}"),
-            Self::Unknown(typed) => format!("name\0{typed}"),
-        }
-    }
-}
-
-/// See [`AuthModule::is_familiar`].
-fn familiar_rate() -> Rate {
-    rate(2, 2 * 30 * 24 * 60)
+fn refuse(limit: Limit, refused: QuotaRefused, now: SystemTime) -> AttemptCharge {
+    AttemptCharge::Refused { limit, until: refused.until.unwrap_or(now + UNKNOWN_WAIT) }
 }
 
 pub(super) fn quota_unavailable(source: StoreError) -> AuthError {

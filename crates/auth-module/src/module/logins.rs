@@ -128,9 +128,14 @@ impl AuthModule {
         let Some((record, version)) = self.sessions.load_pending(token, now).await? else {
             return Ok(None);
         };
-        let user = self.parts.users.find_by_id(&record.user_id).await?;
-        let user = user.filter(|user| !user.is_disabled && user.generation == record.generation);
+        let user = self.unchanged_user(&record).await?;
         Ok(user.map(|user| PendingLogin { token, version, record, user, checked_at: now }))
+    }
+
+    /// Returns the user of a pending login; `None` if the user is gone, disabled, or has a new password.
+    async fn unchanged_user(&self, record: &PendingRecord) -> Result<Option<User>, AuthError> {
+        let user = self.parts.users.find_by_id(&record.user_id).await?;
+        Ok(user.filter(|user| !user.is_disabled && user.generation == record.generation))
     }
 
     /// Returns the factors that `login` still has to satisfy for its destination, in the order of
@@ -235,6 +240,10 @@ impl AuthModule {
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<Completed, AuthError> {
+        // A new password ends pending logins. It ends none that is stored a moment later, for the former password.
+        if self.unchanged_user(&login.record).await?.is_none() {
+            return Ok(Completed::Gone);
+        }
         let token = SessionToken::generate(randomness)?;
         let id = SessionId::generate(randomness)?;
         // Not read again: it was written or read one call before. If it has changed since, its version has
@@ -274,11 +283,14 @@ impl AuthModule {
         Err(changed_too_often())
     }
 
-    /// Remembers the address for the password limits, and notes the time of the login. The session is
-    /// open already, so a failure is only logged.
+    /// Remembers the address and forgets the wrong passwords for the password limits, and notes the time of the login.
+    /// The session is open already, so a failure is only logged.
     async fn note_login(&self, user: &UserId, client: &ClientFacts, now: SystemTime) {
         if let Err(error) = self.remember_address(user, client, now).await {
             tracing::warn!(%error, "the address of a login was not remembered");
+        }
+        if let Err(error) = self.forget_failures(user, client, now).await {
+            tracing::warn!(%error, "the wrong passwords before a login were not forgotten");
         }
         let Some(administration) = &self.parts.administration else { return };
         if let Err(error) = administration.users.change(user, Change::LoggedIn, now).await {

@@ -6,15 +6,17 @@ use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, Randomness};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
+    attempt::{AccountName, Source},
     core::AuthModule,
-    limits::{AttemptCharge, RateLimitKey},
+    limits::{AttemptCharge, ChargedAttempt, Limit},
 };
 use crate::{
     audit::AuditRecord,
     error::AuthError,
+    known_browser::KnownBrowserCookie,
     login::{PasswordOutcome, PasswordVerified},
     name::LoginName,
-    password::{MAX_PASSWORD_BYTES, PasswordAttempt, PasswordVerdict},
+    password::{MAX_PASSWORD_BYTES, PasswordAttempt, PasswordVerdict, Requester},
     user::User,
 };
 
@@ -26,15 +28,27 @@ impl AuthModule {
     /// way (NIST SP 800-63B-4, 3.1.1.2), and taken as received for a hash from elsewhere. It is not
     /// changed otherwise. Empty ones and those of more than 1024 bytes are wrong.
     ///
+    /// `known_browser` is the cookie that [`remember_browser`](Self::remember_browser) made for this browser, if it sent
+    /// one. With it, or at an address from which this user has logged in, strangers cannot use up the user's attempts.
+    ///
+    /// After 100 wrong passwords in a row from other places, no password is right there any more, with the same outcome
+    /// as for a wrong one, until the user completes a login in a familiar place, gets a new password, or is
+    /// [unlocked](Self::unlock).
+    ///
     /// # Errors
     ///
     /// When the users, the quota store or the check of passwords failed. Do not let the user in.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the attempt counts as a wrong one, and no hash is computed for it any more.
     #[tracing::instrument(skip_all)]
     pub async fn verify_password(
         &self,
         username: &str,
         password: &SecretString,
         client: &ClientFacts,
+        known_browser: Option<KnownBrowserCookie<'_>>,
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<PasswordOutcome, AuthError> {
@@ -43,15 +57,14 @@ impl AuthModule {
             Some(name) => self.parts.users.find_by_name(name).await?,
             None => None,
         };
-        let key = match &user {
-            Some(user) => RateLimitKey::Known(&user.id),
-            // All spellings of a name share one counter, as those of a known user do.
-            None => RateLimitKey::Unknown(name.as_ref().map_or(username, LoginName::as_str)),
-        };
-        let charged = match self.charge_attempt(&key, client, now).await? {
+        // All spellings of an unknown name share one counter, as those of a known user do.
+        let typed = name.as_ref().map_or(username, LoginName::as_str);
+        let account = AccountName::of(user.as_ref(), typed);
+        let source = Source::of(client, self.known_browser(known_browser, &account, now));
+        let charged = match self.charge_attempt(&account, &source, now).await? {
             AttemptCharge::Charged(charged) => charged,
-            AttemptCharge::Refused { until } => {
-                self.record(about(user.as_ref(), "password.throttled", client, now));
+            AttemptCharge::Refused { limit, until } => {
+                self.note_throttling(user.as_ref(), limit, client, now);
                 return Ok(PasswordOutcome::Throttled { until });
             }
         };
@@ -60,16 +73,28 @@ impl AuthModule {
         if !(1..=MAX_PASSWORD_BYTES).contains(&password.expose_secret().len()) {
             return Ok(self.rejected(user.as_ref(), "length", client, now));
         }
-        let attempt = PasswordAttempt { name: username, password, randomness, now };
+        let requester = self.requester(&account, &charged, client);
+        let may_rehash = !charged.is_closed;
+        let attempt =
+            PasswordAttempt { name: username, password, requester, may_rehash, randomness, now };
         let verdict = self.parts.passwords.check(&attempt).await?;
         if let PasswordVerdict::Rehashed(user) = &verdict {
             self.record(about(Some(user), "password.hash_replaced", client, now));
         }
         let why = match verdict {
+            // Like a wrong password in every way, so that the guess that was right does not tell.
+            PasswordVerdict::Verified(_) | PasswordVerdict::Rehashed(_) if charged.is_closed => {
+                "closed"
+            }
             PasswordVerdict::Verified(found) | PasswordVerdict::Rehashed(found)
                 if user.as_ref().is_some_and(|u| u.id == found.id) =>
             {
                 self.refund_attempt(&charged, now).await?;
+                let place = charged.place;
+                if let Err(until) = self.charge_success(&account, &source, place, now).await? {
+                    self.note_throttling(user.as_ref(), Limit::Successes, client, now);
+                    return Ok(PasswordOutcome::Throttled { until });
+                }
                 return Ok(self.verified(found, client, now));
             }
             // Nothing was verified, and the reason is our load: give the attempt back.
@@ -87,6 +112,26 @@ impl AuthModule {
             PasswordVerdict::Wrong => "wrong",
         };
         Ok(self.rejected(user.as_ref(), why, client, now))
+    }
+
+    fn requester(
+        &self,
+        account: &AccountName,
+        charged: &ChargedAttempt,
+        client: &ClientFacts,
+    ) -> Requester {
+        let requester = Requester::new(client.address, self.user_key(account));
+        if charged.place.is_familiar() { requester.familiar() } else { requester }
+    }
+
+    fn note_throttling(
+        &self,
+        user: Option<&User>,
+        limit: Limit,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) {
+        self.record(about(user, "password.throttled", client, now).with("limit", limit.as_str()));
     }
 
     fn verified(&self, user: User, client: &ClientFacts, now: SystemTime) -> PasswordOutcome {

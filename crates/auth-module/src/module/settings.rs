@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 use otp_core::AllowedPrefixes;
 
 use super::password_limits::PasswordLimits;
-use crate::{audit::PhoneTagKey, password::PasswordRules};
+use crate::{audit::PhoneTagKey, known_browser::KnownBrowserKey, password::PasswordRules};
 
 /// Sessions in memory. Each takes about one KiB.
 const CACHED_SESSIONS: u64 = 50_000;
@@ -15,6 +15,7 @@ const CACHED_SESSIONS: u64 = 50_000;
 pub struct AuthSettings {
     tenant: String,
     phone_tag_key: PhoneTagKey,
+    pub(super) known_browser_key: Option<KnownBrowserKey>,
     pub(super) pending_lifetime: Duration,
     pub(super) session_lifetime: Duration,
     pub(super) session_idle: Duration,
@@ -69,6 +70,7 @@ impl AuthSettings {
         Self {
             tenant: tenant.into(),
             phone_tag_key,
+            known_browser_key: None,
             pending_lifetime: Self::DEFAULT_PENDING_LIFETIME,
             session_lifetime: Self::DEFAULT_SESSION_LIFETIME,
             session_idle: Self::DEFAULT_SESSION_IDLE,
@@ -146,7 +148,16 @@ impl AuthSettings {
         self
     }
 
-    /// Sets how often a password may be wrong.
+    /// Sets the key of the known-browser cookie. Without one, only addresses are familiar.
+    ///
+    /// It has to be secret, and the same on every node and after a restart.
+    #[must_use]
+    pub fn with_known_browser_key(mut self, key: KnownBrowserKey) -> Self {
+        self.known_browser_key = Some(key);
+        self
+    }
+
+    /// Sets how often a password may be wrong, and how often it may be right.
     #[must_use]
     pub fn with_password_limits(mut self, limits: PasswordLimits) -> Self {
         self.password_limits = limits;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use mfa_plugin_api::Randomness;
 use secrecy::SecretString;
 
+use super::requester::Requester;
 use crate::{
     error::AuthError,
     user::{User, UserId},
@@ -57,6 +58,11 @@ pub struct PasswordAttempt<'a> {
     pub name: &'a str,
     /// What was typed as the password: at most 1024 bytes.
     pub password: &'a SecretString,
+    /// Who asks, for a fair share of what checks passwords.
+    pub requester: Requester,
+    /// Whether a right password may be hashed anew with other parameters. `false` where the time must not tell that it
+    /// is right.
+    pub may_rehash: bool,
     /// Random bytes, for the salt of a new hash.
     pub randomness: &'a dyn Randomness,
     /// The time.

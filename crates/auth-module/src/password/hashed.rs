@@ -39,8 +39,8 @@ pub trait HashSource: Debug + Send + Sync + 'static {
     /// Returns the user who logs in as `name`, with the hash of the password.
     async fn account(&self, name: &LoginName) -> Result<Option<Account>, AuthError>;
 
-    /// Returns kind and pepper of all hashes, each with its number of users. Called at most every ten
-    /// minutes.
+    /// Returns kind and pepper of all hashes, each with its number of users. Called at most once a second, so that an
+    /// unknown name soon costs what the users of an import cost: count again only after a hash has changed.
     async fn hash_costs(&self) -> Result<Vec<HashCost>, AuthError>;
 
     /// Replaces the hash `from` of a user by `to`, which is a hash of the same password. Returns
@@ -103,6 +103,9 @@ impl HashedPasswords {
         account: &Account,
         attempt: &PasswordAttempt<'_>,
     ) -> Result<bool, AuthError> {
+        if !attempt.may_rehash {
+            return Ok(false);
+        }
         let is_outdated = |hash: &&PasswordHash| self.hasher.would_replace(hash, attempt.password);
         let Some(from) = account.password_hash.as_ref().filter(is_outdated) else {
             return Ok(false);
@@ -110,7 +113,8 @@ impl HashedPasswords {
         let mut salt = [0; 16];
         attempt.randomness.fill(&mut salt)?;
         // `Busy` is fine: the next login replaces the hash.
-        let Ok(to) = self.hasher.hash(attempt.password, salt).await? else { return Ok(false) };
+        let hashed = self.hasher.hash_for(attempt.requester, attempt.password, salt).await?;
+        let Ok(to) = hashed else { return Ok(false) };
         self.source.rehash(&account.user.id, from, to).await
     }
 }
@@ -129,7 +133,9 @@ impl PasswordCheck for HashedPasswords {
         let dummy = self.dummy_hash_cost(folded, attempt.now).await?;
         let hash = account.as_ref().and_then(|account| account.password_hash.as_ref());
         let expected = hash.map_or(Expected::Dummy(dummy), Expected::Hash);
-        let Ok(is_right) = self.hasher.verify(attempt.password, expected).await? else {
+        let Ok(is_right) =
+            self.hasher.verify(attempt.password, expected, attempt.requester).await?
+        else {
             return Ok(PasswordVerdict::Busy);
         };
         let Some(account) = account.filter(|_| is_right) else { return Ok(PasswordVerdict::Wrong) };

@@ -11,52 +11,53 @@ use std::{
 
 use argon2::Block;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     argon2id::{CannotHash, HashParameters, Recipe},
     hash::{HashKind, PasswordHash},
     pepper::Peppers,
+    requester::Requester,
+    turns::Turns,
 };
 use crate::error::{AuthError, AuthErrorKind};
 
 /// How many hashes are computed at the same time, and how many may wait.
 ///
-/// The default is twice the number of cores, and 64 waiting. Each hash that is computed takes the
-/// memory of its parameters, 19 MiB by default.
+/// The default is twice the number of cores, and 256 waiting: on two cores the last of them waits some three seconds.
+/// Each hash that is computed takes the memory of its parameters, 19 MiB by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HasherLimits {
     /// Hashes computed at the same time, at least 1.
     pub at_once: usize,
-    /// Hashes that may wait; the next one is refused as [`Busy`].
+    /// Hashes that may wait, at least 1. The next one is refused as [`Busy`], or takes the place of one whose network
+    /// has more places.
     pub waiting: usize,
 }
 
 impl Default for HasherLimits {
     fn default() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self { at_once: cores * 2, waiting: 64 }
+        Self { at_once: cores * 2, waiting: 256 }
     }
 }
 
-/// More passwords are waiting to be hashed than the limit allows. Try again in a moment.
+/// More passwords are waiting to be hashed than the limit allows, in all or for this client. Try again in a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords are being verified")]
 pub struct Busy;
 
 /// Computes password hashes on a bounded number of threads, and reuses their working memory.
 ///
-/// Clones share one bound.
+/// Clones share one bound. Who waits is served in turns over the client networks, so that no network and no account keeps
+/// the others from being served. If a caller stops waiting, nothing is computed for it.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Pool>);
 
 struct Pool {
     parameters: HashParameters,
     peppers: Peppers,
-    /// One permit for each hash at work or waiting.
-    places: Arc<Semaphore>,
-    /// One permit for each hash at work.
-    turns: Arc<Semaphore>,
+    /// One turn for each hash at work.
+    turns: Arc<Turns>,
     /// The working memory of hashes that are done.
     memory: Mutex<Vec<Vec<Block>>>,
     computed: AtomicU64,
@@ -92,12 +93,10 @@ impl PasswordHasher {
         limits: HasherLimits,
         peppers: Peppers,
     ) -> Self {
-        let at_once = limits.at_once.max(1);
         Self(Arc::new(Pool {
             parameters,
             peppers,
-            places: Arc::new(Semaphore::new(at_once + limits.waiting)),
-            turns: Arc::new(Semaphore::new(at_once)),
+            turns: Turns::new(limits.at_once, limits.waiting),
             memory: Mutex::new(Vec::new()),
             computed: AtomicU64::new(0),
             work_kib: AtomicU64::new(0),
@@ -139,20 +138,21 @@ impl PasswordHasher {
         &self,
         password: &SecretString,
         expected: Expected<'_>,
+        requester: Requester,
     ) -> Result<Result<bool, Busy>, AuthError> {
         let (hash, is_known) = match expected {
             Expected::Hash(hash) => (hash.clone(), true),
             Expected::Dummy(cost) => (PasswordHash::unmatched(cost), false),
         };
         let (password, kind, pool) = (password.clone(), hash.kind(), Arc::clone(&self.0));
-        self.run(kind, move |memory| {
+        self.run(requester, kind, move |memory| {
             let matches = hash.matches(password.expose_secret(), &pool.peppers, memory)?;
             Ok(matches & is_known)
         })
         .await
     }
 
-    /// Returns the hash of `password` with the pool's parameters and this salt.
+    /// Returns the hash of `password` with the pool's parameters and this salt, for an operator who sets it.
     ///
     /// # Errors
     ///
@@ -162,8 +162,18 @@ impl PasswordHasher {
         password: &SecretString,
         salt: [u8; 16],
     ) -> Result<Result<PasswordHash, Busy>, AuthError> {
+        self.hash_for(Requester::operator(), password, salt).await
+    }
+
+    /// Like [`hash`](Self::hash), for a user whose hash is replaced.
+    pub(super) async fn hash_for(
+        &self,
+        requester: Requester,
+        password: &SecretString,
+        salt: [u8; 16],
+    ) -> Result<Result<PasswordHash, Busy>, AuthError> {
         let (password, recipe, pool) = (password.clone(), self.recipe(), Arc::clone(&self.0));
-        self.run(recipe.parameters.into(), move |memory| {
+        self.run(requester, recipe.parameters.into(), move |memory| {
             let password = password.expose_secret();
             PasswordHash::compute(password, &salt, recipe, &pool.peppers, memory)
         })
@@ -214,19 +224,15 @@ impl PasswordHasher {
 
     async fn run<T: Send + 'static>(
         &self,
+        requester: Requester,
         kind: HashKind,
         work: impl FnOnce(&mut Vec<Block>) -> Result<T, CannotHash> + Send + 'static,
     ) -> Result<Result<T, Busy>, AuthError> {
-        let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned() else {
-            return Ok(Err(Busy));
-        };
-        let Ok(turn) = Arc::clone(&self.0.turns).acquire_owned().await else {
-            return Ok(Err(Busy));
-        };
+        let Some(turn) = self.0.turns.take(requester).await else { return Ok(Err(Busy)) };
         let pool = Arc::clone(&self.0);
-        // The permits move along: if the caller stops waiting, the work still occupies its place.
+        // The turn moves along: if the caller goes away now, the work still occupies it.
         let done = tokio::task::spawn_blocking(move || {
-            let _permits: [OwnedSemaphorePermit; 2] = [place, turn];
+            let _turn = turn;
             pool.count(1, kind);
             pool.with_memory(work)
         });
@@ -265,4 +271,35 @@ fn failed(source: CannotHash) -> AuthError {
 
 fn panicked() -> AuthError {
     AuthError::new(AuthErrorKind::Unavailable, "hashing a password did not finish")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+
+    use otp_cache::QuotaKey;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_is_computed_for_who_goes_away_while_waiting() {
+        let parameters = HashParameters::new(4096, 1, 1).unwrap();
+        let hasher = PasswordHasher::new(parameters, HasherLimits { at_once: 1, waiting: 4 });
+        let requester = |n: u8| Requester::new([10, n, 0, 1].into(), QuotaKey::from_bytes([n; 16]));
+        let password = SecretString::from("a password");
+        let turn = hasher.0.turns.take(requester(1)).await;
+        {
+            let mut waiting = Box::pin(hasher.verify(
+                &password,
+                Expected::Dummy(parameters.into()),
+                requester(2),
+            ));
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+        }
+        drop(turn);
+        let next = hasher.verify(&password, Expected::Dummy(parameters.into()), requester(3));
+        assert_eq!(next.await.unwrap(), Ok(false));
+        assert_eq!(hasher.computed(), 1);
+    }
 }

@@ -8,11 +8,11 @@ use std::{
 
 use auth_module::{
     Account, Administration, AppName, AuthModule, AuthParts, AuthSettings, Completed, Decision,
-    Destination, HashParameters, HashSource as _, HashedPasswords, HasherLimits, LoginName,
-    MemoryAuditTrail, MemorySessions, MemoryUsers, NewPassword, NewUser, PasswordHasher,
-    PasswordOutcome, PasswordVerified, PathPattern, PendingLogin, PendingToken, PhoneTagKey,
-    Policy, Recorded, RequestFacts, Requirement, Rule, Session, SessionToken, Sessions, User,
-    UserAdded,
+    Destination, HashParameters, HashSource as _, HashedPasswords, HasherLimits,
+    KnownBrowserCookie, KnownBrowserKey, LoginName, MemoryAuditTrail, MemorySessions, MemoryUsers,
+    NewPassword, NewUser, PasswordHasher, PasswordOutcome, PasswordVerified, PathPattern,
+    PendingLogin, PendingToken, PhoneTagKey, Policy, Recorded, RequestFacts, Requirement, Rule,
+    Session, SessionToken, Sessions, User, UserAdded,
 };
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
 use otp_cache::{LocalNotifier, memory::MemoryStore};
@@ -74,6 +74,7 @@ pub(crate) fn destination(url: &str) -> Destination {
 
 pub(crate) fn settings() -> AuthSettings {
     AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32]))
+        .with_known_browser_key(KnownBrowserKey::from_bytes([6; 32]))
 }
 
 fn parts(
@@ -191,9 +192,22 @@ impl World {
         password: &str,
         client: &ClientFacts,
     ) -> PasswordOutcome {
-        let password = SecretString::from(password);
-        let now = self.now();
-        self.auth.verify_password(name, &password, client, &self.randomness, now).await.unwrap()
+        self.try_password_in(name, password, client, None).await
+    }
+
+    /// Tries a password in a browser with this known-browser cookie.
+    pub(crate) async fn try_password_in(
+        &self,
+        name: &str,
+        password: &str,
+        client: &ClientFacts,
+        browser: Option<&str>,
+    ) -> PasswordOutcome {
+        let (password, now) = (SecretString::from(password), self.now());
+        let browser = browser.map(KnownBrowserCookie::new);
+        let randomness = &self.randomness;
+        let tried = self.auth.verify_password(name, &password, client, browser, randomness, now);
+        tried.await.unwrap()
     }
 
     pub(crate) async fn verified(&self, name: &str, password: &str) -> PasswordVerified {
@@ -252,6 +266,24 @@ impl World {
     pub(crate) async fn session(&self, name: &str, password: &str) -> (SessionToken, Session) {
         let (_, login) = self.pending(name, password, "/").await;
         self.finish(&login, &client()).await
+    }
+
+    /// The known-browser cookie after a login.
+    pub(crate) async fn known_browser(&self, name: &str) -> String {
+        self.known_browser_after(name, ALICE_PASSWORD, None).await
+    }
+
+    /// The known-browser cookie after a login in a browser that has one already.
+    pub(crate) async fn known_browser_after(
+        &self,
+        name: &str,
+        password: &str,
+        cookie: Option<&str>,
+    ) -> String {
+        let (_, session) = self.session(name, password).await;
+        let cookie = cookie.map(KnownBrowserCookie::new);
+        let remembered = self.auth.remember_browser(&session, cookie, &self.randomness, self.now());
+        remembered.unwrap().expect("the settings have a key").to_string()
     }
 
     /// A session of alice's that is opened from `client`.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use auth_module::{
     Administration, AuthParts, Expected, HasherLimits, ImportFormat, ImportOptions,
     InvalidPasswordHash, InvalidPepper, PasswordHash, PasswordHasher, PasswordOutcome, Peppers,
+    Requester,
 };
+use otp_cache::QuotaKey;
 use secrecy::SecretString;
 
 use crate::common::{World, cheap, client, hashed};
@@ -21,10 +23,14 @@ fn hash(text: &str) -> PasswordHash {
     PasswordHash::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
+fn requester() -> Requester {
+    Requester::new(client().address, QuotaKey::derive("account", "alice"))
+}
+
 async fn verifies(text: &str, password: &str) -> bool {
     let hasher = PasswordHasher::new(cheap(), HasherLimits::default());
     let (hash, password) = (hash(text), SecretString::from(password));
-    hasher.verify(&password, Expected::Hash(&hash)).await.unwrap().unwrap()
+    hasher.verify(&password, Expected::Hash(&hash), requester()).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -46,7 +52,11 @@ async fn a_name_without_a_user_costs_what_a_hash_of_the_kind_costs() {
     let hasher = PasswordHasher::new(cheap(), HasherLimits::default());
     for text in known_answers() {
         let dummy = Expected::Dummy(hash(text).kind());
-        let right = hasher.verify(&SecretString::from(PASSWORD), dummy).await.unwrap().unwrap();
+        let right = hasher
+            .verify(&SecretString::from(PASSWORD), dummy, requester())
+            .await
+            .unwrap()
+            .unwrap();
         assert!(!right, "{text}");
     }
     assert_eq!(hasher.computed(), known_answers().count() as u64);
@@ -229,7 +239,8 @@ async fn a_pepper_is_added_and_changed_at_the_next_login() {
     for keys in [&[7][..], &[9, 7], &[9]] {
         let auth = with_peppers(keys)(&world);
         let now = world.now();
-        let outcome = auth.verify_password("alice", &password, &client, &world.randomness, now);
+        let outcome =
+            auth.verify_password("alice", &password, &client, None, &world.randomness, now);
         assert!(is_right(&outcome.await.unwrap()), "{keys:?}");
         assert_eq!(stored().await.pepper(), peppers(&keys[..1]).current(), "{keys:?}");
     }
@@ -239,7 +250,8 @@ async fn a_pepper_is_added_and_changed_at_the_next_login() {
     for keys in [&[][..], &[8]] {
         let auth = with_peppers(keys)(&world);
         let now = world.now();
-        let outcome = auth.verify_password("alice", &password, &client, &world.randomness, now);
+        let outcome =
+            auth.verify_password("alice", &password, &client, None, &world.randomness, now);
         outcome.await.unwrap_err();
     }
 }

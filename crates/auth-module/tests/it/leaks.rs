@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use auth_module::{
-    FactorSnapshot, ImportFormat, ImportOptions, PasswordAttempt, PendingToken, SessionToken,
+    FactorSnapshot, ImportFormat, ImportOptions, PasswordAttempt, PendingToken, Requester,
+    SessionToken,
 };
 use mfa_plugin_api::{Message, PluginState, Prompt, Reply, Step};
+use otp_cache::QuotaKey;
 use testkit::{LeakScanner, LogCapture};
 
 use crate::common::{ALICE_PASSWORD, ALICE_PHONE, SMS_OTP, World, client};
@@ -91,6 +93,8 @@ fn an_attempt_shows_neither_the_name_nor_the_password() {
     let attempt = PasswordAttempt {
         name: "hunter2hunter2",
         password: &password,
+        requester: Requester::new(client().address, QuotaKey::derive("account", "x")),
+        may_rehash: true,
         randomness: &testkit::SeededRandomness::new(1),
         now: testkit::ManualClock::new().now(),
     };

@@ -1,6 +1,6 @@
 //! A login from the password to the session, and what may not happen on the way.
 
-use auth_module::{Completed, Decision, FactorChoice, FactorSnapshot, Recorded, Saved};
+use auth_module::{Completed, Decision, FactorChoice, FactorSnapshot, LoginName, Recorded, Saved};
 use mfa_plugin_api::{Message, PluginState, Prompt, Reply, Step};
 
 use crate::common::{ALICE_PASSWORD, MINUTE, SMS_OTP, World, client, destination, sms_evidence};
@@ -83,4 +83,20 @@ async fn a_pending_login_is_gone_at_its_end() {
     world.clock.set(login.expires_at());
     assert!(world.auth.load_pending(&token, world.now()).await.unwrap().is_none());
     assert!(matches!(world.complete(&login).await, Completed::Gone));
+}
+
+/// The new password ends the logins that it finds. This one is stored a moment later.
+#[tokio::test]
+async fn a_password_that_is_set_between_its_check_and_the_login_ends_the_login() {
+    let world = World::new().await;
+    let verified = world.verified("alice", ALICE_PASSWORD).await;
+    let (name, new) = (LoginName::parse("alice").unwrap(), "another password".into());
+    world.auth.set_password(&name, &new, "admin", &world.randomness, world.now()).await.unwrap();
+    let to = destination("/");
+    let opened =
+        world.auth.open_pending(verified, to, &client(), &world.randomness, world.now()).await;
+    let login = world.record_sms(&opened.unwrap().1).await;
+    assert!(matches!(world.complete(&login).await, Completed::Gone));
+    let sessions = world.auth.sessions_of(&login.user().id, world.now(), 9).await.unwrap();
+    assert!(sessions.is_empty());
 }

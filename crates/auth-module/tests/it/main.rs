@@ -16,6 +16,7 @@ mod imports;
 mod leaks;
 mod login;
 mod oracle;
+mod password_limits;
 mod passwords;
 mod policy;
 mod properties;

@@ -1,17 +1,21 @@
 //! A file, and an authentication module over it with the user alice.
 
-use std::{path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use auth_module::{
     Administration, AppName, AuthModule, AuthParts, AuthSettings, ChainKey, Completed, Destination,
     HashParameters, HashedPasswords, HasherLimits, LoginName, NewPassword, NewUser, PasswordHasher,
-    PasswordOutcome, PendingLogin, PendingToken, PhoneTagKey, Policy, Recorded, Requirement,
-    SessionToken, UserAdded,
+    PasswordLimits, PasswordOutcome, PendingLogin, PendingToken, PhoneTagKey, Policy, Recorded,
+    Requirement, SessionToken, UserAdded,
 };
 use auth_store_sqlite::Database;
 use mfa_plugin_api::{AuthenticationMethod, ClientFacts, Evidence, FactorId};
 use otp_cache::{LocalNotifier, memory::MemoryStore};
-use otp_core::PhoneNumber;
+use otp_core::{PhoneNumber, gcra::Rate};
 use secrecy::SecretString;
 use testkit::{ManualClock, SeededRandomness};
 
@@ -62,6 +66,9 @@ impl World {
         let users = Arc::new(database.users());
         let cache = Arc::new(MemoryStore::new());
         let factors = Requirement::new([FactorId::PASSWORD, SMS_OTP]).unwrap();
+        // The tests log in as often as the file allows.
+        let successes = Rate::new(1_000_000, Duration::from_secs(1)).unwrap();
+        let limits = PasswordLimits { successes, ..PasswordLimits::default() };
         let auth = AuthModule::new(AuthParts {
             users: Arc::clone(&users) as _,
             passwords: Arc::new(HashedPasswords::new(
@@ -76,7 +83,8 @@ impl World {
             notifier: Arc::new(LocalNotifier::new()),
             audit: Arc::new(database.audit_trail(chain_key())),
             policy: Policy::new(factors, Vec::new()).unwrap(),
-            settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32])),
+            settings: AuthSettings::new("test", PhoneTagKey::from_bytes([9; 32]))
+                .with_password_limits(limits),
         });
         Self { auth, clock: ManualClock::new(), randomness: SeededRandomness::new(1) }
     }
@@ -103,7 +111,10 @@ impl World {
     pub(crate) async fn try_password(&self, password: &str) -> PasswordOutcome {
         let password = SecretString::from(password);
         let (client, now) = (client(), self.now());
-        self.auth.verify_password("alice", &password, &client, &self.randomness, now).await.unwrap()
+        self.auth
+            .verify_password("alice", &password, &client, None, &self.randomness, now)
+            .await
+            .unwrap()
     }
 
     /// A pending login on the way to this path and query.

@@ -127,6 +127,7 @@ impl World {
             username: "alice",
             password: &SecretString::from(password),
             client: &Self::client(),
+            known_browser: None,
             destination: destination(url),
         };
         self.controller.login(request, self.clock.now()).await

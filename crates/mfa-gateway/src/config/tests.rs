@@ -433,11 +433,26 @@ fn the_page_of_reasons_names_the_defaults_and_ranges_that_are_declared() {
 #[test]
 fn the_page_of_reasons_names_the_limits_and_costs_of_passwords() {
     let page = include_str!("../../../../docs/defaults.md");
-    let PasswordLimits { per_user_and_address, per_address, per_user } = PasswordLimits::default();
+    let PasswordLimits {
+        per_user_and_address,
+        per_user_and_browser,
+        per_address,
+        per_site,
+        per_user,
+        per_user_and_new_address,
+        per_user_and_new_site,
+        successes,
+    } = PasswordLimits::default();
+    let reached = "| when that is reached: for one name from one unfamiliar";
     for (row, limit) in [
         ("| for one name from one address |", per_user_and_address),
+        ("| for one name in a known browser |", per_user_and_browser),
         ("| from one address (IPv6: a /64) over all names |", per_address),
-        ("| for one name over all addresses |", per_user),
+        ("| from one IPv4 /24 or IPv6 /48 over all names |", per_site),
+        ("| for one name over all unfamiliar addresses |", per_user),
+        (&format!("{reached} address |"), per_user_and_new_address),
+        (&format!("{reached} /24 or /48 |"), per_user_and_new_site),
+        ("| for one name in one familiar place, or in all others together |", successes),
     ] {
         let period = Duration::from_micros(u64::from(limit.burst()) * limit.interval_micros());
         let row = format!("{row} {} in {} minutes |", limit.burst(), period.as_secs() / 60);

@@ -1,5 +1,7 @@
 //! The gateway's own cookies (rfc6265bis; OWASP ASVS 3.3).
 
+use std::time::Duration;
+
 use http::{
     HeaderMap, HeaderValue,
     header::{COOKIE, SET_COOKIE},
@@ -16,6 +18,8 @@ pub(crate) struct OwnCookie(&'static str);
 pub(crate) const BROWSER: OwnCookie = OwnCookie("__Host-mfa_browser");
 /// What a redirect tells the page that follows it.
 pub(crate) const FLASH: OwnCookie = OwnCookie("__Host-mfa_flash");
+/// In which users have completed logins in this browser. A logout leaves it: it opens nothing.
+pub(crate) const KNOWN: OwnCookie = OwnCookie("__Host-mfa_known");
 /// The language chosen on a page.
 pub(crate) const LANGUAGE: OwnCookie = OwnCookie("__Host-mfa_language");
 /// A pending login: the password was right, further factors are missing.
@@ -50,10 +54,19 @@ impl OwnCookie {
     ///
     /// `value` has to consist of cookie octets (RFC 6265, section 4.1.1).
     pub(crate) fn set(self, value: &str) -> Option<HeaderValue> {
+        self.with_attributes(value, "")
+    }
+
+    /// Like [`set`](Self::set), for a cookie that outlives the browser session.
+    pub(crate) fn set_for(self, value: &str, lifetime: Duration) -> Option<HeaderValue> {
+        self.with_attributes(value, &format!("Max-Age={}; ", lifetime.as_secs()))
+    }
+
+    fn with_attributes(self, value: &str, lifetime: &str) -> Option<HeaderValue> {
         // `Lax`, not `Strict`: a link from a mail must find the session. Form tokens protect changes.
         // No `Domain`: the prefix `__Host-` forbids it.
         let mut header = HeaderValue::try_from(format!(
-            "{}={value}; Path=/; Secure; HttpOnly; SameSite=Lax",
+            "{}={value}; {lifetime}Path=/; Secure; HttpOnly; SameSite=Lax",
             self.0
         ))
         .ok()?;
@@ -112,6 +125,12 @@ mod tests {
         let set = SESSION.set("token").expect("cookie octets");
         assert_eq!(set, "__Host-mfa_session=token; Path=/; Secure; HttpOnly; SameSite=Lax");
         assert!(!format!("{set:?}").contains("token"));
+        let lasting = KNOWN.set_for("mark", Duration::from_secs(60)).expect("cookie octets");
+        assert_eq!(
+            lasting,
+            "__Host-mfa_known=mark; Max-Age=60; Path=/; Secure; HttpOnly; SameSite=Lax"
+        );
+        assert!(!format!("{lasting:?}").contains("mark"));
         assert_eq!(SESSION.set("a\r\nb"), None);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::time::SystemTime;
 
-use auth_module::{PendingToken, SessionToken};
+use auth_module::{
+    KNOWN_BROWSER_LIFETIME, KnownBrowserCookie, PendingToken, Session, SessionToken,
+};
 use axum::extract::Request;
-use http::{Response, StatusCode};
+use http::{HeaderValue, Response, StatusCode};
 use mfa_controller::{Failure, Finished, LoginStep, Pending, PromptStep, RestartReason};
 use mfa_pages::{
     CsrfToken, Frame, MessageKind, MessagePage, PromptPage, field, path as page, render_prompt,
@@ -211,7 +213,23 @@ async fn finish(own: &Own, finished: Finished) -> Response<Body> {
     let headers = response.headers_mut();
     responses::add_cookie(headers, cookies::SESSION.set(&finished.session_token.expose_secret()));
     responses::add_cookie(headers, cookies::PENDING.clear());
+    responses::add_cookie(headers, known_browser(own, &finished.session));
     response
+}
+
+/// Makes the cookie by which this browser is known to the user. The login is complete, so a failure is only logged.
+fn known_browser(own: &Own, session: &Session) -> Option<HeaderValue> {
+    let (runtime, context) = (&own.runtime, &own.context);
+    let cookie = cookies::KNOWN.value(&context.headers).map(KnownBrowserCookie::new);
+    let remembered =
+        runtime.auth.remember_browser(session, cookie, &*runtime.randomness, context.now);
+    match remembered {
+        Ok(value) => cookies::KNOWN.set_for(&value?, KNOWN_BROWSER_LIFETIME),
+        Err(error) => {
+            tracing::error!(event = "browser.remember_failed", error = %error, "the browser of a login was not remembered");
+            None
+        }
+    }
 }
 
 /// Ends the browser's older session, which the new one replaces (OWASP ASVS 7.2.4).

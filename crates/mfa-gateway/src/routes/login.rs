@@ -1,6 +1,6 @@
 //! The login page: steps 1 and 2 of a login (ARCHITECTURE.md).
 
-use auth_module::{Decision, Destination};
+use auth_module::{Decision, Destination, KnownBrowserCookie};
 use axum::extract::Request;
 use http::{Response, StatusCode};
 use mfa_controller::{LoginRequest, LoginStep, RejectedReason};
@@ -92,6 +92,7 @@ pub(crate) async fn submit(own: Own, request: Request) -> Page {
         username,
         password: &password,
         client: &context.client,
+        known_browser: cookies::KNOWN.value(&context.headers).map(KnownBrowserCookie::new),
         destination: destination.clone().unwrap_or_else(|| context.start_page()),
     };
     let step = runtime.controller.login(login, context.now).await;
