@@ -230,13 +230,14 @@ impl PasswordHasher {
     ) -> Result<Result<T, Busy>, AuthError> {
         let Some(turn) = self.0.turns.take(requester).await else { return Ok(Err(Busy)) };
         let pool = Arc::clone(&self.0);
-        // The turn moves along: if the caller goes away now, the work still occupies it.
-        let done = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
+        // The turn moves along: if the caller goes away now, the work still occupies it. It comes back with the result, so
+        // that who was served first goes on first.
+        let work = tokio::task::spawn_blocking(move || {
             pool.count(1, kind);
-            pool.with_memory(work)
+            (pool.with_memory(work), turn)
         });
-        done.await.map_err(|_| panicked())?.map(Ok).map_err(failed)
+        let (done, _turn) = work.await.map_err(|_| panicked())?;
+        done.map(Ok).map_err(failed)
     }
 }
 

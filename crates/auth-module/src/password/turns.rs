@@ -142,6 +142,7 @@ mod tests {
         let second = tokio::spawn(async move { turns_of_second.take(heavy).await.is_some() });
         tokio::task::yield_now().await;
         let _third = wait(&turns, 3).await;
+        assert!(second.is_finished());
         assert!(!second.await.unwrap());
     }
 }
