@@ -69,6 +69,8 @@ pub struct Browser {
     client: reqwest::Client,
     origin: String,
     cookies: BTreeMap<String, String>,
+    /// Sent with each request.
+    headers: HeaderMap,
 }
 
 impl Browser {
@@ -84,7 +86,19 @@ impl Browser {
             .no_proxy()
             .timeout(TIMEOUT)
             .build()?;
-        Ok(Self { client, origin: origin.to_owned(), cookies: BTreeMap::new() })
+        let (cookies, headers) = (BTreeMap::new(), HeaderMap::new());
+        Ok(Self { client, origin: origin.to_owned(), cookies, headers })
+    }
+
+    /// Sends this header with each request, as a proxy in front would.
+    ///
+    /// # Panics
+    ///
+    /// If it is no header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.insert(name, value.parse().expect("the value of a header"));
+        self
     }
 
     /// Puts a cookie into the browser.
@@ -186,6 +200,7 @@ impl Browser {
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let started = Instant::now();
         let response = request
+            .headers(self.headers.clone())
             .header(header::ACCEPT, "text/html")
             .header(header::ACCEPT_LANGUAGE, "en")
             .header(header::COOKIE, cookies.join("; "))

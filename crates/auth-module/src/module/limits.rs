@@ -70,9 +70,9 @@ impl Limit {
 struct Unfamiliar {
     /// The limit of the user is reached: each new address has a small one of its own.
     is_user_limited: bool,
+    /// Without it, no password is right.
     counts_failures: bool,
     counts_failures_in_site: bool,
-    is_closed: bool,
 }
 
 type Charges = Vec<(Limit, Charge)>;
@@ -136,14 +136,13 @@ impl AuthModule {
             is_user_limited: false,
             counts_failures: true,
             counts_failures_in_site: true,
-            is_closed: false,
         };
         // Each pass that goes on leaves a charge out for good, so there are at most four.
         loop {
             let charges = self.of_unfamiliar(account, source, with);
             match self.charge(&charges, now).await? {
                 Ok(charged) => {
-                    let (place, is_closed) = (Place::Unfamiliar, with.is_closed);
+                    let (place, is_closed) = (Place::Unfamiliar, !with.counts_failures);
                     let charged = ChargedAttempt { place, is_closed, charged };
                     return Ok(AttemptCharge::Charged(charged));
                 }
@@ -153,13 +152,11 @@ impl AuthModule {
                     if !self.is_unlocked(account, now).await? {
                         // The failures of this site count no more for all the others.
                         with.counts_failures = false;
-                        with.is_closed = true;
                     }
                 }
                 Err((Limit::Failures, _)) => {
                     with.counts_failures = false;
                     with.counts_failures_in_site = false;
-                    with.is_closed = true;
                 }
                 Err((limit, refused)) => return Ok(refuse(limit, refused, now)),
             }

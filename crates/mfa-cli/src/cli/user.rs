@@ -65,7 +65,7 @@ pub(crate) enum UserCommand {
     Enable(NameArg),
     /// End all sessions and started logins of a user
     EndSessions(NameArg),
-    /// Let a user who is locked out of SMS codes try again
+    /// Let a user try again who is locked out of SMS codes, or of passwords in new places
     Unlock(NameArg),
     /// Delete a user and the stored personal data; the records of the audit trail stay
     Remove {

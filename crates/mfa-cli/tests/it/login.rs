@@ -360,6 +360,34 @@ async fn a_new_login_replaces_the_browsers_older_session() {
     );
 }
 
+/// Strangers behind the same address use up its attempts.
+#[tokio::test]
+async fn a_known_browser_gets_in_while_strangers_guess() {
+    let demo = Demo::start();
+    let mut known = demo.browser();
+    let page = reach_code(&mut known, ALICE).await;
+    assert_eq!(known.cookie("__Host-mfa_known"), None, "not before the second factor");
+    let code = demo.newest_code(ALICE.2).await;
+    let done = type_code(&mut known, &page, &code).await;
+    let lines = done.headers.get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
+    let [line] = lines.filter(|line| line.starts_with("__Host-mfa_known=")).collect::<Vec<_>>()[..]
+    else {
+        panic!("one cookie")
+    };
+    assert!(line.ends_with("; Max-Age=2592000; Path=/; Secure; HttpOnly; SameSite=Lax"), "{line}");
+    let account = known.get("/_mfa/account").await.expect("a page");
+    known.post(&account, "/_mfa/logout", &[]).await.expect("an answer");
+    assert!(known.cookie("__Host-mfa_known").is_some(), "it outlives the logout");
+
+    for _ in 0..10 {
+        send_password(&mut demo.browser(), ALICE.0, "wrong-password").await;
+    }
+    let stranger = send_password(&mut demo.browser(), ALICE.0, ALICE.1).await;
+    assert_eq!(stranger.location.as_deref(), Some(LOGIN));
+    let owner = send_password(&mut known, ALICE.0, ALICE.1).await;
+    assert_eq!(owner.location.as_deref(), Some(FACTOR));
+}
+
 #[tokio::test]
 async fn pages_speak_the_readers_language() {
     let demo = Demo::start();
