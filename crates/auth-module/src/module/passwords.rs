@@ -84,7 +84,8 @@ impl AuthModule {
         let why = match verdict {
             // Like a wrong password in every way, so that the guess that was right does not tell.
             PasswordVerdict::Verified(_) | PasswordVerdict::Rehashed(_) if charged.is_closed => {
-                "closed"
+                self.record(about(user.as_ref(), "password.closed", client, now));
+                return Ok(PasswordOutcome::Rejected);
             }
             PasswordVerdict::Verified(found) | PasswordVerdict::Rehashed(found)
                 if user.as_ref().is_some_and(|u| u.id == found.id) =>
