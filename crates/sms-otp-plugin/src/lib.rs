@@ -4,6 +4,7 @@
 mod config;
 #[cfg(feature = "karaden")]
 mod karaden;
+mod limits;
 mod messages;
 mod plugin;
 mod prompts;
@@ -29,10 +30,10 @@ pub use sms_sender;
 pub use crate::karaden::{KaradenPushSender, KaradenSmsSender};
 pub use crate::{
     config::{InvalidConfig, SMS_OTP, SmsOtpConfig},
+    limits::{DailyBudget, SendLimitSettings, SendLimits},
     messages::MESSAGES,
     plugin::SmsOtpPlugin,
     pseudonym::{PseudonymKey, PseudonymKeyTooShort},
-    quotas::{DailyBudget, SendLimitSettings, SendLimits},
     report::Reported,
     text::{InvalidText, SmsPreview, SmsTexts},
 };
