@@ -209,3 +209,4 @@ otp-help-signal = Check the signal and the flight mode of your phone.
 otp-help-filter = Check that your phone does not block unknown senders.
 otp-help-sender = Our text messages come from { $number }.
 otp-help-kinds = Foreign numbers, landlines and data-only SIM cards cannot receive these messages.
+otp-tries-limited = You asked for text messages too often in a short time. Try again after { $until }.

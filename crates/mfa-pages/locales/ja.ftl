@@ -193,3 +193,4 @@ otp-help-signal = 電波状況と​機内モードを​ご確認ください�
 otp-help-filter = 迷惑SMSの​設定で​受信を​拒否していないか​ご確認ください。
 otp-help-sender = SMSの​送信元は​{ $number }です。
 otp-help-kinds = 海外の​電話番号、固定電話、データ専用​SIMでは​SMSを​受け取れません。
+otp-tries-limited = SMSの​送信操作が​続いたため、受け付けを​一時的に​停止しています。{ $until }以降に​もう一度​お試しください。

@@ -4,6 +4,7 @@
 mod config;
 #[cfg(feature = "karaden")]
 mod karaden;
+mod limit_notes;
 mod limits;
 mod messages;
 mod plugin;
@@ -30,7 +31,7 @@ pub use sms_sender;
 pub use crate::karaden::{KaradenPushSender, KaradenSmsSender};
 pub use crate::{
     config::{InvalidConfig, SMS_OTP, SmsOtpConfig},
-    limits::{DailyBudget, SendLimitSettings, SendLimits},
+    limits::{DailyBudget, SendLimit, SendLimitSettings, SendLimits},
     messages::MESSAGES,
     plugin::SmsOtpPlugin,
     pseudonym::{PseudonymKey, PseudonymKeyTooShort},

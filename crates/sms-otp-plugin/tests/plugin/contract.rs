@@ -89,6 +89,7 @@ async fn keeps_the_contract() {
         .with_per_number(200, 200)
         .with_per_user(200, 200)
         .with_per_address(200)
+        .with_tries_per_user(200, 200)
         .with_per_block(200, Duration::from_secs(60));
     check_contract(|| Sms::new(&wide, log.clone())).await;
 }
