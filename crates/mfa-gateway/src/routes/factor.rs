@@ -114,7 +114,7 @@ pub(crate) async fn action(own: Own, request: Request) -> Page {
 /// Responds to `POST factor/cancel`.
 pub(crate) async fn cancel(own: Own, request: Request) -> Page {
     let posted = Posted::read(&own, request).await?;
-    let step = own.runtime.controller.cancel(&posted.token).await;
+    let step = own.runtime.controller.cancel(&posted.token, own.context.now).await;
     redirect(&own, step).await
 }
 
