@@ -9,11 +9,11 @@ use mfa_controller::{Failure, Finished, LoginStep, Pending, PromptStep, RestartR
 use mfa_pages::{
     CsrfToken, Frame, MessageKind, MessagePage, PromptPage, field, path as page, render_prompt,
 };
-use mfa_plugin_api::{ActionId, FactorId, Message, Submission};
+use mfa_plugin_api::{ActionId, FactorId, Message, Notice, Submission};
 use mfa_proxy::Body;
 
 use super::{
-    form_post::own_form,
+    form_post::{forged, same_origin_form},
     own::{Own, Page},
     refusal::Refusal,
     responses,
@@ -41,8 +41,15 @@ impl Posted {
         let Some((token, cookie)) = pending(&own.context) else {
             return Err(without_login(own).await);
         };
-        let form = own_form(own, request, Some(cookie)).await?;
-        Ok(Self { token, form })
+        let form = same_origin_form(own, request).await?;
+        let (tokens, given) = (&own.runtime.form_tokens, form.field(field::CSRF));
+        if tokens.verify(cookie, given) {
+            return Ok(Self { token, form });
+        }
+        // A page of an older login of this browser: another tab has begun the one that stands.
+        let browser = cookies::BROWSER.value(&own.context.headers);
+        let is_older = browser.is_some_and(|browser| tokens.is_of_browser(browser, given));
+        Err(if is_older { Refusal::OtherLogin } else { forged(own) })
     }
 
     /// Returns the factor whose page was filled in. If another tab has completed that factor, the values are
@@ -64,7 +71,12 @@ pub(crate) async fn show(own: Own) -> Page {
         return Err(without_login(&own).await);
     };
     match runtime.controller.view(&token, &context.client, context.now).await {
-        LoginStep::Prompt(step) => Ok(prompt(&own, &step)),
+        LoginStep::Prompt(mut step) => {
+            if context.parameter("why") == Some(responses::OTHER_LOGIN) {
+                step.prompt.notice = Some(Notice::new(Message::new("prompt-other-login")));
+            }
+            Ok(prompt(&own, &step))
+        }
         LoginStep::Unavailable(step) => {
             let kind = MessageKind::Unavailable;
             Ok(notice(&own, kind, &step.message, &step.pending, step.retry_at))
@@ -200,8 +212,12 @@ fn notice(
 
 /// Makes the token of the forms on a page of the pending login.
 fn form_token(own: &Own) -> String {
-    let cookie = cookies::PENDING.value(&own.context.headers).unwrap_or_default();
-    own.runtime.form_tokens.issue(cookie)
+    let (headers, tokens) = (&own.context.headers, &own.runtime.form_tokens);
+    let cookie = cookies::PENDING.value(headers).unwrap_or_default();
+    match cookies::BROWSER.value(headers) {
+        Some(browser) => tokens.issue_in(browser, cookie),
+        None => tokens.issue(cookie),
+    }
 }
 
 /// Sets the session's cookie and redirects to where the user wanted to go (step 11).
