@@ -9,7 +9,7 @@ use mfa_controller::{Failure, Finished, LoginStep, Pending, PromptStep, RestartR
 use mfa_pages::{
     CsrfToken, Frame, MessageKind, MessagePage, PromptPage, field, path as page, render_prompt,
 };
-use mfa_plugin_api::{ActionId, FactorId, Message, Notice, Submission};
+use mfa_plugin_api::{ActionId, FactorId, Message, Submission};
 use mfa_proxy::Body;
 
 use super::{
@@ -71,12 +71,7 @@ pub(crate) async fn show(own: Own) -> Page {
         return Err(without_login(&own).await);
     };
     match runtime.controller.view(&token, &context.client, context.now).await {
-        LoginStep::Prompt(mut step) => {
-            if context.parameter("why") == Some(responses::OTHER_LOGIN) {
-                step.prompt.notice = Some(Notice::new(Message::new("prompt-other-login")));
-            }
-            Ok(prompt(&own, &step))
-        }
+        LoginStep::Prompt(step) => Ok(prompt(&own, &step)),
         LoginStep::Unavailable(step) => {
             let kind = MessageKind::Unavailable;
             Ok(notice(&own, kind, &step.message, &step.pending, step.retry_at))
@@ -185,6 +180,9 @@ fn prompt(own: &Own, step: &PromptStep) -> Response<Body> {
     let mut shown =
         PromptPage::new(frame, CsrfToken::new(&token), &step.pending.factor, &step.prompt)
             .with_client_address(&address);
+    if context.parameter("why") == Some(responses::OTHER_LOGIN) {
+        shown = shown.after_other_login();
+    }
     if step.has_live_status {
         shown = shown.with_live_status();
     }
