@@ -11,7 +11,8 @@ use crate::{Charge, Charged, QuotaKey, QuotaRefused};
 #[must_use = "nothing is charged before the store has written the values"]
 #[non_exhaustive]
 pub struct GrantedCharges {
-    /// Each key once, with the value to store for it. A key whose charges have 0 events is left out.
+    /// Each key once, with the value to store for it. A key that was only checked, with 0 events, is left
+    /// out, unless a wrong clock has charged it.
     pub tats: Vec<(QuotaKey, Tat)>,
     /// How many of the keys have no stored value yet. A store with a bound needs room for as many.
     pub new_keys: usize,
@@ -78,7 +79,7 @@ pub fn charge_all(
         together.grant(charge, granted);
         if let Some((_, tat)) = again {
             *tat = granted.tat;
-        } else if charge.events > 0 {
+        } else if charge.events > 0 || so_far != stored.unwrap_or_default() {
             new_keys += usize::from(stored.is_none());
             tats.push((charge.key, granted.tat));
         }
