@@ -59,7 +59,7 @@ pub(crate) async fn run(command: &UserCommand) -> anyhow::Result<()> {
         }
         UserCommand::Enable(user) => administrator.set_disabled(&user.username, Disabled::No).await,
         UserCommand::EndSessions(user) => administrator.end_sessions(&user.username).await,
-        UserCommand::Unlock(_) if config.otp_cache == OtpCache::Memory => {
+        UserCommand::Unlock(_) if matches!(config.otp_cache, OtpCache::Memory { .. }) => {
             bail!("the counters are in the gateway's memory; restart it to forget them")
         }
         UserCommand::Unlock(user) => {

@@ -21,7 +21,7 @@ use crate::{
     step::{Failure, LoginStep, RejectedReason, RestartReason},
 };
 
-/// Begins a factor again after it was unavailable or a denial has ended. This action is the controller's;
+/// Begins a factor again after it was unavailable or a denial has ended, not before its `retry_at`. This action is the controller's;
 /// every other action belongs to the factor's plugin.
 pub const RETRY: ActionId = ActionId::from_static("retry");
 
@@ -246,6 +246,8 @@ impl Controller {
     }
 
     /// Runs one of the prompt's actions, or [`RETRY`]. `factor` is as for [`submit`](Self::submit).
+    ///
+    /// A [`RETRY`] before the `retry_at` of an unavailable factor begins nothing, and returns the same step.
     pub async fn action(
         &self,
         token: &PendingToken,
@@ -258,10 +260,20 @@ impl Controller {
         self.proceed(token, factor, call, client, now).await
     }
 
-    /// Ends the login without success.
-    pub async fn cancel(&self, token: &PendingToken) -> LoginStep {
-        match self.shared.auth.end_pending(token).await {
-            Ok(()) => LoginStep::Restart(RestartReason::Cancelled),
+    /// Ends the login without success. Wakes its open pages in other tabs.
+    pub async fn cancel(&self, token: &PendingToken, now: SystemTime) -> LoginStep {
+        let ended = async {
+            let login = self.shared.auth.load_pending(token, now).await?;
+            self.shared.auth.end_pending(token).await?;
+            Ok(login)
+        };
+        match ended.await {
+            Ok(login) => {
+                if let Some(login) = login {
+                    notify_pages(&self.shared, &login.user().id).await;
+                }
+                LoginStep::Restart(RestartReason::Cancelled)
+            }
             Err(error) => LoginStep::Failed(auth_failed(&error)),
         }
     }

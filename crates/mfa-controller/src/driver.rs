@@ -123,10 +123,14 @@ impl<'a> LoginDriver<'a> {
                 let call = async |context: &FlowContext<'_>| plugin.action(context, &action).await;
                 self.call_plugin(&login, &factor, state, call).await?
             }
-            (Call::Retry, FactorStatus::Unavailable(_)) => {
-                // All alternatives are unavailable, so each gets another chance, the preferred one first.
-                let first = self.provided(&choice).next().cloned().unwrap_or(factor);
-                return Ok(self.begin(login, choice, first).await);
+            (Call::Retry, FactorStatus::Unavailable(unavailable)) => {
+                // All alternatives are unavailable. Each whose wait is over gets another chance, the preferred
+                // one first.
+                let next = self.provided(&choice).find(|next| !self.has_to_wait(&login, next));
+                return Ok(match next.cloned() {
+                    Some(next) => self.begin(login, choice, next).await,
+                    None => self.show(&login, factor, Step::Unavailable(unavailable)),
+                });
             }
             (Call::Retry, FactorStatus::Denied(denied))
                 if denied.until.is_some_and(|until| until <= self.now) =>
@@ -280,7 +284,7 @@ impl<'a> LoginDriver<'a> {
                 // Not if another request's prompt stays: the user can go on with that one.
                 if matches!(reply.step, Step::Unavailable(_))
                     && is_unavailable(&login, &factor)
-                    && let Some(next) = self.next_alternative(&choice, &factor)
+                    && let Some(next) = self.next_alternative(&login, &choice, &factor)
                 {
                     // Boxed, because `begin` leads here again. Each round takes a later alternative, so
                     // there is an end.
@@ -385,8 +389,24 @@ impl<'a> LoginDriver<'a> {
         current.unwrap_or_else(|| choice.first()).clone()
     }
 
-    fn next_alternative(&self, choice: &FactorChoice, factor: &FactorId) -> Option<FactorId> {
-        self.provided(choice).skip_while(|provided| *provided != factor).nth(1).cloned()
+    fn next_alternative(
+        &self,
+        login: &PendingLogin,
+        choice: &FactorChoice,
+        factor: &FactorId,
+    ) -> Option<FactorId> {
+        let mut later = self.provided(choice).skip_while(|provided| *provided != factor).skip(1);
+        later.find(|next| !self.has_to_wait(login, next)).cloned()
+    }
+
+    /// Whether the factor's plugin has said that it is unavailable until an instant that has not come. Then it is
+    /// not begun: a plugin may pay for each begin.
+    fn has_to_wait(&self, login: &PendingLogin, factor: &FactorId) -> bool {
+        let retry_at = login.factor(factor).and_then(|snapshot| match &snapshot.status {
+            FactorStatus::Unavailable(unavailable) => unavailable.retry_at,
+            _ => None,
+        });
+        retry_at.is_some_and(|retry_at| self.now < retry_at)
     }
 
     /// Calls a plugin, within its deadline.

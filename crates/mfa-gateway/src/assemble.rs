@@ -36,7 +36,7 @@ use crate::{
     config::{AcceptedPaths, Config, OtpCache, Sender},
     descriptors,
     disk::{DiskWatch, Space},
-    http::{cookies, csrf::FormTokens},
+    http::{cookies, csrf::FormTokens, once::RecentPosts},
     ops::{Metrics, StoreMetrics},
     routes::events::EventStreams,
     state::{App, ProtectedApp, Runtime, Settings},
@@ -184,18 +184,19 @@ pub(crate) async fn assemble(
     let (auth, otp_cache) = open_auth(config, &database).await?;
     let randomness = Arc::new(SystemRandomness);
     let of_controller = Arc::clone(&randomness) as _;
-    let plugins = plugins(config, additions)?;
+    let disk = Arc::new(DiskWatch::new(config.gateway.data_dir.clone(), config.disk));
+    let metrics = Metrics::new(StoreMetrics { auth: Arc::clone(&auth), disk: Arc::clone(&disk) });
+    let plugins = plugins(config, additions, Some(&metrics))?;
     let controller = Controller::new(Arc::clone(&auth), plugins, of_controller)?;
     ensure_factors_are_provided(auth.policy(), controller.factors())?;
-    let disk = Arc::new(DiskWatch::new(config.gateway.data_dir.clone(), config.disk));
-    let watched = StoreMetrics { auth: Arc::clone(&auth), disk: Arc::clone(&disk) };
     let runtime = Runtime {
         auth,
         controller,
         form_tokens: FormTokens::new(&derive(&config.gateway.secret, "form-tokens")),
+        login_posts: RecentPosts::default(),
         clock,
         randomness,
-        metrics: Metrics::new(watched),
+        metrics,
         stop: CancellationToken::new(),
         event_streams: EventStreams::new(),
         websockets: WebSockets::new(
@@ -285,7 +286,7 @@ fn hosts(
 /// Checks what the file alone does not show, without opening a store.
 pub(crate) fn check(config: &Config, additions: &Additions) -> anyhow::Result<()> {
     texts(config, additions)?;
-    let plugins = plugins(config, additions)?;
+    let plugins = plugins(config, additions, None)?;
     let mut provided = BTreeSet::new();
     for plugin in &plugins {
         let factor = &plugin.descriptor().factor;
@@ -296,8 +297,16 @@ pub(crate) fn check(config: &Config, additions: &Additions) -> anyhow::Result<()
 }
 
 /// Makes the plugins for the factors besides the password: one line for each of our own, then the added ones.
-fn plugins(config: &Config, additions: &Additions) -> anyhow::Result<Vec<Arc<dyn MfaPlugin>>> {
-    let mut plugins: Vec<Arc<dyn MfaPlugin>> = vec![Arc::new(sms_otp(config)?)];
+fn plugins(
+    config: &Config,
+    additions: &Additions,
+    metrics: Option<&Metrics>,
+) -> anyhow::Result<Vec<Arc<dyn MfaPlugin>>> {
+    let mut sms_otp = sms_otp(config)?;
+    if let Some(metrics) = metrics.cloned() {
+        sms_otp = sms_otp.with_limit_observer(move |limit| metrics.message_limit(limit.as_str()));
+    }
+    let mut plugins: Vec<Arc<dyn MfaPlugin>> = vec![Arc::new(sms_otp)];
     plugins.extend(additions.factors.iter().cloned());
     Ok(plugins)
 }
@@ -387,11 +396,13 @@ impl OtpCacheParts {
 }
 
 async fn open_otp_cache(config: &Config) -> anyhow::Result<OtpCacheParts> {
-    match &config.otp_cache {
-        OtpCache::Memory => Ok(OtpCacheParts::of(otp_cache::memory::MemoryStore::new())),
-        OtpCache::Sqlite => {
+    match config.otp_cache {
+        OtpCache::Memory { max_entries } => {
+            Ok(OtpCacheParts::of(otp_cache::memory::MemoryStore::with_capacity(max_entries)))
+        }
+        OtpCache::Sqlite { max_bytes } => {
             let file = config.gateway.data_dir.join("otp.db");
-            let store = otp_cache::sqlite::SqliteStore::open(&file).await;
+            let store = otp_cache::sqlite::SqliteStore::open_bounded(&file, max_bytes).await;
             let store = store.with_context(|| format!("cannot open {}", file.display()))?;
             Ok(OtpCacheParts::of(store))
         }

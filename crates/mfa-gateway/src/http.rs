@@ -4,3 +4,4 @@ pub(crate) mod cookies;
 pub(crate) mod csrf;
 pub(crate) mod flash;
 pub(crate) mod form;
+pub(crate) mod once;

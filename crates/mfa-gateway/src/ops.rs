@@ -69,6 +69,11 @@ struct ReasonLabel {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabel {
+    limit: &'static str,
+}
+
 /// The metrics. Labels have fixed values, never a user's input.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
@@ -76,6 +81,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     logins: Family<ResultLabel, Counter>,
     verifications: Family<ResultLabel, Counter>,
+    message_limits: Family<LimitLabel, Counter>,
     duration: Histogram,
     connections: Gauge,
     connections_closed: Family<ReasonLabel, Counter>,
@@ -88,6 +94,7 @@ impl Metrics {
         let requests = Family::default();
         let logins = Family::default();
         let verifications = Family::default();
+        let message_limits = Family::default();
         let duration = Histogram::new([
             0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
         ]);
@@ -97,6 +104,11 @@ impl Metrics {
             "factor_submissions",
             "Submissions to a factor by result",
             verifications.clone(),
+        );
+        registry.register(
+            "message_limits_reached",
+            "Text messages that a limit refused, by limit",
+            message_limits.clone(),
         );
         registry.register(
             "http_request_duration_seconds",
@@ -120,10 +132,16 @@ impl Metrics {
             requests,
             logins,
             verifications,
+            message_limits,
             duration,
             connections,
             connections_closed,
         }
+    }
+
+    /// Counts a text message that a limit refused.
+    pub(crate) fn message_limit(&self, limit: &'static str) {
+        self.message_limits.get_or_create(&LimitLabel { limit }).inc();
     }
 
     pub(crate) fn request(&self, route: &'static str, code: u16, took: Duration) {
@@ -301,5 +319,9 @@ mod tests {
         }
         assert!(text.contains("mfa_http_requests_total{route=\"login\",code=\"200\"} 1"), "{text}");
         assert!(text.contains("mfa_http_request_duration_seconds_count 1"), "{text}");
+        metrics.message_limit("address_hourly");
+        let text = metrics.text();
+        let limit = "mfa_message_limits_reached_total{limit=\"address_hourly\"} 1";
+        assert!(text.contains(limit), "{text}");
     }
 }

@@ -265,14 +265,21 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
 
 /// Redirects a browser to one of our pages, and tells a program where that page is.
 fn ask_for(own_page: &'static str, context: &Context, method: &Method) -> Response<Body> {
-    // The browser later returns with a `GET`, so the destination of a request with another method is dropped.
-    // A step-up keeps its path without the query: the rule for the path decides which factor to ask for again.
-    let place = match *method {
-        Method::GET | Method::HEAD => Some(context.here.as_str()),
-        _ => (own_page == page::STEP_UP).then_some(context.path.as_str()),
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    // The browser later returns with a `GET`: to the page whose form it sent, if it says which.
+    let destination = if is_read {
+        context.destination(&context.here)
+    } else {
+        context.referring_page().or_else(|| {
+            // A step-up needs the path: its rule decides which factor to ask for again.
+            let path = context.path.as_str();
+            (own_page == page::STEP_UP).then(|| context.destination(path)).flatten()
+        })
     };
-    let destination = place.and_then(|place| context.destination(place));
     let url = responses::url_to(context, own_page, destination.as_ref());
+    if is_navigation(&context.headers) && !is_read {
+        return responses::not_sent(context, &url);
+    }
     if is_navigation(&context.headers) {
         return responses::see_other(&url);
     }

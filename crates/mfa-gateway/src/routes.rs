@@ -21,7 +21,7 @@ use axum::{
     middleware::map_response,
     routing::{MethodRouter, get},
 };
-use http::{HeaderMap, Request, Response, Uri, header::ALLOW};
+use http::{HeaderMap, Method, Request, Response, Uri, header::ALLOW};
 use http_body_util::BodyExt as _;
 use mfa_pages::{MessageKind, path as page};
 use mfa_proxy::{Body, RequestBody};
@@ -77,6 +77,7 @@ pub(crate) async fn respond(
     context: Context,
 ) -> (&'static str, Response<Body>) {
     let own = Own { runtime: Arc::clone(runtime), context: Arc::new(context) };
+    let is_head = request.method() == Method::HEAD;
     let mut request = request.map(axum::body::Body::new);
     // The router knows the paths below the prefix. The query is in the context already.
     *request.uri_mut() = Uri::try_from(format!("/{path}")).unwrap_or_default();
@@ -93,7 +94,8 @@ pub(crate) async fn respond(
             page
         }
     };
-    if !NOT_PAGES.contains(&name) {
+    // Nobody sees the page of a `HEAD`.
+    if !is_head && !NOT_PAGES.contains(&name) {
         end_flash(&own.context, page.headers_mut());
     }
     (name, page)

@@ -11,7 +11,7 @@ use auth_module::{
     AppName, AuthError, AuthModule, Destination, RequestFacts, Session, SessionToken,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, HeaderValue, uri::Authority};
+use http::{HeaderMap, HeaderValue, header::REFERER, uri::Authority};
 use ipnet::IpNet;
 use mfa_controller::Controller;
 use mfa_pages::{Language, Site};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     destination,
-    http::{cookies, csrf::FormTokens},
+    http::{cookies, csrf::FormTokens, once::RecentPosts},
     ops::Metrics,
     reference::Reference,
     routes::events::EventStreams,
@@ -54,6 +54,7 @@ pub(crate) struct Runtime {
     pub(crate) auth: Arc<AuthModule>,
     pub(crate) controller: Controller,
     pub(crate) form_tokens: FormTokens,
+    pub(crate) login_posts: RecentPosts,
     pub(crate) clock: SharedClock,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) metrics: Metrics,
@@ -170,6 +171,13 @@ impl Context {
     /// Reads a destination in the request's application; see [`destination::from_relative_url`].
     pub(crate) fn destination(&self, url: &str) -> Option<Destination> {
         destination::from_relative_url(&self.app.name, &self.settings.site.prefix, url)
+    }
+
+    /// Returns the page of the same origin whose form or link caused the request, if the browser names it.
+    pub(crate) fn referring_page(&self) -> Option<Destination> {
+        let referrer = self.headers.get(REFERER)?.to_str().ok()?;
+        let own = self.settings.origins.iter().find_map(|origin| referrer.strip_prefix(origin))?;
+        self.destination(own)
     }
 
     /// Returns the start page of the request's application.

@@ -51,6 +51,15 @@
     });
   }
 
+  // --- the fragment of the address that the login leads back to --------------------------------
+  // Browsers keep it over redirects. A form's target has to carry it on.
+  if (location.hash) {
+    for (const form of document.querySelectorAll("form[method=post]")) {
+      form.setAttribute("action", form.getAttribute("action") + location.hash);
+    }
+    for (const link of document.querySelectorAll(".languages a")) link.hash = location.hash;
+  }
+
   // --- one submission at a time ---------------------------------------------------------------
   for (const form of document.querySelectorAll("form[data-once]")) {
     form.addEventListener("submit", (event) => {

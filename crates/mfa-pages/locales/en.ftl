@@ -56,6 +56,7 @@ passkey-needs-script = This step needs JavaScript. Turn it on in your browser an
 passkey-unsupported = This browser does not support passkeys. Use another browser.
 passkey-failed = The passkey was not confirmed. Try again.
 prompt-requested-from = This sign-in comes from the IP address { $address }. If this is not you, do not enter the code. Close this page.
+prompt-other-login = Another sign-in was started in this browser, so what you just sent was not used. Continue with the sign-in on this page.
 
 ## Message pages
 message-unavailable-title = We cannot verify you right now
@@ -104,6 +105,11 @@ message-home = Go to the start page
 message-account = Your account and sign-out
 message-back-to-factor = Back to verification
 message-reference = Reference number: { $reference }
+message-cookies-title = Your browser does not keep cookies
+message-cookies-body = Signing in needs cookies. Allow cookies for this site, then go to sign-in. Nothing that you entered has been kept.
+message-not-sent-title = This has not been sent
+message-not-sent-body = You need to sign in again first, so what you sent has not reached the service. This tab still has what you typed. Sign in in a new tab, come back to this tab and reload the page. Your browser then asks whether to send it again.
+message-login-new-tab = Sign in in a new tab
 
 ## Account
 account-title = Your account
@@ -209,3 +215,4 @@ otp-help-signal = Check the signal and the flight mode of your phone.
 otp-help-filter = Check that your phone does not block unknown senders.
 otp-help-sender = Our text messages come from { $number }.
 otp-help-kinds = Foreign numbers, landlines and data-only SIM cards cannot receive these messages.
+otp-tries-limited = You asked for text messages too often in a short time. Try again after { $until }.

@@ -59,6 +59,7 @@ passkey-needs-script = この​手順には​JavaScriptが​必要です。�
 passkey-unsupported = この​ブラウザーは​パスキーに​対応していません。別の​ブラウザーを​お使いください。
 passkey-failed = パスキーを​確認できませんでした。もう一度​お試しください。
 prompt-requested-from = 接続元の​IPアドレスは​{ $address }です。ご自身の​操作でない場合は、認証コードを​入力せずに、この​画面を​閉じてください。
+prompt-other-login = この​ブラウザーで​別の​ログインが​始まったため、送信した​内容は​使用しませんでした。この​画面の​ログインを​続けてください。
 
 ## お知らせの画面
 message-unavailable-title = ただいま​認証できません
@@ -107,6 +108,11 @@ message-home = トップページへ
 message-account = アカウントの​確認と​ログアウト
 message-back-to-factor = 認証の​画面へ​戻る
 message-reference = お問い合わせ番号：{ $reference }
+message-cookies-title = ブラウザーが​Cookieを​保存していません
+message-cookies-body = ログインには​Cookieが​必要です。この​サイトの​Cookieを​許可してから、ログイン画面へ​進んでください。入力した​内容は​保存されていません。
+message-not-sent-title = まだ​送信されていません
+message-not-sent-body = もう一度​ログインが​必要なため、送信した​内容は​サービスに​届いていません。入力した​内容は​この​タブに​残っています。新しい​タブで​ログインした​あと、この​タブに​戻って​ページを​再読み込みしてください。ブラウザーが​再送信の​確認を​表示します。
+message-login-new-tab = 新しい​タブで​ログインする
 
 ## アカウント
 account-title = アカウント
@@ -193,3 +199,4 @@ otp-help-signal = 電波状況と​機内モードを​ご確認ください�
 otp-help-filter = 迷惑SMSの​設定で​受信を​拒否していないか​ご確認ください。
 otp-help-sender = SMSの​送信元は​{ $number }です。
 otp-help-kinds = 海外の​電話番号、固定電話、データ専用​SIMでは​SMSを​受け取れません。
+otp-tries-limited = SMSの​送信操作が​続いたため、受け付けを​一時的に​停止しています。{ $until }以降に​もう一度​お試しください。

@@ -20,6 +20,8 @@ pub enum MessageKind {
     Blocked,
     /// Overloaded.
     Busy,
+    /// The browser keeps no cookies.
+    CookiesNeeded,
     /// A form without a valid token, or from another site.
     Csrf,
     /// The pending login has ended.
@@ -36,6 +38,8 @@ pub enum MessageKind {
     Misdirected,
     /// No such page.
     NotFound,
+    /// A form did not reach the app, because its sender has to log in first.
+    NotSent,
     /// Something that every login needs does not work for the moment.
     Outage,
     /// The request did not arrive in time.
@@ -56,10 +60,11 @@ pub enum MessageKind {
 
 impl MessageKind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::BadRequest,
         Self::Blocked,
         Self::Busy,
+        Self::CookiesNeeded,
         Self::Csrf,
         Self::Expired,
         Self::Forbidden,
@@ -68,6 +73,7 @@ impl MessageKind {
         Self::MethodNotAllowed,
         Self::Misdirected,
         Self::NotFound,
+        Self::NotSent,
         Self::Outage,
         Self::RequestTimeout,
         Self::SessionLost,
@@ -82,10 +88,10 @@ impl MessageKind {
     pub const fn status(self) -> u16 {
         match self {
             Self::BadRequest => 400,
-            Self::Blocked | Self::Csrf | Self::Forbidden => 403,
+            Self::Blocked | Self::CookiesNeeded | Self::Csrf | Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::Expired | Self::SessionLost => 401,
+            Self::Expired | Self::NotSent | Self::SessionLost => 401,
             Self::RequestTimeout => 408,
             Self::TooLarge => 413,
             Self::UriTooLong => 414,
@@ -103,6 +109,7 @@ impl MessageKind {
             Self::BadRequest => ("message-bad-request-title", "message-bad-request-body"),
             Self::Blocked => ("message-blocked-title", "message-blocked-body"),
             Self::Busy => ("message-busy-title", "message-busy-body"),
+            Self::CookiesNeeded => ("message-cookies-title", "message-cookies-body"),
             Self::Csrf => ("message-csrf-title", "message-csrf-body"),
             Self::Expired => ("message-expired-title", "message-expired-body"),
             Self::Forbidden => ("message-forbidden-title", "message-forbidden-body"),
@@ -111,6 +118,7 @@ impl MessageKind {
             Self::MethodNotAllowed => ("message-method-title", "message-method-body"),
             Self::Misdirected => ("message-misdirected-title", "message-misdirected-body"),
             Self::NotFound => ("message-not-found-title", "message-not-found-body"),
+            Self::NotSent => ("message-not-sent-title", "message-not-sent-body"),
             Self::Outage => ("message-outage-title", "message-outage-body"),
             Self::RequestTimeout => ("message-timeout-title", "message-timeout-body"),
             Self::SessionLost => ("message-session-lost-title", "message-session-lost-body"),
@@ -128,12 +136,14 @@ impl MessageKind {
             | Self::Csrf
             | Self::Expired
             | Self::Locked
+            | Self::NotSent
             | Self::Outage
             | Self::RequestTimeout
             | Self::SessionLost
             | Self::Unavailable => Tone::Wait,
             Self::BadRequest
             | Self::Blocked
+            | Self::CookiesNeeded
             | Self::Forbidden
             | Self::Internal
             | Self::MethodNotAllowed
@@ -149,9 +159,13 @@ impl MessageKind {
     /// Returns the ways on, the best one first.
     const fn links(self) -> &'static [Link] {
         match self {
-            Self::Blocked | Self::Csrf | Self::Expired | Self::Locked | Self::SessionLost => {
-                &[Link::Login]
-            }
+            Self::Blocked
+            | Self::CookiesNeeded
+            | Self::Csrf
+            | Self::Expired
+            | Self::Locked
+            | Self::SessionLost => &[Link::Login],
+            Self::NotSent => &[Link::LoginInNewTab],
             Self::Unavailable => &[Link::Factor],
             Self::Forbidden => &[Link::Home, Link::Account],
             Self::BadRequest
@@ -177,6 +191,7 @@ enum Link {
     Factor,
     Home,
     Login,
+    LoginInNewTab,
     /// The login pages under their own host, from a host that has no application.
     OwnHost,
     Reload,
@@ -184,13 +199,18 @@ enum Link {
 
 impl Link {
     /// Returns label and address.
-    fn words(self, frame: &Frame<'_>) -> (String, String) {
+    fn words(self, page: &MessagePage<'_>) -> (String, String) {
+        let frame = &page.frame;
         let home = || "/".to_owned();
         let (key, address) = match self {
             Self::Account => ("message-account", frame.url(path::ACCOUNT)),
             Self::Factor => ("message-back-to-factor", frame.url(path::FACTOR)),
             Self::Home => ("message-home", home()),
             Self::Login => ("message-login-again", frame.url(path::LOGIN)),
+            Self::LoginInNewTab => {
+                let login = page.link_to.map_or_else(|| frame.url(path::LOGIN), str::to_owned);
+                ("message-login-new-tab", login)
+            }
             Self::OwnHost => {
                 ("message-login-again", frame.site.home_url.clone().unwrap_or_else(home))
             }
@@ -226,12 +246,23 @@ pub struct MessagePage<'a> {
     pub factor: Option<&'a FactorId>,
     /// The number under which the log has this page, for the support.
     pub reference: Option<&'a str>,
+    /// Where [`MessageKind::NotSent`] leads to, in place of the login page.
+    pub link_to: Option<&'a str>,
 }
 
 impl<'a> MessagePage<'a> {
     /// Makes a page with the text and the link of its kind.
     pub fn new(frame: Frame<'a>, kind: MessageKind) -> Self {
-        Self { frame, kind, body: None, retry_at: None, retry: None, factor: None, reference: None }
+        Self {
+            frame,
+            kind,
+            body: None,
+            retry_at: None,
+            retry: None,
+            factor: None,
+            reference: None,
+            link_to: None,
+        }
     }
 
     /// Sets the text of a plugin.
@@ -245,6 +276,13 @@ impl<'a> MessagePage<'a> {
     #[must_use]
     pub fn with_retry_at(mut self, retry_at: Option<SystemTime>) -> Self {
         self.retry_at = retry_at;
+        self
+    }
+
+    /// Sets where [`MessageKind::NotSent`] leads to.
+    #[must_use]
+    pub fn with_link_to(mut self, url: &'a str) -> Self {
+        self.link_to = Some(url);
         self
     }
 
@@ -277,6 +315,8 @@ struct MessageTemplate<'a> {
     /// Label and address.
     links: Vec<(String, String)>,
     reference: Option<String>,
+    /// Whether the link opens a new tab, because this one keeps what was typed.
+    opens_tab: bool,
 }
 
 /// Renders a message page.
@@ -296,11 +336,12 @@ pub fn render_message(page: &MessagePage<'_>) -> String {
         tone: page.kind.tone(),
         links: match page.retry {
             Some(_) => Vec::new(),
-            None => page.kind.links().iter().map(|link| link.words(&frame)).collect(),
+            None => page.kind.links().iter().map(|link| link.words(page)).collect(),
         },
         reference: page.reference.map(|reference| {
             frame.m(&Message::new("message-reference").with("reference", reference))
         }),
+        opens_tab: page.kind == MessageKind::NotSent,
     })
 }
 

@@ -32,6 +32,8 @@ pub struct PromptPage<'a> {
     pub has_live_status: bool,
     /// The client address of the login. Showing it helps users to notice a relayed login.
     pub client_address: Option<&'a str>,
+    /// Whether the browser comes from a form of an older login, which was not used.
+    pub is_after_other_login: bool,
 }
 
 impl<'a> PromptPage<'a> {
@@ -42,13 +44,28 @@ impl<'a> PromptPage<'a> {
         factor: &'a FactorId,
         prompt: &'a Prompt,
     ) -> Self {
-        Self { frame, csrf, factor, prompt, has_live_status: false, client_address: None }
+        Self {
+            frame,
+            csrf,
+            factor,
+            prompt,
+            has_live_status: false,
+            client_address: None,
+            is_after_other_login: false,
+        }
     }
 
     /// Subscribes the page to the live status of its prompt.
     #[must_use]
     pub fn with_live_status(mut self) -> Self {
         self.has_live_status = true;
+        self
+    }
+
+    /// Says that the form of an older login was not used, in place of the prompt's notice.
+    #[must_use]
+    pub fn after_other_login(mut self) -> Self {
+        self.is_after_other_login = true;
         self
     }
 
@@ -171,7 +188,11 @@ pub fn render_prompt(page: &PromptPage<'_>) -> String {
         page,
         title,
         texts: prompt.texts.iter().map(|text| frame.m(text)).collect(),
-        notice: prompt.notice.as_ref().map(|notice| frame.m(&notice.message)),
+        notice: if page.is_after_other_login {
+            Some(frame.t("prompt-other-login"))
+        } else {
+            prompt.notice.as_ref().map(|notice| frame.m(&notice.message))
+        },
         summary: prompt.rejection.as_ref().map(|rejection| summary(&frame, prompt, rejection)),
         fields: (prompt.fields.iter())
             .map(|field| {

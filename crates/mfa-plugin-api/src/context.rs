@@ -132,6 +132,31 @@ impl ClientFacts {
             }
         }
     }
+
+    /// Returns the larger network around [`network`](Self::network): the /24 of an IPv4 address, or the /48 of
+    /// an IPv6 address. One customer may hold all of it, so a second limit with a higher number counts it.
+    ///
+    /// ```
+    /// use mfa_plugin_api::ClientFacts;
+    ///
+    /// let client = ClientFacts::new("2001:db8:1:2::1".parse()?, "ja");
+    /// assert_eq!(client.wider_network(), "2001:db8:1::/48");
+    /// let client = ClientFacts::new("192.0.2.7".parse()?, "ja");
+    /// assert_eq!(client.wider_network(), "192.0.2.0/24");
+    /// # Ok::<(), std::net::AddrParseError>(())
+    /// ```
+    pub fn wider_network(&self) -> String {
+        match self.address.to_canonical() {
+            IpAddr::V4(v4) => {
+                let [a, b, c, _] = v4.octets();
+                format!("{a}.{b}.{c}.0/24")
+            }
+            IpAddr::V6(v6) => {
+                let [a, b, c, ..] = v6.segments();
+                format!("{a:x}:{b:x}:{c:x}::/48")
+            }
+        }
+    }
 }
 
 /// The name of a login: opaque, the same in all calls of one login, not secret.

@@ -69,6 +69,8 @@ impl Descriptor {
 ///     [`MAX_LIVE_WAIT`](crate::MAX_LIVE_WAIT). It sends no message and counts no attempt.
 /// 11. **Names fit into forms.** Fields, actions and message keys have names of ASCII letters, digits, `-`
 ///     and `_`. Within a prompt no field and no action occurs twice.
+/// 12. **Tries to send are bounded.** A user whose messages a provider refuses makes the plugin call it a few
+///     times a minute at most, over all logins. A try is not given back because it sent nothing.
 #[async_trait]
 pub trait MfaPlugin: fmt::Debug + Send + Sync + 'static {
     /// Returns what this plugin provides.

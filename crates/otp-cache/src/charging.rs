@@ -11,7 +11,8 @@ use crate::{Charge, Charged, QuotaKey, QuotaRefused};
 #[must_use = "nothing is charged before the store has written the values"]
 #[non_exhaustive]
 pub struct GrantedCharges {
-    /// Each key once, with the value to store for it.
+    /// Each key once, with the value to store for it. A key that was only checked, with 0 events, is left
+    /// out, unless a wrong clock has charged it.
     pub tats: Vec<(QuotaKey, Tat)>,
     /// How many of the keys have no stored value yet. A store with a bound needs room for as many.
     pub new_keys: usize,
@@ -78,7 +79,7 @@ pub fn charge_all(
         together.grant(charge, granted);
         if let Some((_, tat)) = again {
             *tat = granted.tat;
-        } else {
+        } else if charge.events > 0 || so_far != stored.unwrap_or_default() {
             new_keys += usize::from(stored.is_none());
             tats.push((charge.key, granted.tat));
         }
@@ -156,6 +157,21 @@ mod tests {
         assert_eq!(refused.until, Some(now + hour / 5));
         let too_much = charge_all(&[charge.with_events(3); 2], |_| Some(tat), now);
         assert!(too_much.is_err(), "six of five");
+    }
+
+    #[test]
+    fn a_check_without_events_leaves_nothing_to_write() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000);
+        let rate = gcra::Rate::new(2, Duration::from_secs(60)).expect("a valid rate");
+        let charge = Charge::new(QuotaKey::from_bytes([0; 16]), rate);
+        let used = charge_all(&[charge], |_| None, now).expect("a new key").tats[0].1;
+        for stored in [None, Some(used)] {
+            let checked = charge_all(&[charge.with_events(0)], |_| stored, now).expect("granted");
+            assert_eq!((checked.tats.len(), checked.new_keys), (0, 0));
+            assert_eq!(checked.receipt.left(), if stored.is_some() { 1 } else { 2 });
+        }
+        let both = [charge.with_events(0), charge];
+        assert_eq!(charge_all(&both, |_| Some(used), now).expect("granted").tats.len(), 1);
     }
 
     #[test]

@@ -126,6 +126,12 @@ impl Charged {
         self.granted.iter().map(|(charge, _)| charge)
     }
 
+    /// Removes the charges of `keys` from the receipt, so that a refund leaves them charged.
+    pub fn without(mut self, keys: &[QuotaKey]) -> Self {
+        self.granted.retain(|(charge, _)| !keys.contains(&charge.key));
+        self
+    }
+
     /// Returns what a refund at `now` gives back, for implementations of [`Quota`]: each key with the duration
     /// for [`gcra::refund`]. What has refilled since the charge is left out.
     pub fn refunds(&self, now: SystemTime) -> impl Iterator<Item = (QuotaKey, Duration)> {

@@ -9,8 +9,8 @@ use mfa_plugin_api::FactorId;
 use otp_core::{AllowedPrefixes, CodeFormat, Policy, Purpose, message::TextLimit};
 
 use crate::{
+    limits::SendLimits,
     pseudonym::PseudonymKey,
-    quotas::SendLimits,
     text::{InvalidText, SmsPreview, SmsTexts, Templates},
 };
 

@@ -4,6 +4,8 @@
 mod config;
 #[cfg(feature = "karaden")]
 mod karaden;
+mod limit_notes;
+mod limits;
 mod messages;
 mod plugin;
 mod prompts;
@@ -29,10 +31,10 @@ pub use sms_sender;
 pub use crate::karaden::{KaradenPushSender, KaradenSmsSender};
 pub use crate::{
     config::{InvalidConfig, SMS_OTP, SmsOtpConfig},
+    limits::{DailyBudget, SendLimit, SendLimitSettings, SendLimits},
     messages::MESSAGES,
     plugin::SmsOtpPlugin,
     pseudonym::{PseudonymKey, PseudonymKeyTooShort},
-    quotas::{DailyBudget, SendLimitSettings, SendLimits},
     report::Reported,
     text::{InvalidText, SmsPreview, SmsTexts},
 };

@@ -38,6 +38,7 @@ pub const MESSAGES: &[(&str, &[&str])] = &[
     ("otp-help-filter", &[]),
     ("otp-help-sender", &["number"]),
     ("otp-help-kinds", &[]),
+    ("otp-tries-limited", &["until"]),
 ];
 
 #[cfg(test)]

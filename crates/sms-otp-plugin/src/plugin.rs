@@ -1,10 +1,10 @@
 //! The factor: quotas, challenge, message and verification, in this order.
 //!
 //! ```text
-//!  begin ──▶ number? ──▶ quotas ──▶ open ──▶ send ─┬─ accepted ─▶ Prompt
-//!              │           │          │            ├─ unknown ──▶ Prompt "sending", looked up later
-//!              ▼           ▼          ▼            └─ refused, not sent ─▶ revoked, refunded
-//!         Unavailable  Unavailable  Denied                                  Unavailable
+//!  begin ──▶ number? ──▶ limits ──▶ open ──▶ charge ──▶ send ─┬─ accepted ─▶ Prompt
+//!              │           │          │         │             ├─ unknown ──▶ Prompt "sending", looked up later
+//!              ▼           ▼          ▼         ▼             └─ refused, not sent ─▶ revoked, message refunded,
+//!         Unavailable  Unavailable  Denied  Unavailable                              try not: Unavailable
 //!
 //!  submit ─▶ normalise ─▶ begin_attempt (counts) ─▶ verify ─▶ consume (one winner) ─▶ Done
 //! ```
@@ -15,6 +15,7 @@ mod delivery;
 mod look_ups;
 mod message;
 mod notes;
+mod refused;
 mod reports;
 mod waiting;
 
@@ -35,6 +36,8 @@ use self::{
 };
 use crate::{
     config::SmsOtpConfig,
+    limit_notes::LimitNotes,
+    limits::SendLimit,
     prompts::{self, Ended, NEW_CODE, RESEND},
     report::Reported,
     text::InvalidText,
@@ -73,8 +76,20 @@ impl SmsOtpPlugin {
     ) -> Result<Self, InvalidText> {
         let descriptor = Descriptor::new(config.factor().clone());
         let templates = config.templates(sender.text_limit())?;
-        let parts = Parts { config, templates, keys, sender, look_ups: LookUps::default() };
+        let (look_ups, limit_notes) = (LookUps::default(), LimitNotes::default());
+        let parts = Parts { config, templates, keys, sender, look_ups, limit_notes };
         Ok(Self { descriptor, parts })
+    }
+
+    /// Sets what is called for each message that a limit refuses, such as a metric. Default: nothing. With the
+    /// feature `tracing` each limit is logged too, at most once a minute.
+    #[must_use]
+    pub fn with_limit_observer(
+        mut self,
+        observer: impl Fn(SendLimit) + Send + Sync + 'static,
+    ) -> Self {
+        self.parts.limit_notes.observer = Some(Arc::new(observer));
+        self
     }
 
     /// Returns each language with the length of its longest message.

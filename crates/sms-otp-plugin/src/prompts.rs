@@ -8,7 +8,7 @@ use mfa_plugin_api::{
 };
 use otp_core::{Challenge, DeliveryStatus, Malformed, Policy};
 
-use crate::state::Sent;
+use crate::{limits::SendLimit, state::Sent};
 
 /// The name of the field for the code.
 pub(crate) const CODE: &str = "code";
@@ -146,9 +146,19 @@ pub(crate) fn resend_failed() -> Rejection {
     Rejection::new(RejectionKind::Unavailable, Message::new("otp-resend-failed"))
 }
 
-pub(crate) fn resend_limited(until: SystemTime) -> Rejection {
-    let message = Message::new("otp-limited").with("until", until);
-    Rejection::new(RejectionKind::TooMany, message).with_retry_at(until)
+pub(crate) fn resend_limited(limit: SendLimit, until: SystemTime) -> Rejection {
+    Rejection::new(RejectionKind::TooMany, limit_text(limit, until)).with_retry_at(until)
+}
+
+/// Tells tries from messages: a user who got no message did not have too many.
+fn limit_text(limit: SendLimit, until: SystemTime) -> Message {
+    let key = match limit {
+        SendLimit::TriesHourly | SendLimit::TriesMinutely | SendLimit::TriesTotal => {
+            "otp-tries-limited"
+        }
+        _ => "otp-limited",
+    };
+    Message::new(key).with("until", until)
 }
 
 pub(crate) fn locked(until: SystemTime) -> Denied {
@@ -171,6 +181,6 @@ pub(crate) fn changed_hands() -> Unavailable {
     Unavailable::new(Message::new("otp-changed-hands"))
 }
 
-pub(crate) fn limited(until: SystemTime) -> Unavailable {
-    Unavailable::new(Message::new("otp-limited").with("until", until)).with_retry_at(until)
+pub(crate) fn limited(limit: SendLimit, until: SystemTime) -> Unavailable {
+    Unavailable::new(limit_text(limit, until)).with_retry_at(until)
 }

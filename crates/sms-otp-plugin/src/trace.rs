@@ -26,6 +26,14 @@ pub(crate) fn warn(what: &'static str) {
     let _ = what;
 }
 
+/// Records that a limit on text messages refused some. An operator may have to raise it.
+pub(crate) fn limit_reached(limit: &'static str, times: u64) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(limit, times, "a limit on text messages was reached");
+    #[cfg(not(feature = "tracing"))]
+    let _ = (limit, times);
+}
+
 /// Records that Karaden refused a message: reason, HTTP status and a fixed hint.
 #[cfg(feature = "karaden")]
 pub(crate) fn refused(error: &karaden_client::Error) {

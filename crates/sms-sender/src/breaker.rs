@@ -1,7 +1,7 @@
 //! A circuit breaker around an [`SmsSender`].
 
 use std::{
-    collections::{VecDeque, hash_map::RandomState},
+    collections::{HashMap, HashSet, hash_map::RandomState},
     hash::BuildHasher as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct BreakerSettings {
-    /// Failures within `window` that open the breaker: 2 or more. Default 5.
+    /// How many numbers have to fail within `window` to open the breaker: 2 or more. Default 5.
     pub failures: usize,
     /// How long a failure counts: more than 0, at most a day. Default 30 s.
     pub window: Duration,
@@ -54,7 +54,7 @@ impl Default for BreakerSettings {
 }
 
 impl BreakerSettings {
-    /// Sets how many `failures` within `window` open the breaker.
+    /// Sets how many numbers have to fail within `window` to open the breaker.
     #[must_use]
     pub fn with_failures(self, failures: usize, window: Duration) -> Self {
         Self { failures, window, ..self }
@@ -87,7 +87,7 @@ pub enum InvalidBreakerSettings {
     #[error("a duration of the circuit breaker is 0 or longer than a day")]
     Duration,
     /// With fewer than 2 failures one user could open the breaker for all.
-    #[error("the circuit breaker opens after 2 or more failures")]
+    #[error("the circuit breaker opens after failures of 2 or more numbers")]
     Failures,
     /// There is no call, or there are too many at the same time.
     #[error("the circuit breaker lets 1 to 10,000 calls run at the same time")]
@@ -103,7 +103,7 @@ const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bounds the calls to a sender in number and time, and stops them while the provider is down.
 ///
 /// ```text
-///            5 failures in 30 s                  10 s later
+///       5 numbers failed in 30 s                 10 s later
 ///   closed ─────────────────────▶ open ─────────────────────▶ one probe
 ///     ▲                             ▲                            │      │
 ///     └── the provider responded ───┼────────────────────────────┘      │
@@ -116,10 +116,14 @@ const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 /// | *not sent*, *unknown* | a failure |
 /// | *rate limited* | neither: the provider works |
 ///
-/// One user cannot open the breaker for the others. Of the failures that open it, at most all but one are
-/// about the same number. A rate limit (HTTP 429) for one number never opens it. If as many *different*
-/// numbers as `failures` are rate limited within `window`, the limit is about the account. Then the breaker
-/// opens for as long as the provider asks: `open_for` to 60 s.
+/// One user cannot open the breaker for the others, or keep it open:
+///
+/// - Each number counts once among the failures. Between them the provider has responded to nobody.
+/// - The numbers that opened it probe apart from all others. If such a probe fails, the others need not wait
+///   longer, and while it runs another number may probe too.
+/// - A rate limit (HTTP 429) for one number never opens it. If as many *different* numbers as `failures` are
+///   rate limited within `window`, the limit is about the account. Then the breaker opens for as long as the
+///   provider asks: `open_for` to 60 s.
 ///
 /// A call that the breaker rejects is *not sent*.
 #[derive(Debug)]
@@ -136,26 +140,59 @@ pub struct CircuitBreaker {
 struct State {
     failures: Incidents,
     rate_limits: Incidents,
-    open_until: Option<Instant>,
+    open: Option<Open>,
     /// How often the breaker has opened.
     openings: u64,
+}
+
+/// An open breaker.
+#[derive(Debug)]
+struct Open {
+    /// The hashes of the numbers that opened it.
+    causes: HashSet<u64>,
+    of_causes: Wait,
+    of_others: Wait,
+}
+
+/// When a group of numbers may probe the provider.
+#[derive(Debug)]
+struct Wait {
+    until: Instant,
     is_probing: bool,
 }
 
-/// Recent incidents, each with the hash of the number that it was about.
+/// Whose probe a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Probe {
+    /// Of a number that opened the breaker.
+    Cause,
+    /// Of another number.
+    Other,
+}
+
+impl Open {
+    fn probe_of(&self, number: u64) -> Probe {
+        if self.causes.contains(&number) { Probe::Cause } else { Probe::Other }
+    }
+
+    fn wait(&mut self, probe: Probe) -> &mut Wait {
+        match probe {
+            Probe::Cause => &mut self.of_causes,
+            Probe::Other => &mut self.of_others,
+        }
+    }
+}
+
+/// Recent incidents: the last one of each number, by its hash.
 #[derive(Debug, Default)]
-struct Incidents(VecDeque<(Instant, u64)>);
+struct Incidents(HashMap<u64, Instant>);
 
 impl Incidents {
-    /// Adds one and removes those older than `window`. Of one number at most `per_number` count.
-    fn add(&mut self, number: u64, now: Instant, window: Duration, per_number: usize) {
-        self.0.retain(|(at, _)| now.duration_since(*at) < window);
-        if self.0.iter().filter(|(_, other)| *other == number).count() >= per_number
-            && let Some(oldest) = self.0.iter().position(|(_, other)| *other == number)
-        {
-            self.0.remove(oldest);
-        }
-        self.0.push_back((now, number));
+    /// Adds one and removes those older than `window`. Returns how many numbers are left.
+    fn add(&mut self, number: u64, now: Instant, window: Duration) -> usize {
+        self.0.retain(|_, at| now.duration_since(*at) < window);
+        self.0.insert(number, now);
+        self.0.len()
     }
 }
 
@@ -200,7 +237,7 @@ impl CircuitBreaker {
 
     /// Whether the breaker is open.
     pub fn is_open(&self) -> bool {
-        self.state().open_until.is_some()
+        self.state().open.is_some()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -212,21 +249,23 @@ impl CircuitBreaker {
     }
 
     /// Admits a call, or returns how long to wait.
-    fn admit(&self) -> Result<Admitted<'_>, Duration> {
+    fn admit(&self, number: u64) -> Result<Admitted<'_>, Duration> {
         let now = Instant::now();
         let mut state = self.state();
-        let Some(open_until) = state.open_until else {
-            let openings = state.openings;
-            return Ok(Admitted { breaker: self, openings, is_half_open_probe: false });
+        let openings = state.openings;
+        let Some(open) = &mut state.open else {
+            return Ok(Admitted { breaker: self, number, openings, probe: None });
         };
-        if now < open_until {
-            return Err(open_until - now);
+        let probe = open.probe_of(number);
+        let wait = open.wait(probe);
+        if now < wait.until {
+            return Err(wait.until - now);
         }
-        if state.is_probing {
+        if wait.is_probing {
             return Err(self.settings.open_for);
         }
-        state.is_probing = true;
-        Ok(Admitted { breaker: self, openings: state.openings, is_half_open_probe: true })
+        wait.is_probing = true;
+        Ok(Admitted { breaker: self, number, openings, probe: Some(probe) })
     }
 }
 
@@ -234,45 +273,61 @@ impl CircuitBreaker {
 /// counted.
 struct Admitted<'a> {
     breaker: &'a CircuitBreaker,
+    /// The hash of the number.
+    number: u64,
     /// How often the breaker had opened by then.
     openings: u64,
-    is_half_open_probe: bool,
+    probe: Option<Probe>,
 }
 
 impl Admitted<'_> {
-    fn ended(self, number: u64, outcome: &Result<SmsOutcome, SmsError>) {
+    fn ended(self, outcome: &Result<SmsOutcome, SmsError>) {
         let mut state = self.breaker.state();
+        // A call from before the opening says nothing about the provider since then.
+        let is_current = self.openings == state.openings;
         match outcome {
-            // A call from before the opening says nothing about the provider since then.
-            Ok(_) if self.openings == state.openings => state.close(),
+            Ok(_) if is_current => state.close(),
             Ok(_) => {}
             Err(error) if error.is_rate_limited() => {
-                if self.is_half_open_probe && self.openings == state.openings {
+                if self.probe.is_some() && is_current {
                     state.close();
                 }
-                self.rate_limited(&mut state, number, error.retry_after());
+                self.rate_limited(&mut state, error.retry_after());
             }
-            Err(_) => self.failed(&mut state, number),
+            Err(_) => self.failed(&mut state, is_current),
         }
     }
 
-    fn failed(&self, state: &mut State, number: u64) {
+    fn failed(&self, state: &mut State, is_current: bool) {
         let settings = &self.breaker.settings;
         let now = Instant::now();
-        state.failures.add(number, now, settings.window, settings.failures - 1);
-        if self.is_half_open_probe || state.failures.0.len() >= settings.failures {
-            state.open(now + settings.open_for);
-            trace::opened("the provider fails");
+        let until = now + settings.open_for;
+        match (self.probe, &mut state.open) {
+            // It fails for a number that failed before. That says nothing about the other numbers.
+            (Some(Probe::Cause), Some(open)) if is_current => open.of_causes.until = until,
+            (Some(Probe::Other), Some(_)) if is_current => {
+                state.open([self.number], until);
+                trace::opened("the provider still fails");
+            }
+            _ => {
+                let numbers = state.failures.add(self.number, now, settings.window);
+                if numbers >= settings.failures {
+                    let causes: Vec<u64> = state.failures.0.keys().copied().collect();
+                    state.open(causes, until);
+                    trace::opened("the provider fails");
+                }
+            }
         }
     }
 
-    fn rate_limited(&self, state: &mut State, number: u64, retry_after: Option<Duration>) {
+    fn rate_limited(&self, state: &mut State, retry_after: Option<Duration>) {
         let settings = &self.breaker.settings;
         let now = Instant::now();
-        state.rate_limits.add(number, now, settings.window, 1);
-        if state.rate_limits.0.len() >= settings.failures {
+        let numbers = state.rate_limits.add(self.number, now, settings.window);
+        if numbers >= settings.failures {
             let wait = retry_after.unwrap_or_default().min(MAX_RATE_LIMITED);
-            state.open(now + wait.max(settings.open_for));
+            let causes: Vec<u64> = state.rate_limits.0.keys().copied().collect();
+            state.open(causes, now + wait.max(settings.open_for));
             trace::opened("the provider limits the rate of many numbers");
         }
     }
@@ -281,12 +336,21 @@ impl Admitted<'_> {
 impl State {
     fn close(&mut self) {
         self.failures.0.clear();
-        self.open_until = None;
+        self.open = None;
     }
 
-    /// Opens, and never for a shorter time than before.
-    fn open(&mut self, until: Instant) {
-        self.open_until = self.open_until.max(Some(until));
+    /// Opens because of these numbers, and never for a shorter time than before.
+    fn open(&mut self, causes: impl IntoIterator<Item = u64>, until: Instant) {
+        let before = self.open.take();
+        let wait = |before: Option<&Wait>| Wait {
+            until: before.map_or(until, |before| before.until.max(until)),
+            is_probing: false,
+        };
+        let of_causes = wait(before.as_ref().map(|open| &open.of_causes));
+        let of_others = wait(before.as_ref().map(|open| &open.of_others));
+        let mut all = before.map(|open| open.causes).unwrap_or_default();
+        all.extend(causes);
+        self.open = Some(Open { causes: all, of_causes, of_others });
         self.openings += 1;
         self.failures.0.clear();
         self.rate_limits.0.clear();
@@ -295,8 +359,12 @@ impl State {
 
 impl Drop for Admitted<'_> {
     fn drop(&mut self) {
-        if self.is_half_open_probe {
-            self.breaker.state().is_probing = false;
+        let Some(probe) = self.probe else { return };
+        let mut state = self.breaker.state();
+        if self.openings == state.openings
+            && let Some(open) = &mut state.open
+        {
+            open.wait(probe).is_probing = false;
         }
     }
 }
@@ -316,13 +384,14 @@ impl SmsSender for CircuitBreaker {
             let wait = Some(self.settings.longest_wait);
             return Err(SmsError::not_sent(BreakerRejection::Busy).with_retry_after(wait));
         };
-        let admitted = self.admit().map_err(|wait| {
+        let number = self.hasher.hash_one(sms.to());
+        let admitted = self.admit(number).map_err(|wait| {
             SmsError::not_sent(BreakerRejection::Open).with_retry_after(Some(wait))
         })?;
         let outcome = timeout(self.settings.call_timeout, self.inner.send(sms))
             .await
             .unwrap_or_else(|_| Err(SmsError::unknown(NoResponse)));
-        admitted.ended(self.hasher.hash_one(sms.to()), &outcome);
+        admitted.ended(&outcome);
         outcome
     }
 
@@ -332,7 +401,8 @@ impl SmsSender for CircuitBreaker {
         reference: &Reference,
         sent_at: SystemTime,
     ) -> Result<LookUp, LookUpError> {
-        if self.state().open_until.is_some_and(|until| Instant::now() < until) {
+        let is_waiting = |open: &Open| Instant::now() < open.of_others.until;
+        if self.state().open.as_ref().is_some_and(is_waiting) {
             return Err(LookUpError::new(BreakerRejection::Open));
         }
         let _permit =

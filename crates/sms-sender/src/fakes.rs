@@ -115,6 +115,11 @@ impl RecordingSender {
         self.state().looked_up.clone()
     }
 
+    /// Returns how many sends still have an outcome that a test scripted.
+    pub fn scripted(&self) -> usize {
+        self.state().next.len()
+    }
+
     /// Makes the next send fail as *not sent*.
     pub fn fail_next(&self) {
         self.state().next.push_back(Next::NotSent);

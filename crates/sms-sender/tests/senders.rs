@@ -299,15 +299,85 @@ async fn one_user_opens_it_for_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_users_failure_opens_it() {
+async fn four_users_open_it_for_nobody_else_and_a_fifth_does() {
     let provider = FailingSender::unknown();
     let breaker = breaker(provider.clone());
-    for _ in 0..10 {
-        breaker.send(&sms_to(1)).await.unwrap_err();
+    for n in 0..100 {
+        breaker.send(&sms_to(n % 4)).await.unwrap_err();
     }
     assert!(!breaker.is_open());
-    breaker.send(&sms_to(2)).await.unwrap_err();
+    breaker.send(&sms_to(4)).await.unwrap_err();
     assert!(breaker.is_open());
+}
+
+/// Fails for the numbers below `bad`, after `slow`.
+#[derive(Debug)]
+struct FailingFor {
+    bad: u32,
+    slow: Duration,
+    others: RecordingSender,
+}
+
+#[async_trait]
+impl SmsSender for FailingFor {
+    fn text_limit(&self) -> TextLimit {
+        self.others.text_limit()
+    }
+
+    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
+        if (0..self.bad).any(|n| sms_to(n).to() == sms.to()) {
+            tokio::time::sleep(self.slow).await;
+            return Err(SmsError::not_sent("no connection"));
+        }
+        self.others.send(sms).await
+    }
+
+    async fn look_up(&self, reference: &Reference, at: SystemTime) -> Result<LookUp, LookUpError> {
+        self.others.look_up(reference, at).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_opened_it_cannot_take_the_probes_of_the_others() {
+    for slow in [Duration::ZERO, Duration::from_secs(11)] {
+        let provider = FailingFor { bad: 5, slow, others: RecordingSender::new() };
+        let breaker = Arc::new(breaker(provider));
+        let mut calls = JoinSet::new();
+        for n in 0..5 {
+            let breaker = Arc::clone(&breaker);
+            calls.spawn(async move { breaker.send(&sms_to(n)).await });
+        }
+        calls.join_all().await.into_iter().for_each(|sent| drop(sent.unwrap_err()));
+        assert!(breaker.is_open());
+        tokio::time::advance(Duration::from_secs(10)).await;
+        // One of them clicks all the time, and is the first to probe.
+        let clicks = Arc::clone(&breaker);
+        let clicking = tokio::spawn(async move {
+            loop {
+                clicks.send(&sms_to(0)).await.unwrap_err();
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(breaker.is_open());
+        breaker.send(&sms_to(7)).await.unwrap();
+        assert!(!breaker.is_open());
+        clicking.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_probe_of_another_number_stops_all_again() {
+    let provider = FailingSender::not_sent();
+    let breaker = breaker(provider.clone());
+    for n in 0..5 {
+        breaker.send(&sms_to(n)).await.unwrap_err();
+    }
+    tokio::time::advance(Duration::from_secs(10)).await;
+    for n in 7..20 {
+        breaker.send(&sms_to(n)).await.unwrap_err();
+    }
+    assert_eq!(provider.calls(), 6);
 }
 
 #[tokio::test(start_paused = true)]

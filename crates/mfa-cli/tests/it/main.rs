@@ -7,6 +7,7 @@ mod events;
 mod full_disk;
 mod harness;
 mod login;
+mod manners;
 mod pages;
 mod paths;
 mod provider;

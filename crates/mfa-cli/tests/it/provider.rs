@@ -4,7 +4,7 @@ use mfa_demo::Browser;
 use serde_json::json;
 
 use crate::harness::{
-    ACTION, ALICE, Demo, FACTOR, Process, configure, free_port, log_in, reach_code,
+    ACTION, ALICE, BOB, Demo, FACTOR, Process, configure, free_port, log_in, reach_code,
     reference_number, run, send_password, type_code, until_listening,
 };
 
@@ -49,7 +49,7 @@ async fn a_message_that_may_have_gone_out_is_not_sent_again() {
 #[tokio::test]
 async fn trying_again_after_a_failure_needs_no_new_password() {
     let demo = Demo::start();
-    demo.fault(json!({ "mode": "429" })).await;
+    demo.fault(json!({ "mode": "401" })).await;
     let mut browser = demo.browser();
     let sent = send_password(&mut browser, ALICE.0, ALICE.1).await;
     assert_eq!((sent.status.as_u16(), sent.location.as_deref()), (303, Some(FACTOR)));
@@ -61,6 +61,30 @@ async fn trying_again_after_a_failure_needs_no_new_password() {
     let page = browser.get(FACTOR).await.expect("a page");
     let code = demo.newest_code(ALICE.2).await;
     assert_eq!(type_code(&mut browser, &page, &code).await.status, 303);
+}
+
+/// "Try again" for a number whose rate the provider limits: one call of the provider, and nobody else waits.
+#[tokio::test]
+async fn clicking_for_a_limited_number_calls_the_provider_once_and_stops_nobody() {
+    let demo = Demo::start();
+    demo.fault(json!({ "mode": "429" })).await;
+    let mut clicker = demo.browser();
+    send_password(&mut clicker, ALICE.0, ALICE.1).await;
+    let mut page = clicker.get(FACTOR).await.expect("a page");
+    for _ in 0..30 {
+        assert_eq!(page.status, 503, "{}", page.body);
+        page =
+            clicker.post_and_follow(&page, ACTION, &[("action", "retry")]).await.expect("a page");
+    }
+    assert_eq!(demo.audited("otp.not_sent").await, 1);
+    assert_eq!(demo.audited("otp.rate_limited").await, 1);
+    demo.fault(json!({ "mode": "none" })).await;
+    let (_, metrics) = demo.ops("/metrics").await;
+    for limit in ["number_paused", "tries_minutely"] {
+        let counted = format!("mfa_message_limits_reached_total{{limit=\"{limit}\"}}");
+        assert!(metrics.contains(&counted), "{metrics}");
+    }
+    log_in(&demo, &mut demo.browser(), BOB).await;
 }
 
 #[tokio::test]

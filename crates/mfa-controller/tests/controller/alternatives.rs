@@ -1,11 +1,15 @@
 //! A requirement that is satisfied by one of several factors.
 
+use std::time::Duration;
+
 use mfa_controller::{Failure, LoginStep, StepClass};
 use mfa_plugin_api::AuthenticationMethod;
 
 use crate::{
     dummy::Next,
-    support::{PASSWORD, World, either, factor, new_token, pending, prompted, session_token},
+    support::{
+        MINUTE, PASSWORD, World, either, factor, new_token, pending, prompted, session_token,
+    },
 };
 
 async fn world() -> World {
@@ -91,6 +95,41 @@ async fn when_every_alternative_is_unavailable_a_retry_begins_with_the_preferred
     let asked = prompted(world.action(&token, "retry").await);
     assert_eq!(asked.pending.factor, factor("first"));
     session_token(world.submit(&token, "plum").await);
+}
+
+#[tokio::test]
+async fn a_retry_before_its_time_begins_nothing_and_shows_the_same_page() {
+    let world = World::new().await;
+    let until = world.clock.now() + MINUTE;
+    world.first.next(Next::MissUntil(until));
+    let token = new_token(world.login(PASSWORD, "/").await);
+    let events = world.audit.records().len();
+    world.clock.advance(MINUTE.saturating_sub(Duration::from_millis(1)));
+    for _ in 0..5 {
+        let step = world.action(&token, "retry").await;
+        assert_eq!((step.class(), step.retry_at()), (StepClass::Unavailable, Some(until)));
+    }
+    assert_eq!((world.first.calls(), world.audit.records().len()), (vec!["begin"], events));
+    world.clock.advance(Duration::from_millis(1));
+    prompted(world.action(&token, "retry").await);
+    session_token(world.submit(&token, "plum").await);
+}
+
+#[tokio::test]
+async fn a_retry_begins_the_alternatives_whose_wait_is_over_and_no_other() {
+    let world = world().await;
+    let after = |minutes| world.clock.now() + minutes * MINUTE;
+    world.first.next(Next::MissUntil(after(2)));
+    world.second.next(Next::MissUntil(after(1)));
+    let token = new_token(world.login(PASSWORD, "/").await);
+    world.clock.advance(MINUTE);
+    world.second.next(Next::MissUntil(after(3)));
+    assert_eq!(world.action(&token, "retry").await.class(), StepClass::Unavailable);
+    assert_eq!((world.first.calls().len(), world.second.calls().len()), (1, 2));
+    world.clock.advance(MINUTE);
+    world.first.next(Next::MissUntil(after(9)));
+    assert_eq!(world.action(&token, "retry").await.class(), StepClass::Unavailable);
+    assert_eq!((world.first.calls().len(), world.second.calls().len()), (2, 2));
 }
 
 #[tokio::test]

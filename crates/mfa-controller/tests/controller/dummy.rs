@@ -26,6 +26,8 @@ pub(crate) enum Next {
     Deny(Option<SystemTime>),
     Hang,
     Miss,
+    /// As `Miss`, until an instant.
+    MissUntil(SystemTime),
     Outage,
     Panic,
     Satisfy,
@@ -118,6 +120,11 @@ impl Dummy {
             Next::Hang => std::future::pending().await,
             Next::Miss => {
                 let missing = Unavailable::new(Message::new("word-missing"));
+                Ok(Reply::new(Step::Unavailable(missing)).with_state(state))
+            }
+            Next::MissUntil(retry_at) => {
+                let missing =
+                    Unavailable::new(Message::new("word-missing")).with_retry_at(retry_at);
                 Ok(Reply::new(Step::Unavailable(missing)).with_state(state))
             }
             Next::Outage => Err(PluginError::Outage { context: "asking", source: failed() }),

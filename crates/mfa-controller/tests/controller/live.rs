@@ -51,6 +51,16 @@ async fn a_wrong_submission_in_another_tab_wakes_the_page() {
 }
 
 #[tokio::test]
+async fn a_cancel_in_another_tab_wakes_the_page() {
+    let world = World::new().await;
+    let token = world.begun("/").await;
+    let live = world.watch(&token).await.expect("an open prompt");
+    let now = world.clock.now();
+    world.woken(&live, Box::pin(world.controller.cancel(&token, now))).await;
+    assert!(matches!(world.watched(&token).await, Watched::Moved));
+}
+
+#[tokio::test]
 async fn an_action_in_another_tab_wakes_the_page() {
     let world = World::new().await;
     let token = world.begun("/").await;

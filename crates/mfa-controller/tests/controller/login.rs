@@ -142,7 +142,7 @@ async fn a_pending_login_ends_at_its_expiry_and_by_cancel() {
 
     let token = world.begun("/").await;
     for _ in 0..2 {
-        let step = world.controller.cancel(&token).await;
+        let step = world.controller.cancel(&token, world.clock.now()).await;
         assert!(matches!(step, LoginStep::Restart(RestartReason::Cancelled)));
     }
     assert!(matches!(world.submit(&token, "plum").await, LoginStep::Restart(RestartReason::Ended)));

@@ -15,7 +15,7 @@ use mfa_plugin_api::{ActionId, FactorId, Message, Submission};
 use mfa_proxy::Body;
 
 use super::{
-    form_post::own_form,
+    form_post::{forged, same_origin_form},
     own::{Own, Page},
     refusal::Refusal,
     responses,
@@ -43,8 +43,15 @@ impl Posted {
         let Some((token, cookie)) = pending(&own.context) else {
             return Err(without_login(own).await);
         };
-        let form = own_form(own, request, Some(cookie)).await?;
-        Ok(Self { token, form })
+        let form = same_origin_form(own, request).await?;
+        let (tokens, given) = (&own.runtime.form_tokens, form.field(field::CSRF));
+        if tokens.verify(cookie, given) {
+            return Ok(Self { token, form });
+        }
+        // A page of an older login of this browser: another tab has begun the one that stands.
+        let browser = cookies::BROWSER.value(&own.context.headers);
+        let is_older = browser.is_some_and(|browser| tokens.is_of_browser(browser, given));
+        Err(if is_older { Refusal::OtherLogin } else { forged(own) })
     }
 
     /// Returns the factor whose page was filled in. If another tab has completed that factor, the values are
@@ -116,7 +123,7 @@ pub(crate) async fn action(own: Own, request: Request) -> Page {
 /// Responds to `POST factor/cancel`.
 pub(crate) async fn cancel(own: Own, request: Request) -> Page {
     let posted = Posted::read(&own, request).await?;
-    let step = own.runtime.controller.cancel(&posted.token).await;
+    let step = own.runtime.controller.cancel(&posted.token, own.context.now).await;
     redirect(&own, step).await
 }
 
@@ -175,6 +182,9 @@ fn prompt(own: &Own, step: &PromptStep) -> Response<Body> {
     let mut shown =
         PromptPage::new(frame, CsrfToken::new(&token), &step.pending.factor, &step.prompt)
             .with_client_address(&address);
+    if context.parameter("why") == Some(responses::OTHER_LOGIN) {
+        shown = shown.after_other_login();
+    }
     if step.has_live_status {
         shown = shown.with_live_status();
     }
@@ -202,8 +212,12 @@ fn notice(
 
 /// Makes the token of the forms on a page of the pending login.
 fn form_token(own: &Own) -> String {
-    let cookie = cookies::PENDING.value(&own.context.headers).unwrap_or_default();
-    own.runtime.form_tokens.issue(cookie)
+    let (headers, tokens) = (&own.context.headers, &own.runtime.form_tokens);
+    let cookie = cookies::PENDING.value(headers).unwrap_or_default();
+    match cookies::BROWSER.value(headers) {
+        Some(browser) => tokens.issue_in(browser, cookie),
+        None => tokens.issue(cookie),
+    }
 }
 
 /// Sets the session's cookie and redirects to where the user wanted to go (step 11).

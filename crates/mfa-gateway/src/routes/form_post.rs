@@ -20,6 +20,29 @@ pub(crate) async fn own_form(
     request: Request,
     cookie: Option<&str>,
 ) -> Result<Form, Refusal> {
+    let form = same_origin_form(own, request).await?;
+    let tokens = &own.runtime.form_tokens;
+    if cookie.is_some_and(|cookie| tokens.verify(cookie, form.field(field::CSRF))) {
+        return Ok(form);
+    }
+    Err(forged(own))
+}
+
+/// Records that the token of a form does not belong to its cookie, and returns the refusal.
+pub(crate) fn forged(own: &Own) -> Refusal {
+    let context = &own.context;
+    let (client, now) = (context.client.address, context.now);
+    own.runtime.auth.record_suspect(SuspectRequest::ForgedForm, client, now);
+    tracing::warn!(event = "csrf.token_mismatch", reference = %context.reference, client = %client, "the token of a form does not belong to its cookie");
+    Refusal::Message(MessageKind::Csrf)
+}
+
+/// Reads a form that a page of ours posted, according to the browser. The caller verifies its token.
+///
+/// # Errors
+///
+/// When the request comes from elsewhere, or its form cannot be read.
+pub(crate) async fn same_origin_form(own: &Own, request: Request) -> Result<Form, Refusal> {
     let (runtime, context) = (&own.runtime, &own.context);
     if !is_same_origin(&context.headers, &context.settings.origins) {
         let (client, now) = (context.client.address, context.now);
@@ -27,7 +50,7 @@ pub(crate) async fn own_form(
         tracing::warn!(event = "csrf.cross_origin", reference = %context.reference, client = %context.client.address, "a form came from another origin");
         return Err(Refusal::Message(MessageKind::Csrf));
     }
-    let form = Form::read(&context.headers, request.into_body()).await.map_err(|error| {
+    Form::read(&context.headers, request.into_body()).await.map_err(|error| {
         tracing::warn!(event = "form.invalid", reference = %context.reference, error = %error, client = %context.client.address, "a form was refused");
         match error {
             FormError::TooLarge => Refusal::Message(MessageKind::TooLarge),
@@ -36,13 +59,5 @@ pub(crate) async fn own_form(
                 Refusal::Message(MessageKind::BadRequest)
             }
         }
-    })?;
-    let is_ours =
-        cookie.is_some_and(|cookie| runtime.form_tokens.verify(cookie, form.field(field::CSRF)));
-    if is_ours {
-        return Ok(form);
-    }
-    runtime.auth.record_suspect(SuspectRequest::ForgedForm, context.client.address, context.now);
-    tracing::warn!(event = "csrf.token_mismatch", reference = %context.reference, client = %context.client.address, "the token of a form does not belong to its cookie");
-    Err(Refusal::Message(MessageKind::Csrf))
+    })
 }

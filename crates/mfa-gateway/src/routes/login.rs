@@ -1,25 +1,28 @@
 //! The login page: steps 1 and 2 of a login (ARCHITECTURE.md).
 
-use auth_module::{Decision, Destination, KnownBrowserCookie};
+use std::sync::Arc;
+
+use auth_module::{Decision, Destination, FactorChoice, KnownBrowserCookie};
 use axum::extract::Request;
 use http::{Response, StatusCode};
 use mfa_controller::{LoginRequest, LoginStep, RejectedReason};
 use mfa_pages::{
-    CsrfToken, LoginNotice, LoginPage, LoginProblem, field, path as page, render_login,
+    CsrfToken, LoginNotice, LoginPage, LoginProblem, MessageKind, field, path as page, render_login,
 };
-use mfa_proxy::Body;
+use mfa_plugin_api::FactorId;
+use mfa_proxy::{Body, empty};
 use secrecy::SecretString;
 
 use super::{
     factor,
-    form_post::own_form,
+    form_post::{forged, same_origin_form},
     own::{Own, Page},
     refusal::Refusal,
     responses,
 };
 use crate::{
     destination::to_relative_url,
-    http::{cookies, flash::RefusedLogin},
+    http::{cookies, flash::RefusedLogin, form::Form},
     state::Context,
 };
 
@@ -30,8 +33,17 @@ pub(crate) async fn show(own: Own) -> Page {
     let destination = asked.clone().unwrap_or_else(|| context.start_page());
     if let Some(session) = &own.session().await? {
         let facts = context.facts("GET", destination.path(), Some(session));
-        if runtime.auth.decide(&facts) == Decision::Allowed {
-            return Ok(responses::see_other(&to_relative_url(&destination)));
+        match runtime.auth.decide(&facts) {
+            // The application's page itself says that it is forbidden.
+            Decision::Allowed | Decision::Public | Decision::Forbidden => {
+                return Ok(responses::see_other(&to_relative_url(&destination)));
+            }
+            Decision::StepUpRequired(factors) if !needs_password(&factors) => {
+                let url = responses::url_to(context, page::STEP_UP, asked.as_ref());
+                return Ok(responses::see_other(&url));
+            }
+            // Only this page takes a password.
+            Decision::StepUpRequired(_) | Decision::LoginRequired => {}
         }
     }
     // The form is bound to a cookie. A browser without one gets a new one with the page.
@@ -63,6 +75,10 @@ pub(crate) async fn show(own: Own) -> Page {
     Ok(response)
 }
 
+fn needs_password(factors: &[FactorChoice]) -> bool {
+    factors.iter().any(|choice| *choice.first() == FactorId::PASSWORD)
+}
+
 /// Returns why the browser is at the login page, if it did not ask for the page itself.
 fn notice(context: &Context, has_destination: bool) -> Option<LoginNotice> {
     match context.parameter("why") {
@@ -73,10 +89,37 @@ fn notice(context: &Context, has_destination: bool) -> Option<LoginNotice> {
     }
 }
 
-/// Responds to `POST login`.
+/// Responds to `POST login`. A form that is posted twice at once, as by a double click, begins one login, and
+/// both posts get its response: the browser shows the last one.
 pub(crate) async fn submit(own: Own, request: Request) -> Page {
+    let browser = cookies::BROWSER.value(&own.context.headers);
+    let form = same_origin_form(&own, request).await?;
+    let token = form.field(field::CSRF);
+    match browser {
+        None if !cookies::BROWSER.is_carried(&own.context.headers) => {
+            return Err(Refusal::Message(MessageKind::CookiesNeeded));
+        }
+        Some(browser) if own.runtime.form_tokens.verify(browser, token) => {}
+        _ => return Err(forged(&own)),
+    }
+    let fields = [token, form.field(field::USERNAME), form.field(field::PASSWORD)];
+    let digest = own.runtime.form_tokens.digest(&fields);
+    let answer = own.runtime.login_posts.answer(digest);
+    let context = Arc::clone(&own.context);
+    // In a task, because a browser that posts again drops its first request.
+    let login = tokio::spawn(async move {
+        let first =
+            answer.get_or_try_init(|| async { Ok(log_in(&own, &form).await?.into_parts().0) });
+        first.await.cloned()
+    });
+    match login.await {
+        Ok(parts) => Ok(Response::from_parts(parts?, empty())),
+        Err(error) => Err(Refusal::failed(&context, "login.task", &error)),
+    }
+}
+
+async fn log_in(own: &Own, form: &Form) -> Page {
     let (runtime, context) = (&own.runtime, &own.context);
-    let form = own_form(&own, request, cookies::BROWSER.value(&context.headers)).await?;
     let destination = context.destination(form.field(field::RETURN_TO));
     let username = form.field(field::USERNAME);
     let password = form.field(field::PASSWORD);
@@ -103,7 +146,7 @@ pub(crate) async fn submit(own: Own, request: Request) -> Page {
         LoginStep::Rejected(RejectedReason::Throttled { until }) => {
             refuse(LoginProblem::Throttled { until })
         }
-        step => factor::redirect(&own, step).await,
+        step => factor::redirect(own, step).await,
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) enum Refusal {
     Failed,
     /// A page with this message.
     Message(MessageKind),
+    /// The form belongs to an older login of this browser: continue with the one that stands.
+    OtherLogin,
     /// The browser has a session, so there is nothing to do here: continue at the start page.
     SignedIn,
 }
@@ -42,6 +44,7 @@ impl Refusal {
         match self {
             Self::Failed => responses::message(context, MessageKind::Outage),
             Self::Message(kind) => responses::message(context, kind),
+            Self::OtherLogin => responses::see_other(&responses::url_of_other_login(context)),
             Self::SignedIn => responses::see_other("/"),
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use auth_module::Destination;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use mfa_pages::{
-    Frame, Language, MessageKind, MessagePage, content_security_policy, field, render_message,
+    Frame, Language, MessageKind, MessagePage, content_security_policy, field, path, render_message,
 };
 use mfa_proxy::{Body, empty, full};
 use url::form_urlencoded;
@@ -83,6 +83,15 @@ pub(crate) fn message_in_app(context: &Context, kind: MessageKind) -> Response<B
     message_page(context, &MessagePage::new(frame, kind))
 }
 
+/// Makes the page for a form that did not reach the application, because its sender has to log in first at `url`.
+///
+/// The browser keeps what was typed: if this page is loaded again, it sends the form again.
+pub(crate) fn not_sent(context: &Context, url: &str) -> Response<Body> {
+    let frame = Frame::new(&context.settings.site, context.language, context.now);
+    let shown = MessagePage::new(frame, MessageKind::NotSent).with_link_to(url);
+    message_page(context, &shown)
+}
+
 /// Makes the response with a message page and the status of its kind.
 pub(crate) fn message_page(context: &Context, shown: &MessagePage<'_>) -> Response<Body> {
     let reference = context.reference.to_string();
@@ -125,6 +134,14 @@ pub(crate) fn see_other(location: &str) -> Response<Body> {
         Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
     }
     response
+}
+
+/// Why the browser is at the factor's page: it posted the form of an older login.
+pub(crate) const OTHER_LOGIN: &str = "other-login";
+
+/// Returns the page of the login that stands, which says that the posted form belonged to another one.
+pub(crate) fn url_of_other_login(context: &Context) -> String {
+    format!("{}?why={OTHER_LOGIN}", context.settings.site.url(path::FACTOR))
 }
 
 /// Returns the URL of one of our pages, with `destination` as its parameter. The start page needs none.

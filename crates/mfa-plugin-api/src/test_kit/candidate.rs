@@ -55,6 +55,18 @@ pub trait Candidate: Debug + Send + Sync {
         0
     }
 
+    /// Makes every provider of messages behind the plugin refuse them from now on, and returns true. Default:
+    /// returns false, for a factor that sends none.
+    fn refuse_messages(&self) -> bool {
+        false
+    }
+
+    /// Returns how often the factor has called a provider since
+    /// [`refuse_messages`](Self::refuse_messages). Default: 0.
+    fn messages_refused(&self) -> usize {
+        0
+    }
+
     /// Returns texts that must not appear anywhere: codes, numbers, keys. Called at the end of a check.
     /// Default: none.
     fn secrets(&self) -> Vec<String> {

@@ -2,7 +2,8 @@
 
 use super::{
     candidate::{
-        Candidate, Given, RightAnswer, begun, is_done, start, unknown_action, without_services,
+        Candidate, Given, RightAnswer, begun, is_done, start, start_another, unknown_action,
+        without_services,
     },
     guesses::{MAX_GUESSES, guesses_are_bounded},
     limit::ended,
@@ -47,11 +48,14 @@ pub enum Clause {
     WaitingEnds,
     /// Clause 11.
     NamesFitIntoForms,
+    /// Clause 12. One hundred tries at one instant, half of them in one login, may call the provider twenty times.
+    /// A candidate whose [`refuse_messages`](Candidate::refuse_messages) returns false passes.
+    TriesAreBounded,
 }
 
 impl Clause {
     /// Every clause, in the order of the contract.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BeginIsRepeatable,
         Self::OneRightAnswerOneDone,
         Self::DoneIsVerified,
@@ -63,6 +67,7 @@ impl Clause {
         Self::StatusChangesNothing,
         Self::WaitingEnds,
         Self::NamesFitIntoForms,
+        Self::TriesAreBounded,
     ];
 }
 
@@ -115,6 +120,7 @@ pub async fn check_clause<C: Candidate>(clause: Clause, fresh: impl Fn() -> C) {
             }
         }
         Clause::NamesFitIntoForms => names_fit_into_forms(&fresh()).await,
+        Clause::TriesAreBounded => tries_are_bounded(&fresh()).await,
     }
 }
 
@@ -363,6 +369,29 @@ async fn waiting_ends(candidate: &dyn Candidate) {
     assert_eq!(candidate.messages_sent(), sent, "contract 10: waiting sent a message");
     let given = RightAnswer::of(candidate).give(&login).await;
     assert!(is_done(&given) || given.is_none(), "contract 10: waiting closed the prompt");
+}
+
+/// How many times `tries_are_bounded` begins, and how many of them may call the provider.
+const TRIES: usize = 100;
+const MAX_CALLS: usize = 20;
+
+async fn tries_are_bounded(candidate: &dyn Candidate) {
+    if !candidate.refuse_messages() {
+        return;
+    }
+    let login = start(candidate);
+    for nth in 0..TRIES {
+        let begun = if nth % 2 == 0 {
+            ended(login.begin()).await
+        } else {
+            ended(start_another(candidate, candidate.subject(), nth).begin()).await
+        };
+        if begun.is_none() {
+            return;
+        }
+    }
+    let calls = candidate.messages_refused();
+    assert!(calls <= MAX_CALLS, "contract 12: {TRIES} tries called the provider {calls} times");
 }
 
 async fn names_fit_into_forms(candidate: &dyn Candidate) {

@@ -89,6 +89,7 @@ async fn each_flaw_breaks_exactly_its_clause() {
         (Flaw::SendsWhileWaiting, Clause::WaitingEnds, "waiting sent a message"),
         (Flaw::StatusBeforeBegin, Clause::StatusChangesNothing, "status before begin"),
         (Flaw::StatusCounts, Clause::StatusChangesNothing, "closed the prompt"),
+        (Flaw::TriesWithoutLimit, Clause::TriesAreBounded, "called the provider 100 times"),
         (Flaw::UnlimitedGuesses, Clause::GuessesAreBounded, "accepted after 100 wrong ones"),
         (Flaw::WaitsForEver, Clause::WaitingEnds, "changed did not return"),
     ];

@@ -15,7 +15,7 @@ use mfa_plugin_api::{
     ActionId, AuditEvent, AuthenticationMethod, Denied, Descriptor, Evidence, FactorId, Field,
     FieldKind, FlowContext, LiveStatus, MAX_LIVE_WAIT, Message, MfaPlugin, PluginError,
     PluginState, Prompt, Rejection, RejectionKind, Reply, Services, Step, Subject, Submission,
-    test_kit::Candidate,
+    Unavailable, test_kit::Candidate,
 };
 
 /// What is wrong with the plugin.
@@ -60,16 +60,20 @@ pub(crate) enum Flaw {
     StatusBeforeBegin,
     StatusCounts,
     UnlimitedGuesses,
+    TriesWithoutLimit,
     WaitsForEver,
 }
 
 const MAX_FAILURES: usize = 5;
+const MAX_REFUSED: usize = 3;
 
 /// Draws a word for each login, sends it and asks for it.
 pub(crate) struct Post {
     descriptor: Descriptor,
     flaw: Flaw,
     is_stalled: AtomicBool,
+    is_refusing: AtomicBool,
+    refused: AtomicUsize,
     sent: AtomicUsize,
     /// How often a login began.
     begun: AtomicUsize,
@@ -113,6 +117,8 @@ impl Post {
             descriptor: Descriptor::new(FactorId::from_static("post")),
             flaw,
             is_stalled: AtomicBool::new(false),
+            is_refusing: AtomicBool::new(false),
+            refused: AtomicUsize::new(0),
             sent: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
             words: Mutex::default(),
@@ -285,6 +291,12 @@ impl MfaPlugin for Post {
         if self.flaw == Flaw::DoneAtBegin {
             return Ok(self.done(context));
         }
+        if self.is_refusing.load(SeqCst) {
+            if self.flaw == Flaw::TriesWithoutLimit || self.refused.load(SeqCst) < MAX_REFUSED {
+                self.refused.fetch_add(1, SeqCst);
+            }
+            return Ok(Reply::new(Step::Unavailable(Unavailable::new(Message::new("post-shut")))));
+        }
         self.begun.fetch_add(1, SeqCst);
         self.open(context).await?;
         if self.flaw == Flaw::LeaksIntoAudit {
@@ -402,6 +414,15 @@ impl Candidate for Post {
 
     fn messages_sent(&self) -> usize {
         self.sent.load(SeqCst)
+    }
+
+    fn refuse_messages(&self) -> bool {
+        self.is_refusing.store(true, SeqCst);
+        true
+    }
+
+    fn messages_refused(&self) -> usize {
+        self.refused.load(SeqCst)
     }
 
     fn secrets(&self) -> Vec<String> {

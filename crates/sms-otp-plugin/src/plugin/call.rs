@@ -12,6 +12,7 @@ use sms_sender::SmsSender;
 use super::look_ups::LookUps;
 use crate::{
     config::SmsOtpConfig,
+    limit_notes::LimitNotes,
     prompts::{self, CodePage, Ended},
     recipient::{NoRecipient, Recipient},
     state::{OtpState, Sent, challenge_id},
@@ -28,6 +29,7 @@ pub(super) struct Parts {
     pub(super) keys: KeyRing,
     pub(super) sender: Arc<dyn SmsSender>,
     pub(super) look_ups: LookUps,
+    pub(super) limit_notes: LimitNotes,
 }
 
 /// One call of the host, with what every step of it needs.

@@ -1,9 +1,10 @@
 //! Sending one message: quota, challenge, text, provider, in this order.
 
-use mfa_plugin_api::{AuditEvent, PluginError, Prompt, Reply, Step};
+use std::time::Duration;
+
+use mfa_plugin_api::{PluginError, Prompt, Reply, Step};
 use otp_core::{
-    Challenge, DeliveryStatus, LockoutState, NewChallenge, Nonce, OpenRefused, PhoneNumber,
-    ResendRefused,
+    Challenge, DeliveryStatus, LockoutState, NewChallenge, Nonce, OpenRefused, ResendRefused,
 };
 use sms_sender::{OutgoingSms, Reference, RefusedReason, SmsOutcome, SmsReport};
 
@@ -13,9 +14,9 @@ use super::{
 };
 use crate::{
     prompts::{self, Ended},
-    quotas::{ChargedSend, LimitReached, SendQuotas},
+    quotas::{ChargedSend, Checked},
     recipient::Recipient,
-    state::{OtpState, Sent, challenge_id},
+    state::{Sent, challenge_id},
     store_failed::store_failed,
     trace,
 };
@@ -32,6 +33,9 @@ enum SendAttempt {
     ChangedHands,
     /// The message was not sent.
     NotSent,
+    /// The message was not sent: the provider refuses this number, or limits its rate and may have said for how
+    /// long.
+    NumberRefused(Option<Duration>),
     /// The message may have been sent.
     Unknown,
 }
@@ -57,35 +61,41 @@ impl Call<'_> {
     ) -> Result<Reply, PluginError> {
         let to = match &self.recipient {
             Ok(to) => to,
-            Err(why) => {
-                self.audit(AuditEvent::new(why.event()));
-                return Ok(self.unavailable(prompts::unavailable()));
-            }
+            Err(why) => return self.without_recipient(*why).await,
         };
         let quotas = self.quotas(&to.phone);
-        let charged = match quotas.charge().await? {
-            Ok(charged) => charged,
-            Err(reached) => {
-                // Another request of the same login may have used the last message of the limit.
-                let twin = if self.state.is_none() { self.open_challenge().await? } else { None };
-                return Ok(match twin {
-                    Some(challenge) => self.ask_again(&challenge),
-                    None => self.limited(reached),
-                });
+        // Before the challenge, which replaces an older one of this user.
+        match quotas.check().await? {
+            Checked::Free => {}
+            refused => {
+                let twin = self.at_generation(generation, Sent::Unknown);
+                return match twin.open_challenge().await? {
+                    // Another request of the same login sends the message that used up the limit.
+                    Some(challenge) => Ok(twin.ask_again(&challenge)),
+                    None => self.refused(refused, &quotas).await,
+                };
             }
-        };
+        }
+        // Before the charge, so that of parallel requests of one login only the first one pays.
         let (challenge, generation) = match self.open(generation).await {
             Ok(opened) => opened,
-            Err(why) => {
-                charged.refund().await;
-                return match why {
-                    // Another request of the same login sends the message.
-                    NotOpened::Already(challenge, generation) => {
-                        Ok(self.at_generation(generation, Sent::Unknown).ask_again(&challenge))
-                    }
-                    NotOpened::Refused(lockout_state) => Ok(self.denied(lockout_state)),
-                    NotOpened::Failed(error) => Err(error),
-                };
+            // Another request of the same login sends the message.
+            Err(NotOpened::Already(challenge, generation)) => {
+                return Ok(self.at_generation(generation, Sent::Unknown).ask_again(&challenge));
+            }
+            Err(NotOpened::Refused(lockout_state)) => return Ok(self.denied(lockout_state)),
+            Err(NotOpened::Failed(error)) => return Err(error),
+        };
+        let call = self.at_generation(generation, Sent::Unknown);
+        let charged = match quotas.charge().await {
+            Ok(Ok(charged)) => charged,
+            Ok(Err(reached)) => {
+                self.revoke(&challenge).await;
+                return Ok(call.at_its_generation(self.limited(reached).await));
+            }
+            Err(error) => {
+                self.revoke(&challenge).await;
+                return Err(error);
             }
         };
         let asked = |sent| {
@@ -96,72 +106,56 @@ impl Call<'_> {
             SendAttempt::Accepted(_) => return asked(Sent::Accepted),
             SendAttempt::Unknown => return asked(Sent::Unknown),
             SendAttempt::ChangedHands => prompts::changed_hands(),
-            SendAttempt::NotSent => prompts::unavailable(),
+            SendAttempt::NotSent | SendAttempt::NumberRefused(_) => prompts::unavailable(),
         };
         self.revoke(&challenge).await;
-        let state = OtpState { generation, sent: Sent::Unknown };
-        Ok(Reply::new(Step::Unavailable(step)).with_state(state.to_state()))
+        Ok(call.at_its_generation(Reply::new(Step::Unavailable(step))))
     }
 
     /// Sends the code of `challenge` again, if cooldown, count and quotas allow it.
     pub(super) async fn resend(&self, challenge: &Challenge) -> Result<Reply, PluginError> {
-        let Ok(to) = &self.recipient else {
-            return Ok(self.unavailable(prompts::unavailable()));
-        };
-        let reject = |rejection| {
-            Ok(self.ask(challenge, self.sent(), |prompt| prompt.with_rejection(rejection)))
+        let to = match &self.recipient {
+            Ok(to) => to,
+            Err(why) => return self.without_recipient(*why).await,
         };
         // Checked first, so that a refusal charges nothing. The store checks again, atomically.
         match challenge.resend_at(self.config().policy()) {
-            Some(at) if self.now() < at => return reject(prompts::resend_wait(at, self.now())),
+            Some(at) if self.now() < at => {
+                return Ok(self.reject(challenge, prompts::resend_wait(at, self.now())));
+            }
             Some(_) => {}
-            None => return reject(prompts::resends_exhausted()),
+            None => return Ok(self.reject(challenge, prompts::resends_exhausted())),
         }
         // The code expires so soon that the provider would drop the message.
         if self.is_past_deadline(challenge) {
-            return reject(prompts::resends_exhausted());
+            return Ok(self.reject(challenge, prompts::resends_exhausted()));
         }
         let quotas = self.quotas(&to.phone);
-        let charged = match quotas.charge().await? {
-            Ok(charged) => charged,
-            Err(reached) => {
-                self.audit_limit(reached);
-                return reject(
-                    reached.until.map_or_else(prompts::resend_failed, prompts::resend_limited),
-                );
+        match quotas.check().await? {
+            Checked::Free => {}
+            refused => {
+                return match self.open_challenge().await? {
+                    // Another request of the same login sends the message that used up the limit.
+                    Some(open) if open.resends() > challenge.resends() => Ok(self.ask_again(&open)),
+                    _ => self.resend_refused(challenge, refused, &quotas).await,
+                };
             }
-        };
+        }
         let granted = self
             .store
             .grant_resend(self.subject, challenge.id(), self.config().policy(), self.now())
             .await
-            .map_err(|error| NotGranted::Failed(store_failed("granting a resend", error)))
-            .and_then(|granted| granted.map_err(NotGranted::Refused));
+            .map_err(|error| store_failed("granting a resend", error))?;
         let granted = match granted {
             Ok(permit) => permit.challenge,
-            Err(why) => {
-                charged.refund().await;
-                return match why {
-                    NotGranted::Failed(error) => Err(error),
-                    NotGranted::Refused(ResendRefused::TooEarly { at }) => {
-                        reject(prompts::resend_wait(at, self.now()))
-                    }
-                    NotGranted::Refused(ResendRefused::Exhausted) => {
-                        reject(prompts::resends_exhausted())
-                    }
-                    NotGranted::Refused(ResendRefused::AttemptsExhausted) => {
-                        Ok(self.end(Ended::Exhausted))
-                    }
-                    NotGranted::Refused(ResendRefused::Expired | ResendRefused::NotFound) => {
-                        Ok(self.end(Ended::Expired))
-                    }
-                    NotGranted::Refused(ResendRefused::Locked { until }) => {
-                        Ok(self.denied(LockoutState::Locked { until }))
-                    }
-                    NotGranted::Refused(ResendRefused::Blocked) => {
-                        Ok(self.denied(LockoutState::Blocked))
-                    }
-                };
+            Err(why) => return self.not_granted(why).await,
+        };
+        // After the permit, so that of parallel requests only the one that gets it pays.
+        let charged = match quotas.charge().await? {
+            Ok(charged) => charged,
+            Err(reached) => {
+                let challenge = self.shorten_cooldown(granted).await;
+                return Ok(self.resend_limited(&challenge, reached).await);
             }
         };
         let resent =
@@ -175,25 +169,30 @@ impl Call<'_> {
                 self.record(&granted, &report, self.now()).await?;
                 Ok(self.unavailable(prompts::changed_hands()))
             }
-            SendAttempt::NotSent => {
+            SendAttempt::NotSent | SendAttempt::NumberRefused(_) => {
                 let challenge = self.shorten_cooldown(granted).await;
-                let rejection = prompts::resend_failed();
-                Ok(self.ask(&challenge, self.sent(), |prompt| prompt.with_rejection(rejection)))
+                Ok(self.reject(&challenge, prompts::resend_failed()))
             }
         }
     }
 
-    /// Returns the limits on a message to `phone`.
-    pub(super) fn quotas(&self, phone: &PhoneNumber) -> SendQuotas<'_> {
-        let config = self.config();
-        SendQuotas::new(
-            self.quota.as_ref(),
-            config.limits(),
-            config.pseudonym_key(),
-            self.context,
-            phone,
-            self.parts.templates.longest_parts(&self.context.client.locale),
-        )
+    /// Returns the page for a resend that the store did not grant.
+    async fn not_granted(&self, why: ResendRefused) -> Result<Reply, PluginError> {
+        Ok(match why {
+            // Another request of the same login sends the message.
+            ResendRefused::TooEarly { .. } => match self.open_challenge().await? {
+                Some(open) => self.ask_again(&open),
+                None => self.end(Ended::Expired),
+            },
+            ResendRefused::Exhausted => match self.open_challenge().await? {
+                Some(open) => self.reject(&open, prompts::resends_exhausted()),
+                None => self.end(Ended::Expired),
+            },
+            ResendRefused::AttemptsExhausted => self.end(Ended::Exhausted),
+            ResendRefused::Expired | ResendRefused::NotFound => self.end(Ended::Expired),
+            ResendRefused::Locked { until } => self.denied(LockoutState::Locked { until }),
+            ResendRefused::Blocked => self.denied(LockoutState::Blocked),
+        })
     }
 
     /// Opens the next challenge of this login. Ids in use belong to calls that were cut off.
@@ -248,6 +247,10 @@ impl Call<'_> {
         match sent {
             Ok(SendAttempt::Accepted(parts)) => charged.keep(parts).await,
             Ok(SendAttempt::Unknown) => charged.keep(None).await,
+            Ok(SendAttempt::NumberRefused(retry_after)) => {
+                charged.pause_number(retry_after).await;
+                charged.refund().await;
+            }
             Ok(SendAttempt::ChangedHands | SendAttempt::NotSent) | Err(_) => charged.refund().await,
         }
         sent
@@ -271,16 +274,19 @@ impl Call<'_> {
             Ok(SmsOutcome::Refused(reason)) => {
                 let event = self.about("otp.send_refused", challenge);
                 self.audit(event.with("reason", reason.as_str()));
-                SendAttempt::NotSent
+                match reason {
+                    RefusedReason::Number => SendAttempt::NumberRefused(None),
+                    _ => SendAttempt::NotSent,
+                }
             }
             Err(error) if error.is_not_sent() => {
                 trace::failed("sms not sent", &error);
                 let event = self.about("otp.not_sent", challenge);
-                self.audit(if error.is_rate_limited() {
-                    event.with("reason", "rate_limited")
-                } else {
-                    event
-                });
+                if error.is_rate_limited() {
+                    self.audit(event.with("reason", "rate_limited"));
+                    return SendAttempt::NumberRefused(error.retry_after());
+                }
+                self.audit(event);
                 SendAttempt::NotSent
             }
             Err(error) => {
@@ -342,19 +348,6 @@ impl Call<'_> {
             trace::failed("challenge not revoked", &error);
         }
     }
-
-    fn limited(&self, reached: LimitReached) -> Reply {
-        self.audit_limit(reached);
-        self.unavailable(reached.until.map_or_else(prompts::unavailable, prompts::limited))
-    }
-
-    fn audit_limit(&self, reached: LimitReached) {
-        let event = AuditEvent::new("otp.rate_limited").with("limit", reached.limit);
-        self.audit(match reached.until {
-            Some(until) => event.with("until", unix_seconds(until)),
-            None => event,
-        });
-    }
 }
 
 /// Why this call did not open a challenge.
@@ -371,10 +364,4 @@ impl From<PluginError> for NotOpened {
     fn from(error: PluginError) -> Self {
         Self::Failed(error)
     }
-}
-
-/// Why a resend was not granted.
-enum NotGranted {
-    Failed(PluginError),
-    Refused(ResendRefused),
 }

@@ -14,7 +14,9 @@ use sms_sender::{
     SmsAccepted, SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
 };
 
-use crate::support::{PHONE, World, action_names, config, notice, prompt, text_keys};
+use crate::support::{
+    PHONE, World, action_names, config, notice, prompt, text_keys, with_many_tries,
+};
 
 fn unavailable(step: Step) -> mfa_plugin_api::Unavailable {
     match step {
@@ -128,7 +130,7 @@ async fn a_missing_a_foreign_and_a_refused_number_and_a_provider_that_is_down_lo
 
 #[tokio::test]
 async fn what_was_not_sent_costs_no_quota_and_leaves_no_challenge() {
-    let world = World::new();
+    let world = World::with_config(with_many_tries());
     let login = world.login("f1");
     for round in 0..20 {
         if round % 2 == 0 {
@@ -170,7 +172,7 @@ async fn a_provider_that_is_down_can_be_tried_again() {
     let world = World::with_sender(config(), sender.clone());
     let login = world.login("f1");
     for tries in 1..=3 {
-        unavailable(login.begin().await);
+        assert_eq!(unavailable(login.begin().await).message.key(), "otp-unavailable");
         assert_eq!(sender.calls(), tries);
     }
 }
@@ -180,6 +182,9 @@ fn limits(change: impl FnOnce(&mut SendLimitSettings)) -> SmsOtpConfig {
         .with_per_number(100, 100)
         .with_per_user(100, 100)
         .with_per_address(100)
+        .with_firsts_per_address(100)
+        .with_per_network(100)
+        .with_tries_per_user(100, 100)
         .with_per_block(100, Duration::from_secs(600));
     change(&mut settings);
     config().with_limits(SendLimits::new(&settings).unwrap())
@@ -196,7 +201,7 @@ async fn until_refused(
         let mut login = world.login_of(&user, Some(&phone), &format!("f{n}"));
         login.client.address = address.parse().unwrap();
         if let Step::Unavailable(refused) = login.begin().await {
-            assert_eq!(refused.message.key(), "otp-limited");
+            assert!(["otp-limited", "otp-tries-limited"].contains(&refused.message.key()));
             let wait = refused.retry_at.expect("a time").duration_since(world.clock.now());
             return (world.sender.sent().len(), wait.unwrap());
         }
@@ -230,9 +235,23 @@ async fn each_limit_holds_and_says_until_when() {
     assert_eq!(until_refused(&world, fixed("alice", "", "")).await, (5, minutes(12)));
     let world = World::with_config(limits(|l| l.per_user_daily = 10));
     assert_eq!(until_refused(&world, fixed("alice", "", "")).await, (10, minutes(144)));
-    let world = World::with_config(limits(|l| l.per_address_hourly = 10));
+    let world = World::with_config(limits(|l| l.tries_per_user_minutely = 3));
+    let seconds = Duration::from_secs;
+    assert_eq!(until_refused(&world, fixed("alice", "", "")).await, (3, seconds(20)));
+    let world = World::with_config(limits(|l| l.tries_per_user_hourly = 20));
+    assert_eq!(until_refused(&world, fixed("alice", "", "")).await, (20, minutes(3)));
+    let world = World::with_config(limits(|l| l.firsts_per_address_hourly = 10));
     assert_eq!(until_refused(&world, fixed("", "", "192.0.2.9")).await, (10, minutes(6)));
+    // All but a user's first message of the day.
     let world = World::with_config(limits(|l| l.per_address_hourly = 10));
+    assert_eq!(until_refused(&world, fixed("alice", "", "192.0.2.9")).await, (11, minutes(6)));
+    let world = World::with_config(limits(|l| l.per_network_hourly = 10));
+    let in_one_24 = |n: u32| {
+        let (_, phone, _) = fixed("", "", "x")(n);
+        ("alice".to_owned(), phone, format!("192.0.2.{n}"))
+    };
+    assert_eq!(until_refused(&world, in_one_24).await, (11, minutes(6)));
+    let world = World::with_config(limits(|l| l.firsts_per_address_hourly = 10));
     let in_one_64 = |n: u32| {
         let (user, phone, _) = fixed("", "", "x")(n);
         (user, phone, format!("2001:db8:0:1::{n:x}"))

@@ -7,7 +7,7 @@ use sms_otp_plugin::Reported;
 use sms_sender::{DeliveryStatus, RefusedReason, SmsReport};
 use tokio::time::Instant;
 
-use crate::support::{Login, PHONE, World, prompt};
+use crate::support::{Login, PHONE, World, prompt, with_many_tries};
 
 #[track_caller]
 fn unavailable(step: Step) -> Unavailable {
@@ -46,7 +46,7 @@ async fn report(world: &World, status: DeliveryStatus) -> Reported {
 
 #[tokio::test]
 async fn a_refusal_because_of_it_costs_nothing_and_says_why() {
-    let world = World::new();
+    let world = World::with_config(with_many_tries());
     let login = world.login("f1");
     for _ in 0..10 {
         world.sender.refuse_next(RefusedReason::ChangedHands);
@@ -163,7 +163,7 @@ async fn the_sender_is_told_since_when_the_number_is_the_users() {
 
 #[tokio::test]
 async fn without_a_valid_day_no_message_goes_out() {
-    let world = World::new();
+    let world = World::with_config(with_many_tries());
     for (nth, since) in ["", "yesterday", "2020-02-30", "20200229", "9999-01-01"].iter().enumerate()
     {
         let login = with_phone_since(&world, &format!("f{nth}"), since);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use mfa_plugin_api::{
     MfaPlugin, Services, Subject, Submission,
-    test_kit::{Candidate, check_contract},
+    test_kit::{Candidate, Clause, check_clause, check_contract},
 };
 use otp_cache::{
     ChallengeStore, DeliveryNotes, LocalNotifier, Notifier, Quota, memory::MemoryStore,
@@ -15,6 +15,9 @@ use sms_sender::RecordingSender;
 use testkit::LogCapture;
 
 use crate::support::{PHONE, config, keys};
+
+/// More than any test tries.
+const REFUSALS: usize = 1_000;
 
 #[derive(Debug)]
 struct Sms {
@@ -68,6 +71,17 @@ impl Candidate for Sms {
         self.sender.sent().len()
     }
 
+    fn refuse_messages(&self) -> bool {
+        for _ in 0..REFUSALS {
+            self.sender.fail_next();
+        }
+        true
+    }
+
+    fn messages_refused(&self) -> usize {
+        REFUSALS - self.sender.scripted()
+    }
+
     fn secrets(&self) -> Vec<String> {
         let sent = self.sender.sent();
         let codes = sent.iter().filter_map(|sms| sms.code()).map(str::to_owned);
@@ -89,6 +103,8 @@ async fn keeps_the_contract() {
         .with_per_number(200, 200)
         .with_per_user(200, 200)
         .with_per_address(200)
+        .with_tries_per_user(200, 200)
         .with_per_block(200, Duration::from_secs(60));
-    check_contract(|| Sms::new(&wide, log.clone())).await;
+    let wide = || Sms::new(&wide, log.clone());
+    check_clause(Clause::GuessesAreBounded, wide).await;
 }

@@ -20,3 +20,4 @@ mod resend;
 mod submit;
 mod support;
 mod texts;
+mod tries;

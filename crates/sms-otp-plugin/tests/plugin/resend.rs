@@ -5,7 +5,7 @@ use std::time::Duration;
 use mfa_plugin_api::{Arg, Prompt, RejectionKind, Step};
 use sms_otp_plugin::{SendLimitSettings, SendLimits};
 
-use crate::support::{World, action_names, config, notice, prompt, rejection};
+use crate::support::{World, action_names, config, notice, prompt, rejection, with_many_tries};
 
 /// Returns the wait in seconds, rounded up.
 fn waits(prompt: &Prompt) -> u64 {
@@ -123,7 +123,7 @@ async fn a_new_code_is_not_to_be_had_while_the_old_one_is_good() {
 
 #[tokio::test]
 async fn a_resend_that_fails_leaves_the_code_good_and_gives_the_quota_back() {
-    let world = World::new();
+    let world = World::with_config(with_many_tries());
     let login = world.login("f1");
     prompt(login.begin().await);
     let code = world.code();
@@ -145,7 +145,7 @@ async fn a_resend_that_fails_leaves_the_code_good_and_gives_the_quota_back() {
 
 #[tokio::test]
 async fn a_resend_after_the_deadline_is_refused_and_costs_nothing() {
-    let world = World::new();
+    let world = World::with_config(with_many_tries());
     // The deadline is 290.5 s after the clock's start, on the wire the whole second before.
     world.clock.advance(Duration::from_millis(500));
     let login = world.login("f1");

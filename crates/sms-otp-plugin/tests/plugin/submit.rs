@@ -8,7 +8,7 @@ use otp_core::{Policy, PolicySettings};
 
 use crate::{
     counting::CountingStore,
-    support::{Login, PHONE, World, action_names, config, prompt, rejection},
+    support::{Login, PHONE, World, action_names, config, prompt, rejection, with_many_tries},
 };
 
 async fn begun<'w>(world: &'w World, flow: &str) -> Login<'w> {
@@ -53,7 +53,7 @@ async fn a_right_code_is_not_lost_to_a_conflict() {
 
 #[tokio::test]
 async fn a_code_is_taken_however_people_write_it() {
-    let world = World::new();
+    let world = World::with_config(with_many_tries());
     for (n, write) in [
         |c: &str| format!(" {} {} ", &c[..3], &c[3..]),
         |c: &str| c.chars().map(|d| char::from_u32(d as u32 + 0xfee0).unwrap()).collect(),
@@ -157,8 +157,10 @@ async fn the_hard_stop_needs_an_administrator() {
         max_consecutive_failures: 50,
         ..PolicySettings::default()
     };
-    let limits =
-        sms_otp_plugin::SendLimitSettings::default().with_per_user(9, 10).with_per_number(9, 10);
+    let limits = sms_otp_plugin::SendLimitSettings::default()
+        .with_per_user(9, 10)
+        .with_per_number(9, 10)
+        .with_tries_per_user(9, 10);
     let world = World::with_config(
         config()
             .with_policy(Policy::new(settings).unwrap())

@@ -14,7 +14,9 @@ use otp_cache::{
     ChallengeStore, DeliveryNotes, LocalNotifier, Notifier, Quota, memory::MemoryStore,
 };
 use otp_core::{DigestKey, KeyId, KeyRing, message::Host};
-use sms_otp_plugin::{PseudonymKey, SMS_OTP, SmsOtpConfig, SmsOtpPlugin, SmsTexts};
+use sms_otp_plugin::{
+    PseudonymKey, SMS_OTP, SendLimitSettings, SendLimits, SmsOtpConfig, SmsOtpPlugin, SmsTexts,
+};
 use sms_sender::{RecordingSender, SmsSender};
 use testkit::{ManualClock, RecordingAudit, SeededRandomness};
 
@@ -24,6 +26,12 @@ pub(crate) fn config() -> SmsOtpConfig {
     let host = Host::new("auth.example.jp").unwrap();
     let texts = SmsTexts::new("みどり銀行", host);
     SmsOtpConfig::new(texts, PseudonymKey::from_bytes(&[9; 32]).unwrap())
+}
+
+/// For tests that need more tries at once than a user has.
+pub(crate) fn with_many_tries() -> SmsOtpConfig {
+    let limits = SendLimitSettings::default().with_tries_per_user(100, 100);
+    config().with_limits(SendLimits::new(&limits).unwrap())
 }
 
 pub(crate) fn keys() -> KeyRing {
