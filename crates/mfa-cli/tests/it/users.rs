@@ -28,7 +28,8 @@ impl World {
         let demo = Demo::start();
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
-        let file = configure(folder.path(), &demo, port, "");
+        // A test logs the same user in more often than a person does.
+        let file = configure(folder.path(), &demo, port, "[limits]\ntries_per_minute = 20\n");
         let gateway = Process::start(&["serve", "--config", &file]);
         until_listening(port).await;
         let origin = format!("http://localhost:{port}");
