@@ -103,7 +103,7 @@ pub(crate) fn check(database: &Path, locks: &[PathBuf], ignored: &[Ignored]) -> 
     for (line, id, is_problem) in met {
         match ignored.iter().find(|ignored| ignored.id == id) {
             Some(Ignored { reason, .. }) => {
-                findings.notes.push(format!("{line}; ignored: {reason}"))
+                findings.notes.push(format!("{line}; ignored: {reason}"));
             }
             None if is_problem => findings.problems.push(line),
             None => findings.notes.push(line),
