@@ -10,7 +10,7 @@ use std::{
 };
 
 use karaden_client::{
-    Options, Recipient, PollPolicy, RetryPolicy, SendOutcome, push, sms,
+    Options, PollPolicy, Recipient, RetryPolicy, SendOutcome, push, sms,
     transport::{Exchange, ScriptedTransport},
 };
 use libfuzzer_sys::fuzz_target;

@@ -1,11 +1,13 @@
 //! The project's commands. `cargo xtask test` runs every check, `cargo xtask tidy` only the rules on the source
-//! tree. `settings`, `api` and `deps` write generated documents, `release` tests the packages, and `bench` measures.
+//! tree. `settings`, `api` and `deps` write generated documents, `audit` lists the components and what is known against
+//! them, `release` tests the packages, and `bench` measures.
 #![expect(
     clippy::print_stdout,
     reason = "a command-line tool prints its results on standard output"
 )]
 
 mod api;
+mod audit;
 mod bench;
 mod deps;
 mod machine;
@@ -42,6 +44,8 @@ enum Command {
     Settings,
     /// Compare the public API of each published crate with its file in docs/api
     Api(api::Arguments),
+    /// Write the bill of materials, and compare the dependencies with the RustSec database
+    Audit(audit::Arguments),
     /// Print how many crates each published crate brings along
     Deps(deps::Arguments),
     /// Test each published crate from its package, outside the workspace
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Command::Tidy => tidy::main(),
         Command::Settings => settings::main(),
         Command::Api(arguments) => api::main(&arguments),
+        Command::Audit(arguments) => audit::main(&arguments),
         Command::Deps(arguments) => deps::main(&arguments),
         Command::Release(arguments) => release::main(&arguments),
         Command::Bench(arguments) => bench::main(&arguments),

@@ -30,11 +30,24 @@ pub(crate) fn load() -> Result<Metadata> {
 ///
 /// If cargo fails.
 pub(crate) fn load_from(root: &Path) -> Result<Metadata> {
+    load_with(root, CargoOpt::SomeFeatures(Vec::new()))
+}
+
+/// Like [`load_from`], without the default features of the workspace's crates: what a package contains.
+///
+/// # Errors
+///
+/// If cargo fails.
+pub(crate) fn load_without_features(root: &Path) -> Result<Metadata> {
+    load_with(root, CargoOpt::NoDefaultFeatures)
+}
+
+fn load_with(root: &Path, features: CargoOpt) -> Result<Metadata> {
     let options = ["--locked", "--quiet", "--filter-platform", "x86_64-unknown-linux-gnu"];
     let metadata = MetadataCommand::new()
         .cargo_path(machine::cargo())
         .current_dir(root)
-        .features(CargoOpt::SomeFeatures(Vec::new()))
+        .features(features)
         .other_options(options.map(str::to_owned))
         .exec()?;
     Ok(metadata)

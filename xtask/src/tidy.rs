@@ -2,11 +2,16 @@
 
 mod arrows;
 mod codemap;
+mod document;
 mod files;
 mod imports;
+mod keys;
 mod licences;
 mod light;
+mod limits;
+mod proofs;
 mod published;
+mod toolchain;
 mod unused;
 
 use std::{collections::BTreeSet, fs, path::Path};
@@ -52,6 +57,8 @@ fn examine(root: &Path) -> Result<Vec<String>> {
         toml::from_str(&read(root, "deny.toml")?).context("deny.toml")?;
     let manifest: unused::Manifest =
         toml::from_str(&read(root, "Cargo.toml")?).context("Cargo.toml")?;
+    let toolchain: toolchain::Toolchain =
+        toml::from_str(&read(root, "rust-toolchain.toml")?).context("rust-toolchain.toml")?;
     let tracked = files::tracked(root)?;
     let folders: BTreeSet<String> = metadata
         .workspace_packages()
@@ -64,8 +71,13 @@ fn examine(root: &Path) -> Result<Vec<String>> {
     findings.extend(light::check(root)?);
     findings.extend(licences::check(&policy, &metadata));
     findings.extend(published::check(&metadata, root));
+    findings.extend(toolchain::check(&toolchain, &metadata));
     findings.extend(files::check(root, &tracked, &exceptions.long_files)?);
     findings.extend(imports::check(root, &tracked, &folders)?);
+    let tree = proofs::Tree::read(root, &tracked)?;
+    findings.extend(proofs::check(&tree));
+    findings.extend(limits::check(&tree));
+    findings.extend(keys::check(&tree));
     findings.extend(unused::check(&manifest, &metadata));
     findings.extend(deps::check(&metadata, root)?);
     Ok(findings)

@@ -11,12 +11,14 @@ mod text;
 
 use std::collections::HashMap;
 
+use otp_core::AllowedPrefixes;
+
 pub(crate) use self::row::{ParsedRow, Phone, Rules};
 pub use self::{
     encoding::Encoding,
     problem::{ImportProblem, ImportRule},
 };
-use crate::name::LoginName;
+use crate::{name::LoginName, password::PasswordRules};
 
 /// How a file is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,17 @@ pub struct ImportedChange {
     pub login_name: LoginName,
     /// The columns that held something new.
     pub columns: Vec<&'static str>,
+}
+
+/// Checks a file without the users, and returns the number of its rows.
+///
+/// # Errors
+///
+/// Everything that is wrong in it.
+pub fn check_import(file: &[u8], options: ImportOptions) -> Result<usize, Vec<ImportProblem>> {
+    let rules = Rules { prefixes: AllowedPrefixes::ALL, passwords: PasswordRules::default() };
+    let parsed = parse(file, options, &rules);
+    if parsed.problems.is_empty() { Ok(parsed.rows.len()) } else { Err(parsed.problems) }
 }
 
 /// A file, as far as it can be checked without the users.

@@ -45,7 +45,7 @@ pub use crate::{
     factor_snapshot::{FactorSnapshot, FactorStatus},
     import::{
         Encoding, ImportFormat, ImportOptions, ImportProblem, ImportReport, ImportRule,
-        ImportedChange,
+        ImportedChange, check_import,
     },
     known_browser::{KNOWN_BROWSER_LIFETIME, KnownBrowserCookie, KnownBrowserKey},
     login::{Completed, PasswordOutcome, PasswordVerified, PendingLogin, Recorded, Saved, Session},

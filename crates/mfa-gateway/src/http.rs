@@ -2,6 +2,7 @@
 
 pub(crate) mod cookies;
 pub(crate) mod csrf;
+mod fields;
 pub(crate) mod flash;
 pub(crate) mod form;
 pub(crate) mod once;

@@ -23,3 +23,5 @@ mod state;
 mod target;
 pub mod time;
 mod websockets;
+
+pub use routes::own_paths;

@@ -55,6 +55,11 @@ fn table() -> [(&'static str, &'static str, MethodRouter); 9] {
     ]
 }
 
+/// Returns the path of each route below the prefix, as the router writes it, for an inventory of what each needs.
+pub fn own_paths() -> impl Iterator<Item = &'static str> {
+    table().into_iter().map(|(path, ..)| path)
+}
+
 /// Builds the router from the table.
 pub(crate) fn router() -> Router {
     let router = Router::new().fallback(async || Refusal::Message(MessageKind::NotFound));

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::{
-    api, machine,
+    api, audit, machine,
     metadata::{self, Metadata, Package, TargetKind, features_together},
     process, release,
     rustdoc::Rustdoc,
@@ -43,10 +43,17 @@ pub(crate) const ALL: &[Step] = &[
     },
     Step {
         name: "tidy",
-        what: "dependencies between crates, licences, metadata, imports, file sizes",
+        what: "dependencies between crates, licences, metadata, imports, file sizes, what the documents claim",
         needs: &[],
         after: &[],
         run: |_, _| tidy::main(),
+    },
+    Step {
+        name: "bill",
+        what: "the bill of materials of the program: each component has a licence and a checksum",
+        needs: &[],
+        after: &[],
+        run: |session, _| audit::write_bill(&session.metadata),
     },
     Step {
         name: "clippy",

@@ -156,7 +156,7 @@ impl Demo {
     }
 }
 
-fn plain_client() -> reqwest::Client {
+pub(crate) fn plain_client() -> reqwest::Client {
     let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     builder.timeout(Duration::from_secs(30)).build().expect("a client")
 }

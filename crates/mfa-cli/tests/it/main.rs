@@ -14,4 +14,5 @@ mod provider;
 mod proxy;
 mod races;
 mod restart;
+mod routes;
 mod users;
