@@ -31,9 +31,8 @@ impl AuthModule {
     /// `known_browser` is the cookie that [`remember_browser`](Self::remember_browser) made for this browser, if it sent
     /// one. With it, or at an address from which this user has logged in, strangers cannot use up the user's attempts.
     ///
-    /// After 100 wrong passwords in a row from other places, no password is right there any more, with the same outcome
-    /// as for a wrong one, until the user completes a login in a familiar place, gets a new password, or is
-    /// [unlocked](Self::unlock).
+    /// After 100 wrong passwords in a row from other places, each password counts as wrong there, until the user
+    /// completes a login in a familiar place, gets a new password, or is [unlocked](Self::unlock).
     ///
     /// # Errors
     ///
@@ -41,7 +40,7 @@ impl AuthModule {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the attempt counts as a wrong one, and no hash is computed for it any more.
+    /// If the future is dropped, the attempt counts as a wrong one, and no hash is computed for it from then on.
     #[tracing::instrument(skip_all)]
     pub async fn verify_password(
         &self,
@@ -52,6 +51,15 @@ impl AuthModule {
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<PasswordOutcome, AuthError> {
+        // Before the user is looked up: a network that is refused costs no more than one check, or two. A cookie can
+        // lead past these limits, and only the user's name tells whether it is valid.
+        let source = Source::of(client);
+        if known_browser.is_none()
+            && let Some((limit, until)) = self.network_limit(&source, now).await?
+        {
+            self.note_throttling(None, limit, client, now);
+            return Ok(PasswordOutcome::Throttled { until });
+        }
         let name = LoginName::parse(username).ok();
         let user = match &name {
             Some(name) => self.parts.users.find_by_name(name).await?,
@@ -60,7 +68,7 @@ impl AuthModule {
         // All spellings of an unknown name share one counter, as those of a known user do.
         let typed = name.as_ref().map_or(username, LoginName::as_str);
         let account = AccountName::of(user.as_ref(), typed);
-        let source = Source::of(client, self.known_browser(known_browser, &account, now));
+        let source = source.in_browser(self.known_browser(known_browser, &account, now));
         let charged = match self.charge_attempt(&account, &source, now).await? {
             AttemptCharge::Charged(charged) => charged,
             AttemptCharge::Refused { limit, until } => {
