@@ -11,9 +11,13 @@ use sms_sender::{
     OutgoingSms, RecordingSender, Reference, RefusedReason, SmsAccepted, SmsError, SmsOutcome,
     SmsSender, TextLimit,
 };
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinHandle, JoinSet},
+    time::Instant,
+};
 
-use crate::common::{breaker, sms, sms_of, sms_to};
+use crate::common::{breaker, sms, sms_of, sms_to, text_to};
 
 #[tokio::test(start_paused = true)]
 async fn after_five_failures_a_provider_is_left_alone_for_ten_seconds() {
@@ -196,6 +200,9 @@ async fn rate_limits_of_many_numbers_stop_sending_for_as_long_as_the_provider_as
         tokio::time::advance(seconds(open_for)).await;
         breaker.send(&sms_to(9)).await.unwrap();
         assert!(!breaker.is_open());
+        provider.limit_next(asked);
+        breaker.send(&sms_to(4)).await.unwrap_err();
+        assert!(!breaker.is_open(), "the count begins at zero");
     }
 }
 
@@ -230,13 +237,97 @@ impl SmsSender for Obedient {
 fn five(breaker: &Arc<CircuitBreaker>, text: &'static str) -> JoinSet<bool> {
     (0..5)
         .map(|n| {
-            let breaker = Arc::clone(breaker);
-            let sms = sms_to(n);
-            let reference = sms.reference().clone();
-            let sms = OutgoingSms::new(sms.to().clone(), text.to_owned(), reference, sms.now());
+            let (breaker, sms) = (Arc::clone(breaker), text_to(n, text));
             async move { breaker.send(&sms).await.is_ok() }
         })
         .collect()
+}
+
+/// Sends a message with this text to the `n`th user in a task of its own.
+async fn begun(
+    breaker: &Arc<CircuitBreaker>,
+    n: u32,
+    text: &'static str,
+) -> JoinHandle<Result<SmsOutcome, SmsError>> {
+    let breaker = Arc::clone(breaker);
+    let call = tokio::spawn(async move { breaker.send(&text_to(n, text)).await });
+    tokio::task::yield_now().await;
+    call
+}
+
+/// A breaker that probes after a second.
+fn impatient() -> Arc<CircuitBreaker> {
+    let settings = BreakerSettings::default().with_open_for(Duration::from_secs(1));
+    Arc::new(CircuitBreaker::new(Arc::new(Obedient), settings).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_one_call_probes_the_others_are_rejected() {
+    let breaker = Arc::new(breaker(Obedient));
+    five(&breaker, "fail 0").join_all().await;
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let probe = begun(&breaker, 7, "accept 5").await;
+    let rejected = breaker.send(&text_to(8, "accept 0")).await.unwrap_err();
+    assert!(rejected.is_not_sent());
+    assert_eq!(rejected.retry_after(), Some(Duration::from_secs(10)));
+    probe.await.unwrap().unwrap();
+    breaker.send(&text_to(8, "accept 0")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_from_before_another_opening_frees_no_probe_of_the_later_one() {
+    let breaker = impatient();
+    let failing = five(&breaker, "fail 3");
+    tokio::task::yield_now().await;
+    five(&breaker, "fail 0").join_all().await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let earlier = begun(&breaker, 7, "accept 8").await;
+    // The failures of the earlier calls open it again, until the fourth second.
+    failing.join_all().await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let later = begun(&breaker, 8, "accept 10").await;
+    earlier.await.unwrap().unwrap();
+    assert!(breaker.is_open());
+    breaker.send(&text_to(9, "accept 0")).await.unwrap_err();
+    later.await.unwrap().unwrap();
+    assert!(!breaker.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_probe_from_before_another_opening_changes_nothing_of_the_later_one() {
+    for (prober, is_cause) in [(0, true), (7, false)] {
+        let breaker = impatient();
+        let limited = five(&breaker, "limit 5");
+        tokio::task::yield_now().await;
+        five(&breaker, "fail 0").join_all().await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let earlier = begun(&breaker, prober, "fail 10").await;
+        // The rate limits of the earlier calls open it for 60 s.
+        limited.join_all().await;
+        earlier.await.unwrap().unwrap_err();
+        let left = Duration::from_secs(60 - 6);
+        let rejected = breaker.send(&text_to(prober, "accept 0")).await.unwrap_err();
+        assert_eq!(rejected.retry_after(), Some(left), "not shorter: {prober}");
+        tokio::time::advance(left).await;
+        // Only the numbers that opened it probe apart from the others.
+        let probe = begun(&breaker, 8, "accept 5").await;
+        let second = breaker.send(&text_to(prober, "accept 0")).await;
+        assert_eq!(second.is_ok(), is_cause, "{prober}");
+        probe.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_resets_the_count_and_a_rate_limit_does_not() {
+    for (between, opens) in [("accept 0", false), ("refuse 0", false), ("limit 0", true)] {
+        let breaker = Arc::new(breaker(Obedient));
+        for n in 0..4 {
+            breaker.send(&text_to(n, "fail 0")).await.unwrap_err();
+        }
+        let _ = breaker.send(&text_to(9, between)).await;
+        breaker.send(&text_to(4, "fail 0")).await.unwrap_err();
+        assert_eq!(breaker.is_open(), opens, "{between}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

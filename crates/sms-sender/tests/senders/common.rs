@@ -18,7 +18,12 @@ pub(crate) fn sms_to(n: u32) -> OutgoingSms {
 
 /// A message with this text.
 pub(crate) fn sms_of(text: &str) -> OutgoingSms {
-    let sms = sms();
+    text_to(0, text)
+}
+
+/// A message with this text to the `n`th user.
+pub(crate) fn text_to(n: u32, text: &str) -> OutgoingSms {
+    let sms = sms_to(n);
     OutgoingSms::new(sms.to().clone(), text.to_owned(), sms.reference().clone(), sms.now())
 }
 
