@@ -242,6 +242,18 @@ impl AuthModule {
         }))
     }
 
+    /// Settles the charges of a right password. `Err` says until when there were too many of them.
+    pub(super) async fn settle_success(
+        &self,
+        account: &AccountName,
+        source: &Source,
+        attempt: &ChargedAttempt,
+        now: SystemTime,
+    ) -> Result<Result<(), SystemTime>, AuthError> {
+        self.refund_attempt(attempt, now).await?;
+        self.charge_success(account, source, attempt.place, now).await
+    }
+
     pub(super) async fn refund_attempt(
         &self,
         attempt: &ChargedAttempt,
@@ -252,7 +264,7 @@ impl AuthModule {
     }
 
     /// Charges a right password. `Err` says until when the limit is reached, because of others at the same time.
-    pub(super) async fn charge_success(
+    async fn charge_success(
         &self,
         account: &AccountName,
         source: &Source,
