@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     fmt::Debug,
-    net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -12,10 +11,12 @@ use std::{
 };
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 
 use crate::{
     audit::{AuditRecord, AuditTrail},
     error::AuthError,
+    network::networks_of,
     time::to_millis,
     user::UserId,
 };
@@ -26,7 +27,7 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(600);
 /// Families that are never bounded: a session needs a code, and the others need an administrator.
 const NEVER_BOUNDED: [&str; 4] = ["audit.", "session.", "user.", "users."];
 
-/// Events that somebody without a password can cause, also about a user whose name they know.
+/// Events that need no password. They can be about a user too: a name is enough.
 const BEFORE_THE_PASSWORD: [&str; 4] =
     ["csrf.", "password.rejected", "password.throttled", "request."];
 
@@ -35,11 +36,11 @@ const BEFORE_THE_PASSWORD: [&str; 4] =
 enum Scope {
     User(UserId),
     /// One IPv4 address, or an IPv6 /64.
-    Network(String),
+    Network(IpNet),
     /// An IPv4 /24, or an IPv6 /48, which one customer of a provider may have.
-    WiderNetwork(String),
+    WiderNetwork(IpNet),
     /// Every network together: the bound on many networks at once.
-    Everybody,
+    AllNetworks,
 }
 
 impl Scope {
@@ -50,7 +51,7 @@ impl Scope {
             // An office has one address, and several people there mistype a password at nine o'clock.
             Self::Network(_) => 20,
             Self::WiderNetwork(_) => 60,
-            Self::Everybody => 600,
+            Self::AllNetworks => 600,
         }
     }
 
@@ -64,24 +65,12 @@ impl Scope {
         if user.is_some() && !is_of(&BEFORE_THE_PASSWORD) {
             return user.into_iter().collect();
         }
-        let networks = record.client.map(networks);
-        let networks = networks.map(|(one, wider)| [Self::Network(one), Self::WiderNetwork(wider)]);
+        let networks = record.client.map(|client| {
+            let [_, site, customer] = networks_of(client);
+            [Self::Network(customer), Self::WiderNetwork(site)]
+        });
         let networks = networks.into_iter().flatten();
-        user.into_iter().chain(networks).chain([Self::Everybody]).collect()
-    }
-}
-
-/// Returns the two networks of an address: a fine one and a wider one.
-fn networks(address: IpAddr) -> (String, String) {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            (v4.to_string(), format!("{a}.{b}.{c}.0/24"))
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            (format!("{a:x}:{b:x}:{c:x}:{d:x}::/64"), format!("{a:x}:{b:x}:{c:x}::/48"))
-        }
+        user.into_iter().chain(networks).chain([Self::AllNetworks]).collect()
     }
 }
 
@@ -115,9 +104,9 @@ impl Window {
         Some(match scope {
             Scope::User(user) => record.about(user),
             Scope::Network(network) | Scope::WiderNetwork(network) => {
-                record.with("network", network.clone())
+                record.with("network", network.to_string())
             }
-            Scope::Everybody => record,
+            Scope::AllNetworks => record,
         })
     }
 }
@@ -136,8 +125,8 @@ pub struct AuditCounts {
 
 /// A trail that counts repeated records in place of writing each.
 ///
-/// A browser causes records. Without a bound, somebody who repeats a request fills the disk, and then nobody
-/// can log in. Of one event and one user, five records are written in ten minutes. The others are counted,
+/// Each request can cause a record. Without a bound, repeated requests would fill the disk, and a full disk
+/// stops all logins. Of one event and one user, five records are written in ten minutes. The others are counted,
 /// and one more record tells their number: when the next such event comes after the ten minutes, or at the
 /// next [`settle`](Self::settle). Events that need no password are bounded by network too.
 #[derive(Debug)]
@@ -210,7 +199,7 @@ impl BoundedTrail {
         let (event, now) = (record.event, record.at);
         let mut windows = self.windows();
         let saves_space =
-            self.saves_space.load(Ordering::Relaxed) && scopes.contains(&Scope::Everybody);
+            self.saves_space.load(Ordering::Relaxed) && scopes.contains(&Scope::AllNetworks);
         let keys: Vec<_> = scopes.into_iter().map(|scope| (event, scope)).collect();
         for key in &keys {
             if windows.get(key).is_some_and(|window| window.is_over(now))

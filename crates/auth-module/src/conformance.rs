@@ -30,6 +30,7 @@
 //! | [`HashSource`](crate::HashSource) and [`UserAdministration`](crate::UserAdministration) | [`StoredUsersKit`] | [`hash_source::clauses`], [`user_administration::clauses`] | is durable: [`user_administration::clause_5_acknowledged_means_kept`] |
 //! | [`Sessions`](crate::Sessions) | [`SessionsKit`] | [`sessions::clauses`] | is durable: [`sessions::clause_10_acknowledged_means_kept`]; has a bound: [`sessions::clause_11_full_means_refused`] |
 //! | [`AuditTrail`](crate::AuditTrail) and [`AuditReader`](crate::AuditReader) | [`AuditKit`] | [`audit::clauses`] | is durable: [`audit::clause_2_flushed_means_kept`]; can lose records: [`audit::clause_3_a_lost_record_is_reported`] |
+//! | [`AuditArchive`](crate::AuditArchive) | [`ArchiveKit`] | [`audit_archive::clauses`] | |
 //!
 //! A directory is tested with users whom a [`Seed`] adds, behind its back if it is read-only.
 //!
@@ -38,7 +39,8 @@
 //! - **A Tokio runtime** with all drivers. The races have 32 callers, so use several threads. On one
 //!   thread, the calls of a store that never waits follow each other.
 //! - **Any data.** Each call uses names, tokens and ids of its own, so the store may be empty or not, and one
-//!   kit may be used for all clauses. What a clause has added stays there: use a database for tests.
+//!   kit may be used for all clauses. What a clause has added stays there, and the clauses of an archive remove
+//!   what they find: use a database for tests.
 //! - **No clock.** The clauses pass instants of the year 2100 and later. A store must not compare them with
 //!   its own clock, except to sweep what has expired.
 //!
@@ -52,6 +54,7 @@
 //! This module is not covered by semver: any release may add a clause, or make one stricter.
 
 pub mod audit;
+pub mod audit_archive;
 mod clause;
 pub mod hash_source;
 mod kit;
@@ -62,5 +65,8 @@ pub mod users;
 
 pub use self::{
     clause::{Clause, run},
-    kit::{AuditKit, PasswordCheckKit, Seed, SessionsKit, StoreSeed, StoredUsersKit, UsersKit},
+    kit::{
+        ArchiveKit, AuditKit, PasswordCheckKit, Seed, SessionsKit, StoreSeed, StoredUsersKit,
+        UsersKit,
+    },
 };

@@ -23,7 +23,7 @@ const SEPARATOR: char = '.';
 const ENTRY_BYTES: usize = 1 + 16 + 8 + 32;
 const ENTRY_CHARS: usize = ENTRY_BYTES / 3 * 4;
 
-/// The value of the cookie as the browser sent it, from anybody. `Debug` shows nothing of it.
+/// The value of the cookie as the browser sent it. It can be forged. `Debug` shows nothing of it.
 #[derive(Clone, Copy)]
 pub struct KnownBrowserCookie<'a>(&'a str);
 

@@ -20,6 +20,9 @@ use crate::{
 pub enum PasswordOutcome {
     /// Too many passwords are waiting to be verified: respond with 503 and ask to try again.
     Busy,
+    /// The password is right, but has to be changed in the directory before the user can log in. The page may say
+    /// so: only the right password leads to this outcome.
+    MustChange,
     /// Wrong name, wrong password or disabled account. Do not tell the user which.
     Rejected,
     /// Too many failures. Nothing was verified.

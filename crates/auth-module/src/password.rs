@@ -27,5 +27,5 @@ pub use self::{
 };
 pub(crate) use self::{
     hasher::PasswordJob,
-    unfit::{MAX_PASSWORD_BYTES, PasswordRules},
+    unfit::{MAX_PASSWORD_BYTES, MIN_CHARS, PasswordRules},
 };

@@ -89,6 +89,11 @@ impl Policy {
         }))
     }
 
+    /// Whether the password alone can complete a login: it satisfies the default requirement, which every login needs.
+    pub fn accepts_password_alone(&self) -> bool {
+        self.default.factors().iter().all(|choice| choice.contains(&FactorId::PASSWORD))
+    }
+
     /// Decides about one request.
     pub fn evaluate(&self, facts: &RequestFacts<'_>) -> Verdict<'_> {
         let path = Readings::of(facts.path);

@@ -68,7 +68,7 @@ const _: fn(&dyn Users) = |_| {};
 ///    nothing else. See [`User::generation`].
 /// 5. **Acknowledged means kept.** What a durable store has acknowledged survives a crash.
 /// 6. **Removed is gone.** After [`remove`](Self::remove) no look-up finds the user or the hash of the
-///    password, and nobody else has changed. The login name is free for another user.
+///    password, and no other user has changed. The login name is free for another user.
 /// 7. **A batch is whole.** [`apply`](Self::apply) adds every account and makes every change of the
 ///    call, or nothing. If it does nothing, it names every position that is to blame.
 ///

@@ -1,7 +1,7 @@
 //! Which URLs of responses are followed.
 //!
-//! A response names the address to upload a file to and that of a result file. Whoever can forge one, or writes
-//! into the provider's data, must not reach services of this machine or of the networks behind it by that.
+//! A response names the address to upload a file to and that of a result file. A forged response, or data that others
+//! wrote into the provider's, must not lead to services of this machine or of the networks behind it.
 
 use url::{Host, Url};
 
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_hosts_are_the_only_ones_beside_that_of_the_api() {
+    fn only_listed_hosts_and_that_of_the_api_are_followed() {
         let options =
             Options::default().with_storage_hosts(["Storage.example", "10.0.0.1", "[fd00::1]"]);
         for (url, expected) in [

@@ -128,6 +128,9 @@ impl Controller {
             auth.verify_password(username, password, client, known_browser, randomness, now).await;
         let verified = match outcome {
             Ok(PasswordOutcome::Verified(verified)) => verified,
+            Ok(PasswordOutcome::MustChange) => {
+                return LoginStep::Rejected(RejectedReason::MustChange);
+            }
             Ok(PasswordOutcome::Rejected) => {
                 return LoginStep::Rejected(RejectedReason::Credentials);
             }

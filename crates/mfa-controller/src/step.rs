@@ -116,13 +116,15 @@ pub struct DeniedStep {
     pub until: Option<SystemTime>,
 }
 
-/// Why name and password were not accepted. Does not reveal whether the account exists.
+/// Why name and password were not accepted. Does not reveal to strangers whether the account exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RejectedReason {
     /// Too many passwords wait to be verified.
     Busy,
     /// Name or password wrong, account unknown or disabled.
     Credentials,
+    /// The password is right, but has to be changed in the directory first. Only the right password leads here.
+    MustChange,
     /// Too many failures. No attempt is accepted before `until`.
     Throttled {
         /// When the next attempt is accepted.
@@ -160,7 +162,7 @@ impl LoginStep {
             | Self::Unavailable(_)
             | Self::Failed(Failure::Outage) => StepClass::Unavailable,
             Self::Restart(_) => StepClass::Restart,
-            Self::Denied(_) => StepClass::Denied,
+            Self::Denied(_) | Self::Rejected(RejectedReason::MustChange) => StepClass::Denied,
             Self::Failed(Failure::Internal) => StepClass::Failed,
         }
     }

@@ -27,6 +27,7 @@ login-caps-lock = Caps Lock is on.
 login-submit = Continue
 login-failed = The user ID or password is not correct.
 login-throttled = There have been too many attempts to sign in, so signing in is paused. Try again after { $until }.
+login-must-change = Your password has expired, so you cannot sign in with it. Change it where your organization manages passwords, then sign in here.
 login-busy = We are busy right now. Wait a moment, then try again.
 login-username-missing = Enter your user ID.
 login-password-missing = Enter your password.

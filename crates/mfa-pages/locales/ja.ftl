@@ -30,6 +30,7 @@ login-caps-lock = Caps Lockが​オンになっています。
 login-submit = 次へ​進む
 login-failed = ユーザーIDまたは​パスワードが​正しく​ありません。
 login-throttled = ログインの​操作が​続いたため、一時的に​受け付けを​停止しています。{ $until }以降に​もう一度​お試しください。
+login-must-change = パスワードの​変更が​必要です。お使いの​組織の​パスワード変更画面で​変更してから、​もう一度​ログインしてください。
 login-busy = ただいま​混み合っています。少し​待ってから​もう一度​お試しください。
 login-username-missing = ユーザーIDを​入力してください。
 login-password-missing = パスワードを​入力してください。

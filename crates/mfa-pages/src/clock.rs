@@ -16,7 +16,8 @@ pub fn japan() -> TimeZone {
 /// minutes, a session for hours: only the code's expiry is worth the seconds.
 const EXACT_WITHIN: Duration = Duration::from_secs(600);
 
-/// What an instant is to its reader. Whoever keeps to the shown time must never be too late or too early.
+/// What an instant is to its reader. It decides how the instant is rounded: a reader who keeps to the shown time is never
+/// too late or too early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bound {
     /// The end of a validity: rounded down.

@@ -64,13 +64,15 @@ impl<'a> LoginPage<'a> {
     }
 }
 
-/// Why a user name and password were refused. No variant reveals whether the account exists.
+/// Why a user name and password were refused. No variant reveals to strangers whether the account exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoginProblem {
     /// Too many password checks are running.
     Busy,
     /// No user name and no password was typed.
     BothMissing,
+    /// The password is right, but has to be changed in the directory first. Only for a user who gave it.
+    MustChange,
     /// No password was typed.
     PasswordMissing,
     /// Unknown user, wrong password, or a user who may not log in.
@@ -139,6 +141,7 @@ fn problems(page: &LoginPage<'_>) -> Vec<(&'static str, String)> {
         None => Vec::new(),
         Some(LoginProblem::BothMissing) => vec![username(), password()],
         Some(LoginProblem::Busy) => vec![("", frame.t("login-busy"))],
+        Some(LoginProblem::MustChange) => vec![("", frame.t("login-must-change"))],
         Some(LoginProblem::PasswordMissing) => vec![password()],
         Some(LoginProblem::Rejected) => vec![("", frame.t("login-failed"))],
         Some(LoginProblem::Throttled { until }) => {

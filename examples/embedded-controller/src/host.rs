@@ -225,6 +225,9 @@ fn shown(step: LoginStep) -> Response {
         LoginStep::Rejected(RejectedReason::Credentials) => {
             (StatusCode::UNAUTHORIZED, "Name or password is wrong.").into_response()
         }
+        LoginStep::Rejected(RejectedReason::MustChange) => {
+            (status, "Your password has expired. Change it in the directory.").into_response()
+        }
         LoginStep::Rejected(_) | LoginStep::Failed(_) => {
             (status, "Please try again later.").into_response()
         }

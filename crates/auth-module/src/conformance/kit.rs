@@ -19,6 +19,7 @@ use secrecy::SecretString;
 
 use crate::{
     audit::AuditTrail,
+    audit_archive::AuditArchive,
     audit_chain::ChainKey,
     audit_reader::AuditReader,
     destination::{AppName, Destination},
@@ -375,5 +376,21 @@ impl AuditKit {
     /// Makes a kit of one trail that has both ports, and of the key of its chain.
     pub fn new<S: AuditTrail + AuditReader>(trail: Arc<S>, key: ChainKey) -> Self {
         Self { trail: Arc::clone(&trail) as _, reader: trail, key: Arc::new(key) }
+    }
+}
+
+/// What the clauses of [`AuditArchive`] need: one trail that no other test writes to.
+#[derive(Debug, Clone)]
+pub struct ArchiveKit {
+    /// The port.
+    pub archive: Arc<dyn AuditArchive>,
+    /// The key of the chain.
+    pub key: Arc<ChainKey>,
+}
+
+impl ArchiveKit {
+    /// Makes a kit of one trail, and of the key of its chain.
+    pub fn new(archive: Arc<dyn AuditArchive>, key: ChainKey) -> Self {
+        Self { archive, key: Arc::new(key) }
     }
 }

@@ -61,7 +61,7 @@ impl Header {
             }
             let column = known(&folded).ok_or(ImportRule::UnknownColumn(position))?;
             if columns.contains(&Some(column)) {
-                return Err(ImportRule::Header("a column stands there twice"));
+                return Err(ImportRule::Header("a column is there twice"));
             }
             columns.push(Some(column));
         }

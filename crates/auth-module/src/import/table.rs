@@ -146,7 +146,7 @@ fn row(header: &Header, record: &StringRecord) -> Result<Row, (Option<&'static s
                 row.disabled = is_so.map_err(|rule| (Some(column), rule))?;
             }
             None if text.is_some() => {
-                let rule = ImportRule::NotARow("a value stands under no name of a column");
+                let rule = ImportRule::NotARow("a value is in a column without a name");
                 return Err((None, rule));
             }
             None => {}

@@ -1,6 +1,6 @@
 //! Whose account an attempt is for, and where it comes from.
 
-use std::{net::IpAddr, time::SystemTime};
+use std::time::SystemTime;
 
 use mfa_plugin_api::ClientFacts;
 use otp_cache::QuotaKey;
@@ -82,13 +82,15 @@ pub(super) struct Source {
 }
 
 impl Source {
-    pub(super) fn of(client: &ClientFacts, browser: Option<BrowserId>) -> Self {
-        Self { address: client.network(), site: site_name(client.address), browser }
+    /// Returns the source of a request whose browser is not known.
+    pub(super) fn of(client: &ClientFacts) -> Self {
+        let site = site_of(client.address).to_string();
+        Self { address: client.network(), site, browser: None }
     }
-}
 
-fn site_name(address: IpAddr) -> String {
-    site_of(address).to_string()
+    pub(super) fn in_browser(self, browser: Option<BrowserId>) -> Self {
+        Self { browser, ..self }
+    }
 }
 
 /// The place in which an attempt was made, as far as the completed logins of this user tell.

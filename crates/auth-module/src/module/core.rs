@@ -134,8 +134,8 @@ impl AuthModule {
         self.audit.counts()
     }
 
-    /// Sets whether the disk is nearly full. Then what strangers cause is only counted in the audit trail,
-    /// so that there is space for the records of logins.
+    /// Sets whether the disk is nearly full. Then events that need no password are only counted in the audit
+    /// trail, so that there is space for the records of logins.
     pub fn save_audit_space(&self, saves_space: bool) {
         self.audit.save_space(saves_space);
     }

@@ -97,7 +97,7 @@ impl AuthModule {
         Charge::new(key, failures_in_site_rate())
     }
 
-    /// Begins the count of wrong passwords in a row anew after a completed login. For sites, the time of the login begins
+    /// Resets the count of wrong passwords in a row after a completed login. For sites, the time of the login begins
     /// a new row; only a directory that does not note it needs the reset.
     pub(super) async fn forget_failures(
         &self,
@@ -105,7 +105,7 @@ impl AuthModule {
         client: &ClientFacts,
         now: SystemTime,
     ) -> Result<(), AuthError> {
-        let (account, source) = (AccountName::of_user(user, 0), Source::of(client, None));
+        let (account, source) = (AccountName::of_user(user, 0), Source::of(client));
         let counters = [
             self.failures(&account, &source, Place::Unfamiliar),
             self.failures(&account, &source, Place::Address),

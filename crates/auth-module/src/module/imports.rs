@@ -26,7 +26,7 @@ use crate::{
 const RECORDS_PER_FLUSH: usize = 1000;
 
 impl AuthModule {
-    /// Adds and changes the users of a file, or nobody if any row is invalid.
+    /// Adds and changes the users of a file. If any row is invalid, no user is added or changed.
     ///
     /// A row of a known user is a problem, unless the options say that it changes the user. Then an empty
     /// cell and a column that is not there leave a value as it is, and `-` takes away the phone number or

@@ -24,7 +24,7 @@ pub(super) enum AttemptCharge {
 /// An attempt that was charged.
 pub(super) struct ChargedAttempt {
     pub(super) place: Place,
-    /// Whether a right password is not enough any more: see [`Limit::Failures`].
+    /// Whether a right password is refused: see [`Limit::Failures`].
     pub(super) is_closed: bool,
     /// What a right password gives back.
     charged: Charged,
@@ -34,7 +34,8 @@ pub(super) struct ChargedAttempt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
     Address,
-    /// Wrong passwords in a row for one account in one place. It refuses nothing: no password is right any more there.
+    /// Wrong passwords in a row for one account in one place. It lets attempts go on, but from then on each password
+    /// counts as wrong there.
     Failures,
     /// The same within one unfamiliar site, so that few sites cannot use up the limit of all.
     FailuresInSite,
@@ -65,7 +66,7 @@ impl Limit {
     }
 }
 
-/// Which charges an attempt from an unfamiliar place has besides those that always apply.
+/// Which charges an attempt from an unfamiliar place has in addition to those that always apply.
 #[derive(Clone, Copy)]
 struct Unfamiliar {
     /// The limit of the user is reached: each new address has a small one of its own.
@@ -78,6 +79,29 @@ struct Unfamiliar {
 type Charges = Vec<(Limit, Charge)>;
 
 impl AuthModule {
+    /// Returns the limit of the network that every attempt without a known browser reaches, and until when, whatever its
+    /// name. Charges nothing.
+    pub(super) async fn network_limit(
+        &self,
+        source: &Source,
+        now: SystemTime,
+    ) -> Result<Option<(Limit, SystemTime)>, AuthError> {
+        let charges = self.of_network(source).to_vec();
+        let asked: Vec<Charge> = charges.iter().map(|(_, charge)| charge.with_events(0)).collect();
+        let asked = self.parts.otp_cache.charge(&asked, now).await.map_err(quota_unavailable)?;
+        if asked.is_ok_and(|asked| asked.left() > 0) {
+            return Ok(None);
+        }
+        // A check does not tell which limit has nothing left, and until when.
+        match self.charge(&charges, now).await? {
+            Ok(charged) => {
+                let refunded = self.parts.otp_cache.refund(&charged, now).await;
+                refunded.map(|()| None).map_err(quota_unavailable)
+            }
+            Err((limit, refused)) => Ok(Some((limit, refused_until(refused, now)))),
+        }
+    }
+
     /// Charges one attempt in the first place of browser, address and everywhere else whose wrong passwords in a row are
     /// not used up. If a limit is reached, returns when the next attempt is allowed.
     pub(super) async fn charge_attempt(
@@ -105,7 +129,7 @@ impl AuthModule {
                     let charged = ChargedAttempt { place, is_closed: false, charged };
                     return Ok(AttemptCharge::Charged(charged));
                 }
-                // As if the place were not familiar any more.
+                // The place counts as unfamiliar from now on.
                 Err((Limit::Failures, _)) => {}
                 Err((limit, refused)) => return Ok(refuse(limit, refused, now)),
             }
@@ -150,7 +174,7 @@ impl AuthModule {
                 Err((Limit::FailuresInSite, _)) => {
                     with.counts_failures_in_site = false;
                     if !self.is_unlocked(account, now).await? {
-                        // The failures of this site count no more for all the others.
+                        // From now on the failures of this site do not count for the other sites.
                         with.counts_failures = false;
                     }
                 }
@@ -187,11 +211,18 @@ impl AuthModule {
 
     /// Returns the charges that every attempt has that does not come from a familiar browser.
     fn of_address(&self, account: &AccountName, source: &Source) -> Charges {
+        let both = self.key("user+address", &[account.as_str(), &source.address]);
+        let rate = self.parts.settings.password_limits.per_user_and_address;
+        let mut charges = vec![(Limit::UserAndAddress, Charge::new(both, rate))];
+        charges.extend(self.of_network(source));
+        charges
+    }
+
+    /// Returns the charges of [`of_address`](Self::of_address) that hold for all names together.
+    fn of_network(&self, source: &Source) -> [(Limit, Charge); 2] {
         let limits = self.parts.settings.password_limits;
         let Source { address, site, .. } = source;
-        let both = self.key("user+address", &[account.as_str(), address]);
-        vec![
-            (Limit::UserAndAddress, Charge::new(both, limits.per_user_and_address)),
+        [
             (Limit::Address, Charge::new(self.key("address", &[address]), limits.per_address)),
             (Limit::Site, Charge::new(self.key("site", &[site]), limits.per_site)),
         ]
@@ -211,6 +242,18 @@ impl AuthModule {
         }))
     }
 
+    /// Settles the charges of a right password. `Err` says until when there were too many of them.
+    pub(super) async fn settle_success(
+        &self,
+        account: &AccountName,
+        source: &Source,
+        attempt: &ChargedAttempt,
+        now: SystemTime,
+    ) -> Result<Result<(), SystemTime>, AuthError> {
+        self.refund_attempt(attempt, now).await?;
+        self.charge_success(account, source, attempt.place, now).await
+    }
+
     pub(super) async fn refund_attempt(
         &self,
         attempt: &ChargedAttempt,
@@ -221,7 +264,7 @@ impl AuthModule {
     }
 
     /// Charges a right password. `Err` says until when the limit is reached, because of others at the same time.
-    pub(super) async fn charge_success(
+    async fn charge_success(
         &self,
         account: &AccountName,
         source: &Source,
@@ -231,11 +274,11 @@ impl AuthModule {
         let charge = self.successes(account, source, place);
         let charged = self.parts.otp_cache.charge(&[charge], now).await;
         let charged = charged.map_err(quota_unavailable)?;
-        Ok(charged.map(drop).map_err(|refused| refused.until.unwrap_or(now + UNKNOWN_WAIT)))
+        Ok(charged.map(drop).map_err(|refused| refused_until(refused, now)))
     }
 
-    /// Returns the charge of a right password. Each familiar place has its own counter, so that somebody who has stolen
-    /// the password cannot use up the owner's.
+    /// Returns the charge of a right password. Each familiar place has its own counter, so that a thief of the password
+    /// cannot use up the owner's.
     fn successes(&self, account: &AccountName, source: &Source, place: Place) -> Charge {
         let key = self.key("successes", &[account.as_str(), &source.name_of(place)]);
         Charge::new(key, self.parts.settings.password_limits.successes)
@@ -260,7 +303,11 @@ impl AuthModule {
 }
 
 fn refuse(limit: Limit, refused: QuotaRefused, now: SystemTime) -> AttemptCharge {
-    AttemptCharge::Refused { limit, until: refused.until.unwrap_or(now + UNKNOWN_WAIT) }
+    AttemptCharge::Refused { limit, until: refused_until(refused, now) }
+}
+
+fn refused_until(refused: QuotaRefused, now: SystemTime) -> SystemTime {
+    refused.until.unwrap_or(now + UNKNOWN_WAIT)
 }
 
 pub(super) fn quota_unavailable(source: StoreError) -> AuthError {

@@ -17,7 +17,7 @@ use crate::{
     login::{PasswordOutcome, PasswordVerified},
     name::LoginName,
     password::{MAX_PASSWORD_BYTES, PasswordAttempt, PasswordVerdict, Requester},
-    user::User,
+    user::{User, UserId},
 };
 
 impl AuthModule {
@@ -31,9 +31,8 @@ impl AuthModule {
     /// `known_browser` is the cookie that [`remember_browser`](Self::remember_browser) made for this browser, if it sent
     /// one. With it, or at an address from which this user has logged in, strangers cannot use up the user's attempts.
     ///
-    /// After 100 wrong passwords in a row from other places, no password is right there any more, with the same outcome
-    /// as for a wrong one, until the user completes a login in a familiar place, gets a new password, or is
-    /// [unlocked](Self::unlock).
+    /// After 100 wrong passwords in a row from other places, each password counts as wrong there, until the user
+    /// completes a login in a familiar place, gets a new password, or is [unlocked](Self::unlock).
     ///
     /// # Errors
     ///
@@ -41,7 +40,7 @@ impl AuthModule {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the attempt counts as a wrong one, and no hash is computed for it any more.
+    /// If the future is dropped, the attempt counts as a wrong one, and no hash is computed for it from then on.
     #[tracing::instrument(skip_all)]
     pub async fn verify_password(
         &self,
@@ -52,6 +51,15 @@ impl AuthModule {
         randomness: &dyn Randomness,
         now: SystemTime,
     ) -> Result<PasswordOutcome, AuthError> {
+        // Before the user is looked up: a network that is refused costs no more than one check, or two. A cookie can
+        // lead past these limits, and only the user's name tells whether it is valid.
+        let source = Source::of(client);
+        if known_browser.is_none()
+            && let Some((limit, until)) = self.network_limit(&source, now).await?
+        {
+            self.note_throttling(None, limit, client, now);
+            return Ok(PasswordOutcome::Throttled { until });
+        }
         let name = LoginName::parse(username).ok();
         let user = match &name {
             Some(name) => self.parts.users.find_by_name(name).await?,
@@ -60,7 +68,7 @@ impl AuthModule {
         // All spellings of an unknown name share one counter, as those of a known user do.
         let typed = name.as_ref().map_or(username, LoginName::as_str);
         let account = AccountName::of(user.as_ref(), typed);
-        let source = Source::of(client, self.known_browser(known_browser, &account, now));
+        let source = source.in_browser(self.known_browser(known_browser, &account, now));
         let charged = match self.charge_attempt(&account, &source, now).await? {
             AttemptCharge::Charged(charged) => charged,
             AttemptCharge::Refused { limit, until } => {
@@ -81,34 +89,43 @@ impl AuthModule {
         if let PasswordVerdict::Rehashed(user) = &verdict {
             self.record(about(Some(user), "password.hash_replaced", client, now));
         }
+        // The name may have been given to another user after the charge. That user's attempts are charged to another key.
+        let is_charged = |id: &UserId| user.as_ref().is_some_and(|user| user.id == *id);
         let why = match verdict {
             // Like a wrong password in every way, so that the guess that was right does not tell.
-            PasswordVerdict::Verified(_) | PasswordVerdict::Rehashed(_) if charged.is_closed => {
+            PasswordVerdict::MustChange(_)
+            | PasswordVerdict::Rehashed(_)
+            | PasswordVerdict::Verified(_)
+                if charged.is_closed =>
+            {
                 self.record(about(user.as_ref(), "password.closed", client, now));
                 return Ok(PasswordOutcome::Rejected);
             }
             PasswordVerdict::Verified(found) | PasswordVerdict::Rehashed(found)
-                if user.as_ref().is_some_and(|u| u.id == found.id) =>
+                if is_charged(&found.id) =>
             {
-                self.refund_attempt(&charged, now).await?;
-                let place = charged.place;
-                if let Err(until) = self.charge_success(&account, &source, place, now).await? {
-                    self.note_throttling(user.as_ref(), Limit::Successes, client, now);
-                    return Ok(PasswordOutcome::Throttled { until });
-                }
-                return Ok(self.verified(found, client, now));
+                return Ok(match self.settle_success(&account, &source, &charged, now).await? {
+                    Ok(()) => self.verified(found, client, now),
+                    Err(until) => self.too_successful(user.as_ref(), until, client, now),
+                });
+            }
+            // The caller knows the password, so this outcome tells no stranger that the account exists.
+            PasswordVerdict::MustChange(id) if is_charged(&id) => {
+                return Ok(match self.settle_success(&account, &source, &charged, now).await? {
+                    Ok(()) => self.must_change(user.as_ref(), client, now),
+                    Err(until) => self.too_successful(user.as_ref(), until, client, now),
+                });
             }
             // Nothing was verified, and the reason is our load: give the attempt back.
             PasswordVerdict::Busy => {
                 self.refund_attempt(&charged, now).await?;
                 return Ok(PasswordOutcome::Busy);
             }
-            // The name was given to another user after the charge. Refused, because the attempt was
-            // charged to another key than this user's.
-            PasswordVerdict::Rehashed(_) | PasswordVerdict::Verified(_) => "changed",
+            PasswordVerdict::MustChange(_)
+            | PasswordVerdict::Rehashed(_)
+            | PasswordVerdict::Verified(_) => "changed",
             // Not refunded: to the limits too, a disabled account has to look like a wrong password.
             PasswordVerdict::Locked(_) => "disabled",
-            PasswordVerdict::MustChange(_) => "must_change",
             PasswordVerdict::Wrong if user.is_none() => "unknown",
             PasswordVerdict::Wrong => "wrong",
         };
@@ -133,6 +150,27 @@ impl AuthModule {
         now: SystemTime,
     ) {
         self.record(about(user, "password.throttled", client, now).with("limit", limit.as_str()));
+    }
+
+    fn too_successful(
+        &self,
+        user: Option<&User>,
+        until: SystemTime,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) -> PasswordOutcome {
+        self.note_throttling(user, Limit::Successes, client, now);
+        PasswordOutcome::Throttled { until }
+    }
+
+    fn must_change(
+        &self,
+        user: Option<&User>,
+        client: &ClientFacts,
+        now: SystemTime,
+    ) -> PasswordOutcome {
+        self.record(about(user, "password.must_change", client, now));
+        PasswordOutcome::MustChange
     }
 
     fn verified(&self, user: User, client: &ClientFacts, now: SystemTime) -> PasswordOutcome {

@@ -5,7 +5,11 @@ use std::{ops::RangeInclusive, time::Duration};
 use otp_core::AllowedPrefixes;
 
 use super::password_limits::PasswordLimits;
-use crate::{audit::PhoneTagKey, known_browser::KnownBrowserKey, password::PasswordRules};
+use crate::{
+    audit::PhoneTagKey,
+    known_browser::KnownBrowserKey,
+    password::{MIN_CHARS, PasswordRules},
+};
 
 /// Sessions in memory. Each takes about one KiB.
 const CACHED_SESSIONS: u64 = 50_000;
@@ -59,6 +63,15 @@ impl AuthSettings {
     /// node has ended can be used for at most the longest of them.
     pub const SESSION_CACHE_AGE_RANGE: RangeInclusive<Duration> =
         Duration::ZERO..=Duration::from_secs(1);
+
+    /// Default of [`with_min_password_chars`](Self::with_min_password_chars).
+    pub const DEFAULT_MIN_PASSWORD_CHARS: usize = MIN_CHARS;
+
+    /// Allowed values of [`with_min_password_chars`](Self::with_min_password_chars).
+    pub const MIN_PASSWORD_CHARS_RANGE: RangeInclusive<usize> = MIN_CHARS..=64;
+
+    /// The fewest characters of a password that is the only factor (NIST SP 800-63B-4, 3.1.1.2).
+    pub const PASSWORD_ALONE_MIN_CHARS: usize = 15;
 
     /// Returns the defaults, for the users of `tenant`: pending logins of 10 minutes; sessions of 12
     /// hours and of 1 hour without use, whose users are read again every minute; numbers that start
@@ -164,11 +177,27 @@ impl AuthSettings {
         self
     }
 
+    /// Sets the fewest characters of a password that is set here: 8 to 64.
+    ///
+    /// NIST SP 800-63B-4 (3.1.1.2) asks for [`PASSWORD_ALONE_MIN_CHARS`](Self::PASSWORD_ALONE_MIN_CHARS) where the
+    /// password is the only factor; see [`Policy::accepts_password_alone`](crate::Policy::accepts_password_alone).
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSettings::PasswordChars`] outside this range.
+    pub fn with_min_password_chars(mut self, min_chars: usize) -> Result<Self, InvalidSettings> {
+        if !Self::MIN_PASSWORD_CHARS_RANGE.contains(&min_chars) {
+            return Err(InvalidSettings::PasswordChars);
+        }
+        self.password_rules = self.password_rules.with_min_chars(min_chars);
+        Ok(self)
+    }
+
     /// Sets names that a new password must not be made of, such as that of the service and its host. The
     /// login name is always one of them.
     #[must_use]
     pub fn with_service_names(mut self, names: impl IntoIterator<Item = String>) -> Self {
-        self.password_rules = PasswordRules::with_service_names(names);
+        self.password_rules = self.password_rules.with_service_names(names);
         self
     }
 
@@ -186,6 +215,9 @@ impl AuthSettings {
 /// Why settings are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
+    /// The fewest characters of a password.
+    #[error("the fewest characters of a password are {} to {}", AuthSettings::MIN_PASSWORD_CHARS_RANGE.start(), AuthSettings::MIN_PASSWORD_CHARS_RANGE.end())]
+    PasswordChars,
     /// The lifetime of a pending login.
     #[error("a pending login lasts {}", shown(&AuthSettings::PENDING_LIFETIME_RANGE))]
     PendingLifetime,

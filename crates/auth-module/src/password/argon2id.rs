@@ -162,6 +162,7 @@ impl Argon2idHash {
         Self { recipe, salt: vec![0; 16], output: vec![0; 32] }
     }
 
+    /// Computes the hash of `password` in `memory`, which grows as needed.
     pub(super) fn compute(
         password: &str,
         salt: &[u8],

@@ -26,9 +26,8 @@ use crate::{
 /// 1. **The right password verifies.** It returns the user whom [`Users`](crate::Users) finds under
 ///    the same name, in any spelling that [`LoginName`](crate::LoginName) folds to it.
 /// 2. **Anything else is wrong.** The password is compared whole. Only spellings that are equal in NFKC may
-///    count as one. An empty password,
-///    an unknown name, a text that is no login name and a user without a password are
-///    [`Wrong`](PasswordVerdict::Wrong).
+///    count as one. An empty password, an unknown name, a text that is no login name and a user without a
+///    password are [`Wrong`](PasswordVerdict::Wrong).
 /// 3. **A disabled account is not verified**, even with the right password: it is
 ///    [`Locked`](PasswordVerdict::Locked) then, or `Wrong` if the directory does not tell the two apart.
 ///    With another password it is `Wrong`.
@@ -60,8 +59,7 @@ pub struct PasswordAttempt<'a> {
     pub password: &'a SecretString,
     /// Who asks, for a fair share of what checks passwords.
     pub requester: Requester,
-    /// Whether a right password may be hashed anew with other parameters. `false` where the time must not tell that it
-    /// is right.
+    /// Whether the hash of a right password may be replaced. `false` where the time must not tell that it is right.
     pub may_rehash: bool,
     /// Random bytes, for the salt of a new hash.
     pub randomness: &'a dyn Randomness,
@@ -83,8 +81,7 @@ pub enum PasswordVerdict {
     Busy,
     /// The password is right, but the account is disabled or locked in the directory.
     Locked(UserId),
-    /// The password is right, but has to be changed first. The module has no page for that: the user
-    /// cannot log in until it was changed in the directory.
+    /// The password is right, but has to be changed in the directory before the user can log in.
     MustChange(UserId),
     /// The password is right, and its hash was replaced by one that is harder to guess from.
     Rehashed(User),

@@ -2,7 +2,7 @@
 //!
 //! Imported hashes can cost more or less than new ones, and the cost shows in the response time. So an
 //! unknown name gets the kind of a real user: algorithm and cost. It is chosen in proportion to the users in the hash
-//! source, and are always the same for the same name.
+//! source, and is always the same for the same name.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! Who is served next: fair queueing over client networks.
+//! The order of service: fair queueing over client networks.
 
 use std::collections::HashMap;
 

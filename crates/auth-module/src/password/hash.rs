@@ -133,18 +133,6 @@ impl PasswordHash {
         }
     }
 
-    /// Computes the hash of `password` in `memory`, which grows as needed.
-    pub(super) fn compute(
-        password: &str,
-        salt: &[u8],
-        recipe: Recipe,
-        peppers: &Peppers,
-        memory: &mut Vec<Block>,
-    ) -> Result<Self, CannotHash> {
-        Argon2idHash::compute(password, salt, recipe, peppers, memory)
-            .map(|hash| Self(Stored::Argon2id(hash)))
-    }
-
     /// Whether `password` has this hash, compared in constant time.
     pub(super) fn matches(
         &self,
@@ -159,6 +147,12 @@ impl PasswordHash {
             }
             Stored::Foreign(hash) => Ok(hash.matches(password.as_bytes())),
         }
+    }
+}
+
+impl From<Argon2idHash> for PasswordHash {
+    fn from(hash: Argon2idHash) -> Self {
+        Self(Stored::Argon2id(hash))
     }
 }
 

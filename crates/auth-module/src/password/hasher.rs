@@ -13,7 +13,7 @@ use argon2::Block;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{
-    argon2id::{CannotHash, HashParameters, Recipe},
+    argon2id::{Argon2idHash, CannotHash, HashParameters, Recipe},
     hash::{HashKind, PasswordHash},
     pepper::Peppers,
     requester::Requester,
@@ -48,8 +48,8 @@ pub struct Busy;
 
 /// Computes password hashes on a bounded number of threads, and reuses their working memory.
 ///
-/// Clones share one bound. Who waits is served in turns over the client networks, so that no network and no account keeps
-/// the others from being served. If a caller stops waiting, nothing is computed for it.
+/// Clones share one bound. Waiting callers are served in turns over the client networks, so that no network and no account
+/// keeps the others from being served. If a caller stops waiting, nothing is computed for it.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Pool>);
 
@@ -175,7 +175,7 @@ impl PasswordHasher {
         let (password, recipe, pool) = (password.clone(), self.recipe(), Arc::clone(&self.0));
         self.run(requester, recipe.parameters.into(), move |memory| {
             let password = password.expose_secret();
-            PasswordHash::compute(password, &salt, recipe, &pool.peppers, memory)
+            Argon2idHash::compute(password, &salt, recipe, &pool.peppers, memory).map(Into::into)
         })
         .await
     }
@@ -215,9 +215,11 @@ impl PasswordHasher {
                     {
                         return Ok(None);
                     }
-                    PasswordHash::compute(password, salt, self.recipe(), peppers, memory).map(Some)
+                    let hash =
+                        Argon2idHash::compute(password, salt, self.recipe(), peppers, memory)?;
+                    Ok(Some(hash.into()))
                 })
-                .collect::<Result<Vec<_>, _>>()
+                .collect::<Result<Vec<_>, CannotHash>>()
                 .map_err(failed)
         })
     }
@@ -231,7 +233,7 @@ impl PasswordHasher {
         let Some(turn) = self.0.turns.take(requester).await else { return Ok(Err(Busy)) };
         let pool = Arc::clone(&self.0);
         // The turn moves along: if the caller goes away now, the work still occupies it. It comes back with the result, so
-        // that who was served first goes on first.
+        // that callers go on in the order in which they were served.
         let work = tokio::task::spawn_blocking(move || {
             pool.count(1, kind);
             (pool.with_memory(work), turn)
@@ -283,7 +285,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn nothing_is_computed_for_who_goes_away_while_waiting() {
+    async fn nothing_is_computed_for_a_caller_that_goes_while_waiting() {
         let parameters = HashParameters::new(4096, 1, 1).unwrap();
         let hasher = PasswordHasher::new(parameters, HasherLimits { at_once: 1, waiting: 4 });
         let requester = |n: u8| Requester::new([10, n, 0, 1].into(), QuotaKey::from_bytes([n; 16]));

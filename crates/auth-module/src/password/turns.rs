@@ -47,7 +47,7 @@ impl Turns {
 
     fn give_out(self: &Arc<Self>) {
         while let Some(next) = self.next() {
-            // If nobody receives it, the turn is dropped, which gives it to the next one.
+            // If its requester has gone, `send` returns the turn. Dropping it gives it to the next one.
             let _ = next.send(Turn(Arc::clone(self)));
         }
     }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_goes_away_while_waiting_gets_no_turn_and_frees_the_place() {
+    async fn a_requester_that_goes_while_waiting_gets_no_turn_and_frees_its_place() {
         let turns = Turns::new(1, 1);
         let turn = turns.take(requester(1)).await.unwrap();
         let gone = wait(&turns, 2).await;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_turn_for_somebody_who_has_just_gone_away_is_the_next_ones() {
+    async fn a_turn_whose_requester_has_just_gone_is_the_next_ones() {
         let turns = Turns::new(1, 2);
         let turn = turns.take(requester(1)).await.unwrap();
         let (gone, waiting) = (wait(&turns, 2).await, wait(&turns, 3).await);
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_loses_the_place_to_another_is_told() {
+    async fn a_requester_that_loses_its_place_is_refused() {
         let turns = Turns::new(1, 2);
         let _turn = turns.take(requester(1)).await.unwrap();
         let heavy = Requester::new([10, 2, 0, 1].into(), QuotaKey::from_bytes([20; 16]));

@@ -12,9 +12,9 @@ use crate::name::LoginName;
 /// any length would let an attacker keep the server busy. OWASP and NIST ask for at least 64 characters.
 pub(crate) const MAX_PASSWORD_BYTES: usize = 1024;
 
-/// The fewest characters of a password that is set here: 8, as NIST SP 800-63B allows where the
-/// password is one factor of two.
-const MIN_PASSWORD_CHARS: usize = 8;
+/// The fewest characters of a password that is set here, as NIST SP 800-63B-4 (3.1.1.2) allows where the password is one
+/// factor of two.
+pub(crate) const MIN_CHARS: usize = 8;
 
 /// The passwords of at least 8 characters among the 100,000 that were found most often in leaks: one a line,
 /// folded as [`folded`] does, after an empty first line.
@@ -46,9 +46,12 @@ pub enum UnfitPassword {
     /// More than 1024 bytes.
     #[error("a password has at most 1024 bytes")]
     TooLong,
-    /// Fewer than 8 characters.
-    #[error("a password has at least 8 characters")]
-    TooShort,
+    /// Fewer characters than the settings ask for.
+    #[error("a password has at least {min_chars} characters")]
+    TooShort {
+        /// What the settings ask for.
+        min_chars: usize,
+    },
     /// A few characters repeated, or characters in a row.
     #[error(
         "a password must not be a few characters repeated, or characters that follow each other"
@@ -56,23 +59,34 @@ pub enum UnfitPassword {
     Trivial,
 }
 
-/// What a password is compared with besides the list of common ones.
-#[derive(Debug, Clone, Default)]
+/// What a new password is checked for, in addition to the list of common ones.
+#[derive(Debug, Clone)]
 pub(crate) struct PasswordRules {
-    /// Words that everybody who knows the service would try, folded.
+    min_chars: usize,
+    /// Words of the service's names, folded. They are guessed first.
     service_words: BTreeSet<String>,
 }
 
+impl Default for PasswordRules {
+    fn default() -> Self {
+        Self { min_chars: MIN_CHARS, service_words: BTreeSet::new() }
+    }
+}
+
 impl PasswordRules {
+    pub(crate) fn with_min_chars(self, min_chars: usize) -> Self {
+        Self { min_chars, ..self }
+    }
+
     /// Each name counts as a whole, and each of its parts between blanks and full stops.
-    pub(crate) fn with_service_names(names: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) fn with_service_names(self, names: impl IntoIterator<Item = String>) -> Self {
         let mut service_words = BTreeSet::new();
         for name in names {
             let name = folded(&name);
             let parts = name.split(|c: char| c.is_whitespace() || c == '.').chain([name.as_str()]);
             service_words.extend(parts.map(alphanumeric));
         }
-        Self { service_words }
+        Self { service_words, ..self }
     }
 
     /// Checks whether a password may be set for `name`. There is no rule on which characters.
@@ -86,8 +100,9 @@ impl PasswordRules {
             return Err(UnfitPassword::TooLong);
         }
         let folded = folded(password);
-        if folded.chars().take(MIN_PASSWORD_CHARS).count() < MIN_PASSWORD_CHARS {
-            return Err(UnfitPassword::TooShort);
+        let min_chars = self.min_chars;
+        if folded.chars().take(min_chars).count() < min_chars {
+            return Err(UnfitPassword::TooShort { min_chars });
         }
         if is_common(&folded) {
             return Err(UnfitPassword::Common);
@@ -154,8 +169,8 @@ mod tests {
     use super::*;
 
     fn check(name: &str, password: &str) -> Result<(), UnfitPassword> {
-        let rules =
-            PasswordRules::with_service_names(["山田 Portal".to_owned(), "login".to_owned()]);
+        let names = ["山田 Portal".to_owned(), "login".to_owned()];
+        let rules = PasswordRules::default().with_service_names(names);
         rules.check(&SecretString::from(password), Some(&LoginName::parse(name).unwrap()))
     }
 
@@ -221,15 +236,23 @@ mod tests {
     #[test]
     fn lengths_are_of_characters_below_and_of_bytes_above() {
         for (password, expected) in [
-            ("ひみつのことば", Err(UnfitPassword::TooShort)),
+            ("ひみつのことば", Err(UnfitPassword::TooShort { min_chars: 8 })),
             ("ひみつのことばよ", Ok(())),
             // One character in NFKC.
-            ("か\u{3099}ひみつのこ", Err(UnfitPassword::TooShort)),
+            ("か\u{3099}ひみつのこ", Err(UnfitPassword::TooShort { min_chars: 8 })),
             (&"ab cd ef gh".repeat(93), Ok(())),
             (&"ab cd ef gh".repeat(94), Err(UnfitPassword::TooLong)),
         ] {
             assert_eq!(check("alice", password), expected, "{password}");
         }
+    }
+
+    #[test]
+    fn the_fewest_characters_can_be_set() {
+        let rules = PasswordRules::default().with_min_chars(15);
+        let check = |password| rules.check(&SecretString::from(password), None);
+        assert_eq!(check("correct horse "), Err(UnfitPassword::TooShort { min_chars: 15 }));
+        assert_eq!(check("correct horse b"), Ok(()));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in the flawed implementations fails the test")]
 
 mod audit;
+mod audit_archive;
 mod passwords;
 mod sessions;
 mod stored_users;

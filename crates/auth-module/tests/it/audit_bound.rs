@@ -1,4 +1,4 @@
-//! Nobody can make the audit trail grow as fast as they like, and no count is lost.
+//! Repeated requests do not make the audit trail grow with each of them, and no count is lost.
 
 use std::{net::IpAddr, time::Duration};
 

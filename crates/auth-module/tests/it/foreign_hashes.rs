@@ -112,6 +112,8 @@ fn absurd_costs_and_damaged_hashes_are_refused() {
         ("{MD5}L55TUjtiq8FBorTWAZ0jyw==".to_owned(), Algorithm),
         ("{CLEARTEXT}secret".to_owned(), Algorithm),
         ("{SSHA".to_owned(), Form),
+        ("{PBKDF2é}1000$c2FsdA$".to_owned() + output, Algorithm),
+        ("{PBKDF2_SHA256}1000$c2FsdA$".to_owned() + output, Algorithm),
         (
             "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7".to_owned(),
             Algorithm,

@@ -134,7 +134,7 @@ async fn a_file_that_is_none_is_refused() {
         ("username,passwort\n", &format!("line 1: {columns}")),
         ("password,phone\n", "line 1: the column username is missing"),
         ("\n\n;;\n", "line 3: the first line has no names of columns"),
-        ("username,username,password\n", "line 1: a column stands there twice"),
+        ("username,username,password\n", "line 1: a column is there twice"),
     ] {
         let problems = world.import(ImportFormat::Csv, file).await.unwrap_err();
         assert_eq!(problems, [expected], "{file:?}");
@@ -305,7 +305,10 @@ async fn what_cannot_be_read_says_what_to_change() {
             "line 2, column password: this password is among",
         ),
         ("username,password\neve,a fine password,more\n", "line 2: not as many fields"),
-        ("username,,password\neve,x,a fine password\n", "line 2: a value stands under no name"),
+        (
+            "username,,password\neve,x,a fine password\n",
+            "line 2: a value is in a column without a name",
+        ),
         (
             "username,password,disabled\neve,a fine password,perhaps\n",
             "line 2, column disabled: write yes or no",

@@ -23,6 +23,7 @@ mod properties;
 mod races;
 mod read_only;
 mod readings;
+mod refusal_costs;
 mod servers;
 mod session_cache;
 mod sessions;

@@ -20,7 +20,7 @@ use crate::{
     common::{
         ALICE_PASSWORD, MINUTE, World, cheap, client, client_at, hashed, settings, with_hasher,
     },
-    passwords::{is_rejected, is_verified},
+    passwords::{Outdated, is_rejected, is_verified},
 };
 
 const WRONG: &str = "wrong password";
@@ -249,9 +249,19 @@ async fn after_a_hundred_failures_in_a_row_only_familiar_places_get_further() {
     assert!(is_right_from(&world, &in_site(50)).await);
 }
 
+#[tokio::test]
+async fn a_password_that_has_to_be_changed_looks_wrong_after_a_hundred_failures() {
+    let mut world = lax().await;
+    fail(&world, 100).await;
+    let passwords = Arc::new(Outdated(world.user("alice").await.id));
+    world.auth = Arc::new(world.module_with(|parts| AuthParts { passwords, ..parts }));
+    assert!(is_rejected(&world.try_password_from("alice", ALICE_PASSWORD, &in_site(50)).await));
+    assert_eq!(world.events().pop(), Some("password.closed"));
+}
+
 /// Otherwise the time would tell that the password was right.
 #[tokio::test]
-async fn a_right_password_that_is_not_enough_is_not_hashed_anew() {
+async fn a_right_password_that_is_not_enough_is_not_hashed_again() {
     let mut world = lax().await;
     let dearer = HashParameters::new(8192, 2, 1).unwrap();
     let hasher = PasswordHasher::new(dearer, HasherLimits::default());

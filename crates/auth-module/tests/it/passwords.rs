@@ -8,7 +8,7 @@ use auth_module::{
     NewPassword, PasswordAttempt, PasswordCheck, PasswordHash, PasswordHasher, PasswordOutcome,
     PasswordVerdict, User, UserId, Users,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::common::{ALICE_PASSWORD, World, cheap, client_at, with_hasher};
 
@@ -224,30 +224,52 @@ async fn a_user_whose_limit_was_not_charged_is_not_verified() {
     assert_eq!(record.fields, [("why", "changed".to_owned())]);
 }
 
-/// A directory that wants a new password before it lets anybody in.
+/// A directory in which alice's password has to be changed first.
 #[derive(Debug)]
-struct Outdated(UserId);
+pub(crate) struct Outdated(pub(crate) UserId);
 
 #[async_trait]
 impl PasswordCheck for Outdated {
-    async fn check(&self, _attempt: &PasswordAttempt<'_>) -> Result<PasswordVerdict, AuthError> {
-        Ok(PasswordVerdict::MustChange(self.0.clone()))
+    async fn check(&self, attempt: &PasswordAttempt<'_>) -> Result<PasswordVerdict, AuthError> {
+        let is_right = attempt.password.expose_secret() == ALICE_PASSWORD;
+        Ok(if is_right {
+            PasswordVerdict::MustChange(self.0.clone())
+        } else {
+            PasswordVerdict::Wrong
+        })
     }
 
     fn users_changed(&self) {}
 }
 
+/// A world in which the password of this user has to be changed.
+async fn outdated(id: impl FnOnce(UserId) -> UserId) -> World {
+    let mut world = World::new().await;
+    let passwords = Arc::new(Outdated(id(world.user("alice").await.id)));
+    world.auth = Arc::new(world.module_with(|parts| AuthParts { passwords, ..parts }));
+    world
+}
+
 #[tokio::test]
-async fn a_password_that_has_to_be_changed_opens_nothing_and_is_recorded() {
-    let world = World::new().await;
-    let passwords = Arc::new(Outdated(world.user("alice").await.id));
-    let auth = world.module_with(|parts| AuthParts { passwords, ..parts });
-    let (password, client) = (SecretString::from(ALICE_PASSWORD), crate::common::client());
-    let outcome = auth
-        .verify_password("alice", &password, &client, None, &world.randomness, world.now())
-        .await
-        .unwrap();
-    assert!(is_rejected(&outcome));
+async fn only_the_right_password_learns_that_it_has_to_be_changed() {
+    let world = outdated(|alice| alice).await;
+    assert!(is_rejected(&world.try_password("alice", "wrong password").await));
     let record = world.audit.records().pop().unwrap();
-    assert_eq!(record.fields, [("why", "must_change".to_owned())]);
+    assert_eq!(record.fields, [("why", "wrong".to_owned())]);
+    // It does not count as a wrong one.
+    for _ in 0..30 {
+        let outcome = world.try_password("alice", ALICE_PASSWORD).await;
+        assert!(matches!(outcome, PasswordOutcome::MustChange), "{outcome:?}");
+    }
+    let record = world.audit.records().pop().unwrap();
+    assert_eq!((record.event, record.fields.as_slice()), ("password.must_change", &[][..]));
+    assert!(!world.events().contains(&"login.opened"));
+}
+
+#[tokio::test]
+async fn a_password_of_another_user_that_has_to_be_changed_is_rejected() {
+    let world = outdated(|_| UserId::from_random([9; 16])).await;
+    assert!(is_rejected(&world.try_password("alice", ALICE_PASSWORD).await));
+    let record = world.audit.records().pop().unwrap();
+    assert_eq!(record.fields, [("why", "changed".to_owned())]);
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use auth_module::{
     HashParameters, HashedPasswords, HasherLimits, PasswordHasher, Sessions,
     conformance::{
-        AuditKit, PasswordCheckKit, SessionsKit, StoreSeed, StoredUsersKit, UsersKit, audit,
-        hash_source, password_check, run, sessions, user_administration, users,
+        ArchiveKit, AuditKit, PasswordCheckKit, SessionsKit, StoreSeed, StoredUsersKit, UsersKit,
+        audit, audit_archive, hash_source, password_check, run, sessions, user_administration,
+        users,
     },
 };
 use auth_store_sqlite::Database;
@@ -82,4 +83,12 @@ async fn the_audit_trail_passes() {
         intruder.execute("DROP TABLE audit_trail", []).unwrap();
     };
     audit::clause_3_a_lost_record_is_reported(&kit, lose).await;
+}
+
+/// In one file, one clause after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_archive_of_the_audit_trail_passes() {
+    let file = File::new();
+    let trail = Arc::new(file.open().await.audit_trail(chain_key()));
+    run(&audit_archive::clauses(), &ArchiveKit::new(trail, chain_key())).await;
 }

@@ -51,6 +51,18 @@ async fn a_wrong_password_opens_nothing_and_calls_no_plugin() {
 }
 
 #[tokio::test]
+async fn a_password_that_has_to_be_changed_opens_nothing_and_is_told_to_its_owner_only() {
+    let world = World::new().await;
+    world.passwords.outdate();
+    let step = world.login(PASSWORD, "/").await;
+    assert!(matches!(step, LoginStep::Rejected(RejectedReason::MustChange)), "{step:?}");
+    assert_eq!((step.class(), step.retry_at()), (StepClass::Denied, None));
+    let step = world.login("wrong", "/").await;
+    assert!(matches!(step, LoginStep::Rejected(RejectedReason::Credentials)), "{step:?}");
+    assert!(world.first.calls().is_empty());
+}
+
+#[tokio::test]
 async fn too_many_wrong_passwords_return_when_the_throttle_ends() {
     let world = World::new().await;
     let step = loop {

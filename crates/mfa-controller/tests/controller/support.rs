@@ -1,12 +1,20 @@
 //! An authentication module over stores in memory, two test factors, and browsers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use auth_module::{
-    Administration, AppName, AuthModule, AuthParts, AuthSettings, Destination, FactorChoice,
-    HashParameters, HashedPasswords, HasherLimits, LoginName, MemoryAuditTrail, MemorySessions,
-    MemoryUsers, NewPassword, NewUser, PasswordHasher, PathPattern, PendingToken, PhoneTagKey,
-    Policy, Requirement, Rule, Session, SessionToken, Sessions, UserAdded,
+    Administration, AppName, AuthError, AuthModule, AuthParts, AuthSettings, Destination,
+    FactorChoice, HashParameters, HashedPasswords, HasherLimits, LoginName, MemoryAuditTrail,
+    MemorySessions, MemoryUsers, NewPassword, NewUser, PasswordAttempt, PasswordCheck,
+    PasswordHasher, PasswordVerdict, PathPattern, PendingToken, PhoneTagKey, Policy, Requirement,
+    Rule, Session, SessionToken, Sessions, UserAdded,
 };
 use mfa_controller::{
     Controller, LivePrompt, LoginRequest, LoginStep, Pending, PromptStep, Watched,
@@ -29,9 +37,40 @@ pub(crate) struct World {
     pub(crate) auth: Arc<AuthModule>,
     pub(crate) audit: MemoryAuditTrail,
     pub(crate) sessions: Arc<dyn Sessions>,
+    pub(crate) passwords: Arc<Passwords>,
     pub(crate) controller: Controller,
     pub(crate) first: Arc<Dummy>,
     pub(crate) second: Arc<Dummy>,
+}
+
+/// Checks passwords. A test can make every right one outdated.
+#[derive(Debug)]
+pub(crate) struct Passwords {
+    hashed: HashedPasswords,
+    must_change: AtomicBool,
+}
+
+impl Passwords {
+    pub(crate) fn outdate(&self) {
+        self.must_change.store(true, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl PasswordCheck for Passwords {
+    async fn check(&self, attempt: &PasswordAttempt<'_>) -> Result<PasswordVerdict, AuthError> {
+        let verdict = self.hashed.check(attempt).await?;
+        Ok(match verdict {
+            PasswordVerdict::Verified(user) if self.must_change.load(Ordering::SeqCst) => {
+                PasswordVerdict::MustChange(user.id)
+            }
+            verdict => verdict,
+        })
+    }
+
+    fn users_changed(&self) {
+        self.hashed.users_changed();
+    }
 }
 
 pub(crate) fn factor(name: &'static str) -> FactorId {
@@ -89,12 +128,13 @@ impl World {
         // The cheapest allowed hash: no test here measures its cost.
         let hasher =
             PasswordHasher::new(HashParameters::new(4096, 1, 1).unwrap(), HasherLimits::default());
-        let passwords = HashedPasswords::new(users.clone(), hasher.clone(), [8; 32]);
+        let hashed = HashedPasswords::new(users.clone(), hasher.clone(), [8; 32]);
+        let passwords = Arc::new(Passwords { hashed, must_change: AtomicBool::new(false) });
         let audit = MemoryAuditTrail::new();
         let cache = Arc::new(MemoryStore::new());
         let auth = Arc::new(AuthModule::new(AuthParts {
             users: users.clone(),
-            passwords: Arc::new(passwords),
+            passwords: passwords.clone(),
             administration: Some(Administration { users, hasher }),
             sessions: Arc::clone(&sessions),
             otp_cache: cache.clone(),
@@ -115,7 +155,7 @@ impl World {
         let (first, second) = (Dummy::new("first", "plum"), Dummy::new("second", "pear"));
         let plugins: Vec<Arc<dyn MfaPlugin>> = vec![first.clone(), second.clone()];
         let controller = Controller::new(Arc::clone(&auth), plugins, randomness).unwrap();
-        Self { clock, auth, audit, sessions, controller, first, second }
+        Self { clock, auth, audit, sessions, passwords, controller, first, second }
     }
 
     pub(crate) fn client() -> ClientFacts {

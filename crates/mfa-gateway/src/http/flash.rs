@@ -36,6 +36,7 @@ struct Stored {
 enum Problem {
     BothMissing,
     Busy,
+    MustChange,
     PasswordMissing,
     Rejected,
     Throttled,
@@ -51,6 +52,7 @@ impl RefusedLogin {
         let problem = match problem {
             Problem::BothMissing => LoginProblem::BothMissing,
             Problem::Busy => LoginProblem::Busy,
+            Problem::MustChange => LoginProblem::MustChange,
             Problem::PasswordMissing => LoginProblem::PasswordMissing,
             Problem::Rejected => LoginProblem::Rejected,
             Problem::Throttled => {
@@ -71,6 +73,7 @@ impl RefusedLogin {
         let problem = match self.problem {
             LoginProblem::BothMissing => Problem::BothMissing,
             LoginProblem::Busy => Problem::Busy,
+            LoginProblem::MustChange => Problem::MustChange,
             LoginProblem::PasswordMissing => Problem::PasswordMissing,
             LoginProblem::Rejected => Problem::Rejected,
             LoginProblem::Throttled { until: at } => {
@@ -113,6 +116,7 @@ mod tests {
         for problem in [
             LoginProblem::BothMissing,
             LoginProblem::Busy,
+            LoginProblem::MustChange,
             LoginProblem::PasswordMissing,
             LoginProblem::Rejected,
             LoginProblem::Throttled { until },

@@ -143,6 +143,7 @@ async fn log_in(own: &Own, form: &Form) -> Page {
     match step {
         LoginStep::Rejected(RejectedReason::Credentials) => refuse(LoginProblem::Rejected),
         LoginStep::Rejected(RejectedReason::Busy) => refuse(LoginProblem::Busy),
+        LoginStep::Rejected(RejectedReason::MustChange) => refuse(LoginProblem::MustChange),
         LoginStep::Rejected(RejectedReason::Throttled { until }) => {
             refuse(LoginProblem::Throttled { until })
         }

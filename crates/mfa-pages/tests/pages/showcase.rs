@@ -123,6 +123,8 @@ fn logins(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
     );
     let throttled = LoginProblem::Throttled { until: later(900) };
     add("login-throttled", login().with_username("alice").with_problem(throttled));
+    let outdated = login().with_username("alice").with_problem(LoginProblem::MustChange);
+    add("login-must-change", outdated);
     add("login-busy", login().with_username("alice").with_problem(LoginProblem::Busy));
 }
 

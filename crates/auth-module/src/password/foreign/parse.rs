@@ -68,7 +68,11 @@ fn modular(text: &str, id: &str, rest: &str) -> Result<Parts, InvalidPasswordHas
 /// `{SSHA}…` and its kin: base64 of digest and salt.
 fn ldap(scheme: &str, rest: &str) -> Result<Parts, InvalidPasswordHash> {
     if let Some(name) = scheme.strip_prefix("PBKDF2") {
-        let digest = if name.is_empty() { Some(Digest::Sha1) } else { digest(&name[1..]) };
+        let digest = match name.strip_prefix('-') {
+            Some(name) => digest(name),
+            None if name.is_empty() => Some(Digest::Sha1),
+            None => None,
+        };
         return pbkdf2(digest.ok_or(InvalidPasswordHash::Algorithm)?, rest);
     }
     let (digest, is_salted) = match scheme {

@@ -1,30 +1,22 @@
 //! A program adds a factor of its own to the gateway, and the gateway's code knows nothing of it.
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::SeqCst},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::SeqCst},
 };
 
 use async_trait::async_trait;
-use auth_module::{LoginName, NewPassword, NewUser};
 use mfa_demo::{Browser, Seen};
-use mfa_gateway::{
-    builder::GatewayBuilder,
-    config::Config,
-    running::{Running, listen},
-    time::{Clock as _, SystemClock, SystemRandomness},
-};
+use mfa_gateway::{builder::GatewayBuilder, running::Running, time::SystemClock};
 use mfa_pages::Language;
 use mfa_plugin_api::{
     ActionId, AuthenticationMethod, Ceremony, Descriptor, Evidence, FactorId, Field, FieldKind,
     FlowContext, LiveStatus, Message, MfaPlugin, PluginError, PluginState, Prompt, Rejection,
     RejectionKind, Reply, Step, Submission,
 };
-use secrecy::SecretString;
 use tokio::sync::Notify;
+
+use crate::common::{PASSWORD, Ports, add, config, user};
 
 /// Asks for a passkey, or for an approval elsewhere.
 #[derive(Debug)]
@@ -108,43 +100,17 @@ impl LiveStatus for Doorbell {
     }
 }
 
-const CONFIG: &str = r#"
-[gateway]
-public_url = "ORIGIN"
-insecure_http = true
-data_dir = "."
-secret = "a secret of the test: 32 bytes or more"
-
+const RULES: &str = r#"
 [application]
 url = "http://127.0.0.1:1"
 
 [[rule]]
 path = "/"
 factors = ["password", "doorbell"]
-
-[[otp.key]]
-id = 1
-secret = "another secret of the test: 32 bytes"
-
-[sms]
-product_name = "Test"
-host = "localhost"
-insecure_http = true
-
-[sms.karaden_sms]
-base_url = "http://127.0.0.1:1/api"
-tenant_id = "159bfd33-b9b7-f424-4755-c119b324591d"
-token = "unused"
-service_id = 1
 "#;
 
 const TEXTS: &str =
     "doorbell-title = Ring the bell\ndoorbell-label = Your key\ndoorbell-wrong = Not this key\n";
-
-fn config(folder: &Path, origin: &str) -> Config {
-    Config::parse(&folder.join("gateway.toml"), &CONFIG.replace("ORIGIN", origin))
-        .expect("a configuration")
-}
 
 /// A gateway with the added factor, and a user.
 struct World {
@@ -157,22 +123,15 @@ struct World {
 impl World {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let loopback = "127.0.0.1:0".parse().expect("an address");
-        let listener = listen(loopback).await.expect("a port");
-        let ops_listener = listen(loopback).await.expect("a port");
-        let origin = format!("http://{}", listener.local_addr().expect("an address"));
-        let config = config(folder.path(), &origin);
+        let ports = Ports::free().await;
+        let origin = ports.origin.clone();
+        let config = config(folder.path(), &origin, RULES);
         let bell = Doorbell::new();
-        let gateway = GatewayBuilder::new(&config)
+        let builder = GatewayBuilder::new(&config)
             .with_factor(Arc::clone(&bell) as _)
-            .with_texts(Language::En, TEXTS)
-            .start(listener, ops_listener, Arc::new(SystemClock))
-            .await
-            .expect("it starts");
-        let mut alice = NewUser::new(LoginName::parse("alice").expect("a name"));
-        alice.password = Some(NewPassword::Plain(SecretString::from("correct horse battery")));
-        let now = SystemClock.now();
-        gateway.auth().add_user(alice, "test", &SystemRandomness, now).await.expect("a user");
+            .with_texts(Language::En, TEXTS);
+        let gateway = ports.start(builder, Arc::new(SystemClock)).await;
+        add(&gateway, user("alice"), &SystemClock).await;
         let browser = Browser::new(&origin).expect("a client");
         Self { gateway, bell, browser, _folder: folder }
     }
@@ -180,7 +139,7 @@ impl World {
     /// Sends the password, and returns the page of the added factor.
     async fn reach_factor(&mut self) -> Seen {
         let page = self.browser.get("/_mfa/login").await.expect("a page");
-        let fields = [("username", "alice"), ("password", "correct horse battery")];
+        let fields = [("username", "alice"), ("password", PASSWORD)];
         self.browser.post_and_follow(&page, "/_mfa/login", &fields).await.expect("a page")
     }
 
@@ -229,7 +188,7 @@ async fn an_approval_elsewhere_moves_the_open_page_on_and_the_reload_opens_the_s
 #[tokio::test]
 async fn a_factor_that_is_added_twice_or_not_at_all_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = config(folder.path(), "http://127.0.0.1:1");
+    let config = config(folder.path(), "http://127.0.0.1:1", RULES);
     let said = |builder: GatewayBuilder<'_>| builder.check().expect_err("refused").to_string();
     let absent = said(GatewayBuilder::new(&config));
     assert!(absent.contains("\"doorbell\", which no plugin provides"), "{absent}");

@@ -1,5 +1,4 @@
-//! Failover and the circuit breaker.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+//! The circuit breaker.
 
 use std::{
     sync::Arc,
@@ -7,217 +6,18 @@ use std::{
 };
 
 use async_trait::async_trait;
-use otp_core::{ChallengeId, PhoneNumber};
 use sms_sender::{
-    BreakerSettings, CircuitBreaker, DeliveryStatus, FailingSender, FailoverSender,
-    InvalidBreakerSettings, LookUp, LookUpError, OutgoingSms, RecordingSender, Reference,
-    RefusedReason, SmsAccepted, SmsError, SmsOutcome, SmsReport, SmsSender, TextLimit,
+    BreakerSettings, CircuitBreaker, FailingSender, InvalidBreakerSettings, LookUp, LookUpError,
+    OutgoingSms, RecordingSender, Reference, RefusedReason, SmsAccepted, SmsError, SmsOutcome,
+    SmsSender, TextLimit,
 };
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinHandle, JoinSet},
+    time::Instant,
+};
 
-fn sms() -> OutgoingSms {
-    sms_to(0)
-}
-
-/// A message to the `n`th user.
-fn sms_to(n: u32) -> OutgoingSms {
-    let to = PhoneNumber::from_japanese(&format!("0901234{n:04}")).unwrap();
-    let reference = Reference::new(ChallengeId::from_bytes([3; 16]), 1);
-    OutgoingSms::new(to, "text".to_owned(), reference, SystemTime::UNIX_EPOCH)
-}
-
-fn recorders() -> (RecordingSender, RecordingSender, FailoverSender) {
-    let (first, second) = (RecordingSender::new(), RecordingSender::new());
-    let both = FailoverSender::new(Arc::new(first.clone())).with_fallback(Arc::new(second.clone()));
-    (first, second, both)
-}
-
-#[test]
-fn a_reference_is_short_plain_and_tells_messages_apart() {
-    let mut seen = std::collections::BTreeSet::new();
-    for id in [[0; 16], [0xff; 16], [1; 16], [2; 16]] {
-        for nth in 0..=u8::MAX {
-            let reference = Reference::new(ChallengeId::from_bytes(id), nth);
-            let name = reference.as_str();
-            assert_eq!(name.len(), if nth < 36 { 26 } else { 27 });
-            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
-            assert!(seen.insert(name.to_owned()));
-        }
-    }
-}
-
-/// A message with this text.
-fn sms_of(text: &str) -> OutgoingSms {
-    let sms = sms();
-    OutgoingSms::new(sms.to().clone(), text.to_owned(), sms.reference().clone(), sms.now())
-}
-
-#[test]
-fn a_text_that_phones_do_not_show_fits_no_limit() {
-    let limit = TextLimit::new(70, 1);
-    for text in ["", " ", "\u{a0}", "\n", "a\tb", "a\rb", "a\r\nb", "a\u{7f}", "a\u{85}"] {
-        assert!(!sms_of(text).fits(limit), "{text:?}");
-    }
-    for text in ["a", " a", "a\nb", "a\n", "あ\u{3099}"] {
-        assert!(sms_of(text).fits(limit), "{text:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_sender_for_tests_fails_no_message_that_is_refused_or_late() {
-    let sender = FailingSender::unknown();
-    let refused = SmsOutcome::Refused(RefusedReason::Message);
-    assert_eq!(sender.send(&sms_of(&"あ".repeat(71))).await.unwrap(), refused);
-    assert_eq!(sender.send(&sms_of("a\tb")).await.unwrap(), refused);
-    let late = sms().with_deadline(SystemTime::UNIX_EPOCH);
-    assert!(sender.send(&late).await.unwrap_err().is_not_sent());
-    assert!(!sender.send(&sms()).await.unwrap_err().is_not_sent());
-    assert_eq!(sender.calls(), 4);
-}
-
-#[tokio::test]
-async fn only_a_message_that_was_not_sent_goes_to_the_next_sender() {
-    type Script = fn(&RecordingSender);
-    let cases: [(Script, usize, usize); 8] = [
-        (|_| {}, 1, 0),
-        (RecordingSender::fail_next, 0, 1),
-        (|first| first.refuse_next(RefusedReason::Account), 0, 1),
-        (|first| first.limit_next(None), 0, 1),
-        (|first| first.refuse_next(RefusedReason::Number), 0, 0),
-        (|first| first.refuse_next(RefusedReason::ChangedHands), 0, 0),
-        (RecordingSender::lose_next_answer, 1, 0),
-        (RecordingSender::lose_next_request, 0, 0),
-    ];
-    for (case, (script, at_first, at_second)) in cases.into_iter().enumerate() {
-        let (first, second, both) = recorders();
-        script(&first);
-        // What came of it is for the caller; here it counts where it went.
-        let _ = both.send(&sms()).await;
-        assert_eq!((first.sent().len(), second.sent().len()), (at_first, at_second), "{case}");
-    }
-}
-
-/// Sends as the other one, and checks the history of numbers.
-#[derive(Debug)]
-struct Checking(RecordingSender);
-
-#[async_trait]
-impl SmsSender for Checking {
-    fn text_limit(&self) -> TextLimit {
-        self.0.text_limit()
-    }
-
-    fn checks_number_history(&self) -> bool {
-        true
-    }
-
-    async fn send(&self, sms: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
-        self.0.send(sms).await
-    }
-
-    async fn look_up(&self, reference: &Reference, at: SystemTime) -> Result<LookUp, LookUpError> {
-        self.0.look_up(reference, at).await
-    }
-}
-
-#[tokio::test]
-async fn a_message_whose_number_is_to_be_checked_goes_to_no_sender_that_does_not() {
-    let since = || sms().with_phone_since(SystemTime::UNIX_EPOCH);
-    let checking = |recorder: &RecordingSender| Arc::new(Checking(recorder.clone()));
-    type Build = fn(FailoverSender) -> FailoverSender;
-    let as_it_is: Build = |both| both;
-    let unchecked: Build = FailoverSender::dangerous_allow_unchecked_numbers;
-    for (sms, build, is_checked, sent) in [
-        (since(), as_it_is, true, 0),
-        (sms(), as_it_is, true, 1),
-        (since(), unchecked, false, 1),
-        (sms(), unchecked, false, 1),
-    ] {
-        let (first, second) = (RecordingSender::new(), RecordingSender::new());
-        let both = FailoverSender::new(checking(&first)).with_fallback(Arc::new(second.clone()));
-        let both = build(both);
-        assert_eq!(both.checks_number_history(), is_checked);
-        first.fail_next();
-        assert_eq!(both.send(&sms).await.is_ok(), sent == 1);
-        assert_eq!((first.sent().len(), second.sent().len()), (0, sent));
-    }
-    // Not by the first sender either, and behind a breaker neither.
-    let (first, second) = (RecordingSender::new(), RecordingSender::new());
-    let second_checks = breaker(Checking(second.clone()));
-    let both = FailoverSender::new(Arc::new(first.clone())).with_fallback(Arc::new(second_checks));
-    both.send(&since()).await.unwrap();
-    assert_eq!((first.sent().len(), second.sent().len()), (0, 1));
-    both.send(&sms()).await.unwrap();
-    assert_eq!((first.sent().len(), second.sent().len()), (1, 1));
-    // Where nobody checks, nobody is left out.
-    let (first, second, both) = recorders();
-    assert!(!both.checks_number_history());
-    first.fail_next();
-    both.send(&since()).await.unwrap();
-    assert_eq!(second.sent().len(), 1);
-}
-
-/// Sends nothing, and takes its time.
-#[derive(Debug)]
-struct Slow(Duration);
-
-#[async_trait]
-impl SmsSender for Slow {
-    fn text_limit(&self) -> TextLimit {
-        TextLimit::new(70, 1)
-    }
-
-    async fn send(&self, _: &OutgoingSms) -> Result<SmsOutcome, SmsError> {
-        tokio::time::sleep(self.0).await;
-        Err(SmsError::not_sent("no connection in time"))
-    }
-
-    async fn look_up(&self, _: &Reference, _: SystemTime) -> Result<LookUp, LookUpError> {
-        Ok(LookUp::Absent)
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_fallback_sends_nothing_after_the_deadline() {
-    for (slow, sent) in [(4_999, 1), (5_000, 0), (10_000, 0)] {
-        let second = RecordingSender::new();
-        let both = FailoverSender::new(Arc::new(Slow(Duration::from_millis(slow))))
-            .with_fallback(Arc::new(second.clone()));
-        let sms = sms();
-        let sms = sms.clone().with_deadline(sms.now() + Duration::from_secs(5));
-        assert_eq!(both.send(&sms).await.is_ok(), sent == 1);
-        assert_eq!(second.sent().len(), sent, "{slow} ms");
-    }
-}
-
-#[tokio::test]
-async fn the_last_senders_answer_is_the_answer() {
-    let down = FailoverSender::new(Arc::new(FailingSender::not_sent()))
-        .with_fallback(Arc::new(FailingSender::unknown()));
-    assert!(!down.send(&sms()).await.unwrap_err().is_not_sent());
-}
-
-#[tokio::test]
-async fn a_message_is_looked_for_at_every_sender() {
-    let (first, second, both) = recorders();
-    let sms = sms();
-    let look_up = async || both.look_up(sms.reference(), SystemTime::UNIX_EPOCH).await;
-    assert_eq!(look_up().await.unwrap(), LookUp::Absent);
-    second.set_status(sms.reference(), DeliveryStatus::Delivered);
-    assert_eq!(
-        look_up().await.unwrap(),
-        LookUp::Present(SmsReport::new(DeliveryStatus::Delivered))
-    );
-    assert_eq!((first.looked_up().len(), second.looked_up().len()), (2, 2));
-    // Absent means absent everywhere: a sender that does not say leaves it open.
-    let unsure =
-        FailoverSender::new(Arc::new(FailingSender::unknown())).with_fallback(Arc::new(first));
-    unsure.look_up(sms.reference(), SystemTime::UNIX_EPOCH).await.unwrap_err();
-}
-
-fn breaker(inner: impl SmsSender) -> CircuitBreaker {
-    CircuitBreaker::new(Arc::new(inner), BreakerSettings::default()).unwrap()
-}
+use crate::common::{breaker, sms, sms_of, sms_to, text_to};
 
 #[tokio::test(start_paused = true)]
 async fn after_five_failures_a_provider_is_left_alone_for_ten_seconds() {
@@ -400,6 +200,9 @@ async fn rate_limits_of_many_numbers_stop_sending_for_as_long_as_the_provider_as
         tokio::time::advance(seconds(open_for)).await;
         breaker.send(&sms_to(9)).await.unwrap();
         assert!(!breaker.is_open());
+        provider.limit_next(asked);
+        breaker.send(&sms_to(4)).await.unwrap_err();
+        assert!(!breaker.is_open(), "the count begins at zero");
     }
 }
 
@@ -434,13 +237,97 @@ impl SmsSender for Obedient {
 fn five(breaker: &Arc<CircuitBreaker>, text: &'static str) -> JoinSet<bool> {
     (0..5)
         .map(|n| {
-            let breaker = Arc::clone(breaker);
-            let sms = sms_to(n);
-            let reference = sms.reference().clone();
-            let sms = OutgoingSms::new(sms.to().clone(), text.to_owned(), reference, sms.now());
+            let (breaker, sms) = (Arc::clone(breaker), text_to(n, text));
             async move { breaker.send(&sms).await.is_ok() }
         })
         .collect()
+}
+
+/// Sends a message with this text to the `n`th user in a task of its own.
+async fn begun(
+    breaker: &Arc<CircuitBreaker>,
+    n: u32,
+    text: &'static str,
+) -> JoinHandle<Result<SmsOutcome, SmsError>> {
+    let breaker = Arc::clone(breaker);
+    let call = tokio::spawn(async move { breaker.send(&text_to(n, text)).await });
+    tokio::task::yield_now().await;
+    call
+}
+
+/// A breaker that probes after a second.
+fn impatient() -> Arc<CircuitBreaker> {
+    let settings = BreakerSettings::default().with_open_for(Duration::from_secs(1));
+    Arc::new(CircuitBreaker::new(Arc::new(Obedient), settings).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_one_call_probes_the_others_are_rejected() {
+    let breaker = Arc::new(breaker(Obedient));
+    five(&breaker, "fail 0").join_all().await;
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let probe = begun(&breaker, 7, "accept 5").await;
+    let rejected = breaker.send(&text_to(8, "accept 0")).await.unwrap_err();
+    assert!(rejected.is_not_sent());
+    assert_eq!(rejected.retry_after(), Some(Duration::from_secs(10)));
+    probe.await.unwrap().unwrap();
+    breaker.send(&text_to(8, "accept 0")).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_from_before_another_opening_frees_no_probe_of_the_later_one() {
+    let breaker = impatient();
+    let failing = five(&breaker, "fail 3");
+    tokio::task::yield_now().await;
+    five(&breaker, "fail 0").join_all().await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let earlier = begun(&breaker, 7, "accept 8").await;
+    // The failures of the earlier calls open it again, until the fourth second.
+    failing.join_all().await;
+    tokio::time::advance(Duration::from_secs(1)).await;
+    let later = begun(&breaker, 8, "accept 10").await;
+    earlier.await.unwrap().unwrap();
+    assert!(breaker.is_open());
+    breaker.send(&text_to(9, "accept 0")).await.unwrap_err();
+    later.await.unwrap().unwrap();
+    assert!(!breaker.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_probe_from_before_another_opening_changes_nothing_of_the_later_one() {
+    for (prober, is_cause) in [(0, true), (7, false)] {
+        let breaker = impatient();
+        let limited = five(&breaker, "limit 5");
+        tokio::task::yield_now().await;
+        five(&breaker, "fail 0").join_all().await;
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let earlier = begun(&breaker, prober, "fail 10").await;
+        // The rate limits of the earlier calls open it for 60 s.
+        limited.join_all().await;
+        earlier.await.unwrap().unwrap_err();
+        let left = Duration::from_secs(60 - 6);
+        let rejected = breaker.send(&text_to(prober, "accept 0")).await.unwrap_err();
+        assert_eq!(rejected.retry_after(), Some(left), "not shorter: {prober}");
+        tokio::time::advance(left).await;
+        // Only the numbers that opened it probe apart from the others.
+        let probe = begun(&breaker, 8, "accept 5").await;
+        let second = breaker.send(&text_to(prober, "accept 0")).await;
+        assert_eq!(second.is_ok(), is_cause, "{prober}");
+        probe.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_resets_the_count_and_a_rate_limit_does_not() {
+    for (between, opens) in [("accept 0", false), ("refuse 0", false), ("limit 0", true)] {
+        let breaker = Arc::new(breaker(Obedient));
+        for n in 0..4 {
+            breaker.send(&text_to(n, "fail 0")).await.unwrap_err();
+        }
+        let _ = breaker.send(&text_to(9, between)).await;
+        breaker.send(&text_to(4, "fail 0")).await.unwrap_err();
+        assert_eq!(breaker.is_open(), opens, "{between}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -596,17 +483,4 @@ async fn a_trial_that_is_dropped_lets_the_next_one_try() {
     let error = breaker.send(&sms()).await.unwrap_err();
     let source = std::error::Error::source(&error).expect("a source").to_string();
     assert_eq!(source, "open", "it reached the provider");
-}
-
-#[test]
-fn the_limit_of_a_failover_is_the_strictest_and_a_breaker_passes_it_on() {
-    let of = |limit| Arc::new(RecordingSender::new().with_text_limit(limit)) as Arc<dyn SmsSender>;
-    let parts = TextLimit::new(70, 7).with_line_break(3);
-    let body = TextLimit::new(660, 1).with_basic_plane_only();
-    let failover = FailoverSender::new(of(parts)).with_fallback(of(body));
-    let strictest = TextLimit::new(70, 1).with_line_break(3).with_basic_plane_only();
-    assert_eq!(failover.text_limit(), strictest);
-    let breaker = CircuitBreaker::new(Arc::new(failover), BreakerSettings::default()).unwrap();
-    assert_eq!(breaker.text_limit(), strictest);
-    assert_eq!(FailingSender::not_sent().with_text_limit(body).text_limit(), body);
 }

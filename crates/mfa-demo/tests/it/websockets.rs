@@ -1,7 +1,6 @@
 //! WebSocket connections through the gateway: who may open one, and when it ends.
 
 use std::{
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,13 +8,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use auth_module::{AuthModule, Disabled, LoginName, NewPassword, NewUser, UserId};
+use auth_module::{AuthModule, Disabled, LoginName, UserId};
 use mfa_demo::Browser;
 use mfa_gateway::{
     assemble::{open_auth, open_database},
     builder::GatewayBuilder,
     config::Config,
-    running::{Running, listen},
+    running::Running,
     time::{Clock, SystemClock, SystemRandomness},
 };
 use secrecy::SecretString;
@@ -25,17 +24,12 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-const PASSWORD: &str = "correct horse battery";
+use crate::common::{PASSWORD, Ports, add, config, user};
+
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const CONFIG: &str = r#"
-[gateway]
-public_url = "ORIGIN"
-insecure_http = true
-data_dir = "."
-secret = "a secret of the test: 32 bytes or more"
-
+const RULES: &str = r#"
 [application]
 url = "APPLICATION"
 websocket_origins = ["https://notebook.example"]
@@ -59,21 +53,6 @@ factors = ["password"]
 [[rule]]
 path = "/"
 factors = ["password"]
-
-[[otp.key]]
-id = 1
-secret = "another secret of the test: 32 bytes"
-
-[sms]
-product_name = "Test"
-host = "localhost"
-insecure_http = true
-
-[sms.karaden_sms]
-base_url = "http://127.0.0.1:1/api"
-tenant_id = "159bfd33-b9b7-f424-4755-c119b324591d"
-token = "unused"
-service_id = 1
 "#;
 
 /// The machine's clock, moved forward by a test.
@@ -98,24 +77,16 @@ struct World {
 impl World {
     async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let loopback = "127.0.0.1:0".parse().expect("an address");
-        let listener = listen(loopback).await.expect("a port");
-        let ops_listener = listen(loopback).await.expect("a port");
-        let origin = format!("http://{}", listener.local_addr().expect("an address"));
-        let text = CONFIG.replace("ORIGIN", &origin).replace("APPLICATION", &echo().await);
-        let file: &Path = &folder.path().join("gateway.toml");
-        let config = Config::parse(file, &text).expect("a configuration");
+        let ports = Ports::free().await;
+        let origin = ports.origin.clone();
+        let rules = RULES.replace("APPLICATION", &echo().await);
+        let config = config(folder.path(), &origin, &rules);
         let clock = Arc::new(TestClock::default());
-        let gateway = GatewayBuilder::new(&config)
-            .start(listener, ops_listener, Arc::clone(&clock) as _)
-            .await
-            .expect("it starts");
+        let gateway = ports.start(GatewayBuilder::new(&config), Arc::clone(&clock) as _).await;
         for name in ["alice", "bob"] {
-            let mut user = NewUser::new(LoginName::parse(name).expect("a name"));
-            user.password = Some(NewPassword::Plain(SecretString::from(PASSWORD)));
+            let mut user = user(name);
             user.groups = ["admin".to_owned()].into();
-            let added = gateway.auth().add_user(user, "test", &SystemRandomness, clock.now()).await;
-            added.expect("a user");
+            add(&gateway, user, &*clock).await;
         }
         let browser = log_in(&origin, "alice").await;
         Self { gateway, config, origin, clock, browser, _folder: folder }
@@ -233,7 +204,7 @@ async fn a_logout_ends_the_connections_of_its_session_and_no_others() {
     let (mut first, mut second) = (world.open("/a").await, world.open("/b").await);
     let bob = log_in(&world.origin, "bob").await;
     let (mut of_bob, _) = world.ask(&bob, "/", "").await;
-    // The application was told who opened this one, although its rule needs nobody.
+    // The application was told who opened this one, although its rule is public.
     let mut public = world.open("/public/").await;
     let stranger = Browser::new(&world.origin).expect("a client");
     let (mut of_stranger, _) = world.ask(&stranger, "/public/", "").await;
