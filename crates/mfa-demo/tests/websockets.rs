@@ -59,6 +59,7 @@ factors = ["password"]
 [[rule]]
 path = "/"
 factors = ["password"]
+without_second_factor = true
 
 [[otp.key]]
 id = 1
