@@ -6,25 +6,27 @@ mod trail;
 
 use std::{collections::HashMap, io::Write as _, path::Path, time::SystemTime};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use auth_module::{
     AuditArchive, AuditQuery, AuditRecord, ChainBreak, ChainHead, ChainKey, ChainReport,
-    ChainVerifier, LoginName, StoredAuditRecord, UserId, Users,
+    ChainVerifier, LoginName, Segment, StoredAuditRecord, UserId, Users,
 };
 use mfa_gateway::{
     assemble::{chain_key, open_audit, open_database},
     config::Config,
     time::{Clock as _, SystemClock},
 };
+use mfa_pages::Language;
 
 use self::trail::{Pages, note};
 use crate::{
     cli::{AuditCommand, ExportFormat, WhichRecords},
-    output::print,
+    language::Message,
+    output::{print, tell},
 };
 
 /// Runs one of the commands.
-pub(crate) async fn run(command: &AuditCommand) -> anyhow::Result<()> {
+pub(crate) async fn run(command: &AuditCommand, language: Language) -> anyhow::Result<()> {
     let config = match command {
         AuditCommand::Archive { config, .. }
         | AuditCommand::Export { config, .. }
@@ -35,13 +37,15 @@ pub(crate) async fn run(command: &AuditCommand) -> anyhow::Result<()> {
     let (trail, key) = (open_audit(&config, &database), chain_key(&config));
     let (trail, users) = (trail.as_ref(), database.users());
     match command {
-        AuditCommand::Archive { to, seal, .. } => archive::run(trail, &key, to, *seal).await,
+        AuditCommand::Archive { to, seal, .. } => {
+            archive::run(trail, &key, to, *seal, language).await
+        }
         AuditCommand::Export { format, which, .. } => export(&users, trail, *format, which).await,
         AuditCommand::List { limit, json, which, .. } => {
-            list(&users, trail, *limit, *json, which).await
+            list(&users, trail, *limit, *json, which, language).await
         }
         AuditCommand::Verify { archive, heads, .. } => {
-            verify(trail, &key, archive.as_deref(), heads).await
+            verify(trail, &key, archive.as_deref(), heads, language).await
         }
     }
 }
@@ -63,7 +67,10 @@ async fn query(
         let mut any = AuditQuery::new(1);
         any.user_id.clone_from(&query.user_id);
         if user.is_none() && (query.user_id.is_none() || trail.search(&any).await?.is_empty()) {
-            bail!("there is no user {name}, and no record about a user with this id");
+            bail!(Message::new(
+                format!("there is no user {name}, and no record about a user with this id"),
+                format!("{name}というユーザーも、このIDのユーザーの記録もありません"),
+            ));
         }
     }
     query.event.clone_from(&which.event);
@@ -78,6 +85,7 @@ async fn list(
     limit: usize,
     json: bool,
     which: &WhichRecords,
+    language: Language,
 ) -> anyhow::Result<()> {
     let query = query(users, trail, limit, which).await?;
     let records = trail.search(&query).await?;
@@ -86,7 +94,10 @@ async fn list(
         return print(&lines.concat());
     }
     let mut names = Names { users, known: HashMap::new() };
-    let mut text = record::line(["TIME", "EVENT", "USER", "CLIENT", "BY", "DETAILS"]);
+    let mut text = record::line(match language {
+        Language::En => ["TIME", "EVENT", "USER", "CLIENT", "BY", "DETAILS"],
+        Language::Ja => ["日時", "出来事", "ユーザー", "接続元", "操作者", "詳細"],
+    });
     for found in &records {
         text.push_str(&record::to_line(found, &names.of_user(found).await?));
     }
@@ -145,6 +156,7 @@ async fn verify(
     key: &ChainKey,
     archive: Option<&Path>,
     heads: &[ChainHead],
+    language: Language,
 ) -> anyhow::Result<()> {
     // Read first: records are added while this command runs.
     let (last, mut segments) = (trail.last_id().await?, trail.segments().await?);
@@ -155,10 +167,7 @@ async fn verify(
                 files.push(archive::file_of(folder, segment));
                 segment.is_removed = false;
             }
-            None => print(&format!(
-                "segment {}: records {} to {} are archived; check them with --archive\n",
-                segment.number, segment.first.0, segment.last.0
-            ))?,
+            None => tell(&archived(segment), language)?,
         }
     }
     let mut verifier = ChainVerifier::new(key, &segments, heads).map_err(tampered)?;
@@ -171,18 +180,45 @@ async fn verify(
     while let Some(page) = pages.next().await? {
         page.iter().try_for_each(|chained| verifier.check(chained)).map_err(tampered)?;
     }
-    report(verifier.finish(last).map_err(tampered)?)
+    report(verifier.finish(last).map_err(tampered)?, language)
+}
+
+fn archived(segment: &Segment) -> Message {
+    let (number, first, last) = (segment.number, segment.first.0, segment.last.0);
+    Message::new(
+        format!(
+            "segment {number}: records {first} to {last} are archived; check them with --archive"
+        ),
+        format!(
+            "区切り{number}：記録{first}から{last}は別の場所にあります。--archiveで確認してください"
+        ),
+    )
 }
 
 fn tampered(broken: ChainBreak) -> anyhow::Error {
-    anyhow!("the audit trail was tampered with: {broken}")
+    let message = Message::new(
+        format!("the audit trail was tampered with: {broken}"),
+        format!("監査記録が改ざんされています（{broken}）"),
+    );
+    message.into()
 }
 
-fn report(report: ChainReport) -> anyhow::Result<()> {
+fn report(report: ChainReport, language: Language) -> anyhow::Result<()> {
     if report.unchained > 0 {
         let count = report.unchained;
-        print(&format!("{count} records are older than the chain and cannot be checked\n"))?;
+        let old = Message::new(
+            format!("{count} records are older than the chain and cannot be checked"),
+            format!("{count}件の記録は連鎖より古いため、確認できません"),
+        );
+        tell(&old, language)?;
     }
-    let head = report.head.map_or_else(String::new, |head| format!("; head {head}"));
-    print(&format!("{} records are as they were written{head}\n", report.chained))
+    let count = report.chained;
+    let (head, head_ja) = report.head.map_or_else(Default::default, |head| {
+        (format!("; head {head}"), format!("（末尾：{head}）"))
+    });
+    let unchanged = Message::new(
+        format!("{count} records are as they were written{head}"),
+        format!("{count}件の記録は、書き込まれたときのままです{head_ja}"),
+    );
+    tell(&unchanged, language)
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use auth_module::ChainHead;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use mfa_pages::Language;
 
 pub(crate) use self::{
     config::ConfigArg,
@@ -18,12 +19,15 @@ pub(crate) use self::{
 use crate::demo::DemoArgs;
 
 const EXIT_STATUS: &str = "Exit status: 0 if everything was done, 1 if not, 2 if the arguments \
-     cannot be read.";
+                           cannot be read.";
 
 /// SMS one-time codes in front of any web application.
 #[derive(Debug, Parser)]
 #[command(name = "mfa-gateway", version, arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
+    /// The language of messages [default: that of LC_ALL, LC_MESSAGES or LANG, else English]
+    #[arg(long, global = true, value_name = "LANGUAGE")]
+    pub(crate) lang: Option<TextLanguage>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -129,6 +133,9 @@ pub(crate) struct CheckConfigArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", required_unless_present_any = ["explain", "texts"])]
     pub(crate) config: Option<PathBuf>,
+    /// Refuse a file that has warnings
+    #[arg(long, requires = "config")]
+    pub(crate) strict: bool,
     /// Print default, range and meaning of KEY, of all keys of a section, or of every key
     #[arg(
         long,
@@ -150,10 +157,10 @@ pub(crate) enum TextLanguage {
 }
 
 impl TextLanguage {
-    pub(crate) const fn tag(self) -> &'static str {
+    pub(crate) const fn language(self) -> Language {
         match self {
-            Self::En => "en",
-            Self::Ja => "ja",
+            Self::En => Language::En,
+            Self::Ja => Language::Ja,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 mod actor;
 mod audit;
+mod check_config;
 mod cli;
 #[cfg(feature = "demo")]
 mod demo;
+mod language;
 mod logging;
 mod output;
 mod serve;
@@ -13,62 +15,41 @@ mod users;
 
 use std::{io::Write as _, process::ExitCode};
 
-use anyhow::bail;
 use clap::Parser as _;
-use mfa_gateway::{
-    builder::GatewayBuilder,
-    config::{Config, built_in_texts},
-};
+use mfa_pages::Language;
 
-use crate::cli::{CheckConfigArgs, Cli, Command};
+use crate::cli::{Cli, Command};
 
 /// Runs the command line of this process. Exits with 0 on success, 1 on any error.
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let language = language::chosen(cli.lang);
     // Fails only if a provider is already installed.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let done = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(command(&cli.command)));
+        .and_then(|runtime| runtime.block_on(command(&cli.command, language)));
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             // If standard error is closed, there is no other place to report the error.
-            let _ = writeln!(std::io::stderr(), "{error:#}");
+            let _ = writeln!(std::io::stderr(), "{}", language::show(&error, language));
             ExitCode::FAILURE
         }
     }
 }
 
-async fn command(command: &Command) -> anyhow::Result<bool> {
+async fn command(command: &Command, language: Language) -> anyhow::Result<bool> {
     match command {
         #[cfg(feature = "demo")]
         Command::Demo(args) => return demo::run(args).await,
         Command::Serve { config } => serve::serve(config).await?,
-        Command::CheckConfig(args) => output::print(&check_config(args)?)?,
-        Command::User(command) => users::run(command).await?,
-        Command::Audit(command) => audit::run(command).await?,
+        Command::CheckConfig(args) => return check_config::run(args, language),
+        Command::User(command) => users::run(command, language).await?,
+        Command::Audit(command) => audit::run(command, language).await?,
     }
     Ok(true)
-}
-
-/// Returns what `check-config` prints.
-fn check_config(args: &CheckConfigArgs) -> anyhow::Result<String> {
-    let reference = Config::reference();
-    if let Some(language) = args.texts {
-        return Ok(built_in_texts(language.tag()).unwrap_or_default().to_owned());
-    }
-    match (args.explain.as_deref(), &args.config) {
-        (Some(""), _) => Ok(reference.overview()),
-        (Some(key), _) => Ok(reference.explain(key)?),
-        (None, Some(file)) => {
-            let config = Config::load(file)?;
-            GatewayBuilder::new(&config).check()?;
-            Ok(format!("{}: OK\n\n{}", file.display(), config.message_previews()?))
-        }
-        (None, None) => bail!("name a file with --config"),
-    }
 }

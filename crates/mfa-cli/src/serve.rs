@@ -10,6 +10,7 @@ use crate::{cli::ConfigArg, logging, signal::stop_signal};
 pub(crate) async fn serve(arg: &ConfigArg) -> anyhow::Result<()> {
     let config = Config::load(&arg.config)?;
     logging::start(&config.log);
+    config.warnings.log();
     // Before the listeners: who can reach the gateway may also stop it.
     let stopped = stop_signal()?;
     let listener = listen(config.gateway.listen).await?;

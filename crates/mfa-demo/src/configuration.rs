@@ -119,6 +119,7 @@ public_url = "{gateway_url}"
 additional_origins = ["http://127.0.0.1:{port}", "http://[::1]:{port}", "http://localhost:{port}"]
 insecure_http = true
 listen = "{listen}"
+ops_listen = "127.0.0.1:0"
 data_dir = "."
 service_name = {{ ja = "{ja}", en = "{en}" }}
 secret_file = "master.key"

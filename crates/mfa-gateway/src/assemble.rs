@@ -33,7 +33,7 @@ use url::Url;
 
 use crate::{
     audit_upkeep::AuditUpkeep,
-    config::{AcceptedPaths, Config, OtpCache, Sender},
+    config::{AcceptedPaths, Config, OtpCache, Sender, prepare_data_dir},
     descriptors,
     disk::{DiskWatch, Space},
     http::{cookies, csrf::FormTokens, once::RecentPosts},
@@ -90,10 +90,9 @@ impl Assembled {
 ///
 /// # Errors
 ///
-/// When the folder cannot be made, or the DB cannot be opened.
+/// When the folder cannot be made, when others may use it, or when the DB cannot be opened.
 pub async fn open_database(data_dir: &Path) -> anyhow::Result<Database> {
-    std::fs::create_dir_all(data_dir)
-        .with_context(|| format!("cannot make the folder {}", data_dir.display()))?;
+    prepare_data_dir(data_dir)?;
     let file = data_dir.join("auth.db");
     Database::open(&file).await.with_context(|| format!("cannot open {}", file.display()))
 }

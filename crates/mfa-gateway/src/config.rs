@@ -6,11 +6,14 @@
 
 mod application;
 mod audit;
+mod checks;
 mod connections;
+mod data_dir;
 mod declaration;
 mod disk;
 mod document;
 mod duration;
+mod environment;
 mod gateway;
 mod key;
 mod limits;
@@ -21,15 +24,18 @@ mod otp_cache;
 mod pages;
 mod passwords;
 mod preview;
+mod private_file;
 mod problem;
 mod reference;
 mod rules;
+mod secret;
 mod sessions;
 mod sms;
 #[cfg(test)]
 mod tests;
 mod text;
 mod texts;
+mod warning;
 
 use std::path::{Path, PathBuf};
 
@@ -40,11 +46,13 @@ use sms_otp_plugin::{
     InvalidConfig, InvalidText, PseudonymKey, SendLimits, SmsOtpConfig, SmsPreview, SmsTexts,
 };
 
+pub(crate) use self::data_dir::prepare as prepare_data_dir;
 pub use self::{
     application::{AcceptedPaths, Application},
     audit::Audit,
     connections::Connections,
     disk::Disk,
+    environment::Environment,
     gateway::Gateway,
     log::{Log, LogFormat},
     otp::Otp,
@@ -56,6 +64,7 @@ pub use self::{
     sessions::Sessions,
     sms::{Sender, Sms},
     texts::{Catalogues, built_in_texts},
+    warning::{Warning, WarningKind, Warnings},
 };
 use self::{
     document::{Reported, Section},
@@ -95,10 +104,12 @@ pub struct Config {
     pub disk: Disk,
     /// Log output.
     pub log: Log,
+    /// What the file says although it is seldom meant, without what it accepts.
+    pub warnings: Warnings,
 }
 
 impl Config {
-    /// Reads `file`.
+    /// Reads `file`, with the environment of this process.
     ///
     /// # Errors
     ///
@@ -106,7 +117,8 @@ impl Config {
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(file)
             .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
-        Self::parse(file, &text).map_err(ConfigError::Invalid)
+        let environment = Environment::of_process();
+        Self::parse_with(file, &text, &environment).map_err(ConfigError::Invalid)
     }
 
     /// Reads `text` as the content of `file`. Its paths are relative to the folder of `file`.
@@ -115,7 +127,22 @@ impl Config {
     ///
     /// [`Problems`] with everything that is wrong.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
-        document::read(file, text, read)
+        Self::parse_with(file, text, &Environment::default())
+    }
+
+    /// As [`parse`](Self::parse). Variables of `environment` can name the files of secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`] with everything that is wrong.
+    pub fn parse_with(
+        file: &Path,
+        text: &str,
+        environment: &Environment,
+    ) -> Result<Self, Problems> {
+        let (config, warnings) = document::read(file, text, environment, read)?;
+        let warnings = warnings.without(&config.gateway.accepted_warnings);
+        Ok(Self { warnings, ..config })
     }
 
     /// Returns the reference of all settings.
@@ -167,33 +194,87 @@ impl Config {
 }
 
 fn read(root: &Section<'_>) -> Result<Config, Reported> {
-    let gateway = root.table("gateway", "Listeners, names and the main secret.", gateway::read);
-    let pages = root.table("pages", "What the pages show about operator and support.", pages::read);
+    let gateway = root.table(
+        "gateway",
+        ("Listeners, names and the main secret.", "待ち受けるアドレス、名前、主な秘密情報。"),
+        gateway::read,
+    );
+    let pages = root.table(
+        "pages",
+        (
+            "What the pages show about operator and support.",
+            "画面に表示する、運営者とお問い合わせ窓口の情報。",
+        ),
+        pages::read,
+    );
     let texts = root.table(
         "texts",
-        "Texts of your own. The keys and the built-in texts are printed by check-config --texts.",
+        (
+            "Texts of your own. The keys and the built-in texts are printed by \
+             check-config --texts.",
+            "独自の文。キーと組み込みの文は、check-config --textsで表示できます。",
+        ),
         texts::read,
     );
-    let application =
-        root.table("application", "The web application behind the gateway.", application::read);
+    let application = root.table(
+        "application",
+        (
+            "The web application behind the gateway.",
+            "ゲートウェイの背後にあるウェブアプリケーション。",
+        ),
+        application::read,
+    );
     let policy = rules::read(root);
-    let passwords = root.table("passwords", "The hashes of the users' passwords.", passwords::read);
-    let sessions = root.table("sessions", "Sessions and pending logins.", sessions::read);
-    let otp = root.table("otp", "The one-time code and the limits on attempts.", otp::read);
-    let otp_cache = root.table("otp_cache", "Challenges, attempts and quotas.", otp_cache::read);
-    let sms = root.table("sms", "The text message.", |section| {
+    let passwords = root.table(
+        "passwords",
+        ("The hashes of the users' passwords.", "ユーザーのパスワードのハッシュ。"),
+        passwords::read,
+    );
+    let sessions = root.table(
+        "sessions",
+        ("Sessions and pending logins.", "セッションと、ログイン手続き。"),
+        sessions::read,
+    );
+    let otp = root.table(
+        "otp",
+        ("The one-time code and the limits on attempts.", "認証コードと、試行回数の制限。"),
+        otp::read,
+    );
+    let otp_cache = root.table(
+        "otp_cache",
+        ("Challenges, attempts and quotas.", "認証コード、試行回数、送信数の保存。"),
+        otp_cache::read,
+    );
+    let sms = root.table("sms", ("The text message.", "SMS。"), |section| {
         sms::read(section, gateway.as_ref().map_err(|reported| *reported))
     });
     let limits = root.table(
         "limits",
-        "How many messages may be sent. Each limit is a burst that refills evenly over its period.",
+        (
+            "How many messages may be sent. Each limit is a burst that refills evenly \
+             over its period.",
+            "送信できる数。どの上限も、一度に使い切れ、その期間をかけて均等に回復しま\
+             す。",
+        ),
         limits::read,
     );
-    let connections =
-        root.table("connections", "Timeouts and caps of client connections.", connections::read);
-    let audit = root.table("audit", "The audit trail.", audit::read);
-    let disk = root.table("disk", "The space that the databases need.", disk::read);
-    let log = root.table("log", "Log output, on the standard error stream.", log::read);
+    let connections = root.table(
+        "connections",
+        ("Timeouts and caps of client connections.", "クライアントの接続の時間と数の上限。"),
+        connections::read,
+    );
+    let audit = root.table("audit", ("The audit trail.", "監査記録。"), audit::read);
+    let disk = root.table(
+        "disk",
+        ("The space that the databases need.", "データベースに必要な容量。"),
+        disk::read,
+    );
+    let log = root.table(
+        "log",
+        ("Log output, on the standard error stream.", "標準エラー出力へのログ。"),
+        log::read,
+    );
+    secret::refuse_unknown_variables(root);
     let config = Config {
         gateway: gateway?,
         pages: pages?,
@@ -210,17 +291,27 @@ fn read(root: &Section<'_>) -> Result<Config, Reported> {
         audit: audit?,
         disk: disk?,
         log: log?,
+        warnings: Warnings::default(),
     };
+    check_message(root, &config)?;
+    checks::refuse_contradictions(root, &config)?;
+    checks::warn(root, &config);
+    Ok(config)
+}
+
+/// Checks that the message can be sent in every language.
+fn check_message(root: &Section<'_>, config: &Config) -> Result<(), Reported> {
     let sms_otp = config.sms_otp(any_key()).map_err(|error| {
-        root.problem("sms", Refusal::new(error.to_string(), "change otp.digits or otp.lifetime"))
+        let refusal = Refusal::new(
+            (error.to_string(), "認証コードの桁数か有効期間を使えません"),
+            ("change otp.digits or otp.lifetime", "otp.digitsかotp.lifetimeを変更してください"),
+        );
+        root.problem("sms", refusal)
     })?;
-    match sms_otp.check_texts(config.sms.sender.text_limit()) {
-        Ok(()) => Ok(config),
-        Err(error) => {
-            let line_break = config.sms.sender.text_limit().line_break();
-            Err(root.problem("sms", text_refusal(&error, line_break)))
-        }
-    }
+    let limit = config.sms.sender.text_limit();
+    sms_otp
+        .check_texts(limit)
+        .map_err(|error| root.problem("sms", text_refusal(&error, limit.line_break())))
 }
 
 /// Any key: it does not change the length of a message.
@@ -236,31 +327,84 @@ fn text_refusal(error: &InvalidText, line_break: usize) -> Refusal {
         TemplateProblem::TooLong(too_long) => Some(too_long),
         _ => None,
     });
-    let what = format!("the message in the language {language:?} cannot be sent: {template}");
+    let listed: Vec<String> = template.problems().iter().map(problem_in_japanese).collect();
+    let what = (
+        format!("the message in the language {language:?} cannot be sent: {template}"),
+        format!("{language}のSMSを送信できません（{}）", listed.join("、")),
+    );
     match too_long {
         Some(too_long) => {
             let excess = too_long.units - too_long.allowed;
-            let remedy = format!(
-                "shorten {keys}, or sms.host, by {excess} characters or more (a line break counts as {line_break})"
+            let remedy = (
+                format!(
+                    "shorten {keys}, or sms.host, by {excess} characters or more (a line \
+                     break counts as {line_break})"
+                ),
+                format!(
+                    "sms.product_nameかsms.text.{language}、またはsms.hostを{excess}文字以上\
+                     短くしてください（改行は{line_break}文字と数えます）"
+                ),
             );
             Refusal::new(what, remedy)
         }
-        None => Refusal::new(what, format!("change {keys}")),
+        None => {
+            let in_japanese = format!("sms.product_nameかsms.text.{language}を変更してください");
+            Refusal::new(what, (format!("change {keys}"), in_japanese))
+        }
     }
 }
 
-/// Why there is no configuration.
+fn problem_in_japanese(problem: &TemplateProblem) -> String {
+    match problem {
+        TemplateProblem::CodeNotOnce => "{code}をちょうど1回書く必要があります".to_owned(),
+        TemplateProblem::ControlCharacter => "制御文字があります".to_owned(),
+        TemplateProblem::ExcludedCharacter(c) => format!("{c:?}は送信できない文字です"),
+        TemplateProblem::Link => "リンクになる部分があります".to_owned(),
+        TemplateProblem::TooLong(too_long) => {
+            format!("最長で{}文字になり、{}文字を超えます", too_long.units, too_long.allowed)
+        }
+        TemplateProblem::UnmatchedBrace => {
+            "波括弧そのものは、2つ重ねて書く必要があります".to_owned()
+        }
+        TemplateProblem::UnknownPlaceholder(name) => {
+            format!("{{{name}}}は使えません。使えるのは{{code}}、{{minutes}}、{{service}}です")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// Why there is no configuration. `Display` is in English.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Something in the file is wrong.
-    #[error("{0}")]
+    #[error("{}", self.in_language(Language::En))]
     Invalid(Problems),
     /// The file cannot be read.
-    #[error("{}: cannot be read ({}); name an existing file with --config", file.display(), source.kind())]
+    #[error("{}", self.in_language(Language::En))]
     Unreadable {
         /// The file.
         file: PathBuf,
         /// The cause.
         source: std::io::Error,
     },
+}
+
+impl ConfigError {
+    /// Says what is wrong and what to do about it.
+    pub fn in_language(&self, language: Language) -> String {
+        let (file, source) = match self {
+            Self::Invalid(problems) => return problems.in_language(language),
+            Self::Unreadable { file, source } => (file.display(), source.kind()),
+        };
+        match language {
+            Language::En => {
+                format!("{file}: cannot be read ({source}); name an existing file with --config")
+            }
+            Language::Ja => {
+                format!(
+                    "{file}: 読めません（{source}）。--configで設定ファイルを指定してください。"
+                )
+            }
+        }
+    }
 }

@@ -36,7 +36,7 @@ impl AuthSettings {
     pub const DEFAULT_PENDING_LIFETIME: Duration = minutes(10);
 
     /// Allowed values of [`with_pending_lifetime`](Self::with_pending_lifetime).
-    pub const PENDING_LIFETIME_RANGE: RangeInclusive<Duration> = minutes(5)..=minutes(15);
+    pub const PENDING_LIFETIME_RANGE: RangeInclusive<Duration> = minutes(5)..=minutes(10);
 
     /// Default lifetime of a session.
     pub const DEFAULT_SESSION_LIFETIME: Duration = minutes(12 * 60);
@@ -96,7 +96,7 @@ impl AuthSettings {
         }
     }
 
-    /// Sets the lifetime of a pending login: 5 to 15 minutes.
+    /// Sets the lifetime of a pending login: 5 to 10 minutes.
     ///
     /// # Errors
     ///

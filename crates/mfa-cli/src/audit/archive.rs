@@ -1,9 +1,9 @@
 //! Moving sealed segments out of the database.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, Permissions},
     io::{BufRead as _, BufReader, BufWriter, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -12,12 +12,13 @@ use auth_module::{
     AuditArchive, AuditId, AuditRecord, ChainKey, ChainVerifier, ChainedRecord, SealRule, Segment,
 };
 use mfa_gateway::time::{Clock as _, SystemClock};
+use mfa_pages::Language;
 
 use super::{
     record,
     trail::{PAGE, note},
 };
-use crate::output::print;
+use crate::{language::Message, output::tell};
 
 /// Writes each sealed segment to a file of its own in `folder`, reads it back, and removes its records from the
 /// database.
@@ -26,6 +27,7 @@ pub(super) async fn run(
     key: &ChainKey,
     folder: &Path,
     seal: bool,
+    language: Language,
 ) -> anyhow::Result<()> {
     if seal {
         trail.seal(SealRule::Any, SystemClock.now()).await?;
@@ -34,7 +36,7 @@ pub(super) async fn run(
     let mut before: Vec<Segment> = Vec::new();
     for segment in segments {
         if !segment.is_removed {
-            archive(trail, key, folder, &before, &segment).await?;
+            archive(trail, key, folder, &before, &segment, language).await?;
         }
         before.push(Segment { is_removed: true, ..segment });
     }
@@ -47,6 +49,7 @@ async fn archive(
     folder: &Path,
     before: &[Segment],
     segment: &Segment,
+    language: Language,
 ) -> anyhow::Result<()> {
     let file = file_of(folder, segment);
     write(trail, &file, segment)
@@ -66,7 +69,12 @@ async fn archive(
     let removed = AuditRecord::new("audit.segment_removed", now);
     note(trail, removed.with("segment", segment.number.to_string())).await?;
     trail.remove(segment, now).await?;
-    print(&format!("segment {}: {records} records moved to {}\n", segment.number, file.display()))
+    let (number, file) = (segment.number, file.display());
+    let moved = Message::new(
+        format!("segment {number}: {records} records moved to {file}"),
+        format!("区切り{number}：{records}件の記録を{file}に移しました"),
+    );
+    tell(&moved, language)
 }
 
 /// Returns the file of a segment.
@@ -77,6 +85,8 @@ pub(super) fn file_of(folder: &Path, segment: &Segment) -> PathBuf {
 async fn write(trail: &dyn AuditArchive, file: &Path, segment: &Segment) -> anyhow::Result<()> {
     // A file from an attempt that was interrupted is written again: its records are still in the database.
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    // The mode above is that of a new file.
+    file.set_permissions(Permissions::from_mode(0o600))?;
     let mut out = BufWriter::new(file);
     let mut after = Some(AuditId(segment.first.0 - 1));
     loop {

@@ -6,6 +6,8 @@ use anyhow::{Context as _, bail};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
+use crate::language::Message;
+
 /// The largest size of a line on standard input.
 const MAX_INPUT_BYTES: u64 = 4096;
 
@@ -13,9 +15,11 @@ const MAX_INPUT_BYTES: u64 = 4096;
 pub(super) fn read_password() -> anyhow::Result<SecretString> {
     let line = first_line().context("cannot read the password")?;
     if line.is_empty() {
-        bail!(
-            "no password on the standard input; try: printf %s 'the password' | mfa-gateway user …"
-        );
+        bail!(Message::new(
+            "no password on the standard input; try: printf %s 'the password' | \
+             mfa-gateway user …",
+            "標準入力にパスワードがありません。例：printf %s 'パスワード' | mfa-gateway user …",
+        ));
     }
     Ok(SecretString::from(line.as_str()))
 }

@@ -36,7 +36,7 @@ impl Site {
     async fn before(demo: Demo, application: &str, gateway: &str, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = free_port();
-        let public = "[[rule]]\npath = \"/\"\naccess = \"public\"\n";
+        let public = "[[rule]]\npath = \"/\"\naccess = \"public\"\nwithout_second_factor = true\n";
         let file = configure(folder.path(), &demo, port, &format!("{public}{more}"));
         let text = std::fs::read_to_string(&file).expect("text");
         let text = text.replace("[application]", &format!("{gateway}\n[application]"));

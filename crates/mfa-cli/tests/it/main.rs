@@ -1,6 +1,7 @@
 //! The gateway as a process: real sockets, a real database, the simulated Karaden.
 
 mod audit;
+mod check_config;
 mod command_line;
 mod connections;
 mod events;

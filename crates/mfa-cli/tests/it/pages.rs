@@ -30,7 +30,7 @@ async fn every_error_leads_on_and_its_number_is_in_the_log() {
     let demo = Demo::start();
     let folder = tempfile::tempdir().expect("a folder");
     let port = free_port();
-    let public = "[[rule]]\npath = \"/\"\naccess = \"public\"\n";
+    let public = "[[rule]]\npath = \"/\"\naccess = \"public\"\nwithout_second_factor = true\n";
     let file = configure(folder.path(), &demo, port, public);
     // Nothing listens where the application should be.
     let dead = format!("http://127.0.0.1:{}/", free_port());

@@ -136,8 +136,13 @@ async fn a_dead_application_has_its_own_page() {
     let file = crate::harness::configure(folder.path(), &demo, port, "");
     let text = std::fs::read_to_string(&file).expect("text");
     let text = text.replace(&demo.application, &format!("http://127.0.0.1:{dead}"));
-    std::fs::write(&file, format!("{text}[[rule]]\npath = \"/\"\naccess = \"public\"\n"))
-        .expect("a file");
+    std::fs::write(
+        &file,
+        format!(
+            "{text}[[rule]]\npath = \"/\"\naccess = \"public\"\nwithout_second_factor = true\n"
+        ),
+    )
+    .expect("a file");
     let _gateway = crate::harness::Process::start(&["serve", "--config", &file]);
     crate::harness::until_listening(port).await;
     let mut browser = Browser::new(&format!("http://localhost:{port}")).expect("a client");

@@ -53,6 +53,7 @@ factors = ["password"]
 [[rule]]
 path = "/"
 factors = ["password"]
+without_second_factor = true
 "#;
 
 /// The machine's clock, moved forward by a test.

@@ -2,9 +2,40 @@
 
 use std::{borrow::Cow, fmt, ops::RangeInclusive, time::Duration};
 
+use mfa_pages::Language;
 use toml::Value;
 
 use super::{duration, problem::Refusal};
+
+/// A text for operators: in English and, once it is written, in Japanese.
+#[derive(Debug, Clone)]
+pub(super) struct Phrase {
+    en: Cow<'static, str>,
+    ja: Option<Cow<'static, str>>,
+}
+
+impl Phrase {
+    /// Returns the text in `language`, or the English one.
+    pub(super) fn get(&self, language: Language) -> &str {
+        match (language, &self.ja) {
+            (Language::Ja, Some(ja)) => ja,
+            _ => &self.en,
+        }
+    }
+}
+
+impl From<&'static str> for Phrase {
+    fn from(en: &'static str) -> Self {
+        Self { en: en.into(), ja: None }
+    }
+}
+
+impl<E: Into<Cow<'static, str>>, J: Into<Cow<'static, str>>> From<(E, J)> for Phrase {
+    /// English, then Japanese.
+    fn from((en, ja): (E, J)) -> Self {
+        Self { en: en.into(), ja: Some(ja.into()) }
+    }
+}
 
 /// One section of the file, in the order of reading.
 #[derive(Debug, Clone)]
@@ -12,7 +43,7 @@ pub(super) struct SectionDeclaration {
     /// The section without brackets, such as `sms.karaden_sms`.
     pub(super) path: String,
     /// What the section is for.
-    pub(super) about: &'static str,
+    pub(super) about: Phrase,
     /// How the section appears in the file.
     pub(super) form: Form,
     /// The keys, in the order of reading.
@@ -62,12 +93,14 @@ pub(super) struct KeyDeclaration {
     pub(super) name: String,
     /// A second name for the same setting: `secret` for `secret_file`.
     pub(super) alternative: Option<&'static str>,
+    /// The environment variable that can name the file of a secret.
+    pub(super) variable: Option<String>,
     /// The name that this key had earlier.
     pub(super) old_name: Option<&'static str>,
     /// What the key does, in one sentence or two.
-    pub(super) about: &'static str,
+    pub(super) about: Phrase,
     /// Where the range comes from, such as a clause of a standard.
-    pub(super) source: Option<&'static str>,
+    pub(super) source: Option<Phrase>,
     /// The values that are accepted.
     pub(super) allowed: Allowed,
     /// What holds if the key is left out.
@@ -78,12 +111,14 @@ pub(super) struct KeyDeclaration {
 
 impl KeyDeclaration {
     /// Returns the accepted values with the source of the range; `None` if `about` describes them.
-    pub(super) fn allowed_with_source(&self) -> Option<String> {
-        let allowed = self.allowed.to_string();
-        match (allowed.is_empty(), self.source) {
-            (true, _) => None,
-            (false, None) => Some(allowed),
-            (false, Some(source)) => Some(format!("{allowed} ({source})")),
+    pub(super) fn allowed_with_source(&self, language: Language) -> Option<String> {
+        let allowed = self.allowed.in_language(language);
+        let source = self.source.as_ref().map(|source| source.get(language));
+        match (allowed.is_empty(), source, language) {
+            (true, ..) => None,
+            (false, None, _) => Some(allowed),
+            (false, Some(source), Language::En) => Some(format!("{allowed} ({source})")),
+            (false, Some(source), Language::Ja) => Some(format!("{allowed}（{source}）")),
         }
     }
 }
@@ -103,7 +138,7 @@ pub(super) enum Absence {
         /// A value for the sample file.
         example: Value,
         /// The phrase.
-        instead: &'static str,
+        instead: Phrase,
     },
 }
 
@@ -131,26 +166,27 @@ impl Absence {
     }
 }
 
-/// The values that a key accepts. `Display` writes them as the reference shows them.
+/// The values that a key accepts.
 #[derive(Debug, Clone)]
 pub(super) enum Allowed {
     /// The values that `about` of the key describes.
     AsDescribed,
     /// The values that this phrase describes.
-    Phrase(Cow<'static, str>),
+    Phrase(Phrase),
     /// One of these words.
     Words(Vec<&'static str>),
     /// The values within these bounds.
     Within(Bounds),
 }
 
-impl fmt::Display for Allowed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Allowed {
+    /// Writes the values as the reference shows them.
+    fn in_language(&self, language: Language) -> String {
         match self {
-            Self::AsDescribed => Ok(()),
-            Self::Phrase(phrase) => f.write_str(phrase),
-            Self::Words(words) => f.write_str(&one_of(words)),
-            Self::Within(bounds) => bounds.fmt(f),
+            Self::AsDescribed => String::new(),
+            Self::Phrase(phrase) => phrase.get(language).to_owned(),
+            Self::Words(words) => one_of(words, language),
+            Self::Within(bounds) => bounds.in_language(language),
         }
     }
 }
@@ -174,47 +210,78 @@ pub(super) enum Bounds {
 impl Bounds {
     /// Returns the refusal of a value outside the bounds.
     pub(super) fn refusal(&self) -> Refusal {
-        match self {
-            Self::Number(range) => Refusal::new(
-                format!("is not a whole number from {} to {}", range.start(), range.end()),
-                "choose one within these bounds",
-            ),
+        let remedy = ("choose one within these bounds", "この範囲の値を指定してください");
+        let what = match self {
+            Self::Number(range) => {
+                let (least, most) = (range.start(), range.end());
+                (
+                    format!("is not a whole number from {least} to {most}"),
+                    format!("{least}から{most}までの整数ではありません"),
+                )
+            }
             Self::Duration(range) => {
                 let (least, most) = shown(range);
-                let what = format!("is not between {least} and {most}");
-                Refusal::new(what, "choose a duration within these bounds")
+                (
+                    format!("is not between {least} and {most}"),
+                    format!("{least}から{most}までの長さではありません"),
+                )
             }
             Self::Durations { count, each } => {
-                let (least, most) = shown(each);
-                let what = format!(
-                    "is not a list of {} to {} durations between {least} and {most}",
-                    count.start(),
-                    count.end()
-                );
-                Refusal::new(what, "choose durations within these bounds")
+                let ((least, most), fewest, many) = (shown(each), count.start(), count.end());
+                (
+                    format!(
+                        "is not a list of {fewest} to {many} durations between {least} and {most}"
+                    ),
+                    format!(
+                        "{least}から{most}までの長さを{fewest}個から{many}個並べたリストではあり\
+                         ません"
+                    ),
+                )
             }
+        };
+        Refusal::new(what, remedy)
+    }
+}
+
+impl Bounds {
+    fn in_language(&self, language: Language) -> String {
+        match (self, language) {
+            (Self::Number(range), Language::En) if *range.end() == u32::MAX => {
+                format!("{} or more", range.start())
+            }
+            (Self::Number(range), Language::Ja) if *range.end() == u32::MAX => {
+                format!("{}以上", range.start())
+            }
+            (Self::Number(range), _) => {
+                between(&range.start().to_string(), &range.end().to_string(), language)
+            }
+            (Self::Duration(range), _) => each_between(range, language),
+            (Self::Durations { count, each }, Language::En) => format!(
+                "{} to {} values, each {}",
+                count.start(),
+                count.end(),
+                each_between(each, language)
+            ),
+            (Self::Durations { count, each }, Language::Ja) => format!(
+                "{}個から{}個の、{}の長さ",
+                count.start(),
+                count.end(),
+                each_between(each, language)
+            ),
         }
     }
 }
 
-impl fmt::Display for Bounds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(range) if *range.end() == u32::MAX => {
-                write!(f, "{} or more", range.start())
-            }
-            Self::Number(range) => write!(f, "{} to {}", range.start(), range.end()),
-            Self::Duration(range) => {
-                let (least, most) = shown(range);
-                write!(f, "\"{least}\" to \"{most}\"")
-            }
-            Self::Durations { count, each } => {
-                let (least, most) = shown(each);
-                write!(f, "{} to {} values, ", count.start(), count.end())?;
-                write!(f, "each \"{least}\" to \"{most}\"")
-            }
-        }
+fn between(least: &str, most: &str, language: Language) -> String {
+    match language {
+        Language::En => format!("{least} to {most}"),
+        Language::Ja => format!("{least}から{most}まで"),
     }
+}
+
+fn each_between(range: &RangeInclusive<Duration>, language: Language) -> String {
+    let (least, most) = shown(range);
+    between(&format!("\"{least}\""), &format!("\"{most}\""), language)
 }
 
 fn shown(range: &RangeInclusive<Duration>) -> (String, String) {
@@ -222,10 +289,13 @@ fn shown(range: &RangeInclusive<Duration>) -> (String, String) {
 }
 
 /// Writes words as `"a", "b" or "c"`.
-pub(super) fn one_of(words: &[&str]) -> String {
+fn one_of(words: &[&str], language: Language) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-    match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => quoted.concat(),
+    match (language, quoted.split_last()) {
+        (Language::Ja, _) => quoted.join("、"),
+        (Language::En, Some((last, rest))) if !rest.is_empty() => {
+            format!("{} or {last}", rest.join(", "))
+        }
+        (Language::En, _) => quoted.concat(),
     }
 }

@@ -14,8 +14,11 @@ pub(super) const fn minutes(count: u64) -> Duration {
 pub(super) fn parse(text: &str) -> Result<Duration, Refusal> {
     let refusal = || {
         Refusal::new(
-            format!("{text:?} is not a duration"),
-            "write a number and s, m, h or d: \"90s\", \"10m\"",
+            (format!("{text:?} is not a duration"), format!("{text:?}は時間の長さではありません")),
+            (
+                "write a number and s, m, h or d: \"90s\", \"10m\"",
+                "\"90s\"、\"10m\"のように、数字とs、m、h、dのどれかで書いてください",
+            ),
         )
     };
     let unit = text.chars().last().ok_or_else(refusal)?;

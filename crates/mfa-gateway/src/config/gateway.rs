@@ -15,9 +15,10 @@ use url::Url;
 use super::{
     document::{Reported, Section},
     duration::minutes,
-    key::list_of,
+    key::{list_of, word},
     problem::Refusal,
     text,
+    warning::WarningKind,
 };
 
 /// The shortest main secret. The keys derived from it have 32 bytes.
@@ -50,95 +51,202 @@ pub struct Gateway {
     pub support_url: Option<Url>,
     /// The secret that internal keys are derived from.
     pub secret: SecretString,
+    /// The warnings that the operator has accepted.
+    pub accepted_warnings: Vec<WarningKind>,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
     let insecure_http = section
         .key(
             "insecure_http",
-            "Allows http:// in public_url and additional_origins. Only for a test on one machine: \
-             cookies and codes travel unencrypted.",
+            (
+                "Allows http:// in public_url and additional_origins. Only for a test on \
+                 one machine: cookies and codes travel unencrypted.",
+                "public_urlとadditional_originsにhttp://を使えるようにします。1台のマシン\
+                 での試験専用です。Cookieと認証コードが暗号化されません。",
+            ),
         )
         .flag(false);
     let insecure = insecure_http.unwrap_or(false);
     let public_url = section
         .key(
             "public_url",
-            "The origin that browsers see. Links, cookies and the check of the Origin header use it.",
+            (
+                "The origin that browsers see. Links, cookies and the check of the Origin \
+                 header use it.",
+                "ブラウザーから見たオリジンです。リンク、Cookie、Originヘッダーの検査に使\
+                 います。",
+            ),
         )
-        .allowed("an https:// origin")
+        .allowed(("an https:// origin", "https://のオリジン"))
         .required(
             "https://login.example.jp",
-            "write the origin that browsers see: \"https://…\"",
+            (
+                "write the origin that browsers see: \"https://…\"",
+                "ブラウザーから見たオリジンを、\"https://…\"の形で書いてください",
+            ),
             |text| text::origin(text, insecure),
         );
     let additional_origins = section
-        .key("additional_origins", "Further origins under which browsers reach this gateway.")
-        .allowed("a list of https:// origins")
+        .key(
+            "additional_origins",
+            (
+                "Further origins under which browsers reach this gateway.",
+                "ブラウザーがこのゲートウェイに届く、ほかのオリジンです。",
+            ),
+        )
+        .allowed(("a list of https:// origins", "https://のオリジンのリスト"))
         .renamed_from("more_origins")
         .list(&[], list_of(|text| text::origin(text, insecure)));
     let listen = section
         .key(
             "listen",
-            "The address for requests of browsers. TLS ends at a proxy in front of the gateway.",
+            (
+                "The address for requests of browsers. TLS ends at a proxy in front of \
+                 the gateway.",
+                "ブラウザーのリクエストを待ち受けるアドレスです。TLSは、ゲートウェイの手\
+                 前のプロキシが終端します。",
+            ),
         )
-        .allowed("an IP address with a port")
+        .allowed(("an IP address with a port", "IPアドレスとポート"))
         .or("127.0.0.1:8080", address);
     let ops_listen = section
         .key(
             "ops_listen",
-            "The address of /healthz, /readyz and /metrics. Keep it unreachable from the Internet.",
+            (
+                "The address of /healthz, /readyz and /metrics. Keep it unreachable from \
+                 the Internet.",
+                "/healthz、/readyz、/metricsのアドレスです。インターネットから届かないよ\
+                 うにしてください。",
+            ),
         )
-        .allowed("an IP address with a port")
+        .allowed(("an IP address with a port", "IPアドレスとポート"))
         .or("127.0.0.1:9090", address);
     let trusted_proxies = section
         .key(
             "trusted_proxies",
-            "Networks of your reverse proxies, such as \"10.0.0.0/8\". X-Forwarded-For is used only \
-             when the peer is in this list; otherwise the peer is the client.",
+            (
+                "Networks of your reverse proxies, such as \"10.0.0.0/8\". \
+                 X-Forwarded-For is used only when the peer is in this list; otherwise \
+                 the peer is the client.",
+                "自分のリバースプロキシのネットワークです（例：\"10.0.0.0/8\"）。接続元が\
+                 このリストにあるときだけX-Forwarded-Forを使い、それ以外は接続元をクライ\
+                 アントとみなします。",
+            ),
         )
-        .allowed("a list of networks or IP addresses")
+        .allowed(("a list of networks or IP addresses", "ネットワークまたはIPアドレスのリスト"))
         .list(&[], list_of(network));
     let stop_timeout = section
         .key(
             "stop_timeout",
-            "The longest time from SIGTERM to the end of the process. Load balancers have the first quarter \
-             of it to notice that /readyz fails, running requests have half of it.",
+            (
+                "The longest time from SIGTERM to the end of the process. Load balancers \
+                 have the first quarter of it to notice that /readyz fails, running \
+                 requests have half of it.",
+                "SIGTERMからプロセスの終了までの最長時間です。最初の4分の1は、ロードバラ\
+                 ンサーが/readyzの失敗に気づくための時間、半分は、処理中のリクエストのた\
+                 めの時間です。",
+            ),
         )
         .duration(Duration::from_secs(8), Duration::from_secs(1)..=minutes(10));
     let data_dir = section
-        .key("data_dir", "The folder of the databases. Only the gateway may read it.")
-        .path("/var/lib/mfa-gateway", "name a folder that the gateway may write to");
+        .key(
+            "data_dir",
+            (
+                "The folder of the databases. Only the gateway may read it.",
+                "データベースのフォルダーです。ゲートウェイだけが読めます。",
+            ),
+        )
+        .path(
+            "/var/lib/mfa-gateway",
+            (
+                "name a folder that the gateway may write to",
+                "ゲートウェイが書き込めるフォルダーを指定してください",
+            ),
+        );
     let service_name = section
         .key(
             "service_name",
-            "The name of the service, shown on every page. In a long Japanese name, \\u200B marks where a line may \
-             break.",
+            (
+                "The name of the service, shown on every page. In a long Japanese name, \
+                 \\u200B marks where a line may break.",
+                "すべての画面に表示するサービス名です。長い日本語の名前では、\\u200Bの位\
+                 置で改行できます。",
+            ),
         )
         .per_language_or("MFA", text::not_blank);
     let default_language = section
         .key(
             "default_language",
-            "The language for browsers that ask for neither Japanese nor English.",
+            (
+                "The language for browsers that ask for neither Japanese nor English.",
+                "日本語も英語も求めないブラウザーに使う言語です。",
+            ),
         )
         .word(&Language::ALL.map(|language| (language.tag(), language)), Language::Ja);
     let time_zone = section
-        .key("time_zone", "The time zone of the clock times on pages.")
-        .allowed("an IANA name")
+        .key(
+            "time_zone",
+            (
+                "The time zone of the clock times on pages.",
+                "画面に表示する時刻のタイムゾーンです。",
+            ),
+        )
+        .allowed(("an IANA name", "IANAの名前"))
         .or("Asia/Tokyo", time_zone);
     let support_url = section
-        .key("support_url", "Where users find help. Pages link to it.")
-        .allowed("an https:// or mailto: address")
+        .key(
+            "support_url",
+            (
+                "Where users find help. Pages link to it.",
+                "お問い合わせ窓口のページかメールアドレスです。画面からリンクします。",
+            ),
+        )
+        .allowed(("an https:// or mailto: address", "https://またはmailto:のアドレス"))
         .renamed_from("support")
-        .optional("https://example.jp/help", "not set", text::link);
+        .optional("https://example.jp/help", ("not set", "設定なし"), text::link);
+    let accepted_warnings = section
+        .key(
+            "accepted_warnings",
+            (
+                "Warnings that are meant so, by the names that check-config prints in \
+                 brackets. They are not shown any more.",
+                "意図したものとして承認する警告です。check-configが角かっこで表示する名前\
+                 を並べます。承認した警告は表示されません。",
+            ),
+        )
+        .allowed(("a list of names such as \"ops-address\"", "\"ops-address\"のような名前のリスト"))
+        .list(&[], list_of(warning_kind));
+    let world_readable = section
+        .key(
+            "secrets_may_be_world_readable",
+            (
+                "Set to true where every file of a secret has mode 0444, as some \
+                 containers have it, and only the gateway runs there. On a file system \
+                 that is mounted read-only it is not needed.",
+                "秘密情報のファイルがすべて0444になるコンテナーで、ゲートウェイだけが動く\
+                 ときにtrueにします。読み取り専用でマウントしたファイルシステムでは不要で\
+                 す。",
+            ),
+        )
+        .flag(false);
+    if world_readable == Ok(true) {
+        section.allow_world_readable_secrets();
+    }
     let secret = section
         .key(
             "secret",
-            "The secret that form tokens, pseudonyms in logs and other internal keys are derived \
-             from. It is the same on every node. Make one with: openssl rand -base64 48",
+            (
+                "The secret that form tokens, pseudonyms in logs and other internal keys \
+                 are derived from. It is the same on every node. Make one with: openssl \
+                 rand -base64 48",
+                "フォームのトークン、ログの仮名、そのほかの内部の鍵のもとになる秘密情報で\
+                 す。すべてのノードで同じ値にします。作り方：openssl rand -base64 48",
+            ),
         )
         .secret("master.key", MIN_SECRET_BYTES);
     insecure_http?;
+    world_readable?;
     Ok(Gateway {
         public_url: public_url?,
         additional_origins: additional_origins?,
@@ -152,28 +260,50 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         time_zone: time_zone?,
         support_url: support_url?,
         secret: secret?,
+        accepted_warnings: accepted_warnings?,
     })
 }
 
 fn address(text: &str) -> Result<SocketAddr, Refusal> {
     text.parse().map_err(|_| {
-        let what = format!("{text:?} is not an IP address with a port");
-        Refusal::new(what, "write \"127.0.0.1:8080\"")
+        let what = (
+            format!("{text:?} is not an IP address with a port"),
+            format!("{text:?}はIPアドレスとポートではありません"),
+        );
+        Refusal::new(what, ("write \"127.0.0.1:8080\"", "\"127.0.0.1:8080\"のように書いてください"))
     })
+}
+
+fn warning_kind(text: &str) -> Result<WarningKind, Refusal> {
+    word(&WarningKind::ALL.map(|kind| (kind.name(), kind)), text)
 }
 
 fn network(text: &str) -> Result<IpNet, Refusal> {
     let one_address = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse::<IpNet>().or_else(|_| one_address()).map_err(|_| {
-        let what = format!("holds {text:?}, which is not a network");
-        Refusal::new(what, "use CIDR notation such as \"10.0.0.0/8\", or one address")
+        let what = (
+            format!("holds {text:?}, which is not a network"),
+            format!("{text:?}はネットワークではありません"),
+        );
+        let remedy = (
+            "use CIDR notation such as \"10.0.0.0/8\", or one address",
+            "\"10.0.0.0/8\"のようなCIDR表記か、1つのアドレスで書いてください",
+        );
+        Refusal::new(what, remedy)
     })
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, Refusal> {
     TimeZone::get(text).map_err(|_| {
-        let what = format!("{text:?} is not a known time zone");
-        Refusal::new(what, "write an IANA name such as \"Asia/Tokyo\"")
+        let what = (
+            format!("{text:?} is not a known time zone"),
+            format!("{text:?}というタイムゾーンはありません"),
+        );
+        let remedy = (
+            "write an IANA name such as \"Asia/Tokyo\"",
+            "\"Asia/Tokyo\"のようなIANAの名前で書いてください",
+        );
+        Refusal::new(what, remedy)
     })
 }
 
@@ -183,7 +313,8 @@ mod tests {
     use crate::config::document::problems_in;
 
     fn problems(text: &str) -> String {
-        let required = "public_url = \"https://a.example\"\ndata_dir = \"data\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
+        let required = "public_url = \"https://a.example\"\ndata_dir = \"data\"\nsecret = \
+                        \"0123456789abcdef0123456789abcdef\"\n";
         problems_in(&format!("{required}{text}"), read).join("\n")
     }
 
@@ -204,7 +335,7 @@ service_name = " "
             "5:19: trusted_proxies: holds \"10.0.0.0/33\", which is not a network; ",
             "6:20: default_language: \"fr\" is none of ja, en; ",
             "7:13: time_zone: \"Asia/Kyoto\" is not a known time zone; ",
-            "8:15: support_url: \"javascript:alert(1)\" is not the address of a page",
+            "8:15: support_url: \"javascript:alert(1)\" is not the https address of a page",
             "9:22: additional_origins: is not https, ",
             "10:16: service_name: is empty; ",
         ] {

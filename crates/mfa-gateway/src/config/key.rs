@@ -7,19 +7,13 @@
 //!     .duration(SmsOtpConfig::DEFAULT_LIFETIME, SmsOtpConfig::LIFETIME_RANGE)
 //! ```
 
-use std::{
-    borrow::Cow,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{ops::RangeInclusive, path::PathBuf, time::Duration};
 
 use mfa_pages::{Language, PerLanguage};
-use secrecy::SecretString;
 use toml::{Value, de::DeValue};
 
 use super::{
-    declaration::{Absence, Allowed, Bounds, KeyDeclaration},
+    declaration::{Absence, Allowed, Bounds, KeyDeclaration, Phrase},
     document::{Reported, Section},
     duration,
     problem::Refusal,
@@ -30,39 +24,41 @@ use super::{
 #[derive(Debug)]
 #[must_use = "a key is declared only when it is read"]
 pub(super) struct Key<'s, 'd> {
-    section: &'s Section<'d>,
-    name: &'static str,
+    pub(super) section: &'s Section<'d>,
+    pub(super) name: &'static str,
     old_name: Option<&'static str>,
-    about: &'static str,
-    source: Option<&'static str>,
+    about: Phrase,
+    source: Option<Phrase>,
     allowed: Allowed,
     is_shown: bool,
+    pub(super) variable: Option<String>,
 }
 
 impl<'d> Section<'d> {
     /// Begins the declaration of `name`; `about` says in a sentence or two what the key does.
-    pub(super) fn key(&self, name: &'static str, about: &'static str) -> Key<'_, 'd> {
+    pub(super) fn key(&self, name: &'static str, about: impl Into<Phrase>) -> Key<'_, 'd> {
         Key {
             section: self,
             name,
             old_name: None,
-            about,
+            about: about.into(),
             source: None,
             allowed: Allowed::AsDescribed,
             is_shown: false,
+            variable: None,
         }
     }
 }
 
 impl Key<'_, '_> {
     /// Sets where the range comes from.
-    pub(super) fn source(mut self, source: &'static str) -> Self {
-        self.source = Some(source);
+    pub(super) fn source(mut self, source: impl Into<Phrase>) -> Self {
+        self.source = Some(source.into());
         self
     }
 
     /// Sets a phrase for the accepted values, for a key without a range.
-    pub(super) fn allowed(mut self, phrase: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn allowed(mut self, phrase: impl Into<Phrase>) -> Self {
         self.allowed = Allowed::Phrase(phrase.into());
         self
     }
@@ -76,6 +72,12 @@ impl Key<'_, '_> {
     /// Lets the sample file set the key, although a file may leave it out.
     pub(super) fn shown(mut self) -> Self {
         self.is_shown = true;
+        self
+    }
+
+    /// Sets the environment variable that can name the file of a secret, instead of the one that its path gives.
+    pub(super) fn by_variable(mut self, variable: String) -> Self {
+        self.variable = Some(variable);
         self
     }
 
@@ -93,7 +95,7 @@ impl Key<'_, '_> {
     pub(super) fn required<T>(
         self,
         example: &str,
-        remedy: &'static str,
+        remedy: (&'static str, &'static str),
         parse: impl FnOnce(&str) -> Result<T, Refusal>,
     ) -> Result<T, Reported> {
         let absence = Absence::Required { example: example.into() };
@@ -104,10 +106,10 @@ impl Key<'_, '_> {
     pub(super) fn optional<T>(
         self,
         example: &str,
-        instead: &'static str,
+        instead: impl Into<Phrase>,
         parse: impl FnOnce(&str) -> Result<T, Refusal>,
     ) -> Result<Option<T>, Reported> {
-        let absence = Absence::Otherwise { example: example.into(), instead };
+        let absence = Absence::Otherwise { example: example.into(), instead: instead.into() };
         self.read(absence, |value| parse(text(value)?).map(Some), || Ok(None))
     }
 
@@ -128,18 +130,25 @@ impl Key<'_, '_> {
     pub(super) fn optional_per_language<T>(
         mut self,
         example: &str,
-        instead: &'static str,
+        instead: impl Into<Phrase>,
         parse: impl Fn(&str) -> Result<T, Refusal>,
     ) -> Result<Option<PerLanguage<T>>, Reported> {
         self.allowed = Allowed::Phrase(PER_LANGUAGE.into());
-        let absence = Absence::Otherwise { example: example.into(), instead };
+        let absence = Absence::Otherwise { example: example.into(), instead: instead.into() };
         self.read(absence, |value| per_language(value, &parse).map(Some), || Ok(None))
     }
 
     /// Reads `true` or `false`.
     pub(super) fn flag(self, default: bool) -> Result<bool, Reported> {
-        let refusal =
-            || Refusal::new("is not true or false", "write true or false, without quotes");
+        let refusal = || {
+            Refusal::new(
+                ("is not true or false", "trueでもfalseでもありません"),
+                (
+                    "write true or false, without quotes",
+                    "trueかfalseを、引用符なしで書いてください",
+                ),
+            )
+        };
         let parse = |value: &DeValue<'_>| value.as_bool().ok_or_else(refusal);
         self.with_default(default, default.into(), parse)
     }
@@ -168,7 +177,10 @@ impl Key<'_, '_> {
             let list: Result<Vec<T>, Refusal> =
                 texts(value)?.into_iter().map(|text| word(words, text)).collect();
             match list? {
-                list if list.is_empty() => Err(Refusal::new("is empty", "name at least one")),
+                list if list.is_empty() => Err(Refusal::new(
+                    ("is empty", "空です"),
+                    ("name at least one", "1つ以上を指定してください"),
+                )),
                 list => Ok(list),
             }
         })
@@ -199,7 +211,7 @@ impl Key<'_, '_> {
     pub(super) fn required_number<T>(
         self,
         example: T,
-        remedy: &'static str,
+        remedy: (&'static str, &'static str),
         range: RangeInclusive<T>,
     ) -> Result<T, Reported>
     where
@@ -247,7 +259,7 @@ impl Key<'_, '_> {
     pub(super) fn optional_duration(
         mut self,
         example: &str,
-        instead: &'static str,
+        instead: impl Into<Phrase>,
         range: RangeInclusive<Duration>,
     ) -> Result<Option<Duration>, Reported> {
         let bounds = Bounds::Duration(range.clone());
@@ -275,72 +287,13 @@ impl Key<'_, '_> {
     }
 
     /// Reads a path, relative to the configuration file, that the file must have.
-    pub(super) fn path(self, example: &str, remedy: &'static str) -> Result<PathBuf, Reported> {
+    pub(super) fn path(
+        self,
+        example: &str,
+        remedy: (&'static str, &'static str),
+    ) -> Result<PathBuf, Reported> {
         let section = self.section;
         self.required(example, remedy, |text| Ok(section.resolve(text)))
-    }
-
-    /// Reads a secret of at least `min_bytes`: from the file that `NAME_file` names, or from `NAME`.
-    pub(super) fn secret(
-        self,
-        example_file: &str,
-        min_bytes: usize,
-    ) -> Result<SecretString, Reported> {
-        let (section, in_file) = (self.section, format!("{}_file", self.name));
-        let absence = Absence::Required { example: example_file.into() };
-        self.secret_unless(absence, min_bytes)?.ok_or_else(|| {
-            let remedy = "name a file that holds the secret, readable by the gateway alone";
-            section.problem(&in_file, missing(remedy))
-        })
-    }
-
-    /// Reads a secret as [`secret`](Self::secret) does. `instead` says what holds without it.
-    pub(super) fn optional_secret(
-        self,
-        example_file: &str,
-        min_bytes: usize,
-        instead: &'static str,
-    ) -> Result<Option<SecretString>, Reported> {
-        let absence = Absence::Otherwise { example: example_file.into(), instead };
-        self.secret_unless(absence, min_bytes)
-    }
-
-    fn secret_unless(
-        self,
-        absence: Absence,
-        min_bytes: usize,
-    ) -> Result<Option<SecretString>, Reported> {
-        let (section, plain, in_file) = (self.section, self.name, format!("{}_file", self.name));
-        let allowed = match min_bytes {
-            0 | 1 => Allowed::AsDescribed,
-            _ => Allowed::Phrase(format!("{min_bytes} bytes or more").into()),
-        };
-        section.declare(KeyDeclaration {
-            name: in_file.clone(),
-            alternative: Some(plain),
-            allowed,
-            ..self.declaration(absence)
-        });
-        let (used, secret) = match (section.value(plain), section.value(&in_file)) {
-            (Some(_), Some(_)) => {
-                let what = format!("is given in addition to {plain}");
-                return Err(section.problem(&in_file, Refusal::new(what, "keep one of the two")));
-            }
-            (None, None) => return Ok(None),
-            (Some(value), None) => (plain, text(value.get_ref()).map(str::to_owned)),
-            (None, Some(value)) => {
-                let path = text(value.get_ref()).map(|text| section.resolve(text));
-                (in_file.as_str(), path.and_then(|path| read_secret_file(&path)))
-            }
-        };
-        let long_enough = secret.and_then(|secret| {
-            if secret.len() >= min_bytes {
-                return Ok(SecretString::from(secret));
-            }
-            let what = format!("holds a secret shorter than {min_bytes} bytes");
-            Err(Refusal::new(what, "make one with: openssl rand -base64 48"))
-        });
-        long_enough.map(Some).map_err(|refusal| section.problem(used, refusal))
     }
 
     /// Reads a value of any shape; `shown` is `default` as the file would write it.
@@ -367,13 +320,14 @@ impl Key<'_, '_> {
         read.map_err(|refusal| self.section.problem(self.name, refusal))
     }
 
-    fn declaration(&self, absence: Absence) -> KeyDeclaration {
+    pub(super) fn declaration(&self, absence: Absence) -> KeyDeclaration {
         KeyDeclaration {
             name: self.name.to_owned(),
             alternative: None,
+            variable: None,
             old_name: self.old_name,
-            about: self.about,
-            source: self.source,
+            about: self.about.clone(),
+            source: self.source.clone(),
             allowed: self.allowed.clone(),
             absence,
             is_shown: self.is_shown,
@@ -381,18 +335,23 @@ impl Key<'_, '_> {
     }
 }
 
-fn missing(remedy: &'static str) -> Refusal {
-    Refusal::new("is missing", remedy)
+pub(super) fn missing(remedy: (&'static str, &'static str)) -> Refusal {
+    Refusal::new(("is missing", "指定されていません"), remedy)
 }
 
 /// Returns the text of a value.
 pub(super) fn text<'v>(value: &'v DeValue<'_>) -> Result<&'v str, Refusal> {
     value.as_str().ok_or_else(|| {
-        Refusal::new(format!("is not text but {}", value.type_str()), "put it in double quotes")
+        let kind = value.type_str();
+        Refusal::new(
+            (format!("is not text but {kind}"), format!("文字列ではありません（{kind}）")),
+            ("put it in double quotes", "二重引用符で囲んでください"),
+        )
     })
 }
 
-const PER_LANGUAGE: &str = "a text, or { ja = \"…\", en = \"…\" }";
+const PER_LANGUAGE: (&str, &str) =
+    ("a text, or { ja = \"…\", en = \"…\" }", "文字列、または{ ja = \"…\", en = \"…\" }");
 
 fn per_language<T>(
     value: &DeValue<'_>,
@@ -404,8 +363,15 @@ fn per_language<T>(
     let table = value.as_table().filter(|table| table.len() == Language::ALL.len());
     let of = |language: Language| {
         let value = table.and_then(|table| table.get(language.tag())).ok_or_else(|| {
-            let what = "is neither a text nor a table with one text for ja and one for en";
-            Refusal::new(what, "write \"…\" or { ja = \"…\", en = \"…\" }")
+            let what = (
+                "is neither a text nor a table with one text for ja and one for en",
+                "文字列でも、jaとenの文字列を1つずつ持つテーブルでもありません",
+            );
+            let remedy = (
+                "write \"…\" or { ja = \"…\", en = \"…\" }",
+                "\"…\"か{ ja = \"…\", en = \"…\" }の形で書いてください",
+            );
+            Refusal::new(what, remedy)
         })?;
         parse(text(value.get_ref())?)
     };
@@ -413,7 +379,12 @@ fn per_language<T>(
 }
 
 fn texts<'v>(value: &'v DeValue<'_>) -> Result<Vec<&'v str>, Refusal> {
-    let refusal = || Refusal::new("is not a list", "write [\"…\", \"…\"]");
+    let refusal = || {
+        Refusal::new(
+            ("is not a list", "リストではありません"),
+            ("write [\"…\", \"…\"]", "[\"…\", \"…\"]の形で書いてください"),
+        )
+    };
     let items = value.as_array().ok_or_else(refusal)?;
     items.iter().map(|item| text(item.get_ref())).collect()
 }
@@ -425,12 +396,15 @@ pub(super) fn list_of<T>(
     move |texts| texts.iter().map(|text| parse(text)).collect()
 }
 
-fn word<T: Copy>(words: &[(&'static str, T)], text: &str) -> Result<T, Refusal> {
+pub(super) fn word<T: Copy>(words: &[(&'static str, T)], text: &str) -> Result<T, Refusal> {
     let found = words.iter().find(|(name, _)| *name == text);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-        let what = format!("{text:?} is none of {}", names.join(", "));
-        Refusal::new(what, "use one of these words")
+        let what = (
+            format!("{text:?} is none of {}", names.join(", ")),
+            format!("{text:?}は使えません。使えるのは{}です", names.join("、")),
+        );
+        Refusal::new(what, ("use one of these words", "このなかから選んでください"))
     })
 }
 
@@ -445,20 +419,4 @@ fn one_duration(
 ) -> Result<Duration, Refusal> {
     let parsed = duration::parse(text)?;
     if range.contains(&parsed) { Ok(parsed) } else { Err(bounds.refusal()) }
-}
-
-fn read_secret_file(path: &Path) -> Result<String, Refusal> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let unreadable = |error: std::io::Error| {
-        let what = format!("names {}, which cannot be read ({})", path.display(), error.kind());
-        Refusal::new(what, "create the file and let the gateway's user read it")
-    };
-    let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
-    if mode & 0o007 != 0 {
-        let what = format!("names {}, which everyone may read", path.display());
-        return Err(Refusal::new(what, format!("run: chmod 640 {}", path.display())));
-    }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    // Editors and `openssl rand` end the file with a newline, which is no part of the secret.
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -27,19 +27,35 @@ pub enum LogFormat {
 
 pub(super) fn read(section: &Section<'_>) -> Result<Log, Reported> {
     let format = section
-        .key("format", "How a log record is written.")
+        .key("format", ("How a log record is written.", "ログの形式です。"))
         .word(&[("json", LogFormat::Json), ("text", LogFormat::Text)], LogFormat::Json);
     let filter = section
-        .key("filter", "Which records are logged: a level for all modules, then for single ones.")
-        .allowed("levels such as \"info\" or \"info,mfa_gateway=debug\"")
+        .key(
+            "filter",
+            (
+                "Which records are logged: a level for all modules, then for single ones.",
+                "どの記録を書くかです。全体のレベルを、続けてモジュールごとのレベルを書きます。",
+            ),
+        )
+        .allowed((
+            "levels such as \"info\" or \"info,mfa_gateway=debug\"",
+            "\"info\"、\"info,mfa_gateway=debug\"のようなレベル",
+        ))
         .or("info", filter);
     Ok(Log { format: format?, filter: filter? })
 }
 
 fn filter(text: &str) -> Result<Targets, Refusal> {
     text.parse().map_err(|_| {
-        let what = format!("{text:?} is not a log filter");
-        Refusal::new(what, "write \"info\" or \"info,mfa_gateway=debug\"")
+        let what = (
+            format!("{text:?} is not a log filter"),
+            format!("{text:?}はログのフィルターではありません"),
+        );
+        let remedy = (
+            "write \"info\" or \"info,mfa_gateway=debug\"",
+            "\"info\"、\"info,mfa_gateway=debug\"のように書いてください",
+        );
+        Refusal::new(what, remedy)
     })
 }
 
@@ -59,7 +75,7 @@ mod tests {
         assert_eq!(
             found,
             ["1:10: filter: \"mfa_gateway=loud\" is not a log filter; write \"info\" or \
-                 \"info,mfa_gateway=debug\""]
+              \"info,mfa_gateway=debug\""]
         );
     }
 }

@@ -26,21 +26,54 @@ pub struct Pages {
 
 pub(super) fn read(section: &Section<'_>) -> Result<Pages, Reported> {
     let support_phone = section
-        .key("support_phone", "The telephone number of the support, at the foot of each page.")
-        .allowed("digits, hyphens, blanks, brackets and a plus")
-        .optional("0120-000-000", "not set", phone);
+        .key(
+            "support_phone",
+            (
+                "The telephone number of the support, at the foot of each page.",
+                "お問い合わせ窓口の電話番号です。各画面の下部に表示します。",
+            ),
+        )
+        .allowed((
+            "digits, hyphens, blanks, brackets and a plus",
+            "数字、ハイフン、空白、かっこ、プラス",
+        ))
+        .optional("0120-000-000", ("not set", "設定なし"), phone);
     let support_hours = section
-        .key("support_hours", "The hours of the telephone, after its number.")
-        .optional_per_language("9:00-17:00", "not set", text::not_blank);
+        .key(
+            "support_hours",
+            (
+                "The hours of the telephone, after its number.",
+                "電話の受付時間です。電話番号の後ろに表示します。",
+            ),
+        )
+        .optional_per_language("9:00-17:00", ("not set", "設定なし"), text::not_blank);
     let operator_name = section
-        .key("operator_name", "The name of the operator, at the foot of each page.")
-        .optional_per_language("Example Inc.", "not set", text::not_blank);
+        .key(
+            "operator_name",
+            (
+                "The name of the operator, at the foot of each page.",
+                "運営者の名前です。各画面の下部に表示します。",
+            ),
+        )
+        .optional_per_language("Example Inc.", ("not set", "設定なし"), text::not_blank);
     let privacy_url = section
-        .key("privacy_url", "The privacy policy. Each page links to it.")
-        .optional_per_language("https://example.jp/privacy", "not set", text::link);
+        .key(
+            "privacy_url",
+            (
+                "The privacy policy. Each page links to it.",
+                "プライバシーポリシーです。各画面からリンクします。",
+            ),
+        )
+        .optional_per_language("https://example.jp/privacy", ("not set", "設定なし"), text::link);
     let terms_url = section
-        .key("terms_url", "The terms of use. Each page links to them.")
-        .optional_per_language("https://example.jp/terms", "not set", text::link);
+        .key(
+            "terms_url",
+            (
+                "The terms of use. Each page links to them.",
+                "利用規約です。各画面からリンクします。",
+            ),
+        )
+        .optional_per_language("https://example.jp/terms", ("not set", "設定なし"), text::link);
     Ok(Pages {
         support_phone: support_phone?,
         support_hours: support_hours?,
@@ -55,8 +88,15 @@ fn phone(text: &str) -> Result<String, Refusal> {
     if is_plain && text.contains(|c: char| c.is_ascii_digit()) {
         return Ok(text.to_owned());
     }
-    let what = format!("{text:?} is not a telephone number");
-    Err(Refusal::new(what, "write it with digits and hyphens: \"0120-000-000\""))
+    let what = (
+        format!("{text:?} is not a telephone number"),
+        format!("{text:?}は電話番号ではありません"),
+    );
+    let remedy = (
+        "write it with digits and hyphens: \"0120-000-000\"",
+        "\"0120-000-000\"のように、数字とハイフンで書いてください",
+    );
+    Err(Refusal::new(what, remedy))
 }
 
 #[cfg(test)]
@@ -85,7 +125,7 @@ mod tests {
             ("support_phone = \"call us\"", "support_phone: \"call us\" is not a telephone number"),
             (
                 "terms_url = \"javascript:x\"",
-                "terms_url: \"javascript:x\" is not the address of a page",
+                "terms_url: \"javascript:x\" is not the https address of a page",
             ),
         ] {
             let found = problems_in(given, read).join("\n");

@@ -19,25 +19,47 @@ pub(super) fn read(section: &Section<'_>) -> Result<Passwords, Reported> {
     let current = section
         .key(
             "pepper",
-            "A key that is mixed into password hashes, so that a stolen database alone is of no use. \
-             A hash gets it at the next login of its user. If it is lost, its users need new \
-             passwords. Make one with: openssl rand -base64 48",
+            (
+                "A key that is mixed into password hashes, so that a stolen database \
+                 alone is of no use. A hash gets it at the next login of its user. If it \
+                 is lost, its users need new passwords. Make one with: openssl rand \
+                 -base64 48",
+                "パスワードのハッシュに混ぜる鍵です。データベースだけが盗まれても使えなく\
+                 なります。ハッシュには、そのユーザーの次のログインで混ぜます。失うと、そ\
+                 のユーザーには新しいパスワードが必要です。作り方：openssl rand -base64 \
+                 48",
+            ),
         )
-        .optional_secret("pepper.key", Peppers::MIN_BYTES, "no pepper");
+        .optional_secret("pepper.key", Peppers::MIN_BYTES, ("no pepper", "ペッパーなし"));
     let previous = section
         .key(
             "previous_pepper",
-            "The pepper before the current one. Keep it until the gateway starts without it, which it \
-             refuses as long as a hash needs it.",
+            (
+                "The pepper before the current one. Keep it until the gateway starts \
+                 without it, which it refuses as long as a hash needs it.",
+                "1つ前のペッパーです。これを使うハッシュが残っているあいだは、ゲートウェ\
+                 イがこれなしでの起動を拒否します。起動できるようになるまで残してくださ\
+                 い。",
+            ),
         )
-        .optional_secret("previous-pepper.key", Peppers::MIN_BYTES, "none");
+        .optional_secret("previous-pepper.key", Peppers::MIN_BYTES, ("none", "なし"));
     let (current, previous) = (current?, previous?);
     if current.is_none() && previous.is_some() {
-        let refusal = Refusal::new("is given without pepper_file", "name the current one as well");
+        let refusal = Refusal::new(
+            ("is given without pepper_file", "pepper_fileがないのに指定されています"),
+            ("name the current one as well", "現在のペッパーも指定してください"),
+        );
         return Err(section.problem("previous_pepper_file", refusal));
     }
     let peppers = peppers(&[current, previous]).map_err(|invalid| {
-        let refusal = Refusal::new(invalid.to_string(), "use another key");
+        let in_japanese = match invalid {
+            InvalidPepper::TooShort => "32バイトより短いペッパーです",
+            InvalidPepper::Twice => "現在のペッパーと同じです",
+        };
+        let refusal = Refusal::new(
+            (invalid.to_string(), in_japanese),
+            ("use another key", "別の鍵を指定してください"),
+        );
         section.problem("previous_pepper_file", refusal)
     })?;
     Ok(Passwords { peppers })

@@ -1,10 +1,12 @@
-//! What is wrong with a configuration file, and what to do about it.
+//! What is wrong with a configuration file, and what to do about it, in English and in Japanese.
 
 use std::{
     borrow::Cow,
     fmt,
     path::{Path, PathBuf},
 };
+
+use mfa_pages::{Language, PerLanguage};
 
 /// One thing wrong with a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +18,36 @@ pub struct Problem {
     /// The key with its section, such as `sms.karaden_sms.base_url`; empty for a syntax error.
     pub key: String,
     /// What is wrong.
-    pub what: String,
+    pub what: PerLanguage<String>,
     /// What to do about it.
-    pub remedy: String,
+    pub remedy: PerLanguage<String>,
 }
 
-/// Everything wrong with a configuration file, in the order of its lines.
+impl Problem {
+    pub(super) fn new((line, column): (usize, usize), key: &str, refusal: Refusal) -> Self {
+        let Refusal { what, remedy } = refusal;
+        let (what, remedy) = (what.map(Cow::into_owned), remedy.map(Cow::into_owned));
+        Self { line, column, key: key.to_owned(), what, remedy }
+    }
+
+    /// Writes the problem as one line. `label` stands before the key.
+    pub(super) fn in_language(&self, language: Language, file: &Path, label: &str) -> String {
+        let Self { line, column, key, .. } = self;
+        let said = sentence(language, self.what.get(language), self.remedy.get(language));
+        let colon = if key.is_empty() { "" } else { ": " };
+        format!("{}:{line}:{column}: {label}{key}{colon}{said}", file.display())
+    }
+}
+
+/// Joins what is wrong and what to do about it.
+fn sentence(language: Language, what: &str, remedy: &str) -> String {
+    match language {
+        Language::En => format!("{what}; {remedy}"),
+        Language::Ja => format!("{what}。{remedy}。"),
+    }
+}
+
+/// Everything wrong with a configuration file, in the order of its lines. `Display` is in English.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
     file: PathBuf,
@@ -37,20 +63,17 @@ impl Problems {
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.list.iter()
     }
+
+    /// Writes one line for each problem.
+    pub fn in_language(&self, language: Language) -> String {
+        let lines = self.list.iter().map(|problem| problem.in_language(language, &self.file, ""));
+        lines.collect::<Vec<_>>().join("\n")
+    }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, Problem { line, column, key, what, remedy }) in self.list.iter().enumerate() {
-            let newline = if at == 0 { "" } else { "\n" };
-            let colon = if key.is_empty() { "" } else { ": " };
-            write!(
-                f,
-                "{newline}{}:{line}:{column}: {key}{colon}{what}; {remedy}",
-                self.file.display()
-            )?;
-        }
-        Ok(())
+        f.write_str(&self.in_language(Language::En))
     }
 }
 
@@ -59,17 +82,42 @@ impl std::error::Error for Problems {}
 /// Why a value is refused. It repeats no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// What is wrong, as a phrase about the value: `is not a whole number`.
-    pub(super) what: Cow<'static, str>,
-    /// What to do about it, as an instruction.
-    pub(super) remedy: Cow<'static, str>,
+    what: PerLanguage<Cow<'static, str>>,
+    remedy: PerLanguage<Cow<'static, str>>,
 }
 
 impl Refusal {
+    /// Says what is wrong, as a phrase about the value: `is not a whole number`. Then what to do about it, as
+    /// an instruction. Each is given in English and in Japanese; the Japanese ones have no 。 at their end.
     pub(super) fn new(
-        what: impl Into<Cow<'static, str>>,
-        remedy: impl Into<Cow<'static, str>>,
+        (what, what_ja): (impl Into<Cow<'static, str>>, impl Into<Cow<'static, str>>),
+        (remedy, remedy_ja): (impl Into<Cow<'static, str>>, impl Into<Cow<'static, str>>),
     ) -> Self {
-        Self { what: what.into(), remedy: remedy.into() }
+        Self {
+            what: PerLanguage { en: what.into(), ja: what_ja.into() },
+            remedy: PerLanguage { en: remedy.into(), ja: remedy_ja.into() },
+        }
+    }
+
+    /// Says what is wrong and what to do about it.
+    pub(super) fn in_language(&self, language: Language) -> String {
+        sentence(language, self.what.get(language), self.remedy.get(language))
+    }
+
+    /// Returns what is wrong.
+    #[cfg(test)]
+    pub(super) fn what(&self, language: Language) -> &str {
+        self.what.get(language)
+    }
+
+    /// Fails for a text that is empty, in the wrong language or with a wrong end.
+    #[cfg(test)]
+    pub(super) fn assert_well_written(&self) {
+        for PerLanguage { ja, en } in [&self.what, &self.remedy] {
+            let is_japanese = |c: char| ('\u{3040}'..='\u{9fff}').contains(&c);
+            assert!(ja.contains(is_japanese), "the Japanese of {en:?} is {ja:?}");
+            assert!(!ja.ends_with(['。', '.']), "{ja:?} has an end of its own");
+            assert!(!en.is_empty() && !en.ends_with('.'), "{en:?} has an end of its own");
+        }
     }
 }

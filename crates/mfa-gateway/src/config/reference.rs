@@ -7,6 +7,8 @@ mod sample;
 mod terminal;
 mod wrap;
 
+use mfa_pages::Language;
+
 use super::{
     declaration::{KeyDeclaration, SectionDeclaration},
     nearest::nearest,
@@ -40,10 +42,10 @@ impl Reference {
         Self { sections }
     }
 
-    /// Writes a sample file: required keys with an example, all other keys commented out with their
-    /// defaults.
-    pub fn sample(&self) -> String {
-        sample::write(&self.sections)
+    /// Writes a sample file with comments in `language`: required keys with an example, all other keys commented
+    /// out with their defaults.
+    pub fn sample(&self, language: Language) -> String {
+        sample::write(&self.sections, language)
     }
 
     /// Writes the reference as a page in Markdown.
@@ -52,8 +54,8 @@ impl Reference {
     }
 
     /// Writes the reference for a terminal.
-    pub fn overview(&self) -> String {
-        terminal::overview(&self.sections)
+    pub fn overview(&self, language: Language) -> String {
+        terminal::overview(&self.sections, language)
     }
 
     /// Writes what a terminal shows about `name`: a key such as `otp.lifetime`, or a section such as
@@ -62,12 +64,12 @@ impl Reference {
     /// # Errors
     ///
     /// [`UnknownKey`], with the nearest name.
-    pub fn explain(&self, name: &str) -> Result<String, UnknownKey> {
+    pub fn explain(&self, name: &str, language: Language) -> Result<String, UnknownKey> {
         if let Some(section) = self.sections.iter().find(|section| section.path == name) {
-            return Ok(terminal::section(section));
+            return Ok(terminal::section(section, language));
         }
         match self.find(name) {
-            Some((section, key)) => Ok(terminal::key(section, key)),
+            Some((section, key)) => Ok(terminal::key(section, key, language)),
             None => Err(self.unknown(name)),
         }
     }

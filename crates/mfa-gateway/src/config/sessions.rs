@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use auth_module::{AuthSettings, InvalidSettings};
 
-use super::{
-    document::{Reported, Section},
-    problem::Refusal,
-};
+use super::document::{Reported, Section};
 
 /// `[sessions]`
 #[derive(Debug, Clone, Copy)]
@@ -38,32 +35,60 @@ impl Sessions {
 
 pub(super) fn read(section: &Section<'_>) -> Result<Sessions, Reported> {
     let absolute_timeout = section
-        .key("absolute_timeout", "A session ends this long after the login.")
-        .source("NIST SP 800-63B-4, 2.2.3: at most 24 hours")
+        .key(
+            "absolute_timeout",
+            (
+                "A session ends this long after the login.",
+                "ログインからこの時間が経つと、セッションが切れます。",
+            ),
+        )
+        .source((
+            "NIST SP 800-63B-4, 2.2.3: at most 24 hours",
+            "NIST SP 800-63B-4, 2.2.3：24時間以下",
+        ))
         .renamed_from("absolute")
         .duration(AuthSettings::DEFAULT_SESSION_LIFETIME, AuthSettings::SESSION_LIFETIME_RANGE);
     let idle_timeout = section
-        .key("idle_timeout", "A session ends after this long without a request.")
-        .source("NIST SP 800-63B-4, 2.2.3: at most 1 hour")
+        .key(
+            "idle_timeout",
+            (
+                "A session ends after this long without a request.",
+                "リクエストがないままこの時間が経つと、セッションが切れます。",
+            ),
+        )
+        .source(("NIST SP 800-63B-4, 2.2.3: at most 1 hour", "NIST SP 800-63B-4, 2.2.3：1時間以下"))
         .renamed_from("idle")
         .duration(AuthSettings::DEFAULT_SESSION_IDLE, AuthSettings::SESSION_IDLE_RANGE);
     let login_timeout = section
-        .key("login_timeout", "A login ends this long after the password if a factor is missing.")
+        .key(
+            "login_timeout",
+            (
+                "A login ends this long after the password if a factor is missing.",
+                "要素が足りないまま、パスワードの入力からこの時間が経つと、ログイン手続き\
+                 が切れます。",
+            ),
+        )
+        .source((
+            "NIST SP 800-63B-4, 3.1.3.2: at most 10 minutes",
+            "NIST SP 800-63B-4, 3.1.3.2：10分以下",
+        ))
         .renamed_from("pending")
         .duration(AuthSettings::DEFAULT_PENDING_LIFETIME, AuthSettings::PENDING_LIFETIME_RANGE);
     let user_refresh = section
         .key(
             "user_refresh",
-            "The user of a session is read again after this long. \"0s\": for each request.",
+            (
+                "The user of a session is read again after this long. \"0s\": for each request.",
+                "この時間が経つと、セッションのユーザーを読み直します。\"0s\"はリクエスト\
+                 ごとです。",
+            ),
         )
         .duration(AuthSettings::DEFAULT_USER_REFRESH, AuthSettings::USER_REFRESH_RANGE);
     let (absolute_timeout, idle_timeout) = (absolute_timeout?, idle_timeout?);
-    if idle_timeout > absolute_timeout {
-        let what = "is longer than sessions.absolute_timeout";
-        let refusal = Refusal::new(what, "make it the shorter of the two");
-        return Err(section.problem("idle_timeout", refusal));
-    }
     let (login_timeout, user_refresh) = (login_timeout?, user_refresh?);
+    for shorter in [("idle_timeout", idle_timeout), ("user_refresh", user_refresh)] {
+        section.ensure_at_most(shorter, ("absolute_timeout", absolute_timeout))?;
+    }
     Ok(Sessions { absolute_timeout, idle_timeout, login_timeout, user_refresh })
 }
 
@@ -76,12 +101,29 @@ mod tests {
     fn the_idle_timeout_is_the_shorter_one() {
         assert_eq!(
             problems_in("absolute_timeout = \"30m\"\nidle_timeout = \"31m\"\n", read),
-            ["2:16: idle_timeout: is longer than sessions.absolute_timeout; make it the shorter \
-                 of the two"]
+            ["2:16: idle_timeout: is more than absolute_timeout; make it the smaller one"]
         );
         assert!(
             problems_in("absolute_timeout = \"30m\"\nidle_timeout = \"30m\"\n", read).is_empty()
         );
+    }
+
+    #[test]
+    fn a_user_is_read_again_before_the_session_ends() {
+        assert_eq!(
+            problems_in(
+                "absolute_timeout = \"5m\"\nidle_timeout = \"5m\"\nuser_refresh = \"6m\"\n",
+                read
+            ),
+            ["3:16: user_refresh: is more than absolute_timeout; make it the smaller one"]
+        );
+    }
+
+    #[test]
+    fn a_login_lasts_ten_minutes_at_most() {
+        assert!(problems_in("login_timeout = \"10m\"\n", read).is_empty());
+        let found = problems_in("login_timeout = \"601s\"\n", read);
+        assert!(found[0].contains("is not between 5m and 10m"), "{found:?}");
     }
 
     #[test]

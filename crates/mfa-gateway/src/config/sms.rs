@@ -41,39 +41,74 @@ pub(super) fn read(
     let product_name = section
         .key(
             "product_name",
-            "The name in the message. Keep it short: the whole message must fit into 70 characters.",
+            (
+                "The name in the message. Keep it short: the whole message must fit into \
+                 70 characters.",
+                "SMSに書くサービス名です。SMS全体が70文字に収まるように、短くしてくださ\
+                 い。",
+            ),
         )
-        .optional_per_language("Example", "the value of gateway.service_name", text::not_blank);
+        .optional_per_language(
+            "Example",
+            ("the value of gateway.service_name", "gateway.service_nameの値"),
+            text::not_blank,
+        );
     let host = section
         .key(
             "host",
-            "The host in the last line of the message. Browsers fill in the code only on this host. \
-             \"none\" leaves the line out.",
+            (
+                "The host in the last line of the message. Browsers fill in the code only \
+                 on this host. \"none\" leaves the line out.",
+                "SMSの最後の行に書くホストです。ブラウザーは、このホストでだけ認証コード\
+                 を自動入力します。\"none\"は、この行を省きます。",
+            ),
         )
-        .allowed("a host name or \"none\"")
-        .optional("login.example.jp", "the host of gateway.public_url", host);
+        .allowed(("a host name or \"none\"", "ホスト名、または\"none\""))
+        .optional(
+            "login.example.jp",
+            ("the host of gateway.public_url", "gateway.public_urlのホスト"),
+            host,
+        );
     let allowed_prefixes = section
-        .key("allowed_prefixes", "Messages go only to numbers with one of these prefixes.")
-        .allowed("\"060\", \"070\", \"080\" and \"090\"")
+        .key(
+            "allowed_prefixes",
+            (
+                "Messages go only to numbers with one of these prefixes.",
+                "この番号で始まる電話番号にだけ送信します。",
+            ),
+        )
+        .allowed(("\"060\", \"070\", \"080\" and \"090\"", "\"060\"、\"070\"、\"080\"、\"090\""))
         .renamed_from("prefixes")
         .list(&["060", "070", "080", "090"], prefixes);
     let shown_digits = section
         .key(
             "shown_digits",
-            "How many of the last digits of a phone number its owner sees on the pages.",
+            (
+                "How many of the last digits of a phone number its owner sees on the pages.",
+                "本人の画面に表示する、電話番号の末尾の桁数です。",
+            ),
         )
         .number(SmsOtpConfig::DEFAULT_SHOWN_DIGITS, SmsOtpConfig::SHOWN_DIGITS_RANGE);
     let sender_number = section
         .key(
             "sender_number",
-            "The number that the messages come from, as your contract names it. The help on the page of the \
-             code shows it.",
+            (
+                "The number that the messages come from, as your contract names it. The \
+                 help on the page of the code shows it.",
+                "契約書類にある、SMSの送信元番号です。認証コードの画面の説明に表示しま\
+                 す。",
+            ),
         )
-        .optional("0120000000", "not shown", text::not_blank);
+        .optional("0120000000", ("not shown", "表示しない"), text::not_blank);
     let text = section.table(
         "text",
-        "The words of the message. {service} stands for product_name, {code} for the code, {minutes} for its \
-         lifetime. The last line with the host follows.",
+        (
+            "The words of the message. {service} stands for product_name, {code} for \
+             the code, {minutes} for its lifetime. The last line with the host \
+             follows.",
+            "SMSの文面。{service}はproduct_name、{code}は認証コード、{minutes}は有効\
+             な分数に置き換わります。その後に、ホストを書いた最後の行が続きます。",
+        ),
         words,
     );
     let sender = sender::read(section);
@@ -98,12 +133,12 @@ pub(super) fn read(
 
 fn words(section: &Section<'_>) -> Result<PerLanguage<String>, Reported> {
     let ja = section
-        .key("ja", "The Japanese words.")
-        .allowed("a text with {code} once")
+        .key("ja", ("The Japanese words.", "日本語の文面です。"))
+        .allowed(("a text with {code} once", "{code}を1回含む文字列"))
         .or(SmsTexts::JAPANESE, text::not_blank);
     let en = section
-        .key("en", "The English words.")
-        .allowed("a text with {code} once")
+        .key("en", ("The English words.", "英語の文面です。"))
+        .allowed(("a text with {code} once", "{code}を1回含む文字列"))
         .or(SmsTexts::ENGLISH, text::not_blank);
     Ok(PerLanguage { ja: ja?, en: en? })
 }
@@ -114,20 +149,34 @@ fn host(text: &str) -> Result<Option<Host>, Refusal> {
         return Ok(None);
     }
     Host::new(text).map(Some).map_err(|_| {
-        let what = format!("{text:?} is not a host name");
-        Refusal::new(what, "write it without scheme, port and path, or write \"none\"")
+        let what =
+            (format!("{text:?} is not a host name"), format!("{text:?}はホスト名ではありません"));
+        let remedy = (
+            "write it without scheme, port and path, or write \"none\"",
+            "スキーム、ポート、パスを付けずに書くか、\"none\"と書いてください",
+        );
+        Refusal::new(what, remedy)
     })
 }
 
 fn public_host(section: &Section<'_>, gateway: &Gateway) -> Result<Host, Reported> {
     let public = gateway.public_url.host_str().unwrap_or_default();
     Host::new(public).map_err(|_| {
-        let what = "is missing, and the host of gateway.public_url is not a name";
-        section.problem("host", Refusal::new(what, "write the host name of the login pages"))
+        let what = (
+            "is missing, and the host of gateway.public_url is not a name",
+            "指定がなく、gateway.public_urlのホストも名前ではありません",
+        );
+        let remedy =
+            ("write the host name of the login pages", "ログイン画面のホスト名を書いてください");
+        section.problem("host", Refusal::new(what, remedy))
     })
 }
 
 fn prefixes(texts: &[&str]) -> Result<AllowedPrefixes, Refusal> {
-    AllowedPrefixes::from_list(texts.iter().copied())
-        .map_err(|error| Refusal::new(error.to_string(), "use 060, 070, 080 and 090"))
+    AllowedPrefixes::from_list(texts.iter().copied()).map_err(|error| {
+        Refusal::new(
+            (error.to_string(), "060、070、080、090のうち1つ以上を並べたリストではありません"),
+            ("use 060, 070, 080 and 090", "060、070、080、090から選んでください"),
+        )
+    })
 }

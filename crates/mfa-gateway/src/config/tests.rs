@@ -1,6 +1,7 @@
 //! What is refused and how, and that sample file and documents say what the readers declare.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -8,16 +9,18 @@ use std::{
 };
 
 use auth_module::{HashParameters, PasswordLimits, Rule};
+use mfa_pages::Language;
 use otp_core::message::Host;
 use toml::{Table, Value};
 
 use super::{
-    Config, Sender,
+    Config, Environment, Sender, WarningKind, Warnings,
     declaration::{Absence, Allowed, Bounds, Form, KeyDeclaration, SectionDeclaration},
     document, duration, read,
 };
 
 const SAMPLE: &str = include_str!("../../config.sample.toml");
+const SAMPLE_JA: &str = include_str!("../../config.sample.ja.toml");
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A folder with the secrets and the texts that the sample file names.
@@ -138,6 +141,123 @@ fn a_secret_is_given_once_and_kept_from_others() {
 }
 
 #[test]
+fn a_file_with_a_secret_in_it_is_kept_from_others_too() {
+    let folder = folder();
+    let file = in_folder(&folder);
+    let inline = SAMPLE.replace("secret_file = \"master.key\"", &format!("secret = \"{SECRET}\""));
+    for (text, mode, said) in [
+        (&inline, 0o600, None),
+        (
+            &inline,
+            0o604,
+            Some("gateway.secret: is kept in gateway.toml, which everyone may read; "),
+        ),
+        (&inline, 0o620, Some("gateway.secret: is kept in gateway.toml, which others may write; ")),
+        (&SAMPLE.to_owned(), 0o644, None),
+    ] {
+        fs::write(&file, text).expect("a file");
+        fs::set_permissions(&file, Permissions::from_mode(mode)).expect("permissions");
+        let shown = Config::load(&file).err().map(|error| error.to_string()).unwrap_or_default();
+        let shown = shown.replace(&format!("{}/", folder.path().display()), "");
+        match said {
+            Some(said) => assert!(shown.contains(said) && !shown.contains(SECRET), "{shown}"),
+            None => assert_eq!(shown, "", "{mode:o}"),
+        }
+    }
+}
+
+#[test]
+fn a_switch_lets_everybody_read_the_secrets_and_nothing_more() {
+    let folder = folder();
+    let key = folder.path().join("karaden.token");
+    let switched = SAMPLE
+        .replace("# secrets_may_be_world_readable = false", "secrets_may_be_world_readable = true");
+    assert_ne!(switched, SAMPLE);
+    for (mode, text, is_accepted) in
+        [(0o444, SAMPLE, false), (0o444, &switched, true), (0o464, &switched, false)]
+    {
+        fs::set_permissions(&key, Permissions::from_mode(mode)).expect("permissions");
+        let parsed = Config::parse(&in_folder(&folder), text);
+        assert_eq!(parsed.is_ok(), is_accepted, "{mode:o}: {parsed:?}");
+    }
+}
+
+/// The problems of `text` with these environment variables, one a line.
+fn problems_with(variables: &[(&str, &str)], text: &str) -> String {
+    let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let folder = folder();
+    let parsed = Config::parse_with(&in_folder(&folder), text, &Environment::new(owned));
+    let shown = parsed.err().map(|problems| problems.to_string()).unwrap_or_default();
+    shown.replace(&format!("{}/", folder.path().display()), "")
+}
+
+#[test]
+fn the_environment_names_the_file_of_each_secret() {
+    let sections = declared();
+    let mut count = 0;
+    for section in &sections {
+        for key in &section.keys {
+            let Some(variable) = &key.variable else { continue };
+            count += 1;
+            let alternative = match section.form {
+                Form::Alternative => Form::Alternative,
+                Form::Table | Form::Array { .. } => Form::Table,
+            };
+            let variable = variable.replace("_ID_", "_1_");
+            let path = section.path_of(&key.name);
+            let example = key.absence.value().as_str().expect("the name of a file");
+            // A previous pepper needs a current one.
+            let is_needed =
+                |other: &KeyDeclaration| is_required(other) || other.name == "pepper_file";
+            let with = file(&sections, alternative, |k| is_needed(k) || std::ptr::eq(k, key));
+            let without = file(&sections, alternative, |k| is_needed(k) && !std::ptr::eq(k, key));
+            assert_eq!(
+                problems_with(&[(&variable, example)], &without.to_string()),
+                "",
+                "{variable}"
+            );
+            let both = problems_with(&[(&variable, example)], &with.to_string());
+            let said = format!("is given in addition to {variable}; keep one of the two");
+            assert!(both.contains(&said), "{path}: {both}");
+            let unreadable = problems_with(&[(&variable, "none")], &without.to_string());
+            assert!(unreadable.contains("is kept in none, which cannot be read"), "{unreadable}");
+        }
+    }
+    assert!(count >= 6, "only {count} secrets");
+}
+
+#[test]
+fn a_variable_that_no_key_has_is_refused() {
+    let found = problems_with(&[("MFA_GATEWAY_SECERT_FILE", "master.key")], SAMPLE);
+    assert!(found.contains("MFA_GATEWAY_SECERT_FILE: is an environment variable that "), "{found}");
+    assert!(found.contains("did you mean MFA_GATEWAY_SECRET_FILE?"), "{found}");
+    assert_eq!(problems_with(&[("MFA_ROOT", "/"), ("KEY_FILE", "x")], SAMPLE), "");
+}
+
+#[test]
+fn a_secret_can_be_a_credential_of_systemd() {
+    let folder = folder();
+    let credentials = folder.path().display().to_string();
+    let text = SAMPLE.replace("\"master.key\"", "\"credential:master.key\"");
+    assert_eq!(problems_with(&[("CREDENTIALS_DIRECTORY", &credentials)], &text), "");
+    let found = problems_with(&[], &text);
+    assert!(
+        found.contains("gateway.secret_file: names a credential, and systemd has passed none; ")
+    );
+    for name in ["../otp.key", "/etc/passwd", "", "."] {
+        let text = SAMPLE.replace("\"master.key\"", &format!("\"credential:{name}\""));
+        let found = problems_with(&[("CREDENTIALS_DIRECTORY", &credentials)], &text);
+        assert!(found.contains("is not the name of a credential; "), "{name}: {found}");
+    }
+    let given = [
+        ("CREDENTIALS_DIRECTORY", credentials.as_str()),
+        ("MFA_GATEWAY_SECRET_FILE", "credential:master.key"),
+    ];
+    let without = SAMPLE.replace("secret_file = \"master.key\"", "");
+    assert_eq!(problems_with(&given, &without), "");
+}
+
+#[test]
 fn no_secret_shows_in_debug_output() {
     let folder = folder();
     let config = Config::parse(&in_folder(&folder), SAMPLE).expect("the sample is valid");
@@ -238,6 +358,9 @@ fn the_sample_file_is_valid() {
     assert_eq!(config.sms.host.as_ref().map(Host::as_str), Some("login.example.jp"));
     let rules: Vec<&str> = config.policy.rules().iter().map(Rule::name).collect();
     assert_eq!(rules, ["/admin/", "/public/", "/robots.txt", "/"]);
+    let warned: BTreeSet<WarningKind> = config.warnings.iter().map(|w| w.kind).collect();
+    let own = [WarningKind::Placeholder, WarningKind::SameSecret, WarningKind::ClientAddress];
+    assert!(warned.is_subset(&own.into()), "{warned:?}");
 }
 
 // From here on the declarations themselves are the input.
@@ -287,7 +410,8 @@ fn parse(file: &Table) -> Result<Config, Vec<String>> {
     let folder = folder();
     let text = file.to_string();
     let config = Config::parse(&in_folder(&folder), &text);
-    config.map_err(|problems| problems.iter().map(|p| format!("{}: {}", p.key, p.what)).collect())
+    config
+        .map_err(|problems| problems.iter().map(|p| format!("{}: {}", p.key, p.what.en)).collect())
 }
 
 fn is_required(key: &KeyDeclaration) -> bool {
@@ -303,7 +427,10 @@ fn a_file_with_all_defaults_is_a_file_without_them() {
             is_required(key) || matches!(key.absence, Absence::Default(_))
         });
         assert_ne!(implied, given);
-        let (implied, given) = (parse(&implied).expect("valid"), parse(&given).expect("valid"));
+        // Warnings name lines, and keys that a file has without need.
+        let without_warnings =
+            |file| Config { warnings: Warnings::default(), ..parse(file).expect("valid") };
+        let (implied, given) = (without_warnings(&implied), without_warnings(&given));
         assert_eq!(format!("{implied:?}"), format!("{given:?}"));
         let is_push = matches!(implied.sms.sender, Sender::KaradenPush { .. });
         assert_eq!(is_push, alternative == Form::Alternative);
@@ -321,16 +448,75 @@ fn the_examples_of_keys_without_a_default_are_valid() {
 #[test]
 fn every_key_has_a_sentence_and_every_section_too() {
     for section in declared() {
-        assert!(section.about.ends_with('.'), "{}", section.path);
+        assert!(section.about.get(Language::En).ends_with('.'), "{}", section.path);
         assert!(!section.keys.is_empty(), "{}", section.path);
         for key in &section.keys {
             let name = section.path_of(&key.name);
-            assert!(key.about.len() > 5, "{name}: {:?}", key.about);
-            assert!(!key.about.contains("  "), "{name}: {:?}", key.about);
-            let has_end = key.about.ends_with('.') || key.about.contains("openssl");
-            assert!(has_end, "{name}: {:?}", key.about);
+            let about = key.about.get(Language::En);
+            assert!(about.len() > 5, "{name}: {about:?}");
+            assert!(!about.contains("  "), "{name}: {about:?}");
+            let has_end = about.ends_with('.') || about.contains("openssl");
+            assert!(has_end, "{name}: {about:?}");
         }
     }
+}
+
+#[test]
+fn every_text_about_a_setting_is_in_japanese_too() {
+    let is_japanese = |text: &str| text.chars().any(|c| ('\u{3040}'..='\u{9fff}').contains(&c));
+    // A term is the same in both languages.
+    let needs_words = |text: &str| text != "UUID" && text.chars().any(|c| c.is_ascii_lowercase());
+    for section in declared() {
+        assert!(
+            is_japanese(section.about.get(Language::Ja)) || section.path == "sms",
+            "{}",
+            section.path
+        );
+        for key in &section.keys {
+            let name = section.path_of(&key.name);
+            let about = key.about.get(Language::Ja);
+            assert!(is_japanese(about), "{name} has no Japanese: {about}");
+            let ends_well = about.ends_with('。') || about.ends_with("openssl rand -base64 48");
+            assert!(ends_well, "{name}: {about}");
+            let source = key.source.as_ref().map(|source| source.get(Language::Ja));
+            let instead = match &key.absence {
+                Absence::Otherwise { instead, .. } => Some(instead.get(Language::Ja)),
+                Absence::Default(_) | Absence::Required { .. } => None,
+            };
+            let phrase = match &key.allowed {
+                Allowed::Phrase(phrase) => Some(phrase.get(Language::Ja)),
+                Allowed::AsDescribed | Allowed::Words(_) | Allowed::Within(_) => None,
+            };
+            for text in [source, instead, phrase].into_iter().flatten() {
+                assert!(is_japanese(text) || !needs_words(text), "{name} has no Japanese: {text}");
+            }
+        }
+    }
+}
+
+/// As an operator copies it: the same keys and values, with other comments.
+#[test]
+fn the_japanese_sample_file_has_the_keys_and_values_of_the_english_one() {
+    let keys = |sample: &str| -> Vec<String> {
+        let is_line = |line: &&str| {
+            let line = line.trim_start_matches("# ");
+            let is_header = line.starts_with('[') && line.ends_with(']');
+            let name = line.split(" = ").next().unwrap_or_default();
+            let is_name =
+                name.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+            is_header || line.contains(" = ") && is_name
+        };
+        sample.lines().filter(is_line).map(str::to_owned).collect()
+    };
+    let (english, japanese) = (keys(SAMPLE), keys(SAMPLE_JA));
+    assert!(english.len() > 100, "{english:?}");
+    assert_eq!(english, japanese);
+    let folder = folder();
+    let parse = |text| {
+        let config = Config::parse(&in_folder(&folder), text).expect("a good sample");
+        format!("{:?}", Config { warnings: Warnings::default(), ..config })
+    };
+    assert_eq!(parse(SAMPLE), parse(SAMPLE_JA));
 }
 
 #[test]
@@ -389,7 +575,8 @@ fn every_declared_range_is_the_range_that_holds() {
         for key in &section.keys {
             let Allowed::Within(bounds) = &key.allowed else { continue };
             count += 1;
-            let refusal = bounds.refusal().what;
+            let refusal = bounds.refusal();
+            let refusal = refusal.what(Language::En);
             let is_refused = |value: &Value| {
                 let mut file = file(&sections, alternative, is_required);
                 set(&mut file, &section.path_of(&key.name), value.clone());
@@ -414,7 +601,9 @@ const REMEDY: &str = "is not what the gateway declares; run `cargo xtask setting
 
 #[test]
 fn the_sample_file_is_what_the_readers_declare() {
-    assert!(Config::reference().sample() == SAMPLE, "config.sample.toml {REMEDY}");
+    let reference = Config::reference();
+    assert!(reference.sample(Language::En) == SAMPLE, "config.sample.toml {REMEDY}");
+    assert!(reference.sample(Language::Ja) == SAMPLE_JA, "config.sample.ja.toml {REMEDY}");
 }
 
 #[test]
@@ -466,27 +655,27 @@ fn the_page_of_reasons_names_the_limits_and_costs_of_passwords() {
 #[test]
 fn what_a_terminal_shows() {
     let reference = Config::reference();
-    insta::assert_snapshot!("explain", reference.overview());
+    insta::assert_snapshot!("explain", reference.overview(Language::En));
     assert_eq!(
-        reference.explain("sessions.idle_timeout").expect("a key"),
+        reference.explain("sessions.idle_timeout", Language::En).expect("a key"),
         "sessions.idle_timeout\n  \
-           A session ends after this long without a request.\n  \
-           Default: \"1h\"\n  \
-           Allowed: \"1m\" to \"1h\" (NIST SP 800-63B-4, 2.2.3: at most 1 hour)\n"
+         A session ends after this long without a request.\n  \
+         Default: \"1h\"\n  \
+         Allowed: \"1m\" to \"1h\" (NIST SP 800-63B-4, 2.2.3: at most 1 hour)\n"
     );
-    let secret = reference.explain("gateway.secret").expect("a key");
-    assert_eq!(reference.explain("gateway.secret_file"), Ok(secret));
-    let section = reference.explain("limits").expect("a section");
+    let secret = reference.explain("gateway.secret", Language::En).expect("a key");
+    assert_eq!(reference.explain("gateway.secret_file", Language::En), Ok(secret));
+    let section = reference.explain("limits", Language::En).expect("a section");
     assert!(
         section.starts_with("[limits]\n") && section.contains("\nlimits.sends_per_day_total\n")
     );
-    let unknown = reference.explain("sessions.idle").expect_err("an old name");
+    let unknown = reference.explain("sessions.idle", Language::En).expect_err("an old name");
     assert_eq!(
         unknown.to_string(),
         "unknown key \"sessions.idle\"; did you mean sessions.idle_timeout?"
     );
-    let unknown = reference.explain("otp.locks").expect_err("an old name");
+    let unknown = reference.explain("otp.locks", Language::En).expect_err("an old name");
     assert_eq!(unknown.nearest.as_deref(), Some("otp.lockout_durations"));
-    let unknown = reference.explain("zzz").expect_err("no name");
+    let unknown = reference.explain("zzz", Language::En).expect_err("no name");
     assert!(unknown.to_string().contains("run `mfa-gateway check-config --explain`"), "{unknown}");
 }

@@ -9,9 +9,13 @@ use url::Url;
 use crate::config::{
     declaration::Form,
     document::{Reported, Section},
+    key::missing,
     problem::Refusal,
     text,
 };
+
+const COPY_SERVICE_ID: (&str, &str) =
+    ("copy the number of the service setting", "サービス設定の番号を写してください");
 
 const CARRIER_FIELDS: [(&str, CarrierField); 5] = [
     ("docomo", CarrierField::Docomo),
@@ -65,18 +69,30 @@ impl Sender {
 /// Reads the one sender of `[sms]`.
 pub(in crate::config) fn read(section: &Section<'_>) -> Result<Sender, Reported> {
     let insecure_http = section
-        .key("insecure_http", "Allows http:// in base_url. Only for the simulator.")
+        .key(
+            "insecure_http",
+            (
+                "Allows http:// in base_url. Only for the simulator.",
+                "base_urlにhttp://を使えるようにします。シミュレーター専用です。",
+            ),
+        )
         .flag(false);
     let insecure = insecure_http.unwrap_or(false);
     let sms = section.alternative(
         "karaden_sms",
-        "The Karaden SMS API. Use either this section or [sms.karaden_push].",
+        (
+            "The Karaden SMS API. Use either this section or [sms.karaden_push].",
+            "Karaden SMS API。この節か[sms.karaden_push]の、どちらか一方を使います。",
+        ),
         Form::Table,
         |section| karaden_sms(section, insecure),
     );
     let push = section.alternative(
         "karaden_push",
-        "空電プッシュ v2. Use either this section or [sms.karaden_sms].",
+        (
+            "空電プッシュ v2. Use either this section or [sms.karaden_sms].",
+            "空電プッシュ v2。この節か[sms.karaden_sms]の、どちらか一方を使います。",
+        ),
         Form::Alternative,
         |section| karaden_push(section, insecure),
     );
@@ -84,34 +100,53 @@ pub(in crate::config) fn read(section: &Section<'_>) -> Result<Sender, Reported>
     match (sms, push) {
         (Some(sender), None) | (None, Some(sender)) => sender,
         (Some(_), Some(_)) => {
-            let refusal =
-                Refusal::new("is given in addition to [sms.karaden_sms]", "keep one of the two");
+            let refusal = Refusal::new(
+                (
+                    "is given in addition to [sms.karaden_sms]",
+                    "[sms.karaden_sms]と同時に指定されています",
+                ),
+                ("keep one of the two", "どちらか一方にしてください"),
+            );
             Err(section.problem("karaden_push", refusal))
         }
         (None, None) => {
-            let remedy = "add [sms.karaden_sms] or [sms.karaden_push]";
-            Err(section.problem("karaden_sms", Refusal::new("is missing", remedy)))
+            let remedy = (
+                "add [sms.karaden_sms] or [sms.karaden_push]",
+                "[sms.karaden_sms]か[sms.karaden_push]を加えてください",
+            );
+            Err(section.problem("karaden_sms", missing(remedy)))
         }
     }
 }
 
 fn karaden_sms(section: &Section<'_>, insecure: bool) -> Result<Sender, Reported> {
     let base_url = section
-        .key("base_url", "The base URL of the API, up to and including /api.")
-        .allowed("an https:// URL")
+        .key(
+            "base_url",
+            (
+                "The base URL of the API, up to and including /api.",
+                "APIのベースURLです。/apiまで書きます。",
+            ),
+        )
+        .allowed(("an https:// URL", "https://のURL"))
         .or("https://prg.karaden.jp/api", |text| text::base_url(text, insecure));
-    let tenant_id = section.key("tenant_id", "The tenant.").allowed("a UUID").required(
-        "00000000-0000-0000-0000-000000000000",
-        "copy it from Karaden's tenant screen",
-        uuid,
-    );
+    let tenant_id = section
+        .key("tenant_id", ("The tenant.", "テナントです。"))
+        .allowed(("a UUID", "UUID"))
+        .required(
+            "00000000-0000-0000-0000-000000000000",
+            ("copy it from Karaden's tenant screen", "Karadenのテナント画面から写してください"),
+            uuid,
+        );
     let service_id = section
-        .key("service_id", "The number of the service setting.")
-        .required_number(1_u32, "copy the number of the service setting", 1..=u32::MAX);
-    let token = section.key("token", "The access token of the tenant.").secret("karaden.token", 1);
+        .key("service_id", ("The number of the service setting.", "サービス設定の番号です。"))
+        .required_number(1_u32, COPY_SERVICE_ID, 1..=u32::MAX);
+    let token = section
+        .key("token", ("The access token of the tenant.", "テナントのアクセストークンです。"))
+        .secret("karaden.token", 1);
     let service_id = ServiceId::new(service_id?).map_err(|error| {
-        let remedy = "copy the number of the service setting";
-        section.problem("service_id", Refusal::new(error.to_string(), remedy))
+        let what = (error.to_string(), "サービス設定の番号ではありません");
+        section.problem("service_id", Refusal::new(what, COPY_SERVICE_ID))
     });
     Ok(Sender::KaradenSms {
         base_url: base_url?,
@@ -123,36 +158,62 @@ fn karaden_sms(section: &Section<'_>, insecure: bool) -> Result<Sender, Reported
 
 fn karaden_push(section: &Section<'_>, insecure: bool) -> Result<Sender, Reported> {
     let base_url = section
-        .key("base_url", "The base URL of the API, up to and including /v2.")
-        .allowed("an https:// URL")
+        .key(
+            "base_url",
+            (
+                "The base URL of the API, up to and including /v2.",
+                "APIのベースURLです。/v2まで書きます。",
+            ),
+        )
+        .allowed(("an https:// URL", "https://のURL"))
         .required(
             "https://push.karaden.jp/v2",
-            "copy it from your contract: \"https://…/v2\"",
+            (
+                "copy it from your contract: \"https://…/v2\"",
+                "契約書類にある\"https://…/v2\"を写してください",
+            ),
             |t| text::base_url(t, insecure),
         );
-    let token = section.key("token", "The access key.").secret("karaden.token", 1);
-    let security_code =
-        section.key("security_code", "The security code.").secret("karaden.code", 1);
+    let token =
+        section.key("token", ("The access key.", "アクセスキーです。")).secret("karaden.token", 1);
+    let security_code = section
+        .key("security_code", ("The security code.", "セキュリティコードです。"))
+        .secret("karaden.code", 1);
     let carrier_fields = section
         .key(
             "carrier_fields",
-            "The parameters that carry the text, one for each carrier. If Karaden refuses correct \
-             texts, your contract may need \"rakuten\" too, or fewer.",
+            (
+                "The parameters that carry the text, one for each carrier. If Karaden \
+                 refuses correct texts, your contract may need \"rakuten\" too, or fewer.",
+                "本文を入れる、キャリアごとのパラメーターです。正しい本文をKaradenが拒否\
+                 するときは、契約によって\"rakuten\"も必要か、少なくする必要があります。",
+            ),
         )
         .words(&CARRIER_FIELDS, &CarrierField::USUAL);
     let tracks_single_messages = section
         .key(
             "tracks_single_messages",
-            "Set to true only after you have checked that your contract stores tracking codes of \
-             single messages. Then a message that a look-up does not find counts as not sent; \
-             otherwise its outcome stays unknown.",
+            (
+                "Set to true only after you have checked that your contract stores \
+                 tracking codes of single messages. Then a message that a look-up does \
+                 not find counts as not sent; otherwise its outcome stays unknown.",
+                "個別送信の追跡コードを保存する契約であることを確かめたときだけ、trueにし\
+                 ます。照会で見つからないメッセージを、送信されていないとみなします。\
+                 falseのときは、結果が不明のままになります。",
+            ),
         )
         .flag(false);
     let checks_number_history = section
         .key(
             "checks_number_history",
-            "Set to true if your contract has 携帯電話履歴判定. Then no code goes to a phone number that was \
-             reassigned to another person since it was set here, and the message must fit into one part.",
+            (
+                "Set to true if your contract has 携帯電話履歴判定. Then no code goes to \
+                 a phone number that was reassigned to another person since it was set \
+                 here, and the message must fit into one part.",
+                "携帯電話履歴判定のある契約ではtrueにします。ここに登録した後に別の人へ割\
+                 り当てられた番号には、認証コードを送信しません。SMSは1通に収まる必要があ\
+                 ります。",
+            ),
         )
         .flag(false);
     Ok(Sender::KaradenPush {
@@ -172,7 +233,10 @@ fn uuid(text: &str) -> Result<String, Refusal> {
     if lengths == [8, 4, 4, 4, 12] && is_hex {
         Ok(text.to_owned())
     } else {
-        Err(Refusal::new("is not a UUID", "copy all 36 characters"))
+        Err(Refusal::new(
+            ("is not a UUID", "UUIDではありません"),
+            ("copy all 36 characters", "36文字すべてを写してください"),
+        ))
     }
 }
 
@@ -182,9 +246,9 @@ mod tests {
     use crate::config::document::{problems_in, read_from};
 
     const SMS: &str = "[karaden_sms]\ntenant_id = \"159bfd33-b9b7-f424-4755-c119b324591d\"\n\
-                       token = \"t\"\nservice_id = 1\n";
-    const PUSH: &str = "[karaden_push]\nbase_url = \"https://push.example/v2\"\ntoken = \"t\"\n\
-                        security_code = \"c\"\n";
+                       token = \"a-token\"\nservice_id = 1\n";
+    const PUSH: &str = "[karaden_push]\nbase_url = \"https://push.example/v2\"\ntoken = \
+                        \"a-token\"\nsecurity_code = \"a-code\"\n";
 
     #[test]
     fn exactly_one_sender_is_given() {
