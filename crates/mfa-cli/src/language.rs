@@ -100,6 +100,10 @@ pub(crate) fn of_phone_number(error: InvalidPhoneNumber) -> Message {
 /// Returns why a password may not be set.
 pub(crate) fn of_password(unfit: UnfitPassword) -> Message {
     let ja = match unfit {
+        UnfitPassword::TooShort { min_chars } => {
+            let ja = format!("パスワードは{min_chars}文字以上です");
+            return Message::new(unfit.to_string(), ja);
+        }
         UnfitPassword::Common => {
             "このパスワードは、流出で多く見つかった10万件に含まれます。別のものにしてください"
         }
@@ -107,7 +111,6 @@ pub(crate) fn of_password(unfit: UnfitPassword) -> Message {
             "ユーザーIDやサービス名にわずかに加えただけのパスワードは使えません"
         }
         UnfitPassword::TooLong => "パスワードは1024バイト以下です",
-        UnfitPassword::TooShort => "パスワードは8文字以上です",
         UnfitPassword::Trivial => {
             "わずかな文字の繰り返しや、順に並んだ文字のパスワードは使えません"
         }
