@@ -1,12 +1,12 @@
 //! Passwords: what is told, what it costs, and how guessing slows down.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use auth_module::{
     AuthError, AuthParts, Disabled, HashParameters, HasherLimits, LoginName, MemoryUsers,
-    NewPassword, PasswordAttempt, PasswordCheck, PasswordHash, PasswordHasher, PasswordOutcome,
-    PasswordVerdict, User, UserId, Users,
+    NewPassword, NewUser, PasswordAttempt, PasswordCheck, PasswordHash, PasswordHasher,
+    PasswordOutcome, PasswordVerdict, User, UserId, Users,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -139,6 +139,35 @@ async fn unknown_names_cost_what_users_cost() {
         dear_ones += u8::from(once == dear);
     }
     assert!((8..=32).contains(&dear_ones), "about half of them: {dear_ones} of 40");
+}
+
+/// As by an import of the command line while the gateway runs.
+#[tokio::test]
+async fn users_that_another_process_adds_are_counted_a_second_later() {
+    let world = World::new().await;
+    let dear_names = async || {
+        let mut dear = 0;
+        for n in 0..20 {
+            let (before, client) = (world.hasher.work_kib(), client_at([203, 0, 113, n]));
+            world.try_password_from(&format!("nobody{n}"), "wrong password", &client).await;
+            dear += u8::from(world.hasher.work_kib() - before > 4096);
+        }
+        dear
+    };
+    assert_eq!(dear_names().await, 0);
+    let dearer = HashParameters::new(8192, 2, 1).unwrap();
+    let hasher = PasswordHasher::new(dearer, HasherLimits::default());
+    let other = world.module_with(|parts| with_hasher(&world.users, &hasher, parts));
+    for n in 0..6 {
+        let mut user = NewUser::new(LoginName::parse(&format!("moved{n}")).unwrap());
+        user.password = Some(NewPassword::Plain(SecretString::from(ALICE_PASSWORD)));
+        other.add_user(user, "test", &world.randomness, world.now()).await.unwrap();
+    }
+    world.clock.advance(Duration::from_millis(999));
+    assert_eq!(dear_names().await, 0, "counted less than a second ago");
+    world.clock.advance(Duration::from_millis(1));
+    let dear = dear_names().await;
+    assert!(dear >= 10, "about three of four: {dear} of 20");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use auth_module::{
-    Account, AuditTrail as _, AuthErrorKind, HashParameters, HashSource as _, HasherLimits,
+    Account, AuditTrail as _, AuthErrorKind, Change, HashParameters, HashSource as _, HasherLimits,
     LoginName, PasswordHasher, PasswordOutcome, User, UserAdministration as _, UserId,
 };
 use auth_store_sqlite::Database;
@@ -68,6 +68,11 @@ async fn the_costs_of_hashes_that_another_process_has_changed_are_counted_again(
     let again = cheap.hash(&SecretString::from(PASSWORD), [7; 16]).await.unwrap().unwrap();
     assert!(other.users().rehash(&bob, &hash, again).await.unwrap());
     assert_eq!(mix().await, [(low.into(), 2)]);
+    let change = Change::Password(hash);
+    assert!(other.users().change(&bob, change, world.now()).await.unwrap());
+    assert_eq!(mix().await, [(low.into(), 1), (dearer.into(), 1)]);
+    assert!(other.users().remove(&bob).await.unwrap());
+    assert_eq!(mix().await, [(low.into(), 1)]);
 }
 
 #[tokio::test]
