@@ -114,7 +114,6 @@ pub(crate) fn of_password(unfit: UnfitPassword) -> Message {
         UnfitPassword::Trivial => {
             "わずかな文字の繰り返しや、順に並んだ文字のパスワードは使えません"
         }
-        _ => "このパスワードは使えません",
     };
     Message::new(unfit.to_string(), ja)
 }

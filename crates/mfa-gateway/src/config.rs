@@ -332,26 +332,21 @@ fn text_refusal(error: &InvalidText, line_break: usize) -> Refusal {
         format!("the message in the language {language:?} cannot be sent: {template}"),
         format!("{language}のSMSを送信できません（{}）", listed.join("、")),
     );
-    match too_long {
-        Some(too_long) => {
-            let excess = too_long.units - too_long.allowed;
-            let remedy = (
-                format!(
-                    "shorten {keys}, or sms.host, by {excess} characters or more (a line \
-                     break counts as {line_break})"
-                ),
-                format!(
-                    "sms.product_nameかsms.text.{language}、またはsms.hostを{excess}文字以上\
-                     短くしてください（改行は{line_break}文字と数えます）"
-                ),
-            );
-            Refusal::new(what, remedy)
-        }
-        None => {
-            let in_japanese = format!("sms.product_nameかsms.text.{language}を変更してください");
-            Refusal::new(what, (format!("change {keys}"), in_japanese))
-        }
-    }
+    let Some(too_long) = too_long else {
+        let in_japanese = format!("sms.product_nameかsms.text.{language}を変更してください");
+        return Refusal::new(what, (format!("change {keys}"), in_japanese));
+    };
+    let excess = too_long.units - too_long.allowed;
+    let remedy = (
+        format!(
+            "shorten {keys}, or sms.host, by {excess} characters or more (a line break counts as {line_break})"
+        ),
+        format!(
+            "sms.product_nameかsms.text.{language}、またはsms.hostを{excess}文字以上短くしてください\
+             （改行は{line_break}文字と数えます）"
+        ),
+    );
+    Refusal::new(what, remedy)
 }
 
 fn problem_in_japanese(problem: &TemplateProblem) -> String {

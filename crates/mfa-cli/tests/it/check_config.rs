@@ -9,7 +9,7 @@ use std::{
 
 use testkit::small_disk;
 
-use crate::harness::{BINARY, Process, free_port, until_listening, words};
+use crate::harness::{BINARY, Process, free_port, run, until_listening, words};
 
 const CONFIG: &str = r#"[gateway]
 public_url = "https://login.midori-bank.test"
@@ -106,6 +106,34 @@ fn problems_and_warnings_are_in_the_language_of_the_operator() {
 
     let (_, _, said) = check(&folder.path().join("none.toml"), &["--lang", "ja"], &[]);
     assert!(said.contains("none.toml: 読めません"), "{said}");
+}
+
+#[test]
+fn commands_are_in_the_language_of_the_operator() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = write(folder.path(), CONFIG).display().to_string();
+    let users = folder.path().join("users.csv");
+    fs::write(&users, "username,phone,password\nx y,03-1234-5678,short\n").expect("a file");
+    let users = users.display().to_string();
+    let password = "correct horse battery\n";
+    for (arguments, input, said) in [
+        (&["user", "add", "carol"][..], password, "carolを登録しました\n"),
+        (&["user", "add", "carol"], password, "carolはすでに使われています\n"),
+        (&["user", "add", "dave"], "password\n", "このパスワードは、流出で多く見つかった"),
+        (&["user", "add", "d/v"], password, "このユーザーIDは使えません：ユーザーIDは、英数字か"),
+        (&["user", "set-phone", "carol", "03-1234-5678"], "", "日本の携帯電話番号ではありません"),
+        (&["user", "disable", "carol"], "", "carol：使えないようにし、"),
+        (&["user", "list"], "", "ユーザーID "),
+        (&["user", "show", "carol"], "", "使用停止       はい\n"),
+        (&["user", "unlock", "erin"], "", "erinというユーザーはいません\n"),
+        (&["user", "import", &users], "", "2行目、username列：ユーザーIDは、"),
+        (&["audit", "verify"], "", "件の記録は、書き込まれたときのままです"),
+    ] {
+        let all = [&["--lang", "ja"][..], arguments, &["--config", &file]].concat();
+        let done = run(&all, input);
+        let shown = words(&done.stdout) + &words(&done.stderr);
+        assert!(shown.contains(said), "{arguments:?}: {shown}");
+    }
 }
 
 #[test]

@@ -188,7 +188,7 @@ async fn an_approval_elsewhere_moves_the_open_page_on_and_the_reload_opens_the_s
 #[tokio::test]
 async fn a_factor_that_is_added_twice_or_not_at_all_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    let config = config(folder.path(), "http://127.0.0.1:1", RULES);
+    let config = config(folder.path(), "http://127.0.0.1:2", RULES);
     let said = |builder: GatewayBuilder<'_>| builder.check().expect_err("refused").to_string();
     let absent = said(GatewayBuilder::new(&config));
     assert!(absent.contains("\"doorbell\", which no plugin provides"), "{absent}");

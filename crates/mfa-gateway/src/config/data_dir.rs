@@ -96,7 +96,8 @@ pub(super) fn check(folder: &Path) -> Result<(), Refusal> {
 /// Takes the permissions of others away from a folder that is the gateway's own.
 fn narrow_folder(folder: &Path) -> io::Result<()> {
     let metadata = fs::metadata(folder)?;
-    if metadata.mode() & 0o007 == 0 {
+    let is_readable = metadata.mode() & 0o007 != 0;
+    if !is_readable {
         return Ok(());
     }
     if is_own(folder, metadata.uid(), geteuid().as_raw())? {

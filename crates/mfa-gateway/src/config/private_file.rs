@@ -8,7 +8,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{OFlags, StatVfsMountFlags, fstatvfs},
+    fs::{Gid, OFlags, StatVfsMountFlags, fstatvfs},
     process::{getegid, geteuid, getgroups},
 };
 use zeroize::Zeroizing;
@@ -84,7 +84,7 @@ fn ensure_private(
     let groups = getgroups().unwrap_or_default();
     let reader = Reader {
         user: geteuid().as_raw(),
-        groups: groups.into_iter().chain([getegid()]).map(|group| group.as_raw()).collect(),
+        groups: groups.into_iter().chain([getegid()]).map(Gid::as_raw).collect(),
         is_read_only_mount: mount.f_flag.contains(StatVfsMountFlags::RDONLY),
     };
     judge(path, (metadata.uid(), metadata.gid()), metadata.mode(), &reader, rule)

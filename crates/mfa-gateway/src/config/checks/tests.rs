@@ -160,7 +160,7 @@ fn sizes_are_compared_with_the_disk() {
             warn_of_disk_size(root, &config, mib * 1024 * 1024);
             Ok(())
         });
-        let (_, warnings): ((), Warnings) = checked.expect("a good file");
+        let ((), warnings): ((), Warnings) = checked.expect("a good file");
         warnings.iter().filter(|w| w.problem.what.en.ends_with(&format!(": {mib} MiB"))).count()
     };
     assert_eq!((found(1025), found(1024), found(64)), (0, 2, 3));
