@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::SystemTime};
 
 use anyhow::{Context as _, bail};
-use auth_module::{AuthModule, LoginName, User};
+use auth_module::{AuthModule, LoginName, User, UserId};
 use jiff::Timestamp;
 use otp_core::PhoneNumber;
 use serde_json::{Value, json};
@@ -35,6 +35,7 @@ pub(super) async fn list(auth: &AuthModule, json: bool) -> anyhow::Result<()> {
 pub(super) async fn show(
     auth: &AuthModule,
     name: &LoginName,
+    log_name: impl Fn(&UserId) -> String,
     json: bool,
     now: SystemTime,
 ) -> anyhow::Result<()> {
@@ -42,6 +43,7 @@ pub(super) async fn show(
     let sessions = auth.sessions_of(&user.id, now, MAX_SESSIONS).await?.len();
     let mut value = as_value(&user);
     value["id"] = json!(user.id.as_str());
+    value["log_name"] = json!(log_name(&user.id));
     value["phone_since"] = json!(instant(user.phone_number_changed_at)?);
     value["created_at"] = json!(instant(Some(user.created_at))?);
     value["last_login_at"] = json!(instant(user.last_login_at)?);
@@ -53,6 +55,7 @@ pub(super) async fn show(
     for (label, key) in [
         ("username", "username"),
         ("id", "id"),
+        ("name in log", "log_name"),
         ("display name", "display_name"),
         ("phone", "phone"),
         ("phone since", "phone_since"),

@@ -1,5 +1,6 @@
 //! The gateway as a process: real sockets, a real database, the simulated Karaden.
 
+mod access_log;
 mod audit;
 mod command_line;
 mod connections;
@@ -13,5 +14,6 @@ mod paths;
 mod provider;
 mod proxy;
 mod races;
+mod refusals;
 mod restart;
 mod users;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderValue;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use mfa_pages::{Language, PerLanguage};
@@ -34,6 +35,10 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// The address of the listener for health and metrics.
     pub ops_listen: SocketAddr,
+    /// Names by which the listener for health and metrics can be reached, besides addresses and loopback names.
+    pub ops_hosts: Vec<String>,
+    /// The value of `Strict-Transport-Security`; `None` if the application sets it.
+    pub hsts: Option<HeaderValue>,
     /// The networks of the proxies whose `X-Forwarded-For` is used.
     pub trusted_proxies: Vec<IpNet>,
     /// The longest time from a signal to the end of the process.
@@ -91,6 +96,22 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         )
         .allowed("an IP address with a port")
         .or("127.0.0.1:9090", address);
+    let ops_hosts = section
+        .key(
+            "ops_hosts",
+            "Host names by which ops_listen is reached. IP addresses and names of the loopback interface always are \
+             accepted; every other name gets 421.",
+        )
+        .allowed("a list of host names")
+        .list(&[], list_of(host));
+    let hsts = section
+        .key(
+            "hsts",
+            "The header Strict-Transport-Security of every response, in place of the application's own. \"off\" leaves it \
+             to the application. It is never sent if one of the origins is http://.",
+        )
+        .allowed("\"off\", or max-age=SECONDS with includeSubDomains and preload")
+        .or("max-age=31536000; includeSubDomains", hsts);
     let trusted_proxies = section
         .key(
             "trusted_proxies",
@@ -144,6 +165,8 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         additional_origins: additional_origins?,
         listen: listen?,
         ops_listen: ops_listen?,
+        ops_hosts: ops_hosts?,
+        hsts: hsts?,
         trusted_proxies: trusted_proxies?,
         stop_timeout: stop_timeout?,
         data_dir: data_dir?,
@@ -160,6 +183,43 @@ fn address(text: &str) -> Result<SocketAddr, Refusal> {
         let what = format!("{text:?} is not an IP address with a port");
         Refusal::new(what, "write \"127.0.0.1:8080\"")
     })
+}
+
+fn host(text: &str) -> Result<String, Refusal> {
+    let is_name = !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if is_name {
+        return Ok(text.to_owned());
+    }
+    let what = format!("holds {text:?}, which is not a host name");
+    Err(Refusal::new(what, "write a name without scheme and port, such as \"gateway.internal\""))
+}
+
+/// Reads the directives of RFC 6797, section 6.1.
+fn hsts(text: &str) -> Result<Option<HeaderValue>, Refusal> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let refusal = || {
+        let what = format!("{text:?} is no list of directives for Strict-Transport-Security");
+        Refusal::new(what, "write \"max-age=31536000; includeSubDomains\", or \"off\"")
+    };
+    let directives: Vec<&str> = text.split(';').map(str::trim).collect();
+    let is_age = |directive: &&str| {
+        let age = directive.strip_prefix("max-age=");
+        age.is_some_and(|age| age.bytes().all(|b| b.is_ascii_digit()) && age.parse::<u64>().is_ok())
+    };
+    let (ages, flags): (Vec<&str>, Vec<&str>) = directives.into_iter().partition(is_age);
+    let mut known = flags.clone();
+    known.sort_unstable();
+    known.dedup();
+    let is_valid = ages.len() == 1
+        && known.len() == flags.len()
+        && known.iter().all(|flag| matches!(*flag, "includeSubDomains" | "preload"));
+    if !is_valid {
+        return Err(refusal());
+    }
+    HeaderValue::from_str(text).map(Some).map_err(|_| refusal())
 }
 
 fn network(text: &str) -> Result<IpNet, Refusal> {
@@ -211,6 +271,47 @@ service_name = " "
             assert!(found.contains(start), "{start} is missing in {found}");
         }
         assert_eq!(found.lines().count(), 7, "{found}");
+    }
+
+    #[test]
+    fn hsts_is_off_or_has_one_age_and_known_directives() {
+        for good in [
+            "off",
+            "max-age=0",
+            "max-age=63072000",
+            "max-age=31536000; includeSubDomains",
+            "includeSubDomains ;max-age=31536000; preload",
+        ] {
+            assert_eq!(problems(&format!("hsts = \"{good}\"\n")), "");
+        }
+        for bad in [
+            "",
+            "on",
+            "Off",
+            "includeSubDomains",
+            "max-age=",
+            "max-age=-1",
+            "max-age=1y",
+            "max-age=99999999999999999999",
+            "max-age=1; max-age=2",
+            "max-age=1; includeSubDomains; includeSubDomains",
+            "max-age=1; includeSubdomain",
+            "max-age=1;",
+            "max-age=1, includeSubDomains",
+            "max-age=1\\r\\nX: 1",
+        ] {
+            let found = problems(&format!("hsts = \"{bad}\"\n"));
+            assert!(found.contains(": hsts: "), "{bad}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_host_of_the_operations_listener_is_a_name() {
+        assert_eq!(problems("ops_hosts = [\"gateway\", \"Metrics.internal\"]\n"), "");
+        for bad in ["", "http://a", "a:9090", "a/b", "a b", "user@a", "*.a"] {
+            let found = problems(&format!("ops_hosts = [\"{bad}\"]\n"));
+            assert!(found.contains("which is not a host name; write"), "{bad}: {found}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use toml::{
 };
 
 use super::{
+    application::{BODY_MIB_RANGE, body_bytes},
     document::{Reported, Section},
     problem::Refusal,
 };
@@ -100,7 +101,7 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
         .allowed("letters, digits and - . _ ~ between slashes, with a slash at the beginning")
         .required("/admin/", "write a path such as \"/admin/\" or \"/robots.txt\"", pattern);
     let access = section
-        .key("access", "\"public\" needs no login. Of the keys below it allows only counts_as_use.")
+        .key("access", "\"public\" needs no login. Of the keys below it allows only counts_as_use and max_body_mib.")
         .word(&[("login", AccessWord::Login), ("public", AccessWord::Public)], AccessWord::Login);
     let factors = section
         .key(
@@ -131,10 +132,17 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
              session alive.",
         )
         .flag(true);
-    let with_use = |rule: Rule| match counts_as_use {
-        Ok(true) => Ok(rule),
-        Ok(false) => Ok(rule.without_use()),
-        Err(reported) => Err(reported),
+    let max_body_mib = section
+        .key(
+            "max_body_mib",
+            "The size of the largest request body, in MiB. If servers may read a path in several ways, the smallest \
+             limit holds.",
+        )
+        .optional_number(100, "that of application.max_body_mib", BODY_MIB_RANGE);
+    let with_options = |rule: Rule| {
+        let rule = if counts_as_use? { rule } else { rule.without_use() };
+        let limit = max_body_mib?.map(body_bytes);
+        Ok(limit.into_iter().fold(rule, Rule::with_max_body_bytes))
     };
     if access? == AccessWord::Public {
         let details = ["factors", "groups", "max_age", "allow_preflight"];
@@ -144,13 +152,13 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
             let refusal = Refusal::new("means nothing where access is public", remedy);
             Some(section.problem(key, refusal))
         });
-        return reported.map_or_else(|| path.map(Rule::public).and_then(with_use), Err);
+        return reported.map_or_else(|| path.map(Rule::public).and_then(with_options), Err);
     }
     let requirement = requirement(factors?, max_age?).map_err(|error| {
         section.problem("factors", Refusal::new(error.to_string(), "name each factor once"))
     })?;
     let requirement = groups?.into_iter().fold(requirement, Requirement::with_group);
-    let rule = with_use(Rule::protected(path?, requirement))?;
+    let rule = with_options(Rule::protected(path?, requirement))?;
     Ok(if allow_preflight? { rule.with_preflight() } else { rule })
 }
 
@@ -272,6 +280,16 @@ mod tests {
             .map(|rule| (rule.passes_preflight(), rule.counts_as_use()))
             .collect();
         assert_eq!(said, [(true, true), (false, false), (false, false), (false, true)]);
+    }
+
+    #[test]
+    fn a_rule_may_have_a_limit_on_bodies_of_its_own() {
+        let text = "[[rule]]\npath = \"/upload/\"\nmax_body_mib = 200\n\
+                    [[rule]]\npath = \"/drop\"\naccess = \"public\"\nmax_body_mib = 1\n\
+                    [[rule]]\npath = \"/\"\n";
+        let policy = read_from(text, read).expect("a policy");
+        let limits: Vec<Option<u64>> = policy.rules().iter().map(Rule::max_body_bytes).collect();
+        assert_eq!(limits, [Some(200 * 1024 * 1024), Some(1024 * 1024), None]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::target;
 
 /// Room for the target of the application in a hidden field, and 8 KiB for all other fields.
-const MAX_BYTES: usize = target::MAX_OWN_BYTES + 8 * 1024;
+pub(crate) const MAX_BYTES: u64 = target::MAX_OWN_BYTES as u64 + 8 * 1024;
 const MAX_FIELDS: usize = 32;
 /// The time limit for the whole body.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -46,7 +46,8 @@ impl Form {
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(FormError::WrongType);
         }
-        let arriving = Limited::new(body, MAX_BYTES).collect();
+        let arriving =
+            Limited::new(body, usize::try_from(MAX_BYTES).unwrap_or(usize::MAX)).collect();
         let whole =
             tokio::time::timeout(TIMEOUT, arriving).await.map_err(|_| FormError::TooSlow)?;
         let whole = whole.map_err(|error: BoxError| {
@@ -59,7 +60,7 @@ impl Form {
         let mut fields = BTreeMap::new();
         for (at, (name, value)) in url::form_urlencoded::parse(bytes).enumerate() {
             if at >= MAX_FIELDS {
-                return Err(FormError::TooLarge);
+                return Err(FormError::Malformed);
             }
             if fields.insert(name.into_owned(), Zeroizing::new(value.into_owned())).is_some() {
                 return Err(FormError::Duplicate);
@@ -93,6 +94,6 @@ mod tests {
         assert_eq!(Form::parse(b"code=1&code=2").err(), Some(FormError::Duplicate));
         assert_eq!(Form::parse(b"a=1&&").map(|f| f.fields().count()).ok(), Some(1));
         let many: Vec<u8> = (b'A'..=b'a').flat_map(|name| [name, b'=', b'&']).collect();
-        assert_eq!(Form::parse(&many).err(), Some(FormError::TooLarge));
+        assert_eq!(Form::parse(&many).err(), Some(FormError::Malformed));
     }
 }
