@@ -62,9 +62,9 @@ pub use crate::{
         PasswordHash, PasswordHasher, PasswordVerdict, PepperId, Peppers, Requester, UnfitPassword,
     },
     policy::{
-        Access, CLOCK_SKEW, Decision, FactorChoice, InvalidPathPattern, InvalidRequirement,
-        PathPattern, Policy, Reason, RequestFacts, Requirement, Rule, StepUp, UnreachableRule,
-        UserFacts, Verdict, has_one_reading, unreachable_rules,
+        Access, CLOCK_SKEW, DecidingRules, Decision, FactorChoice, InvalidPathPattern,
+        InvalidRequirement, PathPattern, Policy, Reason, RequestFacts, Requirement, Rule, StepUp,
+        UnreachableRule, UserFacts, Verdict, has_one_reading, unreachable_rules,
     },
     session_cache::CachedSessions,
     session_record::{SessionClient, SessionId, SessionRecord, StoredSession, UserSnapshot},

@@ -59,6 +59,16 @@ pub struct Policy {
     rules: Vec<Rule>,
 }
 
+/// The rules that decide about one path.
+///
+/// There are several if servers may read the path in several ways. Then all of them hold together.
+#[derive(Debug, Clone)]
+pub struct DecidingRules<'p> {
+    policy: &'p Policy,
+    /// In order; `None` for the default requirement.
+    rules: Vec<Option<&'p Rule>>,
+}
+
 impl Policy {
     /// Makes a policy of `rules`, with `default` for every request that none of them matches.
     ///
@@ -96,9 +106,12 @@ impl Policy {
 
     /// Decides about one request.
     pub fn evaluate(&self, facts: &RequestFacts<'_>) -> Verdict<'_> {
-        let path = Readings::of(facts.path);
-        let verdicts = self.deciding(&path).map(|rule| self.verdict(rule, facts));
-        verdicts.reduce(Verdict::and).unwrap_or_else(|| self.verdict(None, facts))
+        self.deciding_rules(facts.path).evaluate(facts)
+    }
+
+    /// Returns the rules that decide about `path`, which is absolute and without a query.
+    pub fn deciding_rules(&self, path: &str) -> DecidingRules<'_> {
+        DecidingRules { policy: self, rules: self.deciding(&Readings::of(path)).collect() }
     }
 
     /// Returns what a login on the way to `destination` has to satisfy: the default requirement, and
@@ -111,14 +124,6 @@ impl Policy {
             None => Some(&self.default),
         });
         wanted.fold(self.default.factors_alone(), Requirement::with_factors_of)
-    }
-
-    /// Whether a request for `path`, which is absolute and without a query, counts as a use of its session:
-    /// `false` if one of the rules that decide about it says so.
-    pub fn counts_as_use(&self, path: &str) -> bool {
-        // Without such a rule, the path need not be read.
-        self.rules.iter().all(Rule::counts_as_use)
-            || self.deciding(&Readings::of(path)).flatten().all(Rule::counts_as_use)
     }
 
     /// Returns each rule that decides about a reading of the path, in order; `None` for the default.
@@ -146,6 +151,29 @@ impl Policy {
         let passes = facts.is_preflight && rule.is_some_and(Rule::passes_preflight);
         let reason = if passes { Reason::Preflight } else { judge(requirement, facts) };
         Verdict { rule, reason, requirement: Some(requirement) }
+    }
+}
+
+impl<'p> DecidingRules<'p> {
+    /// Decides about a request for the path. The path in `facts` is not read again.
+    pub fn evaluate(&self, facts: &RequestFacts<'_>) -> Verdict<'p> {
+        let verdicts = self.rules.iter().map(|rule| self.policy.verdict(*rule, facts));
+        verdicts.reduce(Verdict::and).unwrap_or_else(|| self.policy.verdict(None, facts))
+    }
+
+    /// Whether a request for the path counts as a use of its session: `false` if one of the rules says so.
+    pub fn counts_as_use(&self) -> bool {
+        self.rules.iter().flatten().all(|rule| rule.counts_as_use())
+    }
+
+    /// Returns the size of the largest body that a request for the path may have. `default` is the limit of
+    /// rules that have none of their own. The smallest limit holds.
+    pub fn max_body_bytes(&self, default: u64) -> u64 {
+        let limits = self.rules.iter().map(|rule| {
+            let own = rule.and_then(Rule::max_body_bytes);
+            own.unwrap_or(default)
+        });
+        limits.min().unwrap_or(default)
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) async fn run(args: &DemoArgs) -> anyhow::Result<bool> {
     // A walk records the spans itself, and a process has one subscriber.
     if mode != Mode::Walk {
         let filter = Targets::new().with_default(Level::WARN);
-        logging::start(&Log { format: LogFormat::Json, filter });
+        logging::start(&Log { format: LogFormat::Json, filter, paths: false });
     }
     let options = Options {
         listen: args.listen,

@@ -12,7 +12,9 @@ pub(crate) fn start(log: &Log) {
     // Fails if the process has a subscriber already, which then stays.
     let _ = match log.format {
         LogFormat::Json => {
-            registry.with(fmt::layer().json().flatten_event(true).with_writer(writer)).try_init()
+            // The list of spans has the current one.
+            let layer = fmt::layer().json().flatten_event(true).with_current_span(false);
+            registry.with(layer.with_writer(writer)).try_init()
         }
         LogFormat::Text => registry
             .with(fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(writer))

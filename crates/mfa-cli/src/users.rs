@@ -9,10 +9,10 @@ use std::{collections::BTreeSet, time::SystemTime};
 use anyhow::{bail, ensure};
 use auth_module::{
     AuthModule, Disabled, GroupChange, LoginName, NewPassword, NewUser, UserAdded, UserChanged,
-    is_group,
+    UserId, is_group,
 };
 use mfa_gateway::{
-    assemble::{open_auth, open_database},
+    assemble::{log_name, open_auth, open_database},
     config::{Config, OtpCache},
     time::{Clock as _, SystemClock, SystemRandomness},
 };
@@ -48,7 +48,8 @@ pub(crate) async fn run(command: &UserCommand, language: Language) -> anyhow::Re
         UserCommand::Import(arguments) => import::import(&auth, arguments, &actor, language).await,
         UserCommand::List { json, .. } => show::list(&auth, *json, language).await,
         UserCommand::Show { user, json } => {
-            show::show(&auth, &login_name(&user.username)?, *json, now, language).await
+            let in_log = |id: &UserId| log_name(&config, id);
+            show::show(&auth, &login_name(&user.username)?, in_log, *json, now, language).await
         }
         UserCommand::SetPhone { user, phone } => {
             administrator.set_phone(&user.username, Some(number(phone, prefixes)?)).await

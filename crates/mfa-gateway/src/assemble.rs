@@ -11,11 +11,11 @@ use anyhow::Context as _;
 use auth_module::{
     Administration, AppName, AuditArchive, AuthModule, AuthParts, AuthSettings, ChainKey, HashCost,
     HashParameters, HashSource as _, HashedPasswords, HasherLimits, KnownBrowserKey,
-    PasswordHasher, Peppers, PhoneTagKey, Policy as AccessPolicy, Rule,
+    PasswordHasher, Peppers, PhoneTagKey, Policy as AccessPolicy, Rule, UserId,
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{Uri, uri::Authority};
+use http::{HeaderValue, Uri, uri::Authority};
 use karaden_client::{Options, push, sms};
 use mfa_controller::Controller;
 use mfa_pages::{Language, Operator, PerLanguage, Site, Support, Texts};
@@ -32,11 +32,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
+    access_log::LogKey,
     audit_upkeep::AuditUpkeep,
     config::{AcceptedPaths, Config, OtpCache, Sender, prepare_data_dir},
     descriptors,
     disk::{DiskWatch, Space},
-    http::{cookies, csrf::FormTokens, once::RecentPosts},
+    http::{cookies, csrf::FormTokens, once::RecentPosts, security_headers::StrictTransport},
+    log_limit::LogLimit,
     ops::{Metrics, StoreMetrics},
     routes::events::EventStreams,
     state::{App, ProtectedApp, Runtime, Settings},
@@ -64,6 +66,8 @@ pub(crate) struct Assembled {
     disk: Arc<DiskWatch>,
     /// Timeouts and caps of the public listener.
     pub(crate) connections: ConnectionSettings,
+    /// Names by which the operations listener can be reached.
+    pub(crate) ops_hosts: Vec<String>,
     /// The longest time that stopping may take.
     pub(crate) stop_timeout: Duration,
     otp_cache: Arc<dyn OtpStore>,
@@ -145,6 +149,15 @@ pub fn chain_key(config: &Config) -> ChainKey {
     ChainKey::from_bytes(derive(&config.gateway.secret, "audit-chain"))
 }
 
+/// Returns the name under which the access log of `config` knows a user.
+pub fn log_name(config: &Config, user: &UserId) -> String {
+    log_key(config).name(user)
+}
+
+fn log_key(config: &Config) -> LogKey {
+    LogKey::new(&derive(&config.gateway.secret, "log-users"))
+}
+
 /// Returns the audit trail of `config` in `database`, to read, check and archive it.
 pub fn open_audit(config: &Config, database: &Database) -> Arc<dyn AuditArchive> {
     Arc::new(database.audit_trail(chain_key(config)))
@@ -196,6 +209,8 @@ pub(crate) async fn assemble(
         clock,
         randomness,
         metrics,
+        log_key: log_key(config),
+        failures: LogLimit::default(),
         stop: CancellationToken::new(),
         event_streams: EventStreams::new(),
         websockets: WebSockets::new(
@@ -212,6 +227,7 @@ pub(crate) async fn assemble(
         app: Arc::new(app),
         database,
         connections,
+        ops_hosts: config.gateway.ops_hosts.clone(),
         stop_timeout,
         audit_upkeep,
         disk,
@@ -249,13 +265,24 @@ fn settings(config: &Config, additions: &Additions) -> anyhow::Result<Settings> 
         site: site(config, additions)?,
         default_language: gateway.default_language,
         scheme: if gateway.public_url.scheme() == "https" { "https" } else { "http" },
+        strict_transport: strict_transport(gateway.hsts.as_ref(), &origins),
         trusted_proxies: gateway.trusted_proxies.clone(),
+        logs_paths: config.log.paths,
         websocket_origins: config.application.websocket_origins.iter().map(origin).collect(),
         shown_digits: config.sms.shown_digits,
         idle_timeout: config.sessions.idle_timeout,
         hosts: hosts(&origins, config)?,
         origins,
     })
+}
+
+/// Returns what responses say about HTTPS. A site with an origin on plain HTTP says nothing.
+fn strict_transport(hsts: Option<&HeaderValue>, origins: &[String]) -> StrictTransport {
+    match hsts {
+        _ if !origins.iter().all(|origin| origin.starts_with("https://")) => StrictTransport::Plain,
+        Some(value) => StrictTransport::Set(value.clone()),
+        None => StrictTransport::Application,
+    }
 }
 
 /// Maps the host of each origin to the application. There is one application today.
@@ -273,6 +300,7 @@ fn hosts(
     let app = Arc::new(ProtectedApp {
         name: AppName::new(APP_NAME)?,
         proxy,
+        max_body_bytes: application.max_body_bytes,
         is_strict: application.paths == AcceptedPaths::OneReading,
     });
     let authority = |origin: &String| {

@@ -4,6 +4,7 @@
 //! [`config::Config`], adds factors of its own to a [`builder::GatewayBuilder`] and starts it; work on the
 //! users goes by way of [`assemble::open_auth`].
 
+mod access_log;
 pub mod assemble;
 mod audit_upkeep;
 pub mod builder;
@@ -11,11 +12,13 @@ pub mod config;
 mod descriptors;
 mod destination;
 mod disk;
+mod forward;
 mod http;
 mod identity;
+mod log_limit;
 mod ops;
 mod pipeline;
-mod reference;
+mod request_id;
 mod routes;
 pub mod running;
 mod slots;

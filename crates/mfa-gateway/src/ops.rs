@@ -1,5 +1,7 @@
 //! Health and metrics, on a separate listener.
 
+mod host;
+
 use std::{
     sync::{
         Arc,
@@ -240,21 +242,22 @@ impl Readiness {
 /// Responds on the listener for health and metrics.
 pub(crate) fn respond(
     request: &Request<RequestBody>,
+    hosts: &[String],
     metrics: &Metrics,
     readiness: &Readiness,
     now_seconds: u64,
 ) -> Response<Body> {
+    if let Err(status) = host::check(request, hosts) {
+        let remedy = "use localhost, an IP address, or a name in gateway.ops_hosts\n";
+        return text(status, &format!("this host is not known here; {remedy}"));
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return plain(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "text/plain; charset=utf-8",
-            "only GET\n".to_owned(),
-        );
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
     }
     match request.uri().path() {
-        "/healthz" | "/livez" => {
-            plain(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned())
-        }
+        "/healthz" | "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => {
             let (is_ready, body) = readiness.state(now_seconds);
             let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -265,15 +268,21 @@ pub(crate) fn respond(
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             metrics.text(),
         ),
-        _ => plain(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "not found\n".to_owned()),
+        _ => text(StatusCode::NOT_FOUND, "not found\n"),
     }
+}
+
+fn text(status: StatusCode, text: &str) -> Response<Body> {
+    plain(status, "text/plain; charset=utf-8", text.to_owned())
 }
 
 fn plain(status: StatusCode, content_type: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(full(text));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -79,9 +79,9 @@ pub(crate) async fn respond(
     runtime: &Arc<Runtime>,
     path: &str,
     request: Request<RequestBody>,
-    context: Context,
+    context: Arc<Context>,
 ) -> (&'static str, Response<Body>) {
-    let own = Own { runtime: Arc::clone(runtime), context: Arc::new(context) };
+    let own = Own { runtime: Arc::clone(runtime), context };
     let is_head = request.method() == Method::HEAD;
     let mut request = request.map(axum::body::Body::new);
     // The router knows the paths below the prefix. The query is in the context already.

@@ -73,10 +73,11 @@ pub(crate) async fn run(
         pipeline::respond(Arc::clone(&gateway), request, peer)
     }));
     let (ready, ops_clock) = (readiness.clone(), Arc::clone(&clock));
+    let ops_hosts = assembled.ops_hosts.clone();
     let ops_server = Server::new(ops_connections(), None);
     ops_tasks.spawn(ops_server.serve(ops_listener, stop_ops.clone(), move |request, _peer| {
         let seconds = seconds(&ops_clock);
-        let response = ops::respond(&request, &metrics, &ready, seconds);
+        let response = ops::respond(&request, &ops_hosts, &metrics, &ready, seconds);
         async move { response }
     }));
     let is_up = probe_once(&assembled, &readiness, &clock, true).await;

@@ -21,10 +21,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access_log::{LogKey, Noted},
     destination,
-    http::{cookies, csrf::FormTokens, once::RecentPosts},
+    http::{cookies, csrf::FormTokens, once::RecentPosts, security_headers::StrictTransport},
+    log_limit::LogLimit,
     ops::Metrics,
-    reference::Reference,
+    request_id::RequestId,
     routes::events::EventStreams,
     time::SharedClock,
     websockets::open::WebSockets,
@@ -58,6 +60,10 @@ pub(crate) struct Runtime {
     pub(crate) clock: SharedClock,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) metrics: Metrics,
+    /// The key of the users' names in the access log.
+    pub(crate) log_key: LogKey,
+    /// Bounds the lines about requests that failed.
+    pub(crate) failures: LogLimit,
     /// Stops listeners and event streams at shutdown.
     pub(crate) stop: CancellationToken,
     pub(crate) event_streams: EventStreams,
@@ -69,10 +75,9 @@ pub(crate) struct Runtime {
 impl Runtime {
     /// Returns the session that the request's cookie names, if it is valid.
     pub(crate) async fn session(&self, context: &Context) -> Result<Option<Session>, AuthError> {
-        match session_token(context) {
-            Some(token) => self.auth.load_session(&token, context.now).await,
-            None => Ok(None),
-        }
+        let Some(token) = session_token(context) else { return Ok(None) };
+        let session = self.auth.load_session(&token, context.now).await?;
+        Ok(session.inspect(|session| context.noted.session(session)))
     }
 
     /// As [`session`](Self::session), but the request does not count as a use of the session.
@@ -80,10 +85,9 @@ impl Runtime {
         &self,
         context: &Context,
     ) -> Result<Option<Session>, AuthError> {
-        match session_token(context) {
-            Some(token) => self.auth.peek_session(&token, context.now).await,
-            None => Ok(None),
-        }
+        let Some(token) = session_token(context) else { return Ok(None) };
+        let session = self.auth.peek_session(&token, context.now).await?;
+        Ok(session.inspect(|session| context.noted.session(session)))
     }
 
     /// Generates a secret for a cookie: 256 random bits as base64url.
@@ -109,7 +113,11 @@ pub(crate) struct Settings {
     pub(crate) websocket_origins: Vec<String>,
     /// The scheme of the first origin.
     pub(crate) scheme: &'static str,
+    /// What responses say about HTTPS.
+    pub(crate) strict_transport: StrictTransport,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Whether the access log has the paths of the application.
+    pub(crate) logs_paths: bool,
     /// How many of the last digits of a phone number its owner sees.
     pub(crate) shown_digits: u8,
     /// After this long without a request a session ends.
@@ -123,6 +131,8 @@ pub(crate) struct Settings {
 pub(crate) struct ProtectedApp {
     pub(crate) name: AppName,
     pub(crate) proxy: Proxy,
+    /// The size of the largest request body, where no rule says otherwise.
+    pub(crate) max_body_bytes: u64,
     /// Whether a path with several readings is refused.
     pub(crate) is_strict: bool,
 }
@@ -144,7 +154,8 @@ pub(crate) struct Context {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) headers: HeaderMap,
     pub(crate) host: HeaderValue,
-    pub(crate) reference: Reference,
+    pub(crate) request_id: RequestId,
+    pub(crate) noted: Noted,
 }
 
 impl Context {

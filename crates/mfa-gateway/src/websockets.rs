@@ -8,6 +8,7 @@ use auth_module::{AuthError, Decision, Session, SessionToken};
 use http::{HeaderMap, Method, header::ORIGIN};
 use mfa_proxy::{ClientUse, TunnelTerms, client_networks};
 use tokio::time::{MissedTickBehavior, interval};
+use tracing::Instrument as _;
 
 use self::open::Owner;
 use crate::{
@@ -61,7 +62,7 @@ pub(crate) fn terms(
             () = session_ended(&runtime, &context, &used), if has_session => {}
         }
     };
-    Ok(TunnelTerms::new(idle_timeout, use_by_client, ended))
+    Ok(TunnelTerms::new(idle_timeout, use_by_client, ended.in_current_span()))
 }
 
 /// Returns whether the page that asks is one of ours (RFC 6455, section 10.2; OWASP ASVS 4.4.2).
@@ -103,15 +104,15 @@ async fn is_allowed(runtime: &Runtime, context: &Context, is_use: bool) -> Resul
     let cookie = cookies::SESSION.value(&context.headers);
     let Some(token) = cookie.and_then(SessionToken::parse) else { return Ok(false) };
     let now = runtime.clock.now();
-    let counts = runtime.auth.policy().counts_as_use(context.path.as_str());
-    let session = if is_use && counts {
+    let rules = runtime.auth.policy().deciding_rules(context.path.as_str());
+    let session = if is_use && rules.counts_as_use() {
         runtime.auth.load_session(&token, now).await?
     } else {
         runtime.auth.peek_session(&token, now).await?
     };
     let Some(session) = session else { return Ok(false) };
     let facts = context.facts(Method::GET.as_str(), context.path.as_str(), Some(&session));
-    Ok(matches!(runtime.auth.decide(&facts), Decision::Allowed | Decision::Public))
+    Ok(matches!(rules.evaluate(&facts).into_decision(), Decision::Allowed | Decision::Public))
 }
 
 #[cfg(test)]

@@ -81,9 +81,9 @@ message-method-body = This address does not accept that kind of request. Go to t
 message-timeout-title = That took too long to arrive
 message-timeout-body = What was sent took too long, so we did not accept it. Check your connection, then try again.
 message-too-large-title = That is too large
-message-too-large-body = What was sent is larger than we accept. Go back, make it smaller, then try again.
+message-too-large-body = What was sent is larger than { $limit }, the most that we accept here. Go back, make it smaller, then try again.
 message-uri-too-long-title = That address is too long
-message-uri-too-long-body = The address is longer than we accept. Go to the start page and try again.
+message-uri-too-long-body = The address is longer than { $limit } characters, the most that we accept here. Shorten it, or go to the start page and try again.
 message-misdirected-title = This address does not work
 message-misdirected-body = No service uses this address. Check the address, or go on to sign-in.
 message-forbidden-title = You do not have access to this page
@@ -110,6 +110,10 @@ message-cookies-title = Your browser does not keep cookies
 message-cookies-body = Signing in needs cookies. Allow cookies for this site, then go to sign-in. Nothing that you entered has been kept.
 message-not-sent-title = This has not been sent
 message-not-sent-body = You need to sign in again first, so what you sent has not reached the service. This tab still has what you typed. Sign in in a new tab, come back to this tab and reload the page. Your browser then asks whether to send it again.
+message-login-title = You need to sign in
+message-login-body = This needs a sign-in, and there is none, or it has expired. Sign in, then try again.
+message-step-up-title = You need to verify again
+message-step-up-body = Your last verification is too old for this, or another one is needed. Verify again, then try again.
 message-login-new-tab = Sign in in a new tab
 
 ## Account

@@ -84,9 +84,9 @@ message-method-body = この​アドレスでは、その​操作を​受け�
 message-timeout-title = 時間内に​受信できませんでした
 message-timeout-body = 送信に​時間が​かかったため、内容を​受け付けませんでした。通信の​状態を​ご確認のうえ、もう一度​操作してください。
 message-too-large-title = 送信された​内容が​大きすぎます
-message-too-large-body = 受け付けられる​大きさを​超えています。前の​画面に​戻り、内容を​減らしてから、もう一度​お試しください。
+message-too-large-body = 受け付けられる​大きさの​上限（{ $limit }）を​超えています。前の​画面に​戻り、内容を​減らしてから、もう一度​お試しください。
 message-uri-too-long-title = アドレスが​長すぎます
-message-uri-too-long-body = 受け付けられる​長さを​超えています。トップページから、もう一度​操作してください。
+message-uri-too-long-body = 受け付けられる​長さの​上限（{ $limit }文字）を​超えています。アドレスを​短くするか、トップページから​もう一度​操作してください。
 message-misdirected-title = この​アドレスでは​利用できません
 message-misdirected-body = この​アドレスで​利用できる​サービスは​ありません。アドレスを​ご確認いただくか、ログイン画面から​お進みください。
 message-forbidden-title = この​ページを​表示する​権限が​ありません
@@ -113,6 +113,10 @@ message-cookies-title = ブラウザーが​Cookieを​保存していませ�
 message-cookies-body = ログインには​Cookieが​必要です。この​サイトの​Cookieを​許可してから、ログイン画面へ​進んでください。入力した​内容は​保存されていません。
 message-not-sent-title = まだ​送信されていません
 message-not-sent-body = もう一度​ログインが​必要なため、送信した​内容は​サービスに​届いていません。入力した​内容は​この​タブに​残っています。新しい​タブで​ログインした​あと、この​タブに​戻って​ページを​再読み込みしてください。ブラウザーが​再送信の​確認を​表示します。
+message-login-title = ログインが​必要です
+message-login-body = ログインしていないか、ログインの​有効期限が​切れています。ログインしてから、もう一度​お試しください。
+message-step-up-title = 再度の​認証が​必要です
+message-step-up-body = 前回の​認証から​時間が​経過しているか、別の​認証が​必要です。認証してから、もう一度​お試しください。
 message-login-new-tab = 新しい​タブで​ログインする
 
 ## アカウント

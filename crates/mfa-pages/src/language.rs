@@ -133,7 +133,17 @@ fn weight(parameter: &str) -> Option<u16> {
     if !name.trim().eq_ignore_ascii_case("q") {
         return None;
     }
-    let (whole, fraction) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
+    quality(value.trim())
+}
+
+/// Parses a quality value (RFC 9110, section 12.4.2), in thousandths.
+///
+/// ```
+/// assert_eq!(mfa_pages::quality("0.35"), Some(350));
+/// assert_eq!(mfa_pages::quality("1.5"), None);
+/// ```
+pub fn quality(value: &str) -> Option<u16> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }

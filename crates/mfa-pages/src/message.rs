@@ -7,9 +7,13 @@ use mfa_plugin_api::{Arg, FactorId, Message};
 
 use crate::{
     csrf::CsrfToken,
+    phrases::without_breaks,
     render::finish,
     site::{Frame, field, path},
 };
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
 
 /// The subject of a message page. Each kind has its texts, its look, its links and its status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +36,8 @@ pub enum MessageKind {
     Internal,
     /// A factor is locked until a stated time.
     Locked,
+    /// A program without a session asked for something that needs a login.
+    LoginRequired,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// No service has the host of the request.
@@ -46,8 +52,13 @@ pub enum MessageKind {
     RequestTimeout,
     /// No pending login, or an unknown cookie.
     SessionLost,
+    /// A program asked for something that needs a factor again.
+    StepUpRequired,
     /// The body exceeds the limit.
-    TooLarge,
+    TooLarge {
+        /// The limit.
+        max_bytes: u64,
+    },
     /// A factor cannot be used now.
     Unavailable,
     /// The protected app cannot be reached.
@@ -55,12 +66,15 @@ pub enum MessageKind {
     /// The protected app does not respond in time.
     UpstreamSlow,
     /// The path and the query are too long.
-    UriTooLong,
+    UriTooLong {
+        /// The limit on both.
+        max_bytes: u64,
+    },
 }
 
 impl MessageKind {
-    /// All kinds.
-    pub const ALL: [Self; 21] = [
+    /// All kinds, those with a limit once.
+    pub const ALL: [Self; 23] = [
         Self::BadRequest,
         Self::Blocked,
         Self::Busy,
@@ -70,6 +84,7 @@ impl MessageKind {
         Self::Forbidden,
         Self::Internal,
         Self::Locked,
+        Self::LoginRequired,
         Self::MethodNotAllowed,
         Self::Misdirected,
         Self::NotFound,
@@ -77,12 +92,42 @@ impl MessageKind {
         Self::Outage,
         Self::RequestTimeout,
         Self::SessionLost,
-        Self::TooLarge,
+        Self::StepUpRequired,
+        Self::TooLarge { max_bytes: 10 * MIB },
         Self::Unavailable,
         Self::UpstreamDown,
         Self::UpstreamSlow,
-        Self::UriTooLong,
+        Self::UriTooLong { max_bytes: 8 * KIB },
     ];
+
+    /// Returns the name of the kind for programs. It never changes.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad_request",
+            Self::Blocked => "factor_blocked",
+            Self::Busy => "busy",
+            Self::CookiesNeeded => "cookies_needed",
+            Self::Csrf => "form_refused",
+            Self::Expired => "login_expired",
+            Self::Forbidden => "forbidden",
+            Self::Internal => "internal",
+            Self::Locked => "factor_locked",
+            Self::LoginRequired => "login_required",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::Misdirected => "misdirected",
+            Self::NotFound => "not_found",
+            Self::NotSent => "not_sent",
+            Self::Outage => "outage",
+            Self::RequestTimeout => "request_timeout",
+            Self::SessionLost => "login_lost",
+            Self::StepUpRequired => "step_up_required",
+            Self::TooLarge { .. } => "too_large",
+            Self::Unavailable => "factor_unavailable",
+            Self::UpstreamDown => "application_down",
+            Self::UpstreamSlow => "application_slow",
+            Self::UriTooLong { .. } => "uri_too_long",
+        }
+    }
 
     /// Returns the HTTP status (RFC 9110, section 15; 429 is RFC 6585, section 4).
     pub const fn status(self) -> u16 {
@@ -91,10 +136,14 @@ impl MessageKind {
             Self::Blocked | Self::CookiesNeeded | Self::Csrf | Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
-            Self::Expired | Self::NotSent | Self::SessionLost => 401,
+            Self::Expired
+            | Self::LoginRequired
+            | Self::NotSent
+            | Self::SessionLost
+            | Self::StepUpRequired => 401,
             Self::RequestTimeout => 408,
-            Self::TooLarge => 413,
-            Self::UriTooLong => 414,
+            Self::TooLarge { .. } => 413,
+            Self::UriTooLong { .. } => 414,
             Self::Misdirected => 421,
             Self::Locked => 429,
             Self::Internal => 500,
@@ -115,6 +164,7 @@ impl MessageKind {
             Self::Forbidden => ("message-forbidden-title", "message-forbidden-body"),
             Self::Internal => ("message-internal-title", "message-internal-body"),
             Self::Locked => ("message-locked-title", "message-locked-body"),
+            Self::LoginRequired => ("message-login-title", "message-login-body"),
             Self::MethodNotAllowed => ("message-method-title", "message-method-body"),
             Self::Misdirected => ("message-misdirected-title", "message-misdirected-body"),
             Self::NotFound => ("message-not-found-title", "message-not-found-body"),
@@ -122,11 +172,12 @@ impl MessageKind {
             Self::Outage => ("message-outage-title", "message-outage-body"),
             Self::RequestTimeout => ("message-timeout-title", "message-timeout-body"),
             Self::SessionLost => ("message-session-lost-title", "message-session-lost-body"),
-            Self::TooLarge => ("message-too-large-title", "message-too-large-body"),
+            Self::StepUpRequired => ("message-step-up-title", "message-step-up-body"),
+            Self::TooLarge { .. } => ("message-too-large-title", "message-too-large-body"),
             Self::Unavailable => ("message-unavailable-title", "message-unavailable-body"),
             Self::UpstreamDown => ("message-upstream-title", "message-upstream-body"),
             Self::UpstreamSlow => ("message-upstream-slow-title", "message-upstream-slow-body"),
-            Self::UriTooLong => ("message-uri-too-long-title", "message-uri-too-long-body"),
+            Self::UriTooLong { .. } => ("message-uri-too-long-title", "message-uri-too-long-body"),
         }
     }
 
@@ -136,10 +187,12 @@ impl MessageKind {
             | Self::Csrf
             | Self::Expired
             | Self::Locked
+            | Self::LoginRequired
             | Self::NotSent
             | Self::Outage
             | Self::RequestTimeout
             | Self::SessionLost
+            | Self::StepUpRequired
             | Self::Unavailable => Tone::Wait,
             Self::BadRequest
             | Self::Blocked
@@ -149,10 +202,10 @@ impl MessageKind {
             | Self::MethodNotAllowed
             | Self::Misdirected
             | Self::NotFound
-            | Self::TooLarge
+            | Self::TooLarge { .. }
             | Self::UpstreamDown
             | Self::UpstreamSlow
-            | Self::UriTooLong => Tone::Problem,
+            | Self::UriTooLong { .. } => Tone::Problem,
         }
     }
 
@@ -164,15 +217,17 @@ impl MessageKind {
             | Self::Csrf
             | Self::Expired
             | Self::Locked
-            | Self::SessionLost => &[Link::Login],
+            | Self::LoginRequired
+            | Self::SessionLost
+            | Self::StepUpRequired => &[Link::Login],
             Self::NotSent => &[Link::LoginInNewTab],
             Self::Unavailable => &[Link::Factor],
             Self::Forbidden => &[Link::Home, Link::Account],
             Self::BadRequest
             | Self::MethodNotAllowed
             | Self::NotFound
-            | Self::TooLarge
-            | Self::UriTooLong => &[Link::Home],
+            | Self::TooLarge { .. }
+            | Self::UriTooLong { .. } => &[Link::Home],
             Self::Misdirected => &[Link::OwnHost],
             Self::Busy
             | Self::Internal
@@ -246,7 +301,7 @@ pub struct MessagePage<'a> {
     pub factor: Option<&'a FactorId>,
     /// The number under which the log has this page, for the support.
     pub reference: Option<&'a str>,
-    /// Where [`MessageKind::NotSent`] leads to, in place of the login page.
+    /// Where the login goes on that the request needs. [`MessageKind::NotSent`] leads there.
     pub link_to: Option<&'a str>,
 }
 
@@ -279,7 +334,7 @@ impl<'a> MessagePage<'a> {
         self
     }
 
-    /// Sets where [`MessageKind::NotSent`] leads to.
+    /// Sets where the login goes on that the request needs.
     #[must_use]
     pub fn with_link_to(mut self, url: &'a str) -> Self {
         self.link_to = Some(url);
@@ -319,17 +374,47 @@ struct MessageTemplate<'a> {
     opens_tab: bool,
 }
 
+impl MessagePage<'_> {
+    /// Returns title and text, with the places where a line may break.
+    fn words(&self) -> (String, String) {
+        let (title, body) = self.kind.keys();
+        let message = || match self.kind {
+            MessageKind::TooLarge { max_bytes } => {
+                Message::new(body).with("limit", size(max_bytes))
+            }
+            MessageKind::UriTooLong { max_bytes } => Message::new(body).with("limit", max_bytes),
+            _ => Message::new(body),
+        };
+        let body = self.body.map_or_else(|| self.frame.m(&message()), |body| self.frame.m(body));
+        (self.frame.t(title), body)
+    }
+}
+
+/// Writes a number of bytes in the largest unit that leaves a whole number.
+fn size(bytes: u64) -> String {
+    match bytes {
+        _ if bytes >= MIB && bytes.is_multiple_of(MIB) => format!("{} MiB", bytes / MIB),
+        _ if bytes >= KIB && bytes.is_multiple_of(KIB) => format!("{} KiB", bytes / KIB),
+        _ => format!("{bytes} B"),
+    }
+}
+
+/// Returns title and text of a message page, for programs.
+pub fn message_words(page: &MessagePage<'_>) -> (String, String) {
+    let (title, body) = page.words();
+    (without_breaks(&title), without_breaks(&body))
+}
+
 /// Renders a message page.
 pub fn render_message(page: &MessagePage<'_>) -> String {
     let frame = page.frame;
-    let (title, body) = page.kind.keys();
-    let title = frame.t(title);
+    let (title, body) = page.words();
     finish(&MessageTemplate {
         frame,
         tab_title: frame.tab_title(&title, page.kind.tone() == Tone::Problem),
         page,
         title,
-        body: page.body.map_or_else(|| frame.t(body), |body| frame.m(body)),
+        body,
         retry_words: (page.retry_at)
             .filter(|_| !page.body.is_some_and(tells_when))
             .map(|until| frame.m(&Message::new("message-retry-at").with("until", until))),

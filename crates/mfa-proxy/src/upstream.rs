@@ -160,6 +160,13 @@ impl Proxy {
         Ok(Self { pooled, fresh, scheme, authority, limits, own_cookies })
     }
 
+    /// Returns the same proxy, on the same connections, with another limit on the body of a request.
+    #[must_use]
+    pub fn with_max_body_bytes(&self, max_body_bytes: u64) -> Self {
+        let limits = UpstreamLimits { max_body_bytes, ..self.limits };
+        Self { limits, ..self.clone() }
+    }
+
     /// Forwards `request` to `path` with the original query, and streams the response back.
     ///
     /// `own_headers` replace headers of the same name that the client sent. `tunnel` says how the connection may

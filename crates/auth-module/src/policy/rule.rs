@@ -29,6 +29,7 @@ pub struct Rule {
     access: Access,
     passes_preflight: bool,
     counts_as_use: bool,
+    max_body_bytes: Option<u64>,
 }
 
 impl Rule {
@@ -44,7 +45,14 @@ impl Rule {
 
     fn new(pattern: PathPattern, access: Access) -> Self {
         let name = pattern.to_string().into();
-        Self { name, pattern, access, passes_preflight: false, counts_as_use: true }
+        Self {
+            name,
+            pattern,
+            access,
+            passes_preflight: false,
+            counts_as_use: true,
+            max_body_bytes: None,
+        }
     }
 
     /// Sets the name in messages; the pattern by default.
@@ -67,6 +75,13 @@ impl Rule {
     #[must_use]
     pub fn without_use(mut self) -> Self {
         self.counts_as_use = false;
+        self
+    }
+
+    /// Sets the size of the largest request body, in bytes. By default the limit of the application holds.
+    #[must_use]
+    pub fn with_max_body_bytes(mut self, max_body_bytes: u64) -> Self {
+        self.max_body_bytes = Some(max_body_bytes);
         self
     }
 
@@ -98,6 +113,11 @@ impl Rule {
     /// Whether a request counts as a use of its session.
     pub fn counts_as_use(&self) -> bool {
         self.counts_as_use
+    }
+
+    /// Returns the size of the largest request body, in bytes; `None` for the limit of the application.
+    pub fn max_body_bytes(&self) -> Option<u64> {
+        self.max_body_bytes
     }
 
     pub(super) fn matches(&self, path: &Readings<'_>) -> Match {

@@ -301,6 +301,31 @@ fn a_preflight_passes_only_where_each_rule_lets_it() {
     for (path, counts) in
         [("/api/x", false), ("/API/", false), ("/x/..;/api/", false), ("/x", true)]
     {
-        assert_eq!(policy.counts_as_use(path), counts, "{path}");
+        assert_eq!(policy.deciding_rules(path).counts_as_use(), counts, "{path}");
+    }
+}
+
+#[test]
+fn the_smallest_limit_on_bodies_of_all_deciding_rules_holds() {
+    let policy = Policy::new(
+        needs(DEFAULT_GROUP),
+        vec![
+            Rule::protected(prefix("/upload/"), needs("0")).with_max_body_bytes(500),
+            Rule::protected(prefix("/form/"), needs("1")).with_max_body_bytes(5),
+            Rule::public(prefix("/public/")).with_max_body_bytes(7),
+        ],
+    )
+    .unwrap();
+    for (path, limit) in [
+        ("/upload/a", 500),
+        ("/form/a", 5),
+        ("/public/a", 7),
+        ("/a", 100),
+        // Some servers take these for a path of another rule.
+        ("/upload/..;/form/", 5),
+        ("/upload/..;/a", 100),
+        ("/form/..;/upload/", 5),
+    ] {
+        assert_eq!(policy.deciding_rules(path).max_body_bytes(100), limit, "{path}");
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::SystemTime};
 
 use anyhow::{Context as _, bail};
-use auth_module::{AuthModule, LoginName, User};
+use auth_module::{AuthModule, LoginName, User, UserId};
 use jiff::Timestamp;
 use mfa_pages::Language;
 use otp_core::PhoneNumber;
@@ -41,6 +41,7 @@ pub(super) async fn list(auth: &AuthModule, json: bool, language: Language) -> a
 pub(super) async fn show(
     auth: &AuthModule,
     name: &LoginName,
+    log_name: impl Fn(&UserId) -> String,
     json: bool,
     now: SystemTime,
     language: Language,
@@ -49,6 +50,7 @@ pub(super) async fn show(
     let sessions = auth.sessions_of(&user.id, now, MAX_SESSIONS).await?.len();
     let mut value = as_value(&user);
     value["id"] = json!(user.id.as_str());
+    value["log_name"] = json!(log_name(&user.id));
     value["phone_since"] = json!(instant(user.phone_number_changed_at)?);
     value["created_at"] = json!(instant(Some(user.created_at))?);
     value["last_login_at"] = json!(instant(user.last_login_at)?);
@@ -60,6 +62,7 @@ pub(super) async fn show(
     for (en, ja, key) in [
         ("username", "ユーザーID", "username"),
         ("id", "内部のID", "id"),
+        ("name in log", "ログでの名前", "log_name"),
         ("display name", "表示名", "display_name"),
         ("phone", "電話番号", "phone"),
         ("phone since", "番号の設定日時", "phone_since"),

@@ -1,5 +1,6 @@
 //! The gateway as a process: real sockets, a real database, the simulated Karaden.
 
+mod access_log;
 mod audit;
 mod check_config;
 mod command_line;
@@ -14,6 +15,7 @@ mod paths;
 mod provider;
 mod proxy;
 mod races;
+mod refusals;
 mod restart;
 mod routes;
 mod users;

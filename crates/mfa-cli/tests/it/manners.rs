@@ -137,7 +137,10 @@ async fn a_form_without_a_session_is_said_not_to_be_sent() {
         )
     };
     let head = post("Accept: application/json\r\n").to_ascii_lowercase();
-    assert!(head.starts_with("http/1.1 401") && head.contains("application/json"), "{head}");
+    assert!(
+        head.starts_with("http/1.1 401") && head.contains("application/problem+json"),
+        "{head}"
+    );
     // It leads back to the page of the form.
     log_in(&demo, &mut browser, ALICE).await;
     let saved = browser.post(&page, "/echo/save", &[("text", "long")]).await.expect("an answer");

@@ -1,5 +1,5 @@
-//! A gateway with a factor of a program's own, and WebSocket connections through one.
+//! A gateway with a factor of a program's own, and sessions in use.
 
 mod added_factor;
 mod common;
-mod websockets;
+mod sessions;

@@ -1,6 +1,6 @@
 //! `[application]`: the web application behind the gateway.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use url::Url;
 
@@ -12,6 +12,14 @@ use super::{
 };
 
 const BYTES_PER_MIB: u64 = 1024 * 1024;
+
+/// The range of a limit on request bodies, in MiB.
+pub(super) const BODY_MIB_RANGE: RangeInclusive<u32> = 1..=4096;
+
+/// Returns a limit on request bodies in bytes.
+pub(super) fn body_bytes(mib: u32) -> u64 {
+    u64::from(mib) * BYTES_PER_MIB
+}
 
 /// `[application]`
 #[derive(Debug, Clone)]
@@ -66,7 +74,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
                 "アプリケーションに渡すリクエスト本文の最大の大きさ（MiB）です。",
             ),
         )
-        .number(10_u32, 1..=4096);
+        .number(10, BODY_MIB_RANGE);
     let timeout = section
         .key(
             "timeout",
@@ -118,7 +126,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
         );
     Ok(Application {
         url: url?,
-        max_body_bytes: u64::from(max_body_mib?) * BYTES_PER_MIB,
+        max_body_bytes: body_bytes(max_body_mib?),
         timeout: timeout?,
         idle_timeout: idle_timeout?,
         websocket_origins: websocket_origins?,

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderValue;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use mfa_pages::{Language, PerLanguage};
@@ -35,6 +36,10 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// The address of the listener for health and metrics.
     pub ops_listen: SocketAddr,
+    /// Names by which the listener for health and metrics can be reached, besides addresses and loopback names.
+    pub ops_hosts: Vec<String>,
+    /// The value of `Strict-Transport-Security`; `None` if the application sets it.
+    pub hsts: Option<HeaderValue>,
     /// The networks of the proxies whose `X-Forwarded-For` is used.
     pub trusted_proxies: Vec<IpNet>,
     /// The longest time from a signal to the end of the process.
@@ -122,6 +127,35 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         )
         .allowed(("an IP address with a port", "IPアドレスとポート"))
         .or("127.0.0.1:9090", address);
+    let ops_hosts = section
+        .key(
+            "ops_hosts",
+            (
+                "Host names by which ops_listen is reached. IP addresses and names of \
+                 the loopback interface always are accepted; every other name gets 421.",
+                "ops_listenに接続するときのホスト名です。IPアドレスとループバックの名前は\
+                 いつでも使えます。ほかの名前には421を返します。",
+            ),
+        )
+        .allowed(("a list of host names", "ホスト名のリスト"))
+        .list(&[], list_of(host));
+    let hsts = section
+        .key(
+            "hsts",
+            (
+                "The header Strict-Transport-Security of every response, in place of the \
+                 application's own. \"off\" leaves it to the application. It is never \
+                 sent if one of the origins is http://.",
+                "すべての応答に付けるStrict-Transport-Securityヘッダーです。アプリケーショ\
+                 ンのものと置き換えます。\"off\"のときはアプリケーションに任せます。オリ\
+                 ジンのどれかがhttp://のときは付けません。",
+            ),
+        )
+        .allowed((
+            "\"off\", or max-age=SECONDS with includeSubDomains and preload",
+            "\"off\"、またはmax-age=秒数（includeSubDomains、preloadを付けられる）",
+        ))
+        .or("max-age=31536000; includeSubDomains", hsts);
     let trusted_proxies = section
         .key(
             "trusted_proxies",
@@ -252,6 +286,8 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         additional_origins: additional_origins?,
         listen: listen?,
         ops_listen: ops_listen?,
+        ops_hosts: ops_hosts?,
+        hsts: hsts?,
         trusted_proxies: trusted_proxies?,
         stop_timeout: stop_timeout?,
         data_dir: data_dir?,
@@ -276,6 +312,57 @@ fn address(text: &str) -> Result<SocketAddr, Refusal> {
 
 fn warning_kind(text: &str) -> Result<WarningKind, Refusal> {
     word(&WarningKind::ALL.map(|kind| (kind.name(), kind)), text)
+}
+
+fn host(text: &str) -> Result<String, Refusal> {
+    let is_name = !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if is_name {
+        return Ok(text.to_owned());
+    }
+    let what = (
+        format!("holds {text:?}, which is not a host name"),
+        format!("{text:?}はホスト名ではありません"),
+    );
+    let remedy = (
+        "write a name without scheme and port, such as \"gateway.internal\"",
+        "\"gateway.internal\"のように、スキームとポートのない名前を書いてください",
+    );
+    Err(Refusal::new(what, remedy))
+}
+
+/// Reads the directives of RFC 6797, section 6.1.
+fn hsts(text: &str) -> Result<Option<HeaderValue>, Refusal> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let refusal = || {
+        let what = (
+            format!("{text:?} is no list of directives for Strict-Transport-Security"),
+            format!("{text:?}はStrict-Transport-Securityの指定ではありません"),
+        );
+        let remedy = (
+            "write \"max-age=31536000; includeSubDomains\", or \"off\"",
+            "\"max-age=31536000; includeSubDomains\"か\"off\"を書いてください",
+        );
+        Refusal::new(what, remedy)
+    };
+    let directives: Vec<&str> = text.split(';').map(str::trim).collect();
+    let is_age = |directive: &&str| {
+        let age = directive.strip_prefix("max-age=");
+        age.is_some_and(|age| age.bytes().all(|b| b.is_ascii_digit()) && age.parse::<u64>().is_ok())
+    };
+    let (ages, flags): (Vec<&str>, Vec<&str>) = directives.into_iter().partition(is_age);
+    let mut known = flags.clone();
+    known.sort_unstable();
+    known.dedup();
+    let is_valid = ages.len() == 1
+        && known.len() == flags.len()
+        && known.iter().all(|flag| matches!(*flag, "includeSubDomains" | "preload"));
+    if !is_valid {
+        return Err(refusal());
+    }
+    HeaderValue::from_str(text).map(Some).map_err(|_| refusal())
 }
 
 fn network(text: &str) -> Result<IpNet, Refusal> {
@@ -342,6 +429,47 @@ service_name = " "
             assert!(found.contains(start), "{start} is missing in {found}");
         }
         assert_eq!(found.lines().count(), 7, "{found}");
+    }
+
+    #[test]
+    fn hsts_is_off_or_has_one_age_and_known_directives() {
+        for good in [
+            "off",
+            "max-age=0",
+            "max-age=63072000",
+            "max-age=31536000; includeSubDomains",
+            "includeSubDomains ;max-age=31536000; preload",
+        ] {
+            assert_eq!(problems(&format!("hsts = \"{good}\"\n")), "");
+        }
+        for bad in [
+            "",
+            "on",
+            "Off",
+            "includeSubDomains",
+            "max-age=",
+            "max-age=-1",
+            "max-age=1y",
+            "max-age=99999999999999999999",
+            "max-age=1; max-age=2",
+            "max-age=1; includeSubDomains; includeSubDomains",
+            "max-age=1; includeSubdomain",
+            "max-age=1;",
+            "max-age=1, includeSubDomains",
+            "max-age=1\\r\\nX: 1",
+        ] {
+            let found = problems(&format!("hsts = \"{bad}\"\n"));
+            assert!(found.contains(": hsts: "), "{bad}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_host_of_the_operations_listener_is_a_name() {
+        assert_eq!(problems("ops_hosts = [\"gateway\", \"Metrics.internal\"]\n"), "");
+        for bad in ["", "http://a", "a:9090", "a/b", "a b", "user@a", "*.a"] {
+            let found = problems(&format!("ops_hosts = [\"{bad}\"]\n"));
+            assert!(found.contains("which is not a host name; write"), "{bad}: {found}");
+        }
     }
 
     #[test]

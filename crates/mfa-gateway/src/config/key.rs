@@ -207,6 +207,21 @@ impl Key<'_, '_> {
         key.with_default(default, shown, parse)
     }
 
+    /// Reads a whole number within `range` that the file may have; `instead` is what holds otherwise.
+    pub(super) fn optional_number<T>(
+        self,
+        example: T,
+        instead: impl Into<Phrase>,
+        range: RangeInclusive<T>,
+    ) -> Result<Option<T>, Reported>
+    where
+        T: Copy + Into<u32> + TryFrom<u32>,
+    {
+        let absence = Absence::Otherwise { example: Value::from(example.into()), instead: instead.into() };
+        let (key, parse) = self.within(range);
+        key.read(absence, |value| parse(value).map(Some), || Ok(None))
+    }
+
     /// Reads a whole number within `range` that the file must have.
     pub(super) fn required_number<T>(
         self,

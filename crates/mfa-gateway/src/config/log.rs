@@ -14,6 +14,8 @@ pub struct Log {
     pub format: LogFormat,
     /// Which records are written.
     pub filter: Targets,
+    /// Whether the access log has the paths of the application.
+    pub paths: bool,
 }
 
 /// How a log record is written.
@@ -42,7 +44,14 @@ pub(super) fn read(section: &Section<'_>) -> Result<Log, Reported> {
             "\"info\"、\"info,mfa_gateway=debug\"のようなレベル",
         ))
         .or("info", filter);
-    Ok(Log { format: format?, filter: filter? })
+    let paths = section
+        .key(
+            "paths",
+            "Writes the path of each request to the application into the log, without its query. A path can hold \
+             personal data, or the secret of a link; the rule is in the log in any case.",
+        )
+        .flag(false);
+    Ok(Log { format: format?, filter: filter?, paths: paths? })
 }
 
 fn filter(text: &str) -> Result<Targets, Refusal> {

@@ -16,6 +16,7 @@ use toml::{
 };
 
 use super::{
+    application::{BODY_MIB_RANGE, body_bytes},
     document::{Reported, Section},
     problem::Refusal,
     warning::WarningKind,
@@ -136,9 +137,9 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
             "access",
             (
                 "\"public\" needs no login. Of the keys below it allows only \
-                 counts_as_use and without_second_factor.",
-                "\"public\"はログインを求めません。以下のキーのうち、counts_as_useと\
-                 without_second_factorだけを併用できます。",
+                 counts_as_use, without_second_factor and max_body_mib.",
+                "\"public\"はログインを求めません。以下のキーのうち、counts_as_use、\
+                 without_second_factor、max_body_mibだけを併用できます。",
             ),
         )
         .word(&[("login", AccessWord::Login), ("public", AccessWord::Public)], AccessWord::Login);
@@ -209,6 +210,21 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
             ),
         )
         .flag(false);
+    let max_body_mib = section
+        .key(
+            "max_body_mib",
+            (
+                "The size of the largest request body, in MiB. If servers may read a \
+                 path in several ways, the smallest limit holds.",
+                "リクエスト本文の最大の大きさ（MiB）です。パスの読み方がサーバーによって\
+                 違うときは、最も小さい上限を使います。",
+            ),
+        )
+        .optional_number(
+            100,
+            ("that of application.max_body_mib", "application.max_body_mibの値"),
+            BODY_MIB_RANGE,
+        );
     let (path, access) = (path?, access?);
     let needs_more = match (&factors, access) {
         (_, AccessWord::Public) => Ok(false),
@@ -217,10 +233,10 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
     };
     let stated = needs_more
         .and_then(|needs_more| check_statement(section, &path, needs_more, without_second_factor?));
-    let with_use = |rule: Rule| match counts_as_use {
-        Ok(true) => Ok(rule),
-        Ok(false) => Ok(rule.without_use()),
-        Err(reported) => Err(reported),
+    let with_options = |rule: Rule| {
+        let rule = if counts_as_use? { rule } else { rule.without_use() };
+        let limit = max_body_mib?.map(body_bytes);
+        Ok(limit.into_iter().fold(rule, Rule::with_max_body_bytes))
     };
     if access == AccessWord::Public {
         let details = ["factors", "groups", "max_age", "allow_preflight"];
@@ -237,7 +253,7 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
             Some(section.problem(key, Refusal::new(what, remedy)))
         });
         stated?;
-        return reported.map_or_else(|| with_use(Rule::public(path)), Err);
+        return reported.map_or_else(|| with_options(Rule::public(path)), Err);
     }
     let requirement = requirement(factors?, max_age?).map_err(|error| {
         let what = (error.to_string(), repeated_in_japanese(&error));
@@ -246,7 +262,7 @@ fn read_rule(section: &Section<'_>) -> Result<Rule, Reported> {
     })?;
     stated?;
     let requirement = groups?.into_iter().fold(requirement, Requirement::with_group);
-    let rule = with_use(Rule::protected(path, requirement))?;
+    let rule = with_options(Rule::protected(path, requirement))?;
     Ok(if allow_preflight? { rule.with_preflight() } else { rule })
 }
 
@@ -468,6 +484,16 @@ mod tests {
             .map(|rule| (rule.passes_preflight(), rule.counts_as_use()))
             .collect();
         assert_eq!(said, [(true, true), (false, false), (false, false), (false, true)]);
+    }
+
+    #[test]
+    fn a_rule_may_have_a_limit_on_bodies_of_its_own() {
+        let text = "[[rule]]\npath = \"/upload/\"\nmax_body_mib = 200\n\
+                    [[rule]]\npath = \"/drop\"\naccess = \"public\"\nmax_body_mib = 1\n\
+                    [[rule]]\npath = \"/\"\n";
+        let policy = read_from(text, read).expect("a policy");
+        let limits: Vec<Option<u64>> = policy.rules().iter().map(Rule::max_body_bytes).collect();
+        assert_eq!(limits, [Some(200 * 1024 * 1024), Some(1024 * 1024), None]);
     }
 
     #[test]

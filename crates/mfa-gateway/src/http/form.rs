@@ -10,7 +10,7 @@ pub(crate) use super::fields::{Form, FormError};
 use crate::target;
 
 /// Room for the target of the application in a hidden field, and 8 KiB for all other fields.
-const MAX_BYTES: usize = target::MAX_OWN_BYTES + 8 * 1024;
+pub(crate) const MAX_BYTES: u64 = target::MAX_OWN_BYTES as u64 + 8 * 1024;
 /// The time limit for the whole body.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -26,7 +26,8 @@ impl Form {
         if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(FormError::WrongType);
         }
-        let arriving = Limited::new(body, MAX_BYTES).collect();
+        let arriving =
+            Limited::new(body, usize::try_from(MAX_BYTES).unwrap_or(usize::MAX)).collect();
         let whole =
             tokio::time::timeout(TIMEOUT, arriving).await.map_err(|_| FormError::TooSlow)?;
         let whole = whole.map_err(|error: BoxError| {

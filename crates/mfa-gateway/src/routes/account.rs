@@ -22,7 +22,7 @@ pub(crate) async fn show(own: Own) -> Page {
     let Some((session, token)) = session(&own).await? else { return Ok(to_login(context)) };
     // The session's snapshot of the user has no phone number.
     let user = runtime.auth.find_user_by_id(&session.user().id).await;
-    let user = user.map_err(|error| Refusal::failed(context, "user.load", &error))?;
+    let user = user.map_err(|error| Refusal::failed(runtime, "user.load", &error))?;
     let phone = user.and_then(|user| user.phone_number);
     let ending = phone.as_ref().map(|phone| phone.last_digits(context.settings.shown_digits));
     let methods = session.amr();
@@ -70,7 +70,7 @@ pub(crate) async fn logout(own: Own, request: Request) -> Page {
     own_form(&own, request, Some(cookie)).await?;
     if let Some(token) = SessionToken::parse(cookie) {
         let ended = runtime.auth.logout(&token, &context.client, context.now).await;
-        ended.map_err(|error| Refusal::failed(context, "session.end", &error))?;
+        ended.map_err(|error| Refusal::failed(runtime, "session.end", &error))?;
         runtime.session_ended.notify_waiters();
     }
     Ok(signed_out(context))

@@ -223,6 +223,7 @@ fn form_token(own: &Own) -> String {
 /// Sets the session's cookie and redirects to where the user wanted to go (step 11).
 async fn finish(own: &Own, finished: Finished) -> Response<Body> {
     end_older_session(own).await;
+    own.context.noted.session(&finished.session);
     let mut response = responses::see_other(&to_relative_url(&finished.destination));
     let headers = response.headers_mut();
     responses::add_cookie(headers, cookies::SESSION.set(&finished.session_token.expose_secret()));

@@ -7,7 +7,7 @@ use mfa_pages::{MessageKind, field};
 use super::{own::Own, refusal::Refusal};
 use crate::http::{
     csrf::is_same_origin,
-    form::{Form, FormError},
+    form::{Form, FormError, MAX_BYTES},
 };
 
 /// Reads a form that our own page posted for the holder of `cookie`.
@@ -33,7 +33,7 @@ pub(crate) fn forged(own: &Own) -> Refusal {
     let context = &own.context;
     let (client, now) = (context.client.address, context.now);
     own.runtime.auth.record_suspect(SuspectRequest::ForgedForm, client, now);
-    tracing::warn!(event = "csrf.token_mismatch", reference = %context.reference, client = %client, "the token of a form does not belong to its cookie");
+    tracing::warn!(event = "csrf.token_mismatch", client = %client, "the token of a form does not belong to its cookie");
     Refusal::Message(MessageKind::Csrf)
 }
 
@@ -47,13 +47,13 @@ pub(crate) async fn same_origin_form(own: &Own, request: Request) -> Result<Form
     if !is_same_origin(&context.headers, &context.settings.origins) {
         let (client, now) = (context.client.address, context.now);
         runtime.auth.record_suspect(SuspectRequest::CrossOriginForm, client, now);
-        tracing::warn!(event = "csrf.cross_origin", reference = %context.reference, client = %context.client.address, "a form came from another origin");
+        tracing::warn!(event = "csrf.cross_origin", client = %context.client.address, "a form came from another origin");
         return Err(Refusal::Message(MessageKind::Csrf));
     }
     Form::read(&context.headers, request.into_body()).await.map_err(|error| {
-        tracing::warn!(event = "form.invalid", reference = %context.reference, error = %error, client = %context.client.address, "a form was refused");
+        tracing::warn!(event = "form.invalid", error = %error, client = %context.client.address, "a form was refused");
         match error {
-            FormError::TooLarge => Refusal::Message(MessageKind::TooLarge),
+            FormError::TooLarge => Refusal::Message(MessageKind::TooLarge { max_bytes: MAX_BYTES }),
             FormError::TooSlow => Refusal::Message(MessageKind::RequestTimeout),
             FormError::Duplicate | FormError::Malformed | FormError::WrongType => {
                 Refusal::Message(MessageKind::BadRequest)

@@ -12,6 +12,7 @@ use mfa_pages::{
 use mfa_plugin_api::FactorId;
 use mfa_proxy::{Body, empty};
 use secrecy::SecretString;
+use tracing::Instrument as _;
 
 use super::{
     factor,
@@ -53,7 +54,7 @@ pub(crate) async fn show(own: Own) -> Page {
         Some(browser) => browser,
         None => runtime
             .random_secret()
-            .map_err(|error| Refusal::failed(context, "login.cookie", &error))?,
+            .map_err(|error| Refusal::failed(runtime, "login.cookie", &error))?,
     };
     let token = runtime.form_tokens.issue(&browser);
     let return_to = asked.as_ref().map(to_relative_url);
@@ -105,16 +106,16 @@ pub(crate) async fn submit(own: Own, request: Request) -> Page {
     let fields = [token, form.field(field::USERNAME), form.field(field::PASSWORD)];
     let digest = own.runtime.form_tokens.digest(&fields);
     let answer = own.runtime.login_posts.answer(digest);
-    let context = Arc::clone(&own.context);
+    let runtime = Arc::clone(&own.runtime);
     // In a task, because a browser that posts again drops its first request.
-    let login = tokio::spawn(async move {
+    let login = async move {
         let first =
             answer.get_or_try_init(|| async { Ok(log_in(&own, &form).await?.into_parts().0) });
         first.await.cloned()
-    });
-    match login.await {
+    };
+    match tokio::spawn(login.in_current_span()).await {
         Ok(parts) => Ok(Response::from_parts(parts?, empty())),
-        Err(error) => Err(Refusal::failed(&context, "login.task", &error)),
+        Err(error) => Err(Refusal::failed(&runtime, "login.task", &error)),
     }
 }
 

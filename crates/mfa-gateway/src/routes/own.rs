@@ -24,7 +24,7 @@ impl Own {
     /// Returns the browser's session, if it has a valid one.
     pub(crate) async fn session(&self) -> Result<Option<Session>, Refusal> {
         let session = self.runtime.session(&self.context).await;
-        session.map_err(|error| Refusal::failed(&self.context, "session.load", &error))
+        session.map_err(|error| Refusal::failed(&self.runtime, "session.load", &error))
     }
 }
 

@@ -6,7 +6,7 @@ use mfa_pages::MessageKind;
 use mfa_proxy::Body;
 
 use super::responses;
-use crate::state::Context;
+use crate::state::{Context, Runtime};
 
 /// What a handler returns in place of its page.
 ///
@@ -25,17 +25,22 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// Logs a fault with its cause and the reference number of the request. The user gets to see the number only.
+    /// Logs a fault with its cause. The user gets to see the reference number of the request only.
+    ///
+    /// A store that is down fails with every request. So each kind of fault has one line a second, with the number
+    /// of those before it that had none.
     pub(crate) fn failed(
-        context: &Context,
+        runtime: &Runtime,
         doing: &'static str,
         error: &dyn std::error::Error,
     ) -> Self {
-        let source = error.source().map(ToString::to_string);
-        tracing::error!(
-            event = "internal_error", reference = %context.reference, doing, error = %error, source,
-            "a request failed"
-        );
+        if let Some(suppressed) = runtime.failures.admit(doing) {
+            let source = error.source().map(ToString::to_string);
+            tracing::error!(
+                event = "internal_error", doing, error = %error, source, suppressed,
+                "a request failed"
+            );
+        }
         Self::Failed
     }
 

@@ -1,20 +1,24 @@
-//! Making responses: pages with their headers, messages and redirects.
+//! Making responses: pages, redirects, and refusals for people and for programs.
 
 use std::time::{Duration, SystemTime};
 
 use auth_module::Destination;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use mfa_pages::{
-    Frame, Language, MessageKind, MessagePage, content_security_policy, field, path, render_message,
+    Frame, Language, MessageKind, MessagePage, field, message_words, path, render_message,
 };
 use mfa_proxy::{Body, empty, full};
+use serde::Serialize;
 use url::form_urlencoded;
 
 use crate::{
     destination::to_relative_url,
-    http::cookies,
-    reference::Reference,
-    state::{Context, Settings},
+    http::{
+        accept::{self, wants_page},
+        cookies,
+    },
+    request_id::RequestId,
+    state::Context,
 };
 
 /// Makes the frame of a page that a `GET` of the request's own URL shows again.
@@ -24,51 +28,40 @@ pub(crate) fn frame(context: &Context) -> Frame<'_> {
 
 /// Makes the response with one of our pages.
 pub(crate) fn page(context: &Context, status: StatusCode, html: String) -> Response<Body> {
-    let mut response = html_response(&context.settings, context.language, status, html);
-    if context.has_chosen_language {
-        add_cookie(response.headers_mut(), cookies::LANGUAGE.set(context.language.tag()));
+    let mut response = document(
+        status,
+        "text/html; charset=utf-8",
+        html,
+        context.language,
+        "Accept-Language, Cookie",
+    );
+    keep_language(context, response.headers_mut());
+    response
+}
+
+fn document(
+    status: StatusCode,
+    content_type: &'static str,
+    text: String,
+    language: Language,
+    vary: &str,
+) -> Response<Body> {
+    let mut response = Response::new(full(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    if let Ok(vary) = HeaderValue::from_str(vary) {
+        headers.insert(header::VARY, vary);
     }
     response
 }
 
-fn html_response(
-    settings: &Settings,
-    language: Language,
-    status: StatusCode,
-    html: String,
-) -> Response<Body> {
-    let mut response = Response::new(full(html));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    let fixed = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        // `no-referrer` would make browsers post with `Origin: null`.
-        (header::REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (
-            HeaderName::from_static("permissions-policy"),
-            "otp-credentials=(self), publickey-credentials-create=(self), publickey-credentials-get=(self)",
-        ),
-        (header::CONTENT_LANGUAGE, language.tag()),
-        (header::VARY, "Accept-Language, Cookie"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(name, HeaderValue::from_static(value));
+/// Keeps the language that was chosen on a page.
+fn keep_language(context: &Context, headers: &mut HeaderMap) {
+    if context.has_chosen_language {
+        add_cookie(headers, cookies::LANGUAGE.set(context.language.tag()));
     }
-    if let Ok(policy) = HeaderValue::try_from(content_security_policy([])) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
-    if settings.scheme == "https" {
-        headers.insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=31536000"),
-        );
-    }
-    response
 }
 
 /// Makes a message page at the URL of one of our pages.
@@ -83,38 +76,86 @@ pub(crate) fn message_in_app(context: &Context, kind: MessageKind) -> Response<B
     message_page(context, &MessagePage::new(frame, kind))
 }
 
-/// Makes the page for a form that did not reach the application, because its sender has to log in first at `url`.
+/// Makes the response to a request that did not reach the application, because its sender has to log in first at
+/// `url`.
 ///
-/// The browser keeps what was typed: if this page is loaded again, it sends the form again.
-pub(crate) fn not_sent(context: &Context, url: &str) -> Response<Body> {
+/// After a form, the browser keeps what was typed: if the page is loaded again, it sends the form again.
+pub(crate) fn login_first(context: &Context, kind: MessageKind, url: &str) -> Response<Body> {
     let frame = Frame::new(&context.settings.site, context.language, context.now);
-    let shown = MessagePage::new(frame, MessageKind::NotSent).with_link_to(url);
-    message_page(context, &shown)
+    message_page(context, &MessagePage::new(frame, kind).with_link_to(url))
 }
 
 /// Makes the response with a message page and the status of its kind.
 pub(crate) fn message_page(context: &Context, shown: &MessagePage<'_>) -> Response<Body> {
-    let reference = context.reference.to_string();
-    let shown = &shown.clone().with_reference(&reference);
-    let mut response = page(context, status_of(shown.kind), render_message(shown));
-    set_retry_after(response.headers_mut(), shown.retry_at, context.now);
-    if response.status() == StatusCode::UNAUTHORIZED {
-        set_challenge(response.headers_mut());
+    let mut response = refusal(&context.headers, &context.request_id, shown.clone());
+    keep_language(context, response.headers_mut());
+    response
+}
+
+/// Makes the response to a request that is refused: the page for people, or the same as data for programs
+/// (RFC 9457). `headers` are those of the request.
+pub(crate) fn refusal(
+    headers: &HeaderMap,
+    id: &RequestId,
+    shown: MessagePage<'_>,
+) -> Response<Body> {
+    let reference = id.reference().to_string();
+    let shown = shown.with_reference(&reference);
+    let (content_type, text) = if wants_page(headers) {
+        ("text/html; charset=utf-8", render_message(&shown))
+    } else {
+        ("application/problem+json", problem(&shown, &reference, id))
+    };
+    let status = status_of(shown.kind);
+    let vary = format!("{}, Accept-Language, Cookie", accept::VARY);
+    let mut response = document(status, content_type, text, shown.frame.language, &vary);
+    let headers = response.headers_mut();
+    set_retry_after(headers, shown.retry_at, shown.frame.now);
+    match status {
+        // RFC 9110, section 11.6.1: every 401 needs a challenge. This one opens no dialogue.
+        StatusCode::UNAUTHORIZED => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("FormBased"));
+        }
+        // RFC 9110, section 15.5.9.
+        StatusCode::REQUEST_TIMEOUT => {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        _ => {}
     }
     response
 }
 
-/// Makes a message page for a rejected request.
-pub(crate) fn bare_message(
-    settings: &Settings,
-    kind: MessageKind,
-    language: Language,
-    now: SystemTime,
-    reference: Reference,
-) -> Response<Body> {
-    let (frame, reference) = (Frame::new(&settings.site, language, now), reference.to_string());
-    let html = render_message(&MessagePage::new(frame, kind).with_reference(&reference));
-    html_response(settings, language, status_of(kind), html)
+/// Where the kinds of problems are described, by their codes.
+const PROBLEM_TYPES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/refusals.md#");
+
+/// A refusal for programs (RFC 9457), with members of our own.
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: String,
+    title: String,
+    status: u16,
+    detail: String,
+    code: &'static str,
+    reference: &'a str,
+    request_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    login: Option<&'a str>,
+}
+
+fn problem(shown: &MessagePage<'_>, reference: &str, id: &RequestId) -> String {
+    let (title, detail) = message_words(shown);
+    let code = shown.kind.code();
+    let problem = Problem {
+        r#type: format!("{PROBLEM_TYPES}{code}"),
+        title,
+        status: shown.kind.status(),
+        detail,
+        code,
+        reference,
+        request_id: id.to_string(),
+        login: shown.link_to,
+    };
+    serde_json::to_string(&problem).unwrap_or_default()
 }
 
 fn status_of(kind: MessageKind) -> StatusCode {
@@ -125,11 +166,9 @@ fn status_of(kind: MessageKind) -> StatusCode {
 pub(crate) fn see_other(location: &str) -> Response<Body> {
     let mut response = Response::new(empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match HeaderValue::try_from(location) {
         Ok(location) => {
-            headers.insert(header::LOCATION, location);
+            response.headers_mut().insert(header::LOCATION, location);
         }
         Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -158,17 +197,6 @@ pub(crate) fn url_to(context: &Context, page: &str, destination: Option<&Destina
     }
 }
 
-/// Makes a JSON response for programs.
-pub(crate) fn json(status: StatusCode, value: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(full(value.to_string()));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
-}
-
 /// Adds a `Set-Cookie` line.
 pub(crate) fn add_cookie(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
     if let Some(cookie) = cookie {
@@ -177,17 +205,29 @@ pub(crate) fn add_cookie(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
 }
 
 /// Sets `Retry-After` in whole seconds, rounded up (RFC 9110, section 10.2.3).
-pub(crate) fn set_retry_after(
-    headers: &mut HeaderMap,
-    retry_at: Option<SystemTime>,
-    now: SystemTime,
-) {
+fn set_retry_after(headers: &mut HeaderMap, retry_at: Option<SystemTime>, now: SystemTime) {
     let Some(wait) = retry_at.and_then(|at| at.duration_since(now).ok()) else { return };
     let seconds = wait.as_secs() + u64::from(wait > Duration::from_secs(wait.as_secs()));
     headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
 }
 
-/// Sets a challenge, which every 401 needs (RFC 9110, section 11.6.1). This one opens no dialogue.
-pub(crate) fn set_challenge(headers: &mut HeaderMap) {
-    headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("FormBased"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_codes_is_complete() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/refusals.md");
+        let page = std::fs::read_to_string(file).expect("the page");
+        let mut rows: Vec<String> = (MessageKind::ALL.iter())
+            .map(|kind| format!("| `{}` | {} | ", kind.code(), kind.status()))
+            .collect();
+        rows.sort();
+        let (_, table) = page.split_once("|---|---|---|\n").expect("a table");
+        let lines: Vec<&str> = table.lines().take_while(|line| line.starts_with('|')).collect();
+        assert_eq!(lines.len(), rows.len(), "a code without its row, or a row without its code");
+        for (line, row) in lines.into_iter().zip(rows) {
+            assert!(line.starts_with(&row), "{line} is not the row {row}");
+        }
+    }
 }

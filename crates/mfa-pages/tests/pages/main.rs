@@ -21,9 +21,9 @@ const PINNED: [&str; 11] = [
     "code-wrong",
     "code-resent",
     "code-expired",
-    "message-locked",
-    "message-unavailable",
-    "message-session-lost",
+    "message-factor-locked",
+    "message-factor-unavailable",
+    "message-login-lost",
     "account",
 ];
 

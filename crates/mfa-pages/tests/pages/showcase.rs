@@ -179,13 +179,7 @@ fn messages(frame: &Frame<'_>, pages: &mut Vec<(String, String)>) {
         if kind == MessageKind::Unavailable {
             page = page.with_body(&unavailable).with_retry(CsrfToken::new(CSRF), &FACTOR);
         }
-        let name = format!("{kind:?}").chars().fold(String::from("message"), |name, c| {
-            if c.is_uppercase() {
-                name + "-" + &c.to_lowercase().to_string()
-            } else {
-                name + &c.to_string()
-            }
-        });
+        let name = format!("message-{}", kind.code().replace('_', "-"));
         pages.push((name, render_message(&page)));
     }
 }

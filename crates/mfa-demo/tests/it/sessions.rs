@@ -1,4 +1,4 @@
-//! WebSocket connections through the gateway: who may open one, and when it ends.
+//! Sessions in use: what keeps one alive, who may open a WebSocket connection, and when that ends.
 
 use std::{
     sync::{
@@ -44,6 +44,11 @@ user_refresh = "0s"
 [[rule]]
 path = "/public/"
 access = "public"
+
+[[rule]]
+path = "/poll/"
+factors = ["password"]
+counts_as_use = false
 
 [[rule]]
 path = "/admin/"
@@ -124,9 +129,25 @@ impl World {
         open_auth(&self.config, &database).await.expect("a module").0
     }
 
-    async fn alice(&self) -> UserId {
-        let name = LoginName::parse("alice").expect("a name");
+    async fn id_of(&self, name: &str) -> UserId {
+        let name = LoginName::parse(name).expect("a name");
         self.gateway.auth().find_user(&name).await.expect("a store").expect("a user").id
+    }
+
+    /// Waits until a use of the user's session is noted at the current instant.
+    async fn until_use_is_noted(&self, name: &str) {
+        let (id, now) = (self.id_of(name).await, self.clock.now());
+        let noted = async {
+            loop {
+                let sessions = self.gateway.auth().sessions_of(&id, now, 10).await;
+                let sessions = sessions.expect("a store");
+                if sessions.first().is_some_and(|session| session.seen_at >= now) {
+                    return;
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        timeout(PATIENCE, noted).await.expect("the use is noted");
     }
 
     fn advance(&self, seconds: u64) {
@@ -143,7 +164,7 @@ async fn log_in(origin: &str, name: &str) -> Browser {
     browser
 }
 
-/// Starts an application that accepts an upgrade and sends every byte back.
+/// Starts an application that accepts an upgrade and sends every byte back. To a plain request it says "ok".
 async fn echo() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -154,6 +175,11 @@ async fn echo() -> String {
                 while !head.ends_with(b"\r\n\r\n") {
                     let Ok(byte) = stream.read_u8().await else { return };
                     head.push(byte);
+                }
+                if !String::from_utf8_lossy(&head).to_lowercase().contains("upgrade: websocket") {
+                    let ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+                    let _ = stream.write_all(ok.as_bytes()).await;
+                    return;
                 }
                 let agreed = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\
                               Upgrade: websocket\r\n\r\n";
@@ -226,7 +252,7 @@ async fn what_an_administrator_does_in_another_process_ends_them() {
     let world = World::start().await;
     let alice = LoginName::parse("alice").expect("a name");
     let auth = world.another_process().await;
-    let id = world.alice().await;
+    let id = world.id_of("alice").await;
 
     let mut client = world.open("/").await;
     echoes(&mut client).await;
@@ -262,28 +288,56 @@ async fn bytes_of_the_client_keep_the_session_alive_and_silence_does_not() {
     let bob = log_in(&world.origin, "bob").await;
     let (mut silent, _) = world.ask(&bob, "/", "").await;
     echoes(&mut silent).await;
-    let id = world.alice().await;
     for _ in 0..4 {
         world.advance(25);
-        let now = world.clock.now();
         echoes(&mut used).await;
-        let noted = async {
-            loop {
-                let sessions = world.gateway.auth().sessions_of(&id, now, 10).await;
-                let sessions = sessions.expect("a store");
-                if sessions.first().is_some_and(|session| session.seen_at >= now) {
-                    return;
-                }
-                sleep(Duration::from_millis(50)).await;
-            }
-        };
-        timeout(PATIENCE, noted).await.expect("the use is noted");
+        world.until_use_is_noted("alice").await;
     }
     // 100 s with an idle timeout of 60 s.
     echoes(&mut used).await;
     is_cut(&mut silent).await;
     world.advance(61);
     is_cut(&mut used).await;
+}
+
+/// Requests `path` every 25 s, four times, with an idle timeout of 60 s. Returns the last status.
+async fn request_for_100_seconds(world: &mut World, path: &str) -> u16 {
+    let mut status = 0;
+    for _ in 0..4 {
+        world.advance(25);
+        status = world.browser.get(path).await.expect("an answer").status.as_u16();
+    }
+    status
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_session_alive_and_one_of_a_polling_page_does_not() {
+    let mut world = World::start().await;
+    assert_eq!(request_for_100_seconds(&mut world, "/a").await, 200);
+    world.browser = log_in(&world.origin, "alice").await;
+    assert_eq!(request_for_100_seconds(&mut world, "/poll/a").await, 303, "the login page");
+    // Another spelling that a server may read as the same path.
+    world.browser = log_in(&world.origin, "alice").await;
+    assert_eq!(request_for_100_seconds(&mut world, "/a/..;/poll/").await, 303, "the login page");
+}
+
+#[tokio::test]
+async fn bytes_of_a_client_that_polls_keep_no_session_alive() {
+    let world = World::start().await;
+    let bob = log_in(&world.origin, "bob").await;
+    let (mut used, _) = world.ask(&bob, "/", "").await;
+    let mut polling = world.open("/poll/").await;
+    for _ in 0..2 {
+        world.advance(25);
+        echoes(&mut polling).await;
+        echoes(&mut used).await;
+        // Both sessions are looked at in the same interval.
+        world.until_use_is_noted("bob").await;
+    }
+    world.advance(11);
+    // 61 s after the login, with an idle timeout of 60 s.
+    is_cut(&mut polling).await;
+    echoes(&mut used).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,229 @@
+//! The access log: one line for each request, when its response has been sent or given up.
+
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context as TaskContext, Poll, ready},
+};
+
+use auth_module::{Session, UserId};
+use bytes::Bytes;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use http::{Method, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::{Frame, SizeHint};
+use mfa_proxy::{Body, BoxError};
+use sha2::Sha256;
+use tokio::time::Instant;
+use tracing::Span;
+
+use crate::{
+    request_id::Reference,
+    state::{App, Context},
+};
+
+/// A longer path is cut in the log.
+const MAX_PATH_BYTES: usize = 1024;
+
+/// The key of the names under which the access log knows users.
+#[derive(Clone)]
+pub(crate) struct LogKey(Hmac<Sha256>);
+
+impl std::fmt::Debug for LogKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LogKey(..)")
+    }
+}
+
+impl LogKey {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    }
+
+    /// Returns the name of a user: 16 hexadecimal digits, the same ones each time.
+    pub(crate) fn name(&self, user: &UserId) -> String {
+        let mut mac = self.0.clone();
+        mac.update(user.as_str().as_bytes());
+        let digest = mac.finalize().into_bytes();
+        let (head, _) = digest.split_first_chunk().expect("a digest of 32 bytes");
+        format!("{:016x}", u64::from_be_bytes(*head))
+    }
+}
+
+/// What the access log says about a request, found out while it is served.
+#[derive(Debug, Default)]
+pub(crate) struct Noted {
+    user: OnceLock<UserId>,
+    rule: OnceLock<Arc<str>>,
+}
+
+impl Noted {
+    /// Notes whose session the request has.
+    pub(crate) fn session(&self, session: &Session) {
+        self.user.get_or_init(|| session.user().id.clone());
+    }
+
+    /// Notes the rule that decided about the request.
+    pub(crate) fn rule(&self, name: Arc<str>) {
+        self.rule.get_or_init(|| name);
+    }
+}
+
+/// The line of one request. It is written on drop, so that a request that is given up has one too.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    app: Arc<App>,
+    span: Span,
+    started: Instant,
+    method: Method,
+    client: IpAddr,
+    /// `None` if the head of the request was rejected.
+    context: Option<Arc<Context>>,
+    response: Option<ResponseFacts>,
+    /// The bytes of the response's body that were handed to the connection.
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct ResponseFacts {
+    route: &'static str,
+    status: StatusCode,
+    /// The number that the response shows.
+    reference: Option<Reference>,
+}
+
+impl Entry {
+    pub(crate) fn begin(app: Arc<App>, span: Span, method: Method, client: IpAddr) -> Self {
+        let started = Instant::now();
+        Self { app, span, started, method, client, context: None, response: None, bytes: 0 }
+    }
+
+    /// Adds the facts of a request whose head was accepted.
+    pub(crate) fn set_context(&mut self, context: Arc<Context>) {
+        self.context = Some(context);
+    }
+
+    /// Adds the facts of the response's head, and counts it.
+    pub(crate) fn set_response(
+        &mut self,
+        route: &'static str,
+        status: StatusCode,
+        reference: Option<Reference>,
+    ) {
+        self.response = Some(ResponseFacts { route, status, reference });
+        self.app.runtime.metrics.request(route, status.as_u16(), self.started.elapsed());
+    }
+
+    /// Returns the body, which writes this line when it has been sent.
+    pub(crate) fn follow(self, body: Body) -> Body {
+        LoggedBody { body, entry: self }.boxed_unsync()
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return;
+        }
+        let _in_request = self.span.enter();
+        let (context, response) = (self.context.as_deref(), self.response.as_ref());
+        let user = context.and_then(|context| context.noted.user.get());
+        tracing::info!(
+            event = "http.request",
+            method = known_method(&self.method),
+            route = response.map(|response| response.route),
+            app = context.map(|context| context.app.name.as_str()),
+            rule = context.and_then(|context| context.noted.rule.get()).map(AsRef::<str>::as_ref),
+            path = context.and_then(logged_path),
+            status = response.map(|response| response.status.as_u16()),
+            bytes = self.bytes,
+            client = %self.client,
+            user = user.map(|user| self.app.runtime.log_key.name(user)),
+            reference = response.and_then(|response| response.reference).map(tracing::field::display),
+            duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "request served"
+        );
+    }
+}
+
+/// Returns the path for the log, if the operator wants paths. Our own pages have the name of their route.
+fn logged_path(context: &Context) -> Option<&str> {
+    let path = context.path.as_str();
+    let is_logged =
+        context.settings.logs_paths && !path.starts_with(context.settings.site.prefix.as_str());
+    // The path of an accepted request is ASCII, so every index is a boundary.
+    is_logged.then(|| path.get(..MAX_PATH_BYTES).unwrap_or(path))
+}
+
+/// Returns the method for the log. An unknown method could contain anything, so it is not logged.
+fn known_method(method: &Method) -> &str {
+    match *method {
+        Method::CONNECT
+        | Method::DELETE
+        | Method::GET
+        | Method::HEAD
+        | Method::OPTIONS
+        | Method::PATCH
+        | Method::POST
+        | Method::PUT
+        | Method::TRACE => method.as_str(),
+        _ => "other",
+    }
+}
+
+/// A body that counts its bytes.
+struct LoggedBody {
+    // Dropped in this order: what ends with the body is logged first.
+    body: Body,
+    entry: Entry,
+}
+
+impl hyper::body::Body for LoggedBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        let _in_request = this.entry.span.enter();
+        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+        let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        this.entry.bytes += data.map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_user_depends_on_the_key_and_is_not_the_id() {
+        let (alice, bob) = (UserId::from_random([1; 16]), UserId::from_random([2; 16]));
+        let key = LogKey::new(&[7; 32]);
+        assert_eq!(key.name(&alice), key.name(&alice));
+        assert_ne!(key.name(&alice), key.name(&bob));
+        assert_ne!(key.name(&alice), LogKey::new(&[8; 32]).name(&alice));
+        assert_eq!(key.name(&alice).len(), 16);
+        assert!(!alice.as_str().contains(&key.name(&alice)));
+        assert!(!format!("{key:?}").contains('7'));
+    }
+
+    #[test]
+    fn only_registered_methods_are_logged_by_name() {
+        assert_eq!(known_method(&Method::PATCH), "PATCH");
+        let secret = Method::from_bytes(b"HUNTER2").expect("a token");
+        assert_eq!(known_method(&secret), "other");
+    }
+}
