@@ -35,15 +35,15 @@ mod sms;
 mod tests;
 mod text;
 mod texts;
+mod values;
 mod warning;
 
 use std::path::{Path, PathBuf};
 
-use auth_module::Policy;
 use mfa_pages::Language;
 use otp_core::message::TemplateProblem;
 use sms_otp_plugin::{
-    InvalidConfig, InvalidText, PseudonymKey, SendLimits, SmsOtpConfig, SmsPreview, SmsTexts,
+    InvalidConfig, InvalidText, PseudonymKey, SmsOtpConfig, SmsPreview, SmsTexts,
 };
 
 pub(crate) use self::data_dir::prepare as prepare_data_dir;
@@ -64,49 +64,13 @@ pub use self::{
     sessions::Sessions,
     sms::{Sender, Sms},
     texts::{Catalogues, built_in_texts},
+    values::Config,
     warning::{Warning, WarningKind, Warnings},
 };
 use self::{
     document::{Reported, Section},
     problem::Refusal,
 };
-
-/// Everything the gateway needs to know at start.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// Listeners, names and the main secret.
-    pub gateway: Gateway,
-    /// What the pages show about operator and support.
-    pub pages: Pages,
-    /// The catalogues that replace texts of the pages.
-    pub texts: Catalogues,
-    /// The application behind the gateway.
-    pub application: Application,
-    /// Which request needs which factors.
-    pub policy: Policy,
-    /// Keys that are mixed into password hashes.
-    pub passwords: Passwords,
-    /// Sessions and pending logins.
-    pub sessions: Sessions,
-    /// The one-time code.
-    pub otp: Otp,
-    /// Where challenges and quotas are stored.
-    pub otp_cache: OtpCache,
-    /// The text message and its sender.
-    pub sms: Sms,
-    /// Timeouts and caps of client connections.
-    pub connections: Connections,
-    /// How many messages may be sent.
-    pub limits: SendLimits,
-    /// The audit trail.
-    pub audit: Audit,
-    /// How much space the databases need.
-    pub disk: Disk,
-    /// Log output.
-    pub log: Log,
-    /// What the file says although it is seldom meant, without what it accepts.
-    pub warnings: Warnings,
-}
 
 impl Config {
     /// Reads `file`, with the environment of this process.

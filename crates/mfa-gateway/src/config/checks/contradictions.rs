@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use auth_module::{Access, Rule};
 use url::{Origin, Url};
 
-use super::is_local;
+use super::local::is_local;
 use crate::config::{
-    Config, data_dir,
+    data_dir,
     document::{Reported, Section},
     problem::Refusal,
+    values::Config,
 };
 
 /// Reports every pair of values that cannot both be meant.

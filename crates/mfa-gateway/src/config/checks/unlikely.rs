@@ -9,9 +9,10 @@ use secrecy::ExposeSecret as _;
 use tracing::Level;
 use url::Url;
 
-use super::is_local;
+use super::local::is_local;
 use crate::config::{
-    Config, OtpCache, Sender, document::Section, problem::Refusal, warning::WarningKind,
+    document::Section, otp_cache::OtpCache, problem::Refusal, sms::Sender, values::Config,
+    warning::WarningKind,
 };
 
 /// Service managers wait as long as this before they kill a process; 90 s is the default of systemd.
