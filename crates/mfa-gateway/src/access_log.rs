@@ -3,18 +3,15 @@
 use std::{
     net::IpAddr,
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::Arc,
     task::{Context as TaskContext, Poll, ready},
 };
 
-use auth_module::{Session, UserId};
 use bytes::Bytes;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{Method, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Frame, SizeHint};
 use mfa_proxy::{Body, BoxError};
-use sha2::Sha256;
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -25,50 +22,6 @@ use crate::{
 
 /// A longer path is cut in the log.
 const MAX_PATH_BYTES: usize = 1024;
-
-/// The key of the names under which the access log knows users.
-#[derive(Clone)]
-pub(crate) struct LogKey(Hmac<Sha256>);
-
-impl std::fmt::Debug for LogKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("LogKey(..)")
-    }
-}
-
-impl LogKey {
-    pub(crate) fn new(key: &[u8; 32]) -> Self {
-        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
-    }
-
-    /// Returns the name of a user: 16 hexadecimal digits, the same ones each time.
-    pub(crate) fn name(&self, user: &UserId) -> String {
-        let mut mac = self.0.clone();
-        mac.update(user.as_str().as_bytes());
-        let digest = mac.finalize().into_bytes();
-        let (head, _) = digest.split_first_chunk().expect("a digest of 32 bytes");
-        format!("{:016x}", u64::from_be_bytes(*head))
-    }
-}
-
-/// What the access log says about a request, found out while it is served.
-#[derive(Debug, Default)]
-pub(crate) struct Noted {
-    user: OnceLock<UserId>,
-    rule: OnceLock<Arc<str>>,
-}
-
-impl Noted {
-    /// Notes whose session the request has.
-    pub(crate) fn session(&self, session: &Session) {
-        self.user.get_or_init(|| session.user().id.clone());
-    }
-
-    /// Notes the rule that decided about the request.
-    pub(crate) fn rule(&self, name: Arc<str>) {
-        self.rule.get_or_init(|| name);
-    }
-}
 
 /// The line of one request. It is written on drop, so that a request that is given up has one too.
 #[derive(Debug)]
@@ -128,13 +81,13 @@ impl Drop for Entry {
         }
         let _in_request = self.span.enter();
         let (context, response) = (self.context.as_deref(), self.response.as_ref());
-        let user = context.and_then(|context| context.noted.user.get());
+        let user = context.and_then(|context| context.noted.user());
         tracing::info!(
             event = "http.request",
             method = known_method(&self.method),
             route = response.map(|response| response.route),
             app = context.map(|context| context.app.name.as_str()),
-            rule = context.and_then(|context| context.noted.rule.get()).map(AsRef::<str>::as_ref),
+            rule = context.and_then(|context| context.noted.rule_name()),
             path = context.and_then(logged_path),
             status = response.map(|response| response.status.as_u16()),
             bytes = self.bytes,
@@ -207,18 +160,6 @@ impl hyper::body::Body for LoggedBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_name_of_a_user_depends_on_the_key_and_is_not_the_id() {
-        let (alice, bob) = (UserId::from_random([1; 16]), UserId::from_random([2; 16]));
-        let key = LogKey::new(&[7; 32]);
-        assert_eq!(key.name(&alice), key.name(&alice));
-        assert_ne!(key.name(&alice), key.name(&bob));
-        assert_ne!(key.name(&alice), LogKey::new(&[8; 32]).name(&alice));
-        assert_eq!(key.name(&alice).len(), 16);
-        assert!(!alice.as_str().contains(&key.name(&alice)));
-        assert!(!format!("{key:?}").contains('7'));
-    }
 
     #[test]
     fn only_registered_methods_are_logged_by_name() {

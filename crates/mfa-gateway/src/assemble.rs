@@ -32,13 +32,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    access_log::LogKey,
     audit_upkeep::AuditUpkeep,
     config::{AcceptedPaths, Config, OtpCache, Sender, prepare_data_dir},
     descriptors,
     disk::{DiskWatch, Space},
     http::{cookies, csrf::FormTokens, once::RecentPosts, security_headers::StrictTransport},
     log_limit::LogLimit,
+    noted::LogKey,
     ops::{Metrics, StoreMetrics},
     routes::events::EventStreams,
     state::{App, ProtectedApp, Runtime, Settings},

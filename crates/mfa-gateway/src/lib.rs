@@ -16,6 +16,7 @@ mod forward;
 mod http;
 mod identity;
 mod log_limit;
+mod noted;
 mod ops;
 mod pipeline;
 mod request_id;

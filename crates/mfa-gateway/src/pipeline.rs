@@ -18,9 +18,10 @@ use mfa_proxy::{Body, NormalPath, RequestBody, client_address};
 use tracing::Instrument as _;
 
 use crate::{
-    access_log::{Entry, Noted},
+    access_log::Entry,
     forward::{self, ALLOWED_METHODS, Served},
     http::{cookies, security_headers},
+    noted::Noted,
     request_id::{RequestId, RequestIds, X_REQUEST_ID},
     routes::{self, responses},
     state::{App, Context, ProtectedApp, Settings, parameter},

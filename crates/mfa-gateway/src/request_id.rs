@@ -65,8 +65,8 @@ impl RequestId {
     pub(crate) fn of_proxy(headers: &HeaderMap) -> Option<Self> {
         let mut lines = headers.get_all(X_REQUEST_ID).iter();
         let text = lines.next().filter(|_| lines.next().is_none())?;
-        let is_valid =
-            (1..=MAX_CHARS).contains(&text.len()) && text.as_bytes().iter().all(is_allowed);
+        let is_valid = (1..=MAX_CHARS).contains(&text.len())
+            && text.as_bytes().iter().copied().all(is_allowed);
         is_valid.then(|| Self { text: text.clone(), reference: None })
     }
 
@@ -81,8 +81,8 @@ impl RequestId {
     }
 }
 
-fn is_allowed(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(byte)
+fn is_allowed(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._:/+=@-".contains(&byte)
 }
 
 impl fmt::Display for RequestId {

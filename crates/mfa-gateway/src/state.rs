@@ -21,10 +21,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access_log::{LogKey, Noted},
     destination,
     http::{cookies, csrf::FormTokens, once::RecentPosts, security_headers::StrictTransport},
     log_limit::LogLimit,
+    noted::{LogKey, Noted},
     ops::Metrics,
     request_id::RequestId,
     routes::events::EventStreams,
