@@ -5,6 +5,7 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, Output, Stdio},
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -25,7 +26,11 @@ const ANYWHERE: [&str; 6] =
 
 /// A running program. It is killed on drop.
 #[derive(Debug)]
-pub(crate) struct Process(Child);
+pub(crate) struct Process {
+    child: Child,
+    /// Reads standard error: a program whose pipe is full would wait.
+    log: Option<JoinHandle<String>>,
+}
 
 impl Process {
     pub(crate) fn start(arguments: &[&str]) -> Self {
@@ -36,48 +41,57 @@ impl Process {
 
     pub(crate) fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self(command.spawn().expect("the binary starts"))
+        let mut child = command.spawn().expect("the binary starts");
+        let mut pipe = child.stderr.take().expect("a pipe");
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            pipe.read_to_string(&mut log).expect("text");
+            log
+        });
+        Self { child, log: Some(log) }
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.0.id()
+        self.child.id()
+    }
+
+    /// Returns the log of a process that has ended or is about to.
+    fn log(&mut self) -> String {
+        self.log.take().expect("asked once").join().expect("no panic")
     }
 
     /// Returns the first line on standard output. Panics with standard error if there is none.
     pub(crate) fn first_line(&mut self) -> String {
         let mut line = String::new();
-        let out = self.0.stdout.as_mut().expect("a pipe");
+        let out = self.child.stdout.as_mut().expect("a pipe");
         BufReader::new(out).read_line(&mut line).expect("readable output");
         if line.is_empty() {
-            let mut said = String::new();
-            self.0.stderr.as_mut().expect("a pipe").read_to_string(&mut said).expect("text");
-            panic!("the process ended: {said}");
+            panic!("the process ended: {}", self.log());
         }
         line
     }
 
     /// Sends SIGTERM and waits. Returns exit status and log.
     pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = self.0.id().to_string();
+        let pid = self.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
         assert!(asked.success());
-        let mut log = String::new();
-        self.0.stderr.as_mut().expect("a pipe").read_to_string(&mut log).expect("text");
-        (self.0.wait().expect("a child").code(), log)
+        let log = self.log();
+        (self.child.wait().expect("a child").code(), log)
     }
 
     /// Sends SIGKILL and waits.
     pub(crate) fn kill(mut self) {
-        self.0.kill().expect("a child");
-        self.0.wait().expect("a child");
+        self.child.kill().expect("a child");
+        self.child.wait().expect("a child");
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         // Fails if a test has waited for the process already.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
