@@ -18,12 +18,15 @@ pub(crate) use self::{
 use crate::demo::DemoArgs;
 
 const EXIT_STATUS: &str = "Exit status: 0 if everything was done, 1 if not, 2 if the arguments \
-     cannot be read.";
+     cannot be read, 130 if a second signal ended it at once.";
 
 /// SMS one-time codes in front of any web application.
 #[derive(Debug, Parser)]
 #[command(name = "mfa-gateway", version, arg_required_else_help = true, after_help = EXIT_STATUS)]
 pub(crate) struct Cli {
+    /// Allow core dumps and debuggers, which can read every secret of this process
+    #[arg(long, global = true)]
+    pub(crate) allow_core_dumps: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -1,7 +1,7 @@
 //! WebSocket connections through the gateway: who may open one, and when it ends.
 
 use std::{
-    path::Path,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -92,6 +92,9 @@ struct World {
     origin: String,
     clock: Arc<TestClock>,
     browser: Browser,
+    /// The configuration file, and what it was at the start.
+    file: PathBuf,
+    text: String,
     _folder: tempfile::TempDir,
 }
 
@@ -103,8 +106,8 @@ impl World {
         let ops_listener = listen(loopback).await.expect("a port");
         let origin = format!("http://{}", listener.local_addr().expect("an address"));
         let text = CONFIG.replace("ORIGIN", &origin).replace("APPLICATION", &echo().await);
-        let file: &Path = &folder.path().join("gateway.toml");
-        let config = Config::parse(file, &text).expect("a configuration");
+        let file = folder.path().join("gateway.toml");
+        let config = Config::parse(&file, &text).expect("a configuration");
         let clock = Arc::new(TestClock::default());
         let gateway = GatewayBuilder::new(&config)
             .start(listener, ops_listener, Arc::clone(&clock) as _)
@@ -118,7 +121,7 @@ impl World {
             added.expect("a user");
         }
         let browser = log_in(&origin, "alice").await;
-        Self { gateway, config, origin, clock, browser, _folder: folder }
+        Self { gateway, config, origin, clock, browser, file, text, _folder: folder }
     }
 
     async fn ask(&self, browser: &Browser, path: &str, headers: &str) -> (TcpStream, String) {
@@ -336,9 +339,23 @@ async fn a_user_has_a_limited_number_of_them() {
 }
 
 #[tokio::test]
+async fn a_reload_ends_those_whose_path_is_closed_and_no_others() {
+    let world = World::start().await;
+    let (mut closed, mut open) = (world.open("/admin/").await, world.open("/").await);
+    echoes(&mut closed).await;
+    let text = world.text.replace("groups = [\"admin\"]", "groups = [\"others\"]");
+    assert_ne!(text, world.text);
+    std::fs::write(&world.file, text).expect("a file");
+    world.gateway.reload(&world.file).await.expect("a configuration");
+    is_cut(&mut closed).await;
+    echoes(&mut open).await;
+}
+
+#[tokio::test]
 async fn a_stop_ends_them_at_once() {
     let world = World::start().await;
     let mut client = world.open("/").await;
     echoes(&mut client).await;
-    let ((), ()) = tokio::join!(world.gateway.shut_down_at_once(), is_cut(&mut client));
+    let (stopped, ()) = tokio::join!(world.gateway.shut_down_at_once(), is_cut(&mut client));
+    stopped.expect("in time");
 }

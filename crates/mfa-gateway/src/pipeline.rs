@@ -68,19 +68,20 @@ pub(crate) async fn respond(
     peer: SocketAddr,
 ) -> Response<Body> {
     let started = tokio::time::Instant::now();
-    let (runtime, settings) = (&gateway.app.runtime, gateway.app.settings());
+    let current = gateway.app.current();
+    let (runtime, settings) = (&current.runtime, &current.settings);
     let now = runtime.clock.now();
     let client = client_address(peer, request.headers(), &settings.trusted_proxies);
     let method = request.method().clone();
     let reference = Reference::random(runtime.randomness.as_ref());
-    let (route, mut response) = match context(&settings, &request, client, now, reference) {
-        Ok(context) => gateway.dispatch(request, context).await,
+    let (route, mut response) = match context(settings, &request, client, now, reference) {
+        Ok(context) => gateway.dispatch(runtime, request, context).await,
         Err(rejected) => {
             if rejected == RejectedRequest::Misdirected {
                 runtime.auth.record_suspect(SuspectRequest::UnknownHost, client, now);
             }
             let headers = request.headers();
-            ("rejected", reject(&settings, rejected, headers, client, now, reference))
+            ("rejected", reject(settings, rejected, headers, client, now, reference))
         }
     };
     let status = response.status().as_u16();
@@ -102,10 +103,10 @@ impl Gateway {
 
     async fn dispatch(
         &self,
+        runtime: &Arc<Runtime>,
         request: Request<RequestBody>,
         context: Context,
     ) -> (&'static str, Response<Body>) {
-        let runtime = &self.app.runtime;
         let prefix = context.settings.site.prefix.as_str();
         match context.path.as_str().strip_prefix(prefix).map(str::to_owned) {
             Some(own) => routes::respond(&self.own, runtime, &own, request, context).await,

@@ -1,14 +1,11 @@
 //! `[gateway]`: listeners, names and the main secret.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use mfa_pages::{Language, PerLanguage};
+use mfa_proxy::{ListenAddress, UNIX_PEER};
 use secrecy::SecretString;
 use url::Url;
 
@@ -23,6 +20,8 @@ use super::{
 /// The shortest main secret. The keys derived from it have 32 bytes.
 const MIN_SECRET_BYTES: usize = 32;
 
+const LISTEN_ADDRESS: &str = "an IP address or a host name with a port, or unix: with a path";
+
 /// `[gateway]`
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -31,9 +30,11 @@ pub struct Gateway {
     /// Further origins under which browsers reach the same pages.
     pub additional_origins: Vec<Url>,
     /// The address of the public listener.
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
     /// The address of the listener for health and metrics.
-    pub ops_listen: SocketAddr,
+    pub ops_listen: ListenAddress,
+    /// The permissions of Unix sockets.
+    pub socket_mode: u32,
     /// The networks of the proxies whose `X-Forwarded-For` is used.
     pub trusted_proxies: Vec<IpNet>,
     /// The longest time from a signal to the end of the process.
@@ -80,24 +81,33 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
     let listen = section
         .key(
             "listen",
-            "The address for requests of browsers. TLS ends at a proxy in front of the gateway.",
+            "The address for requests of browsers. TLS ends at a proxy in front of the gateway. A name means all of \
+             its addresses, and [::] means IPv4 too.",
         )
-        .allowed("an IP address with a port")
-        .or("127.0.0.1:8080", address);
+        .allowed(LISTEN_ADDRESS)
+        .or("127.0.0.1:8080", |text| address(section, text));
     let ops_listen = section
         .key(
             "ops_listen",
             "The address of /healthz, /readyz and /metrics. Keep it unreachable from the Internet.",
         )
-        .allowed("an IP address with a port")
-        .or("127.0.0.1:9090", address);
+        .allowed(LISTEN_ADDRESS)
+        .or("127.0.0.1:9090", |text| address(section, text));
+    let socket_mode = section
+        .key(
+            "socket_mode",
+            "Who may connect to the Unix sockets of listen and ops_listen: \"0600\" the gateway's user, \"0660\" its \
+             group too, \"0666\" every user of the machine.",
+        )
+        .word(&[("0600", 0o600), ("0660", 0o660), ("0666", 0o666)], 0o660);
     let trusted_proxies = section
         .key(
             "trusted_proxies",
             "Networks of your reverse proxies, such as \"10.0.0.0/8\". X-Forwarded-For is used only \
-             when the peer is in this list; otherwise the peer is the client.",
+             when the peer is in this list; otherwise the peer is the client. \"unix\" stands for the peers on a \
+             Unix socket.",
         )
-        .allowed("a list of networks or IP addresses")
+        .allowed("a list of networks, IP addresses and \"unix\"")
         .list(&[], list_of(network));
     let stop_timeout = section
         .key(
@@ -144,6 +154,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         additional_origins: additional_origins?,
         listen: listen?,
         ops_listen: ops_listen?,
+        socket_mode: socket_mode?,
         trusted_proxies: trusted_proxies?,
         stop_timeout: stop_timeout?,
         data_dir: data_dir?,
@@ -155,14 +166,22 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
     })
 }
 
-fn address(text: &str) -> Result<SocketAddr, Refusal> {
-    text.parse().map_err(|_| {
-        let what = format!("{text:?} is not an IP address with a port");
-        Refusal::new(what, "write \"127.0.0.1:8080\"")
+/// Parses an address to listen on. The path of a Unix socket is relative to the folder of the file.
+fn address(section: &Section<'_>, text: &str) -> Result<ListenAddress, Refusal> {
+    let address: ListenAddress = text.parse().map_err(|problem| {
+        let what = format!("{text:?} {problem}");
+        Refusal::new(what, "write \"127.0.0.1:8080\" or \"unix:/run/mfa-gateway/gateway.sock\"")
+    })?;
+    Ok(match address {
+        ListenAddress::Unix(path) => ListenAddress::Unix(section.resolve(&path)),
+        other => other,
     })
 }
 
 fn network(text: &str) -> Result<IpNet, Refusal> {
+    if text == "unix" {
+        return Ok(UNIX_PEER.ip().into());
+    }
     let one_address = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse::<IpNet>().or_else(|_| one_address()).map_err(|_| {
         let what = format!("holds {text:?}, which is not a network");
@@ -200,7 +219,7 @@ service_name = " "
 "#,
         );
         for start in [
-            "4:10: listen: \"8080\" is not an IP address with a port; ",
+            "4:10: listen: \"8080\" is neither an IP address nor a host name with a port, ",
             "5:19: trusted_proxies: holds \"10.0.0.0/33\", which is not a network; ",
             "6:20: default_language: \"fr\" is none of ja, en; ",
             "7:13: time_zone: \"Asia/Kyoto\" is not a known time zone; ",
