@@ -13,7 +13,7 @@ use tokio::signal::unix::Signal;
 use crate::{
     cli::ConfigArg,
     logging::{self, LogFilter},
-    service_manager::ServiceManager,
+    service_manager,
     signal::{reload_signal, stop_signal},
 };
 
@@ -29,16 +29,14 @@ pub(crate) async fn serve(arg: &ConfigArg) -> anyhow::Result<()> {
         running = start(&config) => running?,
         stopped = &mut stopped => return stopped,
     };
-    let service = ServiceManager::from_environment();
     let serving = Serving { running: &running, file: &arg.config, filter: &filter };
-    let watched = service.watchdog(running.self_check());
     tokio::select! {
-        () = serving.reload_on(&mut reload, &service) => {}
-        () = watched => {}
+        () = serving.reload_on(&mut reload) => {}
+        () = service_manager::keep_alive(running.self_check()) => {}
         stopped = &mut stopped => stopped?,
     }
     tracing::info!(event = "gateway.stopping", "the gateway stops");
-    service.stopping();
+    service_manager::stopping();
     if running.shut_down().await.is_err() {
         // The log says why. To drop the stores would wait for one that does not respond, beyond the stop timeout.
         std::process::exit(1);
@@ -68,24 +66,24 @@ struct Serving<'a> {
 
 impl Serving<'_> {
     /// Tells the service manager when the gateway is ready, and reads the configuration again at each signal.
-    async fn reload_on(&self, signal: &mut Signal, service: &ServiceManager) {
+    async fn reload_on(&self, signal: &mut Signal) {
         let mut is_told = false;
         loop {
             tokio::select! {
                 () = self.running.until_ready(), if !is_told => {
                     is_told = true;
-                    service.ready("serving requests");
+                    service_manager::ready("serving requests");
                 }
                 received = signal.recv() => {
                     if received.is_none() {
                         return std::future::pending().await;
                     }
                     if is_told {
-                        service.reloading();
+                        service_manager::reloading();
                     }
                     let status = self.reload().await;
                     if is_told {
-                        service.ready(status);
+                        service_manager::ready(status);
                     }
                 }
             }

@@ -1,10 +1,8 @@
 //! What a service manager learns, over a real socket.
 
-use std::{
-    os::unix::net::UnixDatagram,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::{os::unix::net::UnixDatagram, process::Command, time::Duration};
+
+use tokio::time::Instant;
 
 use crate::{
     harness::{BINARY, Demo, configure, free_port, words},

@@ -3,8 +3,10 @@
 use std::{
     io::Write as _,
     net::{TcpListener, TcpStream},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use crate::{
     harness::{Demo, configure, free_port, raw},
