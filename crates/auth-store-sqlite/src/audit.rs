@@ -95,7 +95,11 @@ impl Lost {
         self.count += 1;
         if !self.is_logged {
             self.is_logged = true;
-            tracing::error!(event = "audit.record_lost", %error, "an audit record could not be kept; logins fail until records are kept again");
+            tracing::error!(
+                event = "audit.record_lost",
+                error = &error as &dyn std::error::Error,
+                "an audit record could not be kept; logins fail until records are kept again"
+            );
         }
         self.cause.get_or_insert(error);
     }

@@ -28,7 +28,8 @@ impl SqliteSessions {
         lost: &'static str,
         work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
     ) {
-        let on_failure = move |error| tracing::warn!(%error, "{lost}");
+        let on_failure =
+            move |error| tracing::warn!(error = &error as &dyn std::error::Error, "{lost}");
         if let Err(error) = self.0.write_later(work, on_failure) {
             on_failure(error);
         }

@@ -19,7 +19,7 @@ pub(crate) use self::{
 use crate::demo::DemoArgs;
 
 const EXIT_STATUS: &str = "Exit status: 0 if everything was done, 1 if not, 2 if the arguments \
-                           cannot be read.";
+                           cannot be read, 130 if a second signal ended it at once.";
 
 /// SMS one-time codes in front of any web application.
 #[derive(Debug, Parser)]
@@ -28,6 +28,9 @@ pub(crate) struct Cli {
     /// The language of messages [default: that of LC_ALL, LC_MESSAGES or LANG, else English]
     #[arg(long, global = true, value_name = "LANGUAGE")]
     pub(crate) lang: Option<TextLanguage>,
+    /// Allow core dumps and debuggers, which can read every secret of this process
+    #[arg(long, global = true)]
+    pub(crate) allow_core_dumps: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
 }

@@ -4,34 +4,32 @@ mod actor;
 mod audit;
 mod check_config;
 mod cli;
+mod core_dumps;
 #[cfg(feature = "demo")]
 mod demo;
 mod language;
 mod logging;
 mod output;
 mod serve;
+mod service_manager;
 mod signal;
 mod users;
 
 use std::{io::Write as _, process::ExitCode};
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use mfa_pages::Language;
 
 use crate::cli::{Cli, Command};
 
-/// Runs the command line of this process. Exits with 0 on success, 1 on any error.
+/// Runs the command line of this process. Exits with 0 on success, 1 on any error, and 130 on a second signal.
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let language = language::chosen(cli.lang);
     // Fails only if a provider is already installed.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let done = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(command(&cli.command, language)));
-    match done {
+    match run(&cli, language) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -40,6 +38,18 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(cli: &Cli, language: Language) -> anyhow::Result<bool> {
+    if !cli.allow_core_dumps {
+        let remedy = "core dumps cannot be switched off; allow them with --allow-core-dumps";
+        core_dumps::forbid().context(remedy)?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(command(&cli.command, language));
+    // Without waiting for blocking calls: one that hangs must not keep the process beyond its stop timeout.
+    runtime.shutdown_background();
+    done
 }
 
 async fn command(command: &Command, language: Language) -> anyhow::Result<bool> {

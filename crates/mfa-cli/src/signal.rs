@@ -1,6 +1,11 @@
-//! The signals that end the program.
+//! The signals that stop the program, and the one that makes it read its configuration again.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Catches SIGHUP from now on, which would end the process otherwise. Signals in quick succession are one.
+pub(crate) fn reload_signal() -> anyhow::Result<Signal> {
+    Ok(signal(SignalKind::hangup())?)
+}
 
 /// Catches SIGINT and SIGTERM from now on. The future waits for the first; a second one exits at once with status
 /// 130.

@@ -90,19 +90,24 @@ impl Controller {
         plugins: Vec<Arc<dyn MfaPlugin>>,
         randomness: Arc<dyn Randomness>,
     ) -> Result<Self, InvalidPlugins> {
-        let mut by_factor = BTreeMap::new();
-        for plugin in plugins {
-            let factor = plugin.descriptor().factor.clone();
-            if factor == FactorId::PASSWORD {
-                return Err(InvalidPlugins::Password);
-            }
-            if by_factor.insert(factor.clone(), plugin).is_some() {
-                return Err(InvalidPlugins::Duplicate(factor));
-            }
-        }
         let plugin_deadline = Self::DEFAULT_PLUGIN_DEADLINE;
-        let shared = Shared { auth, plugins: by_factor, randomness, plugin_deadline };
+        let shared = Shared { auth, plugins: by_factor(plugins)?, randomness, plugin_deadline };
         Ok(Self { shared: Arc::new(shared), tasks: TaskTracker::new() })
+    }
+
+    /// Returns a controller with another module and other plugins, for calls from now on. Calls of this one go on
+    /// with its own, and [`drain`](Self::drain) of either waits for the calls of both.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn reconfigured(
+        &self,
+        auth: Arc<AuthModule>,
+        plugins: Vec<Arc<dyn MfaPlugin>>,
+    ) -> Result<Self, InvalidPlugins> {
+        let shared = Shared { auth, plugins: by_factor(plugins)?, ..(*self.shared).clone() };
+        Ok(Self { shared: Arc::new(shared), tasks: self.tasks.clone() })
     }
 
     /// Sets the deadline of each plugin call. A call that exceeds it is dropped, and the login does not
@@ -329,6 +334,22 @@ impl Controller {
             Failure::Internal
         })
     }
+}
+
+fn by_factor(
+    plugins: Vec<Arc<dyn MfaPlugin>>,
+) -> Result<BTreeMap<FactorId, Arc<dyn MfaPlugin>>, InvalidPlugins> {
+    let mut by_factor = BTreeMap::new();
+    for plugin in plugins {
+        let factor = plugin.descriptor().factor.clone();
+        if factor == FactorId::PASSWORD {
+            return Err(InvalidPlugins::Password);
+        }
+        if by_factor.insert(factor.clone(), plugin).is_some() {
+            return Err(InvalidPlugins::Duplicate(factor));
+        }
+    }
+    Ok(by_factor)
 }
 
 /// Wakes the open pages of a user. If that fails, they show the news after a reload.

@@ -78,6 +78,7 @@ impl Demo {
             .await
             .with_context(|| format!("cannot start the simulator on {}", options.sim_listen))?;
         let gateway_url = local_url(listener.local_addr()?);
+        let ops_url = local_url(ops_listener.local_addr()?);
         let stop_application = CancellationToken::new();
         let (application, application_at) =
             start_application(&clock, stop_application.clone()).await?;
@@ -95,12 +96,12 @@ impl Demo {
         let config = Config::load(&file)?;
         let gateway =
             GatewayBuilder::new(&config).start(listener, ops_listener, Arc::clone(&clock)).await?;
-        users::add(gateway.auth(), &*clock).await?;
+        users::add(&gateway.auth(), &*clock).await?;
         Ok(Self {
             gateway_url,
             simulator_url: local_url(simulator.addr()),
             application_url,
-            ops_url: local_url(gateway.ops_address()),
+            ops_url,
             data_dir,
             temporary,
             clock: demo_clock,
@@ -113,7 +114,8 @@ impl Demo {
 
     /// Stops all parts, and removes a temporary data folder.
     pub(crate) async fn stop(self) {
-        self.gateway.shut_down_at_once().await;
+        // The log says what could not be kept.
+        let _ = self.gateway.shut_down_at_once().await;
         self.simulator.shutdown().await;
         self.stop_application.cancel();
         self.application.close();

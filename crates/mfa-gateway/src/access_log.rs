@@ -17,7 +17,7 @@ use tracing::Span;
 
 use crate::{
     request_id::Reference,
-    state::{App, Context},
+    state::{Context, Runtime},
 };
 
 /// A longer path is cut in the log.
@@ -26,7 +26,7 @@ const MAX_PATH_BYTES: usize = 1024;
 /// The line of one request. It is written on drop, so that a request that is given up has one too.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    app: Arc<App>,
+    runtime: Arc<Runtime>,
     span: Span,
     started: Instant,
     method: Method,
@@ -47,9 +47,9 @@ struct ResponseFacts {
 }
 
 impl Entry {
-    pub(crate) fn begin(app: Arc<App>, span: Span, method: Method, client: IpAddr) -> Self {
+    pub(crate) fn begin(runtime: Arc<Runtime>, span: Span, method: Method, client: IpAddr) -> Self {
         let started = Instant::now();
-        Self { app, span, started, method, client, context: None, response: None, bytes: 0 }
+        Self { runtime, span, started, method, client, context: None, response: None, bytes: 0 }
     }
 
     /// Adds the facts of a request whose head was accepted.
@@ -65,7 +65,7 @@ impl Entry {
         reference: Option<Reference>,
     ) {
         self.response = Some(ResponseFacts { route, status, reference });
-        self.app.runtime.metrics.request(route, status.as_u16(), self.started.elapsed());
+        self.runtime.metrics.request(route, status.as_u16(), self.started.elapsed());
     }
 
     /// Returns the body, which writes this line when it has been sent.
@@ -92,7 +92,7 @@ impl Drop for Entry {
             status = response.map(|response| response.status.as_u16()),
             bytes = self.bytes,
             client = %self.client,
-            user = user.map(|user| self.app.runtime.log_key.name(user)),
+            user = user.map(|user| self.runtime.log_key.name(user)),
             reference = response.and_then(|response| response.reference).map(tracing::field::display),
             duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
             "request served"

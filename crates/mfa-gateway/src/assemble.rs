@@ -3,8 +3,8 @@
 use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
-    sync::Arc,
-    time::{Duration, SystemTime},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::SystemTime,
 };
 
 use anyhow::Context as _;
@@ -16,7 +16,6 @@ use auth_module::{
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::{HeaderValue, Uri, uri::Authority};
-use karaden_client::{Options, push, sms};
 use mfa_controller::Controller;
 use mfa_pages::{Language, Operator, PerLanguage, Site, Support, Texts};
 use mfa_plugin_api::{FactorId, MfaPlugin};
@@ -25,22 +24,21 @@ use otp_cache::{DeliveryNotes, LocalNotifier, Notifier, OtpStore};
 use otp_core::{Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
-use sms_otp_plugin::{KaradenPushSender, KaradenSmsSender, PseudonymKey, SmsOtpPlugin};
-use sms_sender::{BreakerSettings, CircuitBreaker, SmsSender};
+use sms_otp_plugin::{PseudonymKey, SendLimit};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
     audit_upkeep::AuditUpkeep,
-    config::{AcceptedPaths, Config, OtpCache, Sender, prepare_data_dir},
+    config::{AcceptedPaths, Config, OtpCache, prepare_data_dir},
     descriptors,
     disk::{DiskWatch, Space},
-    http::{cookies, csrf::FormTokens, once::RecentPosts, security_headers::StrictTransport},
-    log_limit::LogLimit,
+    http::{cookies, csrf::FormTokens, security_headers::StrictTransport},
     noted::LogKey,
     ops::{Metrics, StoreMetrics},
     routes::events::EventStreams,
+    sms_factor::SmsFactor,
     state::{App, ProtectedApp, Runtime, Settings},
     time::{SharedClock, SystemRandomness},
     websockets::open::WebSockets,
@@ -64,28 +62,67 @@ pub(crate) struct Assembled {
     pub(crate) database: Database,
     pub(crate) audit_upkeep: Arc<AuditUpkeep>,
     disk: Arc<DiskWatch>,
-    /// Timeouts and caps of the public listener.
-    pub(crate) connections: ConnectionSettings,
-    /// Names by which the operations listener can be reached.
-    pub(crate) ops_hosts: Vec<String>,
-    /// The longest time that stopping may take.
-    pub(crate) stop_timeout: Duration,
     otp_cache: Arc<dyn OtpStore>,
+    additions: Additions,
+    origin: Arc<Mutex<Origin>>,
+}
+
+/// What the current state was made of.
+#[derive(Debug)]
+struct Origin {
+    config: Arc<Config>,
+    sms: SmsFactor,
 }
 
 impl Assembled {
+    /// Returns the configuration in force.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.origin().config)
+    }
+
+    /// Puts `config` into force for requests that begin from now on. If a part of it cannot be used, nothing
+    /// changes. What has a state stays: stores, counters, open connections, what is known about the provider.
+    pub(crate) fn reconfigure(&self, config: Config) -> anyhow::Result<()> {
+        let mut origin = self.origin();
+        let before = self.app.runtime();
+        let sms = origin.sms.reconfigured(&config, &origin.config, pseudonym_key(&config)?)?;
+        let auth = before.auth.reconfigured(config.policy.clone(), auth_settings(&config)?);
+        let auth = Arc::new(auth);
+        let plugins = plugins(&sms, &self.additions);
+        let controller = before.controller.reconfigured(Arc::clone(&auth), plugins)?;
+        ensure_factors_are_provided(auth.policy(), controller.factors())?;
+        let settings = settings(&config, &self.additions)?;
+        let connections = &config.connections;
+        let (idle_timeout, max) = (connections.websocket_idle_timeout, connections.max_websockets);
+        let websockets = before.websockets.with_limits(idle_timeout, max);
+        // Nothing fails from here on.
+        let runtime = Runtime { auth, controller, websockets, ..(*before).clone() };
+        self.app.replace(runtime, settings);
+        self.audit_upkeep.set(config.audit);
+        self.disk.set_limits(config.disk);
+        *origin = Origin { config: Arc::new(config), sms };
+        // Open WebSocket connections may have lost their right.
+        before.session_ended.notify_waiters();
+        Ok(())
+    }
+
+    fn origin(&self) -> MutexGuard<'_, Origin> {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Probes the stores that every login needs, and the disk.
     pub(crate) async fn probe(&self, now: SystemTime) -> anyhow::Result<()> {
         let disk = Arc::clone(&self.disk);
         let probes = tokio::task::spawn_blocking(move || (disk.check_space(), disk.check_write()));
         let (space, written) = probes.await?;
-        self.app.runtime.auth.save_audit_space(matches!(space, Ok(Space::Reserve)));
+        let auth = Arc::clone(&self.app.runtime().auth);
+        auth.save_audit_space(matches!(space, Ok(Space::Reserve)));
         written.context("cannot write to the folder of the databases")?;
         self.otp_cache
             .subject_status(SubjectKey::derive(TENANT, "probe"), &Policy::default(), now)
             .await
             .context("OTP cache")?;
-        self.app.runtime.auth.probe().await.context("authentication DB")?;
+        auth.probe().await.context("authentication DB")?;
         Ok(())
     }
 }
@@ -112,11 +149,7 @@ pub async fn open_auth(
 ) -> anyhow::Result<(Arc<AuthModule>, Arc<dyn OtpStore>)> {
     let OtpCacheParts { otp_cache, notes, notifier } = open_otp_cache(config).await?;
     let master = &config.gateway.secret;
-    let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
-        .with_known_browser_key(KnownBrowserKey::from_bytes(derive(master, "known-browser")))
-        .with_allowed_prefixes(config.sms.allowed_prefixes)
-        .with_service_names(service_names(config));
-    let settings = config.sessions.apply_to(settings)?;
+    let settings = auth_settings(config)?;
     let users = Arc::new(database.users());
     ensure_peppers_are_there(&users.hash_costs().await?, &config.passwords.peppers)?;
     let hasher = PasswordHasher::with_peppers(
@@ -142,6 +175,20 @@ pub async fn open_auth(
         settings,
     };
     Ok((Arc::new(AuthModule::new(parts)), otp_cache))
+}
+
+fn auth_settings(config: &Config) -> anyhow::Result<AuthSettings> {
+    let master = &config.gateway.secret;
+    let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
+        .with_known_browser_key(KnownBrowserKey::from_bytes(derive(master, "known-browser")))
+        .with_allowed_prefixes(config.sms.allowed_prefixes)
+        .with_service_names(service_names(config));
+    Ok(config.sessions.apply_to(settings)?)
+}
+
+/// Returns the key of the pseudonyms in logs and quotas.
+fn pseudonym_key(config: &Config) -> anyhow::Result<PseudonymKey> {
+    Ok(PseudonymKey::from_bytes(&derive(&config.gateway.secret, "pseudonyms"))?)
 }
 
 /// Returns the key of the hash chain of the audit trail.
@@ -191,52 +238,54 @@ pub(crate) async fn assemble(
     additions: &Additions,
     clock: SharedClock,
 ) -> anyhow::Result<Assembled> {
-    let connections = connections(config)?;
     let database = open_database(&config.gateway.data_dir).await?;
     let (auth, otp_cache) = open_auth(config, &database).await?;
     let randomness = Arc::new(SystemRandomness);
     let of_controller = Arc::clone(&randomness) as _;
     let disk = Arc::new(DiskWatch::new(config.gateway.data_dir.clone(), config.disk));
     let metrics = Metrics::new(StoreMetrics { auth: Arc::clone(&auth), disk: Arc::clone(&disk) });
-    let plugins = plugins(config, additions, Some(&metrics))?;
+    let of_limits = metrics.clone();
+    let observer = move |limit: SendLimit| of_limits.message_limit(limit.as_str());
+    let sms = SmsFactor::new(config, pseudonym_key(config)?, observer)?;
+    let plugins = plugins(&sms, additions);
     let controller = Controller::new(Arc::clone(&auth), plugins, of_controller)?;
     ensure_factors_are_provided(auth.policy(), controller.factors())?;
     let runtime = Runtime {
+        app: Weak::new(),
         auth,
         controller,
         form_tokens: FormTokens::new(&derive(&config.gateway.secret, "form-tokens")),
-        login_posts: RecentPosts::default(),
+        login_posts: Arc::default(),
         clock,
         randomness,
         metrics,
         log_key: log_key(config),
-        failures: LogLimit::default(),
+        failures: Arc::default(),
         stop: CancellationToken::new(),
-        event_streams: EventStreams::new(),
+        event_streams: Arc::new(EventStreams::new()),
         websockets: WebSockets::new(
             config.connections.websocket_idle_timeout,
             config.connections.max_websockets,
         ),
-        session_ended: Notify::new(),
+        session_ended: Arc::new(Notify::new()),
     };
     let app = App::new(runtime, settings(config, additions)?);
-    let stop_timeout = config.gateway.stop_timeout;
     let trail = open_audit(config, &database);
     let audit_upkeep = Arc::new(AuditUpkeep::new(trail, config.audit));
+    let origin = Origin { config: Arc::new(config.clone()), sms };
     Ok(Assembled {
-        app: Arc::new(app),
+        app,
         database,
-        connections,
-        ops_hosts: config.gateway.ops_hosts.clone(),
-        stop_timeout,
         audit_upkeep,
         disk,
         otp_cache,
+        additions: additions.clone(),
+        origin: Arc::new(Mutex::new(origin)),
     })
 }
 
 /// Returns the timeouts and caps of the public listener.
-fn connections(config: &Config) -> anyhow::Result<ConnectionSettings> {
+pub(crate) fn connections(config: &Config) -> anyhow::Result<ConnectionSettings> {
     let connections = &config.connections;
     let max_connections = descriptors::max_connections(connections.max_total)?;
     // No network takes the place of all others.
@@ -253,7 +302,7 @@ fn connections(config: &Config) -> anyhow::Result<ConnectionSettings> {
     })
 }
 
-/// Makes the settings that a reload may replace.
+/// Makes the settings of requests.
 fn settings(config: &Config, additions: &Additions) -> anyhow::Result<Settings> {
     let gateway = &config.gateway;
     let origin = |url: &Url| url.origin().ascii_serialization();
@@ -313,7 +362,7 @@ fn hosts(
 /// Checks what the file alone does not show, without opening a store.
 pub(crate) fn check(config: &Config, additions: &Additions) -> anyhow::Result<()> {
     texts(config, additions)?;
-    let plugins = plugins(config, additions, None)?;
+    let plugins = plugins(&SmsFactor::new(config, pseudonym_key(config)?, |_| {})?, additions);
     let mut provided = BTreeSet::new();
     for plugin in &plugins {
         let factor = &plugin.descriptor().factor;
@@ -324,18 +373,10 @@ pub(crate) fn check(config: &Config, additions: &Additions) -> anyhow::Result<()
 }
 
 /// Makes the plugins for the factors besides the password: one line for each of our own, then the added ones.
-fn plugins(
-    config: &Config,
-    additions: &Additions,
-    metrics: Option<&Metrics>,
-) -> anyhow::Result<Vec<Arc<dyn MfaPlugin>>> {
-    let mut sms_otp = sms_otp(config)?;
-    if let Some(metrics) = metrics.cloned() {
-        sms_otp = sms_otp.with_limit_observer(move |limit| metrics.message_limit(limit.as_str()));
-    }
-    let mut plugins: Vec<Arc<dyn MfaPlugin>> = vec![Arc::new(sms_otp)];
+fn plugins(sms: &SmsFactor, additions: &Additions) -> Vec<Arc<dyn MfaPlugin>> {
+    let mut plugins = vec![sms.plugin()];
     plugins.extend(additions.factors.iter().cloned());
-    Ok(plugins)
+    plugins
 }
 
 /// Returns the texts of the pages: the built-in ones, those that a program adds, then those of the operator.
@@ -436,111 +477,12 @@ async fn open_otp_cache(config: &Config) -> anyhow::Result<OtpCacheParts> {
     }
 }
 
-fn sms_otp(config: &Config) -> anyhow::Result<SmsOtpPlugin> {
-    let pseudonyms = PseudonymKey::from_bytes(&derive(&config.gateway.secret, "pseudonyms"))?;
-    let plugin = config.sms_otp(pseudonyms)?;
-    let breaker = CircuitBreaker::new(sender(&config.sms.sender)?, BreakerSettings::default())?;
-    Ok(SmsOtpPlugin::new(plugin, config.otp.keys.clone(), Arc::new(breaker))?)
-}
-
-fn sender(sender: &Sender) -> anyhow::Result<Arc<dyn SmsSender>> {
-    // The configuration reader has already decided, key by key, whether plain HTTP is allowed.
-    let options = |url: &url::Url| match url.scheme() {
-        "http" => Options::default().dangerous_allow_http(),
-        _ => Options::default(),
-    };
-    Ok(match sender {
-        Sender::KaradenSms { base_url, tenant_id, token, service_id } => {
-            let client = sms::Client::builder(tenant_id.as_str(), token.clone(), *service_id)
-                .with_base_url(base_url.as_str())
-                .with_options(options(base_url))
-                .build()?;
-            Arc::new(KaradenSmsSender::new(client))
-        }
-        Sender::KaradenPush {
-            base_url,
-            token,
-            security_code,
-            carrier_fields,
-            tracks_single_messages,
-            checks_number_history,
-        } => {
-            let credentials = push::Credentials::new()
-                .with_base_url(base_url.as_str())
-                .with_token(token.clone())
-                .with_security_code(security_code.clone());
-            let builder = push::Client::builder(credentials)
-                .with_carrier_fields(carrier_fields.iter().copied())
-                .with_options(options(base_url));
-            let client = if *tracks_single_messages {
-                builder.with_tracked_single_messages().build()?
-            } else {
-                builder.build()?
-            };
-            let sender = KaradenPushSender::new(client);
-            Arc::new(if *checks_number_history { sender.with_number_history() } else { sender })
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use auth_module::{FactorChoice, PathPattern, Requirement};
-    use karaden_client::push::CarrierField;
-    use karaden_sim::{PushAccount, Sim, SimConfig};
-    use otp_core::{ChallengeId, PhoneNumber};
     use sms_otp_plugin::SMS_OTP;
-    use sms_sender::{DeliveryStatus, LookUp, OutgoingSms, Reference, SmsOutcome};
 
     use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "the simulator's clock is the machine's here")]
-    fn now() -> SystemTime {
-        SystemTime::now()
-    }
-
-    /// A contract that demands a text for Rakuten, and keeps the tracking code of single messages.
-    #[tokio::test]
-    async fn what_is_said_of_the_push_contract_reaches_the_sender() {
-        let account = PushAccount::default().with_required_texts([CarrierField::Rakuten.as_str()]);
-        let config = SimConfig::default().with_push_accounts([account.clone()]);
-        let sim = Sim::start(config).await.expect("it starts");
-        let of = |carrier_fields: &[CarrierField], is_full| {
-            sender(&Sender::KaradenPush {
-                base_url: format!("{}/v2", sim.url()).parse().expect("a URL"),
-                token: account.token.clone(),
-                security_code: account.security_code.clone(),
-                carrier_fields: carrier_fields.to_vec(),
-                tracks_single_messages: is_full,
-                checks_number_history: is_full,
-            })
-            .expect("a sender")
-        };
-        let without = of(&[CarrierField::Docomo, CarrierField::Au], false);
-        let with = of(&[CarrierField::Docomo, CarrierField::Rakuten], true);
-        let phone = PhoneNumber::from_japanese("09012345678").expect("a number");
-        let reference = Reference::new(ChallengeId::from_bytes([5; 16]), 0);
-        let sms = OutgoingSms::new(phone, "code 123456".to_owned(), reference, now());
-
-        let refused = without.send(&sms).await.expect("an answer");
-        assert!(matches!(refused, SmsOutcome::Refused(_)), "{refused:?}");
-        without.look_up(sms.reference(), now()).await.expect_err("no proof of absence");
-        let absent = with.look_up(sms.reference(), now()).await.expect("an answer");
-        assert_eq!(absent, LookUp::Absent);
-        let sent = with.send(&sms).await.expect("an answer");
-        assert!(matches!(sent, SmsOutcome::Accepted(_)), "{sent:?}");
-
-        // The history of this number is checked.
-        let phone = PhoneNumber::new("+819000000006").expect("a number");
-        let reference = Reference::new(ChallengeId::from_bytes([5; 16]), 1);
-        let sms = OutgoingSms::new(phone, "code 123456".to_owned(), reference, now())
-            .with_phone_since(SystemTime::UNIX_EPOCH);
-        with.send(&sms).await.expect("an answer");
-        let found = with.look_up(sms.reference(), now()).await.expect("an answer");
-        let LookUp::Present(report) = found else { panic!("absent") };
-        assert_eq!(report.status, DeliveryStatus::ChangedHands);
-        sim.shutdown().await;
-    }
 
     #[test]
     fn a_factor_without_a_plugin_is_named_with_each_of_its_rules() {

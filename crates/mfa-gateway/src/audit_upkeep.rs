@@ -16,19 +16,25 @@ const HEAD_INTERVAL: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(crate) struct AuditUpkeep {
     trail: Arc<dyn AuditArchive>,
-    settings: Audit,
+    settings: Mutex<Audit>,
     logged: Mutex<Option<(ChainHead, SystemTime)>>,
 }
 
 impl AuditUpkeep {
     pub(crate) fn new(trail: Arc<dyn AuditArchive>, settings: Audit) -> Self {
-        Self { trail, settings, logged: Mutex::default() }
+        Self { trail, settings: Mutex::new(settings), logged: Mutex::default() }
+    }
+
+    /// Sets when a segment is due.
+    pub(crate) fn set(&self, settings: Audit) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// Seals the segment if it is due, and logs the head once an hour. Call it every minute.
     pub(crate) async fn tick(&self, now: SystemTime) -> Result<(), AuthError> {
-        let before = now.checked_sub(self.settings.segment_age).unwrap_or(SystemTime::UNIX_EPOCH);
-        let rule = SealRule::Due { before, records: self.settings.segment_records };
+        let settings = *self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = now.checked_sub(settings.segment_age).unwrap_or(SystemTime::UNIX_EPOCH);
+        let rule = SealRule::Due { before, records: settings.segment_records };
         if let Some(segment) = self.trail.seal(rule, now).await? {
             tracing::info!(
                 event = "audit.segment_sealed", number = segment.number, first = segment.first.0,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mfa_pages::Language;
 use mfa_plugin_api::MfaPlugin;
-use tokio::net::TcpListener;
+use mfa_proxy::Listener;
 
 use crate::{
     assemble::{Additions, assemble, check},
@@ -21,14 +21,13 @@ use crate::{
 /// ```no_run
 /// use std::{path::Path, sync::Arc};
 ///
-/// use mfa_gateway::{builder::GatewayBuilder, config::Config, running::listen, time::SystemClock};
+/// use mfa_gateway::{builder::GatewayBuilder, config::Config, running::open_listeners, time::SystemClock};
 /// use mfa_pages::Language;
 /// use mfa_plugin_api::MfaPlugin;
 ///
 /// async fn serve(factor: Arc<dyn MfaPlugin>) -> anyhow::Result<()> {
 ///     let config = Config::load(Path::new("/etc/mfa-gateway.toml"))?;
-///     let listener = listen(config.gateway.listen).await?;
-///     let ops_listener = listen(config.gateway.ops_listen).await?;
+///     let (listener, ops_listener) = open_listeners(&config.gateway).await?;
 ///     let running = GatewayBuilder::new(&config)
 ///         .with_factor(factor)
 ///         .with_texts(Language::En, "recovery-title = Enter your recovery code\n")
@@ -36,8 +35,7 @@ use crate::{
 ///         .start(listener, ops_listener, Arc::new(SystemClock))
 ///         .await?;
 ///     // … until the program has to stop:
-///     running.shut_down().await;
-///     Ok(())
+///     running.shut_down().await
 /// }
 /// ```
 #[derive(Debug, Clone)]
@@ -84,8 +82,8 @@ impl<'c> GatewayBuilder<'c> {
     /// When a store cannot be opened, or for a problem that [`check`](Self::check) finds.
     pub async fn start(
         self,
-        listener: TcpListener,
-        ops_listener: TcpListener,
+        listener: Listener,
+        ops_listener: Listener,
         clock: SharedClock,
     ) -> anyhow::Result<Running> {
         let assembled = assemble(self.config, &self.additions, Arc::clone(&clock)).await?;

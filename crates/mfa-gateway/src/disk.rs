@@ -29,7 +29,7 @@ pub(crate) enum Space {
 #[derive(Debug)]
 pub(crate) struct DiskWatch {
     folder: PathBuf,
-    limits: Disk,
+    limits: Mutex<Disk>,
     free_bytes: AtomicU64,
     /// What the last check found.
     space: Mutex<Space>,
@@ -37,7 +37,13 @@ pub(crate) struct DiskWatch {
 
 impl DiskWatch {
     pub(crate) fn new(folder: PathBuf, limits: Disk) -> Self {
-        Self { folder, limits, free_bytes: AtomicU64::default(), space: Mutex::default() }
+        let (limits, space) = (Mutex::new(limits), Mutex::default());
+        Self { folder, limits, free_bytes: AtomicU64::default(), space }
+    }
+
+    /// Sets the limits for the checks from now on.
+    pub(crate) fn set_limits(&self, limits: Disk) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 
     /// Returns the free bytes that the last check found.
@@ -50,9 +56,10 @@ impl DiskWatch {
         let found = rustix::fs::statvfs(&self.folder)?;
         let free_bytes = found.f_bavail.saturating_mul(found.f_frsize);
         self.free_bytes.store(free_bytes, Ordering::Relaxed);
+        let limits = *self.limits.lock().unwrap_or_else(PoisonError::into_inner);
         let space = match free_bytes {
-            free if free < self.limits.reserve_bytes => Space::Reserve,
-            free if free < self.limits.warn_bytes => Space::Low,
+            free if free < limits.reserve_bytes => Space::Reserve,
+            free if free < limits.warn_bytes => Space::Low,
             _ => Space::Enough,
         };
         self.log_change(space, free_bytes);

@@ -4,8 +4,8 @@ mod host;
 
 use std::{
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -26,7 +26,9 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::disk::DiskWatch;
+use tokio::{sync::Notify, time::Instant};
+
+use crate::{clock_watch::ClockState, disk::DiskWatch};
 
 /// What the stores count by themselves.
 #[derive(Debug)]
@@ -46,6 +48,12 @@ impl Collector for StoreMetrics {
             let counter = ConstCounter::new(count);
             let metric = encoder.encode_descriptor(name, help, None, counter.metric_type())?;
             counter.encode(metric)?;
+        }
+        let help = "Password attempts that a limit refused, by limit";
+        let kind = ConstCounter::new(0_u64).metric_type();
+        let mut family = encoder.encode_descriptor("password_limits_reached", help, None, kind)?;
+        for (limit, count) in self.auth.password_limit_counts() {
+            ConstCounter::new(count).encode(family.encode_family(&LimitLabel { limit })?)?;
         }
         let free = ConstGauge::new(i64::try_from(self.disk.free_bytes()).unwrap_or(i64::MAX));
         let help = "Free space on the disk of the databases";
@@ -84,6 +92,7 @@ pub(crate) struct Metrics {
     logins: Family<ResultLabel, Counter>,
     verifications: Family<ResultLabel, Counter>,
     message_limits: Family<LimitLabel, Counter>,
+    config_reloads: Family<ResultLabel, Counter>,
     duration: Histogram,
     connections: Gauge,
     connections_closed: Family<ReasonLabel, Counter>,
@@ -97,6 +106,7 @@ impl Metrics {
         let logins = Family::default();
         let verifications = Family::default();
         let message_limits = Family::default();
+        let config_reloads = Family::default();
         let duration = Histogram::new([
             0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0,
         ]);
@@ -111,6 +121,11 @@ impl Metrics {
             "message_limits_reached",
             "Text messages that a limit refused, by limit",
             message_limits.clone(),
+        );
+        registry.register(
+            "config_reloads",
+            "Times that the configuration was read again, by result",
+            config_reloads.clone(),
         );
         registry.register(
             "http_request_duration_seconds",
@@ -135,6 +150,7 @@ impl Metrics {
             logins,
             verifications,
             message_limits,
+            config_reloads,
             duration,
             connections,
             connections_closed,
@@ -144,6 +160,12 @@ impl Metrics {
     /// Counts a text message that a limit refused.
     pub(crate) fn message_limit(&self, limit: &'static str) {
         self.message_limits.get_or_create(&LimitLabel { limit }).inc();
+    }
+
+    /// Counts that the configuration was read again.
+    pub(crate) fn config_reload(&self, is_done: bool) {
+        let result = if is_done { "done" } else { "failed" };
+        self.config_reloads.get_or_create(&ResultLabel { result }).inc();
     }
 
     pub(crate) fn request(&self, route: &'static str, code: u16, took: Duration) {
@@ -205,37 +227,71 @@ fn result_of(class: StepClass) -> &'static str {
     }
 }
 
-/// The readiness of the gateway. A task probes the stores, so that reading it costs nothing.
+/// The readiness of the gateway. A task probes stores and clock, so that reading it costs nothing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Readiness {
     is_draining: Arc<AtomicBool>,
-    /// The last successful probe of the stores, in seconds since 1970.
-    stores_responded_at: Arc<AtomicU64>,
+    probed: Arc<Mutex<Probed>>,
+    changed: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Probed {
+    /// The last successful probe of the stores. An [`Instant`], because the clock may be set.
+    stores_responded_at: Option<Instant>,
+    clock: ClockState,
 }
 
 impl Readiness {
-    /// The gateway is not ready if the last successful probe is older than this, in seconds.
-    const STALE: u64 = 15;
+    /// The gateway is not ready if the last successful probe is older than this.
+    const STALE: Duration = Duration::from_secs(15);
 
     pub(crate) fn drain(&self) {
         self.is_draining.store(true, Ordering::Release);
     }
 
-    /// Notes that the stores responded at this instant, in seconds since 1970.
-    pub(crate) fn note_stores(&self, seconds: u64) {
-        self.stores_responded_at.store(seconds, Ordering::Release);
+    /// Notes that the stores responded at this instant.
+    pub(crate) fn note_stores(&self, at: Instant) {
+        self.probed().stores_responded_at = Some(at);
+        self.changed.notify_waiters();
     }
 
-    fn state(&self, now_seconds: u64) -> (bool, serde_json::Value) {
+    pub(crate) fn note_clock(&self, clock: ClockState) {
+        self.probed().clock = clock;
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until the gateway is ready.
+    pub(crate) async fn until_ready(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.state(Instant::now()).0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn state(&self, now: Instant) -> (bool, serde_json::Value) {
         let is_draining = self.is_draining.load(Ordering::Acquire);
-        let responded_at = self.stores_responded_at.load(Ordering::Acquire);
-        let are_fresh = now_seconds.saturating_sub(responded_at) <= Self::STALE;
-        let word = |is_good: bool| if is_good { "ok" } else { "failing" };
+        let probed = self.probed();
+        let is_fresh = |at: Instant| now.saturating_duration_since(at) <= Self::STALE;
+        let do_respond = probed.stores_responded_at.is_some_and(is_fresh);
+        let clock = match probed.clock {
+            ClockState::Behind => "behind",
+            ClockState::Jumped => "jumped",
+            ClockState::Right => "ok",
+        };
         let body = serde_json::json!({
-            "stores": word(are_fresh),
+            "stores": if do_respond { "ok" } else { "failing" },
+            "clock": clock,
             "draining": is_draining,
         });
-        (are_fresh && !is_draining, body)
+        (do_respond && probed.clock == ClockState::Right && !is_draining, body)
+    }
+
+    fn probed(&self) -> MutexGuard<'_, Probed> {
+        self.probed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -245,7 +301,6 @@ pub(crate) fn respond(
     hosts: &[String],
     metrics: &Metrics,
     readiness: &Readiness,
-    now_seconds: u64,
 ) -> Response<Body> {
     if let Err(status) = host::check(request, hosts) {
         let remedy = "use localhost, an IP address, or a name in gateway.ops_hosts\n";
@@ -259,7 +314,7 @@ pub(crate) fn respond(
     match request.uri().path() {
         "/healthz" | "/livez" => text(StatusCode::OK, "ok\n"),
         "/readyz" => {
-            let (is_ready, body) = readiness.state(now_seconds);
+            let (is_ready, body) = readiness.state(Instant::now());
             let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             plain(status, "application/json", format!("{body}\n"))
         }
@@ -288,6 +343,8 @@ fn plain(status: StatusCode, content_type: &'static str, text: String) -> Respon
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::advance;
+
     use super::*;
 
     #[derive(Debug)]
@@ -299,16 +356,41 @@ mod tests {
         }
     }
 
-    #[test]
-    fn readiness_falls_with_the_stores_and_with_the_drain() {
+    #[tokio::test(start_paused = true)]
+    async fn readiness_falls_with_the_stores_the_clock_and_the_drain() {
         let readiness = Readiness::default();
-        assert!(!readiness.state(1000).0);
-        readiness.note_stores(1000);
-        assert!(readiness.state(1015).0);
-        assert!(!readiness.state(1016).0);
-        readiness.note_stores(1016);
+        let is_ready = || readiness.state(Instant::now()).0;
+        assert!(!is_ready());
+        readiness.note_stores(Instant::now());
+        advance(Readiness::STALE).await;
+        assert!(is_ready());
+        advance(Duration::from_millis(1)).await;
+        assert!(!is_ready());
+        readiness.note_stores(Instant::now());
+        for (clock, expected) in
+            [(ClockState::Behind, false), (ClockState::Right, true), (ClockState::Jumped, false)]
+        {
+            readiness.note_clock(clock);
+            assert_eq!(is_ready(), expected, "{clock:?}");
+        }
+        readiness.note_clock(ClockState::Right);
         readiness.drain();
-        assert!(!readiness.state(1016).0);
+        assert!(!is_ready());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn until_ready_returns_with_the_probe_that_succeeds() {
+        let readiness = Readiness::default();
+        let waiting = tokio::spawn({
+            let readiness = readiness.clone();
+            async move { readiness.until_ready().await }
+        });
+        readiness.note_clock(ClockState::Jumped);
+        readiness.note_stores(Instant::now());
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        readiness.note_clock(ClockState::Right);
+        waiting.await.expect("no panic");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
     noted::Noted,
     request_id::{RequestId, RequestIds, X_REQUEST_ID},
     routes::{self, responses},
-    state::{App, Context, ProtectedApp, Settings, parameter},
+    state::{App, Context, Current, ProtectedApp, Runtime, Settings, parameter},
     target,
 };
 
@@ -61,17 +61,17 @@ pub(crate) async fn respond(
     request: Request<RequestBody>,
     peer: SocketAddr,
 ) -> Response<Body> {
-    let settings = gateway.app.settings();
-    let id = gateway.id_of(&request, peer, &settings);
+    let current = gateway.app.current();
+    let id = gateway.id_of(&request, peer, &current.settings);
     // At the level of the worst event, so that no filter takes the id from a line that it lets pass.
     let span = tracing::error_span!("request", request_id = %id);
-    let served = gateway.serve(request, peer, settings, id, span.clone());
+    let served = gateway.serve(&current, request, peer, id, span.clone());
     served.instrument(span).await
 }
 
 impl Gateway {
     pub(crate) fn new(app: Arc<App>) -> Self {
-        let ids = RequestIds::new(app.runtime.randomness.as_ref());
+        let ids = RequestIds::new(app.runtime().randomness.as_ref());
         Self { app, own: routes::router(), ids }
     }
 
@@ -90,28 +90,28 @@ impl Gateway {
 
     async fn serve(
         &self,
+        current: &Current,
         request: Request<RequestBody>,
         peer: SocketAddr,
-        settings: Arc<Settings>,
         id: RequestId,
         span: tracing::Span,
     ) -> Response<Body> {
-        let runtime = &self.app.runtime;
+        let (runtime, settings) = (&current.runtime, &current.settings);
         let now = runtime.clock.now();
         let client = client_address(peer, request.headers(), &settings.trusted_proxies);
-        let mut entry = Entry::begin(Arc::clone(&self.app), span, request.method().clone(), client);
+        let mut entry = Entry::begin(Arc::clone(runtime), span, request.method().clone(), client);
         let Served { route, mut response, is_own } =
-            match context(&settings, &request, client, now, &id) {
+            match context(settings, &request, client, now, &id) {
                 Ok(context) => {
                     let context = Arc::new(context);
                     entry.set_context(Arc::clone(&context));
-                    self.dispatch(request, context).await
+                    self.dispatch(runtime, request, context).await
                 }
                 Err(rejected) => {
                     if rejected == RejectedRequest::Misdirected {
                         runtime.auth.record_suspect(SuspectRequest::UnknownHost, client, now);
                     }
-                    let response = reject(&settings, rejected, request.headers(), client, now, &id);
+                    let response = reject(settings, rejected, request.headers(), client, now, &id);
                     Served { route: "rejected", response, is_own: true }
                 }
             };
@@ -127,8 +127,12 @@ impl Gateway {
         response.map(|body| entry.follow(body))
     }
 
-    async fn dispatch(&self, request: Request<RequestBody>, context: Arc<Context>) -> Served {
-        let runtime = &self.app.runtime;
+    async fn dispatch(
+        &self,
+        runtime: &Arc<Runtime>,
+        request: Request<RequestBody>,
+        context: Arc<Context>,
+    ) -> Served {
         let prefix = context.settings.site.prefix.as_str();
         match context.path.as_str().strip_prefix(prefix).map(str::to_owned) {
             Some(own) => {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Counts open things by key.
+/// Counts open things by key. Clones share the counts.
 #[derive(Debug)]
 pub(crate) struct Slots<K> {
     open: Arc<Mutex<HashMap<K, usize>>>,
@@ -17,6 +17,12 @@ pub(crate) struct Slots<K> {
 pub(crate) struct Slot<K: Eq + Hash> {
     open: Arc<Mutex<HashMap<K, usize>>>,
     keys: Vec<K>,
+}
+
+impl<K> Clone for Slots<K> {
+    fn clone(&self) -> Self {
+        Self { open: Arc::clone(&self.open) }
+    }
 }
 
 impl<K: Eq + Hash + Clone> Slots<K> {

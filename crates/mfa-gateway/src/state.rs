@@ -1,12 +1,13 @@
-//! The state behind a request: the runtime lives as long as the process, the settings until a reload,
-//! the context as long as the request.
+//! The state behind a request: runtime and settings are replaced by a reload of the configuration, and the context
+//! lives as long as the request.
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwap;
 use auth_module::{
     AppName, AuthError, AuthModule, Destination, RequestFacts, Session, SessionToken,
 };
@@ -32,47 +33,79 @@ use crate::{
     websockets::open::WebSockets,
 };
 
-/// The state of a running gateway: what lives as long as the process, and the current settings.
+/// The state of a running gateway.
 #[derive(Debug)]
 pub(crate) struct App {
+    current: ArcSwap<Current>,
+}
+
+/// What a request uses from start to end. A reload replaces all of it at once.
+#[derive(Debug)]
+pub(crate) struct Current {
     pub(crate) runtime: Arc<Runtime>,
-    settings: Arc<Settings>,
+    pub(crate) settings: Arc<Settings>,
+}
+
+impl Current {
+    fn new(runtime: Runtime, settings: Settings) -> Arc<Self> {
+        Arc::new(Self { runtime: Arc::new(runtime), settings: Arc::new(settings) })
+    }
 }
 
 impl App {
-    pub(crate) fn new(runtime: Runtime, settings: Settings) -> Self {
-        Self { runtime: Arc::new(runtime), settings: Arc::new(settings) }
+    pub(crate) fn new(mut runtime: Runtime, settings: Settings) -> Arc<Self> {
+        Arc::new_cyclic(|app| {
+            runtime.app = Weak::clone(app);
+            Self { current: ArcSwap::new(Current::new(runtime, settings)) }
+        })
     }
 
-    /// Returns the current settings. A request uses the same settings from start to end.
-    pub(crate) fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings)
+    /// Returns the state for a request that begins now.
+    pub(crate) fn current(&self) -> Arc<Current> {
+        self.current.load_full()
+    }
+
+    /// Returns the runtime that new requests use.
+    pub(crate) fn runtime(&self) -> Arc<Runtime> {
+        Arc::clone(&self.current.load().runtime)
+    }
+
+    /// Sets the state for requests that begin from now on.
+    pub(crate) fn replace(&self, runtime: Runtime, settings: Settings) {
+        self.current.store(Current::new(runtime, settings));
     }
 }
 
-/// The parts that live as long as the process.
-#[derive(Debug)]
+/// The parts that do the work. After a reload, the next runtime shares with this one what has a state.
+#[derive(Debug, Clone)]
 pub(crate) struct Runtime {
+    /// The gateway that this is a runtime of.
+    pub(crate) app: Weak<App>,
     pub(crate) auth: Arc<AuthModule>,
     pub(crate) controller: Controller,
     pub(crate) form_tokens: FormTokens,
-    pub(crate) login_posts: RecentPosts,
+    pub(crate) login_posts: Arc<RecentPosts>,
     pub(crate) clock: SharedClock,
     pub(crate) randomness: Arc<dyn Randomness>,
     pub(crate) metrics: Metrics,
     /// The key of the users' names in the access log.
     pub(crate) log_key: LogKey,
     /// Bounds the lines about requests that failed.
-    pub(crate) failures: LogLimit,
+    pub(crate) failures: Arc<LogLimit>,
     /// Stops listeners and event streams at shutdown.
     pub(crate) stop: CancellationToken,
-    pub(crate) event_streams: EventStreams,
+    pub(crate) event_streams: Arc<EventStreams>,
     pub(crate) websockets: WebSockets,
     /// Wakes open WebSocket connections when a session of this process may have ended.
-    pub(crate) session_ended: Notify,
+    pub(crate) session_ended: Arc<Notify>,
 }
 
 impl Runtime {
+    /// Returns the runtime that new requests use, for a connection that outlives reloads.
+    pub(crate) fn latest(self: &Arc<Self>) -> Arc<Self> {
+        self.app.upgrade().map_or_else(|| Arc::clone(self), |app| app.runtime())
+    }
+
     /// Returns the session that the request's cookie names, if it is valid.
     pub(crate) async fn session(&self, context: &Context) -> Result<Option<Session>, AuthError> {
         let Some(token) = session_token(context) else { return Ok(None) };
@@ -102,7 +135,7 @@ fn session_token(context: &Context) -> Option<SessionToken> {
     cookies::SESSION.value(&context.headers).and_then(SessionToken::parse)
 }
 
-/// The parts that a reload of the configuration may replace.
+/// The settings of requests.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) site: Site,

@@ -77,7 +77,7 @@ fn is_own_origin(headers: &HeaderMap, own: &[String], additional: &[String]) -> 
 }
 
 /// Waits until the session of `context` may not use the connection any more.
-async fn session_ended(runtime: &Runtime, context: &Context, used: &ClientUse) {
+async fn session_ended(runtime: &Arc<Runtime>, context: &Context, used: &ClientUse) {
     let mut ticks = interval(WATCH_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failures = 0;
@@ -86,12 +86,17 @@ async fn session_ended(runtime: &Runtime, context: &Context, used: &ClientUse) {
             _ = ticks.tick() => {}
             () = runtime.session_ended.notified() => {}
         }
-        match is_allowed(runtime, context, used.take()).await {
+        // A reload may have changed the rules.
+        match is_allowed(&runtime.latest(), context, used.take()).await {
             Ok(true) => failures = 0,
             Ok(false) => return,
             Err(error) => {
                 failures += 1;
-                tracing::warn!(event = "websocket.session_unknown", error = %error, "the session of an open connection could not be looked at");
+                tracing::warn!(
+                    event = "websocket.session_unknown",
+                    error = &error as &dyn std::error::Error,
+                    "the session of an open connection could not be looked at"
+                );
                 if failures >= MAX_FAILURES {
                     return;
                 }

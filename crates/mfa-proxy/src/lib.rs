@@ -17,8 +17,9 @@ pub use body::{Body, BoxError, empty, full};
 pub use headers::Origin;
 pub use path::{InvalidPath, NormalPath};
 pub use server::{
-    Cap, ConnectionEvent, ConnectionObserver, ConnectionSettings, RequestBody, RequestBodyError,
-    Server, TimeoutKind, serve,
+    Cap, ConnectionEvent, ConnectionObserver, ConnectionSettings, InvalidListenAddress,
+    ListenAddress, Listener, RequestBody, RequestBodyError, Server, ServerSettings, TimeoutKind,
+    UNIX_PEER, serve,
 };
 pub use upstream::{
     ClientUse, InvalidUpstream, Proxy, ProxyError, TunnelTerms, UpstreamLimits,

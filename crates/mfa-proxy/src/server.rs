@@ -2,6 +2,7 @@
 
 mod client_io;
 mod connection;
+mod listener;
 mod progress;
 mod registry;
 mod request_body;
@@ -20,7 +21,6 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
     time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -28,10 +28,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     client_io::ClientIo,
     connection::{Connection, Ended},
+    listener::Accepted,
     registry::{Place, Registry},
     response_body::ResponseBody,
 };
 pub use self::{
+    listener::{InvalidListenAddress, ListenAddress, Listener, UNIX_PEER},
     request_body::{RequestBody, RequestBodyError},
     settings::{Cap, ConnectionEvent, ConnectionObserver, ConnectionSettings, TimeoutKind},
 };
@@ -53,6 +55,17 @@ pub struct Server {
     registry: Arc<Registry>,
 }
 
+/// The settings of a server that runs.
+#[derive(Debug, Clone)]
+pub struct ServerSettings(Arc<Registry>);
+
+impl ServerSettings {
+    /// Sets timeouts and caps for connections from now on. Open connections keep their timeouts.
+    pub fn set(&self, settings: ConnectionSettings) {
+        self.0.set(settings);
+    }
+}
+
 /// The tokens of a listener's connections.
 #[derive(Debug, Clone)]
 struct Stop {
@@ -71,32 +84,53 @@ impl Server {
         Self { registry: Registry::new(settings, observer) }
     }
 
+    /// Returns a handle that changes timeouts and caps while the server runs.
+    pub fn settings(&self) -> ServerSettings {
+        ServerSettings(Arc::clone(&self.registry))
+    }
+
     /// Serves connections until `stop`, then waits up to `drain_timeout` for running requests.
     ///
-    /// When a cap is reached, a connection that waits for a head makes room for a new one.
-    pub async fn serve<S, F>(self, listener: TcpListener, stop: CancellationToken, respond: S)
-    where
+    /// When a cap is reached, a connection that waits for a head makes room for a new one. A peer on a Unix socket
+    /// has the address [`UNIX_PEER`].
+    pub async fn serve<S, F>(
+        self,
+        listener: impl Into<Listener>,
+        stop: CancellationToken,
+        respond: S,
+    ) where
         S: Fn(Request<RequestBody>, SocketAddr) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        let tasks = TaskTracker::new();
+        let (listener, tasks) = (listener.into(), TaskTracker::new());
         let stop = Stop { graceful: stop, now: CancellationToken::new() };
         loop {
-            let (stream, peer) = tokio::select! {
+            let accepted = tokio::select! {
                 () = stop.graceful.cancelled() => break,
                 accepted = self.accept(&listener) => accepted,
             };
+            let peer = match &accepted {
+                Accepted::Tcp(_, peer) => *peer,
+                Accepted::Unix(_) => UNIX_PEER,
+            };
             let Some(place) = self.registry.admit(peer.ip()) else { continue };
-            // Fails only if the socket is already closed.
-            let _ = stream.set_nodelay(true);
-            let respond = respond.clone();
+            let (respond, stop) = (respond.clone(), stop.clone());
             let respond = move |request| respond(request, peer);
-            tasks.spawn(serve_connection(stream, place, stop.clone(), respond));
+            match accepted {
+                Accepted::Tcp(stream, _) => {
+                    // Fails only if the socket is already closed.
+                    let _ = stream.set_nodelay(true);
+                    tasks.spawn(serve_connection(stream, place, stop, respond))
+                }
+                Accepted::Unix(stream) => {
+                    tasks.spawn(serve_connection(stream, place, stop, respond))
+                }
+            };
         }
         // Closed before the drain, so that no new connection arrives meanwhile.
         drop(listener);
         tasks.close();
-        let drain_timeout = self.registry.settings.drain_timeout;
+        let drain_timeout = self.registry.settings().drain_timeout;
         if tokio::time::timeout(drain_timeout, tasks.wait()).await.is_err() {
             tracing::warn!(
                 event = "listener.drain_timeout",
@@ -109,7 +143,7 @@ impl Server {
     }
 
     /// Accepts the next connection.
-    async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    async fn accept(&self, listener: &Listener) -> Accepted {
         let mut log_at = Instant::now();
         loop {
             self.registry.until_closed().await;
@@ -120,7 +154,11 @@ impl Server {
                     self.registry.evict_one();
                     if Instant::now() >= log_at {
                         log_at = Instant::now() + ACCEPT_LOG_INTERVAL;
-                        tracing::warn!(event = "listener.accept_failed", error = %error, "connections could not be accepted");
+                        tracing::warn!(
+                            event = "listener.accept_failed",
+                            error = &error as &dyn std::error::Error,
+                            "connections could not be accepted"
+                        );
                     }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
@@ -130,7 +168,7 @@ impl Server {
 }
 
 /// Serves connections until `stop`, with the default timeouts and caps.
-pub async fn serve<S, F>(listener: TcpListener, stop: CancellationToken, respond: S)
+pub async fn serve<S, F>(listener: impl Into<Listener>, stop: CancellationToken, respond: S)
 where
     S: Fn(Request<RequestBody>, SocketAddr) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
@@ -173,7 +211,7 @@ where
         tokio::select! {
             served = &mut served => {
                 if let Err(error) = served {
-                    tracing::debug!(event = "connection.failed", error = %error, "a connection ended with an error");
+                    tracing::debug!(event = "connection.failed", error = &error as &dyn std::error::Error, "a connection ended with an error");
                 }
                 return;
             }

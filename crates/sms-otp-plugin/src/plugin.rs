@@ -74,9 +74,34 @@ impl SmsOtpPlugin {
         keys: KeyRing,
         sender: Arc<dyn SmsSender>,
     ) -> Result<Self, InvalidText> {
+        Self::make(config, keys, sender, LookUps::default(), LimitNotes::default())
+    }
+
+    /// Returns the factor with other settings, keys or another sender. It shares the observer, and what this one
+    /// keeps in memory about look-ups and limits.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn reconfigured(
+        &self,
+        config: SmsOtpConfig,
+        keys: KeyRing,
+        sender: Arc<dyn SmsSender>,
+    ) -> Result<Self, InvalidText> {
+        let Parts { look_ups, limit_notes, .. } = &self.parts;
+        Self::make(config, keys, sender, look_ups.clone(), limit_notes.clone())
+    }
+
+    fn make(
+        config: SmsOtpConfig,
+        keys: KeyRing,
+        sender: Arc<dyn SmsSender>,
+        look_ups: LookUps,
+        limit_notes: LimitNotes,
+    ) -> Result<Self, InvalidText> {
         let descriptor = Descriptor::new(config.factor().clone());
         let templates = config.templates(sender.text_limit())?;
-        let (look_ups, limit_notes) = (LookUps::default(), LimitNotes::default());
         let parts = Parts { config, templates, keys, sender, look_ups, limit_notes };
         Ok(Self { descriptor, parts })
     }

@@ -14,6 +14,7 @@ use otp_cache::{Charge, Charged, Quota, QuotaKey, QuotaRefused, StoreError};
 use otp_core::{PhoneNumber, gcra::Rate};
 
 use crate::{
+    limit_notes::BudgetNote,
     limits::{SendLimit, SendLimits},
     pseudonym::PseudonymKey,
     store_failed::store_failed,
@@ -264,24 +265,27 @@ impl<'a> SendQuotas<'a> {
         }
     }
 
-    /// Charges the budget for the `billed` parts beyond those that were charged, and warns if four fifths are
-    /// spent.
-    pub(crate) async fn charge_rest(&self, billed: u32) {
+    /// Charges the budget for the `billed` parts beyond those that were charged. Returns what an operator should
+    /// know of it.
+    pub(crate) async fn charge_rest(&self, billed: u32) -> Option<BudgetNote> {
         let budget = self.every.iter().find(|limit| limit.name == SendLimit::Budget);
-        let Some(Limit { charge: budget, .. }) = budget else { return };
+        let Limit { charge: budget, .. } = budget?;
         let more = self.price.saturating_mul(billed.saturating_sub(self.parts));
         match self.tries.quota.charge(&[budget.with_events(more)], self.tries.now).await {
             Ok(Ok(charged)) if charged.left() < budget.rate.burst() / 5 => {
-                trace::warn("four fifths of the sms budget are spent");
+                Some(BudgetNote::NearlySpent)
             }
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => None,
             Ok(Err(_)) => {
-                trace::warn("the sms budget is spent");
                 if let Err(error) = self.charge_remaining_budget(budget).await {
                     trace::failed("sms budget not settled", &error);
                 }
+                Some(BudgetNote::Spent)
             }
-            Err(error) => trace::failed("sms budget not settled", &error),
+            Err(error) => {
+                trace::failed("sms budget not settled", &error);
+                None
+            }
         }
     }
 
@@ -330,8 +334,8 @@ impl ChargedSend<'_> {
     }
 
     /// Keeps the charge of a message that was sent, or may have been. If the provider told that it bills more
-    /// parts, the budget pays for them too.
-    pub(crate) async fn keep(self, billed: Option<u32>) {
-        self.quotas.charge_rest(billed.unwrap_or(self.quotas.parts)).await;
+    /// parts, the budget pays for them too. Returns what an operator should know of it.
+    pub(crate) async fn keep(self, billed: Option<u32>) -> Option<BudgetNote> {
+        self.quotas.charge_rest(billed.unwrap_or(self.quotas.parts)).await
     }
 }

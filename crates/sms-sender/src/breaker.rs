@@ -130,8 +130,8 @@ const MAX_DURATION: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct CircuitBreaker {
     inner: Arc<dyn SmsSender>,
     settings: BreakerSettings,
-    permits: Semaphore,
-    state: Mutex<State>,
+    permits: Arc<Semaphore>,
+    state: Arc<Mutex<State>>,
     /// Numbers are kept as keyed hashes only.
     hasher: RandomState,
 }
@@ -231,8 +231,22 @@ impl CircuitBreaker {
         {
             return Err(InvalidBreakerSettings::Duration);
         }
-        let permits = Semaphore::new(settings.concurrent_calls);
-        Ok(Self { inner, settings, permits, state: Mutex::default(), hasher: RandomState::new() })
+        let permits = Arc::new(Semaphore::new(settings.concurrent_calls));
+        Ok(Self { inner, settings, permits, state: Arc::default(), hasher: RandomState::new() })
+    }
+
+    /// Returns a breaker around another sender to the same provider, such as one with a new API key.
+    ///
+    /// Both share what is known about the provider, and the number of calls at the same time.
+    #[must_use]
+    pub fn with_sender(&self, inner: Arc<dyn SmsSender>) -> Self {
+        Self {
+            inner,
+            settings: self.settings.clone(),
+            permits: Arc::clone(&self.permits),
+            state: Arc::clone(&self.state),
+            hasher: self.hasher.clone(),
+        }
     }
 
     /// Whether the breaker is open.

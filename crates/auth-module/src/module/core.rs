@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::SystemTime};
 use mfa_plugin_api::{ClientFacts, Services};
 use otp_cache::{ChallengeStore, DeliveryNotes, Notifier, OtpStore, Quota};
 
-use super::settings::AuthSettings;
+use super::{limit_notes::LimitNotes, settings::AuthSettings};
 use crate::{
     audit::{AuditRecord, AuditTrail, FlowAudit},
     bounded_trail::{AuditCounts, BoundedTrail},
@@ -61,8 +61,9 @@ pub struct Administration {
 /// Reads no clock and no random generator: both come with each call.
 pub struct AuthModule {
     pub(super) parts: AuthParts,
-    pub(super) sessions: CachedSessions,
+    pub(super) sessions: Arc<CachedSessions>,
     pub(super) audit: Arc<BoundedTrail>,
+    pub(super) limit_notes: Arc<LimitNotes>,
     services: Services,
 }
 
@@ -75,13 +76,38 @@ impl AuthModule {
             .with::<Arc<dyn DeliveryNotes>>(Arc::clone(&parts.notes))
             .with::<Arc<dyn Notifier>>(Arc::clone(&parts.notifier));
         let settings = &parts.settings;
-        let sessions = CachedSessions::new(
+        let sessions = Arc::new(CachedSessions::new(
             Arc::clone(&parts.sessions),
             settings.cached_sessions,
             settings.session_cache_age,
-        );
+        ));
         let audit = Arc::new(BoundedTrail::new(Arc::clone(&parts.audit)));
-        Self { parts, sessions, audit, services }
+        Self { parts, sessions, audit, limit_notes: Arc::default(), services }
+    }
+
+    /// Returns the module with another policy and other settings. It shares stores, counters, cached sessions and
+    /// audit trail with this one, so logins and sessions go on.
+    ///
+    /// The tenant and the keys must stay as they are, because the counters and the audit trail are named by them. The
+    /// age of cached sessions and their number stay in any case.
+    #[must_use]
+    pub fn reconfigured(&self, policy: Policy, settings: AuthSettings) -> Self {
+        let parts = &self.parts;
+        let parts = AuthParts {
+            users: Arc::clone(&parts.users),
+            passwords: Arc::clone(&parts.passwords),
+            administration: parts.administration.clone(),
+            sessions: Arc::clone(&parts.sessions),
+            otp_cache: Arc::clone(&parts.otp_cache),
+            notes: Arc::clone(&parts.notes),
+            notifier: Arc::clone(&parts.notifier),
+            audit: Arc::clone(&parts.audit),
+            policy,
+            settings,
+        };
+        let (sessions, audit) = (Arc::clone(&self.sessions), Arc::clone(&self.audit));
+        let limit_notes = Arc::clone(&self.limit_notes);
+        Self { parts, sessions, audit, limit_notes, services: self.services.clone() }
     }
 
     /// Returns the services for plugins: the OTP cache as `Arc<dyn ChallengeStore>`, `Arc<dyn Quota>`,
@@ -132,6 +158,11 @@ impl AuthModule {
     /// Returns numbers about the audit trail, for metrics.
     pub fn audit_counts(&self) -> AuditCounts {
         self.audit.counts()
+    }
+
+    /// Returns how often each limit on passwords was reached, by its name in the audit trail, for metrics.
+    pub fn password_limit_counts(&self) -> Vec<(&'static str, u64)> {
+        self.limit_notes.counts()
     }
 
     /// Sets whether the disk is nearly full. Then events that need no password are only counted in the audit

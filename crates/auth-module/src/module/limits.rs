@@ -31,7 +31,7 @@ pub(super) struct ChargedAttempt {
 }
 
 /// The limits on attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Limit {
     Address,
     /// Wrong passwords in a row for one account in one place. It lets attempts go on, but from then on each password

@@ -93,7 +93,8 @@ impl AuthModule {
     }
 
     /// Returns the pending login of this token. `None` if it is unknown or expired, or if its user is
-    /// gone, disabled, or has a new password.
+    /// gone, disabled, or has a new password. Also `None` if it was opened more than [`CLOCK_SKEW`] after
+    /// `now`: the clock was ahead then.
     ///
     /// # Errors
     ///
@@ -128,6 +129,9 @@ impl AuthModule {
         let Some((record, version)) = self.sessions.load_pending(token, now).await? else {
             return Ok(None);
         };
+        if record.opened_at > now + CLOCK_SKEW {
+            return Ok(None);
+        }
         let user = self.unchanged_user(&record).await?;
         Ok(user.map(|user| PendingLogin { token, version, record, user, checked_at: now }))
     }
@@ -287,14 +291,23 @@ impl AuthModule {
     /// The session is open already, so a failure is only logged.
     async fn note_login(&self, user: &UserId, client: &ClientFacts, now: SystemTime) {
         if let Err(error) = self.remember_address(user, client, now).await {
-            tracing::warn!(%error, "the address of a login was not remembered");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the address of a login was not remembered"
+            );
         }
         if let Err(error) = self.forget_failures(user, client, now).await {
-            tracing::warn!(%error, "the wrong passwords before a login were not forgotten");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the wrong passwords before a login were not forgotten"
+            );
         }
         let Some(administration) = &self.parts.administration else { return };
         if let Err(error) = administration.users.change(user, Change::LoggedIn, now).await {
-            tracing::warn!(%error, "the time of a login was not noted");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the time of a login was not noted"
+            );
         }
     }
 

@@ -76,6 +76,9 @@ impl AuthModule {
                 return Ok(PasswordOutcome::Throttled { until });
             }
         };
+        if charged.is_closed {
+            self.limit_notes.note(Limit::Failures, now);
+        }
         // After the charge, so that an impossible password costs an attempt. No hash is needed: the
         // length says nothing about the account.
         if !(1..=MAX_PASSWORD_BYTES).contains(&password.expose_secret().len()) {
@@ -149,6 +152,7 @@ impl AuthModule {
         client: &ClientFacts,
         now: SystemTime,
     ) {
+        self.limit_notes.note(limit, now);
         self.record(about(user, "password.throttled", client, now).with("limit", limit.as_str()));
     }
 

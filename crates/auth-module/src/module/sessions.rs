@@ -9,7 +9,7 @@ use crate::{
     audit::AuditRecord,
     error::AuthError,
     login::Session,
-    policy::{Decision, RequestFacts},
+    policy::{CLOCK_SKEW, Decision, RequestFacts},
     session_record::{SessionId, SessionRecord, StoredSession, UserSnapshot},
     session_store::{EndAll, Sessions as _},
     token::{SessionToken, TokenDigest},
@@ -25,7 +25,8 @@ const TOUCH_PART: u32 = 10;
 
 impl AuthModule {
     /// Returns the session of this token. `None` if it is unknown, logged out, expired or idle, or if
-    /// its user is gone, disabled, or has a new password.
+    /// its user is gone, disabled, or has a new password. Also `None` if it was opened or used more than
+    /// [`CLOCK_SKEW`] after `now`: the clock was ahead then.
     ///
     /// A session that was loaded within the last second is read from memory. The user is read again
     /// when the session's snapshot is older than the setting `user_refresh`. A disabled user or a new
@@ -70,7 +71,7 @@ impl AuthModule {
             return Ok(None);
         };
         let mut idle_expires_at = stored.seen_at + self.parts.settings.session_idle;
-        if now >= idle_expires_at {
+        if now >= idle_expires_at || is_of_later(&stored, now) {
             return Ok(None);
         }
         let mut record = stored.record;
@@ -131,7 +132,9 @@ impl AuthModule {
         limit: usize,
     ) -> Result<Vec<StoredSession>, AuthError> {
         let mut sessions = self.sessions.sessions_of(user, now, limit).await?;
-        sessions.retain(|session| now < session.seen_at + self.parts.settings.session_idle);
+        let idle_timeout = self.parts.settings.session_idle;
+        sessions
+            .retain(|session| now < session.seen_at + idle_timeout && !is_of_later(session, now));
         Ok(sessions)
     }
 
@@ -213,6 +216,11 @@ impl AuthModule {
         let idle_since = now.checked_sub(self.parts.settings.session_idle);
         self.sessions.sweep(now, idle_since.unwrap_or(SystemTime::UNIX_EPOCH)).await
     }
+}
+
+/// Whether a session was opened or used after `now`. Then the clock was ahead, and its timeouts are wrong.
+fn is_of_later(session: &StoredSession, now: SystemTime) -> bool {
+    session.record.opened_at.max(session.seen_at) > now + CLOCK_SKEW
 }
 
 fn ended_record(ended: &SessionRecord, why: &'static str, now: SystemTime) -> AuditRecord {

@@ -146,7 +146,10 @@ impl PasswordCheck for HashedPasswords {
             Ok(true) => return Ok(PasswordVerdict::Rehashed(account.user)),
             Ok(false) => {}
             // The older hash is still valid, and the next login tries again.
-            Err(error) => tracing::warn!(%error, "a password hash was not replaced"),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a password hash was not replaced"
+            ),
         }
         Ok(PasswordVerdict::Verified(account.user))
     }

@@ -75,6 +75,11 @@ impl Peppers {
         self.keys.contains_key(&id)
     }
 
+    /// Whether these are the same peppers, with the same current one.
+    pub fn are_same(&self, other: &Self) -> bool {
+        self.current == other.current && self.keys.keys().eq(other.keys.keys())
+    }
+
     /// Returns the pepper of new hashes.
     pub fn current(&self) -> Option<PepperId> {
         self.current

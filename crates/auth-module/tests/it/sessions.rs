@@ -46,6 +46,47 @@ async fn a_session_ends_after_twelve_hours_however_busy_it_is() {
 }
 
 #[tokio::test]
+async fn a_session_of_a_clock_that_was_ahead_is_refused_when_it_is_right_again() {
+    for (lead, is_open) in
+        [(MINUTE, true), (MINUTE + Duration::from_millis(1), false), (365 * 24 * HOUR, false)]
+    {
+        let world = World::new().await;
+        let right = world.now();
+        world.clock.set(right + lead);
+        let (token, session) = world.alice_session().await;
+        assert!(world.is_open(&token).await);
+        world.clock.set(right);
+        assert_eq!(world.is_open(&token).await, is_open, "opened {lead:?} ahead");
+        let listed = world.auth.sessions_of(&session.user().id, right, 10).await.unwrap();
+        assert_eq!(listed.len(), usize::from(is_open), "opened {lead:?} ahead");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_used_while_the_clock_was_ahead_is_refused() {
+    let world = World::new().await;
+    let (token, _) = world.alice_session().await;
+    let right = world.clock.advance(MINUTE);
+    world.clock.set(right + 30 * MINUTE);
+    assert!(world.is_open(&token).await);
+    world.clock.set(right);
+    assert!(!world.is_open(&token).await, "its idle timeout would end half an hour late");
+}
+
+#[tokio::test]
+async fn a_login_of_a_clock_that_was_ahead_is_refused_when_it_is_right_again() {
+    for (lead, is_open) in [(MINUTE, true), (MINUTE + Duration::from_millis(1), false)] {
+        let world = World::new().await;
+        let right = world.now();
+        world.clock.set(right + lead);
+        let (token, _) = world.alice_pending("/").await;
+        world.clock.set(right);
+        let found = world.auth.load_pending(&token, right).await.unwrap();
+        assert_eq!(found.is_some(), is_open, "opened {lead:?} ahead");
+    }
+}
+
+#[tokio::test]
 async fn a_session_in_use_stays_open_with_the_shortest_idle_timeout() {
     let world = World::new().await;
     let (token, _) = world.alice_session().await;

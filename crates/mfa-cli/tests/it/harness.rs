@@ -28,7 +28,7 @@ const ANYWHERE: [&str; 6] =
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
-    /// Reads the log, so that a full pipe never stops the program.
+    /// Reads standard error: a program whose pipe is full would wait.
     log: Option<JoinHandle<String>>,
 }
 
@@ -55,13 +55,13 @@ impl Process {
         Self { child, log: Some(log) }
     }
 
-    /// Returns the log of a process that has ended, or is about to.
-    fn log(&mut self) -> String {
-        self.log.take().expect("it is read once").join().expect("a log")
-    }
-
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Returns the log of a process that has ended or is about to.
+    fn log(&mut self) -> String {
+        self.log.take().expect("it is read once").join().expect("a log")
     }
 
     /// Returns the first line on standard output. Panics with standard error if there is none.
@@ -69,15 +69,13 @@ impl Process {
         let mut line = String::new();
         let out = self.child.stdout.as_mut().expect("a pipe");
         BufReader::new(out).read_line(&mut line).expect("readable output");
-        if line.is_empty() {
-            panic!("the process ended: {}", self.log());
-        }
+        assert!(!line.is_empty(), "the process ended: {}", self.log());
         line
     }
 
     /// Sends SIGTERM and waits. Returns exit status and log.
     pub(crate) fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
+        let pid = self.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill runs");
         assert!(asked.success());
         let log = self.log();

@@ -423,3 +423,20 @@ async fn every_page_of_ours_carries_the_headers_that_protect_it() {
         assert!(!header_names(&seen).iter().any(|name| name == "server" || name == "x-powered-by"));
     }
 }
+
+#[tokio::test]
+async fn a_limit_on_passwords_that_is_reached_is_counted_and_logged() {
+    let demo = Demo::start();
+    let mut browser = demo.browser();
+    for _ in 0..11 {
+        send_password(&mut browser, ALICE.0, "a wrong password").await;
+    }
+    let (_, metrics) = demo.ops("/metrics").await;
+    let count = "mfa_password_limits_reached_total{limit=\"user_and_address\"} 1\n";
+    assert!(metrics.contains(count), "{metrics}");
+    let (_, log) = demo.process.terminate();
+    let lines: Vec<&str> =
+        log.lines().filter(|line| line.contains("a limit on passwords was reached")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("\"limit\":\"user_and_address\""), "{}", lines[0]);
+}

@@ -166,7 +166,7 @@ async fn an_added_factor_asks_in_its_own_words_and_opens_the_session() {
     let seen = world.browser.post(&page, "/_mfa/factor", &right).await.expect("a response");
     assert_eq!(seen.status, 303);
     assert!(world.is_signed_in(), "{:?}", world.browser.cookies());
-    world.gateway.shut_down_at_once().await;
+    world.gateway.shut_down_at_once().await.expect("in time");
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn an_approval_elsewhere_moves_the_open_page_on_and_the_reload_opens_the_s
     let seen = world.browser.get("/_mfa/factor").await.expect("a response");
     assert_eq!((seen.status.as_u16(), seen.location.as_deref()), (303, Some("/")));
     assert!(world.is_signed_in(), "{:?}", world.browser.cookies());
-    world.gateway.shut_down_at_once().await;
+    world.gateway.shut_down_at_once().await.expect("in time");
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use mfa_gateway::{
     running::{Running, listen},
     time::{Clock, SystemRandomness},
 };
+use mfa_proxy::Listener;
 use secrecy::SecretString;
-use tokio::net::TcpListener;
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -42,8 +42,8 @@ service_id = 1
 
 /// A port for the site and one for operations.
 pub(crate) struct Ports {
-    site: TcpListener,
-    operations: TcpListener,
+    site: Listener,
+    operations: Listener,
     pub(crate) origin: String,
 }
 
@@ -63,8 +63,13 @@ impl Ports {
 
 /// Reads the configuration of a gateway at `origin`, with its rules and its application.
 pub(crate) fn config(folder: &Path, origin: &str, more: &str) -> Config {
-    let text = [&GATEWAY.replace("ORIGIN", origin), more, SMS].concat();
+    let text = text(origin, more);
     Config::parse(&folder.join("gateway.toml"), &text).expect("a configuration")
+}
+
+/// Returns the text of that configuration.
+pub(crate) fn text(origin: &str, more: &str) -> String {
+    [&GATEWAY.replace("ORIGIN", origin), more, SMS].concat()
 }
 
 /// Returns a user who logs in with [`PASSWORD`].

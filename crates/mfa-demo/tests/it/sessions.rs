@@ -1,6 +1,7 @@
 //! Sessions in use: what keeps one alive, who may open a WebSocket connection, and when that ends.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,7 +25,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::common::{PASSWORD, Ports, add, config, user};
+use crate::common::{PASSWORD, Ports, add, text, user};
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -77,6 +78,9 @@ struct World {
     origin: String,
     clock: Arc<TestClock>,
     browser: Browser,
+    /// The configuration file, and what it was at the start.
+    file: PathBuf,
+    text: String,
     _folder: tempfile::TempDir,
 }
 
@@ -85,8 +89,9 @@ impl World {
         let folder = tempfile::tempdir().expect("a folder");
         let ports = Ports::free().await;
         let origin = ports.origin.clone();
-        let rules = RULES.replace("APPLICATION", &echo().await);
-        let config = config(folder.path(), &origin, &rules);
+        let text = text(&origin, &RULES.replace("APPLICATION", &echo().await));
+        let file = folder.path().join("gateway.toml");
+        let config = Config::parse(&file, &text).expect("a configuration");
         let clock = Arc::new(TestClock::default());
         let gateway = ports.start(GatewayBuilder::new(&config), Arc::clone(&clock) as _).await;
         for name in ["alice", "bob"] {
@@ -95,7 +100,7 @@ impl World {
             add(&gateway, user, &*clock).await;
         }
         let browser = log_in(&origin, "alice").await;
-        Self { gateway, config, origin, clock, browser, _folder: folder }
+        Self { gateway, config, origin, clock, browser, file, text, _folder: folder }
     }
 
     async fn ask(&self, browser: &Browser, path: &str, headers: &str) -> (TcpStream, String) {
@@ -368,9 +373,23 @@ async fn a_user_has_a_limited_number_of_them() {
 }
 
 #[tokio::test]
+async fn a_reload_ends_those_whose_path_is_closed_and_no_others() {
+    let world = World::start().await;
+    let (mut closed, mut open) = (world.open("/admin/").await, world.open("/").await);
+    echoes(&mut closed).await;
+    let text = world.text.replace("groups = [\"admin\"]", "groups = [\"others\"]");
+    assert_ne!(text, world.text);
+    std::fs::write(&world.file, text).expect("a file");
+    world.gateway.reload(&world.file).await.expect("a configuration");
+    is_cut(&mut closed).await;
+    echoes(&mut open).await;
+}
+
+#[tokio::test]
 async fn a_stop_ends_them_at_once() {
     let world = World::start().await;
     let mut client = world.open("/").await;
     echoes(&mut client).await;
-    let ((), ()) = tokio::join!(world.gateway.shut_down_at_once(), is_cut(&mut client));
+    let (stopped, ()) = tokio::join!(world.gateway.shut_down_at_once(), is_cut(&mut client));
+    stopped.expect("in time");
 }

@@ -182,7 +182,7 @@ impl<'d> Section<'d> {
     }
 
     /// Resolves a path in the file, which is relative to the folder of the file.
-    pub(super) fn resolve(&self, path: &str) -> PathBuf {
+    pub(super) fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.document.file.parent().unwrap_or(Path::new("")).join(path)
     }
 

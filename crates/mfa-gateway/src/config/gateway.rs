@@ -1,15 +1,12 @@
 //! `[gateway]`: listeners, names and the main secret.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use http::HeaderValue;
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use mfa_pages::{Language, PerLanguage};
+use mfa_proxy::{ListenAddress, UNIX_PEER};
 use secrecy::SecretString;
 use url::Url;
 
@@ -25,6 +22,11 @@ use super::{
 /// The shortest main secret. The keys derived from it have 32 bytes.
 const MIN_SECRET_BYTES: usize = 32;
 
+const LISTEN_ADDRESS: (&str, &str) = (
+    "an IP address or a host name with a port, or unix: with a path",
+    "IPアドレスまたはホスト名とポート、またはunix:とパス",
+);
+
 /// `[gateway]`
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -33,11 +35,13 @@ pub struct Gateway {
     /// Further origins under which browsers reach the same pages.
     pub additional_origins: Vec<Url>,
     /// The address of the public listener.
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
     /// The address of the listener for health and metrics.
-    pub ops_listen: SocketAddr,
+    pub ops_listen: ListenAddress,
     /// Names by which the listener for health and metrics can be reached, besides addresses and loopback names.
     pub ops_hosts: Vec<String>,
+    /// The permissions of Unix sockets.
+    pub socket_mode: u32,
     /// The value of `Strict-Transport-Security`; `None` if the application sets it.
     pub hsts: Option<HeaderValue>,
     /// The networks of the proxies whose `X-Forwarded-For` is used.
@@ -108,13 +112,14 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
             "listen",
             (
                 "The address for requests of browsers. TLS ends at a proxy in front of \
-                 the gateway.",
+                 the gateway. A name means all of its addresses, and [::] means IPv4 too.",
                 "ブラウザーのリクエストを待ち受けるアドレスです。TLSは、ゲートウェイの手\
-                 前のプロキシが終端します。",
+                 前のプロキシが終端します。ホスト名はそのすべてのアドレスを、[::]はIPv4も\
+                 含みます。",
             ),
         )
-        .allowed(("an IP address with a port", "IPアドレスとポート"))
-        .or("127.0.0.1:8080", address);
+        .allowed(LISTEN_ADDRESS)
+        .or("127.0.0.1:8080", |text| address(section, text));
     let ops_listen = section
         .key(
             "ops_listen",
@@ -125,8 +130,8 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
                  うにしてください。",
             ),
         )
-        .allowed(("an IP address with a port", "IPアドレスとポート"))
-        .or("127.0.0.1:9090", address);
+        .allowed(LISTEN_ADDRESS)
+        .or("127.0.0.1:9090", |text| address(section, text));
     let ops_hosts = section
         .key(
             "ops_hosts",
@@ -139,6 +144,19 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         )
         .allowed(("a list of host names", "ホスト名のリスト"))
         .list(&[], list_of(host));
+    let socket_mode = section
+        .key(
+            "socket_mode",
+            (
+                "Who may connect to the Unix sockets of listen and ops_listen: \"0600\" \
+                 the gateway's user, \"0660\" its group too, \"0666\" every user of the \
+                 machine.",
+                "listenとops_listenのUnixソケットに接続できるユーザーです。\"0600\"はゲート\
+                 ウェイのユーザー、\"0660\"はそのグループも、\"0666\"はこの機械のすべてのユ\
+                 ーザーです。",
+            ),
+        )
+        .word(&[("0600", 0o600), ("0660", 0o660), ("0666", 0o666)], 0o660);
     let hsts = section
         .key(
             "hsts",
@@ -162,13 +180,16 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
             (
                 "Networks of your reverse proxies, such as \"10.0.0.0/8\". \
                  X-Forwarded-For is used only when the peer is in this list; otherwise \
-                 the peer is the client.",
+                 the peer is the client. \"unix\" stands for the peers on a Unix socket.",
                 "自分のリバースプロキシのネットワークです（例：\"10.0.0.0/8\"）。接続元が\
                  このリストにあるときだけX-Forwarded-Forを使い、それ以外は接続元をクライ\
-                 アントとみなします。",
+                 アントとみなします。\"unix\"は、Unixソケットの接続元を表します。",
             ),
         )
-        .allowed(("a list of networks or IP addresses", "ネットワークまたはIPアドレスのリスト"))
+        .allowed((
+            "a list of networks, IP addresses and \"unix\"",
+            "ネットワーク、IPアドレス、\"unix\"のリスト",
+        ))
         .list(&[], list_of(network));
     let stop_timeout = section
         .key(
@@ -287,6 +308,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         listen: listen?,
         ops_listen: ops_listen?,
         ops_hosts: ops_hosts?,
+        socket_mode: socket_mode?,
         hsts: hsts?,
         trusted_proxies: trusted_proxies?,
         stop_timeout: stop_timeout?,
@@ -300,13 +322,25 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
     })
 }
 
-fn address(text: &str) -> Result<SocketAddr, Refusal> {
-    text.parse().map_err(|_| {
+/// Parses an address to listen on. The path of a Unix socket is relative to the folder of the file.
+fn address(section: &Section<'_>, text: &str) -> Result<ListenAddress, Refusal> {
+    let address: ListenAddress = text.parse().map_err(|problem| {
         let what = (
-            format!("{text:?} is not an IP address with a port"),
-            format!("{text:?}はIPアドレスとポートではありません"),
+            format!("{text:?} {problem}"),
+            format!(
+                "{text:?}は、IPアドレスまたはホスト名とポートでも、unix:とパスでもありません"
+            ),
         );
-        Refusal::new(what, ("write \"127.0.0.1:8080\"", "\"127.0.0.1:8080\"のように書いてください"))
+        let remedy = (
+            "write \"127.0.0.1:8080\" or \"unix:/run/mfa-gateway/gateway.sock\"",
+            "\"127.0.0.1:8080\"か\"unix:/run/mfa-gateway/gateway.sock\"のように書いてくだ\
+             さい",
+        );
+        Refusal::new(what, remedy)
+    })?;
+    Ok(match address {
+        ListenAddress::Unix(path) => ListenAddress::Unix(section.resolve(&path)),
+        other => other,
     })
 }
 
@@ -366,6 +400,9 @@ fn hsts(text: &str) -> Result<Option<HeaderValue>, Refusal> {
 }
 
 fn network(text: &str) -> Result<IpNet, Refusal> {
+    if text == "unix" {
+        return Ok(UNIX_PEER.ip().into());
+    }
     let one_address = || text.parse::<IpAddr>().map(IpNet::from);
     text.parse::<IpNet>().or_else(|_| one_address()).map_err(|_| {
         let what = (
@@ -418,7 +455,7 @@ service_name = " "
 "#,
         );
         for start in [
-            "4:10: listen: \"8080\" is not an IP address with a port; ",
+            "4:10: listen: \"8080\" is neither an IP address nor a host name with a port, ",
             "5:19: trusted_proxies: holds \"10.0.0.0/33\", which is not a network; ",
             "6:20: default_language: \"fr\" is none of ja, en; ",
             "7:13: time_zone: \"Asia/Kyoto\" is not a known time zone; ",

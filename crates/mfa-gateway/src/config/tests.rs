@@ -85,7 +85,7 @@ tenant_id = "x"
     );
     let starts = [
         "gateway.toml:2:14: gateway.public_url: is not https",
-        "gateway.toml:3:10: gateway.listen: \"8080\" is not an IP address",
+        "gateway.toml:3:10: gateway.listen: \"8080\" is neither an IP address",
         "gateway.toml:5:10: gateway.secret: holds a secret shorter than 32 bytes",
         "gateway.toml:6:1: gateway.colour: unknown key; known here: ",
         "gateway.toml:9:7: application.url: is neither http nor https",

@@ -241,7 +241,11 @@ fn known_browser(own: &Own, session: &Session) -> Option<HeaderValue> {
     match remembered {
         Ok(value) => cookies::KNOWN.set_for(&value?, KNOWN_BROWSER_LIFETIME),
         Err(error) => {
-            tracing::error!(event = "browser.remember_failed", error = %error, "the browser of a login was not remembered");
+            tracing::error!(
+                event = "browser.remember_failed",
+                error = &error as &dyn std::error::Error,
+                "the browser of a login was not remembered"
+            );
             None
         }
     }
@@ -254,7 +258,11 @@ async fn end_older_session(own: &Own) {
         return;
     };
     if let Err(error) = runtime.auth.logout(&token, &context.client, context.now).await {
-        tracing::error!(event = "session.replace_failed", error = %error, "the older session could not be ended");
+        tracing::error!(
+            event = "session.replace_failed",
+            error = &error as &dyn std::error::Error,
+            "the older session could not be ended"
+        );
     }
 }
 

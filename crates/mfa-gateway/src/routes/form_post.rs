@@ -51,7 +51,7 @@ pub(crate) async fn same_origin_form(own: &Own, request: Request) -> Result<Form
         return Err(Refusal::Message(MessageKind::Csrf));
     }
     Form::read(&context.headers, request.into_body()).await.map_err(|error| {
-        tracing::warn!(event = "form.invalid", error = %error, client = %context.client.address, "a form was refused");
+        tracing::warn!(event = "form.invalid", error = &error as &dyn std::error::Error, client = %context.client.address, "a form was refused");
         match error {
             FormError::TooLarge => Refusal::Message(MessageKind::TooLarge { max_bytes: MAX_BYTES }),
             FormError::TooSlow => Refusal::Message(MessageKind::RequestTimeout),

@@ -15,7 +15,7 @@ pub(super) enum Owner {
 }
 
 /// The open WebSocket connections, and their limits.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct WebSockets {
     pub(super) idle_timeout: Duration,
     max_per_owner: usize,
@@ -25,6 +25,11 @@ pub(crate) struct WebSockets {
 impl WebSockets {
     pub(crate) fn new(idle_timeout: Duration, max_per_owner: usize) -> Self {
         Self { idle_timeout, max_per_owner, open: Slots::new() }
+    }
+
+    /// Returns the same connections with other limits, for those that are opened from now on.
+    pub(crate) fn with_limits(&self, idle_timeout: Duration, max_per_owner: usize) -> Self {
+        Self { idle_timeout, max_per_owner, open: self.open.clone() }
     }
 
     /// Opens one connection of `owner`. `None` if there are too many.

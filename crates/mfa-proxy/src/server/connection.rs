@@ -17,6 +17,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct Connection {
     registry: Arc<Registry>,
+    settings: Arc<ConnectionSettings>,
     id: u64,
     signal: Arc<Signal>,
     state: Mutex<State>,
@@ -64,14 +65,16 @@ struct ExchangeGuard {
 impl Connection {
     pub(crate) fn new(place: &Place) -> Self {
         let registry = Arc::clone(place.registry());
-        let write = Progress::new(registry.settings.progress_timeout);
+        let settings = registry.settings();
+        let write = Progress::new(settings.progress_timeout);
         let phase = Phase::Head { is_first: true, since: Instant::now(), reading_since: None };
         let state = Mutex::new(State { phase, exchange: 0, write });
-        Self { registry, id: place.id(), signal: Arc::clone(place.signal()), state }
+        let signal = Arc::clone(place.signal());
+        Self { registry, settings, id: place.id(), signal, state }
     }
 
     pub(crate) fn settings(&self) -> &ConnectionSettings {
-        &self.registry.settings
+        &self.settings
     }
 
     /// Waits until the connection has to be closed.

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::{sync::Notify, time::Instant};
 
@@ -35,7 +36,8 @@ pub(crate) enum Waiting {
 /// All connections of one listener.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    pub(crate) settings: ConnectionSettings,
+    /// For connections from now on. One that is open keeps the timeouts that it began with.
+    settings: ArcSwap<ConnectionSettings>,
     observer: Option<Arc<dyn ConnectionObserver>>,
     open: Mutex<Open>,
     closed: Notify,
@@ -88,7 +90,16 @@ impl Registry {
         settings: ConnectionSettings,
         observer: Option<Arc<dyn ConnectionObserver>>,
     ) -> Arc<Self> {
+        let settings = ArcSwap::from_pointee(settings);
         Arc::new(Self { settings, observer, open: Mutex::default(), closed: Notify::new() })
+    }
+
+    pub(crate) fn settings(&self) -> Arc<ConnectionSettings> {
+        self.settings.load_full()
+    }
+
+    pub(crate) fn set(&self, settings: ConnectionSettings) {
+        self.settings.store(Arc::new(settings));
     }
 
     /// Gives a new connection a place. Evicts a connection that waits if a cap is reached. `None` if a cap is
@@ -145,7 +156,7 @@ impl Registry {
 
     fn make_room(&self, open: &mut Open, peer: IpAddr) -> Result<(), Cap> {
         let (address, network) = client_networks(peer);
-        let settings = &self.settings;
+        let settings = self.settings.load();
         let caps = [
             (address, settings.max_per_address, Cap::Address),
             (network, settings.max_per_network, Cap::Network),
@@ -175,7 +186,7 @@ impl Registry {
 
     fn is_trusted(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        self.settings.trusted_proxies.iter().any(|net| net.contains(&peer))
+        self.settings.load().trusted_proxies.iter().any(|net| net.contains(&peer))
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {

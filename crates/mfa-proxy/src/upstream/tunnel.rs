@@ -69,7 +69,7 @@ impl TunnelTerms {
         tokio::select! {
             copied = copy_bidirectional(&mut client, &mut application) => {
                 if let Err(error) = copied {
-                    tracing::debug!(event = "tunnel.failed", error = %error, "an upgraded connection ended with an error");
+                    tracing::debug!(event = "tunnel.failed", error = &error as &dyn std::error::Error, "an upgraded connection ended with an error");
                 }
             }
             () = idle(&used_at, self.idle_timeout) => {

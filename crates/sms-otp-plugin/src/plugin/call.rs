@@ -12,7 +12,7 @@ use sms_sender::SmsSender;
 use super::look_ups::LookUps;
 use crate::{
     config::SmsOtpConfig,
-    limit_notes::LimitNotes,
+    limit_notes::{BudgetNote, LimitNotes},
     prompts::{self, CodePage, Ended},
     recipient::{NoRecipient, Recipient},
     state::{OtpState, Sent, challenge_id},
@@ -195,6 +195,13 @@ impl Call<'_> {
         event
             .with("number", self.config().pseudonym_key().pseudonym(to.phone.as_e164()))
             .with("to", to.phone.masked())
+    }
+
+    /// Logs what became of the budget, if there is anything to tell.
+    pub(super) fn note_budget(&self, note: Option<BudgetNote>) {
+        if let Some(note) = note {
+            self.parts.limit_notes.note_budget(note, self.now());
+        }
     }
 
     pub(super) fn audit(&self, event: AuditEvent) {

@@ -114,7 +114,7 @@ impl Call<'_> {
         if let (true, Some(billed), Ok(to)) =
             (is_final(report.status), report.parts, &self.recipient)
         {
-            self.quotas(&to.phone).charge_rest(billed).await;
+            self.note_budget(self.quotas(&to.phone).charge_rest(billed).await);
         }
         Ok(())
     }

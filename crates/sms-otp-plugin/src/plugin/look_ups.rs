@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -20,9 +20,9 @@ const INTERVALS: [Duration; 5] = [
 const MAX_WATCHED: usize = 10_000;
 
 /// When each message on a page is due for a look-up. Kept in this process only: losing it costs one look-up
-/// more.
-#[derive(Debug, Default)]
-pub(super) struct LookUps(Mutex<HashMap<Reference, Watched>>);
+/// more. Clones share everything.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LookUps(Arc<Mutex<HashMap<Reference, Watched>>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Watched {

@@ -245,8 +245,8 @@ impl Call<'_> {
             Err(error) => Err(error),
         };
         match sent {
-            Ok(SendAttempt::Accepted(parts)) => charged.keep(parts).await,
-            Ok(SendAttempt::Unknown) => charged.keep(None).await,
+            Ok(SendAttempt::Accepted(parts)) => self.note_budget(charged.keep(parts).await),
+            Ok(SendAttempt::Unknown) => self.note_budget(charged.keep(None).await),
             Ok(SendAttempt::NumberRefused(retry_after)) => {
                 charged.pause_number(retry_after).await;
                 charged.refund().await;

@@ -44,6 +44,22 @@ async fn after_five_failures_a_provider_is_left_alone_for_ten_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_sender_to_the_same_provider_finds_the_breaker_as_it_is() {
+    let breaker = breaker(FailingSender::not_sent());
+    for n in 0..5 {
+        breaker.send(&sms_to(n)).await.unwrap_err();
+    }
+    let provider = FailingSender::not_sent();
+    let other = breaker.with_sender(Arc::new(provider.clone()));
+    assert!(other.is_open());
+    other.send(&sms()).await.unwrap_err();
+    assert_eq!(provider.calls(), 0);
+    tokio::time::advance(Duration::from_secs(10)).await;
+    other.send(&sms()).await.unwrap_err();
+    assert_eq!(provider.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn failures_far_apart_and_refusals_open_nothing() {
     let provider = RecordingSender::new();
     let breaker = breaker(provider.clone());

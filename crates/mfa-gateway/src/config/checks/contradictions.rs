@@ -1,8 +1,7 @@
 //! Values that cannot both be meant.
 
-use std::net::SocketAddr;
-
 use auth_module::{Access, Rule};
+use mfa_proxy::ListenAddress;
 use url::{Origin, Url};
 
 use super::local::is_local;
@@ -50,7 +49,7 @@ fn refuse_ages_beyond_the_session(root: &Section<'_>, config: &Config) -> Result
 }
 
 fn refuse_shared_address(root: &Section<'_>, config: &Config) -> Result<(), Reported> {
-    let (one, other) = (config.gateway.listen, config.gateway.ops_listen);
+    let (one, other) = (&config.gateway.listen, &config.gateway.ops_listen);
     if !is_same_place(one, other) {
         return Ok(());
     }
@@ -62,7 +61,10 @@ fn refuse_shared_address(root: &Section<'_>, config: &Config) -> Result<(), Repo
 }
 
 /// Whether two listeners would be in each other's way. With port 0 the system chooses.
-fn is_same_place(one: SocketAddr, other: SocketAddr) -> bool {
+fn is_same_place(one: &ListenAddress, other: &ListenAddress) -> bool {
+    let (ListenAddress::Socket(one), ListenAddress::Socket(other)) = (one, other) else {
+        return one == other;
+    };
     let (one_ip, other_ip) = (one.ip(), other.ip());
     let overlaps = one_ip == other_ip || one_ip.is_unspecified() || other_ip.is_unspecified();
     one.port() != 0 && one.port() == other.port() && overlaps
@@ -75,15 +77,23 @@ fn refuse_own_address(root: &Section<'_>, config: &Config) -> Result<(), Reporte
         .chain(&gateway.additional_origins)
         .map(Url::origin)
         .collect();
-    let is_listener = |listener: SocketAddr| {
+    let host = application.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    let is_listener = |listener: &ListenAddress| {
+        let listener = match listener {
+            ListenAddress::Host { name, port } => {
+                return host.eq_ignore_ascii_case(name)
+                    && application.port_or_known_default() == Some(*port);
+            }
+            ListenAddress::Socket(address) => address,
+            ListenAddress::Unix(_) => return false,
+        };
         let ip = listener.ip();
-        let host = application.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let is_here = host == ip.to_string()
             || is_local(application) && (ip.is_loopback() || ip.is_unspecified());
         is_here && application.port_or_known_default() == Some(listener.port())
     };
     let is_own = origins.contains(&application.origin())
-        || [gateway.listen, gateway.ops_listen].into_iter().any(is_listener);
+        || [&gateway.listen, &gateway.ops_listen].into_iter().any(is_listener);
     if !is_own {
         return Ok(());
     }

@@ -230,7 +230,8 @@ fn problems_and_warnings_are_in_both_languages() {
     let problems = parse(&edited(&[("[gateway]", "listen = \"8080\"")])).expect_err("no address");
     assert_eq!(
         problems.in_language(Language::Ja),
-        "/nowhere/gateway.toml:2:10: gateway.listen: \"8080\"はIPアドレスとポート\
-         ではありません。\"127.0.0.1:8080\"のように書いてください。"
+        "/nowhere/gateway.toml:2:10: gateway.listen: \"8080\"は、IPアドレスまたはホ\
+         スト名とポートでも、unix:とパスでもありません。\"127.0.0.1:8080\"か\
+         \"unix:/run/mfa-gateway/gateway.sock\"のように書いてください。"
     );
 }

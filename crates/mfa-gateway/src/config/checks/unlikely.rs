@@ -4,12 +4,13 @@ use std::{net::IpAddr, path::Path, time::Duration};
 
 use auth_module::{Access, Rule};
 use ipnet::IpNet;
+use mfa_proxy::ListenAddress;
 use otp_core::message::Host;
 use secrecy::ExposeSecret as _;
 use tracing::Level;
 use url::Url;
 
-use super::local::is_local;
+use super::local::{is_local, is_local_name};
 use crate::config::{
     document::Section, otp_cache::OtpCache, problem::Refusal, sms::Sender, values::Config,
     warning::WarningKind,
@@ -65,10 +66,10 @@ fn warn_of_addresses(root: &Section<'_>, config: &Config) {
         );
         root.warn(WarningKind::InsecureHttp, "gateway.insecure_http", refusal);
     }
-    if !gateway.ops_listen.ip().is_loopback() {
+    if is_networked(&gateway.ops_listen) {
         let refusal = Refusal::new(
             (
-                "is open to a network, and asks nobody who they are",
+                "is open to a network, and needs no login",
                 "ネットワークに開いていて、だれでも認証なしで使えます",
             ),
             (
@@ -82,7 +83,7 @@ fn warn_of_addresses(root: &Section<'_>, config: &Config) {
     if is_open(&application.url) {
         let refusal = Refusal::new(
             (
-                "is reached over a network without encryption: whoever is on it can be any user",
+                "is reached over a network without encryption: another machine on it can pose as any user",
                 "暗号化されないネットワークの先にあり、そのネットワークからだれにでもなり\
                  すませます",
             ),
@@ -137,6 +138,15 @@ fn warn_of_proxies(root: &Section<'_>, config: &Config) {
             ("name only your own proxies", "自分のプロキシだけを指定してください"),
         );
         root.warn(WarningKind::WideProxies, "gateway.trusted_proxies", refusal);
+    }
+}
+
+/// Whether other machines can reach a listener.
+fn is_networked(listener: &ListenAddress) -> bool {
+    match listener {
+        ListenAddress::Host { name, .. } => !is_local_name(name),
+        ListenAddress::Socket(address) => !address.ip().to_canonical().is_loopback(),
+        ListenAddress::Unix(_) => false,
     }
 }
 

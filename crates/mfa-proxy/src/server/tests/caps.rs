@@ -164,3 +164,16 @@ async fn a_closed_connection_gives_its_place_back() {
     }
     assert_eq!(world.events.count(ConnectionEvent::Closed), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn changed_settings_hold_for_connections_from_then_on() {
+    let world = World::new(settings(100, 1, 100));
+    let before = world.connect("198.51.100.1").expect("a place");
+    // It begins to be served.
+    tokio::task::yield_now().await;
+    world.registry.set(ConnectionSettings { head_timeout: seconds(3), ..settings(100, 2, 100) });
+    let (first, second) = (world.connect("198.51.100.1"), before.closed());
+    let first = first.expect("a place beside the other").closed();
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!((first.0, second.0), (3, 10));
+}
