@@ -5,6 +5,7 @@ mod attempt;
 mod core;
 mod familiarity;
 mod imports;
+mod limit;
 mod limit_notes;
 mod limits;
 mod logins;

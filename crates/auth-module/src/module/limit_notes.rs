@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::limits::Limit;
+use super::limit::Limit;
 
 /// The shortest time between two log lines about one limit. Without it, each attempt would write one.
 const BETWEEN_LINES: Duration = Duration::from_secs(60);

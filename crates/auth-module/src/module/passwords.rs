@@ -8,7 +8,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{
     attempt::{AccountName, Source},
     core::AuthModule,
-    limits::{AttemptCharge, ChargedAttempt, Limit},
+    limit::Limit,
+    limits::{AttemptCharge, ChargedAttempt},
 };
 use crate::{
     audit::AuditRecord,
