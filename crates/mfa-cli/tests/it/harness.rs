@@ -65,9 +65,7 @@ impl Process {
         let mut line = String::new();
         let out = self.child.stdout.as_mut().expect("a pipe");
         BufReader::new(out).read_line(&mut line).expect("readable output");
-        if line.is_empty() {
-            panic!("the process ended: {}", self.log());
-        }
+        assert!(!line.is_empty(), "the process ended: {}", self.log());
         line
     }
 
