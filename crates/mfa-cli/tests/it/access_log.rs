@@ -1,9 +1,10 @@
 //! Following one request: its id, and its line in the log.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mfa_demo::Browser;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
     harness::{ALICE, Demo, Process, configure, free_port, log_in, run, until_listening},
@@ -176,16 +177,15 @@ async fn a_store_that_fails_with_every_request_does_not_fill_the_log() {
     let database = rusqlite::Connection::open(world.folder.path().join("auth.db")).expect("a file");
     database.busy_timeout(Duration::from_secs(10)).expect("a connection");
     database.execute("ALTER TABLE users RENAME TO moved", []).expect("the table is there");
-    let (began, mut failed) = (Instant::now(), 0);
+    let began = Instant::now();
     for _ in 0..200 {
         let seen = browser.get("/echo/a").await.expect("an answer");
         assert_eq!(seen.status, 503, "{}", seen.body);
-        failed += 1;
     }
     let seconds = began.elapsed().as_secs() + 2;
     let (_, log) = world.process.terminate();
     let said = lines(&log, "internal_error");
     let logged = u64::try_from(said.len()).expect("a number");
-    assert!((1..=seconds).contains(&logged), "{logged} lines about {failed} failures");
+    assert!((1..=seconds).contains(&logged), "{logged} lines in {seconds} s");
     assert_eq!(said[0]["suppressed"], 0);
 }

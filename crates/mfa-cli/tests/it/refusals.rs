@@ -1,7 +1,7 @@
 //! What a client gets in place of what it asked for: a page for people, a problem for programs.
 
 use std::{
-    io::{BufReader, Read, Write as _},
+    io::{BufRead, BufReader, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     time::Duration,
 };
@@ -54,7 +54,7 @@ pub(crate) fn send(port: u16, line: &str, headers: &str, body: &str) -> Answer {
 }
 
 /// Reads until `end`, or until the connection ends.
-fn read_until(reader: impl Read, end: &[u8]) -> Vec<u8> {
+fn read_until(reader: impl BufRead, end: &[u8]) -> Vec<u8> {
     let (mut read, mut bytes) = (Vec::new(), reader.bytes());
     while !read.ends_with(end)
         && let Some(Ok(byte)) = bytes.next()
