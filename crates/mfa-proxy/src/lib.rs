@@ -11,6 +11,7 @@ mod headers;
 mod path;
 mod server;
 mod upstream;
+mod watched;
 
 pub use address::{client_address, client_networks};
 pub use body::{Body, BoxError, empty, full};

@@ -26,7 +26,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    client_io::ClientIo,
+    client_io::{ClientIo, ClientWatch},
     connection::{Connection, Ended},
     registry::{Place, Registry},
     response_body::ResponseBody,
@@ -145,7 +145,8 @@ where
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let connection = Arc::new(Connection::new(&place));
-    let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&connection), place));
+    let io =
+        TokioIo::new(ClientIo::new(stream, ClientWatch::new(Arc::clone(&connection), place)));
     let of_service = Arc::clone(&connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let connection = Arc::clone(&of_service);
