@@ -22,4 +22,5 @@ mod slots;
 mod state;
 mod target;
 pub mod time;
+mod unlisted_proxies;
 mod websockets;

@@ -85,6 +85,7 @@ pub(crate) struct Metrics {
     duration: Histogram,
     connections: Gauge,
     connections_closed: Family<ReasonLabel, Counter>,
+    client_addresses_ignored: Counter,
 }
 
 impl Metrics {
@@ -127,6 +128,12 @@ impl Metrics {
             "Connections that a timeout or a cap ended",
             connections_closed.clone(),
         );
+        let client_addresses_ignored = Counter::default();
+        registry.register(
+            "client_addresses_ignored",
+            "Requests whose peer names a client and is not in trusted_proxies",
+            client_addresses_ignored.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             requests,
@@ -136,12 +143,18 @@ impl Metrics {
             duration,
             connections,
             connections_closed,
+            client_addresses_ignored,
         }
     }
 
     /// Counts a text message that a limit refused.
     pub(crate) fn message_limit(&self, limit: &'static str) {
         self.message_limits.get_or_create(&LimitLabel { limit }).inc();
+    }
+
+    /// Counts a request whose peer names a client and is not a listed proxy.
+    pub(crate) fn client_address_ignored(&self) {
+        self.client_addresses_ignored.inc();
     }
 
     pub(crate) fn request(&self, route: &'static str, code: u16, took: Duration) {

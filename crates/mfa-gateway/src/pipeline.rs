@@ -17,9 +17,7 @@ use http::{
 };
 use mfa_pages::{Language, LanguageWishes, MessageKind, field, negotiate, path as page};
 use mfa_plugin_api::ClientFacts;
-use mfa_proxy::{
-    Body, NormalPath, Origin, ProxyError, RequestBody, client_address, is_websocket_request,
-};
+use mfa_proxy::{Body, NormalPath, Origin, ProxyError, RequestBody, is_websocket_request};
 
 use crate::{
     http::cookies,
@@ -70,12 +68,13 @@ pub(crate) async fn respond(
     let started = tokio::time::Instant::now();
     let (runtime, settings) = (&gateway.app.runtime, gateway.app.settings());
     let now = runtime.clock.now();
-    let client = client_address(peer, request.headers(), &settings.trusted_proxies);
+    let client = runtime.client_address(&settings, peer, request.headers());
     let method = request.method().clone();
     let reference = Reference::random(runtime.randomness.as_ref());
     let (route, mut response) = match context(&settings, &request, client, now, reference) {
         Ok(context) => gateway.dispatch(request, context).await,
         Err(rejected) => {
+        _ if settings.is_health_probe(&request) => ("health", responses::healthy()),
             if rejected == RejectedRequest::Misdirected {
                 runtime.auth.record_suspect(SuspectRequest::UnknownHost, client, now);
             }
@@ -167,7 +166,7 @@ fn context(
     })
 }
 
-/// Returns the request's host and the application behind it.
+/// Returns the canonical spelling of the request's host, and the application behind it.
 fn addressed(
     settings: &Settings,
     request: &Request<RequestBody>,
@@ -175,13 +174,15 @@ fn addressed(
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().filter(|_| hosts.next().is_none()).ok_or(RejectedRequest::Host)?;
     let text = host.to_str().map_err(|_| RejectedRequest::Host)?;
-    let named: Authority = text.parse().map_err(|_| RejectedRequest::Misdirected)?;
+    let known = settings.host(text).ok_or(RejectedRequest::Misdirected)?;
     // A target in absolute form names a host too. It has to be the same one (RFC 9112, section 3.2).
-    if request.uri().authority().is_some_and(|authority| *authority != named) {
+    let is_same = |target: &Authority| {
+        settings.host(target.as_str()).is_some_and(|other| other.name == known.name)
+    };
+    if !request.uri().authority().is_none_or(is_same) {
         return Err(RejectedRequest::Misdirected);
     }
-    let app = settings.hosts.get(&named).ok_or(RejectedRequest::Misdirected)?;
-    Ok((host.clone(), Arc::clone(app)))
+    Ok((known.name.clone(), Arc::clone(&known.app)))
 }
 
 fn language(settings: &Settings, headers: &HeaderMap, query: Option<&str>) -> Language {

@@ -1,6 +1,6 @@
 //! A reverse proxy for one application, without any knowledge of logins.
 //!
-//! The crate accepts connections ([`Server`]), finds the address of the client ([`client_address`]),
+//! The crate accepts connections ([`Server`]), finds the address of the client ([`TrustedProxies`]),
 //! reads paths ([`NormalPath`]) and forwards requests to the application ([`Proxy`]).
 //! The caller decides what may pass and which cookies are its own.
 
@@ -8,14 +8,16 @@ mod address;
 mod body;
 mod cookies;
 mod headers;
+mod host;
 mod path;
 mod server;
 mod upstream;
 mod watched;
 
-pub use address::{client_address, client_networks};
+pub use address::{AddressHeader, TrustedProxies, client_networks};
 pub use body::{Body, BoxError, empty, full};
 pub use headers::Origin;
+pub use host::canonical_host;
 pub use path::{InvalidPath, NormalPath};
 pub use server::{
     Cap, ConnectionEvent, ConnectionObserver, ConnectionSettings, RequestBody, RequestBodyError,

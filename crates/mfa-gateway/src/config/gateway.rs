@@ -6,9 +6,11 @@ use std::{
     time::Duration,
 };
 
-use ipnet::IpNet;
+use auth_module::has_one_reading;
+use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::TimeZone;
-use mfa_pages::{Language, PerLanguage};
+use mfa_pages::{Language, PerLanguage, Site};
+use mfa_proxy::{AddressHeader, NormalPath};
 use secrecy::SecretString;
 use url::Url;
 
@@ -23,6 +25,12 @@ use super::{
 /// The shortest main secret. The keys derived from it have 32 bytes.
 const MIN_SECRET_BYTES: usize = 32;
 
+/// The widest networks of proxies. Everybody in them can choose which address they come from.
+const MIN_PREFIX_IPV4: u8 = 8;
+const MIN_PREFIX_IPV6: u8 = 16;
+/// The path for probes below the prefix of our own pages.
+const HEALTH: &str = "health";
+
 /// `[gateway]`
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -34,8 +42,12 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// The address of the listener for health and metrics.
     pub ops_listen: SocketAddr,
-    /// The networks of the proxies whose `X-Forwarded-For` is used.
+    /// The networks of the proxies that name the client.
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they name it.
+    pub client_address_header: AddressHeader,
+    /// The path for probes of load balancers.
+    pub health_path: Option<String>,
     /// The longest time from a signal to the end of the process.
     pub stop_timeout: Duration,
     /// The folder of the databases.
@@ -95,10 +107,42 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         .key(
             "trusted_proxies",
             "Networks of your reverse proxies, such as \"10.0.0.0/8\". X-Forwarded-For is used only \
-             when the peer is in this list; otherwise the peer is the client.",
+             when the peer is in this list; otherwise the peer is the client. With http:// in public_url \
+             it may be left out.",
         )
-        .allowed("a list of networks or IP addresses")
-        .list(&[], list_of(network));
+        .allowed("a list of IP addresses and networks, /8 or narrower (IPv6: /16)")
+        .list_or_else(&["127.0.0.1", "::1"], list_of(network), || match &public_url {
+            // TLS ends at a proxy, so requests come from a proxy.
+            Ok(url) if url.scheme() == "https" => Err(Refusal::new(
+                "is missing",
+                "list the addresses of the proxies in front, such as [\"127.0.0.1\"]; without them all \
+                 users count as one client. Write [] if no proxy sends X-Forwarded-For",
+            )),
+            _ => Ok(Vec::new()),
+        });
+    let client_address_header = section
+        .key(
+            "client_address_header",
+            "The header in which trusted_proxies name the client. \"auto\" reads X-Forwarded-For, and Forwarded \
+             in requests without it. Choose \"forwarded\" if your proxies send Forwarded only: then a client \
+             cannot add the other header.",
+        )
+        .word(
+            &[
+                ("auto", AddressHeader::Either),
+                ("x-forwarded-for", AddressHeader::XForwardedFor),
+                ("forwarded", AddressHeader::Forwarded),
+            ],
+            AddressHeader::Either,
+        );
+    let health_path = section
+        .key(
+            "health_path",
+            "A path that answers GET and HEAD with 200 whatever the Host header says, for load balancers that \
+             probe by address. It never reaches the application.",
+        )
+        .allowed("\"/_mfa/health\", or a path outside /_mfa/")
+        .optional("/_mfa/health", "off", health_path);
     let stop_timeout = section
         .key(
             "stop_timeout",
@@ -145,6 +189,8 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         listen: listen?,
         ops_listen: ops_listen?,
         trusted_proxies: trusted_proxies?,
+        client_address_header: client_address_header?,
+        health_path: health_path?,
         stop_timeout: stop_timeout?,
         data_dir: data_dir?,
         service_name: service_name?,
@@ -164,10 +210,45 @@ fn address(text: &str) -> Result<SocketAddr, Refusal> {
 
 fn network(text: &str) -> Result<IpNet, Refusal> {
     let one_address = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>().or_else(|_| one_address()).map_err(|_| {
+    let network = text.parse::<IpNet>().or_else(|_| one_address()).map_err(|_| {
         let what = format!("holds {text:?}, which is not a network");
         Refusal::new(what, "use CIDR notation such as \"10.0.0.0/8\", or one address")
-    })
+    })?;
+    let network = without_mapping(network);
+    let min_prefix = if network.addr().is_ipv4() { MIN_PREFIX_IPV4 } else { MIN_PREFIX_IPV6 };
+    if network.prefix_len() < min_prefix {
+        let what = format!("holds {text:?}, which is wider than /{min_prefix}");
+        return Err(Refusal::new(
+            what,
+            "name the networks of your proxies alone: each machine in them can pose as any client",
+        ));
+    }
+    Ok(network)
+}
+
+/// Writes `::ffff:10.0.0.0/104` as `10.0.0.0/8`, because addresses of clients are compared in this form.
+fn without_mapping(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let unmapped = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    let unmapped = unmapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    unmapped.map_or(network, IpNet::V4)
+}
+
+fn health_path(text: &str) -> Result<String, Refusal> {
+    let is_path = NormalPath::parse(text).is_ok_and(|path| path.as_str() == text);
+    let own = text.strip_prefix(Site::DEFAULT_PREFIX);
+    if !is_path
+        || !has_one_reading(text)
+        || text.ends_with('/')
+        || own.is_some_and(|own| own != HEALTH)
+    {
+        let what = format!("{text:?} is not a path for it");
+        return Err(Refusal::new(
+            what,
+            "write \"/_mfa/health\", or a path outside /_mfa/ such as \"/healthz\"",
+        ));
+    }
+    Ok(text.to_owned())
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, Refusal> {
@@ -180,11 +261,17 @@ fn time_zone(text: &str) -> Result<TimeZone, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::document::problems_in;
+    use crate::config::document::{problems_in, read_from};
+
+    const REQUIRED: &str = "public_url = \"https://a.example\"\ndata_dir = \"data\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
 
     fn problems(text: &str) -> String {
-        let required = "public_url = \"https://a.example\"\ndata_dir = \"data\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
-        problems_in(&format!("{required}{text}"), read).join("\n")
+        problems_in(&format!("{REQUIRED}{text}"), read).join("\n")
+    }
+
+    /// As [`problems`], for a file that lists no proxy.
+    fn problems_without_proxy(text: &str) -> String {
+        problems(&format!("trusted_proxies = []\n{text}"))
     }
 
     #[test]
@@ -215,7 +302,7 @@ service_name = " "
 
     #[test]
     fn old_names_point_to_the_new_ones() {
-        let found = problems("more_origins = []\nsupport = \"https://a.example\"\n");
+        let found = problems_without_proxy("more_origins = []\nsupport = \"https://a.example\"\n");
         assert!(found.contains("more_origins: is now called additional_origins; write"), "{found}");
         assert!(found.contains("support: is now called support_url; write"), "{found}");
     }
@@ -223,6 +310,68 @@ service_name = " "
     #[test]
     fn plain_http_needs_the_flag() {
         let text = "additional_origins = [\"http://localhost:8080\"]\ninsecure_http = true\n";
-        assert_eq!(problems(text), "");
+        assert_eq!(problems_without_proxy(text), "");
+    }
+
+    #[test]
+    fn behind_tls_the_proxies_have_to_be_listed() {
+        let found = problems("");
+        let remedy = "1:1: trusted_proxies: is missing; list the addresses of the proxies in front";
+        assert!(found.starts_with(remedy) && found.lines().count() == 1, "{found}");
+        assert_eq!(problems("trusted_proxies = []"), "");
+        assert_eq!(problems("trusted_proxies = [\"127.0.0.1\", \"fd00::/16\"]"), "");
+        // A test on one machine without TLS has no proxy.
+        let plain = REQUIRED.replace("https", "http");
+        let plain = read_from(&format!("{plain}insecure_http = true\n"), read).expect("valid");
+        assert!(plain.trusted_proxies.is_empty());
+    }
+
+    #[test]
+    fn a_wide_network_of_proxies_is_refused() {
+        for (network, width) in [
+            ("0.0.0.0/0", 8),
+            ("10.0.0.0/7", 8),
+            ("::/0", 16),
+            ("2001:db8::/15", 16),
+            ("::ffff:0:0/96", 8),
+            ("::ffff:10.0.0.0/103", 8),
+        ] {
+            let found = problems(&format!("trusted_proxies = [{network:?}]"));
+            let what =
+                format!("trusted_proxies: holds {network:?}, which is wider than /{width}; name");
+            assert!(found.contains(&what), "{found}");
+        }
+        for network in ["10.0.0.0/8", "2001::/16"] {
+            assert_eq!(problems(&format!("trusted_proxies = [{network:?}]")), "", "{network}");
+        }
+        let mapped = network("::ffff:10.0.0.0/104").expect("a network");
+        assert_eq!(mapped.to_string(), "10.0.0.0/8");
+        assert_eq!(network("::ffff:10.0.0.1").expect("an address").to_string(), "10.0.0.1/32");
+    }
+
+    #[test]
+    fn a_health_path_is_no_page_of_the_gateway() {
+        for path in ["/_mfa/health", "/healthz", "/status/up.txt"] {
+            assert_eq!(problems_without_proxy(&format!("health_path = {path:?}")), "", "{path}");
+        }
+        for path in [
+            "",
+            "healthz",
+            "/",
+            "/_mfa/",
+            "/_mfa/login",
+            "/_mfa/health/",
+            "/a//b",
+            "/a%2Fb",
+            "/a b",
+            "/a?b",
+            "/../a",
+        ] {
+            let found = problems_without_proxy(&format!("health_path = {path:?}"));
+            assert!(
+                found.contains(&format!("health_path: {path:?} is not a path for it; write")),
+                "{path}: {found}"
+            );
+        }
     }
 }

@@ -185,6 +185,17 @@ impl Key<'_, '_> {
         self.read(absence, |value| parse(&texts(value)?), || parse(default))
     }
 
+    /// Reads a list of texts that the file must have, unless `absent` returns a value for a file without it.
+    pub(super) fn list_or_else<T>(
+        self,
+        example: &[&str],
+        parse: impl FnOnce(&[&str]) -> Result<T, Refusal>,
+        absent: impl FnOnce() -> Result<T, Refusal>,
+    ) -> Result<T, Reported> {
+        let example = Value::Array(example.iter().copied().map(Value::from).collect());
+        self.read(Absence::Required { example }, |value| parse(&texts(value)?), absent)
+    }
+
     /// Reads a whole number within `range`.
     pub(super) fn number<T>(self, default: T, range: RangeInclusive<T>) -> Result<T, Reported>
     where
