@@ -20,7 +20,10 @@ use karaden_client::{Options, push, sms};
 use mfa_controller::Controller;
 use mfa_pages::{Language, Operator, PerLanguage, Site, Support, Texts};
 use mfa_plugin_api::{FactorId, MfaPlugin};
-use mfa_proxy::{ConnectionSettings, Proxy, TrustedProxies, UpstreamLimits, canonical_host};
+use mfa_proxy::{
+    ConnectionSettings, ForwardingRules, HeaderCase, HeaderFilter, Proxy, TrustedProxies,
+    UpstreamLimits, canonical_host,
+};
 use otp_cache::{DeliveryNotes, LocalNotifier, Notifier, OtpStore};
 use otp_core::{Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -41,10 +44,10 @@ use crate::{
     routes::events::EventStreams,
     state::{App, KnownHost, ProtectedApp, Runtime, Settings},
     time::{SharedClock, SystemRandomness},
+    unlisted_proxies::UnlistedProxies,
     websockets::open::WebSockets,
 };
 
-    unlisted_proxies::UnlistedProxies,
 const TENANT: &str = "default";
 /// The name of the one application, in stored destinations and for the policy.
 const APP_NAME: &str = "default";
@@ -205,10 +208,10 @@ pub(crate) async fn assemble(
             config.connections.max_websockets,
         ),
         session_ended: Notify::new(),
+        unlisted_proxies: UnlistedProxies::default(),
     };
     let app = App::new(runtime, settings(config, additions)?);
     let stop_timeout = config.gateway.stop_timeout;
-        unlisted_proxies: UnlistedProxies::default(),
     let trail = open_audit(config, &database);
     let audit_upkeep = Arc::new(AuditUpkeep::new(trail, config.audit));
     Ok(Assembled {
@@ -237,6 +240,7 @@ fn connections(config: &Config) -> anyhow::Result<ConnectionSettings> {
         max_per_address: connections.max_per_address.min(half),
         max_per_network: connections.max_per_network.min(half),
         trusted_proxies: config.gateway.trusted_proxies.clone(),
+        keeps_header_case: config.application.header_case == HeaderCase::Preserve,
     })
 }
 
@@ -273,7 +277,15 @@ fn hosts<'u>(
         timeout: application.timeout,
         idle_timeout: application.idle_timeout,
     };
-    let proxy = Proxy::new(&application.url, limits, cookies::PREFIX)?;
+    let rules = ForwardingRules {
+        filter: HeaderFilter::new(
+            application.drop_headers.iter().cloned(),
+            application.pass_headers.iter().cloned(),
+        ),
+        get_bodies: application.get_bodies,
+        header_case: application.header_case,
+    };
+    let proxy = Proxy::new(&application.url, limits, rules, cookies::PREFIX)?;
     let app = Arc::new(ProtectedApp {
         name: AppName::new(APP_NAME)?,
         proxy,

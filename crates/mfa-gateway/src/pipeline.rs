@@ -17,7 +17,9 @@ use http::{
 };
 use mfa_pages::{Language, LanguageWishes, MessageKind, field, negotiate, path as page};
 use mfa_plugin_api::ClientFacts;
-use mfa_proxy::{Body, NormalPath, Origin, ProxyError, RequestBody, is_websocket_request};
+use mfa_proxy::{
+    Body, FramingError, NormalPath, Origin, ProxyError, RequestBody, is_websocket_request,
+};
 
 use crate::{
     http::cookies,
@@ -32,6 +34,8 @@ use crate::{
 /// Why a request was rejected before any route saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RejectedRequest {
+    /// A body whose end is in doubt.
+    Framing(FramingError),
     /// No `Host`, more than one, or one that is not text.
     Host,
     /// `TRACE` or `CONNECT`, which no page and no application may receive.
@@ -72,9 +76,9 @@ pub(crate) async fn respond(
     let method = request.method().clone();
     let reference = Reference::random(runtime.randomness.as_ref());
     let (route, mut response) = match context(&settings, &request, client, now, reference) {
+        _ if settings.is_health_probe(&request) => ("health", responses::healthy()),
         Ok(context) => gateway.dispatch(request, context).await,
         Err(rejected) => {
-        _ if settings.is_health_probe(&request) => ("health", responses::healthy()),
             if rejected == RejectedRequest::Misdirected {
                 runtime.auth.record_suspect(SuspectRequest::UnknownHost, client, now);
             }
@@ -122,6 +126,9 @@ fn context(
     reference: Reference,
 ) -> Result<Context, RejectedRequest> {
     let headers = request.headers();
+    if let Some(error) = FramingError::of(request) {
+        return Err(RejectedRequest::Framing(error));
+    }
     if matches!(*request.method(), Method::TRACE | Method::CONNECT) {
         return Err(RejectedRequest::Method);
     }
@@ -205,10 +212,17 @@ fn reject(
     let kind = match rejected {
         RejectedRequest::Method => MessageKind::MethodNotAllowed,
         RejectedRequest::Misdirected => MessageKind::Misdirected,
-        RejectedRequest::Host | RejectedRequest::Path => MessageKind::BadRequest,
+        RejectedRequest::Framing(_) | RejectedRequest::Host | RejectedRequest::Path => {
+            MessageKind::BadRequest
+        }
         RejectedRequest::TargetLength => MessageKind::UriTooLong,
     };
-    responses::bare_message(settings, kind, language, now, reference)
+    let mut response = responses::bare_message(settings, kind, language, now, reference);
+    if rejected == RejectedRequest::Framing(FramingError::UnknownCoding) {
+        // RFC 9112, section 6.1.
+        *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
+    }
+    response
 }
 
 /// Forwards a request to the application, or asks for a login: steps 1 and 11 of a login (ARCHITECTURE.md).
@@ -327,23 +341,30 @@ fn refuse_websocket(context: &Context, refused: WebSocketRefused) -> Response<Bo
 /// Responds to a request that has no response of the application. The log says whose fault it is.
 fn proxy_failed(context: &Context, error: &ProxyError) -> Response<Body> {
     match error {
-        ProxyError::Timeout | ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => {
+        ProxyError::InvalidResponse(_)
+        | ProxyError::Timeout
+        | ProxyError::UnrequestedUpgrade
+        | ProxyError::Unreachable(_) => {
             tracing::warn!(event = "proxy.failed", reference = %context.reference, error = %error, source = ?std::error::Error::source(error), "the application did not respond");
         }
         ProxyError::BadRequest
         | ProxyError::BrokenBody
         | ProxyError::SlowBody
-        | ProxyError::TooLarge => {
+        | ProxyError::TooLarge
+        | ProxyError::UnexpectedBody => {
             tracing::info!(event = "http.body_refused", reference = %context.reference, error = %error, client = %context.client.address, "a request could not be forwarded");
         }
     }
     let kind = match error {
-        ProxyError::BadRequest | ProxyError::BrokenBody | ProxyError::SlowBody => {
-            MessageKind::BadRequest
-        }
+        ProxyError::BadRequest
+        | ProxyError::BrokenBody
+        | ProxyError::SlowBody
+        | ProxyError::UnexpectedBody => MessageKind::BadRequest,
         ProxyError::TooLarge => MessageKind::TooLarge,
         ProxyError::Timeout => MessageKind::UpstreamSlow,
-        ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
+        ProxyError::InvalidResponse(_)
+        | ProxyError::UnrequestedUpgrade
+        | ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
     };
     let mut response = responses::message_in_app(context, kind);
     if matches!(error, ProxyError::SlowBody) {

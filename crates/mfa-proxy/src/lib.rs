@@ -7,6 +7,7 @@
 mod address;
 mod body;
 mod cookies;
+mod framing;
 mod headers;
 mod host;
 mod path;
@@ -16,7 +17,8 @@ mod watched;
 
 pub use address::{AddressHeader, TrustedProxies, client_networks};
 pub use body::{Body, BoxError, empty, full};
-pub use headers::Origin;
+pub use framing::FramingError;
+pub use headers::{HeaderFilter, InvalidNamePattern, NamePattern, Origin};
 pub use host::canonical_host;
 pub use path::{InvalidPath, NormalPath};
 pub use server::{
@@ -24,6 +26,6 @@ pub use server::{
     Server, TimeoutKind, serve,
 };
 pub use upstream::{
-    ClientUse, InvalidUpstream, Proxy, ProxyError, TunnelTerms, UpstreamLimits,
-    is_websocket_request,
+    ClientUse, ForwardingRules, HeaderCase, InvalidUpstream, Proxy, ProxyError, TunnelTerms,
+    UpstreamLimits, is_websocket_request,
 };

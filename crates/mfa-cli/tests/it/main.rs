@@ -6,6 +6,7 @@ mod connections;
 mod events;
 mod full_disk;
 mod harness;
+mod heads;
 mod login;
 mod manners;
 mod pages;

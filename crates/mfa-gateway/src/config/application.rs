@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use mfa_proxy::{HeaderCase, HeaderFilter, NamePattern};
 use url::Url;
 
 use super::{
     document::{Reported, Section},
     duration::minutes,
     key::list_of,
+    problem::Refusal,
     text,
 };
 
@@ -28,6 +30,14 @@ pub struct Application {
     pub websocket_origins: Vec<Url>,
     /// Which paths are passed on.
     pub paths: AcceptedPaths,
+    /// Further names of headers that do not reach the application.
+    pub drop_headers: Vec<NamePattern>,
+    /// Names of headers that reach the application although they would be dropped.
+    pub pass_headers: Vec<NamePattern>,
+    /// Whether `GET` and `HEAD` requests may have a body.
+    pub get_bodies: bool,
+    /// How the names of headers are spelled.
+    pub header_case: HeaderCase,
 }
 
 /// Which paths are passed on to an application.
@@ -81,6 +91,35 @@ pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
             &[("any", AcceptedPaths::Any), ("strict", AcceptedPaths::OneReading)],
             AcceptedPaths::Any,
         );
+    let drop_headers = section
+        .key(
+            "drop_headers",
+            "Further headers of clients that do not reach the application, in every spelling: names, or \
+             beginnings of names with * at the end (docs/headers.md).",
+        )
+        .allowed("a list of names such as \"x-foo\" and \"x-foo-*\"")
+        .list(&[], list_of(pattern));
+    let pass_headers = section
+        .key(
+            "pass_headers",
+            "Headers that reach the application although the gateway drops them by default, such as \"x-user-id\" or \
+             \"my_header\". Anybody can send them. What the gateway sets itself never passes.",
+        )
+        .allowed("a list of names such as \"x-foo\" and \"x-foo-*\"")
+        .list(&[], list_of(passed));
+    let get_bodies = section
+        .key("get_bodies", "Passes on GET and HEAD requests with a body. Otherwise they get 400.")
+        .flag(false);
+    let header_case = section
+        .key(
+            "header_case",
+            "\"preserve\" keeps how the names of headers are spelled, in both directions, for applications that \
+             tell SOAPAction from soapaction. \"lower\" writes them in lower case.",
+        )
+        .word(
+            &[("lower", HeaderCase::Lower), ("preserve", HeaderCase::Preserve)],
+            HeaderCase::Lower,
+        );
     Ok(Application {
         url: url?,
         max_body_bytes: u64::from(max_body_mib?) * BYTES_PER_MIB,
@@ -88,5 +127,54 @@ pub(super) fn read(section: &Section<'_>) -> Result<Application, Reported> {
         idle_timeout: idle_timeout?,
         websocket_origins: websocket_origins?,
         paths: paths?,
+        drop_headers: drop_headers?,
+        pass_headers: pass_headers?,
+        get_bodies: get_bodies?,
+        header_case: header_case?,
     })
+}
+
+fn pattern(text: &str) -> Result<NamePattern, Refusal> {
+    text.parse().map_err(|error| {
+        let what = format!("holds {text:?}, which {error}");
+        Refusal::new(what, "write a name such as \"x-foo\", or \"x-foo-*\" for all that begin so")
+    })
+}
+
+fn passed(text: &str) -> Result<NamePattern, Refusal> {
+    let pattern = pattern(text)?;
+    if HeaderFilter::never_passes(&pattern) {
+        let what = format!("holds {text:?}, which the gateway sets itself");
+        return Err(Refusal::new(what, "remove it: the application gets the gateway's own header"));
+    }
+    Ok(pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::document::{problems_in, read_from};
+
+    #[test]
+    fn names_of_headers_are_checked() {
+        let given = "url = \"http://a\"\ndrop_headers = [\"X-Foo-*\"]\npass_headers = [\"my_header\", \"x-user-*\"]\n";
+        let read_back = read_from(given, read).expect("valid");
+        assert_eq!(read_back.drop_headers, ["x-foo-*".parse().expect("a pattern")]);
+        for (key, name, what) in [
+            (
+                "drop_headers",
+                "*",
+                "which is not the name of a header, or the beginning of one and *; write",
+            ),
+            ("drop_headers", "x-*-y", "which is not the name of a header"),
+            ("pass_headers", "a b", "which is not the name of a header"),
+            ("pass_headers", "x-mfa-user", "which the gateway sets itself; remove it"),
+            ("pass_headers", "X_Forwarded_For", "which the gateway sets itself"),
+            ("pass_headers", "content_length", "which the gateway sets itself"),
+        ] {
+            let found =
+                problems_in(&format!("url = \"http://a\"\n{key} = [{name:?}]\n"), read).join("\n");
+            assert!(found.contains(&format!("{key}: holds {name:?}, {what}")), "{found}");
+        }
+    }
 }

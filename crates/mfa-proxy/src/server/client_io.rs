@@ -22,8 +22,8 @@ impl ClientWatch {
 }
 
 impl Watch for ClientWatch {
-    fn note_read(&self, _bytes: &[u8]) {
-        self.connection.note_read();
+    fn note_read(&self, bytes: &[u8]) {
+        self.connection.note_read(bytes);
     }
 
     fn note_write(&self, written: &Poll<io::Result<usize>>) {
