@@ -14,6 +14,9 @@ use self::forwarded::{address_of_element, address_of_entry, entries_from_right};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// Reads the address in an entry of a header.
+type ReadEntry = fn(&[u8]) -> Option<IpAddr>;
+
 /// The proxies in front, and how they say which address a request came from.
 #[derive(Debug, Clone, Default)]
 pub struct TrustedProxies {
@@ -74,7 +77,8 @@ impl TrustedProxies {
         self.networks.iter().any(|network| network.contains(&address))
     }
 
-    fn header_in(&self, headers: &HeaderMap) -> (HeaderName, fn(&[u8]) -> Option<IpAddr>) {
+    /// Returns the header that counts in this request, and how its entries are read.
+    fn header_in(&self, headers: &HeaderMap) -> (HeaderName, ReadEntry) {
         let uses_forwarded = match self.header {
             AddressHeader::Either => !headers.contains_key(X_FORWARDED_FOR),
             AddressHeader::Forwarded => true,
