@@ -15,11 +15,14 @@ use auth_module::{
 };
 use auth_store_sqlite::Database;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use http::{HeaderValue, Uri, uri::Authority};
+use http::HeaderValue;
 use mfa_controller::Controller;
 use mfa_pages::{Language, Operator, PerLanguage, Site, Support, Texts};
 use mfa_plugin_api::{FactorId, MfaPlugin};
-use mfa_proxy::{ConnectionSettings, Proxy, UpstreamLimits};
+use mfa_proxy::{
+    ConnectionSettings, ForwardingRules, HeaderCase, HeaderFilter, Proxy, TrustedProxies,
+    UpstreamLimits, canonical_host,
+};
 use otp_cache::{DeliveryNotes, LocalNotifier, Notifier, OtpStore};
 use otp_core::{Policy, SubjectKey};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -39,7 +42,7 @@ use crate::{
     ops::{Metrics, StoreMetrics},
     routes::events::EventStreams,
     sms_factor::SmsFactor,
-    state::{App, ProtectedApp, Runtime, Settings},
+    state::{App, KnownHost, ProtectedApp, Runtime, Settings},
     time::{SharedClock, SystemRandomness},
     websockets::open::WebSockets,
 };
@@ -268,6 +271,7 @@ pub(crate) async fn assemble(
             config.connections.max_websockets,
         ),
         session_ended: Arc::new(Notify::new()),
+        unlisted_proxies: Arc::default(),
     };
     let app = App::new(runtime, settings(config, additions)?);
     let trail = open_audit(config, &database);
@@ -299,6 +303,7 @@ pub(crate) fn connections(config: &Config) -> anyhow::Result<ConnectionSettings>
         max_per_address: connections.max_per_address.min(half),
         max_per_network: connections.max_per_network.min(half),
         trusted_proxies: config.gateway.trusted_proxies.clone(),
+        keeps_header_case: config.application.header_case == HeaderCase::Preserve,
     })
 }
 
@@ -306,21 +311,23 @@ pub(crate) fn connections(config: &Config) -> anyhow::Result<ConnectionSettings>
 fn settings(config: &Config, additions: &Additions) -> anyhow::Result<Settings> {
     let gateway = &config.gateway;
     let origin = |url: &Url| url.origin().ascii_serialization();
-    let origins: Vec<String> = std::iter::once(&gateway.public_url)
-        .chain(&gateway.additional_origins)
-        .map(origin)
-        .collect();
+    let urls = || std::iter::once(&gateway.public_url).chain(&gateway.additional_origins);
+    let origins: Vec<String> = urls().map(origin).collect();
     Ok(Settings {
         site: site(config, additions)?,
         default_language: gateway.default_language,
         scheme: if gateway.public_url.scheme() == "https" { "https" } else { "http" },
         strict_transport: strict_transport(gateway.hsts.as_ref(), &origins),
-        trusted_proxies: gateway.trusted_proxies.clone(),
+        trusted_proxies: TrustedProxies::new(
+            gateway.trusted_proxies.clone(),
+            gateway.client_address_header,
+        ),
+        health_path: gateway.health_path.clone(),
         logs_paths: config.log.paths,
         websocket_origins: config.application.websocket_origins.iter().map(origin).collect(),
         shown_digits: config.sms.shown_digits,
         idle_timeout: config.sessions.idle_timeout,
-        hosts: hosts(&origins, config)?,
+        hosts: hosts(urls(), config)?,
         origins,
     })
 }
@@ -334,29 +341,54 @@ fn strict_transport(hsts: Option<&HeaderValue>, origins: &[String]) -> StrictTra
     }
 }
 
-/// Maps the host of each origin to the application. There is one application today.
-fn hosts(
-    origins: &[String],
+/// Maps the host of each origin to the application, with and without a default port. There is one application today.
+fn hosts<'u>(
+    origins: impl Iterator<Item = &'u Url>,
     config: &Config,
-) -> anyhow::Result<HashMap<Authority, Arc<ProtectedApp>>> {
+) -> anyhow::Result<HashMap<String, KnownHost>> {
     let application = &config.application;
     let limits = UpstreamLimits {
         max_body_bytes: application.max_body_bytes,
         timeout: application.timeout,
         idle_timeout: application.idle_timeout,
     };
-    let proxy = Proxy::new(&application.url, limits, cookies::PREFIX)?;
+    let rules = ForwardingRules {
+        filter: HeaderFilter::new(
+            application.drop_headers.iter().cloned(),
+            application.pass_headers.iter().cloned(),
+        ),
+        get_bodies: application.get_bodies,
+        header_case: application.header_case,
+    };
+    let proxy = Proxy::new(&application.url, limits, rules, cookies::PREFIX)?;
     let app = Arc::new(ProtectedApp {
         name: AppName::new(APP_NAME)?,
         proxy,
         max_body_bytes: application.max_body_bytes,
         is_strict: application.paths == AcceptedPaths::OneReading,
     });
-    let authority = |origin: &String| {
-        let uri: Uri = origin.parse().with_context(|| format!("the origin {origin}"))?;
-        uri.into_parts().authority.with_context(|| format!("the origin {origin} has no host"))
+    let mut hosts = HashMap::new();
+    for origin in origins {
+        for (spelling, name) in spellings(origin)? {
+            hosts.insert(spelling, KnownHost { name, app: Arc::clone(&app) });
+        }
+    }
+    Ok(hosts)
+}
+
+/// Returns the canonical spellings of an origin's host, each with the one that is passed on.
+fn spellings(origin: &Url) -> anyhow::Result<Vec<(String, HeaderValue)>> {
+    let host = origin.host_str().and_then(canonical_host);
+    let host = host.with_context(|| format!("the origin {origin} has no valid host"))?;
+    let (spellings, name) = match (origin.port(), origin.port_or_known_default()) {
+        (Some(port), _) => (vec![format!("{host}:{port}")], format!("{host}:{port}")),
+        (None, Some(default)) => {
+            (vec![host.clone().into_owned(), format!("{host}:{default}")], host.into_owned())
+        }
+        (None, None) => (vec![host.clone().into_owned()], host.into_owned()),
     };
-    origins.iter().map(|origin| Ok((authority(origin)?, Arc::clone(&app)))).collect()
+    let name = HeaderValue::try_from(name)?;
+    Ok(spellings.into_iter().map(|spelling| (spelling, name.clone())).collect())
 }
 
 /// Checks what the file alone does not show, without opening a store.

@@ -169,22 +169,30 @@ fn refuse_websocket(context: &Context, refused: WebSocketRefused) -> Response<Bo
 /// Responds to a request that has no response of the application. The log says whose fault it is.
 fn proxy_failed(context: &Context, error: &ProxyError, max_body_bytes: u64) -> Response<Body> {
     match error {
-        ProxyError::Timeout | ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => {
+        ProxyError::InvalidResponse(_)
+        | ProxyError::Timeout
+        | ProxyError::UnrequestedUpgrade
+        | ProxyError::Unreachable(_) => {
             tracing::warn!(event = "proxy.failed", error = %error, source = ?std::error::Error::source(error), "the application did not respond");
         }
         ProxyError::BadRequest
         | ProxyError::BrokenBody
         | ProxyError::SlowBody
-        | ProxyError::TooLarge => {
+        | ProxyError::TooLarge
+        | ProxyError::UnexpectedBody => {
             tracing::info!(event = "http.body_refused", error = %error, client = %context.client.address, "a request could not be forwarded");
         }
     }
     let kind = match error {
-        ProxyError::BadRequest | ProxyError::BrokenBody => MessageKind::BadRequest,
+        ProxyError::BadRequest | ProxyError::BrokenBody | ProxyError::UnexpectedBody => {
+            MessageKind::BadRequest
+        }
         ProxyError::SlowBody => MessageKind::RequestTimeout,
         ProxyError::TooLarge => MessageKind::TooLarge { max_bytes: max_body_bytes },
         ProxyError::Timeout => MessageKind::UpstreamSlow,
-        ProxyError::UnrequestedUpgrade | ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
+        ProxyError::InvalidResponse(_)
+        | ProxyError::UnrequestedUpgrade
+        | ProxyError::Unreachable(_) => MessageKind::UpstreamDown,
     };
     responses::message_in_app(context, kind)
 }

@@ -30,6 +30,7 @@ mod sms_factor;
 mod state;
 mod target;
 pub mod time;
+mod unlisted_proxies;
 mod websockets;
 
 pub use routes::own_paths;

@@ -96,6 +96,7 @@ pub(crate) struct Metrics {
     duration: Histogram,
     connections: Gauge,
     connections_closed: Family<ReasonLabel, Counter>,
+    client_addresses_ignored: Counter,
 }
 
 impl Metrics {
@@ -144,6 +145,12 @@ impl Metrics {
             "Connections that a timeout or a cap ended",
             connections_closed.clone(),
         );
+        let client_addresses_ignored = Counter::default();
+        registry.register(
+            "client_addresses_ignored",
+            "Requests whose peer names a client and is not in trusted_proxies",
+            client_addresses_ignored.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             requests,
@@ -154,6 +161,7 @@ impl Metrics {
             duration,
             connections,
             connections_closed,
+            client_addresses_ignored,
         }
     }
 
@@ -166,6 +174,11 @@ impl Metrics {
     pub(crate) fn config_reload(&self, is_done: bool) {
         let result = if is_done { "done" } else { "failed" };
         self.config_reloads.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// Counts a request whose peer names a client and is not a listed proxy.
+    pub(crate) fn client_address_ignored(&self) {
+        self.client_addresses_ignored.inc();
     }
 
     pub(crate) fn request(&self, route: &'static str, code: u16, took: Duration) {

@@ -14,7 +14,7 @@ use http::{
 };
 use mfa_pages::{Frame, Language, LanguageWishes, MessageKind, MessagePage, field, negotiate};
 use mfa_plugin_api::ClientFacts;
-use mfa_proxy::{Body, NormalPath, RequestBody, client_address};
+use mfa_proxy::{Body, FramingError, NormalPath, RequestBody};
 use tracing::Instrument as _;
 
 use crate::{
@@ -31,6 +31,8 @@ use crate::{
 /// Why a request was rejected before any route saw it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RejectedRequest {
+    /// A body whose end is in doubt.
+    Framing(FramingError),
     /// No `Host`, more than one, or one that is not text.
     Host,
     /// `TRACE` or `CONNECT`, which no application may receive.
@@ -82,8 +84,7 @@ impl Gateway {
         peer: SocketAddr,
         settings: &Settings,
     ) -> RequestId {
-        let peer = peer.ip().to_canonical();
-        let is_listed = settings.trusted_proxies.iter().any(|net| net.contains(&peer));
+        let is_listed = settings.trusted_proxies.contains(peer.ip());
         let given = is_listed.then(|| RequestId::of_proxy(request.headers())).flatten();
         given.unwrap_or_else(|| self.ids.make())
     }
@@ -98,10 +99,13 @@ impl Gateway {
     ) -> Response<Body> {
         let (runtime, settings) = (&current.runtime, &current.settings);
         let now = runtime.clock.now();
-        let client = client_address(peer, request.headers(), &settings.trusted_proxies);
+        let client = runtime.client_address(settings, peer, request.headers());
         let mut entry = Entry::begin(Arc::clone(runtime), span, request.method().clone(), client);
         let Served { route, mut response, is_own } =
             match context(settings, &request, client, now, &id) {
+                _ if settings.is_health_probe(&request) => {
+                    Served { route: "health", response: responses::healthy(), is_own: true }
+                }
                 Ok(context) => {
                     let context = Arc::new(context);
                     entry.set_context(Arc::clone(&context));
@@ -154,6 +158,9 @@ fn context(
     id: &RequestId,
 ) -> Result<Context, RejectedRequest> {
     let headers = request.headers();
+    if let Some(error) = FramingError::of(request) {
+        return Err(RejectedRequest::Framing(error));
+    }
     // Its target is no path.
     if *request.method() == Method::CONNECT {
         return Err(RejectedRequest::Method);
@@ -205,7 +212,7 @@ fn context(
     })
 }
 
-/// Returns the request's host and the application behind it.
+/// Returns the canonical spelling of the request's host, and the application behind it.
 fn addressed(
     settings: &Settings,
     request: &Request<RequestBody>,
@@ -213,13 +220,15 @@ fn addressed(
     let mut hosts = request.headers().get_all(HOST).iter();
     let host = hosts.next().filter(|_| hosts.next().is_none()).ok_or(RejectedRequest::Host)?;
     let text = host.to_str().map_err(|_| RejectedRequest::Host)?;
-    let named: Authority = text.parse().map_err(|_| RejectedRequest::Misdirected)?;
+    let known = settings.host(text).ok_or(RejectedRequest::Misdirected)?;
     // A target in absolute form names a host too. It has to be the same one (RFC 9112, section 3.2).
-    if request.uri().authority().is_some_and(|authority| *authority != named) {
+    let is_same = |target: &Authority| {
+        settings.host(target.as_str()).is_some_and(|other| other.name == known.name)
+    };
+    if !request.uri().authority().is_none_or(is_same) {
         return Err(RejectedRequest::Misdirected);
     }
-    let app = settings.hosts.get(&named).ok_or(RejectedRequest::Misdirected)?;
-    Ok((host.clone(), Arc::clone(app)))
+    Ok((known.name.clone(), Arc::clone(&known.app)))
 }
 
 fn language(settings: &Settings, headers: &HeaderMap, query: Option<&str>) -> Language {
@@ -241,7 +250,9 @@ fn reject(
     let kind = match rejected {
         RejectedRequest::Method => MessageKind::MethodNotAllowed,
         RejectedRequest::Misdirected => MessageKind::Misdirected,
-        RejectedRequest::Host | RejectedRequest::Path => MessageKind::BadRequest,
+        RejectedRequest::Framing(_) | RejectedRequest::Host | RejectedRequest::Path => {
+            MessageKind::BadRequest
+        }
         RejectedRequest::TargetLength(max_bytes) => {
             MessageKind::UriTooLong { max_bytes: u64::try_from(max_bytes).unwrap_or(u64::MAX) }
         }

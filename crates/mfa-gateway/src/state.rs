@@ -3,6 +3,7 @@
 
 use std::{
     collections::HashMap,
+    net::{IpAddr, SocketAddr},
     sync::{Arc, Weak},
     time::{Duration, SystemTime},
 };
@@ -12,13 +13,12 @@ use auth_module::{
     AppName, AuthError, AuthModule, Destination, RequestFacts, Session, SessionToken,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, HeaderValue, header::REFERER, uri::Authority};
-use ipnet::IpNet;
+use http::{HeaderMap, HeaderValue, Method, Request, header::REFERER};
 use mfa_controller::Controller;
 use mfa_pages::{Language, Site};
 use mfa_plugin_api::{ClientFacts, Randomness, RandomnessUnavailable};
-use mfa_proxy::{NormalPath, Proxy};
-use tokio::sync::Notify;
+use mfa_proxy::{NormalPath, Proxy, TrustedProxies, canonical_host};
+use tokio::{sync::Notify, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -30,6 +30,7 @@ use crate::{
     request_id::RequestId,
     routes::events::EventStreams,
     time::SharedClock,
+    unlisted_proxies::UnlistedProxies,
     websockets::open::WebSockets,
 };
 
@@ -98,6 +99,7 @@ pub(crate) struct Runtime {
     pub(crate) websockets: WebSockets,
     /// Wakes open WebSocket connections when a session of this process may have ended.
     pub(crate) session_ended: Arc<Notify>,
+    pub(crate) unlisted_proxies: Arc<UnlistedProxies>,
 }
 
 impl Runtime {
@@ -121,6 +123,20 @@ impl Runtime {
         let Some(token) = session_token(context) else { return Ok(None) };
         let session = self.auth.peek_session(&token, context.now).await?;
         Ok(session.inspect(|session| context.noted.session(session)))
+    }
+
+    /// Returns the address of the client. Counts and logs a proxy that is not listed.
+    pub(crate) fn client_address(
+        &self,
+        settings: &Settings,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+    ) -> IpAddr {
+        if settings.trusted_proxies.ignores(peer, headers) {
+            self.metrics.client_address_ignored();
+            self.unlisted_proxies.note(peer.ip(), Instant::now());
+        }
+        settings.trusted_proxies.client_address(peer, headers)
     }
 
     /// Generates a secret for a cookie: 256 random bits as base64url.
@@ -148,15 +164,38 @@ pub(crate) struct Settings {
     pub(crate) scheme: &'static str,
     /// What responses say about HTTPS.
     pub(crate) strict_transport: StrictTransport,
-    pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) health_path: Option<String>,
     /// Whether the access log has the paths of the application.
     pub(crate) logs_paths: bool,
     /// How many of the last digits of a phone number its owner sees.
     pub(crate) shown_digits: u8,
     /// After this long without a request a session ends.
     pub(crate) idle_timeout: Duration,
-    /// The application of each host. An [`Authority`] compares without case.
-    pub(crate) hosts: HashMap<Authority, Arc<ProtectedApp>>,
+    /// The hosts by their canonical spellings; see [`host`](Self::host).
+    pub(crate) hosts: HashMap<String, KnownHost>,
+}
+
+impl Settings {
+    /// Returns the host that `text`, such as the `Host` of a request, is a spelling of.
+    pub(crate) fn host(&self, text: &str) -> Option<&KnownHost> {
+        self.hosts.get(canonical_host(text)?.as_ref())
+    }
+
+    /// Whether a load balancer asks if the gateway serves. It may not know a host.
+    pub(crate) fn is_health_probe<B>(&self, request: &Request<B>) -> bool {
+        self.health_path.as_deref() == Some(request.uri().path())
+            && matches!(*request.method(), Method::GET | Method::HEAD)
+    }
+}
+
+/// A host of one of our origins.
+#[derive(Debug, Clone)]
+pub(crate) struct KnownHost {
+    /// Its canonical spelling, for the application.
+    pub(crate) name: HeaderValue,
+    /// The application behind it.
+    pub(crate) app: Arc<ProtectedApp>,
 }
 
 /// An application behind the gateway.

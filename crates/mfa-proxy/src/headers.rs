@@ -1,16 +1,26 @@
 //! The headers that cross the proxy, in both directions.
 
+mod filter;
+mod names;
+mod table;
+
 use std::net::IpAddr;
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue, Request,
     header::{
-        CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER,
-        TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+        UPGRADE,
     },
 };
 
-use crate::cookies;
+use hyper::upgrade::OnUpgrade;
+
+pub use self::{
+    filter::HeaderFilter,
+    names::{InvalidNamePattern, NamePattern},
+};
+use crate::{cookies, framing::FramingError};
 
 /// The origin of a request, for the `X-Forwarded-*` headers.
 #[derive(Debug, Clone)]
@@ -41,22 +51,6 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
-
-// Applications read the user (`Remote-User`), the client (`X-Forwarded-For`, `X-Real-IP`) or the path
-// (`X-Original-URL`, `X-Rewrite-URL`) from such headers. A client must not set them.
-const RESERVED_PREFIXES: [&str; 5] =
-    ["x-mfa-", "x-forwarded-", "remote-", "x-original-", "x-rewrite-"];
-const RESERVED_NAMES: [&str; 3] = ["forwarded", "x-real-ip", "x-remote-user"];
-
-/// Whether only the caller and the proxy may set this header.
-fn is_reserved(name: &HeaderName) -> bool {
-    // Some application servers treat every character that is not a letter or digit like `-`, so that
-    // `X_MFA_User` would reach the application as `X-MFA-User`.
-    let folded: String =
-        name.as_str().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    RESERVED_PREFIXES.iter().any(|prefix| folded.starts_with(prefix))
-        || RESERVED_NAMES.contains(&folded.as_str())
-}
 
 /// Returns whether a message changes to WebSocket (RFC 6455, section 4).
 ///
@@ -97,21 +91,14 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
 /// remove them.
 pub(crate) fn rewrite_request_headers(
     headers: &mut HeaderMap,
+    filter: &HeaderFilter,
     origin: &Origin<'_>,
     own_headers: &HeaderMap,
     own_cookies: &str,
 ) {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        // RFC 9112, section 6.3: the transfer coding decides. A length next to it must not be forwarded.
-        headers.remove(http::header::CONTENT_LENGTH);
-    }
     let is_upgrade = is_websocket(headers);
     remove_hop_by_hop(headers);
-    let reserved: Vec<HeaderName> =
-        headers.keys().filter(|name| is_reserved(name)).cloned().collect();
-    for name in reserved {
-        headers.remove(name);
-    }
+    filter.apply(headers, own_headers);
     cookies::strip_with_prefix(headers, own_cookies);
     if is_upgrade {
         set_websocket(headers);
@@ -119,6 +106,22 @@ pub(crate) fn rewrite_request_headers(
     set_origin(headers, origin);
     for (name, value) in own_headers {
         headers.insert(name, value.clone());
+    }
+}
+
+/// Forgets how a request spells names if it has one that the proxy sets.
+///
+/// hyper writes the proxy's value under the client's spelling. For an application that tells `X-FORWARDED-FOR` from
+/// `X-Forwarded-For`, a client could hide the proxy's header in this way.
+pub(crate) fn forget_spoofed_case<B>(request: &mut Request<B>) {
+    let own = [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO, FORWARDED];
+    if own.iter().any(|name| request.headers().contains_key(name)) {
+        // The spellings have no public type, so all extensions go, except for that of an upgrade.
+        let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+        let framing = FramingError::of(request);
+        request.extensions_mut().clear();
+        upgrade.map(|upgrade| request.extensions_mut().insert(upgrade));
+        framing.map(|error| request.extensions_mut().insert(error));
     }
 }
 
@@ -155,19 +158,7 @@ pub(crate) fn rewrite_response_headers(
     if is_upgrade {
         set_websocket(headers);
     }
-    // The application must not set or clear the caller's cookies.
-    let foreign: Vec<HeaderValue> = headers
-        .get_all(SET_COOKIE)
-        .iter()
-        .filter(|value| {
-            !cookies::has_prefix(&String::from_utf8_lossy(value.as_bytes()), own_cookies)
-        })
-        .cloned()
-        .collect();
-    headers.remove(SET_COOKIE);
-    for value in foreign {
-        headers.append(SET_COOKIE, value);
-    }
+    cookies::drop_own_and_nameless(headers, own_cookies);
 }
 
 #[cfg(test)]
@@ -188,7 +179,8 @@ mod tests {
         }
         let host = HeaderValue::from_static("app.example.jp");
         let origin = Origin { client: IpAddr::from([192, 0, 2, 7]), scheme: "https", host: &host };
-        rewrite_request_headers(&mut headers, &origin, own_headers, OWN_COOKIES);
+        let filter = HeaderFilter::default();
+        rewrite_request_headers(&mut headers, &filter, &origin, own_headers, OWN_COOKIES);
         headers
     }
 
@@ -254,17 +246,6 @@ mod tests {
     }
 
     #[test]
-    fn a_length_next_to_a_transfer_coding_is_removed() {
-        let headers = rewrite(
-            &[("transfer-encoding", "chunked"), ("content-length", "5")],
-            &HeaderMap::new(),
-        );
-        assert!(
-            !headers.contains_key("content-length") && !headers.contains_key("transfer-encoding")
-        );
-    }
-
-    #[test]
     fn only_a_websocket_upgrade_is_forwarded() {
         let headers = rewrite(
             &[("connection", "Upgrade, foo"), ("upgrade", "websocket"), ("foo", "1")],
@@ -283,15 +264,6 @@ mod tests {
                 "{headers:?}"
             );
         }
-    }
-
-    #[test]
-    fn the_application_cannot_set_own_cookies() {
-        let mut headers = HeaderMap::new();
-        headers.append(SET_COOKIE, HeaderValue::from_static("a=1"));
-        headers.append(SET_COOKIE, HeaderValue::from_static(" __HOST-mfa_session=x"));
-        rewrite_response_headers(&mut headers, false, OWN_COOKIES);
-        assert_eq!(headers.get_all(SET_COOKIE).iter().collect::<Vec<_>>(), ["a=1"]);
     }
 
     proptest! {

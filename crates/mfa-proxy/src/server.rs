@@ -2,6 +2,7 @@
 
 mod client_io;
 mod connection;
+mod head_lines;
 mod listener;
 mod progress;
 mod registry;
@@ -16,7 +17,7 @@ use std::{
     convert::Infallible, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
 };
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header::CONNECTION};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -26,7 +27,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    client_io::ClientIo,
+    client_io::{ClientIo, ClientWatch},
     connection::{Connection, Ended},
     listener::Accepted,
     registry::{Place, Registry},
@@ -37,7 +38,7 @@ pub use self::{
     request_body::{RequestBody, RequestBodyError},
     settings::{Cap, ConnectionEvent, ConnectionObserver, ConnectionSettings, TimeoutKind},
 };
-use crate::body::Body;
+use crate::{body::Body, framing, headers};
 
 /// Bounds the head of a request, and what is buffered of a response.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
@@ -183,14 +184,27 @@ where
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let connection = Arc::new(Connection::new(&place));
-    let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&connection), place));
+    let is_trusted = place.is_trusted();
+    let io = TokioIo::new(ClientIo::new(stream, ClientWatch::new(Arc::clone(&connection), place)));
     let of_service = Arc::clone(&connection);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let keeps_header_case = connection.settings().keeps_header_case;
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let connection = Arc::clone(&of_service);
-        let exchange = connection.begin_exchange();
+        let (exchange, lengths) = connection.begin_exchange();
+        let framing = framing::check_request(request.headers(), lengths);
+        if let Err(error) = framing {
+            request.extensions_mut().insert(error);
+        }
+        if keeps_header_case && !is_trusted {
+            headers::forget_spoofed_case(&mut request);
+        }
         let response = respond(request.map(|body| RequestBody::new(body, exchange.clone())));
         async move {
-            let response = response.await;
+            let mut response = response.await;
+            if framing.is_err() {
+                // Where the next request begins is in doubt too.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 connection.become_tunnel();
             }
@@ -201,6 +215,7 @@ where
         http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
+            .preserve_header_case(keeps_header_case)
             // Copies what is written into one buffer. A queue of small parts would keep their large buffers.
             .writev(false)
             .serve_connection(io, service)

@@ -9,7 +9,9 @@ use std::{error::Error as _, io, time::Duration};
 
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header::CONTENT_LENGTH, request, uri::PathAndQuery,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+    request,
+    uri::PathAndQuery,
 };
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
@@ -32,7 +34,8 @@ use self::{
 };
 use crate::{
     body::{Body, BoxError, empty},
-    headers::{self, Origin},
+    framing::{self, FramingError},
+    headers::{self, HeaderFilter, Origin},
     path::NormalPath,
     server::RequestBody,
 };
@@ -42,6 +45,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Bounds the head of a response.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+const MAX_HEADERS: usize = 256;
 
 /// Why the proxy has no response from the application.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,9 @@ pub enum ProxyError {
     /// The client broke off its body, or sent a body that is no HTTP/1.1.
     #[error("the client's body is broken")]
     BrokenBody,
+    /// The application's response has no certain end.
+    #[error("the application's response is not valid")]
+    InvalidResponse(#[source] FramingError),
     /// The client's body made no progress.
     #[error("the client's body did not arrive in time")]
     SlowBody,
@@ -61,6 +68,9 @@ pub enum ProxyError {
     /// The head of the response did not arrive in time.
     #[error("the application did not respond in time")]
     Timeout,
+    /// A `GET` or `HEAD` request has a body, and the application's rules do not allow it.
+    #[error("a GET or HEAD request has a body")]
+    UnexpectedBody,
     /// The application changed to a protocol that the client did not ask for.
     #[error("the application changed the protocol without being asked")]
     UnrequestedUpgrade,
@@ -101,6 +111,30 @@ pub struct UpstreamLimits {
     pub idle_timeout: Duration,
 }
 
+/// What is forwarded to an application, and how.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::exhaustive_structs, reason = "a struct of settings; the crate is not published")]
+pub struct ForwardingRules {
+    /// Which headers of a client are forwarded.
+    pub filter: HeaderFilter,
+    /// Whether `GET` and `HEAD` requests may have a body.
+    pub get_bodies: bool,
+    /// How the names of headers are spelled.
+    pub header_case: HeaderCase,
+}
+
+/// How the names of headers are spelled, towards the application and towards the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(clippy::exhaustive_enums, reason = "each is a value of one setting")]
+pub enum HeaderCase {
+    /// In lower case.
+    #[default]
+    Lower,
+    /// As the sender spells them. The proxy's own names are spelled `X-Forwarded-For`. It needs
+    /// [`ConnectionSettings::keeps_header_case`](crate::ConnectionSettings::keeps_header_case).
+    Preserve,
+}
+
 /// An application behind the proxy, with its connection pool.
 #[derive(Debug, Clone)]
 pub struct Proxy {
@@ -111,6 +145,7 @@ pub struct Proxy {
     scheme: http::uri::Scheme,
     authority: http::uri::Authority,
     limits: UpstreamLimits,
+    rules: ForwardingRules,
     own_cookies: &'static str,
 }
 
@@ -126,6 +161,7 @@ impl Proxy {
     pub fn new(
         url: &Url,
         limits: UpstreamLimits,
+        rules: ForwardingRules,
         own_cookies: &'static str,
     ) -> Result<Self, InvalidUpstream> {
         let uri: Uri =
@@ -153,11 +189,18 @@ impl Proxy {
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .http1_max_buf_size(MAX_HEAD_BYTES)
+            .http1_max_headers(MAX_HEADERS)
+            // What RFC 9112, sections 5.1 and 5.2, has a proxy repair. A line that is no header at all stays an
+            // error: it may be one that frames the message.
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_preserve_header_case(rules.header_case == HeaderCase::Preserve)
+            .http1_title_case_headers(rules.header_case == HeaderCase::Preserve)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .pool_timer(TokioTimer::new());
         let pooled = builder.build(connector.clone());
         let fresh = builder.pool_max_idle_per_host(0).build(connector);
-        Ok(Self { pooled, fresh, scheme, authority, limits, own_cookies })
+        Ok(Self { pooled, fresh, scheme, authority, limits, rules, own_cookies })
     }
 
     /// Returns the same proxy, on the same connections, with another limit on the body of a request.
@@ -187,7 +230,15 @@ impl Proxy {
         own_headers: &HeaderMap,
         tunnel: Option<TunnelTerms>,
     ) -> Result<Response<Body>, ProxyError> {
+        if FramingError::of(&request).is_some() {
+            return Err(ProxyError::BadRequest);
+        }
         let (mut parts, body) = request.into_parts();
+        let has_odd_body =
+            matches!(parts.method, Method::GET | Method::HEAD) && !body.is_end_stream();
+        if has_odd_body && !self.rules.get_bodies {
+            return Err(ProxyError::UnexpectedBody);
+        }
         if declared_length(&parts.headers).is_some_and(|length| length > self.limits.max_body_bytes)
         {
             return Err(ProxyError::TooLarge);
@@ -198,10 +249,27 @@ impl Proxy {
         if tunnel.is_none() {
             parts.headers.remove(http::header::UPGRADE);
         }
-        headers::rewrite_request_headers(&mut parts.headers, origin, own_headers, self.own_cookies);
+        if self.rules.header_case == HeaderCase::Lower
+            || own_headers.keys().any(|name| parts.headers.contains_key(name))
+        {
+            // Also forgets a spelling under which the client could hide one of the caller's headers.
+            parts.extensions.clear();
+        }
+        headers::rewrite_request_headers(
+            &mut parts.headers,
+            &self.rules.filter,
+            origin,
+            own_headers,
+            self.own_cookies,
+        );
+        if has_odd_body && !parts.headers.contains_key(CONTENT_LENGTH) {
+            // Without it hyper forwards a GET without its body.
+            parts.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         parts.uri = self.target(&parts.uri, path)?;
         parts.version = Version::HTTP_11;
         let mut response = self.send(parts, body).await?;
+        framing::check_response(response.headers_mut()).map_err(ProxyError::InvalidResponse)?;
         let switches = response.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switches {
             let (Some(client), Some(tunnel), true) =

@@ -4,7 +4,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Limit {
     Address,
-    /// Wrong passwords in a row for one account in one place. It refuses nothing: no password is right any more there.
+    /// Wrong passwords in a row for one account in one place. It lets attempts go on, but from then on each password
+    /// counts as wrong there.
     Failures,
     /// The same within one unfamiliar site, so that few sites cannot use up the limit of all.
     FailuresInSite,

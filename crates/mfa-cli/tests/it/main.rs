@@ -9,6 +9,7 @@ mod events;
 mod full_disk;
 mod hardening;
 mod harness;
+mod heads;
 mod listening;
 mod login;
 mod manners;

@@ -2,11 +2,12 @@
 
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
+use auth_module::has_one_reading;
 use http::HeaderValue;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use jiff::tz::TimeZone;
-use mfa_pages::{Language, PerLanguage};
-use mfa_proxy::{ListenAddress, UNIX_PEER};
+use mfa_pages::{Language, PerLanguage, Site};
+use mfa_proxy::{AddressHeader, ListenAddress, NormalPath, UNIX_PEER};
 use secrecy::SecretString;
 use url::Url;
 
@@ -26,6 +27,11 @@ const LISTEN_ADDRESS: (&str, &str) = (
     "an IP address or a host name with a port, or unix: with a path",
     "IPアドレスまたはホスト名とポート、またはunix:とパス",
 );
+/// The widest networks of proxies. Each machine in them can pose as any client.
+const MIN_PREFIX_IPV4: u8 = 8;
+const MIN_PREFIX_IPV6: u8 = 16;
+/// The path for probes below the prefix of our own pages.
+const HEALTH: &str = "health";
 
 /// `[gateway]`
 #[derive(Debug, Clone)]
@@ -44,8 +50,12 @@ pub struct Gateway {
     pub socket_mode: u32,
     /// The value of `Strict-Transport-Security`; `None` if the application sets it.
     pub hsts: Option<HeaderValue>,
-    /// The networks of the proxies whose `X-Forwarded-For` is used.
+    /// The networks of the proxies that name the client.
     pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they name it.
+    pub client_address_header: AddressHeader,
+    /// The path for probes of load balancers.
+    pub health_path: Option<String>,
     /// The longest time from a signal to the end of the process.
     pub stop_timeout: Duration,
     /// The folder of the databases.
@@ -178,19 +188,65 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         .key(
             "trusted_proxies",
             (
-                "Networks of your reverse proxies, such as \"10.0.0.0/8\". \
-                 X-Forwarded-For is used only when the peer is in this list; otherwise \
-                 the peer is the client. \"unix\" stands for the peers on a Unix socket.",
+                "Networks of your reverse proxies, such as \"10.0.0.0/8\". The header in \
+                 which they name the client is used only when the peer is in this list; \
+                 otherwise the peer is the client. \"unix\" stands for the peers on a Unix \
+                 socket. With http:// in public_url it may be left out.",
                 "自分のリバースプロキシのネットワークです（例：\"10.0.0.0/8\"）。接続元が\
-                 このリストにあるときだけX-Forwarded-Forを使い、それ以外は接続元をクライ\
-                 アントとみなします。\"unix\"は、Unixソケットの接続元を表します。",
+                 このリストにあるときだけ、そのプロキシが伝えるクライアントのアドレスを使\
+                 い、それ以外は接続元をクライアントとみなします。\"unix\"は、Unixソケットの\
+                 接続元を表します。public_urlがhttp://のときは省略できます。",
             ),
         )
         .allowed((
-            "a list of networks, IP addresses and \"unix\"",
-            "ネットワーク、IPアドレス、\"unix\"のリスト",
+            "a list of IP addresses, networks of /8 or narrower (IPv6: /16), and \"unix\"",
+            "IPアドレス、/8以下（IPv6は/16以下）の範囲のネットワーク、\"unix\"のリスト",
         ))
-        .list(&[], list_of(network));
+        .list_or_else(&["127.0.0.1", "::1"], list_of(network), || match &public_url {
+            // TLS ends at a proxy, so requests come from a proxy.
+            Ok(url) if url.scheme() == "https" => Err(Refusal::new(
+                ("is missing", "ありません"),
+                (
+                    "list the addresses of the proxies in front, such as [\"127.0.0.1\"]; without \
+                     them all users count as one client. Write [] if no proxy names the client",
+                    "手前のプロキシのアドレスを、[\"127.0.0.1\"]のように書いてください。なければ、\
+                     すべてのユーザーを1つのクライアントとみなします。クライアントのアドレスを\
+                     伝えるプロキシがないときは[]と書いてください",
+                ),
+            )),
+            _ => Ok(Vec::new()),
+        });
+    let client_address_header = section
+        .key(
+            "client_address_header",
+            (
+                "The header in which trusted_proxies name the client. The other one is not read.",
+                "trusted_proxiesがクライアントのアドレスを伝えるヘッダーです。もう一方のヘッダー\
+                 は読みません。",
+            ),
+        )
+        .word(
+            &[
+                ("x-forwarded-for", AddressHeader::XForwardedFor),
+                ("forwarded", AddressHeader::Forwarded),
+            ],
+            AddressHeader::XForwardedFor,
+        );
+    let health_path = section
+        .key(
+            "health_path",
+            (
+                "A path that answers GET and HEAD with 200 whatever the Host header says, \
+                 for load balancers that probe by address. It never reaches the application.",
+                "GETとHEADに、Hostヘッダーに関係なく200を返すパスです。アドレスで監視するロード\
+                 バランサーのためのもので、アプリケーションには届きません。",
+            ),
+        )
+        .allowed((
+            "\"/_mfa/health\", or a path outside /_mfa/",
+            "\"/_mfa/health\"、または/_mfa/の外のパス",
+        ))
+        .optional("/_mfa/health", ("off", "なし"), health_path);
     let stop_timeout = section
         .key(
             "stop_timeout",
@@ -311,6 +367,8 @@ pub(super) fn read(section: &Section<'_>) -> Result<Gateway, Reported> {
         socket_mode: socket_mode?,
         hsts: hsts?,
         trusted_proxies: trusted_proxies?,
+        client_address_header: client_address_header?,
+        health_path: health_path?,
         stop_timeout: stop_timeout?,
         data_dir: data_dir?,
         service_name: service_name?,
@@ -327,9 +385,7 @@ fn address(section: &Section<'_>, text: &str) -> Result<ListenAddress, Refusal> 
     let address: ListenAddress = text.parse().map_err(|problem| {
         let what = (
             format!("{text:?} {problem}"),
-            format!(
-                "{text:?}は、IPアドレスまたはホスト名とポートでも、unix:とパスでもありません"
-            ),
+            format!("{text:?}は、IPアドレスまたはホスト名とポートでも、unix:とパスでもありません"),
         );
         let remedy = (
             "write \"127.0.0.1:8080\" or \"unix:/run/mfa-gateway/gateway.sock\"",
@@ -404,7 +460,7 @@ fn network(text: &str) -> Result<IpNet, Refusal> {
         return Ok(UNIX_PEER.ip().into());
     }
     let one_address = || text.parse::<IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>().or_else(|_| one_address()).map_err(|_| {
+    let network = text.parse::<IpNet>().or_else(|_| one_address()).map_err(|_| {
         let what = (
             format!("holds {text:?}, which is not a network"),
             format!("{text:?}はネットワークではありません"),
@@ -414,7 +470,51 @@ fn network(text: &str) -> Result<IpNet, Refusal> {
             "\"10.0.0.0/8\"のようなCIDR表記か、1つのアドレスで書いてください",
         );
         Refusal::new(what, remedy)
-    })
+    })?;
+    let network = without_mapping(network);
+    let min_prefix = if network.addr().is_ipv4() { MIN_PREFIX_IPV4 } else { MIN_PREFIX_IPV6 };
+    if network.prefix_len() < min_prefix {
+        let what = (
+            format!("holds {text:?}, which is wider than /{min_prefix}"),
+            format!("{text:?}は/{min_prefix}より広いネットワークです"),
+        );
+        let remedy = (
+            "name the networks of your proxies alone: each machine in them can pose as any client",
+            "自分のプロキシのネットワークだけを書いてください。その中のすべての機械が、どの\
+             クライアントにもなりすませます",
+        );
+        return Err(Refusal::new(what, remedy));
+    }
+    Ok(network)
+}
+
+/// Writes `::ffff:10.0.0.0/104` as `10.0.0.0/8`, because addresses of clients are compared in this form.
+fn without_mapping(network: IpNet) -> IpNet {
+    let IpNet::V6(mapped) = network else { return network };
+    let unmapped = mapped.addr().to_ipv4_mapped().zip(mapped.prefix_len().checked_sub(96));
+    let unmapped = unmapped.and_then(|(address, prefix)| Ipv4Net::new(address, prefix).ok());
+    unmapped.map_or(network, IpNet::V4)
+}
+
+fn health_path(text: &str) -> Result<String, Refusal> {
+    let is_path = NormalPath::parse(text).is_ok_and(|path| path.as_str() == text);
+    let own = text.strip_prefix(Site::DEFAULT_PREFIX);
+    if !is_path
+        || !has_one_reading(text)
+        || text.ends_with('/')
+        || own.is_some_and(|own| own != HEALTH)
+    {
+        let what = (
+            format!("{text:?} is not a path for it"),
+            format!("{text:?}はここに使えるパスではありません"),
+        );
+        let remedy = (
+            "write \"/_mfa/health\", or a path outside /_mfa/ such as \"/healthz\"",
+            "\"/_mfa/health\"か、\"/healthz\"のように/_mfa/の外のパスを書いてください",
+        );
+        return Err(Refusal::new(what, remedy));
+    }
+    Ok(text.to_owned())
 }
 
 fn time_zone(text: &str) -> Result<TimeZone, Refusal> {
@@ -434,12 +534,17 @@ fn time_zone(text: &str) -> Result<TimeZone, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::document::problems_in;
+    use crate::config::document::{problems_in, read_from};
+
+    const REQUIRED: &str = "public_url = \"https://a.example\"\ndata_dir = \"data\"\nsecret = \"0123456789abcdef0123456789abcdef\"\n";
 
     fn problems(text: &str) -> String {
-        let required = "public_url = \"https://a.example\"\ndata_dir = \"data\"\nsecret = \
-                        \"0123456789abcdef0123456789abcdef\"\n";
-        problems_in(&format!("{required}{text}"), read).join("\n")
+        problems_in(&format!("{REQUIRED}{text}"), read).join("\n")
+    }
+
+    /// As [`problems`], for a file that lists no proxy.
+    fn problems_without_proxy(text: &str) -> String {
+        problems(&format!("trusted_proxies = []\n{text}"))
     }
 
     #[test]
@@ -477,7 +582,7 @@ service_name = " "
             "max-age=31536000; includeSubDomains",
             "includeSubDomains ;max-age=31536000; preload",
         ] {
-            assert_eq!(problems(&format!("hsts = \"{good}\"\n")), "");
+            assert_eq!(problems_without_proxy(&format!("hsts = \"{good}\"\n")), "");
         }
         for bad in [
             "",
@@ -495,23 +600,23 @@ service_name = " "
             "max-age=1, includeSubDomains",
             "max-age=1\\r\\nX: 1",
         ] {
-            let found = problems(&format!("hsts = \"{bad}\"\n"));
+            let found = problems_without_proxy(&format!("hsts = \"{bad}\"\n"));
             assert!(found.contains(": hsts: "), "{bad}: {found}");
         }
     }
 
     #[test]
     fn a_host_of_the_operations_listener_is_a_name() {
-        assert_eq!(problems("ops_hosts = [\"gateway\", \"Metrics.internal\"]\n"), "");
+        assert_eq!(problems_without_proxy("ops_hosts = [\"gateway\", \"Metrics.internal\"]\n"), "");
         for bad in ["", "http://a", "a:9090", "a/b", "a b", "user@a", "*.a"] {
-            let found = problems(&format!("ops_hosts = [\"{bad}\"]\n"));
+            let found = problems_without_proxy(&format!("ops_hosts = [\"{bad}\"]\n"));
             assert!(found.contains("which is not a host name; write"), "{bad}: {found}");
         }
     }
 
     #[test]
     fn old_names_point_to_the_new_ones() {
-        let found = problems("more_origins = []\nsupport = \"https://a.example\"\n");
+        let found = problems_without_proxy("more_origins = []\nsupport = \"https://a.example\"\n");
         assert!(found.contains("more_origins: is now called additional_origins; write"), "{found}");
         assert!(found.contains("support: is now called support_url; write"), "{found}");
     }
@@ -519,6 +624,68 @@ service_name = " "
     #[test]
     fn plain_http_needs_the_flag() {
         let text = "additional_origins = [\"http://localhost:8080\"]\ninsecure_http = true\n";
-        assert_eq!(problems(text), "");
+        assert_eq!(problems_without_proxy(text), "");
+    }
+
+    #[test]
+    fn behind_tls_the_proxies_have_to_be_listed() {
+        let found = problems("");
+        let remedy = "1:1: trusted_proxies: is missing; list the addresses of the proxies in front";
+        assert!(found.starts_with(remedy) && found.lines().count() == 1, "{found}");
+        assert_eq!(problems("trusted_proxies = []"), "");
+        assert_eq!(problems("trusted_proxies = [\"127.0.0.1\", \"fd00::/16\"]"), "");
+        // A test on one machine without TLS has no proxy.
+        let plain = REQUIRED.replace("https", "http");
+        let plain = read_from(&format!("{plain}insecure_http = true\n"), read).expect("valid");
+        assert!(plain.trusted_proxies.is_empty());
+    }
+
+    #[test]
+    fn a_wide_network_of_proxies_is_refused() {
+        for (network, width) in [
+            ("0.0.0.0/0", 8),
+            ("10.0.0.0/7", 8),
+            ("::/0", 16),
+            ("2001:db8::/15", 16),
+            ("::ffff:0:0/96", 8),
+            ("::ffff:10.0.0.0/103", 8),
+        ] {
+            let found = problems(&format!("trusted_proxies = [{network:?}]"));
+            let what =
+                format!("trusted_proxies: holds {network:?}, which is wider than /{width}; name");
+            assert!(found.contains(&what), "{found}");
+        }
+        for network in ["10.0.0.0/8", "2001::/16"] {
+            assert_eq!(problems(&format!("trusted_proxies = [{network:?}]")), "", "{network}");
+        }
+        let mapped = network("::ffff:10.0.0.0/104").expect("a network");
+        assert_eq!(mapped.to_string(), "10.0.0.0/8");
+        assert_eq!(network("::ffff:10.0.0.1").expect("an address").to_string(), "10.0.0.1/32");
+    }
+
+    #[test]
+    fn a_health_path_is_no_page_of_the_gateway() {
+        for path in ["/_mfa/health", "/healthz", "/status/up.txt"] {
+            assert_eq!(problems_without_proxy(&format!("health_path = {path:?}")), "", "{path}");
+        }
+        for path in [
+            "",
+            "healthz",
+            "/",
+            "/_mfa/",
+            "/_mfa/login",
+            "/_mfa/health/",
+            "/a//b",
+            "/a%2Fb",
+            "/a b",
+            "/a?b",
+            "/../a",
+        ] {
+            let found = problems_without_proxy(&format!("health_path = {path:?}"));
+            assert!(
+                found.contains(&format!("health_path: {path:?} is not a path for it; write")),
+                "{path}: {found}"
+            );
+        }
     }
 }

@@ -197,6 +197,17 @@ impl Key<'_, '_> {
         self.read(absence, |value| parse(&texts(value)?), || parse(default))
     }
 
+    /// Reads a list of texts that the file must have, unless `absent` returns a value for a file without it.
+    pub(super) fn list_or_else<T>(
+        self,
+        example: &[&str],
+        parse: impl FnOnce(&[&str]) -> Result<T, Refusal>,
+        absent: impl FnOnce() -> Result<T, Refusal>,
+    ) -> Result<T, Reported> {
+        let example = Value::Array(example.iter().copied().map(Value::from).collect());
+        self.read(Absence::Required { example }, |value| parse(&texts(value)?), absent)
+    }
+
     /// Reads a whole number within `range`.
     pub(super) fn number<T>(self, default: T, range: RangeInclusive<T>) -> Result<T, Reported>
     where
@@ -217,7 +228,8 @@ impl Key<'_, '_> {
     where
         T: Copy + Into<u32> + TryFrom<u32>,
     {
-        let absence = Absence::Otherwise { example: Value::from(example.into()), instead: instead.into() };
+        let absence =
+            Absence::Otherwise { example: Value::from(example.into()), instead: instead.into() };
         let (key, parse) = self.within(range);
         key.read(absence, |value| parse(value).map(Some), || Ok(None))
     }

@@ -47,8 +47,14 @@ pub(super) fn read(section: &Section<'_>) -> Result<Log, Reported> {
     let paths = section
         .key(
             "paths",
-            "Writes the path of each request to the application into the log, without its query. A path can hold \
-             personal data, or the secret of a link; the rule is in the log in any case.",
+            (
+                "Writes the path of each request to the application into the log, without its \
+                 query. A path can hold personal data, or the secret of a link; the rule is in \
+                 the log in any case.",
+                "アプリケーションへのリクエストのパスを、クエリを除いてログに記録します。パスに\
+                 は、個人情報やリンクの秘密情報が含まれることがあります。適用した規則は、いつで\
+                 も記録します。",
+            ),
         )
         .flag(false);
     Ok(Log { format: format?, filter: filter?, paths: paths? })

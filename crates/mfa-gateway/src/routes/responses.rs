@@ -197,6 +197,15 @@ pub(crate) fn url_to(context: &Context, page: &str, destination: Option<&Destina
     }
 }
 
+/// Makes the response to a probe of a load balancer.
+pub(crate) fn healthy() -> Response<Body> {
+    let mut response = Response::new(full("ok\n"));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Adds a `Set-Cookie` line.
 pub(crate) fn add_cookie(headers: &mut HeaderMap, cookie: Option<HeaderValue>) {
     if let Some(cookie) = cookie {

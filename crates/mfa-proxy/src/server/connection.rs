@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
+    head_lines::HeadLines,
     progress::Progress,
     registry::{Place, Registry, Waiting},
     settings::{ConnectionEvent, ConnectionSettings, TimeoutKind},
     signal::Signal,
 };
+use crate::framing::Lengths;
 
 /// The state of a connection. Its socket, its requests and the task that drives it share it.
 ///
@@ -28,6 +30,8 @@ struct State {
     phase: Phase,
     /// Counts the requests.
     exchange: u64,
+    /// The head that the connection waits for.
+    head: HeadLines,
     write: Progress,
 }
 
@@ -68,7 +72,7 @@ impl Connection {
         let settings = registry.settings();
         let write = Progress::new(settings.progress_timeout);
         let phase = Phase::Head { is_first: true, since: Instant::now(), reading_since: None };
-        let state = Mutex::new(State { phase, exchange: 0, write });
+        let state = Mutex::new(State { phase, exchange: 0, head: HeadLines::default(), write });
         let signal = Arc::clone(place.signal());
         Self { registry, settings, id: place.id(), signal, state }
     }
@@ -125,8 +129,13 @@ impl Connection {
     }
 
     /// Notes bytes of the client.
-    pub(crate) fn note_read(&self) {
-        if let Phase::Head { reading_since: reading_since @ None, .. } = &mut self.lock().phase {
+    pub(crate) fn note_read(&self, bytes: &[u8]) {
+        let mut state = self.lock();
+        let State { phase: Phase::Head { reading_since, .. }, head, .. } = &mut *state else {
+            return;
+        };
+        head.add(bytes);
+        if reading_since.is_none() {
             *reading_since = Some(Instant::now());
             self.signal.notify();
         }
@@ -161,16 +170,17 @@ impl Connection {
         self.signal.set_stalled(is_stalled);
     }
 
-    /// Begins a request, whose head is complete.
-    pub(crate) fn begin_exchange(self: &Arc<Self>) -> Exchange {
+    /// Begins a request, whose head is complete. Also returns what the lines of the head say about its body.
+    pub(crate) fn begin_exchange(self: &Arc<Self>) -> (Exchange, Lengths) {
         let mut state = self.lock();
         state.exchange += 1;
         let number = state.exchange;
         state.phase = Phase::Serving;
+        let lengths = std::mem::take(&mut state.head).lengths();
         self.registry.set_waiting(self.id, None);
         drop(state);
         let guard = Arc::new(ExchangeGuard { connection: Arc::clone(self), number });
-        Exchange { _guard: guard, connection: Arc::clone(self) }
+        (Exchange { _guard: guard, connection: Arc::clone(self) }, lengths)
     }
 
     /// Notes that the connection changes to another protocol. Its place is taken until it is closed.

@@ -82,6 +82,7 @@ type Rank = (bool, usize, Reverse<u64>, IpNet);
 pub(crate) struct Place {
     registry: Arc<Registry>,
     id: u64,
+    is_trusted: bool,
     signal: Arc<Signal>,
 }
 
@@ -115,10 +116,11 @@ impl Registry {
         let signal = Arc::new(Signal::new());
         let (address, network) = client_networks(peer);
         let entry = Entry { signal: Arc::clone(&signal), address, network, waiting: None };
-        open.insert(id, entry, self.is_trusted(peer));
+        let is_trusted = self.is_trusted(peer);
+        open.insert(id, entry, is_trusted);
         open.set_waiting(id, Some(Waiting::First));
         self.note(ConnectionEvent::Opened);
-        Some(Place { registry: Arc::clone(self), id, signal })
+        Some(Place { registry: Arc::clone(self), id, is_trusted, signal })
     }
 
     /// Evicts one connection that waits. Returns `false` if there is none.
@@ -288,6 +290,11 @@ impl Open {
 impl Place {
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    /// Whether the peer is a listed proxy.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.is_trusted
     }
 
     pub(crate) fn id(&self) -> u64 {

@@ -27,6 +27,9 @@ pub struct ConnectionSettings {
     pub max_per_network: usize,
     /// Peers without a cap of their own: the proxies in front.
     pub trusted_proxies: Vec<IpNet>,
+    /// Keeps how clients spell the names of headers, for an application with
+    /// [`HeaderCase::Preserve`](crate::HeaderCase::Preserve). Off by default.
+    pub keeps_header_case: bool,
 }
 
 impl Default for ConnectionSettings {
@@ -40,6 +43,7 @@ impl Default for ConnectionSettings {
             max_per_address: 256,
             max_per_network: 1024,
             trusted_proxies: Vec::new(),
+            keeps_header_case: false,
         }
     }
 }

@@ -7,16 +7,18 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
+    io::{AsyncRead, AsyncWrite, copy_bidirectional},
     time::{Instant, sleep_until},
 };
+
+use crate::watched::{Watch, Watched};
 
 /// How a tunnel may be used. Made before the application is asked.
 pub struct TunnelTerms {
@@ -61,11 +63,8 @@ impl TunnelTerms {
         A: AsyncRead + AsyncWrite + Unpin,
     {
         let used_at = Arc::new(Mutex::new(Instant::now()));
-        let mut client = Observed {
-            stream: client,
-            use_by_client: self.use_by_client,
-            used_at: Arc::clone(&used_at),
-        };
+        let watch = TunnelUse { by_client: self.use_by_client, used_at: Arc::clone(&used_at) };
+        let mut client = Watched::new(client, watch);
         tokio::select! {
             copied = copy_bidirectional(&mut client, &mut application) => {
                 if let Err(error) = copied {
@@ -100,53 +99,27 @@ async fn idle(used_at: &Mutex<Instant>, timeout: Duration) {
     }
 }
 
-/// The client's side of a tunnel. It sees the bytes of both directions.
-struct Observed<T> {
-    stream: T,
-    use_by_client: ClientUse,
+/// Watches the client's side of a tunnel. It sees the bytes of both directions.
+struct TunnelUse {
+    by_client: ClientUse,
     used_at: Arc<Mutex<Instant>>,
 }
 
-impl<T> Observed<T> {
-    fn note_use(&self) {
+impl TunnelUse {
+    fn note(&self) {
         *self.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Observed<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.note_use();
-            self.use_by_client.0.store(true, Ordering::Relaxed);
-        }
-        read
+impl Watch for TunnelUse {
+    fn note_read(&self, _bytes: &[u8]) {
+        self.note();
+        self.by_client.0.store(true, Ordering::Relaxed);
     }
-}
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Observed<T> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+    fn note_write(&self, written: &Poll<io::Result<usize>>) {
         if matches!(written, Poll::Ready(Ok(1..))) {
-            self.note_use();
+            self.note();
         }
-        written
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -11,8 +11,8 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, Request, Response};
 use mfa_proxy::{
-    Body, ClientUse, ConnectionEvent, ConnectionObserver, ConnectionSettings, NormalPath, Origin,
-    Proxy, RequestBody, Server, TunnelTerms, UpstreamLimits, full,
+    Body, ClientUse, ConnectionEvent, ConnectionObserver, ConnectionSettings, ForwardingRules,
+    HeaderCase, NormalPath, Origin, Proxy, RequestBody, Server, TunnelTerms, UpstreamLimits, full,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -112,8 +112,26 @@ impl Gateway {
         settings: ConnectionSettings,
         tunnel_idle_timeout: Option<Duration>,
     ) -> Self {
+        let rules = ForwardingRules::default();
+        Self::start_with(application, limits, rules, settings, tunnel_idle_timeout).await
+    }
+
+    /// Starts a gateway with these rules, and with settings that go with them.
+    pub(crate) async fn with_rules(application: &Application, rules: ForwardingRules) -> Self {
+        let keeps_header_case = rules.header_case == HeaderCase::Preserve;
+        let settings = ConnectionSettings { keeps_header_case, ..Default::default() };
+        Self::start_with(application.address, LIMITS, rules, settings, None).await
+    }
+
+    async fn start_with(
+        application: SocketAddr,
+        limits: UpstreamLimits,
+        rules: ForwardingRules,
+        settings: ConnectionSettings,
+        tunnel_idle_timeout: Option<Duration>,
+    ) -> Self {
         let url = format!("http://{application}").parse().expect("a URL");
-        let proxy = Arc::new(Proxy::new(&url, limits, "own_").expect("a proxy"));
+        let proxy = Arc::new(Proxy::new(&url, limits, rules, "own_").expect("a proxy"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let gateway = Self {
             address: listener.local_addr().expect("an address"),
@@ -173,7 +191,9 @@ async fn forward(
     let path = NormalPath::parse(request.uri().path()).expect("a plain path");
     let host = HeaderValue::from_static("app.example.jp");
     let origin = Origin { client: peer.ip(), scheme: "http", host: &host };
-    match proxy.forward(request, &path, &origin, &HeaderMap::new(), tunnel).await {
+    let mut own = HeaderMap::new();
+    own.insert("x-own-user", HeaderValue::from_static("alice"));
+    match proxy.forward(request, &path, &origin, &own, tunnel).await {
         Ok(response) => response,
         Err(error) => Response::new(full(error.to_string())),
     }

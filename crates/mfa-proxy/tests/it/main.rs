@@ -1,7 +1,9 @@
 //! The proxy over real sockets.
 
 mod forward;
+mod framing;
 mod harness;
+mod heads;
 mod kept_connections;
 mod listener;
 mod tunnels;

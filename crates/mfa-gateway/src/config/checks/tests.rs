@@ -121,7 +121,7 @@ fn what_is_next_to_a_warning_has_none() {
         &[("[gateway]", "stop_timeout = \"90s\"")],
         &[("[sms]", "host = \"midori-bank.test\"")],
         &[("[sms]", "host = \"none\"")],
-        &[("127.0.0.1\"]", "127.0.0.1\", \"10.0.0.0/8\", \"fd00::/8\", \"203.0.0.0/17\"]")],
+        &[("127.0.0.1\"]", "127.0.0.1\", \"10.0.0.0/8\", \"fd00::/16\", \"203.0.0.0/17\"]")],
         &[
             ("https://login", "http://login"),
             ("midori-bank.test", "localhost"),
