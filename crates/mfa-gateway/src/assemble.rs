@@ -185,7 +185,8 @@ fn auth_settings(config: &Config) -> anyhow::Result<AuthSettings> {
     let settings = AuthSettings::new(TENANT, PhoneTagKey::from_bytes(derive(master, "phone-tag")))
         .with_known_browser_key(KnownBrowserKey::from_bytes(derive(master, "known-browser")))
         .with_allowed_prefixes(config.sms.allowed_prefixes)
-        .with_service_names(service_names(config));
+        .with_service_names(service_names(config))
+        .with_min_password_chars(config.passwords.min_chars)?;
     Ok(config.sessions.apply_to(settings)?)
 }
 

@@ -13,9 +13,22 @@ use super::{
 pub struct Passwords {
     /// The keys that are mixed into password hashes.
     pub peppers: Peppers,
+    /// The fewest characters of a password that is set here.
+    pub min_chars: usize,
 }
 
 pub(super) fn read(section: &Section<'_>) -> Result<Passwords, Reported> {
+    let min_chars = section
+        .key(
+            "min_chars",
+            (
+                "The fewest characters of a password that a command sets. Passwords that \
+                 are there already stay valid.",
+                "コマンドで設定するパスワードの最小の文字数です。設定済みのパスワードは、そ\
+                 のまま使えます。",
+            ),
+        )
+        .number(8_u16, 8..=64);
     let current = section
         .key(
             "pepper",
@@ -62,7 +75,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Passwords, Reported> {
         );
         section.problem("previous_pepper_file", refusal)
     })?;
-    Ok(Passwords { peppers })
+    Ok(Passwords { peppers, min_chars: usize::from(min_chars?) })
 }
 
 fn peppers(keys: &[Option<SecretString>]) -> Result<Peppers, InvalidPepper> {

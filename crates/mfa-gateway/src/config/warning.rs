@@ -34,6 +34,8 @@ pub enum WarningKind {
     Placeholder,
     /// One secret for two purposes.
     SameSecret,
+    /// Passwords that are the only factor and may be short.
+    ShortPasswords,
     /// Messages go to the simulator.
     Simulator,
     /// The message names another host than the pages.
@@ -52,7 +54,7 @@ pub enum WarningKind {
 
 impl WarningKind {
     /// All kinds, in the order of their names.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::ApplicationAddress,
         Self::ClientAddress,
         Self::CountsInMemory,
@@ -65,6 +67,7 @@ impl WarningKind {
         Self::OpsAddress,
         Self::Placeholder,
         Self::SameSecret,
+        Self::ShortPasswords,
         Self::Simulator,
         Self::SmsHost,
         Self::StopTimeout,
@@ -89,6 +92,7 @@ impl WarningKind {
             Self::OpsAddress => "ops-address",
             Self::Placeholder => "placeholder",
             Self::SameSecret => "same-secret",
+            Self::ShortPasswords => "short-passwords",
             Self::Simulator => "simulator",
             Self::SmsHost => "sms-host",
             Self::StopTimeout => "stop-timeout",

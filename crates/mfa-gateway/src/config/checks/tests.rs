@@ -85,6 +85,7 @@ const CASES: &[Case] = &[
     (WarningKind::Placeholder, "gateway.public_url", &[("login.midori-bank.test", "login.example.jp")]),
     (WarningKind::Placeholder, "sms.karaden_sms.tenant_id", &[("6f1c4b9e-27d5-4d0c-9a3e-5b8d7c2f1a04", "00000000-0000-0000-0000-000000000000")]),
     (WarningKind::SameSecret, "otp.key[0].secret", &[("fedcba9876543210fedcba9876543210", "0123456789abcdef0123456789abcdef")]),
+    (WarningKind::ShortPasswords, "passwords.min_chars", &[("path = \"/\"", "path = \"/\"\nfactors = [\"password\"]\nwithout_second_factor = true")]),
     (WarningKind::Simulator, "sms.karaden_sms.tenant_id", &[("6f1c4b9e-27d5-4d0c-9a3e-5b8d7c2f1a04", "159BFD33-b9b7-f424-4755-c119b324591d")]),
     (WarningKind::Simulator, "sms.karaden_sms.token", &[("a-token-of-karaden", "demo-token")]),
     (WarningKind::Simulator, "sms.karaden_sms.base_url", &[("[sms]", "insecure_http = true"), ("[sms.karaden_sms]", "base_url = \"http://10.1.1.1:8081/api\"")]),
@@ -117,6 +118,10 @@ fn what_is_next_to_a_warning_has_none() {
         &[("http://127.0.0.1:3000", "https://app.midori-bank.test")][..],
         &[("http://127.0.0.1:3000", "http://[::1]:3000")],
         &[("[application]", "[sessions]\nabsolute_timeout = \"12h\"\n[application]")],
+        &[(
+            "path = \"/\"",
+            "path = \"/\"\nfactors = [\"password\"]\nwithout_second_factor = true\n[passwords]\nmin_chars = 15",
+        )],
         &[("[application]", "[log]\nfilter = \"info,mfa_gateway=debug\"\n[application]")],
         &[("[gateway]", "stop_timeout = \"90s\"")],
         &[("[sms]", "host = \"midori-bank.test\"")],

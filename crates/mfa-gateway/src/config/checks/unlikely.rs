@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::Path, time::Duration};
 
-use auth_module::{Access, Rule};
+use auth_module::{Access, AuthSettings, Rule};
 use ipnet::IpNet;
 use mfa_proxy::ListenAddress;
 use otp_core::message::Host;
@@ -36,6 +36,7 @@ pub(in crate::config) fn warn(root: &Section<'_>, config: &Config) {
     warn_of_proxies(root, config);
     warn_of_sessions(root, config);
     warn_of_unused_keys(root, config);
+    warn_of_short_passwords(root, config);
     warn_of_placeholders(root, config);
     warn_of_sms_host(root, config);
     warn_of_same_secrets(root);
@@ -262,6 +263,24 @@ fn warn_of_placeholders(root: &Section<'_>, config: &Config) {
     {
         root.warn(WarningKind::Placeholder, "sms.karaden_sms.tenant_id", refusal());
     }
+}
+
+fn warn_of_short_passwords(root: &Section<'_>, config: &Config) {
+    let enough = AuthSettings::PASSWORD_ALONE_MIN_CHARS;
+    if config.passwords.min_chars >= enough || !config.policy.accepts_password_alone() {
+        return;
+    }
+    let refusal = Refusal::new(
+        (
+            format!("is less than {enough}, and the password alone completes a login"),
+            format!("{enough}より小さい値ですが、パスワードだけでログインできます"),
+        ),
+        (
+            format!("write {enough} (NIST SP 800-63B-4, 3.1.1.2), or ask for a second factor"),
+            format!("{enough}にするか（NIST SP 800-63B-4、3.1.1.2）、2つ目の要素を求めてください"),
+        ),
+    );
+    root.warn(WarningKind::ShortPasswords, "passwords.min_chars", refusal);
 }
 
 fn warn_of_sms_host(root: &Section<'_>, config: &Config) {
