@@ -65,8 +65,7 @@ where
                 Value::Object(fields)
             })
             .collect();
-        if let Some(innermost) = spans.last() {
-            record.add("span", innermost.clone());
+        if !spans.is_empty() {
             record.add("spans", spans);
         }
         let line = serde_json::to_string(&record).map_err(|_| fmt::Error)?;
@@ -194,7 +193,6 @@ mod tests {
                 "error": "cannot open the store: the disk is full",
                 "message": "a store \"failed\"",
                 "target": "mfa_gateway::logging::json::tests",
-                "span": span,
                 "spans": [span],
             })
         );

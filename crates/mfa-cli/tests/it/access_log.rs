@@ -62,7 +62,8 @@ fn reached(echo: &str, name: &str) -> Vec<String> {
     values.map(str::to_owned).collect()
 }
 
-const PUBLIC: &str = "[[rule]]\npath = \"/\"\naccess = \"public\"\n";
+const PUBLIC: &str = "[[rule]]\npath = \"/\"\naccess = \"public\"\n\
+                      without_second_factor = true\n";
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[tokio::test]

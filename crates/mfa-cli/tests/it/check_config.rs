@@ -76,7 +76,7 @@ fn warnings_are_printed_and_strict_refuses_them() {
 fn problems_and_warnings_are_in_the_language_of_the_operator() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = write(folder.path(), &CONFIG.replace("127.0.0.1:0", "9090"));
-    let japanese = "gateway.ops_listen: \"9090\"はIPアドレスとポートではありません。";
+    let japanese = "gateway.ops_listen: \"9090\"は、IPアドレスまたはホスト名とポートでも、unix:とパスでもありません。";
     for (more, environment) in [
         (&["--lang", "ja"][..], &[][..]),
         (&[], &[("LC_ALL", "ja_JP.UTF-8")]),
@@ -86,7 +86,12 @@ fn problems_and_warnings_are_in_the_language_of_the_operator() {
         assert!(status == Some(1) && said.contains(japanese), "{said}");
     }
     let (_, _, said) = check(&file, &["--lang", "en"], &[("LC_ALL", "ja_JP.UTF-8")]);
-    assert!(said.contains("\"9090\" is not an IP address with a port; "), "{said}");
+    assert!(
+        said.contains(
+            "\"9090\" is neither an IP address nor a host name with a port, nor unix: with a path; "
+        ),
+        "{said}"
+    );
 
     let file = write(folder.path(), &CONFIG.replace("127.0.0.1:0", "0.0.0.0:9090"));
     let (_, _, said) = check(&file, &["--lang", "ja", "--strict"], &[]);

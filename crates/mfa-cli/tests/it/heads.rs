@@ -24,7 +24,8 @@ impl Site {
     async fn start(gateway: &str, application: &str) -> Self {
         let (demo, folder, port) =
             (Demo::start(), tempfile::tempdir().expect("a folder"), free_port());
-        let public = "[[rule]]\npath = \"/\"\naccess = \"public\"\n";
+        let public = "[[rule]]\npath = \"/\"\naccess = \"public\"\n\
+                      without_second_factor = true\n";
         let file = configure(folder.path(), &demo, port, public);
         let text = std::fs::read_to_string(&file).expect("text");
         let text = text
@@ -135,14 +136,25 @@ async fn one_path_answers_without_a_host_if_it_is_switched_on() {
 
 #[tokio::test]
 async fn a_listed_proxy_names_the_client_in_each_form() {
-    let site = Site::start("trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]", "").await;
+    let both = "Forwarded: for=203.0.113.5\r\nX-Forwarded-For: 198.51.100.9\r\n";
+    let listed = "trusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]";
+    let site = Site::start(listed, "").await;
     for (lines, expected) in [
         ("", "127.0.0.1"),
         ("X-Forwarded-For: 198.51.100.9:5678\r\n", "198.51.100.9"),
         ("X-Forwarded-For: \"[2001:db8::1]:443\", 10.0.0.2:1\r\n", "2001:db8::1"),
         ("X-Forwarded-For: 203.0.113.5, unknown\r\n", "127.0.0.1"),
+        ("Forwarded: for=203.0.113.5\r\n", "127.0.0.1"),
+        (both, "198.51.100.9"),
+    ] {
+        let lines = format!("Host: {HOST}\r\n{lines}");
+        assert_eq!(site.received("/echo/", &lines, "x-forwarded-for"), expected, "{lines}");
+    }
+    let site = Site::start(&format!("{listed}\nclient_address_header = \"forwarded\""), "").await;
+    for (lines, expected) in [
         ("Forwarded: for=\"[2001:db8::2]:1\";proto=https\r\n", "2001:db8::2"),
-        ("Forwarded: for=203.0.113.5\r\nX-Forwarded-For: 198.51.100.9\r\n", "198.51.100.9"),
+        ("X-Forwarded-For: 198.51.100.9\r\n", "127.0.0.1"),
+        (both, "203.0.113.5"),
     ] {
         let lines = format!("Host: {HOST}\r\n{lines}");
         assert_eq!(site.received("/echo/", &lines, "x-forwarded-for"), expected, "{lines}");

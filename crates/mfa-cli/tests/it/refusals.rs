@@ -96,7 +96,8 @@ pub(crate) fn application() -> String {
 }
 
 const PUBLIC: &str = "[[rule]]\npath = \"/private/\"\n[[rule]]\npath = \"/upload/\"\naccess = \"public\"\n\
-                      max_body_mib = 2\n[[rule]]\npath = \"/\"\naccess = \"public\"\n";
+                      max_body_mib = 2\n[[rule]]\npath = \"/\"\naccess = \"public\"\n\
+                      without_second_factor = true\n";
 
 /// A gateway in front of [`application`], with changes to its configuration.
 pub(crate) struct Gateway {
@@ -290,7 +291,7 @@ async fn every_response_of_an_https_site_has_hsts_once_and_no_other_site_has_it(
         ("hsts = \"max-age=300\"\n", "max-age=300", "max-age=300"),
         ("hsts = \"off\"\n", "", "max-age=5"),
     ] {
-        let more = ("data_dir", format!("{setting}data_dir"));
+        let more = ("data_dir", format!("trusted_proxies = []\n{setting}data_dir"));
         let changes = [https[0], https[1], (more.0, more.1.as_str())];
         let gateway = Gateway::start(&changes).await;
         for (line, host, status) in requests {

@@ -1,6 +1,7 @@
 //! Sessions in use: what keeps one alive, who may open a WebSocket connection, and when that ends.
 
 use std::{
+    os::unix::fs::PermissionsExt as _,
     path::PathBuf,
     sync::{
         Arc,
@@ -380,6 +381,8 @@ async fn a_reload_ends_those_whose_path_is_closed_and_no_others() {
     let text = world.text.replace("groups = [\"admin\"]", "groups = [\"others\"]");
     assert_ne!(text, world.text);
     std::fs::write(&world.file, text).expect("a file");
+    let for_the_owner = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(&world.file, for_the_owner).expect("a mode");
     world.gateway.reload(&world.file).await.expect("a configuration");
     is_cut(&mut closed).await;
     echoes(&mut open).await;
